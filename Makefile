@@ -1,0 +1,53 @@
+# `make demo` and `make test` set up all they need in .venv; pick another Python by PYTHON=...
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+PYTEST_ARGS ?=
+# Two workers with one thread each; PYTEST_WORKERS=0 runs in one process, as a debugger needs.
+PYTEST_WORKERS ?= 2
+
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test lint format slow clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo [ARGS=--quick]  train three models on handwritten digits, write a report"
+	@echo "make test                 style, types, layers, doctests, README examples, tests"
+	@echo "make lint | format        the checks alone | reformat the code"
+	@echo "make slow                 the tests that take minutes"
+	@echo "make clean                remove .venv, caches and build outputs"
+
+setup: $(READY)
+
+# The stamp is written last, so an installation that broke off is taken up again.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "dirvae needs Python 3.10+")'
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+	@echo "Installing dirvae into $(VENV): minutes the first time, PyTorch being large"
+	$(BIN)/python -m pip install --disable-pip-version-check -q -e ".[dev]" -c constraints.txt
+	touch $@
+
+demo: $(READY)
+	$(BIN)/dirvae demo $(ARGS)
+
+test: lint
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+slow: $(READY)
+	$(BIN)/python -m pytest -m slow --timeout 3600 $(PYTEST_ARGS)
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

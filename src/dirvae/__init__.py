@@ -1,0 +1,76 @@
+"""Variational autoencoders with Dirichlet and other non-Gaussian latents.
+
+Names are imported when they are first used, so that ``import dirvae`` costs next to nothing.
+
+Example:
+    >>> import dirvae
+    >>> dirvae.VAE.__name__
+    'VAE'
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dirvae import data, distributions, evaluation, models, nn, objectives
+    from dirvae.estimators import DirichletVAE
+    from dirvae.models.vae import VAE
+    from dirvae.persistence import ModelFormatError, load, save
+    from dirvae.training import fit
+
+    __version__: str
+
+__all__ = [
+    "VAE",
+    "DirichletVAE",
+    "ModelFormatError",
+    "__version__",
+    "data",
+    "distributions",
+    "evaluation",
+    "fit",
+    "load",
+    "models",
+    "nn",
+    "objectives",
+    "save",
+]
+
+_HOMES = {
+    "DirichletVAE": "dirvae.estimators",
+    "ModelFormatError": "dirvae.persistence",
+    "VAE": "dirvae.models.vae",
+    "fit": "dirvae.training",
+    "load": "dirvae.persistence",
+    "save": "dirvae.persistence",
+}
+_SUBPACKAGES = {"data", "distributions", "evaluation", "models", "nn", "objectives"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for (PEP 562)."""
+    if name in _SUBPACKAGES:
+        return importlib.import_module(f"dirvae.{name}")
+    if name == "__version__":
+        value: Any = _version()
+    elif name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    else:
+        raise AttributeError(f"module 'dirvae' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("dirvae")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return "0+unknown"

@@ -1,0 +1,73 @@
+"""The command ``dirvae``.
+
+What needs PyTorch is imported inside the commands, so that help and bad usage answer at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dirvae.cli.apply import evaluate, info, transform
+from dirvae.cli.errors import OneSentenceGroup
+from dirvae.cli.fit import fit_vae
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    cls=OneSentenceGroup,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+fit_app = typer.Typer(help="Train a model on your own data.")
+app.add_typer(fit_app, name="fit")
+fit_app.command("vae")(fit_vae)
+app.command()(transform)
+app.command()(evaluate)
+app.command()(info)
+
+
+@fit_app.callback()
+def _fit() -> None:
+    """Train a model on your own data."""
+
+
+@app.command()
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the report and the model.")
+    ] = Path("dirvae-demo"),
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer epochs: seconds, not a minute.")] = False,
+) -> None:
+    """Train three models on handwritten digits and write a report; no network needed."""
+    from dirvae.report.demo import run
+
+    run(output, quick)
+
+
+def _version(show: bool) -> None:
+    if show:
+        from importlib.metadata import version
+
+        typer.echo(f"dirvae {version('dirvae')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _dirvae(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Variational autoencoders with Dirichlet and other latents.
+
+    Try `dirvae demo` first.
+    """
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

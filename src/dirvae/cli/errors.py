@@ -1,0 +1,75 @@
+"""Bad usage and bad data end in one sentence and exit code 2; a fault of ours keeps its traceback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+__all__ = ["OneSentenceGroup", "Stop", "say", "sentence"]
+
+EXPECTED = (ValueError, TypeError, OSError, ArithmeticError, ImportError)
+INTERRUPTED = 130
+
+
+class Stop(Exception):  # noqa: N818 - not always an error
+    """Ends the program with a sentence and an exit code."""
+
+    def __init__(self, message: str, exit_code: int = 2) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class OneSentenceGroup(TyperGroup):
+    """Commands whose expected errors are told in one sentence on stderr.
+
+    The arguments are at hand in the commands as ``context.obj``.
+    """
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
+        """Run; ends in `SystemExit`."""
+        arguments = sys.argv[1:] if args is None else list(args)
+        options |= {"standalone_mode": False, "obj": arguments}
+        try:
+            sys.exit(super().main(arguments or ["--help"], *rest, **options))
+        except Exception as error:
+            # Usage errors: their class is click's or typer's own, depending on the version.
+            if not hasattr(error, "format_message"):
+                raise
+            _end(error.format_message(), 2)
+        except typer.Abort:
+            _end("interrupted", INTERRUPTED)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except Stop as stop:
+            _end(str(stop), stop.exit_code)
+        except KeyboardInterrupt:
+            _end("interrupted", INTERRUPTED)
+        except BrokenPipeError:
+            raise
+        except EXPECTED as error:
+            _end(sentence(error), 2)
+
+
+def sentence(error: BaseException) -> str:
+    """Return what an error says, on one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    first, *_ = str(error).strip().split("\n\n")
+    return " ".join(first.split()) or type(error).__name__
+
+
+def say(text: str) -> None:
+    """Tell what is being done; on stderr, so that stdout holds results only."""
+    typer.echo(text, err=True)
+
+
+def _end(message: str, exit_code: int) -> None:
+    say(f"Error: {message}" if exit_code != INTERRUPTED else message[0].upper() + message[1:])
+    sys.exit(exit_code)

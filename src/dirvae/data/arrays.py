@@ -1,0 +1,131 @@
+"""Arrays in memory as minibatches, without a Python loop over rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+__all__ = ["ArrayDataset", "Batch", "ShuffledBatches", "loader"]
+
+
+class Batch(NamedTuple):
+    """Rows of one minibatch.
+
+    Attributes:
+        x: Data, shape (B, D...).
+        covariates: What encoder and decoder are told besides, shape (B, C), or None.
+        mask: True where x was observed, shape of x, or None.
+        weight: Weight of each row in the objective, shape (B,), or None.
+    """
+
+    x: Tensor
+    covariates: Tensor | None = None
+    mask: Tensor | None = None
+    weight: Tensor | None = None
+
+
+class ArrayDataset(Dataset[Batch]):
+    """Rows of a tensor, an array or a SciPy CSR matrix, fetched many at a time.
+
+    CSR stays sparse: only the rows of a minibatch are ever dense.
+
+    Args:
+        x: Shape (N, D...); a float array is kept as float32, other numbers are cast as fetched.
+        covariates: Shape (N, C), optional.
+        mask: Shape of x, optional.
+        weight: Shape (N,), optional.
+        binarize: Whether x holds probabilities of a pixel being on: each fetch draws it anew as 0
+            or 1 (Salakhutdinov & Murray 2008 do so once; anew each epoch is the usual harder test).
+
+    Example:
+        >>> ArrayDataset(np.eye(3))[[0, 2]].x
+        tensor([[1., 0., 0.],
+                [0., 0., 1.]])
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        covariates: Any = None,
+        *,
+        mask: Any = None,
+        weight: Any = None,
+        binarize: bool = False,
+    ) -> None:
+        self.x = x.tocsr() if sparse.issparse(x) else _tensor(x)
+        self.covariates = None if covariates is None else _tensor(covariates).float()
+        self.mask = None if mask is None else _tensor(mask).bool()
+        self.weight = None if weight is None else _tensor(weight).float()
+        self.binarize = binarize
+        _require_finite(self.x, self.mask)
+        for name in ("covariates", "mask", "weight"):
+            values = getattr(self, name)
+            if values is not None and len(values) != len(self):
+                raise ValueError(f"{name} has {len(values)} rows, x has {len(self)}; they must agree")
+
+    def __len__(self) -> int:
+        return int(self.x.shape[0])
+
+    def __getitem__(self, rows: Sequence[int] | Tensor) -> Batch:
+        index = torch.as_tensor(rows)
+        if isinstance(self.x, Tensor):
+            x = self.x[index].float()
+        else:
+            x = torch.from_numpy(self.x[index.numpy()].toarray()).float()
+        others = (None if a is None else a[index] for a in (self.covariates, self.mask, self.weight))
+        return Batch(torch.bernoulli(x) if self.binarize else x, *others)
+
+
+class ShuffledBatches(Sampler[Tensor]):
+    """Batches of row indices, in a new order at each pass.
+
+    The order comes from torch's global generator, whose state a checkpoint holds: so a run that is
+    resumed goes on with the very batches it would have had.
+    """
+
+    def __init__(self, num_rows: int, batch_size: int) -> None:
+        self.num_rows, self.batch_size = num_rows, batch_size
+
+    def __len__(self) -> int:
+        return -(-self.num_rows // self.batch_size)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(torch.randperm(self.num_rows).split(self.batch_size))
+
+
+def loader(dataset: ArrayDataset, batch_size: int, *, shuffle: bool = False) -> DataLoader[Batch]:
+    """Minibatches of a dataset; each is one fetch of many rows, so nothing is collated.
+
+    Example:
+        >>> [len(batch.x) for batch in loader(ArrayDataset(np.eye(5)), 2)]
+        [2, 2, 1]
+    """
+    if shuffle:
+        return DataLoader(dataset, sampler=ShuffledBatches(len(dataset), batch_size), batch_size=None)
+    order: Any = torch.arange(len(dataset)).split(batch_size)
+    return DataLoader(dataset, sampler=order, batch_size=None)
+
+
+def _tensor(values: Any) -> Tensor:
+    if isinstance(values, Tensor):
+        return values
+    array = np.ascontiguousarray(values)
+    return torch.from_numpy(array.astype(np.float32) if array.dtype.kind == "f" else array.copy())
+
+
+def _require_finite(x: Any, mask: Tensor | None) -> None:
+    values = x if isinstance(x, Tensor) else torch.from_numpy(x.data)
+    if not values.is_floating_point() or bool(values.sum().isfinite()):
+        return
+    bad = ~values.isfinite() if mask is None else ~values.isfinite() & mask
+    if bool(bad.any()):
+        where = int(bad.nonzero()[0][0])
+        if not isinstance(x, Tensor):
+            where = int(np.searchsorted(x.indptr, where, side="right")) - 1
+        raise ValueError(f"x has a NaN or infinite value in row {where}; all values must be finite")

@@ -1,0 +1,59 @@
+"""Distributions: each a `torch.distributions.Distribution`, in log space where it matters."""
+
+from dirvae.distributions.beta import Beta
+from dirvae.distributions.counts import (
+    DirichletMultinomial,
+    Multinomial,
+    NegativeBinomial,
+    ZeroInflatedNegativeBinomial,
+)
+from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
+from dirvae.distributions.inverse_cdf import (
+    InverseCDFDirichlet,
+    LogInverseCDFDirichlet,
+    multi_gamma_kl,
+)
+from dirvae.distributions.kl import KLResult, draw, draw_with_log_ratio, kl, log_law
+from dirvae.distributions.kumaraswamy import Kumaraswamy, LogKumaraswamy
+from dirvae.distributions.log_gamma import Gamma, LogGamma
+from dirvae.distributions.moments import location_and_spread, posterior_mean
+from dirvae.distributions.softmax_normal import LogSoftmaxNormal, SoftmaxNormal
+from dirvae.distributions.stick_breaking import (
+    GEM,
+    LogStickBreaking,
+    StickBreakingBeta,
+    StickBreakingKumaraswamy,
+)
+from dirvae.distributions.transformed import MonotoneTransform, from_transform
+
+__all__ = [
+    "GEM",
+    "Beta",
+    "Dirichlet",
+    "DirichletMultinomial",
+    "Gamma",
+    "InverseCDFDirichlet",
+    "KLResult",
+    "Kumaraswamy",
+    "LogDirichlet",
+    "LogGamma",
+    "LogInverseCDFDirichlet",
+    "LogKumaraswamy",
+    "LogSoftmaxNormal",
+    "LogStickBreaking",
+    "MonotoneTransform",
+    "Multinomial",
+    "NegativeBinomial",
+    "SoftmaxNormal",
+    "StickBreakingBeta",
+    "StickBreakingKumaraswamy",
+    "ZeroInflatedNegativeBinomial",
+    "draw",
+    "draw_with_log_ratio",
+    "from_transform",
+    "kl",
+    "location_and_spread",
+    "log_law",
+    "multi_gamma_kl",
+    "posterior_mean",
+]

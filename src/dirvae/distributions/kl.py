@@ -1,0 +1,217 @@
+"""Draws, log ratios and divergences of any two laws, each by the best way that the pair offers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent, MixtureSameFamily, kl_divergence
+
+__all__ = ["KLResult", "draw", "draw_with_log_ratio", "kl", "log_law"]
+
+
+class KLResult(NamedTuple):
+    """A divergence, and how it was found.
+
+    Attributes:
+        value: KL(q || p) in nats, shape (B,).
+        exact: True for a closed form (or a converged quadrature), False for Monte Carlo.
+        std_error: Standard error of ``value``, shape (B,); None where exact or from one sample.
+    """
+
+    value: Tensor
+    exact: bool
+    std_error: Tensor | None
+
+
+def kl(
+    q: Distribution,
+    p: Distribution,
+    *,
+    num_samples: int = 1,
+    generator: torch.Generator | None = None,
+) -> KLResult:
+    r"""KL(q || p): the registered closed form, or else Monte Carlo with draws from ``q``.
+
+    .. math:: \mathrm{KL}(q \| p) \approx \frac1S \sum_s \log q(z_s) - \log p(z_s), \quad z_s \sim q
+
+    The gradient of the Monte Carlo value is unbiased in either case: along the path where ``q`` has
+    one, by a score-function term of value zero where it has none.
+
+    Args:
+        q: Law with batch shape (B,).
+        p: Law over the same events, batch shape (B,) or ().
+        num_samples: S >= 1, draws for Monte Carlo; ignored by a closed form.
+        generator: Source of those draws; the global one if None.
+
+    Returns:
+        The divergence with its standard error.
+
+    Raises:
+        ValueError: If the events differ in shape, or a log density is NaN.
+
+    Example:
+        >>> from torch.distributions import Gumbel, Normal
+        >>> kl(Normal(0.0, 1.0), Normal(0.0, 1.0)).exact
+        True
+        >>> kl(Normal(torch.zeros(2), torch.ones(2)), Gumbel(0.0, 1.0)).value.shape
+        torch.Size([2])
+    """
+    if num_samples < 1:
+        raise ValueError(f"num_samples is {num_samples}, must be at least 1")
+    try:
+        return KLResult(kl_divergence(q, p), exact=True, std_error=None)
+    except NotImplementedError:
+        pass
+    _, log_ratio, log_q = draw_with_log_ratio(q, p, torch.Size([num_samples]), generator)
+    terms = -log_ratio
+    if not q.has_rsample:
+        terms = terms + terms.detach() * (log_q - log_q.detach())
+    error = None if num_samples == 1 else terms.detach().std(0) / num_samples**0.5
+    return KLResult(terms.mean(0), exact=False, std_error=error)
+
+
+def draw(
+    q: Distribution,
+    sample_shape: torch.Size = torch.Size(),
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Draw from ``q``, with its path where it has one, from ``generator`` where one is given.
+
+    A law that takes a generator is given it, inside `Independent` too. Every other law draws from a
+    fork of the global generators, seeded from ``generator``: their state is left as it was.
+
+    Args:
+        q: Any law.
+        sample_shape: S.
+        generator: Source; the global one if None.
+
+    Returns:
+        Shape S + (B,) + event.
+
+    Example:
+        >>> q = torch.distributions.Normal(torch.zeros(3), 1.0)
+        >>> seeded = torch.Generator().manual_seed
+        >>> a, b = (draw(q, torch.Size([2]), seeded(0)) for _ in range(2))
+        >>> bool((a == b).all())
+        True
+    """
+    shape = torch.Size(sample_shape)
+    if generator is None:
+        return q.rsample(shape) if q.has_rsample else q.sample(shape)
+    if isinstance(q, Independent):
+        return draw(q.base_dist, shape, generator)
+    method: Any = q.rsample if q.has_rsample else q.sample
+    if _takes_generator(method.__func__):
+        z: Tensor = method(shape, generator=generator)
+        return z
+    with _forked_rng(_device_of(q), generator):
+        forked: Tensor = method(shape)
+        return forked
+
+
+def draw_with_log_ratio(
+    q: Distribution,
+    p: Distribution,
+    sample_shape: torch.Size = torch.Size(),
+    generator: torch.Generator | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw z from ``q`` with log p(z) - log q(z): an importance weight, or minus a KL term.
+
+    Where both laws offer ``.log()``, the law of log z or of the pair (log z, log(1 - z)), all is
+    computed from that, which does not underflow; ``log q`` is then the density of log z: the ratio,
+    and the gradients at a given z, are the same.
+
+    Args:
+        q: Law with batch shape (B,).
+        p: Law over the same events, batch shape (B,) or ().
+        sample_shape: S.
+        generator: Source; the global one if None.
+
+    Returns:
+        z of shape S + (B,) + event; log p(z) - log q(z) and log q(z), both S + (B,), in nats.
+
+    Raises:
+        ValueError: If the events differ in shape, or the ratio is NaN.
+
+    Example:
+        >>> from torch.distributions import Beta
+        >>> z, log_ratio, log_q = draw_with_log_ratio(Beta(2.0, 3.0), Beta(2.0, 3.0))
+        >>> float(log_ratio)
+        0.0
+    """
+    if q.event_shape != p.event_shape:
+        raise ValueError(
+            f"q has events of shape {tuple(q.event_shape)} and p of {tuple(p.event_shape)}: "
+            "both must be laws of the same events"
+        )
+    logs = (log_law(q), log_law(p))
+    if logs[0] is None or logs[1] is None or logs[0].event_shape != logs[1].event_shape:
+        z = draw(q, sample_shape, generator)
+        log_q, log_p = q.log_prob(z), p.log_prob(z)
+    else:
+        log_z = draw(logs[0], sample_shape, generator)
+        z = (log_z if logs[0].event_shape == q.event_shape else log_z[..., 0]).exp()
+        log_q, log_p = logs[0].log_prob(log_z), logs[1].log_prob(log_z)
+    return z, _no_nan(log_p - log_q, q, p), log_q
+
+
+def log_law(q: Distribution) -> Distribution | None:
+    """Return the law of log z (or of log z, log(1 - z)) for z ~ ``q``; None where it offers none.
+
+    Looks inside `Independent` and `MixtureSameFamily`.
+
+    Example:
+        >>> log_law(torch.distributions.Normal(0.0, 1.0)) is None
+        True
+    """
+    if isinstance(q, Independent):
+        base = log_law(q.base_dist)
+        dims = q.reinterpreted_batch_ndims
+        return base and Independent(base, dims, validate_args=False)
+    if isinstance(q, MixtureSameFamily):
+        base = log_law(q.component_distribution)
+        return base and MixtureSameFamily(q.mixture_distribution, base, validate_args=False)
+    method = getattr(q, "log", None)
+    return method() if callable(method) else None
+
+
+@lru_cache(maxsize=256)
+def _takes_generator(method: Callable[..., Tensor]) -> bool:
+    return "generator" in inspect.signature(method).parameters
+
+
+def _no_nan(log_ratio: Tensor, q: Distribution, p: Distribution) -> Tensor:
+    if not torch.compiler.is_compiling() and bool(log_ratio.detach().isnan().any()):
+        raise ValueError(
+            f"the log ratio of p={type(p).__name__} to q={type(q).__name__} is NaN at a draw of q: "
+            "their parameters must be finite and their densities defined where q puts its draws"
+        )
+    return log_ratio
+
+
+def _device_of(q: Distribution) -> torch.device:
+    """The device of the first tensor that ``q`` or a law inside it holds."""
+    for value in vars(q).values():
+        if isinstance(value, Tensor):
+            return value.device
+    inner = [value for value in vars(q).values() if isinstance(value, Distribution)]
+    return _device_of(inner[0]) if inner else torch.device("cpu")
+
+
+@contextmanager
+def _forked_rng(device: torch.device, generator: torch.Generator) -> Iterator[None]:
+    """Global generators of the CPU and of ``device``, seeded from ``generator`` for the while."""
+    seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+    accelerator = device.type not in ("cpu", "meta")
+    devices = [device] if accelerator else []
+    with torch.random.fork_rng(devices, device_type=device.type if accelerator else "cuda"):
+        torch.default_generator.manual_seed(seed)
+        if accelerator:
+            torch.get_device_module(device).manual_seed(seed)
+        yield

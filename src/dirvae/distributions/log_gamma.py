@@ -1,0 +1,222 @@
+"""Gamma distributions in log space: exact for every concentration, without underflow.
+
+A float32 draw of Gamma(.01, 1) falls below the smallest float 42 % of the time. Its logarithm does
+not, so sampling, densities and gradients here never leave log space.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints, register_kl
+from torch.distributions import Gamma as TorchGamma
+from torch.distributions.utils import broadcast_all
+
+from dirvae.distributions._log_gamma_gradient import rsample_log_gamma, sample_log_gamma
+
+__all__ = ["Gamma", "LogGamma"]
+
+
+def full_precision(value: Tensor) -> Tensor:
+    """Half precision becomes float32, and integers the default type: a concentration needs digits."""
+    if not value.is_floating_point():
+        return value.to(torch.get_default_dtype())
+    return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
+
+
+class _GammaParameters(Distribution):
+    """The concentration and rate that both laws share, and what follows from them alone."""
+
+    arg_constraints = {
+        "concentration": constraints.positive,
+        "rate": constraints.positive,
+    }
+    has_rsample = True
+
+    def __init__(
+        self,
+        concentration: Tensor | float,
+        rate: Tensor | float = 1.0,
+        validate_args: bool | None = None,
+    ) -> None:
+        concentration, rate = broadcast_all(concentration, rate)
+        self.concentration: Tensor = full_precision(concentration)
+        self.rate: Tensor = full_precision(rate)
+        super().__init__(self.concentration.shape, validate_args=validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        new = self._get_checked_instance(type(self), _instance)
+        batch_shape = torch.Size(batch_shape)
+        new.concentration = self.concentration.expand(batch_shape)
+        new.rate = self.rate.expand(batch_shape)
+        super(_GammaParameters, new).__init__(batch_shape, validate_args=False)
+        new._validate_args = self._validate_args
+        return new
+
+    def _rsample_log(self, sample_shape: Any, generator: torch.Generator | None) -> Tensor:
+        shape = self._extended_shape(torch.Size(sample_shape))
+        return rsample_log_gamma(self.concentration.expand(shape), generator) - self.rate.log()
+
+    def _log_normalizer(self) -> Tensor:
+        return torch.lgamma(self.concentration) - self.concentration * self.rate.log()
+
+
+class LogGamma(_GammaParameters):
+    r"""The law of log X for X ~ Gamma(concentration, rate).
+
+    log p(y) = a log r + a y - r e^y - log Gamma(a), y real.
+
+    Draws are exact for every a > 0 (log X_a = log X_{a+1} + log(U) / a), and `rsample` carries the
+    implicit derivative d y / d a = -(dF/da) / f, which is evaluated from y itself.
+
+    Args:
+        concentration: a > 0, any shape; half precision is raised to float32.
+        rate: r > 0, broadcastable with `concentration`.
+        validate_args: as in `torch.distributions`.
+
+    Raises:
+        ValueError: when a parameter is not positive.
+
+    References:
+        Figurnov, Mohamed, Mnih, "Implicit reparameterization gradients", NeurIPS 2018, eq. 5.
+
+    Example:
+        >>> import torch
+        >>> draws = LogGamma(torch.tensor([1e-4, 1.0, 1e4])).sample((5,))
+        >>> bool(draws.isfinite().all())
+        True
+        >>> round(LogGamma(torch.tensor(1.0)).mean.item(), 4)
+        -0.5772
+    """
+
+    support = constraints.real
+
+    @property
+    def mean(self) -> Tensor:
+        return torch.digamma(self.concentration) - self.rate.log()
+
+    @property
+    def variance(self) -> Tensor:
+        return torch.polygamma(1, self.concentration)
+
+    @property
+    def mode(self) -> Tensor:
+        return self.concentration.log() - self.rate.log()
+
+    def rsample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        return self._rsample_log(sample_shape, generator)
+
+    def sample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        with torch.no_grad():
+            return self._rsample_log(sample_shape, generator)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        return (
+            self.concentration * value - self.rate * torch.exp(value) - self._log_normalizer()
+        )
+
+    def entropy(self) -> Tensor:
+        a = self.concentration
+        return torch.lgamma(a) + a * (1 - torch.digamma(a))
+
+
+class Gamma(_GammaParameters):
+    r"""Gamma(concentration, rate), drawn in log space.
+
+    log p(x) = a log r + (a - 1) log x - r x - log Gamma(a), x >= 0.
+
+    A draw is exp of a `LogGamma` draw, so it rounds to 0 where the float type cannot hold it. Use
+    `log()` wherever a density of a draw is wanted: it stays finite.
+
+    Args:
+        concentration: a > 0, any shape; half precision is raised to float32.
+        rate: r > 0, broadcastable with `concentration`.
+        validate_args: as in `torch.distributions`.
+
+    Raises:
+        ValueError: when a parameter is not positive.
+
+    References:
+        Figurnov, Mohamed, Mnih, "Implicit reparameterization gradients", NeurIPS 2018, eq. 5.
+
+    Example:
+        >>> import torch
+        >>> q = Gamma(torch.tensor([2.0, 3.0]), torch.tensor(2.0))
+        >>> q.mean
+        tensor([1.0000, 1.5000])
+        >>> q.log().mode
+        tensor([0.0000, 0.4055])
+    """
+
+    support = constraints.nonnegative
+
+    @property
+    def mean(self) -> Tensor:
+        return self.concentration / self.rate
+
+    @property
+    def variance(self) -> Tensor:
+        return self.concentration / self.rate.square()
+
+    @property
+    def mode(self) -> Tensor:
+        return (self.concentration - 1).clamp(min=0) / self.rate
+
+    def log(self) -> LogGamma:
+        """The distribution of log x."""
+        return LogGamma(self.concentration, self.rate, validate_args=self._validate_args)
+
+    def rsample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        return self._rsample_log(sample_shape, generator).exp()
+
+    def sample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        with torch.no_grad():
+            return self._rsample_log(sample_shape, generator).exp()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        return (
+            torch.xlogy(self.concentration - 1, value)
+            - self.rate * value
+            - self._log_normalizer()
+        )
+
+    def entropy(self) -> Tensor:
+        a = self.concentration
+        return a - self.rate.log() + torch.lgamma(a) + (1 - a) * torch.digamma(a)
+
+
+def _kl_gamma(p: Any, q: Any) -> Tensor:
+    """KL(Gamma(a, r) || Gamma(b, s)); the same for their logarithms, a bijection of both."""
+    a, b = p.concentration, q.concentration
+    return (
+        (a - b) * torch.digamma(a)
+        - (torch.lgamma(a) - torch.lgamma(b))
+        + b * (p.rate.log() - q.rate.log())
+        + a * (q.rate / p.rate - 1)
+    )
+
+
+for _pair in ((LogGamma, LogGamma), (Gamma, Gamma), (Gamma, TorchGamma), (TorchGamma, Gamma)):
+    register_kl(*_pair)(_kl_gamma)

@@ -1,0 +1,129 @@
+"""Logarithms that keep their digits where probabilities are near 0 and near 1."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.distributions import constraints
+from torch.nn.functional import softplus
+
+__all__ = ["log1mexp", "log_gamma_ratio", "log_proportions", "log_simplex", "scaled_lgamma1p"]
+
+# Taylor coefficients of lgamma(1 + a) / a at 0: -gamma, then zeta(k) (-1)^k / k.
+_LGAMMA1P = (
+    -0.57721566490153286,
+    0.82246703342411322,
+    -0.40068563438653143,
+    0.27058080842778455,
+    -0.20738555102867398,
+    0.16955717699740818,
+    -0.14404989676884612,
+    0.12550966952474304,
+)
+
+
+class _LogSimplex(constraints.Constraint):
+    """Log proportions: the last dimension has logsumexp 0."""
+
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Tensor:
+        tolerance = max(1e-6, 16 * torch.finfo(value.dtype).eps * math.sqrt(value.shape[-1]))
+        return value.logsumexp(-1).abs() < tolerance
+
+
+log_simplex = _LogSimplex()
+
+
+def log_proportions(z: Tensor) -> Tensor:
+    """Return log z; a proportion that has underflowed to 0 is taken as the least normal float."""
+    return z.clamp_min(torch.finfo(z.dtype).tiny).log()
+
+
+def log1mexp(y: Tensor) -> Tensor:
+    """Return log(1 - exp(-y)) for y > 0, with full relative precision.
+
+    Example:
+        >>> float(log1mexp(torch.tensor(40.0))) < 0
+        True
+    """
+    small = y < math.log(2)
+    near_one = torch.log(-torch.expm1(-torch.where(small, y, 1.0)))
+    near_zero = torch.log1p(-torch.exp(-torch.where(small, 1.0, y)))
+    return torch.where(small, near_one, near_zero)
+
+
+def log1mexp_of_log(log_y: Tensor) -> Tensor:
+    """Return log(1 - exp(-y)) given log y; y itself may underflow."""
+    tiny = log_y < -8.0
+    y = torch.exp(torch.where(tiny, 0.0, log_y))
+    small_y = torch.exp(torch.where(tiny, log_y, -8.0))
+    return torch.where(tiny, log_y - small_y / 2 + small_y**2 / 24, log1mexp(y))
+
+
+def log_of_neg_log1mexp(y: Tensor) -> Tensor:
+    """Return log(-log(1 - exp(-y))) for y > 0; exp(-y) itself may underflow."""
+    large = y > 12.0
+    tail = torch.exp(-torch.where(large, y, 12.0))
+    body = torch.log(-log1mexp(torch.where(large, 12.0, y)))
+    return torch.where(large, -y + tail / 2 + 5 * tail**2 / 24, body)
+
+
+def scaled_lgamma1p(a: Tensor) -> Tensor:
+    """Return lgamma(1 + a) / a for a > 0, exact as a -> 0 too; float64 inside.
+
+    Example:
+        >>> round(float(scaled_lgamma1p(torch.tensor(1e-9))), 4)
+        -0.5772
+    """
+    wide = a if a.device.type == "mps" else a.double()
+    small = wide < 0.02
+    x = torch.where(small, wide, 0.0)
+    series = torch.zeros_like(x)
+    for coefficient in reversed(_LGAMMA1P):
+        series = series * x + coefficient
+    y = torch.where(small, 1.0, wide)
+    return torch.where(small, series, torch.lgamma(y + 1) / y).to(a.dtype)
+
+
+def log_gamma_ratio(base: Tensor, step: Tensor) -> Tensor:
+    """Return lgamma(base + step) - lgamma(base) without the cancellation of large lgammas.
+
+    Args:
+        base: Positive.
+        step: Above -base; broadcast against ``base``.
+
+    Example:
+        >>> round(float(log_gamma_ratio(torch.tensor(1e7), torch.tensor(1.0))), 4)
+        16.1181
+    """
+    base, step = torch.broadcast_tensors(base, step)
+    large = (base > 16.0) & (base + step > 16.0)
+    b, s = torch.where(large, base, 32.0), torch.where(large, step, 1.0)
+    stirling = s * torch.log(b + s) + (b - 0.5) * torch.log1p(s / b) - s
+    stirling = stirling + _stirling_rest(b + s) - _stirling_rest(b)
+    b, s = torch.where(large, 1.0, base), torch.where(large, 1.0, step)
+    return torch.where(large, stirling, torch.lgamma(b + s) - torch.lgamma(b))
+
+
+def _stirling_rest(x: Tensor) -> Tensor:
+    """lgamma(x) less its Stirling formula, for x > 16; error below 1e-12."""
+    inverse = 1 / x
+    square = inverse * inverse
+    return inverse * (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square / 1680)))
+
+
+def log_odds_of_sticks(y: Tensor) -> Tensor:
+    """Return the K - 1 logits of the sticks that break into log proportions ``y``, (..., K)."""
+    left = torch.logcumsumexp(y.flip(-1), -1).flip(-1)
+    return y[..., :-1] - left[..., 1:]
+
+
+def neg_log_sigmoid_log(t: Tensor) -> Tensor:
+    """Return log(-log(sigmoid(t))), finite for every t."""
+    large = t > 12.0
+    tail = torch.exp(-torch.where(large, t, 12.0))
+    body = torch.log(softplus(-torch.where(large, 12.0, t)))
+    return torch.where(large, -t - tail / 2 + 5 * tail**2 / 24, body)

@@ -1,0 +1,52 @@
+"""Where a law lies and how far it spreads, whatever the law."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from dirvae.distributions.kl import draw
+
+__all__ = ["location_and_spread", "posterior_mean"]
+
+
+def posterior_mean(q: Distribution, num_samples: int = 256) -> Tensor:
+    """Mean of ``q``; its mode where the mean is infinite; a Monte Carlo mean where it has no formula.
+
+    Monte Carlo uses fixed noise, so that the same ``q`` gives the same answer.
+
+    Returns:
+        Shape ``q.batch_shape + q.event_shape``.
+
+    Example:
+        >>> posterior_mean(torch.distributions.Cauchy(torch.tensor(3.0), torch.tensor(1.0)))
+        tensor(3.)
+    """
+    try:
+        mean = q.mean
+    except NotImplementedError:
+        return draw(q, torch.Size([num_samples]), torch.Generator().manual_seed(0)).mean(0)
+    return mean if bool(mean.isfinite().all()) else torch.where(mean.isfinite(), mean, q.mode)
+
+
+def location_and_spread(p: Distribution, num_samples: int = 4096) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation; median and scaled quartile range where those are not finite.
+
+    Returns:
+        Two tensors of shape ``p.batch_shape + p.event_shape``.
+
+    Example:
+        >>> location_and_spread(torch.distributions.Normal(torch.zeros(1), 2 * torch.ones(1)))
+        (tensor([0.]), tensor([2.]))
+    """
+    try:
+        mean, std = p.mean, p.variance.sqrt()
+        if bool((mean.isfinite() & std.isfinite() & (std > 0)).all()):
+            return mean, std
+    except NotImplementedError:
+        pass
+    z = draw(p, torch.Size([num_samples]), torch.Generator().manual_seed(0))
+    low, median, high = z.quantile(torch.tensor([0.25, 0.5, 0.75], dtype=z.dtype), 0)
+    # 1.349 quartile ranges make one standard deviation of a Gaussian.
+    return median, ((high - low) / 1.349).clamp(min=torch.finfo(z.dtype).eps)

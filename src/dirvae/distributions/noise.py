@@ -1,0 +1,41 @@
+"""Standard noise from a generator, without atoms and without exact zeros."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["standard_exponential", "standard_normal"]
+
+
+def standard_exponential(
+    shape: torch.Size, like: Tensor, generator: torch.Generator | None = None
+) -> Tensor:
+    """Draw from Exponential(1), that is -log of a uniform; float64 inside, so that none is 0.
+
+    Args:
+        shape: Shape of the draw.
+        like: Tensor that gives dtype and device.
+        generator: Source; the global one if None.
+
+    Example:
+        >>> g = torch.Generator().manual_seed(0)
+        >>> standard_exponential(torch.Size([3]), torch.ones(()), g).shape
+        torch.Size([3])
+    """
+    wide = torch.float32 if like.device.type == "mps" else torch.float64
+    noise = torch.empty(shape, dtype=wide, device=like.device).exponential_(generator=generator)
+    return noise.clamp_min(torch.finfo(wide).tiny).to(like.dtype)
+
+
+def standard_normal(
+    shape: torch.Size, like: Tensor, generator: torch.Generator | None = None
+) -> Tensor:
+    """Draw from N(0, 1) with the dtype and device of ``like``.
+
+    Example:
+        >>> g = torch.Generator().manual_seed(0)
+        >>> standard_normal(torch.Size([3]), torch.ones(()), g).shape
+        torch.Size([3])
+    """
+    return torch.randn(shape, dtype=like.dtype, device=like.device, generator=generator)

@@ -1,0 +1,186 @@
+"""The softmax of a Gaussian (logistic-normal in K dimensions), as a law on the simplex."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints, register_kl
+
+from dirvae.distributions.log_space import log_proportions, log_simplex
+from dirvae.distributions.noise import standard_normal
+
+__all__ = ["LogSoftmaxNormal", "SoftmaxNormal"]
+
+_REAL_VECTOR = constraints.independent(constraints.real, 1)
+_POSITIVE_VECTOR = constraints.independent(constraints.positive, 1)
+
+
+class LogSoftmaxNormal(Distribution):
+    r"""Law of log z for z ~ `SoftmaxNormal`, which does not underflow.
+
+    The density is with respect to Lebesgue measure on log z_1 .. log z_{K-1}.
+
+    Args:
+        loc: Shape (..., K), K >= 2.
+        scale: Standard deviations, positive, shape (..., K).
+        validate_args: Whether to check parameters and values.
+
+    Example:
+        >>> q = LogSoftmaxNormal(torch.zeros(3), torch.ones(3))
+        >>> y = q.rsample(torch.Size([2]), torch.Generator().manual_seed(0))
+        >>> q.log_prob(y).shape
+        torch.Size([2])
+    """
+
+    arg_constraints = {"loc": _REAL_VECTOR, "scale": _POSITIVE_VECTOR}
+    support = log_simplex
+    has_rsample = True
+
+    def __init__(self, loc: Tensor, scale: Tensor, validate_args: bool | None = None) -> None:
+        self.loc, self.scale = torch.broadcast_tensors(loc, scale)
+        _require_parts(self.loc)
+        super().__init__(self.loc.shape[:-1], self.loc.shape[-1:], validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> LogSoftmaxNormal:
+        """Return the law with batch shape ``batch_shape``."""
+        shape = torch.Size(batch_shape) + self.event_shape
+        new = type(self)(self.loc.expand(shape), self.scale.expand(shape), validate_args=False)
+        new._validate_args = self._validate_args
+        return new
+
+    def rsample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw log z, shape S + (..., K)."""
+        shape = self._extended_shape(torch.Size(sample_shape))
+        noise = standard_normal(shape, self.loc, generator)
+        return torch.log_softmax(self.loc + self.scale * noise, -1)
+
+    def sample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw log z without a path, shape S + (..., K)."""
+        with torch.no_grad():
+            return self.rsample(sample_shape, generator)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
+        if self._validate_args:
+            self._validate_sample(value)
+        log_weight = -2 * self.scale.log()
+        spread = _spread(value - self.loc, log_weight)
+        size = self.event_shape[0]
+        constant = (
+            log_weight.sum(-1) - log_weight.logsumexp(-1) - (size - 1) * math.log(2 * math.pi)
+        )
+        log_prob: Tensor = (constant - spread) / 2 - value[..., -1]
+        return log_prob
+
+
+class SoftmaxNormal(Distribution):
+    r"""Law of softmax(n) for n ~ N(loc, diag(scale^2)) in K dimensions, with its exact density.
+
+    The shift that all n_k share is lost in the softmax; integrating it out is a Gaussian integral.
+    With :math:`w_k = 1 / s_k^2`, :math:`W = \sum_k w_k`, :math:`d_k = \log z_k - \mu_k`:
+
+    .. math:: \log p(z) = -\sum_k \log z_k - \tfrac12 \sum_k \log 2\pi s_k^2
+              + \tfrac12 \log \frac{2\pi}{W}
+              - \tfrac12 \Big[\sum_k w_k d_k^2 - \frac{(\sum_k w_k d_k)^2}{W}\Big]
+
+    The KL between two of them is closed form too. (torch's ``LogisticNormal`` is another law: it
+    has K - 1 Gaussians and pins the last logit to 0.) The mean has no closed form.
+
+    Args:
+        loc: Shape (..., K), K >= 2.
+        scale: Standard deviations, positive, shape (..., K).
+        validate_args: Whether to check parameters and values.
+
+    References:
+        Aitchison & Shen 1980; Srivastava & Sutton 2017, eq. 4 use it as a Dirichlet's stand-in.
+
+    Example:
+        >>> q = SoftmaxNormal(torch.zeros(3), torch.ones(3))
+        >>> abs(float(torch.distributions.kl_divergence(q, q))) < 1e-6
+        True
+    """
+
+    arg_constraints = {"loc": _REAL_VECTOR, "scale": _POSITIVE_VECTOR}
+    support = constraints.simplex
+    has_rsample = True
+
+    def __init__(self, loc: Tensor, scale: Tensor, validate_args: bool | None = None) -> None:
+        self.loc, self.scale = torch.broadcast_tensors(loc, scale)
+        _require_parts(self.loc)
+        super().__init__(self.loc.shape[:-1], self.loc.shape[-1:], validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> SoftmaxNormal:
+        """Return the law with batch shape ``batch_shape``."""
+        shape = torch.Size(batch_shape) + self.event_shape
+        new = type(self)(self.loc.expand(shape), self.scale.expand(shape), validate_args=False)
+        new._validate_args = self._validate_args
+        return new
+
+    def log(self) -> LogSoftmaxNormal:
+        """Return the law of log z."""
+        return LogSoftmaxNormal(self.loc, self.scale, validate_args=False)
+
+    def rsample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw z, shape S + (..., K)."""
+        return self.log().rsample(sample_shape, generator).exp()
+
+    def sample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw z without a path, shape S + (..., K)."""
+        with torch.no_grad():
+            return self.rsample(sample_shape, generator)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density on the simplex (Lebesgue measure on z_1 .. z_{K-1}), in nats."""
+        if self._validate_args:
+            self._validate_sample(value)
+        log_z = log_proportions(value)
+        return self.log().log_prob(log_z) - log_z[..., :-1].sum(-1)
+
+
+def _spread(d: Tensor, log_weight: Tensor) -> Tensor:
+    """Weighted sum of squares of ``d`` about its weighted mean; no subtraction of large squares."""
+    center = (torch.softmax(log_weight, -1) * d).sum(-1, keepdim=True)
+    spread: Tensor = (log_weight.exp() * (d - center) ** 2).sum(-1)
+    return spread
+
+
+def _require_parts(loc: Tensor) -> None:
+    if loc.dim() < 1 or loc.shape[-1] < 2:
+        raise ValueError(
+            f"loc has shape {tuple(loc.shape)}, must have a last dimension of at least 2 components"
+        )
+
+
+def _kl_softmax_normal(
+    q: SoftmaxNormal | LogSoftmaxNormal, p: SoftmaxNormal | LogSoftmaxNormal
+) -> Tensor:
+    log_wq, log_wp = -2 * q.scale.log(), -2 * p.scale.log()
+    log_dets = (log_wq.sum(-1) - log_wq.logsumexp(-1)) - (log_wp.sum(-1) - log_wp.logsumexp(-1))
+    share = torch.softmax(log_wp, -1)
+    trace = ((log_wp - log_wq).exp() * (1 - share)).sum(-1)
+    shift = _spread(q.loc - p.loc, log_wp)
+    divergence: Tensor = (log_dets - (q.event_shape[0] - 1) + trace + shift) / 2
+    return divergence
+
+
+for _law in (SoftmaxNormal, LogSoftmaxNormal):
+    register_kl(_law, _law)(_kl_softmax_normal)

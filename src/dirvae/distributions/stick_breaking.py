@@ -1,0 +1,281 @@
+"""Laws on the simplex made by breaking a stick K - 1 times, each time independently."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Dirichlet as TorchDirichlet
+from torch.distributions import Distribution, constraints, kl_divergence, register_kl
+
+from dirvae.distributions.beta import Beta
+from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
+from dirvae.distributions.kumaraswamy import Kumaraswamy, LogKumaraswamy
+from dirvae.distributions.log_space import log_odds_of_sticks, log_proportions, log_simplex
+
+__all__ = ["GEM", "LogStickBreaking", "StickBreakingBeta", "StickBreakingKumaraswamy"]
+
+_POSITIVE_VECTOR = constraints.independent(constraints.positive, 1)
+
+
+class LogStickBreaking(Distribution):
+    r"""Law of log z where z is what K - 1 independent sticks leave.
+
+    .. math:: \log z_k = \log v_k + \sum_{j<k} \log(1 - v_j), \quad v_K = 1
+
+    Its density with respect to Lebesgue measure on log z_1 .. log z_{K-1} is the product of the
+    densities of the :math:`\log v_k`: the map from one to the other has unit Jacobian.
+
+    Args:
+        log_sticks: Law of the pairs (log v, log(1 - v)) with density that of log v: batch shape
+            (..., K-1), event shape (2,).
+        validate_args: Whether to check values.
+
+    Example:
+        >>> q = StickBreakingBeta(torch.ones(3), torch.tensor([3.0, 2.0, 1.0])).log()
+        >>> q.rsample(torch.Size([2])).shape
+        torch.Size([2, 4])
+    """
+
+    arg_constraints = {}
+    support = log_simplex
+    has_rsample = True
+
+    def __init__(
+        self, log_sticks: LogDirichlet | LogKumaraswamy, validate_args: bool | None = None
+    ) -> None:
+        self.log_sticks = log_sticks
+        *batch, sticks = log_sticks.batch_shape
+        super().__init__(torch.Size(batch), torch.Size([sticks + 1]), validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> LogStickBreaking:
+        """Return the law with batch shape ``batch_shape``."""
+        shape = torch.Size(batch_shape) + self.log_sticks.batch_shape[-1:]
+        new = type(self)(self.log_sticks.expand(shape), validate_args=False)
+        new._validate_args = self._validate_args
+        return new
+
+    def rsample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw log z, shape S + (..., K)."""
+        log_v, log_rest = self.log_sticks.rsample(sample_shape, generator).unbind(-1)
+        left = log_rest.cumsum(-1)
+        head, tail = log_v[..., :1], log_v[..., 1:] + left[..., :-1]
+        return torch.cat((head, tail, left[..., -1:]), -1)
+
+    def sample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw log z without a path, shape S + (..., K)."""
+        with torch.no_grad():
+            return self.rsample(sample_shape, generator)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
+        if self._validate_args:
+            self._validate_sample(value)
+        odds = log_odds_of_sticks(value)
+        pair = torch.stack((odds, -odds), -1)
+        return self.log_sticks.log_prob(torch.nn.functional.logsigmoid(pair)).sum(-1)
+
+
+class _StickBreaking(Distribution):
+    """What stick breaking is whatever the sticks' law: ``sticks`` has batch shape (..., K-1)."""
+
+    support = constraints.simplex
+    has_rsample = True
+    sticks: Beta | Kumaraswamy
+
+    def __init__(self, sticks: Beta | Kumaraswamy, validate_args: bool | None) -> None:
+        if len(sticks.batch_shape) < 1:
+            raise ValueError("concentration1 is a scalar, must have a last dimension of K-1 sticks")
+        self.sticks = sticks
+        *batch, count = sticks.batch_shape
+        super().__init__(torch.Size(batch), torch.Size([count + 1]), validate_args)
+
+    @property
+    def concentration1(self) -> Tensor:
+        """First parameter of the sticks, shape (..., K-1)."""
+        return self.sticks.concentration1
+
+    @property
+    def concentration0(self) -> Tensor:
+        """Second parameter of the sticks, shape (..., K-1)."""
+        return self.sticks.concentration0
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        """Return the law with batch shape ``batch_shape``."""
+        new = self._get_checked_instance(type(self), _instance)
+        sticks = self.sticks.expand(torch.Size(batch_shape) + self.sticks.batch_shape[-1:])
+        _StickBreaking.__init__(new, sticks, validate_args=False)
+        new._validate_args = self._validate_args
+        return new
+
+    def log(self) -> LogStickBreaking:
+        """Return the law of log z."""
+        return LogStickBreaking(self.sticks.log(), validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean E[v_k] prod_{j<k} E[1 - v_j], shape (..., K)."""
+        first = self.sticks.mean
+        return _break(first, 1 - first)
+
+    @property
+    def variance(self) -> Tensor:
+        """Variance of each component, shape (..., K)."""
+        first = self.sticks.mean
+        second = self.sticks.variance + first**2
+        squares = _break(second, (1 - 2 * first + second).clamp_min(0))
+        return (squares - self.mean**2).clamp_min(0)
+
+    def rsample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw z, shape S + (..., K)."""
+        return self.log().rsample(sample_shape, generator).exp()
+
+    def sample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw z without a path, shape S + (..., K)."""
+        with torch.no_grad():
+            return self.rsample(sample_shape, generator)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density on the simplex (Lebesgue measure on z_1 .. z_{K-1}), in nats."""
+        if self._validate_args:
+            self._validate_sample(value)
+        log_z = log_proportions(value)
+        return self.log().log_prob(log_z) - log_z[..., :-1].sum(-1)
+
+
+class StickBreakingKumaraswamy(_StickBreaking):
+    r"""Stick breaking with Kumaraswamy sticks: v_k ~ Kumaraswamy(a_k, b_k), independent.
+
+    .. math:: z_k = v_k \prod_{j<k} (1 - v_j), \quad v_K = 1
+
+    Args:
+        concentration1: a, positive, shape (..., K-1).
+        concentration0: b, positive, shape (..., K-1).
+        validate_args: Whether to check parameters and values.
+
+    References:
+        Nalisnick & Smyth 2017, eq. 4-6.
+
+    Example:
+        >>> StickBreakingKumaraswamy(torch.ones(2), torch.tensor([2.0, 1.0])).mean
+        tensor([0.3333, 0.3333, 0.3333])
+    """
+
+    arg_constraints = {"concentration1": _POSITIVE_VECTOR, "concentration0": _POSITIVE_VECTOR}
+
+    def __init__(
+        self, concentration1: Tensor, concentration0: Tensor, validate_args: bool | None = None
+    ) -> None:
+        super().__init__(
+            Kumaraswamy(concentration1, concentration0, validate_args=False), validate_args
+        )
+
+
+class StickBreakingBeta(_StickBreaking):
+    r"""Stick breaking with Beta sticks: v_k ~ Beta(a_k, b_k), independent (generalised Dirichlet).
+
+    With :math:`b_k = \sum_{j>k} a_j` it is the Dirichlet of :math:`a_1, .., a_{K-1}, b_{K-1}`.
+
+    Args:
+        concentration1: a, positive, shape (..., K-1).
+        concentration0: b, positive, shape (..., K-1).
+        validate_args: Whether to check parameters and values.
+
+    References:
+        Connor & Mosimann 1969; Nalisnick & Smyth 2017, sec. 4.
+
+    Example:
+        >>> StickBreakingBeta(torch.ones(2), torch.tensor([2.0, 1.0])).mean
+        tensor([0.3333, 0.3333, 0.3333])
+    """
+
+    arg_constraints = {"concentration1": _POSITIVE_VECTOR, "concentration0": _POSITIVE_VECTOR}
+
+    def __init__(
+        self, concentration1: Tensor, concentration0: Tensor, validate_args: bool | None = None
+    ) -> None:
+        super().__init__(Beta(concentration1, concentration0, validate_args=False), validate_args)
+
+
+class GEM(_StickBreaking):
+    r"""Griffiths-Engen-McCloskey law cut to K parts: v_k ~ Beta(1, c), the rest in the last part.
+
+    Args:
+        concentration: c, positive, shape (...).
+        size: K >= 2, number of parts.
+        validate_args: Whether to check parameters and values.
+
+    Raises:
+        ValueError: If ``size`` is below 2.
+
+    References:
+        Nalisnick & Smyth 2017, sec. 2.2 (there with c = 5).
+
+    Example:
+        >>> GEM(torch.tensor(1.0), 3).mean
+        tensor([0.5000, 0.2500, 0.2500])
+    """
+
+    arg_constraints = {"concentration": constraints.positive}
+
+    def __init__(
+        self, concentration: Tensor | float, size: int, validate_args: bool | None = None
+    ) -> None:
+        if size < 2:
+            raise ValueError(f"size is {size}, must be at least 2 parts")
+        concentration0 = torch.as_tensor(concentration).unsqueeze(-1)
+        if not concentration0.is_floating_point():
+            concentration0 = concentration0.to(torch.get_default_dtype())
+        concentration0 = concentration0.expand(*concentration0.shape[:-1], size - 1)
+        sticks = Beta(torch.ones_like(concentration0), concentration0, validate_args=False)
+        super().__init__(sticks, validate_args)
+
+    @property
+    def concentration(self) -> Tensor:
+        """Concentration c, shape (...)."""
+        return self.concentration0[..., 0]
+
+
+def _break(part: Tensor, rest: Tensor) -> Tensor:
+    """Expectations of the K parts from those of each stick and of what it leaves."""
+    left = rest.cumprod(-1)
+    return torch.cat((part[..., :1], part[..., 1:] * left[..., :-1], left[..., -1:]), -1)
+
+
+def _sticks_of(law: Any) -> Any:
+    """The independent sticks of ``law``; those of a Dirichlet are Beta(a_k, sum_{j>k} a_j)."""
+    if not isinstance(law, Dirichlet | TorchDirichlet):
+        return law.sticks
+    tail = law.concentration.flip(-1).cumsum(-1).flip(-1)[..., 1:]
+    return Beta(law.concentration[..., :-1], tail, validate_args=False)
+
+
+def _kl_stick_breaking(q: Any, p: Any) -> Tensor:
+    return kl_divergence(_sticks_of(q), _sticks_of(p)).sum(-1)
+
+
+_betas: tuple[Any, ...] = (StickBreakingBeta, GEM)
+_dirichlets: tuple[Any, ...] = (Dirichlet, TorchDirichlet)
+for _q, _p in (
+    *product((StickBreakingKumaraswamy, *_betas), (*_betas, *_dirichlets)),
+    *product(_dirichlets, _betas),
+):
+    register_kl(_q, _p)(_kl_stick_breaking)

@@ -1,0 +1,230 @@
+"""Laws that only have a sampler: a monotone map of univariate noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+from torch.distributions.constraints import Constraint
+from torch.distributions.utils import broadcast_all
+
+from dirvae.distributions.kl import draw
+from dirvae.distributions.noise import standard_exponential
+
+__all__ = ["MonotoneTransform", "from_transform"]
+
+_BISECTIONS = 64
+
+
+def from_transform(
+    noise: Distribution,
+    map: Callable[..., Tensor],
+    *,
+    support: Constraint = constraints.real,
+    name: str = "MonotoneTransform",
+    **parameter_constraints: Constraint,
+) -> type[MonotoneTransform]:
+    """Make a law of z = map(noise, **parameters) from nothing but the map.
+
+    The law has a path (through the map at fixed noise) and a density (by a numerical inverse and a
+    change of variables), so it may be the latent of a VAE, its KL by Monte Carlo. The density is 0
+    where the map gets from no float64 noise: beyond +36 for logit of a uniform, say.
+
+    Args:
+        noise: Univariate law with batch shape (), continuous, of known support.
+        map: Called as ``map(u, **parameters)``, elementwise, differentiable and strictly monotone
+            in u. It is evaluated in float64.
+        support: Where z lies.
+        name: Name of the class that is made.
+        parameter_constraints: Constraint of each parameter, in the order of the constructor.
+
+    Returns:
+        A subclass of `torch.distributions.Distribution` with these ``arg_constraints``.
+
+    Raises:
+        ValueError: If ``noise`` is not univariate or of a support that cannot be searched, or no
+            parameter is named.
+
+    Example:
+        >>> from torch.distributions import Uniform, constraints
+        >>> map = lambda u, loc, scale: loc + scale * torch.logit(u)
+        >>> real, positive = constraints.real, constraints.positive
+        >>> Logistic = from_transform(Uniform(0.0, 1.0), map, loc=real, scale=positive)
+        >>> round(float(Logistic(0.0, 1.0).log_prob(torch.tensor(0.0)).exp()), 6)
+        0.25
+    """
+    if noise.batch_shape or noise.event_shape:
+        shape = tuple(noise.batch_shape + noise.event_shape)
+        raise ValueError(f"noise has shape {shape}, must be a scalar law such as Uniform(0., 1.)")
+    if not parameter_constraints:
+        raise ValueError("from_transform got no parameters: name each, as in loc=constraints.real")
+    _coordinate(noise.support)
+    members = {
+        "arg_constraints": parameter_constraints,
+        "support": support,
+        "noise": noise,
+        "map": staticmethod(map),
+        "__doc__": f"{name}({', '.join(parameter_constraints)}): a monotone map of {noise}.",
+    }
+    return type(name, (MonotoneTransform,), members)
+
+
+class MonotoneTransform(Distribution):
+    """Law of a monotone map of noise; `from_transform` makes subclasses, this is no law itself.
+
+    Args:
+        parameters: The parameters, in the order in which `from_transform` was given them.
+        validate_args: Whether to check parameters and values.
+        named: The parameters by name.
+    """
+
+    has_rsample = True
+    arg_constraints: ClassVar[dict[str, Constraint]] = {}
+    noise: ClassVar[Distribution]
+    map: ClassVar[Callable[..., Tensor]]
+
+    def __init__(
+        self,
+        *parameters: Tensor | float,
+        validate_args: bool | None = None,
+        **named: Tensor | float,
+    ) -> None:
+        values = dict(zip(self.arg_constraints, parameters, strict=False)) | named
+        if len(parameters) + len(named) != len(values) or set(values) != set(self.arg_constraints):
+            raise TypeError(f"{type(self).__name__} takes {', '.join(self.arg_constraints)}")
+        tensors = broadcast_all(*(values[key] for key in self.arg_constraints))
+        self.parameters: dict[str, Tensor] = dict(zip(self.arg_constraints, tensors, strict=True))
+        self.__dict__.update(self.parameters)
+        super().__init__(tensors[0].shape, torch.Size(), validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> MonotoneTransform:
+        """Return the law with batch shape ``batch_shape``."""
+        values = {key: value.expand(batch_shape) for key, value in self.parameters.items()}
+        new = type(self)(validate_args=False, **values)
+        new._validate_args = self._validate_args
+        return new
+
+    def rsample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw z, shape S + (...); the path is the map's derivative at fixed noise."""
+        shape = self._extended_shape(torch.Size(sample_shape))
+        u = _draw_wide(self.noise, shape, self._like, generator)
+        return self._forward(u).to(self._like.dtype)
+
+    def sample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw z without a path, shape S + (...)."""
+        with torch.no_grad():
+            return self.rsample(sample_shape, generator)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density in nats, exact to rounding in value and in first derivatives."""
+        if self._validate_args:
+            self._validate_sample(value)
+        inputs = (value, *self.parameters.values())
+        tracked = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
+        with torch.enable_grad():
+            u, slope, reached = self._invert(value.double())
+            log_prob = self.noise.log_prob(u) - slope.abs().log()
+            log_prob = torch.where(reached, log_prob, -torch.inf).to(value.dtype)
+        return log_prob if tracked else log_prob.detach()
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Probability of at most ``value``, without derivatives."""
+        with torch.enable_grad():
+            u, slope, _ = self._invert(value.double())
+        below = self.noise.cdf(u.detach())
+        return torch.where(slope.detach() > 0, below, 1 - below).to(value.dtype)
+
+    @property
+    def _like(self) -> Tensor:
+        return next(iter(self.parameters.values()))
+
+    def _forward(self, u: Tensor) -> Tensor:
+        return type(self).map(u, **{key: v.double() for key, v in self.parameters.items()})
+
+    def _slope(self, u: Tensor) -> Tensor:
+        """Derivative of the map at ``u``, differentiable in ``u`` and in the parameters."""
+        slope: Tensor = torch.autograd.grad(self._forward(u).sum(), u, create_graph=True)[0]
+        return slope
+
+    def _invert(self, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The noise that gives ``value``, the map's slope there, and whether there is one."""
+        with torch.no_grad():
+            root, reached = self._bisect(value)
+        start = root.requires_grad_()
+        slope = self._slope(start)
+        # One Newton step: it moves the root by rounding only, and gives it its exact derivatives.
+        u = start.detach() - (self._forward(start.detach()) - value) / slope.detach()
+        inside = _interior(self.noise.support, u)
+        u = torch.where(inside & reached & u.isfinite(), u, start.detach())
+        u = u if u.requires_grad else u.requires_grad_()
+        return u, self._slope(u), reached
+
+    def _bisect(self, value: Tensor) -> tuple[Tensor, Tensor]:
+        """The noise whose image is nearest ``value``, and whether images lie on both sides."""
+        to_noise, reach = _coordinate(self.noise.support)
+        shape = torch.broadcast_shapes(value.shape, self.batch_shape)
+        low = torch.full(shape, -reach, dtype=value.dtype, device=value.device)
+        high = -low
+        first, last = self._forward(to_noise(low)), self._forward(to_noise(high))
+        rising = last > first
+        reached = (torch.minimum(first, last) < value) & (value < torch.maximum(first, last))
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            above = (self._forward(to_noise(middle)) > value) == rising
+            low, high = torch.where(above, low, middle), torch.where(above, middle, high)
+        return to_noise((low + high) / 2), reached
+
+
+def _coordinate(support: Any) -> tuple[Callable[[Tensor], Tensor], float]:
+    """A map from the real line onto ``support``, and how far out it may be evaluated."""
+    low, high = getattr(support, "lower_bound", None), getattr(support, "upper_bound", None)
+    if support is constraints.real:
+        return torch.sinh, 700.0
+    if low is not None and high is not None:
+        low, high = (torch.as_tensor(bound).double() for bound in (low, high))
+        return lambda s: _between(low, high, s), 700.0
+    if low is not None:
+        return lambda s: low + s.exp(), 700.0
+    if high is not None:
+        return lambda s: high - s.exp(), 700.0
+    raise ValueError(f"noise has support {support}, must be the real line or an interval of it")
+
+
+def _between(low: Any, high: Any, s: Tensor) -> Tensor:
+    # From the nearer end, so that a lower end of 0 is approached to the last digit.
+    from_low = low + (high - low) * torch.sigmoid(s)
+    inside: Tensor = from_low.clamp(low + torch.finfo(s.dtype).tiny, torch.nextafter(high, low))
+    return inside
+
+
+def _interior(support: Any, u: Tensor) -> Tensor:
+    low, high = getattr(support, "lower_bound", None), getattr(support, "upper_bound", None)
+    inside = torch.ones_like(u, dtype=torch.bool)
+    if low is not None:
+        inside = inside & (u > low)
+    return inside if high is None else inside & (u < high)
+
+
+def _draw_wide(
+    noise: Distribution, shape: torch.Size, like: Tensor, generator: torch.Generator | None
+) -> Tensor:
+    """Noise in float64, by its quantiles where it has them: no atoms, no end of the support."""
+    # Of what rounds to 1, at most one draw in 1e16 is moved.
+    probability = torch.exp(-standard_exponential(shape, like.double(), generator)).clamp(
+        max=1 - 2**-53
+    )
+    try:
+        return noise.icdf(probability)
+    except NotImplementedError:
+        return draw(noise, shape, generator).double()

@@ -1,0 +1,412 @@
+"""scikit-learn estimators."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.sparsefuncs import mean_variance_axis
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from torch import Tensor
+from torch.distributions import Bernoulli, Distribution, Normal
+
+from dirvae.callbacks import MethodOfMoments
+from dirvae.data.arrays import ArrayDataset
+from dirvae.distributions import Dirichlet, draw_with_log_ratio
+from dirvae.distributions.moments import location_and_spread, posterior_mean
+from dirvae.models.likelihoods import COUNT_LAWS, likelihood_head
+from dirvae.models.priors import standard_prior
+from dirvae.models.vae import VAE, closed_form_kl
+from dirvae.nn import MLP, Head, Log1p, Standardize
+from dirvae.objectives import linear_warmup, log_likelihood
+from dirvae.training import Training, fit
+
+__all__ = ["DirichletVAE"]
+
+ROWS_AT_ONCE = 1000
+ELBO_SAMPLES = 8
+WARMUP = 0.3  # share of the planned steps over which the KL's weight rises to 1
+
+
+class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Variational autoencoder with a latent on the simplex: each row is a mixture of K components.
+
+    Args:
+        n_components: K >= 2, number of latent components.
+        prior_concentration: Concentration of the Dirichlet prior: a positive number, an array (K,),
+            "learn" (from 1 - 1/K, by the method of moments), or None for 1 - 1/K. Of a stick-breaking
+            latent, the concentration of its GEM prior.
+        latent: Law of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
+            `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`. For any
+            other build a `VAE`.
+        likelihood: Law of the data: Bernoulli, Normal, or a law of counts such as
+            `distributions.Multinomial`. None chooses: values in [0, 1] are probabilities of a
+            Bernoulli (drawn as 0 or 1 anew each epoch), other reals are Gaussian.
+        hidden_sizes: Widths of the encoder's layers.
+        decoder_hidden_sizes: Widths of the decoder's layers.
+        max_epochs: Most passes over the data.
+        batch_size: Rows a step.
+        learning_rate: Adam's step size.
+        validation_fraction: Share of rows, in [0, 1), held out to stop early and keep the best
+            weights; 0 trains for ``max_epochs`` on all rows.
+        patience: Epochs without a rise of the validation ELBO before training stops.
+        random_state: Seed or `numpy.random.RandomState`; the same seed gives the same model.
+        device: "cpu", "cuda", "mps" or "auto".
+        verbose: Whether to show a progress bar.
+
+    Attributes:
+        vae_: The fitted `VAE`.
+        likelihood_: The law of the data that was used.
+        prior_concentration_: Concentration of the prior, shape (K,), where it has one.
+        history_: Metrics of each epoch.
+        n_iter_: Epochs trained.
+        n_features_in_: D.
+
+    References:
+        Joo, Lee, Park & Moon, "Dirichlet Variational Autoencoder", Pattern Recognition 107, 2020.
+
+    Example:
+        >>> from sklearn.datasets import load_digits
+        >>> X = load_digits().data[:200] / 16
+        >>> vae = DirichletVAE(n_components=5, max_epochs=2, random_state=0).fit(X)
+        >>> theta = vae.transform(X)
+        >>> theta.shape, bool(np.allclose(theta.sum(1), 1))
+        ((200, 5), True)
+    """
+
+    def __init__(
+        self,
+        n_components: int = 10,
+        *,
+        prior_concentration: float | Sequence[float] | str | None = None,
+        latent: Callable[..., Distribution] = Dirichlet,
+        likelihood: Callable[..., Distribution] | None = None,
+        hidden_sizes: Sequence[int] = (500, 500),
+        decoder_hidden_sizes: Sequence[int] = (500,),
+        max_epochs: int = 100,
+        batch_size: int = 200,
+        learning_rate: float = 1e-3,
+        validation_fraction: float = 0.1,
+        patience: int = 10,
+        random_state: Any = None,
+        device: str = "cpu",
+        verbose: bool = False,
+    ) -> None:
+        self.n_components = n_components
+        self.prior_concentration = prior_concentration
+        self.latent = latent
+        self.likelihood = likelihood
+        self.hidden_sizes = hidden_sizes
+        self.decoder_hidden_sizes = decoder_hidden_sizes
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.random_state = random_state
+        self.device = device
+        self.verbose = verbose
+
+    # --- fitting -------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        checkpoint_dir: str | Path | None = None,
+        resume: bool = False,
+    ) -> DirichletVAE:
+        """Fit to rows.
+
+        Args:
+            X: Dense or CSR, shape (N, D), finite.
+            y: Ignored.
+            sample_weight: Non-negative weights, shape (N,).
+            checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
+            resume: Whether to go on from that folder's last checkpoint.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            ValueError: If an argument or a value of X is out of range; the message says which.
+        """
+        weight = self._begin(X := self._validated(X, reset=True), sample_weight)
+        train, validation = self._split(X, weight)
+        steps = math.ceil(len(train) / self.batch_size) * self.max_epochs
+        training = Training(
+            self.vae_, kl_schedule=linear_warmup(int(WARMUP * steps)), optimizer=self._adam
+        )
+        learn = self.prior_concentration == "learn" if isinstance(self.prior_concentration, str) else False
+        self.history_ = fit(
+            training,
+            train,
+            validation=validation,
+            max_epochs=self.max_epochs,
+            batch_size=self.batch_size,
+            patience=self.patience,
+            seed=self._seed,
+            checkpoint_dir=checkpoint_dir,
+            resume=resume,
+            callbacks=[MethodOfMoments(self.max_epochs)] if learn else [],
+            **self._options(),
+        )
+        self._end(len(self.history_))
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> DirichletVAE:
+        """Take one more pass over rows, which may be new ones; the optimiser goes on where it was.
+
+        Args and errors are those of `fit`. The first call settles likelihood and scaling.
+        """
+        first = not hasattr(self, "vae_")
+        X = self._validated(X, reset=first)
+        if first:
+            weight = self._begin(X, sample_weight)
+            self.history_, self._optimizer_state = [], None
+        else:
+            self._require_support(X)
+            weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        optimizers: list[torch.optim.Optimizer] = []
+        training = Training(self.vae_, optimizer=lambda params: self._resumed(params, optimizers))
+        data = self._dataset(X, weight)
+        seed = self._seed + len(self.history_)
+        self.history_ += fit(
+            training, data, max_epochs=1, batch_size=self.batch_size, seed=seed, **self._options()
+        )
+        self._optimizer_state = optimizers[0].state_dict()
+        self._end(len(self.history_))
+        return self
+
+    def _begin(self, X: Any, sample_weight: Any) -> Any:
+        """Check arguments and data, and build the model; returns the checked weights."""
+        self._check_arguments()
+        if X.shape[0] < 2:
+            raise ValueError("X has one sample (n_samples=1); at least 2 are needed to fit")
+        weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        self.likelihood_ = self._choose_likelihood(X)
+        self._require_support(X)
+        self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._seed)
+            self.vae_ = self._build(*_mean_and_std(X))
+        return weight
+
+    def _end(self, num_epochs: int) -> None:
+        self.vae_.cpu().eval()
+        self.n_iter_ = num_epochs
+        self._n_features_out = self.n_components
+        concentration = getattr(self.vae_.prior, "concentration", None)
+        if concentration is not None:
+            self.prior_concentration_ = concentration.numpy().copy()
+
+    def _build(self, mean: Tensor, std: Tensor) -> VAE:
+        prior = standard_prior(self.latent, self.n_components, self._concentration())
+        features = {Normal: Standardize(mean, std), Bernoulli: None}.get(self.likelihood_, Log1p())
+        encoder = MLP(len(mean), tuple(self.hidden_sizes), features=features)
+        standardize = Standardize(*location_and_spread(prior()))
+        decoder = MLP(self.n_components, tuple(self.decoder_hidden_sizes), features=standardize)
+        return VAE(
+            Head(encoder, self.n_components, self.latent),
+            likelihood_head(decoder, len(mean), self.likelihood_, mean=mean, std=std),
+            prior,
+        )
+
+    def _adam(self, parameters: Any) -> torch.optim.Adam:
+        return torch.optim.Adam(parameters, lr=self.learning_rate)
+
+    def _resumed(self, parameters: Any, made: list[torch.optim.Optimizer]) -> torch.optim.Optimizer:
+        made.append(self._adam(parameters))
+        if self._optimizer_state is not None:
+            made[0].load_state_dict(self._optimizer_state)
+        return made[0]
+
+    def _options(self) -> dict[str, Any]:
+        accelerator = {"cuda": "gpu"}.get(self.device, self.device)
+        return {"verbose": bool(self.verbose), "accelerator": accelerator}
+
+    def _dataset(self, X: Any, weight: Any) -> ArrayDataset:
+        return ArrayDataset(X, weight=weight, binarize=self.likelihood_ is Bernoulli)
+
+    def _split(self, X: Any, weight: Any) -> tuple[ArrayDataset, ArrayDataset | None]:
+        held_out = int(self.validation_fraction * X.shape[0])
+        if held_out == 0:
+            return self._dataset(X, weight), None
+        order = np.random.RandomState(self._seed).permutation(X.shape[0])
+        parts = (order[held_out:], order[:held_out])
+        return tuple(self._dataset(X[i], None if weight is None else weight[i]) for i in parts)  # type: ignore[return-value]
+
+    # --- using -----------------------------------------------------------------------------------
+
+    def transform(self, X: Any) -> Any:
+        """Posterior mean of the latent of each row, shape (N, K); rows of a simplex latent sum to 1.
+
+        It depends on the row alone, and not on the batch that it comes in.
+        """
+        return self._rowwise(X, lambda vae, x: vae.embed(x))
+
+    def inverse_transform(self, X: Any) -> Any:
+        """Mean of the data, shape (N, D), given latents of shape (N, K)."""
+        check_is_fitted(self)
+        z = np.asarray(X)
+        if z.ndim != 2 or z.shape[1] != self.n_components:
+            raise ValueError(f"X has shape {z.shape}, must be (N, {self.n_components}): one latent a row")
+        with torch.no_grad():
+            decoder = copy.deepcopy(self.vae_.decoder).double()
+            mean: Any = posterior_mean(decoder(torch.as_tensor(z).double())).numpy()
+        return mean.astype(z.dtype) if z.dtype.kind == "f" else mean
+
+    def sample(self, n_samples: int = 1) -> Any:
+        """Draw rows from the model, shape (n_samples, D); ``random_state`` seeds the noise."""
+        check_is_fitted(self)
+        _require_integer("n_samples", n_samples, 1)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        with torch.no_grad():
+            return self.vae_.sample(n_samples, generator=torch.Generator().manual_seed(seed)).numpy()
+
+    def score_samples(self, X: Any) -> Any:
+        """Evidence lower bound of each row in nats, shape (N,).
+
+        The noise (of the latent, and of the 0 or 1 that a Bernoulli probability is drawn as) is
+        fixed by the row, so that neither batch nor order matters. In double precision, with
+        `ELBO_SAMPLES` draws of the latent.
+        """
+        return self._rowwise(X, _elbo_by_row).astype(np.float64)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean of `score_samples`."""
+        return float(self.score_samples(X).mean())
+
+    def _rowwise(self, X: Any, function: Callable[[VAE, Tensor], Tensor]) -> Any:
+        """Apply a function of rows in double precision, where the batch does not show in the result."""
+        check_is_fitted(self)
+        X = self._validated(X, reset=False)
+        self._require_support(X)
+        vae = copy.deepcopy(self.vae_).double()
+        with torch.no_grad():
+            return np.concatenate([function(vae, x).numpy() for x in _chunks(X)]).astype(X.dtype)
+
+    # --- checks ----------------------------------------------------------------------------------
+
+    def _validated(self, X: Any, *, reset: bool) -> Any:
+        return validate_data(
+            self, X, reset=reset, accept_sparse="csr", dtype=[np.float32, np.float64], estimator=self
+        )
+
+    def _choose_likelihood(self, X: Any) -> Any:
+        if self.likelihood is not None:
+            return self.likelihood
+        values = X.data if sparse.issparse(X) else X
+        unit = values.size == 0 or (values.min() >= 0 and values.max() <= 1)
+        return Bernoulli if unit else Normal
+
+    def _require_support(self, X: Any) -> None:
+        values = X.data if sparse.issparse(X) else X
+        if values.size == 0:
+            return
+        if self.likelihood_ in COUNT_LAWS and values.min() < 0:
+            raise ValueError(
+                f"X has negative values (least: {values.min():g}), but "
+                f"likelihood={self.likelihood_.__name__} is a law of counts, 0 or more"
+            )
+        if self.likelihood_ is Bernoulli and (values.min() < 0 or values.max() > 1):
+            raise ValueError(
+                f"X has values from {values.min():g} to {values.max():g}, but a Bernoulli likelihood "
+                "takes probabilities in [0, 1]"
+            )
+
+    def _concentration(self) -> Tensor | None:
+        value = self.prior_concentration
+        return None if value is None or isinstance(value, str) else torch.as_tensor(value).float()
+
+    def _check_arguments(self) -> None:
+        least = 1 if self.latent is Normal else 2
+        _require_integer("n_components", self.n_components, least)
+        for name in ("max_epochs", "batch_size", "patience"):
+            _require_integer(name, getattr(self, name), 1)
+        for name in ("hidden_sizes", "decoder_hidden_sizes"):
+            for size in getattr(self, name):
+                _require_integer(name, size, 1)
+        if not isinstance(self.learning_rate, Real) or not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate is {self.learning_rate!r}, must be a positive number")
+        if not 0 <= self.validation_fraction < 1:
+            raise ValueError(f"validation_fraction is {self.validation_fraction!r}, must be in [0, 1)")
+        self._check_prior_concentration()
+
+    def _check_prior_concentration(self) -> None:
+        value = self.prior_concentration
+        if value is None or (isinstance(value, str) and value == "learn"):
+            return
+        try:
+            array = np.asarray(value, dtype=float)
+        except (TypeError, ValueError):
+            array = np.array(math.nan)
+        right = "must be a positive number, an array of n_components of them, 'learn' or None"
+        if not np.isfinite(array).all() or (array <= 0).any():
+            raise ValueError(f"prior_concentration is {value!r}, {right}")
+        if array.shape not in ((), (self.n_components,)):
+            raise ValueError(f"prior_concentration has shape {array.shape}, {right}")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _elbo_by_row(vae: VAE, x: Tensor) -> Tensor:
+    """ELBO of each row, all of its noise drawn from a generator that the row itself seeds."""
+    generators = [_generator_of(row) for row in x]
+    if isinstance(vae.decoder, Head) and vae.decoder.Law is Bernoulli:
+        drawn = [torch.bernoulli(r, generator=g) for r, g in zip(x, generators, strict=True)]
+        x = torch.stack(drawn)
+    encoder, prior = vae.encoder, vae.prior()
+    raw = encoder.raw(x)
+    draws = [
+        draw_with_log_ratio(encoder.law(row), prior, torch.Size([ELBO_SAMPLES]), generator)
+        for row, generator in zip(raw, generators, strict=True)
+    ]
+    z = torch.stack([d[0] for d in draws], 1)
+    divergence = closed_form_kl(encoder.law(raw), prior)
+    if divergence is None:
+        divergence = -torch.stack([d[1] for d in draws], 1).mean(0)
+    return log_likelihood(vae.decoder(z), x).mean(0) - divergence
+
+
+def _generator_of(row: Tensor) -> torch.Generator:
+    digest = hashlib.blake2b(row.double().numpy().tobytes(), digest_size=7).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest, "little"))
+
+
+def _chunks(X: Any) -> Iterator[Tensor]:
+    for start in range(0, X.shape[0], ROWS_AT_ONCE):
+        rows = X[start : start + ROWS_AT_ONCE]
+        yield torch.from_numpy(rows.toarray() if sparse.issparse(rows) else rows.copy()).double()
+
+
+def _mean_and_std(X: Any) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each column; 1 in place of the deviation of a constant."""
+    if sparse.issparse(X):
+        mean, var = mean_variance_axis(X, axis=0)
+    else:
+        mean, var = X.mean(0, dtype=np.float64), X.var(0, dtype=np.float64)
+    std = np.sqrt(var)
+    std[std <= 1e-8 * np.maximum(1, np.abs(mean))] = 1
+    return torch.from_numpy(mean).float(), torch.from_numpy(std).float()
+
+
+def _require_integer(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} is {value!r}, must be an integer of {least} or more")

@@ -1,0 +1,199 @@
+"""Which components of a latent are used, and which have collapsed.
+
+A component may be ignored by the encoder (its posterior mean does not vary with x) or by the
+decoder (the reconstruction does not care about it). The prior alone gives some of these measures
+most of their value, so read each beside the prior's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+__all__ = [
+    "LatentMoments",
+    "active_units",
+    "decoder_weight_norms",
+    "decoding_cost",
+    "encoding_variance",
+    "latent_moments",
+    "replace_by_mean",
+]
+
+Array = NDArray[np.float64]
+
+
+class LatentMoments(NamedTuple):
+    """Moments of each component over rows; all shapes (K,).
+
+    Attributes:
+        mean: Mean.
+        std: Standard deviation.
+        skewness: Third standardized moment, 0 for a Gaussian; NaN for a constant.
+        kurtosis: Fourth standardized moment less 3, 0 for a Gaussian; NaN for a constant.
+    """
+
+    mean: Array
+    std: Array
+    skewness: Array
+    kurtosis: Array
+
+
+def encoding_variance(posterior_means: ArrayLike, prior_var: ArrayLike = 1.0) -> Array:
+    """Variance over rows of each component's posterior mean, as a share of the prior's variance.
+
+    Args:
+        posterior_means: E_q[z|x] of each row, shape (N, K).
+        prior_var: Var(z_k) under the prior, shape (K,) or (); 1 gives the plain variance.
+
+    Returns:
+        Shape (K,).
+
+    Raises:
+        ValueError: If shapes do not fit, values are not finite, or a variance is not positive.
+
+    References:
+        Burda, Grosse & Salakhutdinov 2016, sec. 5.2, without the division.
+
+    Example:
+        >>> encoding_variance([[0.0, 1.0], [2.0, 1.0]], prior_var=2.0).tolist()
+        [0.5, 0.0]
+    """
+    means = _rows("posterior_means", posterior_means)
+    variance = np.asarray(prior_var, dtype=np.float64)
+    if variance.ndim > 1 or (variance.ndim == 1 and len(variance) != means.shape[1]):
+        raise ValueError(f"prior_var has shape {variance.shape}, must be ({means.shape[1]},) or ()")
+    if not (variance > 0).all():
+        raise ValueError("prior_var has values that are not positive, must be variances above 0")
+    return np.asarray(means.var(0) / variance, dtype=np.float64)
+
+
+def active_units(
+    posterior_means: ArrayLike, prior_var: ArrayLike, threshold: float = 0.01
+) -> NDArray[np.bool_]:
+    """Whether the encoder uses each component: Var_x(E_q[z_k|x]) > threshold * Var(z_k).
+
+    Args:
+        posterior_means: E_q[z|x] of each row, shape (N, K).
+        prior_var: Var(z_k) under the prior, shape (K,) or (). With 1 the threshold is absolute,
+            as in the literature; a simplex then looks inactive because its components are small.
+        threshold: Share of the prior's variance.
+
+    Returns:
+        Shape (K,).
+
+    References:
+        Burda, Grosse & Salakhutdinov 2016, sec. 5.2 (absolute, .01).
+
+    Example:
+        >>> active_units([[0.1, 0.3], [0.5, 0.3]], prior_var=[0.1, 0.1]).tolist()
+        [True, False]
+    """
+    return encoding_variance(posterior_means, prior_var) > threshold
+
+
+def decoder_weight_norms(weight: ArrayLike) -> Array:
+    """Length of each component's column in the decoder's first weight matrix.
+
+    Norms compare within one decoder. A column near 0 is sure to be unused; one that is not may only
+    have kept its initial weights, so see `decoding_cost` too.
+
+    Args:
+        weight: Shape (H, K), as ``torch.nn.Linear(K, H).weight``.
+
+    Returns:
+        Shape (K,).
+
+    References:
+        Joo et al. 2020, sec. 4.2 ("decoder weight collapse").
+
+    Example:
+        >>> decoder_weight_norms([[3.0, 0.0], [4.0, 0.0]]).tolist()
+        [5.0, 0.0]
+    """
+    return np.asarray(np.linalg.norm(_rows("weight", weight), axis=0), dtype=np.float64)
+
+
+def latent_moments(z: ArrayLike) -> LatentMoments:
+    """Mean, spread, skewness and kurtosis of each component over rows.
+
+    Args:
+        z: Posterior means, or draws of the posterior or of the prior, shape (N, K).
+
+    Example:
+        >>> moments = latent_moments([[0.0], [0.0], [3.0]])
+        >>> float(moments.mean[0]), round(float(moments.skewness[0]), 4)
+        (1.0, 0.7071)
+    """
+    rows = _rows("z", z)
+    # A spread at the level of rounding is no spread: its higher moments would be noise.
+    constant = rows.std(0) <= 1e-12 * np.abs(rows).max(0)
+    varying = np.where(constant, np.arange(len(rows))[:, None], rows)
+    skewness, kurtosis = stats.skew(varying), stats.kurtosis(varying)
+    skewness[constant] = kurtosis[constant] = np.nan
+    return LatentMoments(rows.mean(0), rows.std(0), skewness, kurtosis)
+
+
+def replace_by_mean(z: ArrayLike, component: int, *, simplex: bool = True) -> Array:
+    """Replace one component by its mean over rows.
+
+    Args:
+        z: Latents, shape (N, K).
+        component: Index k.
+        simplex: Whether to divide each row by its sum afterwards.
+
+    Returns:
+        Shape (N, K).
+
+    Example:
+        >>> replace_by_mean([[1.0, 0.0], [0.5, 0.5]], 1).round(4).tolist()
+        [[0.8, 0.2], [0.6667, 0.3333]]
+    """
+    replaced: Array = _rows("z", z).copy()
+    replaced[:, component] = replaced[:, component].mean()
+    if simplex:
+        replaced /= replaced.sum(1, keepdims=True)
+    return replaced
+
+
+def decoding_cost(
+    log_likelihood: Callable[[Array], ArrayLike], z: ArrayLike, *, simplex: bool = True
+) -> Array:
+    """What each component is worth to the decoder: nats lost if it is replaced by its mean.
+
+    A component whose cost is at most .01 nat is not used in decoding. The cost may be negative.
+
+    Args:
+        log_likelihood: From latents (N, K) to log p(x|z) of each of the N rows, in nats.
+        z: Latents of the rows, such as posterior means, shape (N, K).
+        simplex: Whether to divide by the sum after a replacement; False for a latent that is not on
+            the simplex.
+
+    Returns:
+        Mean loss over rows, shape (K,), in nats.
+
+    Example:
+        >>> x, z = np.array([0.0, 2.0]), [[0.0, 5.0], [2.0, 7.0]]
+        >>> decoding_cost(lambda z: -((x - z[:, 0]) ** 2), z, simplex=False).tolist()
+        [1.0, 0.0]
+    """
+    rows = _rows("z", z)
+    full = np.asarray(log_likelihood(rows), dtype=np.float64).mean()
+    without = [
+        np.asarray(log_likelihood(replace_by_mean(rows, k, simplex=simplex))).mean()
+        for k in range(rows.shape[1])
+    ]
+    return np.asarray(full - np.asarray(without), dtype=np.float64)
+
+
+def _rows(name: str, values: ArrayLike) -> Array:
+    rows = np.asarray(values, dtype=np.float64)
+    if rows.ndim != 2 or not rows.size:
+        raise ValueError(f"{name} has shape {rows.shape}, must be a matrix with rows and columns")
+    if not np.isfinite(rows).all():
+        raise ValueError(f"{name} has NaN or infinite values, must be finite")
+    return rows

@@ -1,0 +1,157 @@
+"""Log-likelihood by importance sampling, with its standard error, from arrays of log weights."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
+
+__all__ = [
+    "Evidence",
+    "effective_sample_size",
+    "importance_sampled",
+    "log_mean_exp",
+    "log_mean_exp_error",
+]
+
+Array = NDArray[np.float64]
+
+
+class Evidence(NamedTuple):
+    """Estimated log p(x) of N rows; all shapes (N,).
+
+    Attributes:
+        value: log p(x) in nats; biased down by about half its squared error.
+        std_error: Standard error of ``value`` in nats; NaN from a single sample.
+        effective_samples: Of S draws, how many count: from 1 to S.
+    """
+
+    value: Array
+    std_error: Array
+    effective_samples: Array
+
+    @property
+    def mean(self) -> float:
+        """Mean of ``value`` over rows, in nats."""
+        return float(self.value.mean())
+
+    @property
+    def mean_std_error(self) -> float:
+        """Standard error of `mean` that the draws cause, in nats; rows have draws of their own."""
+        return float(np.sqrt((self.std_error**2).sum()) / len(self.std_error))
+
+
+def importance_sampled(log_weights: ArrayLike) -> Evidence:
+    r"""Log-likelihood of each row from importance weights.
+
+    .. math:: \log p(x) \approx \log \frac1S \sum_s \frac{p(x, z_s)}{q(z_s|x)}, \quad z_s \sim q
+
+    Args:
+        log_weights: log p(x|z) + log p(z) - log q(z|x), shape (S, N), in nats; q must be the true
+            density of what was sampled.
+
+    Returns:
+        Estimate, standard error and effective sample size of each row.
+
+    Raises:
+        ValueError: If ``log_weights`` is not (S, N), or is NaN or +inf somewhere.
+
+    References:
+        Burda, Grosse & Salakhutdinov 2016, eq. 8.
+
+    Example:
+        >>> evidence = importance_sampled(np.log([[0.5, 1.0], [0.5, 3.0]]))
+        >>> np.exp(evidence.value).round(6).tolist(), evidence.effective_samples.round(6).tolist()
+        ([0.5, 2.0], [2.0, 1.6])
+    """
+    checked = _checked(log_weights)
+    if checked.ndim != 2:
+        raise ValueError(f"log_weights has shape {checked.shape}, must be (S, N): samples by rows")
+    return Evidence(
+        log_mean_exp(checked), log_mean_exp_error(checked), effective_sample_size(checked)
+    )
+
+
+def log_mean_exp(log_weights: ArrayLike) -> Array:
+    """Log of the mean of weights over the leading axis, in double precision.
+
+    Args:
+        log_weights: Shape (S, ...).
+
+    Returns:
+        Shape (...), in nats; -inf where all weights are 0.
+
+    Raises:
+        ValueError: If there is no sample, or one is NaN or +inf.
+
+    Example:
+        >>> log_mean_exp([[-1000.0], [-1000.0]]).tolist()
+        [-1000.0]
+    """
+    checked = _checked(log_weights)
+    return np.asarray(logsumexp(checked, axis=0) - math.log(len(checked)), dtype=np.float64)
+
+
+def log_mean_exp_error(log_weights: ArrayLike) -> Array:
+    r"""Standard error of `log_mean_exp` by the delta method: sd(w) / (mean(w) sqrt S).
+
+    It is itself an estimate, and too small where a few weights dominate: look at
+    `effective_sample_size` before trusting it.
+
+    Args:
+        log_weights: Shape (S, ...).
+
+    Returns:
+        Shape (...), in nats; NaN from a single sample.
+
+    Example:
+        >>> log_mean_exp_error(np.log([1.0, 3.0])).round(6).tolist()
+        0.5
+    """
+    weights = _relative_weights(log_weights)
+    num_samples = len(weights)
+    if num_samples < 2:
+        return np.full(weights.shape[1:], np.nan)
+    spread = weights.std(0, ddof=1) / (weights.mean(0) * math.sqrt(num_samples))
+    return np.asarray(spread, dtype=np.float64)
+
+
+def effective_sample_size(log_weights: ArrayLike) -> Array:
+    r"""Effective number of samples, (sum w)^2 / sum w^2.
+
+    Args:
+        log_weights: Shape (S, ...).
+
+    Returns:
+        Shape (...), from 1 to S.
+
+    References:
+        Kong 1992; Owen 2013, sec. 9.3.
+
+    Example:
+        >>> effective_sample_size([[0.0], [0.0], [-1000.0]]).tolist()
+        [2.0]
+    """
+    weights = _relative_weights(log_weights)
+    return np.asarray(weights.sum(0) ** 2 / (weights**2).sum(0), dtype=np.float64)
+
+
+def _relative_weights(log_weights: ArrayLike) -> Array:
+    """Weights over the largest of each row, so that none overflows; 0 / 0 is left NaN."""
+    checked = _checked(log_weights)
+    top = checked.max(0)
+    return np.exp(checked - np.where(np.isfinite(top), top, 0.0))
+
+
+def _checked(log_weights: ArrayLike) -> Array:
+    checked = np.asarray(log_weights, dtype=np.float64)
+    if checked.ndim < 1 or len(checked) < 1:
+        raise ValueError(
+            f"log_weights has shape {checked.shape}, must have a first axis of at least one sample"
+        )
+    if np.isnan(checked).any() or np.isposinf(checked).any():
+        raise ValueError("log_weights has NaN or +inf, must be finite or -inf")
+    return checked

@@ -1,0 +1,94 @@
+"""Decoder heads for the kinds of data that people bring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Bernoulli, Distribution, Normal, constraints
+
+from dirvae.distributions import (
+    DirichletMultinomial,
+    Multinomial,
+    NegativeBinomial,
+    ZeroInflatedNegativeBinomial,
+)
+from dirvae.nn import Head
+
+__all__ = ["COUNT_LAWS", "affine_normal", "likelihood_head"]
+
+COUNT_LAWS: tuple[Callable[..., Distribution], ...] = (
+    Multinomial,
+    DirichletMultinomial,
+    NegativeBinomial,
+    ZeroInflatedNegativeBinomial,
+    torch.distributions.Poisson,
+)
+
+# What belongs to a feature rather than to a row: learned, but not put out by the network.
+_SHARED: dict[Any, Sequence[str]] = {
+    Normal: ("scale",),
+    NegativeBinomial: ("concentration",),
+    ZeroInflatedNegativeBinomial: ("concentration",),
+}
+
+
+def affine_normal(
+    loc: Tensor, scale: Tensor, *, shift: Tensor, unit: Tensor, validate_args: bool | None = None
+) -> Normal:
+    """Gaussian whose parameters are in units of the data: N(shift + unit loc, (unit scale)^2).
+
+    Example:
+        >>> one, two = torch.ones(1), torch.full((1,), 2.0)
+        >>> affine_normal(one, one, shift=one, unit=two).mean
+        tensor([3.])
+    """
+    return Normal(shift + unit * loc, unit * scale, validate_args=validate_args)
+
+
+affine_normal.arg_constraints = Normal.arg_constraints  # type: ignore[attr-defined]
+
+
+def likelihood_head(
+    net: nn.Module,
+    num_features: int,
+    likelihood: Callable[..., Distribution] = Bernoulli,
+    *,
+    mean: Tensor | None = None,
+    std: Tensor | None = None,
+) -> Head:
+    """A decoder that starts at what a constant would predict.
+
+    Args:
+        net: Module from the latent to features.
+        num_features: D.
+        likelihood: Law of x.
+        mean: Mean of the data, shape (D,); a Gaussian's location is in its units, and the initial
+            mean of any other law is set by it where the law allows.
+        std: Standard deviation of the data, shape (D,).
+
+    Example:
+        >>> head = likelihood_head(nn.Linear(2, 4), 3, Normal, mean=torch.zeros(3), std=torch.ones(3))
+        >>> head(torch.zeros(5, 2)).batch_shape
+        torch.Size([5])
+    """
+    shared = _SHARED.get(likelihood, ())
+    if likelihood is Normal and mean is not None and std is not None:
+        return Head(net, num_features, affine_normal, shared=shared, shift=mean, unit=std)
+    initial = None if mean is None else _initial(likelihood, mean)
+    return Head(net, num_features, likelihood, shared=shared, initial=initial)
+
+
+def _initial(likelihood: Callable[..., Distribution], mean: Tensor) -> dict[str, Tensor]:
+    positive = mean.clamp(min=1e-3)
+    if likelihood is Bernoulli:
+        return {"logits": mean.clamp(1e-3, 1 - 1e-3).logit()}
+    if likelihood is Multinomial:
+        return {"logits": (positive / positive.sum()).log()}
+    if likelihood in (NegativeBinomial, ZeroInflatedNegativeBinomial):
+        return {"mean": positive}
+    if likelihood is torch.distributions.Poisson:
+        return {"rate": positive}
+    return {}

@@ -1,0 +1,128 @@
+"""The variational autoencoder: three conditionals and what follows from them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, kl_divergence
+
+from dirvae.distributions import draw, draw_with_log_ratio
+from dirvae.distributions.moments import posterior_mean
+from dirvae.objectives import Terms, log_likelihood
+
+__all__ = ["VAE", "closed_form_kl"]
+
+
+class VAE(nn.Module):
+    """Variational autoencoder with any latent and any likelihood.
+
+    Args:
+        encoder: Module that returns q(z|x), called as ``encoder(x)`` or ``encoder(x, covariates)``.
+        decoder: Module that returns p(x|z), called as ``decoder(z)`` or ``decoder(z, covariates)``.
+        prior: Module that returns p(z), called as ``prior()`` or ``prior(covariates)``.
+
+    References:
+        Kingma & Welling 2014. Conditional VAE: Sohn, Lee & Yan 2015.
+
+    Example:
+        >>> from dirvae.distributions import Dirichlet
+        >>> from dirvae.nn import MLP, Fixed, Head
+        >>> encoder = Head(MLP(8, (16,)), 3, Dirichlet)
+        >>> decoder = Head(MLP(3, (16,)), 8, torch.distributions.Bernoulli)
+        >>> vae = VAE(encoder, decoder, Fixed(Dirichlet, concentration=torch.ones(3)))
+        >>> vae.terms(torch.ones(4, 8), num_samples=2).log_likelihood.shape
+        torch.Size([2, 4])
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, prior: nn.Module) -> None:
+        super().__init__()
+        self.encoder, self.decoder, self.prior = encoder, decoder, prior
+
+    def terms(
+        self,
+        x: Tensor,
+        covariates: Tensor | None = None,
+        *,
+        mask: Tensor | None = None,
+        num_samples: int = 1,
+        importance: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Terms:
+        """Log-likelihood and KL of each example: what every objective is made of.
+
+        Args:
+            x: Shape (B, D...).
+            covariates: Shape (B, C), given to encoder, decoder and prior alike; None for none.
+            mask: Shape of x, True where observed; the encoder sees 0 in the other places.
+            num_samples: S, draws of the latent for each example.
+            importance: Whether to compute ``log_ratio``, which importance weights need.
+            generator: Source of the noise; the global one if None.
+
+        Returns:
+            Terms with leading shape (S, B), in nats.
+        """
+        context = () if covariates is None else (covariates,)
+        q = self.encoder(x if mask is None else x.where(mask, torch.zeros_like(x)), *context)
+        prior = self.prior(*context)
+        divergence = closed_form_kl(q, prior)
+        shape = torch.Size([num_samples])
+        log_ratio = log_q = None
+        if importance or divergence is None or not q.has_rsample:
+            z, log_ratio, log_q = draw_with_log_ratio(q, prior, shape, generator)
+        else:
+            z = draw(q, shape, generator)
+        return Terms(
+            log_likelihood=log_likelihood(self.decoder(z, *context), x, mask),
+            kl=-log_ratio.mean(0) if divergence is None and log_ratio is not None else divergence,
+            kl_is_exact=divergence is not None,
+            log_ratio=log_ratio,
+            log_q=None if q.has_rsample else log_q,
+            q=q,
+            z=z,
+        )
+
+    def embed(self, x: Tensor, covariates: Tensor | None = None) -> Tensor:
+        """Posterior mean of the latent, shape (B, K); see `posterior_mean` for laws without one."""
+        context = () if covariates is None else (covariates,)
+        return posterior_mean(self.encoder(x, *context))
+
+    def reconstruct(self, x: Tensor, covariates: Tensor | None = None) -> Tensor:
+        """Mean of p(x|z) at the posterior mean of z, shape of ``x``."""
+        context = () if covariates is None else (covariates,)
+        return posterior_mean(self.decoder(self.embed(x, covariates), *context))
+
+    def sample(
+        self,
+        num_samples: int,
+        covariates: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draws of x from the model.
+
+        Args:
+            num_samples: Number of draws N; with covariates one for each of their rows, so N of them.
+            covariates: Shape (N, C).
+            generator: Source of the noise; the global one if None.
+
+        Returns:
+            Shape (N, D...).
+        """
+        context = () if covariates is None else (covariates,)
+        prior = self.prior(*context)
+        shape = torch.Size([] if prior.batch_shape else [num_samples])
+        return draw(self.decoder(draw(prior, shape, generator), *context), torch.Size(), generator)
+
+
+def closed_form_kl(q: Distribution, p: Distribution) -> Tensor | None:
+    """KL(q || p) of shape (B,), or None where no formula is registered.
+
+    Example:
+        >>> from torch.distributions import Gumbel, Normal
+        >>> print(closed_form_kl(Normal(0.0, 1.0), Gumbel(0.0, 1.0)))
+        None
+    """
+    try:
+        return kl_divergence(q, p).expand(q.batch_shape)
+    except NotImplementedError:
+        return None

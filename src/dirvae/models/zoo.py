@@ -1,0 +1,140 @@
+"""VAEs ready by name: each is a few lines of the same parts, and cites its paper.
+
+All have multilayer perceptrons for encoder and decoder. The decoder sees the latent standardized by
+the prior's mean and standard deviation: a simplex of K parts has values near 1/K that hardly vary,
+and a decoder that gets those as they are starts by ignoring them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Bernoulli, Distribution, Normal
+
+from dirvae.distributions import (
+    GEM,
+    Dirichlet,
+    InverseCDFDirichlet,
+    SoftmaxNormal,
+    StickBreakingKumaraswamy,
+)
+from dirvae.distributions.moments import location_and_spread
+from dirvae.models.vae import VAE
+from dirvae.nn import MLP, Fixed, Head, Standardize
+
+__all__ = [
+    "dirichlet",
+    "gaussian",
+    "inverse_cdf_dirichlet",
+    "mlp_vae",
+    "softmax_gaussian",
+    "stick_breaking",
+]
+
+
+def mlp_vae(
+    num_features: int,
+    Latent: Callable[..., Distribution],
+    prior: Fixed,
+    *,
+    likelihood: Callable[..., Distribution] = Bernoulli,
+    hidden_sizes: Sequence[int] = (500, 500),
+    decoder_hidden_sizes: Sequence[int] = (500,),
+    num_covariates: int = 0,
+) -> VAE:
+    """Perceptrons around any latent.
+
+    Args:
+        num_features: D, size of x.
+        Latent: Law of q(z|x), a subclass of `torch.distributions.Distribution`.
+        prior: p(z); its event shape (K,) is the latent's.
+        likelihood: Law of p(x|z).
+        hidden_sizes: Widths of the encoder's layers.
+        decoder_hidden_sizes: Widths of the decoder's layers.
+        num_covariates: C, size of what encoder and decoder are told besides.
+
+    Example:
+        >>> prior = Fixed(torch.distributions.Laplace, loc=torch.zeros(3), scale=torch.ones(3))
+        >>> vae = mlp_vae(8, torch.distributions.Laplace, prior, hidden_sizes=(16,))
+        >>> vae.embed(torch.zeros(2, 8)).shape
+        torch.Size([2, 3])
+    """
+    num_latent = prior().event_shape[0]
+    standardize = Standardize(*location_and_spread(prior()))
+    encoder = MLP(num_features + num_covariates, hidden_sizes)
+    decoder = MLP(num_latent + num_covariates, decoder_hidden_sizes, features=standardize)
+    return VAE(Head(encoder, num_latent, Latent), Head(decoder, num_features, likelihood), prior)
+
+
+def gaussian(num_features: int, num_latent: int, **options: Any) -> VAE:
+    """Gaussian latent (Kingma & Welling 2014). Options are those of `mlp_vae`.
+
+    Example:
+        >>> gaussian(8, 3).embed(torch.zeros(2, 8)).shape
+        torch.Size([2, 3])
+    """
+    prior = Fixed(Normal, loc=torch.zeros(num_latent), scale=torch.ones(num_latent))
+    return mlp_vae(num_features, Normal, prior, **options)
+
+
+def softmax_gaussian(num_features: int, num_latent: int, **options: Any) -> VAE:
+    """Softmax of a Gaussian, GVAE-Softmax of Joo et al. 2020; the KL is the exact one on the simplex.
+
+    Example:
+        >>> softmax_gaussian(8, 3).embed(torch.zeros(2, 8)).sum(-1)
+        tensor([1., 1.], grad_fn=<SumBackward1>)
+    """
+    prior = Fixed(SoftmaxNormal, loc=torch.zeros(num_latent), scale=torch.ones(num_latent))
+    return mlp_vae(num_features, SoftmaxNormal, prior, **options)
+
+
+def dirichlet(num_features: int, prior_concentration: Tensor, **options: Any) -> VAE:
+    """Dirichlet latent with exact samples, gradients and KL.
+
+    Args:
+        num_features: D, size of x.
+        prior_concentration: Shape (K,), positive.
+        options: Those of `mlp_vae`.
+
+    Example:
+        >>> dirichlet(8, torch.ones(3)).embed(torch.zeros(2, 8)).shape
+        torch.Size([2, 3])
+    """
+    prior = Fixed(Dirichlet, concentration=prior_concentration)
+    return mlp_vae(num_features, Dirichlet, prior, **options)
+
+
+def inverse_cdf_dirichlet(num_features: int, prior_concentration: Tensor, **options: Any) -> VAE:
+    """Dirichlet by the inverse Gamma CDF approximation (Joo et al. 2020, sec. 3.1), with the true
+    density of what is sampled in the KL; the prior is a Dirichlet.
+
+    Args are those of `dirichlet`.
+
+    Example:
+        >>> inverse_cdf_dirichlet(8, torch.ones(3)).embed(torch.zeros(2, 8)).shape
+        torch.Size([2, 3])
+    """
+    prior = Fixed(Dirichlet, concentration=prior_concentration)
+    return mlp_vae(num_features, InverseCDFDirichlet, prior, **options)
+
+
+def stick_breaking(
+    num_features: int, num_latent: int, prior_concentration: float = 5.0, **options: Any
+) -> VAE:
+    """Kumaraswamy sticks under a GEM prior (Nalisnick & Smyth 2017).
+
+    Args:
+        num_features: D, size of x.
+        num_latent: K, where the sticks are truncated.
+        prior_concentration: Concentration of the GEM, positive.
+        options: Those of `mlp_vae`.
+
+    Example:
+        >>> stick_breaking(8, 3).embed(torch.zeros(2, 8)).shape
+        torch.Size([2, 3])
+    """
+    prior = Fixed(GEM, concentration=torch.tensor(prior_concentration), size=torch.tensor(num_latent))
+    return mlp_vae(num_features, StickBreakingKumaraswamy, prior, **options)

@@ -1,0 +1,16 @@
+"""Conditionals (modules that return distributions) and networks."""
+
+from dirvae.nn.conditional import Conditional, Fixed, Head, inverse_softplus
+from dirvae.nn.networks import MLP, ConvDecoder, ConvEncoder, Log1p, Standardize
+
+__all__ = [
+    "MLP",
+    "Conditional",
+    "ConvDecoder",
+    "ConvEncoder",
+    "Fixed",
+    "Head",
+    "Log1p",
+    "Standardize",
+    "inverse_softplus",
+]

@@ -1,0 +1,194 @@
+"""Networks that encoders and decoders are made of; any other module does as well."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["MLP", "ConvDecoder", "ConvEncoder", "Log1p", "Standardize"]
+
+
+class MLP(nn.Module):
+    """Linear layers, each followed by an activation; several inputs are joined along the last axis.
+
+    Args:
+        in_features: Number of input features, all inputs together.
+        hidden_sizes: Width of each layer; none at all leaves the joined inputs as they are.
+        activation: Constructor of the activation.
+        dropout: Probability in [0, 1) of dropping each activation.
+        features: Module applied to the first input (the data or the latent, not the covariates)
+            before all else, such as `Standardize` or `Log1p`.
+
+    Example:
+        >>> net = MLP(10, (32, 16))
+        >>> net(torch.zeros(4, 7), torch.zeros(4, 3)).shape
+        torch.Size([4, 16])
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden_sizes: Sequence[int],
+        *,
+        activation: Callable[[], nn.Module] = nn.ReLU,
+        dropout: float = 0.0,
+        features: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        sizes = [in_features, *hidden_sizes]
+        layers: list[nn.Module] = []
+        for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+            layers += [_xavier(nn.Linear(fan_in, fan_out)), activation()]
+            layers += [nn.Dropout(dropout)] if dropout else []
+        self.features = nn.Identity() if features is None else features
+        self.layers = nn.Sequential(*layers)
+        self.in_features, self.out_features = in_features, sizes[-1]
+        self.hidden_sizes, self.activation, self.dropout = tuple(hidden_sizes), activation, dropout
+
+    def forward(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Map inputs of shape (..., features), leading axes broadcast, to (..., out_features)."""
+        output: Tensor = self.layers(_join((self.features(x), *others)))
+        return output
+
+
+class ConvEncoder(nn.Module):
+    """Strided convolutions over images, flattened to features.
+
+    Args:
+        image_shape: (channels, height, width): 1 channel for grey, 3 for RGB.
+        channels: Output channels of each convolution; each halves height and width.
+        num_covariates: Number of covariates, which join the flattened features.
+
+    Example:
+        >>> ConvEncoder((3, 28, 28), (8, 16))(torch.zeros(2, 3, 28, 28)).shape
+        torch.Size([2, 784])
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        channels: Sequence[int] = (32, 64),
+        *,
+        num_covariates: int = 0,
+    ) -> None:
+        super().__init__()
+        depth, *size = image_shape
+        layers: list[nn.Module] = []
+        for width in channels:
+            layers += [nn.Conv2d(depth, width, 3, stride=2, padding=1), nn.ReLU()]
+            depth, size = width, [(s + 1) // 2 for s in size]
+        self.layers = nn.Sequential(*layers, nn.Flatten(-3))
+        self.image_shape = torch.Size(image_shape)
+        self.channels, self.num_covariates = tuple(channels), num_covariates
+        self.out_features = depth * math.prod(size) + num_covariates
+
+    def forward(self, x: Tensor, *covariates: Tensor) -> Tensor:
+        """Map images (..., C, H, W) or flat rows (..., C*H*W), and covariates, to features."""
+        if x.shape[-3:] != self.image_shape:
+            x = x.unflatten(-1, self.image_shape)
+        features = self.layers(x.reshape(-1, *self.image_shape))
+        return _join((features.reshape(*x.shape[:-3], -1), *covariates))
+
+
+class ConvDecoder(nn.Module):
+    """Upsampling convolutions from features to raw parameter maps, flattened parameter by parameter.
+
+    Use it as ``Head(ConvDecoder(K, shape), shape, Bernoulli, project=False)``.
+
+    Args:
+        in_features: Number of input features, all inputs together.
+        image_shape: (channels, height, width) of the images.
+        channels: Channels before each upsampling, from small images to large; height and width
+            are doubled (and cropped) once for each.
+        num_parameters: Raw maps for each output channel: 1 for Bernoulli, 2 for a Gaussian.
+        features: Module applied to the latent before all else, such as `Standardize`.
+
+    Example:
+        >>> ConvDecoder(5, (1, 28, 28), (16, 8))(torch.zeros(2, 5)).shape
+        torch.Size([2, 784])
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        image_shape: Sequence[int],
+        channels: Sequence[int] = (64, 32),
+        *,
+        num_parameters: int = 1,
+        features: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        depth, height, width = image_shape
+        sizes = [(height, width)]
+        for _ in channels:
+            sizes.insert(0, tuple((s + 1) // 2 for s in sizes[0]))  # type: ignore[arg-type]
+        outputs = [*channels[1:], depth * num_parameters]
+        self.start = nn.Sequential(
+            nn.Linear(in_features, channels[0] * math.prod(sizes[0])),
+            nn.ReLU(),
+            nn.Unflatten(-1, (channels[0], *sizes[0])),
+        )
+        layers: list[nn.Module] = []
+        for fan_in, fan_out, size in zip(channels, outputs, sizes[1:], strict=True):
+            layers += [nn.Upsample(size=size), nn.Conv2d(fan_in, fan_out, 3, padding=1), nn.ReLU()]
+        self.maps = nn.Sequential(*layers[:-1])
+        self.image_shape, self.channels = torch.Size(image_shape), tuple(channels)
+        self.in_features, self.num_parameters = in_features, num_parameters
+        self.out_features = depth * num_parameters * height * width
+        self.features = nn.Identity() if features is None else features
+
+    def forward(self, z: Tensor, *others: Tensor) -> Tensor:
+        """Map inputs of shape (..., features) to (..., num_parameters * C * H * W)."""
+        joined = _join((self.features(z), *others))
+        maps = self.maps(self.start(joined.reshape(-1, joined.shape[-1])))
+        return maps.reshape(*joined.shape[:-1], -1)
+
+
+class Standardize(nn.Module):
+    """Subtract a mean and divide by a standard deviation, both fixed buffers.
+
+    Example:
+        >>> Standardize(torch.tensor([1.0]), torch.tensor([2.0]))(torch.tensor([[5.0]]))
+        tensor([[2.]])
+    """
+
+    mean: Tensor
+    inverse_std: Tensor
+
+    def __init__(self, mean: Tensor, std: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean.clone())
+        self.register_buffer("inverse_std", std.reciprocal())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Standardize ``x`` of shape (..., F)."""
+        return (x - self.mean) * self.inverse_std
+
+
+class Log1p(nn.Module):
+    """log(1 + x) of counts, so that a few large ones do not drown the others.
+
+    Example:
+        >>> Log1p()(torch.tensor([[0.0]]))
+        tensor([[0.]])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``x`` >= 0 of any shape."""
+        return torch.log1p(x)
+
+
+def _join(inputs: Sequence[Tensor]) -> Tensor:
+    if len(inputs) == 1:
+        return inputs[0]
+    lead = torch.broadcast_shapes(*(x.shape[:-1] for x in inputs))
+    return torch.cat([x.expand(*lead, x.shape[-1]) for x in inputs], -1)
+
+
+def _xavier(layer: nn.Linear) -> nn.Linear:
+    nn.init.xavier_uniform_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer

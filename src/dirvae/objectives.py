@@ -1,0 +1,195 @@
+"""Training objectives: functions of the terms that a VAE gives, apart from any model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent
+
+__all__ = [
+    "KLSchedule",
+    "Terms",
+    "constant",
+    "cyclical",
+    "elbo",
+    "importance_weighted_bound",
+    "linear_warmup",
+    "log_likelihood",
+]
+
+KLSchedule = Callable[[int], float]
+"""From the number of optimiser steps taken so far to the weight of the KL."""
+
+
+class Terms(NamedTuple):
+    """What a VAE says of a batch; S samples of the latent for each of B examples. All in nats.
+
+    Attributes:
+        log_likelihood: log p(x|z), shape (S, B).
+        kl: KL(q(z|x) || p(z)), shape (B,).
+        kl_is_exact: Whether ``kl`` is a closed form rather than the mean over the S samples.
+        log_ratio: log p(z) - log q(z|x), shape (S, B); None where it was not asked for.
+        log_q: log q(z|x) of samples that carry no path gradient, shape (S, B), for the
+            score-function gradient; None for reparameterised latents.
+        q: The posterior, batch shape (B,).
+        z: The samples, shape (S, B, ...).
+    """
+
+    log_likelihood: Tensor
+    kl: Tensor
+    kl_is_exact: bool
+    log_ratio: Tensor | None
+    log_q: Tensor | None
+    q: Distribution
+    z: Tensor
+
+
+def elbo(terms: Terms, *, kl_weight: float = 1.0, free_bits: float = 0.0) -> Tensor:
+    r"""Evidence lower bound of each example, in nats.
+
+    .. math:: \frac1S \sum_s \log p(x|z_s) - w \, \max(\mathrm{KL}(q(z|x) \| p(z)), \lambda)
+
+    The value is the bound; for a latent without a path the gradient adds the score-function term
+    with the mean of the other samples (or, with one sample, of the other examples) as its baseline.
+
+    Args:
+        terms: Terms of B examples.
+        kl_weight: w >= 0; the bound holds for w >= 1 only.
+        free_bits: lambda >= 0 nats on the total KL (a Dirichlet's does not split over components);
+            below it the KL is neither counted nor trained.
+
+    Returns:
+        Shape (B,).
+
+    References:
+        Kingma & Welling 2014, eq. 3; Kingma et al. 2016, sec. C.8 (free bits, there per group);
+        Mnih & Rezende 2016, eq. 8 (leave-one-out baseline).
+    """
+    kl = terms.kl.clamp(min=free_bits) if free_bits else terms.kl
+    bound = terms.log_likelihood.mean(0) - kl_weight * kl
+    if terms.log_q is None:
+        return bound
+    reward = terms.log_likelihood
+    if not terms.kl_is_exact and terms.log_ratio is not None:
+        reward = reward + kl_weight * terms.log_ratio
+    return bound + _score_function(reward, terms.log_q)
+
+
+def importance_weighted_bound(terms: Terms, *, kl_weight: float = 1.0) -> Tensor:
+    r"""Importance-weighted bound of each example, in nats.
+
+    .. math:: \log \frac1S \sum_s p(x|z_s) \left( \frac{p(z_s)}{q(z_s|x)} \right)^w
+
+    With one sample it is the (one-sample) ELBO; it never falls, in expectation, as S grows.
+
+    Args:
+        terms: Terms with ``log_ratio``, from ``vae.terms(x, num_samples=S, importance=True)``.
+        kl_weight: w; the bound holds for 1.
+
+    Returns:
+        Shape (B,).
+
+    Raises:
+        ValueError: If ``terms.log_ratio`` is None.
+
+    References:
+        Burda, Grosse & Salakhutdinov 2016, eq. 8.
+    """
+    if terms.log_ratio is None:
+        raise ValueError("terms has no log_ratio: ask for it by vae.terms(..., importance=True)")
+    log_weights = terms.log_likelihood + kl_weight * terms.log_ratio
+    bound = log_weights.logsumexp(0) - math.log(len(log_weights))
+    if terms.log_q is None:
+        return bound
+    return bound + ((terms.log_q - terms.log_q.detach()) * bound.detach()).sum(0)
+
+
+def _score_function(reward: Tensor, log_q: Tensor) -> Tensor:
+    """A term of value zero whose gradient is that of E_q[reward] through q; shape (B,)."""
+    dim = 0 if len(reward) > 1 else 1
+    count = reward.shape[dim]
+    others = (reward.sum(dim, keepdim=True) - reward) / max(count - 1, 1)
+    advantage = (reward - others if count > 1 else reward).detach()
+    return (advantage * (log_q - log_q.detach())).mean(0)
+
+
+def log_likelihood(p: Distribution, x: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Log-likelihood of each example, counting only what was observed.
+
+    Args:
+        p: Law of x, batch shape (..., B).
+        x: Shape (B, D...); values where ``mask`` is False are not read.
+        mask: Shape of x, True where x was observed; None if all was.
+
+    Returns:
+        Shape (..., B), in nats. For counts with a total (multinomial, Dirichlet-multinomial) the
+        law of the observed categories given their own total.
+
+    Raises:
+        TypeError: If the law offers no likelihood of a part of x.
+    """
+    if mask is None:
+        return p.log_prob(x)
+    if isinstance(p, Independent):
+        dims = tuple(range(-p.reinterpreted_batch_ndims, 0))
+        filled = torch.where(mask, x, _inside(p.base_dist, x))
+        return torch.where(mask, p.base_dist.log_prob(filled), 0.0).sum(dims)
+    if not hasattr(p, "masked_log_prob"):
+        raise TypeError(f"mask: {type(p).__name__} gives no likelihood of a part of x")
+    partial: Tensor = p.masked_log_prob(x, mask)
+    return partial
+
+
+def _inside(p: Distribution, x: Tensor) -> Tensor:
+    """Values in the support of ``p``, so that what is masked out cannot make a NaN gradient."""
+    return p.sample().to(x.dtype).expand(torch.broadcast_shapes(p.batch_shape, x.shape))
+
+
+def constant(weight: float = 1.0) -> KLSchedule:
+    """The same weight at every step.
+
+    Example:
+        >>> constant(0.5)(10)
+        0.5
+    """
+    return lambda step: weight
+
+
+def linear_warmup(steps: int, final: float = 1.0, start: float = 0.0) -> KLSchedule:
+    """From ``start`` at step 0 in a straight line to exactly ``final`` at ``steps`` and ever after.
+
+    References:
+        Bowman et al. 2016, sec. 3.1; Sonderby et al. 2016.
+
+    Example:
+        >>> schedule = linear_warmup(4, final=2.0)
+        >>> [schedule(step) for step in (0, 1, 4, 100)]
+        [0.0, 0.5, 2.0, 2.0]
+    """
+    _require(steps >= 0, f"steps is {steps}, must be 0 or more")
+    return lambda step: final if step >= steps else start + (final - start) * step / steps
+
+
+def cyclical(period: int, cycles: int, final: float = 1.0) -> KLSchedule:
+    """``cycles`` times from 0 to ``final`` within the first half of ``period`` steps; then ``final``.
+
+    References:
+        Fu et al. 2019, eq. 6-7.
+
+    Example:
+        >>> schedule = cyclical(4, cycles=2)
+        >>> [schedule(step) for step in range(9)]
+        [0.0, 0.5, 1.0, 1.0, 0.0, 0.5, 1.0, 1.0, 1.0]
+    """
+    _require(period >= 2, f"period is {period}, must be at least 2 steps")
+    half = period / 2
+    return lambda step: final if step >= period * cycles else final * min(1.0, (step % period) / half)
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)

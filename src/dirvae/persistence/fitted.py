@@ -1,0 +1,155 @@
+"""Estimators as JSON: their arguments, and what they learned besides weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+
+from dirvae.models.vae import VAE
+from dirvae.persistence.constructors import law_from_name, law_name
+from dirvae.persistence.folder import ModelFormatError
+
+__all__ = ["build_estimator", "describe_estimator"]
+
+_DTYPES = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8")
+
+
+def describe_estimator(estimator: Any) -> dict[str, Any]:
+    """Return arguments, fitted attributes and output container of an estimator, as JSON.
+
+    Raises:
+        sklearn.exceptions.NotFittedError: If it is not fitted.
+        ValueError: If an argument cannot be saved.
+    """
+    check_is_fitted(estimator)
+    parameters = estimator.get_params(deep=False)
+    if type(parameters.get("random_state")) is not int:
+        parameters["random_state"] = _whole_or_none(parameters.get("random_state"))
+    present = {name: kind for name, kind in _FITTED.items() if hasattr(estimator, name)}
+    output = getattr(estimator, "_sklearn_output_config", {})
+    return {
+        "parameters": {name: _to_json(name, value) for name, value in parameters.items()},
+        "fitted": {name: kind.to_json(getattr(estimator, name)) for name, kind in present.items()},
+        "output": output.get("transform"),
+    }
+
+
+def build_estimator(cls: type[Any], described: Mapping[str, Any], vae: VAE) -> Any:
+    """Build what `describe_estimator` described, around its VAE.
+
+    Raises:
+        ModelFormatError: If the JSON is not of the types that such an estimator has.
+    """
+    parameters, fitted = _dict_at(described, "parameters"), _dict_at(described, "fitted")
+    if set(parameters) != set(cls._get_param_names()):
+        raise ModelFormatError(f"the parameters must be those of {cls.__name__}")
+    if not set(fitted) <= set(_FITTED) or described.get("output") not in _OUTPUTS:
+        raise ModelFormatError("the fitted attributes are not those of an estimator")
+    try:
+        estimator = cls(**{name: _from_json(value) for name, value in parameters.items()})
+        estimator._check_arguments()
+        for name, value in fitted.items():
+            setattr(estimator, name, _FITTED[name].from_json(value))
+    except ModelFormatError:
+        raise
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise ModelFormatError(f"the estimator cannot be built: {error}") from error
+    estimator.vae_, estimator._optimizer_state = vae, None
+    return estimator.set_output(transform=described["output"])
+
+
+def _dict_at(described: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = described.get(key)
+    if not isinstance(value, dict):
+        raise ModelFormatError(f"the model has no {key}")
+    return value
+
+
+def _whole_or_none(value: Any) -> int | None:
+    return int(value) if isinstance(value, np.integer) else None
+
+
+# --- arguments ---------------------------------------------------------------------------------------
+
+
+def _to_json(name: str, value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.ndarray | torch.Tensor):
+        return _array_to_json(np.asarray(value))
+    if isinstance(value, list | tuple):
+        return [_to_json(name, item) for item in value]
+    if law_name(value) is None:
+        raise ValueError(f"{name}={value!r} cannot be saved, for it is your own; save vae_ alone")
+    return {"law": law_name(value)}
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_from_json(item) for item in value)
+    if not isinstance(value, dict):
+        return value
+    return law_from_name(value["law"]) if set(value) == {"law"} else _array(value)
+
+
+# --- fitted attributes -------------------------------------------------------------------------------
+
+
+def _array_to_json(value: Any) -> dict[str, Any]:
+    return {"array": value.tolist(), "dtype": str(value.dtype)}
+
+
+def _array(value: Any) -> Any:
+    if not isinstance(value, dict) or set(value) != {"array", "dtype"} or value["dtype"] not in _DTYPES:
+        raise ModelFormatError("an array of the estimator is malformed")
+    return np.asarray(value["array"], dtype=value["dtype"])
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise ModelFormatError(f"a count of the estimator is {str(value)[:20]!r}, must be an integer")
+    return value
+
+
+def _names(value: Any) -> Any:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ModelFormatError("feature_names_in_ must be a list of names")
+    return np.array(value, dtype=object)
+
+
+def _history_to_json(history: list[dict[str, float]]) -> list[dict[str, float | str]]:
+    """As it is, but for NaN and infinity, which JSON does not have: those become words."""
+    rows = [{name: float(value) for name, value in row.items()} for row in history]
+    return [{k: v if math.isfinite(v) else str(v) for k, v in row.items()} for row in rows]
+
+
+def _history(value: Any) -> list[dict[str, float]]:
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise ModelFormatError("history_ must be a list of metrics")
+    return [{name: float(number) for name, number in row.items()} for row in value]
+
+
+class _Kind(NamedTuple):
+    to_json: Callable[[Any], Any]
+    from_json: Callable[[Any], Any]
+
+
+_OUTPUTS = (None, "default", "pandas", "polars")
+_COUNT, _ARRAY = _Kind(int, _count), _Kind(_array_to_json, _array)
+_FITTED = {
+    "likelihood_": _Kind(law_name, law_from_name),
+    "prior_concentration_": _ARRAY,
+    "history_": _Kind(_history_to_json, _history),
+    "n_iter_": _COUNT,
+    "n_features_in_": _COUNT,
+    "feature_names_in_": _Kind(list, _names),
+    "_n_features_out": _COUNT,
+    "_seed": _COUNT,
+}

@@ -1,0 +1,206 @@
+"""Save a model to a folder, and load it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from dirvae.models.vae import VAE
+from dirvae.persistence.constructors import build, describe, mismatch, own_parts
+from dirvae.persistence.fitted import build_estimator, describe_estimator
+from dirvae.persistence.folder import (
+    CONFIG,
+    WEIGHTS,
+    ModelFormatError,
+    parse,
+    read_folder,
+    write_folder,
+)
+
+__all__ = ["load", "read_config", "save"]
+
+FORMAT = 1
+
+
+def save(model: Any, path: str | Path) -> None:
+    """Save a model to a folder, whole or not at all.
+
+    The folder has ``config.json`` (how the model is built), ``model.safetensors`` (its state dict)
+    and ``manifest.json`` (size and SHA-256 of both). A model that was there is replaced.
+
+    Args:
+        model: A `VAE`, or a fitted estimator. A ``random_state`` that is neither an integer nor
+            None is saved as None.
+        path: The folder.
+
+    Raises:
+        TypeError: If ``model`` is neither.
+        ValueError: If the model cannot be saved: a layer has not seen data yet, or an estimator has
+            parts of the user's own (then save its ``vae_``).
+        OSError: If ``path`` holds something else, or cannot be written; nothing is changed then.
+
+    Example:
+        >>> import tempfile
+        >>> from dirvae.models.zoo import gaussian
+        >>> vae = gaussian(4, 2).eval()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save(vae, f"{folder}/vae")
+        ...     bool((load(f"{folder}/vae").embed(torch.eye(4)) == vae.embed(torch.eye(4))).all())
+        True
+    """
+    from dirvae import __version__
+
+    config: dict[str, Any] = {"format": FORMAT, "dirvae": __version__}
+    if isinstance(model, VAE):
+        vae, config["kind"] = model, "VAE"
+    elif type(model) in _estimators().values():
+        config |= {"kind": type(model).__name__, **describe_estimator(model)}
+        vae = model.vae_
+    else:
+        raise TypeError(f"model is a {type(model).__name__}, must be a VAE or an estimator of dirvae")
+    state = _state(vae)
+    config["model"] = _describe_checked(vae, state)
+    if config["kind"] != "VAE" and own_parts(config["model"]):
+        raise ValueError(f"the estimator's vae_ has parts of your own ({_own(config)}): save vae_ alone")
+    files = {
+        CONFIG: json.dumps(config, indent=2, allow_nan=False).encode(),
+        WEIGHTS: safetensors.torch.save(state),
+    }
+    write_folder(path, files)
+
+
+def load(path: str | Path, *, into: VAE | None = None) -> Any:
+    """Load a model that `save` wrote.
+
+    All files are verified first. The model is built by constructors of this library alone, whatever
+    the folder says, and its outputs are those of the saved model, to the bit.
+
+    Args:
+        path: The folder.
+        into: A VAE built as the saved one was, whose weights are replaced. Needed where the saved
+            one has modules, laws or activations of the user's own.
+
+    Returns:
+        The `VAE` or estimator, on the CPU; or ``into``, where it was. In evaluation mode.
+
+    Raises:
+        ModelFormatError: If the folder is missing, damaged, not a model's, of an unknown version, or
+            its model cannot be built or does not fit ``into``.
+        TypeError: If ``into`` is not a `VAE`.
+    """
+    if into is not None and not isinstance(into, VAE):
+        raise TypeError(f"into is a {type(into).__name__}, must be a VAE")
+    files = read_folder(path)
+    config = _checked(parse(files[CONFIG], Path(path) / CONFIG), path)
+    state = _tensors(files[WEIGHTS], Path(path) / WEIGHTS)
+    try:
+        return _built(config, state, path) if into is None else _filled(into, state)
+    except ModelFormatError as error:
+        raise ModelFormatError(f"{path} cannot be loaded: {error}") from error
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """Return what a model folder says of its model: kind, version, parameters, constructors.
+
+    Raises:
+        ModelFormatError: As `load` does.
+    """
+    return _checked(parse(read_folder(path)[CONFIG], Path(path) / CONFIG), path)
+
+
+def _estimators() -> dict[str, type[Any]]:
+    # Here and not above: estimators import this module, and scikit-learn is slow to import.
+    from dirvae.estimators import DirichletVAE
+
+    return {"DirichletVAE": DirichletVAE}
+
+
+# --- saving ------------------------------------------------------------------------------------------
+
+
+def _state(vae: nn.Module) -> dict[str, Tensor]:
+    state = vae.state_dict()
+    for name, value in state.items():
+        if not isinstance(value, Tensor):
+            raise ValueError(f"{name} in the model's state is a {type(value).__name__}, must be a tensor")
+        if torch.nn.parameter.is_lazy(value):
+            raise ValueError(f"{name} has no shape before the model has seen data; fit it, then save it")
+    # Copies, because safetensors takes no tensors that share memory.
+    return {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
+
+
+def _describe_checked(vae: VAE, state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Describe the VAE; as the user's own if it is not what the description builds."""
+    described = describe(vae)
+    if own_parts(described):
+        return described
+    try:
+        same = repr(build(described, state)) == repr(vae)
+    except ModelFormatError:
+        same = False
+    return described if same else {"own": f"{type(vae).__name__}, changed after it was built"}
+
+
+def _own(config: Mapping[str, Any]) -> str:
+    return ", ".join(own_parts(config["model"]))
+
+
+# --- loading -----------------------------------------------------------------------------------------
+
+
+def _checked(config: dict[str, Any], path: str | Path) -> dict[str, Any]:
+    if config.get("format") != FORMAT:
+        raise ModelFormatError(
+            f"{path} has model format {config.get('format')!r}, but this version of dirvae reads format "
+            f"{FORMAT}; it was written by dirvae {str(config.get('dirvae'))[:20]}"
+        )
+    if not isinstance(config.get("model"), dict):
+        raise ModelFormatError(f"{Path(path) / CONFIG} has no model")
+    return config
+
+
+def _tensors(content: bytes, source: Path) -> dict[str, Tensor]:
+    try:
+        tensors = safetensors.torch.load(content)
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise ModelFormatError(f"{source} is not a safetensors file: {error}") from error
+    # Copies, because the last bits of a matrix product may depend on how memory is aligned.
+    return {name: tensor.clone() for name, tensor in tensors.items()}
+
+
+def _built(config: Mapping[str, Any], state: Mapping[str, Tensor], path: str | Path) -> Any:
+    if own_parts(config["model"]):
+        raise ModelFormatError(
+            f"it has parts of your own ({_own(config)}); build the same VAE and give it as "
+            f"load({str(path)!r}, into=vae)"
+        )
+    kind = config.get("kind")
+    classes = {} if kind == "VAE" else _estimators()
+    if kind != "VAE" and (not isinstance(kind, str) or kind not in classes):
+        raise ModelFormatError(f"its kind is not known here: {kind!r}")
+    vae = build(config["model"], state).eval()
+    if not isinstance(vae, VAE):
+        raise ModelFormatError(f"its model is a {type(vae).__name__}, must be a VAE")
+    return vae if kind == "VAE" else build_estimator(classes[str(kind)], config, vae)
+
+
+def _filled(vae: VAE, state: Mapping[str, Tensor]) -> VAE:
+    problem = mismatch(vae, state) or _dtype_mismatch(vae, state)
+    if problem:
+        raise ModelFormatError(problem)
+    vae.load_state_dict(state)
+    return vae.eval()
+
+
+def _dtype_mismatch(vae: VAE, state: Mapping[str, Tensor]) -> str | None:
+    for name, tensor in vae.state_dict().items():
+        if tensor.dtype != state[name].dtype and not torch.nn.parameter.is_lazy(tensor):
+            return f"{name} is {state[name].dtype} in the file and {tensor.dtype} in the model"
+    return None

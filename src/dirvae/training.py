@@ -1,0 +1,371 @@
+"""Training by Lightning: one module, and one function that calls the trainer."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as lightning
+import torch
+from lightning.pytorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    ModelCheckpoint,
+    RichProgressBar,
+)
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from dirvae.data.arrays import ArrayDataset, Batch, loader
+from dirvae.distributions.moments import location_and_spread
+from dirvae.models.vae import VAE
+from dirvae.objectives import KLSchedule, Terms, constant, elbo
+
+__all__ = ["History", "Training", "fit"]
+
+History = list[dict[str, float]]
+"""One dict an epoch: elbo, reconstruction and kl in nats, active (components), and val_* alike."""
+
+LAST, BEST = "last.ckpt", "best.ckpt"
+
+
+class Training(lightning.LightningModule):
+    """How a VAE is trained: the objective, its KL schedule and the optimiser.
+
+    Args:
+        vae: The model.
+        objective: From terms and ``kl_weight`` to a bound of each example, shape (B,).
+        kl_schedule: From optimiser steps taken to the weight of the KL.
+        optimizer: From parameters to what ``LightningModule.configure_optimizers`` may return;
+            Adam at 1e-3 by default.
+        num_samples: S, draws of the latent for each example and step.
+        importance: Whether the objective reads ``terms.log_ratio``.
+
+    Example:
+        >>> from dirvae.models.zoo import gaussian
+        >>> from dirvae.objectives import linear_warmup
+        >>> training = Training(gaussian(4, 2), kl_schedule=linear_warmup(100))
+        >>> training.kl_schedule(50)
+        0.5
+    """
+
+    def __init__(
+        self,
+        vae: VAE,
+        *,
+        objective: Callable[..., Tensor] = elbo,
+        kl_schedule: KLSchedule | None = None,
+        optimizer: Callable[[Iterable[Any]], Any] = partial(torch.optim.Adam, lr=1e-3),
+        num_samples: int = 1,
+        importance: bool = False,
+    ) -> None:
+        super().__init__()
+        self.vae, self.objective, self.optimizer = vae, objective, optimizer
+        self.kl_schedule = kl_schedule or constant()
+        self.num_samples, self.importance = num_samples, importance
+        self.history: History = []
+        self._train, self._validation = _Meter(), _Meter()
+
+    def configure_optimizers(self) -> Any:
+        """Give the trainer the optimiser."""
+        return self.optimizer(self.vae.parameters())
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """Return the negative objective, the mean over (weighted) rows."""
+        terms = self._terms(batch)
+        bound = self.objective(terms, kl_weight=self.kl_schedule(self.global_step))
+        loss = -_mean(bound, batch.weight)
+        if loss.device.type == "cpu":  # on a GPU the check would stall it; the epoch's end checks too
+            _require_finite(loss.detach(), f"the training loss at step {self.global_step}")
+        self._train.add(terms, batch.weight)
+        self.latent = terms.z.detach()
+        return loss
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Count the bound with full KL weight, whatever the schedule says."""
+        self._validation.add(self._terms(batch), batch.weight)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation metrics."""
+        self._log({f"val_{name}": value for name, value in self._results(self._validation).items()})
+
+    def on_train_epoch_end(self) -> None:
+        """Log the training metrics and keep them in ``history``."""
+        self._log(self._results(self._train))
+        metrics = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
+        self.history.append({"epoch": float(self.current_epoch), **metrics})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what an exact resume needs besides weights and optimiser: the noise to come."""
+        checkpoint["history"], checkpoint["rng"] = self.history, torch.get_rng_state()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on where the checkpoint was written."""
+        self.history = checkpoint["history"]
+        torch.set_rng_state(checkpoint["rng"].cpu())
+
+    def _terms(self, batch: Batch) -> Terms:
+        terms: Terms = self.vae.terms(
+            batch.x,
+            batch.covariates,
+            mask=batch.mask,
+            num_samples=self.num_samples,
+            importance=self.importance,
+        )
+        return terms
+
+    def _results(self, meter: _Meter) -> dict[str, float]:
+        results = meter.results()
+        _require_finite(torch.tensor(results["elbo"]), f"the ELBO of epoch {self.current_epoch}")
+        if meter.embedding is not None and not self.vae.prior().batch_shape:
+            spread = location_and_spread(self.vae.prior())[1]
+            results["active"] = float((meter.embedding_var() > 0.01 * spread**2).sum())
+        meter.reset()
+        return results
+
+    def _log(self, metrics: dict[str, float]) -> None:
+        self.log_dict(metrics, prog_bar=True, batch_size=1)
+
+
+class _Meter:
+    """Sums over an epoch: of the bound's terms, and of the posterior means and their squares."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.sums: Tensor | float = 0.0
+        self.embedding: Tensor | None = None
+        self.rows = 0
+
+    def add(self, terms: Terms, weight: Tensor | None) -> None:
+        with torch.no_grad():
+            likelihood = terms.log_likelihood.mean(0)
+            weight = torch.ones_like(terms.kl) if weight is None else weight
+            self.sums = self.sums + torch.stack([likelihood, terms.kl, torch.ones_like(weight)]) @ weight
+            self.rows += len(weight)
+            mean = _mean_where_known(terms)
+            if mean is not None:
+                moments = torch.stack([mean.sum(0), mean.square().sum(0)]).double()
+                self.embedding = moments if self.embedding is None else self.embedding + moments
+
+    def results(self) -> dict[str, float]:
+        likelihood, divergence, weight = torch.as_tensor(self.sums).tolist()
+        likelihood, divergence = likelihood / weight, divergence / weight
+        return {"elbo": likelihood - divergence, "reconstruction": likelihood, "kl": divergence}
+
+    def embedding_var(self) -> Tensor:
+        assert self.embedding is not None
+        mean, square = self.embedding / self.rows
+        return square - mean**2
+
+
+def fit(
+    model: VAE | Training,
+    data: Any,
+    *,
+    validation: Any = None,
+    max_epochs: int = 100,
+    batch_size: int = 128,
+    patience: int = 10,
+    checkpoint_dir: str | Path | None = None,
+    resume: bool = False,
+    seed: int | None = None,
+    verbose: bool = True,
+    callbacks: Iterable[Callback] = (),
+    **trainer: Any,
+) -> History:
+    """Train a VAE in place.
+
+    With validation data, training stops when the validation ELBO has not risen for ``patience``
+    epochs, and the best weights are restored. At the end of every epoch a checkpoint is written to
+    ``checkpoint_dir``, from which ``resume=True`` goes on to the same result, to the bit.
+
+    Args:
+        model: A `VAE` (then Adam at 1e-3 on the ELBO), or a `Training` that says otherwise.
+        data: Rows: a tensor or array (N, D...), a SciPy sparse matrix, a `data.ArrayDataset`, or any
+            loader of `data.Batch`.
+        validation: Likewise.
+        max_epochs: Passes over the data.
+        batch_size: Rows a step.
+        patience: Epochs without a rise of the validation ELBO before training stops.
+        checkpoint_dir: Folder for ``last.ckpt`` and ``best.ckpt``; nothing is kept if None.
+        resume: Whether to go on from ``checkpoint_dir/last.ckpt``.
+        seed: Seed of order and noise, which leaves torch's global generator as it was; if None the
+            global generator is used.
+        verbose: Whether to show a progress bar.
+        callbacks: Further Lightning callbacks.
+        trainer: Further options of ``lightning.pytorch.Trainer``, such as ``accelerator``,
+            ``strategy``, ``logger``, ``precision``, ``gradient_clip_val``.
+
+    Returns:
+        One dict of metrics an epoch.
+
+    Raises:
+        ValueError: If there are no rows, or an argument is out of range.
+        FileNotFoundError: If there is no checkpoint to resume from.
+        FloatingPointError: If the loss becomes NaN or infinite.
+        KeyboardInterrupt: On Ctrl-C; the last epoch's checkpoint is kept and the message says how
+            to go on.
+
+    Example:
+        >>> from dirvae.models.zoo import gaussian
+        >>> history = fit(gaussian(4, 2), torch.eye(4), max_epochs=2, seed=0, verbose=False)
+        >>> [sorted(metrics) for metrics in history][0]
+        ['active', 'elbo', 'epoch', 'kl', 'reconstruction']
+    """
+    training = model if isinstance(model, Training) else Training(model)
+    _check(max_epochs, batch_size, resume, checkpoint_dir)
+    with _seeded(seed), _quiet_lightning(), tempfile.TemporaryDirectory() as temporary:
+        train_loader = _as_loader(data, "data", batch_size, shuffle=True)
+        valid_loader = None
+        if validation is not None:
+            valid_loader = _as_loader(validation, "validation", batch_size)
+        _materialize(training.vae, train_loader)
+        folder = Path(checkpoint_dir or temporary)
+        keepers, best = _keepers(folder, checkpoint_dir is not None, validation is not None, patience)
+        bar = [RichProgressBar()] if verbose else []
+        run = lightning.Trainer(
+            max_epochs=max_epochs,
+            callbacks=[*bar, *keepers, *callbacks],
+            enable_progress_bar=verbose,
+            enable_checkpointing=any(isinstance(k, ModelCheckpoint) for k in keepers),
+            **{**_QUIET, **trainer},
+        )
+        last = str(folder / LAST) if resume else None
+        with _interruptible(run, folder if checkpoint_dir is not None else None):
+            run.fit(training, train_loader, valid_loader, ckpt_path=last, weights_only=True)
+        if best is not None and best.best_model_path:
+            state = torch.load(best.best_model_path, weights_only=True)["state_dict"]
+            training.load_state_dict(state)
+    training.vae.eval()
+    return training.history
+
+
+_QUIET: dict[str, Any] = {
+    "logger": False,
+    "enable_model_summary": False,
+    "num_sanity_val_steps": 0,
+    "accelerator": "cpu",
+    "devices": 1,
+}
+
+
+def _keepers(
+    folder: Path, keep: bool, validate: bool, patience: int
+) -> tuple[list[Callback], ModelCheckpoint | None]:
+    """Callbacks that write checkpoints and stop early, and the one that knows the best weights."""
+    kept: list[Callback] = []
+    best = None
+    plain: dict[str, Any] = {"dirpath": folder, "enable_version_counter": False}
+    if validate:
+        best = ModelCheckpoint(
+            filename=BEST.removesuffix(".ckpt"), monitor="val_elbo", mode="max", save_weights_only=True, **plain
+        )
+        kept += [best, EarlyStopping("val_elbo", mode="max", patience=patience)]
+    if keep:
+        # At the very end of an epoch, after validation: nothing of it is then left to do on resuming.
+        last = ModelCheckpoint(filename=LAST.removesuffix(".ckpt"), save_on_train_epoch_end=True, **plain)
+        kept.append(last)
+    return kept, best
+
+
+def _as_loader(data: Any, name: str, batch_size: int, *, shuffle: bool = False) -> Iterable[Batch]:
+    if isinstance(data, DataLoader):
+        return data
+    if not isinstance(data, Dataset):
+        data = ArrayDataset(data)
+    if len(data) == 0:
+        raise ValueError(f"{name} has no rows; at least one is needed")
+    return loader(data, batch_size, shuffle=shuffle)
+
+
+def _materialize(vae: VAE, batches: Iterable[Batch]) -> None:
+    """Give lazy layers their sizes, before the optimiser asks for their parameters."""
+    if any(torch.nn.parameter.is_lazy(p) for p in vae.parameters()):
+        batch = next(iter(batches))
+        with torch.no_grad():
+            vae.terms(batch.x, batch.covariates, mask=batch.mask)
+
+
+def _mean(bound: Tensor, weight: Tensor | None) -> Tensor:
+    return bound.mean() if weight is None else (bound * weight).sum() / weight.sum()
+
+
+def _mean_where_known(terms: Terms) -> Tensor | None:
+    try:
+        return terms.q.mean
+    except NotImplementedError:
+        return None
+
+
+def _require_finite(value: Tensor, what: str) -> None:
+    if not bool(torch.isfinite(value)):
+        raise FloatingPointError(
+            f"{what} is {float(value)}: lower the learning rate, clip gradients "
+            "(gradient_clip_val), or look for extreme values in the data"
+        )
+
+
+def _check(max_epochs: int, batch_size: int, resume: bool, checkpoint_dir: str | Path | None) -> None:
+    for name, value in (("max_epochs", max_epochs), ("batch_size", batch_size)):
+        if value < 1:
+            raise ValueError(f"{name} is {value}, must be 1 or more")
+    if resume and (checkpoint_dir is None or not (Path(checkpoint_dir) / LAST).is_file()):
+        raise FileNotFoundError(f"resume: there is no {LAST} in checkpoint_dir={checkpoint_dir}")
+
+
+@contextmanager
+def _seeded(seed: int | None) -> Iterator[None]:
+    """Seed order and noise for the time of a run."""
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Silence Lightning's advice on hardware and data loaders, which is not the user's to act on."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"lightning\.", category=Warning)
+        warnings.filterwarnings("ignore", message=r".*(num_workers|isinstance\(treespec).*")
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+
+
+@contextmanager
+def _interruptible(run: lightning.Trainer, folder: Path | None) -> Iterator[None]:
+    """Turn the exit that Lightning makes of Ctrl-C back into an exception, and restore the signal."""
+    on_main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT) if on_main else None
+    try:
+        yield
+    except SystemExit:
+        if run.state.status != "interrupted":
+            raise
+        raise KeyboardInterrupt(_how_to_resume(folder)) from None
+    finally:
+        if on_main:
+            signal.signal(signal.SIGINT, handler)
+
+
+def _how_to_resume(folder: Path | None) -> str:
+    if folder is None or not (folder / LAST).is_file():
+        return "training was interrupted; no checkpoint was kept"
+    return f"training was interrupted; {folder / LAST} is kept: go on from it with resume=True"

@@ -1,0 +1,173 @@
+"""Objectives against closed forms."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.distributions import Bernoulli, Categorical, Independent, Normal, OneHotCategorical
+
+from dirvae.models.vae import VAE
+from dirvae.nn import Fixed
+from dirvae.objectives import (
+    Terms,
+    constant,
+    cyclical,
+    elbo,
+    importance_weighted_bound,
+    linear_warmup,
+    log_likelihood,
+)
+
+
+class LinearGaussian(torch.nn.Module):
+    """p(x|z) = N(z, 1/4): with p(z) = N(0, 1) everything is known."""
+
+    def forward(self, z: torch.Tensor) -> Normal:
+        return Independent(Normal(z, 0.5), 1)
+
+
+class LinearPosterior(torch.nn.Module):
+    """q(z|x) = N(slope x, std^2); the exact posterior has slope 0.8 and std sqrt(0.2)."""
+
+    def __init__(self, slope: float = 0.8, std: float = math.sqrt(0.2)) -> None:
+        super().__init__()
+        self.slope, self.std = slope, std
+
+    def forward(self, x: torch.Tensor) -> Normal:
+        return Independent(Normal(self.slope * x, self.std), 1)
+
+
+def linear_gaussian(**posterior: float) -> VAE:
+    prior = Fixed(Normal, loc=torch.zeros(3), scale=torch.ones(3))
+    return VAE(LinearPosterior(**posterior), LinearGaussian(), prior)
+
+
+def evidence(x: torch.Tensor) -> torch.Tensor:
+    return Normal(0.0, math.sqrt(1.25)).log_prob(x).sum(-1)
+
+
+X = torch.tensor([[0.3, -1.0, 2.0], [0.0, 0.1, -0.2]])
+
+
+def test_exact_posterior_gives_the_evidence_with_one_sample():
+    terms = linear_gaussian().terms(X, num_samples=1, importance=True)
+    torch.testing.assert_close(importance_weighted_bound(terms), evidence(X))
+
+
+def test_elbo_is_the_evidence_less_the_kl_to_the_posterior():
+    terms = linear_gaussian(slope=0.5, std=1.0).terms(X, num_samples=200_000)
+    exact = Independent(Normal(0.8 * X, math.sqrt(0.2)), 1)
+    q = Independent(Normal(0.5 * X, torch.ones(2, 3)), 1)
+    gap = torch.distributions.kl_divergence(q, exact)
+    error = terms.log_likelihood.std(0) / math.sqrt(200_000)
+    assert terms.kl_is_exact
+    assert ((elbo(terms) - (evidence(X) - gap)).abs() < 5 * error).all()
+
+
+def test_more_samples_raise_the_bound_towards_the_evidence():
+    vae = linear_gaussian(slope=0.5, std=1.0)
+    generator = torch.Generator().manual_seed(0)
+    bounds = [
+        importance_weighted_bound(
+            vae.terms(X.repeat(2000, 1), num_samples=s, importance=True, generator=generator)
+        ).mean()
+        for s in (1, 5, 50)
+    ]
+    assert bounds[0] < bounds[1] < bounds[2] < evidence(X).mean() + 0.02
+    assert bounds[2] > evidence(X).mean() - 0.1
+
+
+def test_one_sample_bound_is_the_one_sample_elbo():
+    vae = linear_gaussian(slope=0.5, std=1.0)
+    terms = vae.terms(X, num_samples=1, importance=True)
+    monte_carlo = terms.log_likelihood + terms.log_ratio
+    torch.testing.assert_close(importance_weighted_bound(terms), monte_carlo[0])
+
+
+def test_free_bits_hold_the_total_kl():
+    terms = linear_gaussian().terms(X)
+    free = float(terms.kl.max()) + 1
+    expected = terms.log_likelihood.mean(0) - free
+    torch.testing.assert_close(elbo(terms, free_bits=free), expected)
+
+
+def test_bound_without_log_ratio_says_how_to_ask_for_it():
+    with pytest.raises(ValueError, match="importance=True"):
+        importance_weighted_bound(linear_gaussian().terms(X))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "end"),
+    [(constant(0.7), 0.7), (linear_warmup(7, final=0.3), 0.3), (cyclical(5, 3, final=1.7), 1.7)],
+)
+def test_schedules_end_at_exactly_the_weight_asked_for(schedule, end):
+    weights = [schedule(step) for step in range(200)]
+    assert weights[-1] == end
+    assert max(weights) == end
+
+
+def test_warmup_of_no_steps_is_constant():
+    assert linear_warmup(0)(0) == 1.0
+
+
+@pytest.mark.parametrize("num_samples", [1, 4])
+def test_score_function_gradient_is_unbiased(num_samples):
+    """The gradient for a discrete latent, against the sum over its values; 5 standard errors."""
+    logits = torch.tensor([0.3, -0.2, 0.5], requires_grad=True)
+    reward = torch.tensor([1.0, 3.0, -2.0])
+    exact = torch.autograd.grad((logits.softmax(-1) * reward).sum(), logits)[0]
+    q = Categorical(logits=logits.expand(50_000, 3))
+    z = q.sample((num_samples,))
+    terms = Terms(reward[z], torch.zeros(50_000), True, None, q.log_prob(z), q, z)
+    bound = elbo(terms)
+    torch.testing.assert_close(bound, reward[z].mean(0))
+    found = torch.autograd.grad(bound.mean(), logits)[0]
+    # Each row's gradient is at most reward's range times 1, so this bounds the standard error.
+    assert ((found - exact).abs() < 5 * 5 / math.sqrt(50_000 * num_samples)).all()
+    assert (exact.abs() > 0.1).any()
+
+
+def test_discrete_latent_in_a_vae_has_a_gradient():
+    class Encoder(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = torch.nn.Linear(3, 4)
+
+        def forward(self, x: torch.Tensor) -> OneHotCategorical:
+            return OneHotCategorical(logits=self.net(x))
+
+    class Decoder(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = torch.nn.Linear(4, 3)
+
+        def forward(self, z: torch.Tensor) -> Independent:
+            return Independent(Normal(self.net(z), 1.0), 1)
+
+    vae = VAE(Encoder(), Decoder(), Fixed(OneHotCategorical, logits=torch.zeros(4)))
+    elbo(vae.terms(X, num_samples=2)).mean().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in vae.parameters())
+
+
+def test_mask_counts_only_what_was_observed():
+    p = Independent(Bernoulli(logits=torch.tensor([[0.1, -0.4, 2.0]])), 1)
+    x = torch.tensor([[1.0, 0.0, float("nan")]])
+    mask = torch.tensor([[True, True, False]])
+    expected = Bernoulli(logits=torch.tensor([0.1, -0.4])).log_prob(x[0, :2]).sum()
+    assert float(log_likelihood(p, x, mask)[0]) == pytest.approx(float(expected))
+
+
+def test_mask_leaves_finite_gradients():
+    loc = torch.zeros(1, 2, requires_grad=True)
+    p = Independent(Normal(loc, 1.0), 1)
+    x = torch.tensor([[float("inf"), 1.0]])
+    log_likelihood(p, x, torch.tensor([[False, True]])).sum().backward()
+    torch.testing.assert_close(loc.grad, torch.tensor([[0.0, 1.0]]))
+
+
+def test_mask_is_refused_where_the_law_cannot_split():
+    p = torch.distributions.MultivariateNormal(torch.zeros(2), torch.eye(2))
+    with pytest.raises(TypeError, match="mask"):
+        log_likelihood(p, torch.zeros(1, 2), torch.ones(1, 2, dtype=torch.bool))

@@ -1,0 +1,234 @@
+"""fit: the trainer's promises."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from functools import partial
+
+import lightning.pytorch as lightning
+import pytest
+import torch
+from lightning.pytorch.loggers import CSVLogger
+
+from dirvae.data import ArrayDataset, Batch, loader
+from dirvae.models import zoo
+from dirvae.objectives import elbo, importance_weighted_bound, linear_warmup
+from dirvae.training import Training, fit
+
+
+@pytest.fixture
+def x():
+    generator = torch.Generator().manual_seed(0)
+    z = torch.rand(120, 2, generator=generator).round()
+    return torch.cat([z, 1 - z, z.flip(1)], 1)
+
+
+def small(seed: int = 0):
+    torch.manual_seed(seed)
+    return zoo.dirichlet(6, torch.ones(4), hidden_sizes=(16,), decoder_hidden_sizes=(16,))
+
+
+FAST = partial(torch.optim.Adam, lr=0.01)
+quiet = partial(fit, verbose=False, seed=0, batch_size=30)
+
+
+def test_training_raises_the_bound_and_every_parameter_moves(x):
+    vae = small()
+    before = {name: p.detach().clone() for name, p in vae.named_parameters()}
+    history = quiet(Training(vae, optimizer=FAST), x, max_epochs=60)
+    assert history[-1]["elbo"] > history[0]["elbo"] + 1
+    assert all(not torch.equal(before[name], p) for name, p in vae.named_parameters())
+    assert [metrics["epoch"] for metrics in history] == list(range(60))
+
+
+def test_metrics_are_the_mean_over_rows(x):
+    vae = small()
+    frozen = Training(vae, optimizer=partial(torch.optim.SGD, lr=0.0))
+    history = quiet(frozen, x, max_epochs=1, batch_size=50)
+    with torch.no_grad():
+        terms = vae.terms(x, num_samples=500)
+    error = float(terms.log_likelihood.mean(1).std())
+    assert history[0]["kl"] == pytest.approx(float(terms.kl.mean()), rel=1e-4)
+    assert abs(history[0]["reconstruction"] - float(terms.log_likelihood.mean())) < 5 * error
+    assert history[0]["elbo"] == pytest.approx(history[0]["reconstruction"] - history[0]["kl"], rel=1e-4)
+
+
+def test_same_seed_same_weights_and_global_generator_untouched(x):
+    results = []
+    for _ in range(2):
+        vae = small()
+        state = torch.get_rng_state()
+        quiet(vae, x, max_epochs=2)
+        assert torch.equal(state, torch.get_rng_state())
+        results.append(vae.state_dict())
+    assert all(torch.equal(results[0][name], results[1][name]) for name in results[0])
+
+
+def test_different_seeds_differ(x):
+    first, second = (small(), small())
+    fit(first, x, max_epochs=1, seed=0, verbose=False)
+    fit(second, x, max_epochs=1, seed=1, verbose=False)
+    assert not torch.equal(first.encoder.projection.weight, second.encoder.projection.weight)
+
+
+def test_resume_gives_the_uninterrupted_run_to_the_bit(x, tmp_path):
+    make = lambda vae: Training(vae, kl_schedule=linear_warmup(10))  # noqa: E731
+    whole, parts = small(), small()
+    history = quiet(make(whole), x, validation=x[:40], max_epochs=6, patience=50)
+    quiet(make(parts), x, validation=x[:40], max_epochs=3, patience=50, checkpoint_dir=tmp_path)
+    again = small(seed=5)
+    resumed = quiet(
+        make(again), x, validation=x[:40], max_epochs=6, patience=50, checkpoint_dir=tmp_path, resume=True
+    )
+    assert all(torch.equal(p, q) for p, q in zip(whole.parameters(), again.parameters(), strict=True))
+    assert resumed == history
+
+
+def test_early_stopping_restores_the_best_weights(x):
+    vae = small()
+    training = Training(vae, optimizer=partial(torch.optim.Adam, lr=0.05))
+    history = quiet(training, x[:30], validation=x[60:], max_epochs=200, patience=3)
+    best = max(metrics["val_elbo"] for metrics in history)
+    assert len(history) < 200
+    with torch.no_grad():
+        terms = vae.terms(x[60:], num_samples=2000)
+    spread = 0.5  # the validation metric is from one sample of each of 60 rows
+    assert abs(float(elbo(terms).mean()) - best) < spread
+    assert history[-1]["val_elbo"] < best
+
+
+def test_interrupted_training_keeps_a_checkpoint_and_says_how_to_resume(tmp_path):
+    script = f"""
+import torch, dirvae, os, signal
+from dirvae.models import zoo
+import lightning.pytorch as L
+class Interrupt(L.Callback):
+    def on_train_batch_start(self, trainer, module, batch, index):
+        if trainer.current_epoch == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+vae = zoo.gaussian(4, 2, hidden_sizes=(8,), decoder_hidden_sizes=(8,))
+try:
+    dirvae.fit(vae, torch.eye(4), max_epochs=50, seed=0, verbose=False,
+               checkpoint_dir={str(tmp_path)!r}, callbacks=[Interrupt()])
+except KeyboardInterrupt as error:
+    print("caught:", error)
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+history = dirvae.fit(vae, torch.eye(4), max_epochs=3, seed=0, verbose=False,
+                     checkpoint_dir={str(tmp_path)!r}, resume=True)
+print("epochs:", len(history))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "resume=True" in done.stdout
+    assert "epochs: 3" in done.stdout
+
+
+def test_non_finite_loss_stops_with_a_clear_error(x):
+    with pytest.raises(FloatingPointError, match="learning rate"):
+        quiet(Training(small(), objective=lambda terms, kl_weight: terms.kl * math.nan), x)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"max_epochs": 0}, "max_epochs"), ({"batch_size": 0}, "batch_size")],
+)
+def test_arguments_out_of_range(x, options, message):
+    with pytest.raises(ValueError, match=message):
+        quiet(small(), x, **options)
+
+
+def test_empty_data_is_refused():
+    with pytest.raises(ValueError, match="data has no rows"):
+        quiet(small(), torch.zeros(0, 6))
+
+
+def test_non_finite_data_is_refused(x):
+    x[3, 2] = float("nan")
+    with pytest.raises(ValueError, match="row 3"):
+        quiet(small(), x)
+
+
+def test_nothing_to_resume_from(x, tmp_path):
+    with pytest.raises(FileNotFoundError, match="resume"):
+        quiet(small(), x, checkpoint_dir=tmp_path, resume=True)
+
+
+def test_row_weights_are_repetitions(x):
+    """One step on weights 2, 1, 1, 3 is one step on the repeated rows; KL alone has no noise."""
+    weight = torch.tensor([2, 1, 1, 3])
+    found = []
+    for data in (ArrayDataset(x[:4].repeat_interleave(weight, 0)), ArrayDataset(x[:4], weight=weight)):
+        vae = small()
+        objective = lambda terms, kl_weight: -terms.kl  # noqa: E731
+        sgd = partial(torch.optim.SGD, lr=0.1)
+        quiet(Training(vae, objective=objective, optimizer=sgd), data, max_epochs=1)
+        found.append(vae.encoder.projection.weight)
+    assert not torch.equal(found[0], small().encoder.projection.weight)
+    torch.testing.assert_close(found[0], found[1])
+
+
+def test_covariates_and_mask_reach_the_model(x):
+    seen = []
+
+    class Spy(torch.nn.Module):
+        def __init__(self, module):
+            super().__init__()
+            self.module = module
+
+        def forward(self, *context):
+            seen.append(context)
+            return self.module(*context)
+
+    vae = zoo.gaussian(6, 2, num_covariates=3, hidden_sizes=(8,))
+    vae.encoder, vae.decoder = Spy(vae.encoder), Spy(vae.decoder)
+    mask = torch.ones_like(x, dtype=torch.bool)
+    mask[:, 0] = False
+    data = ArrayDataset(x + 7 * ~mask, torch.ones(120, 3), mask=mask)
+    quiet(vae, data, max_epochs=1)
+    assert {len(context) for context in seen} == {2}
+    assert all((context[0][:, 0] == 0).all() for context in seen[::2])
+
+
+def test_importance_weighted_training(x):
+    vae = small()
+    many: dict = {"num_samples": 5, "importance": True}
+
+    def bound() -> float:
+        with torch.no_grad():
+            return float(importance_weighted_bound(vae.terms(x, **many)).mean())
+
+    before = bound()
+    objective = Training(vae, objective=importance_weighted_bound, optimizer=FAST, **many)
+    quiet(objective, x, max_epochs=60)
+    assert bound() > before + 1
+
+
+def test_any_logger_and_callback_pass_through(x, tmp_path):
+    class Count(lightning.Callback):
+        epochs = 0
+
+        def on_train_epoch_end(self, trainer, module):
+            self.epochs += 1
+
+    count = Count()
+    logger = CSVLogger(tmp_path)
+    quiet(small(), x, max_epochs=2, callbacks=[count], logger=logger, log_every_n_steps=1)
+    assert count.epochs == 2
+    assert "elbo" in (tmp_path / "lightning_logs/version_0/metrics.csv").read_text()
+
+
+def test_users_own_loader_passes_through():
+    rows = [Batch(torch.eye(4))] * 3
+    from torch.utils.data import DataLoader
+
+    batches = DataLoader(rows, batch_size=None)
+    assert len(fit(zoo.gaussian(4, 2), batches, max_epochs=2, verbose=False, seed=0)) == 2
+
+
+def test_pixels_are_drawn_anew_at_each_fetch():
+    batches = loader(ArrayDataset(torch.full((50, 40), 0.3), binarize=True), 50)
+    first, second = next(iter(batches)).x, next(iter(batches)).x
+    assert set(first.unique().tolist()) == {0.0, 1.0}
+    assert not torch.equal(first, second)
+    assert abs(float(first.mean()) - 0.3) < 5 * (0.21 / 2000) ** 0.5
