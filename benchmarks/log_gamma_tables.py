@@ -110,7 +110,8 @@ def fit_quantile(degrees: tuple[int, int] = (7, 5), bound: float = 6.7) -> Array
     target = quantile(kappa**-2, z) / kappa
     basis = product_basis(2 * (z / bound) ** 2 - 1, 2 * kappa**2 - 1, degrees)
     both = np.concatenate([basis * z[:, None], basis * kappa[:, None]], 1)
-    c = minimax(both, target, np.exp(-0.25 * z**2))
+    # The floor keeps the map rising to the last normal that a float32 generator can give.
+    c = minimax(both, target, np.maximum(np.exp(-0.25 * z**2), 4e-4))
     return monomials(c.reshape(2, degrees[0] + 1, degrees[1] + 1))
 
 
@@ -132,16 +133,17 @@ def fit_gradient(degrees: tuple[int, int] = (9, 7)) -> Array:
 
 
 def literal(name: str, table: Array) -> str:
-    rows = ["    (" + ", ".join(f"{c:.9g}" for c in row) + ")," for row in table]
-    return f"{name}: Table = (\n" + "\n".join(rows) + "\n)\n"
+    """The table as a nested tuple: powers of r by outputs by powers of t."""
+    nested = tuple(tuple(tuple(float(f"{c:.9g}") for c in row) for row in rows) for rows in table)
+    return f"{name} = {nested}\n"
 
 
-HEADER = '''"""Polynomial tables for log-gamma draws in float32, written by `benchmarks/log_gamma_tables.py`.
+HEADER = '''"""Polynomials for float32 log-gamma draws, written by `benchmarks/log_gamma_tables.py`.
 
-Entry [i][j] multiplies r^i t^j with t = (1 - a) / (1 + a), in [-1, 1].
+Entry [i][c][j] multiplies r^i t^j in output c, with t = (1 - a) / (1 + a), in [-1, 1].
 
 QUANTILE: with z standard normal, k = (a + 1)^(-1/2) and r = 2 z^2 / 6.7^2 - 1, the quantile of
-Gamma(a + 1) at Phi(z) is (a + 1) exp(k (z P(r, t) + k Q(r, t))); P and Q have a table each. As in a
+Gamma(a + 1) at Phi(z) is (a + 1) exp(k (z P(r, t) + k Q(r, t))); P and Q are the outputs. As in a
 Cornish-Fisher expansion, the exponent over k is odd in (k, z) jointly.
 
 GRADIENT: with m = log x - log(a + 1/2) and r = tanh((m - 1) / 6), the implicit gradient of log x is
@@ -149,13 +151,9 @@ d log x / d a = softplus(-m - D(r, t)) / a, exact in both limits of x.
 """
 
 from __future__ import annotations
-
-Table = tuple[tuple[float, ...], ...]
 '''
 
 if __name__ == "__main__":
     print(HEADER)
-    odd, even = fit_quantile()
-    print(literal("QUANTILE_ODD", odd))
-    print(literal("QUANTILE_EVEN", even))
-    print(literal("GRADIENT", fit_gradient()), end="")
+    print(literal("QUANTILE", fit_quantile().swapaxes(0, 1)))
+    print(literal("GRADIENT", fit_gradient()[:, None]), end="")

@@ -52,7 +52,9 @@ def test_metrics_are_the_mean_over_rows(x):
     error = float(terms.log_likelihood.mean(1).std())
     assert history[0]["kl"] == pytest.approx(float(terms.kl.mean()), rel=1e-4)
     assert abs(history[0]["reconstruction"] - float(terms.log_likelihood.mean())) < 5 * error
-    assert history[0]["elbo"] == pytest.approx(history[0]["reconstruction"] - history[0]["kl"], rel=1e-4)
+    assert history[0]["elbo"] == pytest.approx(
+        history[0]["reconstruction"] - history[0]["kl"], rel=1e-4
+    )
 
 
 def test_same_seed_same_weights_and_global_generator_untouched(x):
@@ -80,9 +82,17 @@ def test_resume_gives_the_uninterrupted_run_to_the_bit(x, tmp_path):
     quiet(make(parts), x, validation=x[:40], max_epochs=3, patience=50, checkpoint_dir=tmp_path)
     again = small(seed=5)
     resumed = quiet(
-        make(again), x, validation=x[:40], max_epochs=6, patience=50, checkpoint_dir=tmp_path, resume=True
+        make(again),
+        x,
+        validation=x[:40],
+        max_epochs=6,
+        patience=50,
+        checkpoint_dir=tmp_path,
+        resume=True,
     )
-    assert all(torch.equal(p, q) for p, q in zip(whole.parameters(), again.parameters(), strict=True))
+    assert all(
+        torch.equal(p, q) for p, q in zip(whole.parameters(), again.parameters(), strict=True)
+    )
     assert resumed == history
 
 
@@ -119,7 +129,9 @@ history = dirvae.fit(vae, torch.eye(4), max_epochs=3, seed=0, verbose=False,
                      checkpoint_dir={str(tmp_path)!r}, resume=True)
 print("epochs:", len(history))
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert "resume=True" in done.stdout
     assert "epochs: 3" in done.stdout
 
@@ -158,7 +170,10 @@ def test_row_weights_are_repetitions(x):
     """One step on weights 2, 1, 1, 3 is one step on the repeated rows; KL alone has no noise."""
     weight = torch.tensor([2, 1, 1, 3])
     found = []
-    for data in (ArrayDataset(x[:4].repeat_interleave(weight, 0)), ArrayDataset(x[:4], weight=weight)):
+    for data in (
+        ArrayDataset(x[:4].repeat_interleave(weight, 0)),
+        ArrayDataset(x[:4], weight=weight),
+    ):
         vae = small()
         objective = lambda terms, kl_weight: -terms.kl  # noqa: E731
         sgd = partial(torch.optim.SGD, lr=0.1)

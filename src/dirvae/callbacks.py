@@ -41,7 +41,8 @@ class MethodOfMoments(Callback):
     """Learns a Dirichlet prior from the sampled latents, in the paper's three stages.
 
     For the first third of the epochs the prior stays as it is; in the second it is set, at the end
-    of every epoch, by the moments of the latents sampled in that epoch; then it is fixed again while
+    of every epoch, by the moments of the latents sampled in that epoch; then it is fixed again
+    while
     the networks finish.
 
     Args:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,28 +23,33 @@ from torch.distributions import Bernoulli, Distribution, Normal
 from dirvae.callbacks import MethodOfMoments
 from dirvae.data.arrays import ArrayDataset
 from dirvae.distributions import Dirichlet, draw_with_log_ratio
-from dirvae.distributions.moments import location_and_spread, posterior_mean
-from dirvae.models.likelihoods import COUNT_LAWS, likelihood_head
+from dirvae.distributions.moments import posterior_mean
+from dirvae.models.likelihoods import COUNT_LAWS
 from dirvae.models.priors import standard_prior
 from dirvae.models.vae import VAE, closed_form_kl
-from dirvae.nn import MLP, Head, Log1p, Standardize
-from dirvae.objectives import linear_warmup, log_likelihood
-from dirvae.training import Training, fit
+from dirvae.models.zoo import mlp_vae
+from dirvae.nn import Head
+from dirvae.objectives import log_likelihood
+from dirvae.persistence import ModelFormatError
+from dirvae.persistence import load as load_model
+from dirvae.persistence import save as save_model
+from dirvae.training import Training, decaying_adam, fit
 
 __all__ = ["DirichletVAE"]
 
 ROWS_AT_ONCE = 1000
 ELBO_SAMPLES = 8
-WARMUP = 0.3  # share of the planned steps over which the KL's weight rises to 1
 
 
-class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type:
+ignore[misc]
     """Variational autoencoder with a latent on the simplex: each row is a mixture of K components.
 
     Args:
-        n_components: K >= 2, number of latent components.
+        n_components: K, number of latent components; at least 2 to say anything.
         prior_concentration: Concentration of the Dirichlet prior: a positive number, an array (K,),
-            "learn" (from 1 - 1/K, by the method of moments), or None for 1 - 1/K. Of a stick-breaking
+            "learn" (from 1 - 1/K, by the method of moments), or None for 1 - 1/K. Of a
+            stick-breaking
             latent, the concentration of its GEM prior.
         latent: Law of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
             `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`. For any
@@ -56,7 +61,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         decoder_hidden_sizes: Widths of the decoder's layers.
         max_epochs: Most passes over the data.
         batch_size: Rows a step.
-        learning_rate: Adam's step size.
+        learning_rate: Adam's step size at the start, from which it falls to 0 in a straight line.
         validation_fraction: Share of rows, in [0, 1), held out to stop early and keep the best
             weights; 0 trains for ``max_epochs`` on all rows.
         patience: Epochs without a rise of the validation ELBO before training stops.
@@ -84,6 +89,10 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         ((200, 5), True)
     """
 
+    vae_: VAE
+    _seed: int
+    _optimizer_state: dict[str, Any] | None
+
     def __init__(
         self,
         n_components: int = 10,
@@ -95,7 +104,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         decoder_hidden_sizes: Sequence[int] = (500,),
         max_epochs: int = 100,
         batch_size: int = 200,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 4e-3,
         validation_fraction: float = 0.1,
         patience: int = 10,
         random_state: Any = None,
@@ -117,7 +126,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self.device = device
         self.verbose = verbose
 
-    # --- fitting -------------------------------------------------------------------------------------
+    # --- fitting ----------------------------------------------------------------------------------
 
     def fit(
         self,
@@ -146,10 +155,8 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         weight = self._begin(X := self._validated(X, reset=True), sample_weight)
         train, validation = self._split(X, weight)
         steps = math.ceil(len(train) / self.batch_size) * self.max_epochs
-        training = Training(
-            self.vae_, kl_schedule=linear_warmup(int(WARMUP * steps)), optimizer=self._adam
-        )
-        learn = self.prior_concentration == "learn" if isinstance(self.prior_concentration, str) else False
+        training = Training(self.vae_, optimizer=decaying_adam(self.learning_rate, steps))
+        learn = isinstance(self.prior_concentration, str)
         self.history_ = fit(
             training,
             train,
@@ -175,18 +182,17 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         X = self._validated(X, reset=first)
         if first:
             weight = self._begin(X, sample_weight)
-            self.history_, self._optimizer_state = [], None
         else:
             self._require_support(X)
             weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
-        optimizers: list[torch.optim.Optimizer] = []
-        training = Training(self.vae_, optimizer=lambda params: self._resumed(params, optimizers))
+        training = Training(self.vae_, optimizer=self._resumed)
         data = self._dataset(X, weight)
         seed = self._seed + len(self.history_)
         self.history_ += fit(
             training, data, max_epochs=1, batch_size=self.batch_size, seed=seed, **self._options()
         )
-        self._optimizer_state = optimizers[0].state_dict()
+        adam = cast(torch.optim.Optimizer, training.optimizers(use_pl_optimizer=False))
+        self._optimizer_state = adam.state_dict()
         self._end(len(self.history_))
         return self
 
@@ -198,10 +204,11 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
         self.likelihood_ = self._choose_likelihood(X)
         self._require_support(X)
+        self.history_, self._optimizer_state = [], None
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
-            self.vae_ = self._build(*_mean_and_std(X))
+            self.vae_ = self._build(X)
         return weight
 
     def _end(self, num_epochs: int) -> None:
@@ -212,26 +219,22 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         if concentration is not None:
             self.prior_concentration_ = concentration.numpy().copy()
 
-    def _build(self, mean: Tensor, std: Tensor) -> VAE:
-        prior = standard_prior(self.latent, self.n_components, self._concentration())
-        features = {Normal: Standardize(mean, std), Bernoulli: None}.get(self.likelihood_, Log1p())
-        encoder = MLP(len(mean), tuple(self.hidden_sizes), features=features)
-        standardize = Standardize(*location_and_spread(prior()))
-        decoder = MLP(self.n_components, tuple(self.decoder_hidden_sizes), features=standardize)
-        return VAE(
-            Head(encoder, self.n_components, self.latent),
-            likelihood_head(decoder, len(mean), self.likelihood_, mean=mean, std=std),
-            prior,
+    def _build(self, X: Any) -> VAE:
+        return mlp_vae(
+            X.shape[1],
+            self.latent,
+            standard_prior(self.latent, self.n_components, self._concentration()),
+            likelihood=self.likelihood_,
+            hidden_sizes=tuple(self.hidden_sizes),
+            decoder_hidden_sizes=tuple(self.decoder_hidden_sizes),
+            moments=_mean_and_std(X),
         )
 
-    def _adam(self, parameters: Any) -> torch.optim.Adam:
-        return torch.optim.Adam(parameters, lr=self.learning_rate)
-
-    def _resumed(self, parameters: Any, made: list[torch.optim.Optimizer]) -> torch.optim.Optimizer:
-        made.append(self._adam(parameters))
+    def _resumed(self, parameters: Any) -> torch.optim.Adam:
+        adam = torch.optim.Adam(parameters, lr=self.learning_rate)
         if self._optimizer_state is not None:
-            made[0].load_state_dict(self._optimizer_state)
-        return made[0]
+            adam.load_state_dict(self._optimizer_state)
+        return adam
 
     def _options(self) -> dict[str, Any]:
         accelerator = {"cuda": "gpu"}.get(self.device, self.device)
@@ -246,12 +249,14 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             return self._dataset(X, weight), None
         order = np.random.RandomState(self._seed).permutation(X.shape[0])
         parts = (order[held_out:], order[:held_out])
-        return tuple(self._dataset(X[i], None if weight is None else weight[i]) for i in parts)  # type: ignore[return-value]
+        return tuple(self._dataset(X[i], None if weight is None else weight[i]) for i in parts)  #
+        type: ignore[return-value]
 
     # --- using -----------------------------------------------------------------------------------
 
     def transform(self, X: Any) -> Any:
-        """Posterior mean of the latent of each row, shape (N, K); rows of a simplex latent sum to 1.
+        """Posterior mean of the latent of each row, shape (N, K); rows of a simplex latent sum to
+        1.
 
         It depends on the row alone, and not on the batch that it comes in.
         """
@@ -262,10 +267,12 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         check_is_fitted(self)
         z = np.asarray(X)
         if z.ndim != 2 or z.shape[1] != self.n_components:
-            raise ValueError(f"X has shape {z.shape}, must be (N, {self.n_components}): one latent a row")
+            raise ValueError(
+                f"X has shape {z.shape}, must be (N, {self.n_components}): one latent a row"
+            )
         with torch.no_grad():
             decoder = copy.deepcopy(self.vae_.decoder).double()
-            mean: Any = posterior_mean(decoder(torch.as_tensor(z).double())).numpy()
+            mean: Any = posterior_mean(decoder(torch.tensor(z, dtype=torch.float64))).numpy()
         return mean.astype(z.dtype) if z.dtype.kind == "f" else mean
 
     def sample(self, n_samples: int = 1) -> Any:
@@ -274,7 +281,9 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         _require_integer("n_samples", n_samples, 1)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         with torch.no_grad():
-            return self.vae_.sample(n_samples, generator=torch.Generator().manual_seed(seed)).numpy()
+            return self.vae_.sample(
+                n_samples, generator=torch.Generator().manual_seed(seed)
+            ).numpy()
 
     def score_samples(self, X: Any) -> Any:
         """Evidence lower bound of each row in nats, shape (N,).
@@ -290,7 +299,8 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return float(self.score_samples(X).mean())
 
     def _rowwise(self, X: Any, function: Callable[[VAE, Tensor], Tensor]) -> Any:
-        """Apply a function of rows in double precision, where the batch does not show in the result."""
+        """Apply a function of rows in double precision, where the batch does not show in the
+        result."""
         check_is_fitted(self)
         X = self._validated(X, reset=False)
         self._require_support(X)
@@ -298,11 +308,35 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         with torch.no_grad():
             return np.concatenate([function(vae, x).numpy() for x in _chunks(X)]).astype(X.dtype)
 
+    # --- saving ----------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Save to a folder, as `dirvae.save` does; the optimiser of `partial_fit` is not saved."""
+        save_model(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> DirichletVAE:
+        """Load what `save` wrote; its output is that of the saved estimator, to the bit.
+
+        Raises:
+            ModelFormatError: If the folder is missing, damaged or holds another kind of model.
+        """
+        loaded = load_model(path)
+        if not isinstance(loaded, cls):
+            held = type(loaded).__name__
+            raise ModelFormatError(f"{path} holds a {held}, not a {cls.__name__}: use dirvae.load")
+        return loaded
+
     # --- checks ----------------------------------------------------------------------------------
 
     def _validated(self, X: Any, *, reset: bool) -> Any:
         return validate_data(
-            self, X, reset=reset, accept_sparse="csr", dtype=[np.float32, np.float64], estimator=self
+            self,
+            X,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=[np.float32, np.float64],
+            estimator=self,
         )
 
     def _choose_likelihood(self, X: Any) -> Any:
@@ -323,8 +357,8 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             )
         if self.likelihood_ is Bernoulli and (values.min() < 0 or values.max() > 1):
             raise ValueError(
-                f"X has values from {values.min():g} to {values.max():g}, but a Bernoulli likelihood "
-                "takes probabilities in [0, 1]"
+                f"X has values from {values.min():g} to {values.max():g}, but a Bernoulli "
+                "likelihood takes probabilities in [0, 1]"
             )
 
     def _concentration(self) -> Tensor | None:
@@ -332,8 +366,8 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return None if value is None or isinstance(value, str) else torch.as_tensor(value).float()
 
     def _check_arguments(self) -> None:
-        least = 1 if self.latent is Normal else 2
-        _require_integer("n_components", self.n_components, least)
+        # One part is no latent at all, but scikit-learn's contract has it work.
+        _require_integer("n_components", self.n_components, 1)
         for name in ("max_epochs", "batch_size", "patience"):
             _require_integer(name, getattr(self, name), 1)
         for name in ("hidden_sizes", "decoder_hidden_sizes"):
@@ -342,7 +376,9 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         if not isinstance(self.learning_rate, Real) or not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate is {self.learning_rate!r}, must be a positive number")
         if not 0 <= self.validation_fraction < 1:
-            raise ValueError(f"validation_fraction is {self.validation_fraction!r}, must be in [0, 1)")
+            raise ValueError(
+                f"validation_fraction is {self.validation_fraction!r}, must be in [0, 1)"
+            )
         self._check_prior_concentration()
 
     def _check_prior_concentration(self) -> None:
@@ -372,7 +408,7 @@ def _elbo_by_row(vae: VAE, x: Tensor) -> Tensor:
     if isinstance(vae.decoder, Head) and vae.decoder.Law is Bernoulli:
         drawn = [torch.bernoulli(r, generator=g) for r, g in zip(x, generators, strict=True)]
         x = torch.stack(drawn)
-    encoder, prior = vae.encoder, vae.prior()
+    encoder, prior = cast(Head, vae.encoder), vae.prior()
     raw = encoder.raw(x)
     draws = [
         draw_with_log_ratio(encoder.law(row), prior, torch.Size([ELBO_SAMPLES]), generator)

@@ -175,7 +175,7 @@ def linear_warmup(steps: int, final: float = 1.0, start: float = 0.0) -> KLSched
 
 
 def cyclical(period: int, cycles: int, final: float = 1.0) -> KLSchedule:
-    """``cycles`` times from 0 to ``final`` within the first half of ``period`` steps; then ``final``.
+    """``cycles`` times from 0 to ``final`` in the first half of ``period`` steps; then ``final``.
 
     References:
         Fu et al. 2019, eq. 6-7.
@@ -187,7 +187,9 @@ def cyclical(period: int, cycles: int, final: float = 1.0) -> KLSchedule:
     """
     _require(period >= 2, f"period is {period}, must be at least 2 steps")
     half = period / 2
-    return lambda step: final if step >= period * cycles else final * min(1.0, (step % period) / half)
+    return lambda step: (
+        final if step >= period * cycles else final * min(1.0, (step % period) / half)
+    )
 
 
 def _require(condition: bool, message: str) -> None:

@@ -29,7 +29,7 @@ from dirvae.distributions.moments import location_and_spread
 from dirvae.models.vae import VAE
 from dirvae.objectives import KLSchedule, Terms, constant, elbo
 
-__all__ = ["History", "Training", "fit"]
+__all__ = ["History", "Training", "decaying_adam", "fit"]
 
 History = list[dict[str, float]]
 """One dict an epoch: elbo, reconstruction and kl in nats, active (components), and val_* alike."""
@@ -63,12 +63,13 @@ class Training(lightning.LightningModule):
         *,
         objective: Callable[..., Tensor] = elbo,
         kl_schedule: KLSchedule | None = None,
-        optimizer: Callable[[Iterable[Any]], Any] = partial(torch.optim.Adam, lr=1e-3),
+        optimizer: Callable[[Iterable[Any]], Any] | None = None,
         num_samples: int = 1,
         importance: bool = False,
     ) -> None:
         super().__init__()
-        self.vae, self.objective, self.optimizer = vae, objective, optimizer
+        self.vae, self.objective = vae, objective
+        self.optimizer = optimizer or partial(torch.optim.Adam, lr=1e-3)
         self.kl_schedule = kl_schedule or constant()
         self.num_samples, self.importance = num_samples, importance
         self.history: History = []
@@ -83,7 +84,9 @@ class Training(lightning.LightningModule):
         terms = self._terms(batch)
         bound = self.objective(terms, kl_weight=self.kl_schedule(self.global_step))
         loss = -_mean(bound, batch.weight)
-        if loss.device.type == "cpu":  # on a GPU the check would stall it; the epoch's end checks too
+        if (
+            loss.device.type == "cpu"
+        ):  # on a GPU the check would stall it; the epoch's end checks too
             _require_finite(loss.detach(), f"the training loss at step {self.global_step}")
         self._train.add(terms, batch.weight)
         self.latent = terms.z.detach()
@@ -135,6 +138,22 @@ class Training(lightning.LightningModule):
         self.log_dict(metrics, prog_bar=True, batch_size=1)
 
 
+def decaying_adam(learning_rate: float, steps: int) -> Callable[[Iterable[Any]], Any]:
+    """Adam whose step size falls from ``learning_rate`` in a straight line to 0 after ``steps``.
+
+    Example:
+        >>> from dirvae.models.zoo import gaussian
+        >>> training = Training(gaussian(4, 2), optimizer=decaying_adam(4e-3, steps=1000))
+    """
+
+    def configure(parameters: Iterable[Any]) -> Any:
+        adam = torch.optim.Adam(parameters, lr=learning_rate)
+        decay = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: max(0.0, 1 - step / steps))
+        return {"optimizer": adam, "lr_scheduler": {"scheduler": decay, "interval": "step"}}
+
+    return configure
+
+
 class _Meter:
     """Sums over an epoch: of the bound's terms, and of the posterior means and their squares."""
 
@@ -150,7 +169,9 @@ class _Meter:
         with torch.no_grad():
             likelihood = terms.log_likelihood.mean(0)
             weight = torch.ones_like(terms.kl) if weight is None else weight
-            self.sums = self.sums + torch.stack([likelihood, terms.kl, torch.ones_like(weight)]) @ weight
+            self.sums = (
+                self.sums + torch.stack([likelihood, terms.kl, torch.ones_like(weight)]) @ weight
+            )
             self.rows += len(weight)
             mean = _mean_where_known(terms)
             if mean is not None:
@@ -191,7 +212,8 @@ def fit(
 
     Args:
         model: A `VAE` (then Adam at 1e-3 on the ELBO), or a `Training` that says otherwise.
-        data: Rows: a tensor or array (N, D...), a SciPy sparse matrix, a `data.ArrayDataset`, or any
+        data: Rows: a tensor or array (N, D...), a SciPy sparse matrix, a `data.ArrayDataset`, or
+        any
             loader of `data.Batch`.
         validation: Likewise.
         max_epochs: Passes over the data.
@@ -231,7 +253,9 @@ def fit(
             valid_loader = _as_loader(validation, "validation", batch_size)
         _materialize(training.vae, train_loader)
         folder = Path(checkpoint_dir or temporary)
-        keepers, best = _keepers(folder, checkpoint_dir is not None, validation is not None, patience)
+        keepers, best = _keepers(
+            folder, checkpoint_dir is not None, validation is not None, patience
+        )
         bar = [RichProgressBar()] if verbose else []
         run = lightning.Trainer(
             max_epochs=max_epochs,
@@ -268,12 +292,19 @@ def _keepers(
     plain: dict[str, Any] = {"dirpath": folder, "enable_version_counter": False}
     if validate:
         best = ModelCheckpoint(
-            filename=BEST.removesuffix(".ckpt"), monitor="val_elbo", mode="max", save_weights_only=True, **plain
+            filename=BEST.removesuffix(".ckpt"),
+            monitor="val_elbo",
+            mode="max",
+            save_weights_only=True,
+            **plain,
         )
         kept += [best, EarlyStopping("val_elbo", mode="max", patience=patience)]
     if keep:
-        # At the very end of an epoch, after validation: nothing of it is then left to do on resuming.
-        last = ModelCheckpoint(filename=LAST.removesuffix(".ckpt"), save_on_train_epoch_end=True, **plain)
+        # At the very end of an epoch, after validation: nothing of it is then left to do on
+        # resuming.
+        last = ModelCheckpoint(
+            filename=LAST.removesuffix(".ckpt"), save_on_train_epoch_end=True, **plain
+        )
         kept.append(last)
     return kept, best
 
@@ -315,7 +346,9 @@ def _require_finite(value: Tensor, what: str) -> None:
         )
 
 
-def _check(max_epochs: int, batch_size: int, resume: bool, checkpoint_dir: str | Path | None) -> None:
+def _check(
+    max_epochs: int, batch_size: int, resume: bool, checkpoint_dir: str | Path | None
+) -> None:
     for name, value in (("max_epochs", max_epochs), ("batch_size", batch_size)):
         if value < 1:
             raise ValueError(f"{name} is {value}, must be 1 or more")
@@ -336,7 +369,7 @@ def _seeded(seed: int | None) -> Iterator[None]:
 
 @contextmanager
 def _quiet_lightning() -> Iterator[None]:
-    """Silence Lightning's advice on hardware and data loaders, which is not the user's to act on."""
+    """Silence Lightning's advice on hardware and loaders, which is not the user's to act on."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -351,7 +384,7 @@ def _quiet_lightning() -> Iterator[None]:
 
 @contextmanager
 def _interruptible(run: lightning.Trainer, folder: Path | None) -> Iterator[None]:
-    """Turn the exit that Lightning makes of Ctrl-C back into an exception, and restore the signal."""
+    """Turn the exit that Lightning makes of Ctrl-C back into an exception."""
     on_main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGINT) if on_main else None
     try:

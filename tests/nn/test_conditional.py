@@ -131,9 +131,14 @@ def test_fixed_refuses_invalid_parameters():
 
 
 def test_fixed_moves_with_the_module():
-    assert Fixed(td.Normal, loc=torch.zeros(2), scale=torch.ones(2)).double()().mean.dtype == torch.float64
+    assert (
+        Fixed(td.Normal, loc=torch.zeros(2), scale=torch.ones(2)).double()().mean.dtype
+        == torch.float64
+    )
 
 
 def test_inverse_softplus_at_extremes():
     x = torch.tensor([1e-4, 1.0, 50.0])
-    torch.testing.assert_close(torch.nn.functional.softplus(inverse_softplus(x)), x, rtol=1e-3, atol=0)
+    torch.testing.assert_close(
+        torch.nn.functional.softplus(inverse_softplus(x)), x, rtol=1e-3, atol=0
+    )

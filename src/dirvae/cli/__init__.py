@@ -22,7 +22,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-fit_app = typer.Typer(help="Train a model on your own data.")
+
+
+@app.command()
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the report and the model.")
+    ] = Path("dirvae-demo"),
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer epochs: seconds, not a minute.")
+    ] = False,
+) -> None:
+    """Train three models on handwritten digits and write a report; no network needed."""
+    from dirvae.report.demo import run
+
+    run(output, quick)
+
+
+fit_app = typer.Typer()
 app.add_typer(fit_app, name="fit")
 fit_app.command("vae")(fit_vae)
 app.command()(transform)
@@ -33,19 +50,6 @@ app.command()(info)
 @fit_app.callback()
 def _fit() -> None:
     """Train a model on your own data."""
-
-
-@app.command()
-def demo(
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for the report and the model.")
-    ] = Path("dirvae-demo"),
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer epochs: seconds, not a minute.")] = False,
-) -> None:
-    """Train three models on handwritten digits and write a report; no network needed."""
-    from dirvae.report.demo import run
-
-    run(output, quick)
 
 
 def _version(show: bool) -> None:

@@ -3,21 +3,150 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dirvae.cli.errors import say
 from dirvae.cli.outputs import require_table, write_table
 
+if TYPE_CHECKING:
+    from dirvae.data.files import Rows
+
 __all__ = ["evaluate", "info", "transform"]
 
-Model = Annotated[Path, typer.Argument(help="Folder that dirvae fit wrote.")]
+Model = Annotated[Path, typer.Argument(help="Folder that dirvae fit wrote.", show_default=False)]
 Data = Annotated[
-    str, typer.Argument(help=".npy, .npz, .csv, .parquet, a folder of .png or .jpg, or mnist.")
+    str,
+    typer.Argument(
+        help=".npy, .npz, .csv, .parquet, a folder of .png or .jpg, or mnist.", show_default=False
+    ),
 ]
-Array = Annotated[str | None, typer.Option(help="Which array of an .npz file or of mnist.")]
+Array = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Which array of an .npz file or of mnist.")
+]
 IdColumn = Annotated[
-    list[str] | None, typer.Option(help="Column that is no data; give it again for more.")
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Column that is no data; give it again for more."),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def transform(
+    model: Model,
+    data: Data,
+    output: Annotated[Path, typer.Option("--output", "-o", help=".csv, .npy or .parquet.")],
+    array: Array = None,
+    id_column: IdColumn = None,
+) -> None:
+    """Write the posterior mean of each row's latent, and the columns that identify the row."""
+    require_table(output)
+    rows = _rows(data, array, id_column)
+    estimator = _load(model)
+    theta = estimator.transform(_in_order(estimator, rows, data))
+    write_table(output, theta, estimator.get_feature_names_out(), rows.ids)
+    say(f"{output}: {theta.shape[0]:,} rows, {theta.shape[1]} components")
+
+
+def evaluate(
+    model: Model,
+    data: Data,
+    samples: Annotated[
+        int,
+        typer.Option(min=0, help="Draws a row for the importance-sampled likelihood; 0 for none."),
+    ] = 100,
+    array: Array = None,
+    id_column: IdColumn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a model on rows: means over rows, in nats."""
+    from dirvae.cli.measures import measure
+
+    rows = _rows(data, array, id_column)
+    estimator = _load(model)
+    _print(measure(estimator, _in_order(estimator, rows, data), samples), as_json)
+
+
+def info(model: Model, as_json: AsJson = False) -> None:
+    """Say what a model is and how it was trained."""
+    estimator = _load(model)
+    _print(_facts(estimator, model), as_json)
+
+
+def _facts(estimator: Any, path: Path) -> dict[str, Any]:
+    from dirvae.persistence import read_config
+
+    last = estimator.history_[-1] if estimator.history_ else {}
+    config = read_config(path)
+    return {
+        "kind": config["kind"],
+        "dirvae": config["dirvae"],
+        "format": config["format"],
+        "latent": estimator.latent.__name__,
+        "likelihood": estimator.likelihood_.__name__,
+        "components": estimator.n_components,
+        "columns": estimator.n_features_in_,
+        "prior_concentration": _prior(estimator),
+        "parameters": sum(p.numel() for p in estimator.vae_.parameters()),
+        "epochs": estimator.n_iter_,
+        **{name: value for name, value in last.items() if name != "epoch"},
+        "size_bytes": sum(file.stat().st_size for file in path.iterdir()),
+    }
+
+
+def _prior(estimator: Any) -> Any:
+    """One number where all components have the same."""
+    values = getattr(estimator, "prior_concentration_", None)
+    if values is None:
+        return None
+    same = values.ndim == 0 or (values == values[0]).all()
+    return float(values.flat[0]) if same else values.tolist()
+
+
+def _load(path: Path) -> Any:
+    from dirvae.persistence import load
+
+    loaded = load(path)
+    if not hasattr(loaded, "transform"):
+        raise ValueError(f"{path} holds a {type(loaded).__name__}: load it in Python, dirvae.load")
+    return loaded
+
+
+def _rows(data: str, array: str | None, id_columns: list[str] | None) -> Rows:
+    from dirvae.data.files import read_rows
+
+    rows = read_rows(data, array=array, id_columns=id_columns or ())
+    for note in rows.notes:
+        say(f"{data}: {note}")
+    return rows
+
+
+def _in_order(estimator: Any, rows: Rows, data: str) -> Any:
+    """Columns in the order of the model's, by their names where both have names."""
+    warnings.filterwarnings("ignore", "X does not have valid feature names")  # checked here
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None or rows.columns is None:
+        return rows.x
+    place = {name: index for index, name in enumerate(rows.columns)}
+    for name in names:
+        if name not in place:
+            raise ValueError(f"{data} has no column {name!r}, which the model was fitted on")
+    for name in sorted(place.keys() - set(names)):
+        raise ValueError(f"{data} has a column {name!r}, which the model was not fitted on")
+    return rows.x[:, [place[name] for name in names]]
+
+
+def _print(facts: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None)
+    for name, value in facts.items():
+        shown = f"{value:,.5g}" if isinstance(value, float) else str(value)
+        table.add_row(name.replace("_", " "), shown)
+    Console().print(table)

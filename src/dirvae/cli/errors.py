@@ -1,4 +1,4 @@
-"""Bad usage and bad data end in one sentence and exit code 2; a fault of ours keeps its traceback."""
+"""Bad usage and bad data end in one sentence and exit code 2; other faults keep their traceback."""
 
 from __future__ import annotations
 

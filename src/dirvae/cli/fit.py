@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dirvae.cli.errors import EXPECTED, INTERRUPTED, Stop, say, sentence
-from dirvae.cli.outputs import require_model_folder, require_writable
+from dirvae.cli.checkpoints import beside, open_folder, remove, resumable
+from dirvae.cli.errors import say
+from dirvae.cli.outputs import require_model_folder
 
-__all__ = ["Device", "fit_vae"]
+if TYPE_CHECKING:
+    from dirvae.data.files import Rows
 
-SETTINGS, LAST, BEST = "settings.json", "last.ckpt", "best.ckpt"
+__all__ = ["fit_vae"]
 
 
 class Latent(str, Enum):
@@ -52,6 +52,10 @@ class Device(str, Enum):
     MPS = "mps"
 
 
+def _words(words: type[Enum]) -> str:
+    return ", ".join(str(word.value) for word in words)
+
+
 def fit_vae(
     context: typer.Context,
     data: Annotated[
@@ -59,35 +63,55 @@ def fit_vae(
         typer.Argument(help=".npy, .npz, .csv, .parquet, a folder of .png or .jpg, or mnist."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the model.")],
-    latent: Annotated[Latent, typer.Option(help="Law of the latent.")] = Latent.DIRICHLET,
+    latent: Annotated[
+        Latent, typer.Option(metavar="NAME", help=f"Law of the latent: {_words(Latent)}.")
+    ] = Latent.DIRICHLET,
     likelihood: Annotated[
         Likelihood,
-        typer.Option(help="Law of the data; auto: Bernoulli for values in [0, 1], else Gaussian."),
+        typer.Option(
+            metavar="NAME",
+            help=f"Law of the data: {_words(Likelihood)} (auto: bernoulli for values in [0, 1], "
+            "gaussian for others).",
+        ),
     ] = Likelihood.AUTO,
     components: Annotated[
-        int, typer.Option("--components", "-k", min=1, help="Size of the latent.")
+        int, typer.Option("--components", "-k", min=1, metavar="N", help="Size of the latent.")
     ] = 50,
     prior_concentration: Annotated[
         str | None,
         typer.Option(
-            help="A positive number, or learn.", show_default="1 - 1/K; 5 for stick-breaking"
+            metavar="NUMBER",
+            help="A positive number, or learn.",
+            show_default="1 - 1/K; 5 for stick-breaking",
         ),
     ] = None,
-    hidden_sizes: Annotated[str, typer.Option(help="Widths of the encoder's layers.")] = "500,500",
+    hidden_sizes: Annotated[
+        str, typer.Option(metavar="LIST", help="Widths of the encoder's layers.")
+    ] = "500,500",
     decoder_hidden_sizes: Annotated[
-        str, typer.Option(help="Widths of the decoder's layers.")
+        str, typer.Option(metavar="LIST", help="Widths of the decoder's layers.")
     ] = "500",
-    max_epochs: Annotated[int, typer.Option(min=1, help="Most passes over the data.")] = 100,
-    batch_size: Annotated[int, typer.Option(min=1, help="Rows a step.")] = 200,
-    learning_rate: Annotated[float, typer.Option(help="Adam's step size.")] = 1e-3,
+    max_epochs: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Most passes over the data.")
+    ] = 100,
+    batch_size: Annotated[int, typer.Option(min=1, metavar="N", help="Rows a step.")] = 200,
+    learning_rate: Annotated[
+        float, typer.Option(metavar="NUMBER", help="Adam's step size.")
+    ] = 1e-3,
     validation_fraction: Annotated[
-        float, typer.Option(help="Share of rows held out to stop early; 0 for none.")
+        float,
+        typer.Option(metavar="NUMBER", help="Share of rows held out to stop early; 0 for none."),
     ] = 0.1,
     patience: Annotated[
-        int, typer.Option(min=1, help="Epochs without a better held-out ELBO before training stops.")
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Epochs without a better held-out ELBO before training stops."
+        ),
     ] = 10,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same model.")] = 0,
-    device: Annotated[Device, typer.Option(help="Where to train.")] = Device.AUTO,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same model.")] = 0,
+    device: Annotated[
+        Device, typer.Option(metavar="NAME", help=f"Where to train: {_words(Device)}.")
+    ] = Device.AUTO,
     checkpoint_dir: Annotated[
         Path | None,
         typer.Option(
@@ -99,21 +123,26 @@ def fit_vae(
         bool, typer.Option("--resume", help="Go on from the checkpoint of an interrupted run.")
     ] = False,
     array: Annotated[
-        str | None, typer.Option(help="Which array of an .npz file or of mnist.")
+        str | None, typer.Option(metavar="NAME", help="Which array of an .npz file or of mnist.")
     ] = None,
     id_column: Annotated[
-        list[str] | None, typer.Option(help="Column that is no data; give it again for more.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Column that is no data; give it again for more."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Train a variational autoencoder and save it.
 
-    Checkpoints are kept during training, so that a run that was cut off can go on.
+    Checkpoints are kept during training, so that a run that was cut off can go on. The word mnist
+    stands for mnist.npz in the folder that DIRVAE_DATA names, or else in your cache; it is
+    downloaded once.
     """
     from dirvae.data.files import read_rows
 
+    if components < 2 and latent is not Latent.GAUSSIAN:
+        raise ValueError(f"--components is {components}, must be 2 or more for parts of a whole")
     require_model_folder(output)
-    folder = checkpoint_dir or _beside(output)
+    folder = checkpoint_dir or beside(output)
     options = {
         "n_components": components,
         "prior_concentration": _concentration(prior_concentration),
@@ -135,18 +164,22 @@ def fit_vae(
         "likelihood": likelihood.value,
         "shape": list(rows.x.shape),
     }
-    _open(folder, settings, resume)
-    with _resumable(folder, context.obj):
+    open_folder(folder, settings, resume)
+    with resumable(folder, context.obj):
         model = _estimator(latent, likelihood, device, options, verbose=_show_progress(quiet))
-        model.fit(rows.x, checkpoint_dir=folder, resume=resume)
+        model.fit(_named(rows), checkpoint_dir=folder, resume=resume)
         model.save(output)
     if checkpoint_dir is None:
-        _remove(folder)
+        remove(folder)
     _summarise(model, output)
 
 
 def _estimator(
-    latent: Latent, likelihood: Likelihood, device: Device, options: Mapping[str, Any], verbose: bool
+    latent: Latent,
+    likelihood: Likelihood,
+    device: Device,
+    options: Mapping[str, Any],
+    verbose: bool,
 ) -> Any:
     """Turn words into constructors."""
     from torch.distributions import Bernoulli, Normal
@@ -182,8 +215,8 @@ def _estimator(
 def _available(device: Device) -> str:
     import torch
 
-    there = {Device.CUDA: torch.cuda.is_available, Device.MPS: torch.backends.mps.is_available}
-    if device in there and not there[device]():
+    has_cuda, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if not {Device.CUDA: has_cuda, Device.MPS: has_mps}.get(device, True):
         raise ValueError(f"--device {device.value} is not available to PyTorch on this machine")
     return device.value
 
@@ -206,6 +239,15 @@ def _sizes(option: str, text: str) -> list[int]:
         raise ValueError(f"{option} is {text!r}, must be whole numbers such as 500,500") from None
 
 
+def _named(rows: Rows) -> Any:
+    """Rows with the names of their columns, which the model keeps."""
+    if rows.columns is None:
+        return rows.x
+    import pandas
+
+    return pandas.DataFrame(rows.x, columns=rows.columns)
+
+
 def _show_progress(quiet: bool) -> bool:
     return not quiet and sys.stdout.isatty()
 
@@ -216,68 +258,3 @@ def _summarise(model: Any, output: Path) -> None:
     elbo = max(epoch.get("val_elbo", epoch["elbo"]) for epoch in model.history_)
     say(f"{output}: {model.n_iter_} epochs, {held_out}ELBO {elbo:.2f} nats a row")
     say(f"Next: dirvae transform {shlex.quote(str(output))} DATA -o theta.csv")
-
-
-# --- checkpoints ---------------------------------------------------------------------------------
-
-
-def _beside(output: Path) -> Path:
-    output = output.resolve()
-    return output.with_name(f"{output.name}.checkpoints")
-
-
-def _open(folder: Path, settings: dict[str, Any], resume: bool) -> None:
-    """Make the folder, or compare what its run was started with."""
-    kept = (folder / LAST).is_file()
-    if resume and not kept:
-        raise ValueError(f"--resume: {folder} holds no checkpoint to go on from")
-    if kept and not resume:
-        raise ValueError(
-            f"{folder} holds the checkpoint of an earlier run: go on from it with --resume, or delete "
-            "the folder to start anew"
-        )
-    if resume:
-        _compare(folder, settings)
-    require_writable(folder)
-    (folder / SETTINGS).write_text(json.dumps(settings), encoding="utf-8")
-
-
-def _compare(folder: Path, settings: dict[str, Any]) -> None:
-    import torch
-
-    try:
-        before = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-        torch.load(folder / LAST, map_location="cpu", weights_only=True)
-    except Exception as error:  # of many kinds, from a damaged file
-        raise ValueError(f"--resume: the checkpoint in {folder} is damaged; delete it") from error
-    for name, value in settings.items():
-        if name != "max_epochs" and before.get(name) != value:
-            raise ValueError(
-                f"--resume: the interrupted run had {name} {before.get(name)}, not {value}; give the "
-                f"same data and options, or delete {folder}"
-            )
-
-
-@contextmanager
-def _resumable(folder: Path, arguments: list[str]) -> Iterator[None]:
-    """Say how to go on if the run is cut off; clear up if there is nothing to go on from."""
-    try:
-        yield
-    except (KeyboardInterrupt, *EXPECTED) as error:
-        interrupted = isinstance(error, KeyboardInterrupt)
-        message = "interrupted" if interrupted else sentence(error)
-        if (folder / LAST).is_file():
-            again = arguments if "--resume" in arguments else [*arguments, "--resume"]
-            message += f"; the checkpoint is kept, go on with: {shlex.join(['dirvae', *again])}"
-        else:
-            _remove(folder)
-            message += " before the first epoch ended; nothing is kept" if interrupted else ""
-        raise Stop(message, INTERRUPTED if interrupted else 2) from error
-
-
-def _remove(folder: Path) -> None:
-    """Delete our checkpoints, and the folder if nothing else is in it."""
-    for name in (LAST, BEST, SETTINGS):
-        (folder / name).unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()

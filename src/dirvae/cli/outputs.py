@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 __all__ = ["require_model_folder", "require_table", "require_writable", "write_table"]
 
@@ -38,9 +37,21 @@ def require_model_folder(path: Path) -> None:
     """
     if path.exists() and not path.is_dir():
         raise ValueError(f"{path} is a file; --output must be a folder, which may not exist yet")
-    if path.is_dir() and any(path.iterdir()) and not (path / "config.json").is_file():
-        raise ValueError(f"{path} holds something else than a model; choose another --output")
+    if path.is_dir():
+        foreign = sorted({entry.name for entry in path.iterdir()} - _files_of_model(path))
+        if foreign:
+            raise ValueError(
+                f"{path} holds other files than a model ({foreign[0]}); choose another --output"
+            )
     require_writable(path if path.is_dir() else path.resolve().parent)
+
+
+def _files_of_model(path: Path) -> set[str]:
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        return {"manifest.json", *manifest["files"]}
+    except (OSError, ValueError, TypeError, KeyError):
+        return set()
 
 
 def require_table(path: Path) -> None:
@@ -79,7 +90,11 @@ def write_table(
         raise
 
 
-def _write(file: Any, suffix: str, values: Any, names: Sequence[str], ids: Mapping[str, Any]) -> None:
+def _write(
+    file: Any, suffix: str, values: Any, names: Sequence[str], ids: Mapping[str, Any]
+) -> None:
+    import numpy as np
+
     if suffix == ".npy":
         np.save(file, values)
         return

@@ -67,7 +67,9 @@ class ArrayDataset(Dataset[Batch]):
         for name in ("covariates", "mask", "weight"):
             values = getattr(self, name)
             if values is not None and len(values) != len(self):
-                raise ValueError(f"{name} has {len(values)} rows, x has {len(self)}; they must agree")
+                raise ValueError(
+                    f"{name} has {len(values)} rows, x has {len(self)}; they must agree"
+                )
 
     def __len__(self) -> int:
         return int(self.x.shape[0])
@@ -78,7 +80,9 @@ class ArrayDataset(Dataset[Batch]):
             x = self.x[index].float()
         else:
             x = torch.from_numpy(self.x[index.numpy()].toarray()).float()
-        others = (None if a is None else a[index] for a in (self.covariates, self.mask, self.weight))
+        others = (
+            None if a is None else a[index] for a in (self.covariates, self.mask, self.weight)
+        )
         return Batch(torch.bernoulli(x) if self.binarize else x, *others)
 
 
@@ -107,7 +111,9 @@ def loader(dataset: ArrayDataset, batch_size: int, *, shuffle: bool = False) -> 
         [2, 2, 1]
     """
     if shuffle:
-        return DataLoader(dataset, sampler=ShuffledBatches(len(dataset), batch_size), batch_size=None)
+        return DataLoader(
+            dataset, sampler=ShuffledBatches(len(dataset), batch_size), batch_size=None
+        )
     order: Any = torch.arange(len(dataset)).split(batch_size)
     return DataLoader(dataset, sampler=order, batch_size=None)
 

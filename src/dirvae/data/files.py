@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -88,7 +88,8 @@ def _read(path: Path, array: str | None, id_columns: Sequence[str]) -> Rows:
         names, pixels = read_images(path)
         return _matrix(path, pixels)._replace(ids={"file": names})
     if _suffix(path) == ".npy":
-        return _matrix(path, _load(path, np.ndarray))
+        with path.open("rb") as file:
+            return _matrix(path, _load(path, file, np.ndarray))
     if _suffix(path) == ".npz":
         return _archive(path, array)
     if _suffix(path) in TABLES:
@@ -103,9 +104,9 @@ def _suffix(path: Path) -> str:
 # --- arrays --------------------------------------------------------------------------------------
 
 
-def _load(path: Path, kind: type) -> Any:
+def _load(path: Path, file: IO[bytes], kind: type) -> Any:
     try:
-        loaded = np.load(path, allow_pickle=False)
+        loaded = np.load(file, allow_pickle=False)
     except DAMAGE as error:
         raise _damaged(path, error) from error
     if not isinstance(loaded, kind):
@@ -114,7 +115,7 @@ def _load(path: Path, kind: type) -> Any:
 
 
 def _archive(path: Path, array: str | None) -> Rows:
-    with _load(path, np.lib.npyio.NpzFile) as archive:
+    with path.open("rb") as file, _load(path, file, np.lib.npyio.NpzFile) as archive:
         names: list[str] = archive.files
         if array is None and {"format", "shape", "data"} <= set(names):
             return _sparse(path)
@@ -181,6 +182,7 @@ def _table(path: Path, id_columns: Sequence[str]) -> Rows:
         frame = _csv(pandas, path) if _suffix(path) == ".csv" else _parquet(pandas, path)
     except DAMAGE as error:
         raise _damaged(path, error) from error
+    has_names = not pandas.api.types.is_integer_dtype(frame.columns)
     frame.columns = [str(column) for column in frame.columns]
     missing = [column for column in id_columns if column not in frame.columns]
     if missing:
@@ -189,6 +191,7 @@ def _table(path: Path, id_columns: Sequence[str]) -> Rows:
     aside = list(dict.fromkeys([*unnamed, *id_columns]))
     ids = {column: frame[column].tolist() for column in aside}
     frame = frame.drop(columns=aside)
+    _require_rows(path, frame)
     is_number = pandas.api.types.is_numeric_dtype
     words = [repr(column) for column in frame.columns if not is_number(frame[column].dtype)]
     if words:
@@ -196,9 +199,9 @@ def _table(path: Path, id_columns: Sequence[str]) -> Rows:
             f"{path} has columns that are not numbers: {_some(words)}; remove them, or set aside "
             "what identifies rows with --id-column"
         )
-    _require_rows(path, frame)
     notes = (f"column {unnamed[0]!r} set aside: it numbers the rows",) if unnamed else ()
-    return Rows(frame.to_numpy(np.float64, na_value=np.nan), list(frame.columns), ids, notes)
+    names = list(frame.columns) if has_names else None
+    return Rows(frame.to_numpy(np.float64, na_value=np.nan), names, ids, notes)
 
 
 def _csv(pandas: Any, path: Path) -> Any:

@@ -88,7 +88,7 @@ def mnist(array: str = "x_train") -> Pixels:
         raise ValueError(f"array is {array!r}, must be one of {', '.join(shapes)}")
     path = _mnist_file()
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             values: Pixels = archive[array]
     except Exception as error:  # of many kinds, from a damaged file
         raise ValueError(f"{path} is damaged or is not MNIST: delete it") from error

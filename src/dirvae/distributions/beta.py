@@ -12,7 +12,7 @@ from torch.distributions.utils import broadcast_all
 
 from dirvae.distributions._log_gamma_gradient import rsample_log_gamma
 from dirvae.distributions.dirichlet import LogDirichlet
-from dirvae.distributions.log_gamma import full_precision
+from dirvae.distributions.log_gamma import full_precision, validation, wide
 
 __all__ = ["Beta"]
 
@@ -22,8 +22,8 @@ class Beta(Distribution):
 
     log p(x) = (a - 1) log x + (b - 1) log(1 - x) - log B(a, b), 0 <= x <= 1.
 
-    A float32 draw of Beta(.01, .01) rounds to exactly 1 four times in ten. `rsample_log` and `log()`
-    give the pair (log x, log(1 - x)) instead, which loses nothing at either end.
+    A float32 draw of Beta(.01, .01) rounds to exactly 1 four times in ten. `rsample_log` and
+    `log()` give the pair (log x, log(1 - x)) instead, which loses nothing at either end.
 
     Args:
         concentration1: a > 0, any shape; half precision is raised to float32.
@@ -37,7 +37,7 @@ class Beta(Distribution):
         >>> import torch
         >>> q = Beta(torch.tensor(0.01), torch.tensor(0.01))
         >>> log_x, log_1mx = q.rsample_log((1000,))
-        >>> bool((log_x < 0).all() and (log_1mx < 0).all())
+        >>> bool(log_x.isfinite().all() and log_1mx.isfinite().all())
         True
     """
 
@@ -57,7 +57,7 @@ class Beta(Distribution):
         concentration1, concentration0 = broadcast_all(concentration1, concentration0)
         self.concentration1: Tensor = full_precision(concentration1)
         self.concentration0: Tensor = full_precision(concentration0)
-        super().__init__(self.concentration1.shape, validate_args=validate_args)
+        super().__init__(self.concentration1.shape, validate_args=validation(validate_args))
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         new = self._get_checked_instance(Beta, _instance)
@@ -79,28 +79,29 @@ class Beta(Distribution):
 
     @property
     def mode(self) -> Tensor:
-        """(a - 1) / (a + b - 2), with both clamped to at least 1; the larger end if both are below."""
+        """(a - 1) / (a + b - 2), with a and b clamped to 1 from below; an end if both are below."""
         a, b = (self.concentration1 - 1).clamp(min=0), (self.concentration0 - 1).clamp(min=0)
         end = (self.concentration1 >= self.concentration0).to(a.dtype)
-        return torch.where(a + b > 0, a / (a + b).where(a + b > 0, 1.0), end)
+        total = a + b
+        return torch.where(total > 0, a / torch.where(total > 0, total, 1.0), end)
 
     def log(self) -> LogDirichlet:
-        """The distribution of the pair (log x, log(1 - x)): an event of two."""
+        """Return the distribution of the pair (log x, log(1 - x)), an event of two."""
         pair = torch.stack((self.concentration1, self.concentration0), -1)
         return LogDirichlet(pair, validate_args=self._validate_args)
 
     def _rsample_log_odds(self, sample_shape: Any, generator: torch.Generator | None) -> Tensor:
         shape = self._extended_shape(torch.Size(sample_shape))
         pair = torch.stack((self.concentration1.expand(shape), self.concentration0.expand(shape)))
-        log_x, log_y = rsample_log_gamma(pair, generator)
-        return log_x - log_y
+        log_x, log_y = rsample_log_gamma(pair, generator).unbind()
+        return torch.sub(log_x, log_y)
 
     def rsample_log(
         self,
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """One draw as (log x, log(1 - x)), each of shape sample_shape + batch_shape."""
+        """Draw a pair log x and log(1 - x), each of shape sample_shape + batch_shape."""
         log_odds = self._rsample_log_odds(sample_shape, generator)
         return torch.nn.functional.logsigmoid(log_odds), torch.nn.functional.logsigmoid(-log_odds)
 
@@ -119,40 +120,37 @@ class Beta(Distribution):
         with torch.no_grad():
             return self.rsample(sample_shape, generator)
 
-    def _log_normalizer(self) -> Tensor:
-        a, b = self.concentration1, self.concentration0
-        return torch.lgamma(a) + torch.lgamma(b) - torch.lgamma(a + b)
+    def _wide(self) -> tuple[Tensor, Tensor]:
+        return wide(self.concentration1), wide(self.concentration0)
 
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
-        return (
-            torch.xlogy(self.concentration1 - 1, value)
-            + torch.special.xlog1py(self.concentration0 - 1, -value)
-            - self._log_normalizer()
-        )
+        a, b = self._wide()
+        kernel = torch.xlogy(a - 1, value) + torch.special.xlog1py(b - 1, -value)
+        log_prob = kernel - _log_beta(a, b)
+        return log_prob.to(torch.promote_types(value.dtype, self.concentration1.dtype))
 
     def entropy(self) -> Tensor:
-        a, b = self.concentration1, self.concentration0
-        return (
-            self._log_normalizer()
-            - (a - 1) * torch.digamma(a)
-            - (b - 1) * torch.digamma(b)
-            + (a + b - 2) * torch.digamma(a + b)
-        )
+        a, b = self._wide()
+        total = torch.digamma(a + b)
+        entropy = _log_beta(a, b) - (a - 1) * (torch.digamma(a) - total)
+        entropy = entropy - (b - 1) * (torch.digamma(b) - total)
+        return entropy.to(self.concentration1.dtype)
+
+
+def _log_beta(a: Tensor, b: Tensor) -> Tensor:
+    return torch.lgamma(a) + torch.lgamma(b) - torch.lgamma(a + b)
 
 
 def _kl_beta(p: Any, q: Any) -> Tensor:
     """KL(Beta(a, b) || Beta(c, d))."""
-    a, b, c, d = p.concentration1, p.concentration0, q.concentration1, q.concentration0
-    digamma_total = torch.digamma(a + b)
-    return (
-        (a - c) * (torch.digamma(a) - digamma_total)
-        - (torch.lgamma(a) - torch.lgamma(c))
-        + (b - d) * (torch.digamma(b) - digamma_total)
-        - (torch.lgamma(b) - torch.lgamma(d))
-        + (torch.lgamma(a + b) - torch.lgamma(c + d))
-    )
+    a, b = wide(p.concentration1), wide(p.concentration0)
+    c, d = wide(q.concentration1), wide(q.concentration0)
+    total = torch.digamma(a + b)
+    kl = (a - c) * (torch.digamma(a) - total) + (b - d) * (torch.digamma(b) - total)
+    kl = kl + (_log_beta(c, d) - _log_beta(a, b))
+    return kl.to(torch.promote_types(p.concentration1.dtype, q.concentration1.dtype))
 
 
 for _pair in ((Beta, Beta), (Beta, TorchBeta), (TorchBeta, Beta)):

@@ -11,6 +11,7 @@ from torch.distributions.utils import broadcast_all
 from torch.nn.functional import logsigmoid
 
 from dirvae.distributions.dirichlet import LogDirichlet
+from dirvae.distributions.log_gamma import full_precision
 from dirvae.distributions.log_space import log_gamma_ratio
 
 __all__ = [
@@ -22,8 +23,19 @@ __all__ = [
 
 _REAL_VECTOR = constraints.independent(constraints.real, 1)
 _POSITIVE_VECTOR = constraints.independent(constraints.positive, 1)
-# Fractional counts (tf-idf, averages of counts) are accepted: the factorials become Gammas.
-_COUNTS = constraints.independent(constraints.nonnegative, 1)
+
+
+class _Counts(constraints.Constraint):
+    """Vectors of counts; fractions (tf-idf, averages) too, since the factorials become Gammas."""
+
+    is_discrete = True
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value >= 0).all(-1)
+
+
+_COUNTS = _Counts()
 
 
 class NegativeBinomial(Distribution):
@@ -55,7 +67,8 @@ class NegativeBinomial(Distribution):
         concentration: Tensor | float,
         validate_args: bool | None = None,
     ) -> None:
-        self._mean, self.concentration = broadcast_all(mean, concentration)
+        mean, concentration = broadcast_all(mean, concentration)
+        self._mean, self.concentration = full_precision(mean), full_precision(concentration)
         super().__init__(self._mean.shape, torch.Size(), validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> NegativeBinomial:
@@ -197,7 +210,7 @@ class Multinomial(Distribution):
     def __init__(
         self, logits: Tensor, total_count: int | Tensor = 1, validate_args: bool | None = None
     ) -> None:
-        self.logits, self.total_count = logits, total_count
+        self.logits, self.total_count = full_precision(logits), total_count
         super().__init__(logits.shape[:-1], logits.shape[-1:], validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Multinomial:
@@ -286,7 +299,7 @@ class DirichletMultinomial(Distribution):
         total_count: int | Tensor = 1,
         validate_args: bool | None = None,
     ) -> None:
-        self.concentration, self.total_count = concentration, total_count
+        self.concentration, self.total_count = full_precision(concentration), total_count
         super().__init__(concentration.shape[:-1], concentration.shape[-1:], validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> DirichletMultinomial:

@@ -5,15 +5,38 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
 from torch.distributions import Distribution, constraints, register_kl
 
 from dirvae.distributions._log_gamma_gradient import rsample_log_gamma
-from dirvae.distributions.log_gamma import full_precision
+from dirvae.distributions.log_gamma import full_precision, validation, wide
 from dirvae.distributions.log_space import log_simplex
 
 __all__ = ["Dirichlet", "LogDirichlet"]
+
+
+class _LogNormalize(torch.autograd.Function):
+    """log_softmax that keeps log z and 1 - z to full relative precision as z goes to 1."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(y: Tensor) -> Tensor:
+        largest, position = y.max(-1, keepdim=True)
+        rest = y.scatter(-1, position, -torch.inf).logsumexp(-1, keepdim=True)
+        return (y - largest) - F.softplus(rest - largest)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(output)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        log_z: Tensor = ctx.saved_tensors[0]
+        others = grad.sum(-1, keepdim=True) - grad
+        return -grad * torch.expm1(log_z) - log_z.exp() * others
 
 
 class _DirichletParameters(Distribution):
@@ -29,7 +52,7 @@ class _DirichletParameters(Distribution):
             )
         self.concentration: Tensor = full_precision(concentration)
         shape = concentration.shape
-        super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
+        super().__init__(shape[:-1], shape[-1:], validate_args=validation(validate_args))
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         new = self._get_checked_instance(type(self), _instance)
@@ -46,7 +69,8 @@ class _DirichletParameters(Distribution):
         return rsample_log_gamma(self.concentration.expand(shape), generator)
 
     def _log_normalizer(self) -> Tensor:
-        a = self.concentration
+        """In float64, since its terms grow like A log A and cancel those of the density."""
+        a = wide(self.concentration)
         return torch.lgamma(a).sum(-1) - torch.lgamma(a.sum(-1))
 
 
@@ -54,7 +78,8 @@ class LogDirichlet(_DirichletParameters):
     r"""The law of log z for z ~ Dirichlet(concentration).
 
     An event is the K log proportions. The density is with respect to Lebesgue measure on the first
-    K - 1 of them: log p(y) = log Gamma(A) - sum_k log Gamma(a_k) + sum_k a_k y_k - y_K, A = sum_k a_k.
+    K - 1 of them: with A = sum_k a_k,
+    log p(y) = log Gamma(A) - sum_k log Gamma(a_k) + sum_k a_k y_k - y_K.
 
     Args:
         concentration: a > 0, (..., K); half precision is raised to float32.
@@ -90,7 +115,7 @@ class LogDirichlet(_DirichletParameters):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        return self._rsample_log_gamma(sample_shape, generator).log_softmax(-1)
+        return _LogNormalize.apply(self._rsample_log_gamma(sample_shape, generator))
 
     def sample(
         self,
@@ -103,11 +128,15 @@ class LogDirichlet(_DirichletParameters):
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
-        return (self.concentration * value).sum(-1) - value[..., -1] - self._log_normalizer()
+        kernel = (wide(self.concentration) * value).sum(-1) - value[..., -1]
+        log_prob = kernel - self._log_normalizer()
+        return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
 
     def entropy(self) -> Tensor:
-        mean = self.mean
-        return self._log_normalizer() + mean[..., -1] - (self.concentration * mean).sum(-1)
+        a = wide(self.concentration)
+        mean = torch.digamma(a) - torch.digamma(a.sum(-1, keepdim=True))
+        entropy = self._log_normalizer() + mean[..., -1] - (a * mean).sum(-1)
+        return entropy.to(self.concentration.dtype)
 
 
 class Dirichlet(_DirichletParameters):
@@ -157,7 +186,7 @@ class Dirichlet(_DirichletParameters):
         vertex = torch.zeros_like(excess).scatter(
             -1, self.concentration.argmax(-1, keepdim=True), 1.0
         )
-        return torch.where(total > 0, excess / total.where(total > 0, 1.0), vertex)
+        return torch.where(total > 0, excess / torch.where(total > 0, total, 1.0), vertex)
 
     def log(self) -> LogDirichlet:
         """The distribution of log z, on which importance weights stay finite."""
@@ -181,24 +210,25 @@ class Dirichlet(_DirichletParameters):
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
-        return torch.xlogy(self.concentration - 1, value).sum(-1) - self._log_normalizer()
+        kernel = torch.xlogy(wide(self.concentration) - 1, value).sum(-1)
+        log_prob = kernel - self._log_normalizer()
+        return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
 
     def entropy(self) -> Tensor:
-        a = self.concentration
+        a = wide(self.concentration)
         mean_log = torch.digamma(a) - torch.digamma(a.sum(-1, keepdim=True))
-        return self._log_normalizer() - ((a - 1) * mean_log).sum(-1)
+        entropy = self._log_normalizer() - ((a - 1) * mean_log).sum(-1)
+        return entropy.to(self.concentration.dtype)
 
 
 def _kl_dirichlet(p: Any, q: Any) -> Tensor:
     """KL(Dir(a) || Dir(b)); the same for their logarithms, a bijection of both."""
-    a, b = p.concentration, q.concentration
+    a, b = wide(p.concentration), wide(q.concentration)
     total_a, total_b = a.sum(-1), b.sum(-1)
     mean_log = torch.digamma(a) - torch.digamma(total_a).unsqueeze(-1)
-    return (
-        ((a - b) * mean_log - (torch.lgamma(a) - torch.lgamma(b))).sum(-1)
-        + torch.lgamma(total_a)
-        - torch.lgamma(total_b)
-    )
+    kl = ((a - b) * mean_log - (torch.lgamma(a) - torch.lgamma(b))).sum(-1)
+    kl = kl + (torch.lgamma(total_a) - torch.lgamma(total_b))
+    return kl.to(torch.promote_types(p.concentration.dtype, q.concentration.dtype))
 
 
 for _pair in (

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from dirvae.distributions.log_gamma import full_precision
 from dirvae.distributions.log_space import log_proportions, log_simplex, scaled_lgamma1p
 from dirvae.distributions.noise import standard_exponential
 
@@ -39,7 +40,7 @@ class LogInverseCDFDirichlet(Distribution):
 
     def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
         _require_parts(concentration)
-        self.concentration = concentration
+        self.concentration = full_precision(concentration)
         super().__init__(concentration.shape[:-1], concentration.shape[-1:], validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> LogInverseCDFDirichlet:
@@ -114,7 +115,7 @@ class InverseCDFDirichlet(Distribution):
 
     def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
         _require_parts(concentration)
-        self.concentration = concentration
+        self.concentration = full_precision(concentration)
         super().__init__(concentration.shape[:-1], concentration.shape[-1:], validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> InverseCDFDirichlet:

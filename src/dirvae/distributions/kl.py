@@ -83,8 +83,8 @@ def draw(
 ) -> Tensor:
     """Draw from ``q``, with its path where it has one, from ``generator`` where one is given.
 
-    A law that takes a generator is given it, inside `Independent` too. Every other law draws from a
-    fork of the global generators, seeded from ``generator``: their state is left as it was.
+    A law that takes a generator of its device is given it, inside `Independent` too. Every other
+    draws from a fork of the global generators, seeded from ``generator``: they stay as they were.
 
     Args:
         q: Any law.
@@ -107,7 +107,8 @@ def draw(
     if isinstance(q, Independent):
         return draw(q.base_dist, shape, generator)
     method: Any = q.rsample if q.has_rsample else q.sample
-    if _takes_generator(method.__func__):
+    same_device = generator.device.type == _device_of(q).type
+    if same_device and _takes_generator(method.__func__):
         z: Tensor = method(shape, generator=generator)
         return z
     with _forked_rng(_device_of(q), generator):
@@ -213,5 +214,7 @@ def _forked_rng(device: torch.device, generator: torch.Generator) -> Iterator[No
     with torch.random.fork_rng(devices, device_type=device.type if accelerator else "cuda"):
         torch.default_generator.manual_seed(seed)
         if accelerator:
-            torch.get_device_module(device).manual_seed(seed)
+            module = torch.get_device_module(device)
+            with module.device(device):
+                module.manual_seed(seed)
         yield

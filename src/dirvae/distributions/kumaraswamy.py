@@ -12,6 +12,7 @@ from torch.distributions import Kumaraswamy as TorchKumaraswamy
 from torch.distributions.utils import broadcast_all, euler_constant
 
 from dirvae.distributions.beta import Beta
+from dirvae.distributions.log_gamma import full_precision
 from dirvae.distributions.log_space import (
     log1mexp,
     log1mexp_of_log,
@@ -55,7 +56,8 @@ class LogKumaraswamy(Distribution):
         concentration0: Tensor | float,
         validate_args: bool | None = None,
     ) -> None:
-        self.concentration1, self.concentration0 = broadcast_all(concentration1, concentration0)
+        a, b = broadcast_all(concentration1, concentration0)
+        self.concentration1, self.concentration0 = full_precision(a), full_precision(b)
         super().__init__(self.concentration1.shape, torch.Size([2]), validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> LogKumaraswamy:
@@ -126,7 +128,8 @@ class Kumaraswamy(Distribution):
         concentration0: Tensor | float,
         validate_args: bool | None = None,
     ) -> None:
-        self.concentration1, self.concentration0 = broadcast_all(concentration1, concentration0)
+        a, b = broadcast_all(concentration1, concentration0)
+        self.concentration1, self.concentration0 = full_precision(a), full_precision(b)
         super().__init__(self.concentration1.shape, torch.Size(), validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Kumaraswamy:

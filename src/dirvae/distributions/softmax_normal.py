@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints, register_kl
 
+from dirvae.distributions.log_gamma import full_precision
 from dirvae.distributions.log_space import log_proportions, log_simplex
 from dirvae.distributions.noise import standard_normal
 
@@ -40,7 +41,7 @@ class LogSoftmaxNormal(Distribution):
     has_rsample = True
 
     def __init__(self, loc: Tensor, scale: Tensor, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = torch.broadcast_tensors(loc, scale)
+        self.loc, self.scale = torch.broadcast_tensors(full_precision(loc), full_precision(scale))
         _require_parts(self.loc)
         super().__init__(self.loc.shape[:-1], self.loc.shape[-1:], validate_args)
 
@@ -116,7 +117,7 @@ class SoftmaxNormal(Distribution):
     has_rsample = True
 
     def __init__(self, loc: Tensor, scale: Tensor, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = torch.broadcast_tensors(loc, scale)
+        self.loc, self.scale = torch.broadcast_tensors(full_precision(loc), full_precision(scale))
         _require_parts(self.loc)
         super().__init__(self.loc.shape[:-1], self.loc.shape[-1:], validate_args)
 

@@ -61,7 +61,7 @@ def from_transform(
         raise ValueError(f"noise has shape {shape}, must be a scalar law such as Uniform(0., 1.)")
     if not parameter_constraints:
         raise ValueError("from_transform got no parameters: name each, as in loc=constraints.real")
-    _coordinate(noise.support)
+    _coordinate(noise.support)  # refuses what cannot be searched
     members = {
         "arg_constraints": parameter_constraints,
         "support": support,
@@ -130,20 +130,15 @@ class MonotoneTransform(Distribution):
         """Log density in nats, exact to rounding in value and in first derivatives."""
         if self._validate_args:
             self._validate_sample(value)
-        inputs = (value, *self.parameters.values())
-        tracked = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
-        with torch.enable_grad():
-            u, slope, reached = self._invert(value.double())
-            log_prob = self.noise.log_prob(u) - slope.abs().log()
-            log_prob = torch.where(reached, log_prob, -torch.inf).to(value.dtype)
-        return log_prob if tracked else log_prob.detach()
+        u, slope, reached = self._invert(value.double())
+        log_prob = self.noise.log_prob(u) - slope.abs().log()
+        return torch.where(reached, log_prob, -torch.inf).to(value.dtype)
 
     def cdf(self, value: Tensor) -> Tensor:
-        """Probability of at most ``value``, without derivatives."""
-        with torch.enable_grad():
-            u, slope, _ = self._invert(value.double())
-        below = self.noise.cdf(u.detach())
-        return torch.where(slope.detach() > 0, below, 1 - below).to(value.dtype)
+        """Probability of at most ``value``."""
+        u, slope, _ = self._invert(value.double())
+        below = self.noise.cdf(u)
+        return torch.where(slope > 0, below, 1 - below).to(value.dtype)
 
     @property
     def _like(self) -> Tensor:
@@ -154,20 +149,18 @@ class MonotoneTransform(Distribution):
 
     def _slope(self, u: Tensor) -> Tensor:
         """Derivative of the map at ``u``, differentiable in ``u`` and in the parameters."""
-        slope: Tensor = torch.autograd.grad(self._forward(u).sum(), u, create_graph=True)[0]
+        pull: Any = torch.func.vjp(self._forward, u)[1]
+        slope: Tensor = pull(torch.ones_like(u))[0]
         return slope
 
     def _invert(self, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The noise that gives ``value``, the map's slope there, and whether there is one."""
         with torch.no_grad():
             root, reached = self._bisect(value)
-        start = root.requires_grad_()
-        slope = self._slope(start)
+            slope = self._slope(root)
         # One Newton step: it moves the root by rounding only, and gives it its exact derivatives.
-        u = start.detach() - (self._forward(start.detach()) - value) / slope.detach()
-        inside = _interior(self.noise.support, u)
-        u = torch.where(inside & reached & u.isfinite(), u, start.detach())
-        u = u if u.requires_grad else u.requires_grad_()
+        u = root - (self._forward(root) - value) / slope
+        u = torch.where(_interior(self.noise.support, u) & reached & u.isfinite(), u, root)
         return u, self._slope(u), reached
 
     def _bisect(self, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -188,6 +181,8 @@ class MonotoneTransform(Distribution):
 
 def _coordinate(support: Any) -> tuple[Callable[[Tensor], Tensor], float]:
     """A map from the real line onto ``support``, and how far out it may be evaluated."""
+    if support is None or support.is_discrete or support.event_dim:
+        raise ValueError(f"noise has support {support}, must be continuous and univariate")
     low, high = getattr(support, "lower_bound", None), getattr(support, "upper_bound", None)
     if support is constraints.real:
         return torch.sinh, 700.0

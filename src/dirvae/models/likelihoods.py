@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Distribution, Normal, constraints
+from torch.distributions import Bernoulli, Distribution, Normal
 
 from dirvae.distributions import (
     DirichletMultinomial,
@@ -15,9 +15,9 @@ from dirvae.distributions import (
     NegativeBinomial,
     ZeroInflatedNegativeBinomial,
 )
-from dirvae.nn import Head
+from dirvae.nn import Head, Log1p, Standardize
 
-__all__ = ["COUNT_LAWS", "affine_normal", "likelihood_head"]
+__all__ = ["COUNT_LAWS", "affine_normal", "data_features", "likelihood_head"]
 
 COUNT_LAWS: tuple[Callable[..., Distribution], ...] = (
     Multinomial,
@@ -55,9 +55,7 @@ def likelihood_head(
     net: nn.Module,
     num_features: int,
     likelihood: Callable[..., Distribution] = Bernoulli,
-    *,
-    mean: Tensor | None = None,
-    std: Tensor | None = None,
+    moments: tuple[Tensor, Tensor] | None = None,
 ) -> Head:
     """A decoder that starts at what a constant would predict.
 
@@ -65,20 +63,36 @@ def likelihood_head(
         net: Module from the latent to features.
         num_features: D.
         likelihood: Law of x.
-        mean: Mean of the data, shape (D,); a Gaussian's location is in its units, and the initial
-            mean of any other law is set by it where the law allows.
-        std: Standard deviation of the data, shape (D,).
+        moments: Mean and standard deviation of the data, each (D,): a Gaussian is in these units,
+        and
+            any other law starts at the mean where it can.
 
     Example:
-        >>> head = likelihood_head(nn.Linear(2, 4), 3, Normal, mean=torch.zeros(3), std=torch.ones(3))
+        >>> head = likelihood_head(nn.Linear(2, 4), 3, Normal, (torch.zeros(3), torch.ones(3)))
         >>> head(torch.zeros(5, 2)).batch_shape
         torch.Size([5])
     """
     shared = _SHARED.get(likelihood, ())
-    if likelihood is Normal and mean is not None and std is not None:
+    if moments is None:
+        return Head(net, num_features, likelihood, shared=shared)
+    mean, std = moments
+    if likelihood is Normal:
         return Head(net, num_features, affine_normal, shared=shared, shift=mean, unit=std)
-    initial = None if mean is None else _initial(likelihood, mean)
-    return Head(net, num_features, likelihood, shared=shared, initial=initial)
+    return Head(net, num_features, likelihood, shared=shared, initial=_initial(likelihood, mean))
+
+
+def data_features(
+    likelihood: Callable[..., Distribution], moments: tuple[Tensor, Tensor] | None = None
+) -> nn.Module | None:
+    """What the encoder does to data of this kind before its first layer; None for nothing.
+
+    Example:
+        >>> data_features(Multinomial)
+        Log1p()
+    """
+    if likelihood in COUNT_LAWS:
+        return Log1p()
+    return Standardize(*moments) if likelihood is Normal and moments is not None else None
 
 
 def _initial(likelihood: Callable[..., Distribution], mean: Tensor) -> dict[str, Tensor]:

@@ -23,7 +23,7 @@ __all__ = ["default_concentration", "standard_prior"]
 
 
 def default_concentration(num_latent: int) -> Tensor:
-    """1 - 1/K for each of K parts, shape (K,).
+    """1 - 1/K (for K = 1: 1/2) for each of K parts, shape (K,).
 
     The concentration whose Laplace approximation in the softmax basis has unit-variance Gaussians
     (MacKay 1998; Joo et al. 2020, sec. 4.1).
@@ -32,7 +32,7 @@ def default_concentration(num_latent: int) -> Tensor:
         >>> default_concentration(4)
         tensor([0.7500, 0.7500, 0.7500, 0.7500])
     """
-    return torch.full((num_latent,), 1 - 1 / num_latent)
+    return torch.full((num_latent,), max(0.5, 1 - 1 / num_latent))
 
 
 def standard_prior(
@@ -76,7 +76,9 @@ def _gem(num_latent: int, concentration: Tensor | None) -> Fixed:
 def _standard(Law: Any) -> Callable[[int, Tensor | None], Fixed]:
     def prior(num_latent: int, concentration: Tensor | None) -> Fixed:
         if concentration is not None:
-            raise ValueError(f"prior_concentration does not apply to latent={Law.__name__}; leave it None")
+            raise ValueError(
+                f"prior_concentration does not apply to latent={Law.__name__}; leave it None"
+            )
         return Fixed(Law, loc=torch.zeros(num_latent), scale=torch.ones(num_latent))
 
     return prior

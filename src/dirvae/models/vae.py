@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, kl_divergence
@@ -65,16 +67,18 @@ class VAE(nn.Module):
         q = self.encoder(x if mask is None else x.where(mask, torch.zeros_like(x)), *context)
         prior = self.prior(*context)
         divergence = closed_form_kl(q, prior)
+        exact = divergence is not None
         shape = torch.Size([num_samples])
         log_ratio = log_q = None
-        if importance or divergence is None or not q.has_rsample:
-            z, log_ratio, log_q = draw_with_log_ratio(q, prior, shape, generator)
-        else:
+        if exact and q.has_rsample and not importance:
             z = draw(q, shape, generator)
+        else:
+            z, log_ratio, log_q = draw_with_log_ratio(q, prior, shape, generator)
+            divergence = -log_ratio.mean(0) if divergence is None else divergence
         return Terms(
             log_likelihood=log_likelihood(self.decoder(z, *context), x, mask),
-            kl=-log_ratio.mean(0) if divergence is None and log_ratio is not None else divergence,
-            kl_is_exact=divergence is not None,
+            kl=cast(Tensor, divergence),
+            kl_is_exact=exact,
             log_ratio=log_ratio,
             log_q=None if q.has_rsample else log_q,
             q=q,
@@ -101,7 +105,8 @@ class VAE(nn.Module):
         """Draws of x from the model.
 
         Args:
-            num_samples: Number of draws N; with covariates one for each of their rows, so N of them.
+            num_samples: Number of draws N; with covariates one for each of their rows, so N of
+            them.
             covariates: Shape (N, C).
             generator: Source of the noise; the global one if None.
 
@@ -118,8 +123,8 @@ def closed_form_kl(q: Distribution, p: Distribution) -> Tensor | None:
     """KL(q || p) of shape (B,), or None where no formula is registered.
 
     Example:
-        >>> from torch.distributions import Gumbel, Normal
-        >>> print(closed_form_kl(Normal(0.0, 1.0), Gumbel(0.0, 1.0)))
+        >>> from torch.distributions import Cauchy, Gumbel
+        >>> print(closed_form_kl(Cauchy(0.0, 1.0), Gumbel(0.0, 1.0)))
         None
     """
     try:

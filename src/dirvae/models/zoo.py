@@ -2,7 +2,8 @@
 
 All have multilayer perceptrons for encoder and decoder. The decoder sees the latent standardized by
 the prior's mean and standard deviation: a simplex of K parts has values near 1/K that hardly vary,
-and a decoder that gets those as they are starts by ignoring them.
+and a decoder that gets those as they are starts by ignoring them. Why these defaults:
+docs/training.md.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Bernoulli, Distribution, Normal
 
 from dirvae.distributions import (
@@ -22,6 +23,7 @@ from dirvae.distributions import (
     StickBreakingKumaraswamy,
 )
 from dirvae.distributions.moments import location_and_spread
+from dirvae.models.likelihoods import data_features, likelihood_head
 from dirvae.models.vae import VAE
 from dirvae.nn import MLP, Fixed, Head, Standardize
 
@@ -43,7 +45,10 @@ def mlp_vae(
     likelihood: Callable[..., Distribution] = Bernoulli,
     hidden_sizes: Sequence[int] = (500, 500),
     decoder_hidden_sizes: Sequence[int] = (500,),
+    layer_norm: bool = True,
+    activation: Callable[[], nn.Module] = nn.GELU,
     num_covariates: int = 0,
+    moments: tuple[Tensor, Tensor] | None = None,
 ) -> VAE:
     """Perceptrons around any latent.
 
@@ -54,7 +59,11 @@ def mlp_vae(
         likelihood: Law of p(x|z).
         hidden_sizes: Widths of the encoder's layers.
         decoder_hidden_sizes: Widths of the decoder's layers.
+        layer_norm: Whether each hidden layer is normalized.
+        activation: Constructor of the activation.
         num_covariates: C, size of what encoder and decoder are told besides.
+        moments: Mean and standard deviation of the data, each (D,): the decoder starts at the mean,
+            and a Gaussian likelihood works in these units.
 
     Example:
         >>> prior = Fixed(torch.distributions.Laplace, loc=torch.zeros(3), scale=torch.ones(3))
@@ -63,10 +72,29 @@ def mlp_vae(
         torch.Size([2, 3])
     """
     num_latent = prior().event_shape[0]
+    encoder = MLP(
+        num_features + num_covariates,
+        hidden_sizes,
+        layer_norm=layer_norm,
+        activation=activation,
+        features=data_features(likelihood, moments),
+    )
     standardize = Standardize(*location_and_spread(prior()))
-    encoder = MLP(num_features + num_covariates, hidden_sizes)
-    decoder = MLP(num_latent + num_covariates, decoder_hidden_sizes, features=standardize)
-    return VAE(Head(encoder, num_latent, Latent), Head(decoder, num_features, likelihood), prior)
+    decoder = MLP(
+        num_latent + num_covariates,
+        decoder_hidden_sizes,
+        layer_norm=layer_norm,
+        activation=activation,
+        features=standardize,
+    )
+    q = Head(encoder, num_latent, Latent, exponential=_EXPONENTIAL.get(Latent, ()))
+    return VAE(q, likelihood_head(decoder, num_features, likelihood, moments), prior)
+
+
+# Concentrations range from far below 1 to hundreds within one posterior.
+_EXPONENTIAL: dict[Any, Sequence[str]] = dict.fromkeys(
+    (Dirichlet, InverseCDFDirichlet), ("concentration",)
+)
 
 
 def gaussian(num_features: int, num_latent: int, **options: Any) -> VAE:
@@ -81,11 +109,11 @@ def gaussian(num_features: int, num_latent: int, **options: Any) -> VAE:
 
 
 def softmax_gaussian(num_features: int, num_latent: int, **options: Any) -> VAE:
-    """Softmax of a Gaussian, GVAE-Softmax of Joo et al. 2020; the KL is the exact one on the simplex.
+    """Softmax of a Gaussian: GVAE-Softmax of Joo et al. 2020, with the exact KL on the simplex.
 
     Example:
-        >>> softmax_gaussian(8, 3).embed(torch.zeros(2, 8)).sum(-1)
-        tensor([1., 1.], grad_fn=<SumBackward1>)
+        >>> softmax_gaussian(8, 3).embed(torch.zeros(2, 8)).shape
+        torch.Size([2, 3])
     """
     prior = Fixed(SoftmaxNormal, loc=torch.zeros(num_latent), scale=torch.ones(num_latent))
     return mlp_vae(num_features, SoftmaxNormal, prior, **options)
@@ -108,10 +136,10 @@ def dirichlet(num_features: int, prior_concentration: Tensor, **options: Any) ->
 
 
 def inverse_cdf_dirichlet(num_features: int, prior_concentration: Tensor, **options: Any) -> VAE:
-    """Dirichlet by the inverse Gamma CDF approximation (Joo et al. 2020, sec. 3.1), with the true
-    density of what is sampled in the KL; the prior is a Dirichlet.
+    """Dirichlet by the inverse Gamma CDF approximation (Joo et al. 2020, sec. 3.1).
 
-    Args are those of `dirichlet`.
+    The KL has the true density of what is sampled, by Monte Carlo; the prior is a Dirichlet. Args
+    are those of `dirichlet`.
 
     Example:
         >>> inverse_cdf_dirichlet(8, torch.ones(3)).embed(torch.zeros(2, 8)).shape
@@ -136,5 +164,7 @@ def stick_breaking(
         >>> stick_breaking(8, 3).embed(torch.zeros(2, 8)).shape
         torch.Size([2, 3])
     """
-    prior = Fixed(GEM, concentration=torch.tensor(prior_concentration), size=torch.tensor(num_latent))
+    prior = Fixed(
+        GEM, concentration=torch.tensor(prior_concentration), size=torch.tensor(num_latent)
+    )
     return mlp_vae(num_features, StickBreakingKumaraswamy, prior, **options)

@@ -17,7 +17,8 @@ from torch.distributions.constraints import Constraint
 __all__ = ["Conditional", "Fixed", "Head", "inverse_softplus"]
 
 POSITIVE_FLOOR = 1e-4
-# Of the alternatives by which torch lets one parameterise a law, the one that any real numbers reach
+# Of the alternatives by which torch lets one parameterise a law, the one that any real numbers
+# reach
 # with the least work and the least rounding; the others are left out.
 _REDUNDANT = {"logits": {"probs"}, "scale_tril": {"covariance_matrix", "precision_matrix"}}
 
@@ -70,17 +71,23 @@ class Head(Conditional):
 
     The raw outputs are cut into one piece a parameter, and each piece is mapped into the set that
     ``Law.arg_constraints`` gives: softplus plus a floor for positive numbers, softmax for
-    probabilities, and so on. At least float32 is used, also under autocast. A univariate law becomes
+    probabilities, and so on. At least float32 is used, also under autocast. A univariate law
+    becomes
     a law of events of shape ``event_shape`` with independent components.
 
     Args:
-        net: Module that maps the context (one or several tensors) to features (..., H). Where it has
+        net: Module that maps the context (one or several tensors) to features (..., H). Where it
+        has
             no attribute ``out_features``, H is found at the first call.
         event_shape: K, or a shape such as (channels, height, width).
-        Law: A subclass of `torch.distributions.Distribution`, or a function with ``arg_constraints``
+        Law: A subclass of `torch.distributions.Distribution`, or a function with
+        ``arg_constraints``
             that returns one.
         project: Whether to append the linear map from features to raw parameters; if not, ``net``
             itself must end with ``num_raw`` outputs.
+        exponential: Names of positive parameters that are the exponential of the raw output rather
+            than its softplus, so that they range over orders of magnitude; above e^5 they go on
+            in a straight line, so that no step overflows.
         shared: Names of parameters that are learned but do not depend on the context, such as the
             scale of a Gaussian likelihood.
         initial: Values of parameters where the raw output is zero, such as ``{"scale": 0.1}``.
@@ -103,32 +110,41 @@ class Head(Conditional):
         Law: Callable[..., Distribution],
         *,
         project: bool = True,
+        exponential: Sequence[str] = (),
         shared: Sequence[str] = (),
         initial: Mapping[str, float | Tensor] | None = None,
         **parameters: Tensor | float,
     ) -> None:
         super().__init__()
         self.net, self.Law, self.project, self.initial = net, Law, project, initial
-        self.event_shape = torch.Size([event_shape] if isinstance(event_shape, int) else event_shape)
+        self.event_shape = torch.Size(
+            [event_shape] if isinstance(event_shape, int) else event_shape
+        )
         self.given = tuple(parameters)
         for name, value in parameters.items():
             self.register_buffer(f"given_{name}", torch.as_tensor(value, dtype=torch.float32))
-        self.layout = _layout(Law, self.event_shape, {n: torch.as_tensor(v) for n, v in parameters.items()})
+        self.layout = _layout(
+            Law, self.event_shape, {n: torch.as_tensor(v) for n, v in parameters.items()}
+        )
         initial = initial or {}
         _refuse_unknown("initial", initial, self.layout)
         _refuse_unknown("shared", shared, self.layout)
+        _refuse_unknown("exponential", exponential, self.layout)
+        self.exponential, self.shared = tuple(exponential), tuple(shared)
         for name, (constraint, shape) in self.layout.items():
-            offset = torch.broadcast_to(_from_parameter(constraint, initial.get(name)), shape)
+            start = _from_parameter(constraint, initial.get(name), name in self.exponential)
+            offset = torch.broadcast_to(start, shape)
             self.register_buffer(f"offset_{name}", offset.clone())
             if name in shared:
                 self.register_parameter(f"shared_{name}", nn.Parameter(torch.zeros(shape)))
-        self.shared = tuple(shared)
         self.projection = _projection(net, self.num_raw) if project else nn.Identity()
 
     @property
     def num_raw(self) -> int:
         """How many raw outputs the law takes for each example."""
-        return sum(math.prod(shape) for name, (_, shape) in self.layout.items() if name not in self.shared)
+        return sum(
+            math.prod(shape) for name, (_, shape) in self.layout.items() if name not in self.shared
+        )
 
     def forward(self, *context: Tensor) -> Distribution:
         """Return the law given ``context``, tensors of shape (..., B, features)."""
@@ -155,7 +171,8 @@ class Head(Conditional):
                 free = getattr(self, f"shared_{name}").expand(*raw.shape[:-1], *shape)
             else:
                 free = next(pieces).reshape(*raw.shape[:-1], *shape)
-            found[name] = _to_parameter(constraint, free + getattr(self, f"offset_{name}"))
+            free = free + getattr(self, f"offset_{name}")
+            found[name] = _to_parameter(constraint, free, name in self.exponential)
         return found
 
 
@@ -177,17 +194,19 @@ def _projection(net: nn.Module, num_raw: int) -> nn.Module:
     modules = [net, *(reversed(net) if isinstance(net, nn.Sequential) else ())]
     for module in modules:
         if isinstance(getattr(module, "out_features", None), int):
-            return nn.Linear(module.out_features, num_raw)  # type: ignore[arg-type]
+            return nn.Linear(module.out_features, num_raw)
     return nn.LazyLinear(num_raw)
 
 
 def _refuse_unknown(argument: str, names: Any, layout: Mapping[str, object]) -> None:
     unknown = set(names) - set(layout)
     if unknown:
-        raise ValueError(f"{argument} names {sorted(unknown)}, but the parameters are {sorted(layout)}")
+        raise ValueError(
+            f"{argument} names {sorted(unknown)}, but the parameters are {sorted(layout)}"
+        )
 
 
-# --- which parameters, and of which shape ------------------------------------------------------------
+# --- which parameters, and of which shape ---------------------------------------------------------
 
 
 def _interval(low: Tensor, width: Tensor, **options: Any) -> Uniform:
@@ -239,16 +258,20 @@ def _parameter_shape(constraint: Constraint, event_shape: torch.Size) -> torch.S
     return event_shape + event_shape[-1:]
 
 
-# --- raw numbers -> parameters -----------------------------------------------------------------------
+# --- raw numbers -> parameters --------------------------------------------------------------------
 
 
-def _to_parameter(constraint: Constraint, raw: Tensor) -> Tensor:
+_KNEE = 5.0
+
+
+def _to_parameter(constraint: Constraint, raw: Tensor, exponential: bool = False) -> Tensor:
     """Map real numbers into the set of valid parameters."""
     match constraint:
         case constraints.independent():
-            return _to_parameter(constraint.base_constraint, raw)
+            return _to_parameter(constraint.base_constraint, raw, exponential)
         case constraints.greater_than() | constraints.greater_than_eq():
-            return constraint.lower_bound + F.softplus(raw) + POSITIVE_FLOOR
+            positive = _tamed_exp(raw) if exponential else F.softplus(raw)
+            return constraint.lower_bound + positive + POSITIVE_FLOOR
         case constraints.interval() | constraints.half_open_interval():
             span = constraint.upper_bound - constraint.lower_bound
             return constraint.lower_bound + span * raw.sigmoid().clamp(1e-6, 1 - 1e-6)
@@ -261,14 +284,27 @@ def _to_parameter(constraint: Constraint, raw: Tensor) -> Tensor:
     return free
 
 
-def _from_parameter(constraint: Constraint, value: float | Tensor | None) -> Tensor:
+def _from_parameter(
+    constraint: Constraint, value: float | Tensor | None, exponential: bool = False
+) -> Tensor:
     """Return the raw number that maps to ``value``; zero where none is asked for."""
     if value is None:
         return torch.zeros(())
     value = torch.as_tensor(value, dtype=torch.float32)
     if isinstance(constraint, constraints.independent):
-        return _from_parameter(constraint.base_constraint, value)
+        return _from_parameter(constraint.base_constraint, value, exponential)
     if isinstance(constraint, constraints.greater_than | constraints.greater_than_eq):
-        return inverse_softplus(value - constraint.lower_bound - POSITIVE_FLOOR)
+        positive = value - constraint.lower_bound - POSITIVE_FLOOR
+        return _inverse_tamed_exp(positive) if exponential else inverse_softplus(positive)
     free: Tensor = torch_transform_to(constraint).inv(value)
     return free
+
+
+def _tamed_exp(raw: Tensor) -> Tensor:
+    """Return exp(raw) up to the knee, and from there its tangent."""
+    return raw.clamp(max=_KNEE).exp() * (1 + (raw - _KNEE).clamp(min=0))
+
+
+def _inverse_tamed_exp(value: Tensor) -> Tensor:
+    knee = math.exp(_KNEE)
+    return torch.where(value < knee, value.log(), value / knee - 1 + _KNEE)

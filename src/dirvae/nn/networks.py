@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ class MLP(nn.Module):
         hidden_sizes: Width of each layer; none at all leaves the joined inputs as they are.
         activation: Constructor of the activation.
         dropout: Probability in [0, 1) of dropping each activation.
+        layer_norm: Whether to normalize each row (Ba, Kiros & Hinton 2016) before each activation.
         features: Module applied to the first input (the data or the latent, not the covariates)
             before all else, such as `Standardize` or `Log1p`.
 
@@ -35,18 +37,22 @@ class MLP(nn.Module):
         *,
         activation: Callable[[], nn.Module] = nn.ReLU,
         dropout: float = 0.0,
+        layer_norm: bool = False,
         features: nn.Module | None = None,
     ) -> None:
         super().__init__()
         sizes = [in_features, *hidden_sizes]
         layers: list[nn.Module] = []
-        for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
-            layers += [_xavier(nn.Linear(fan_in, fan_out)), activation()]
+        for fan_in, fan_out in pairwise(sizes):
+            layers += [_xavier(nn.Linear(fan_in, fan_out))]
+            layers += [nn.LayerNorm(fan_out)] if layer_norm else []
+            layers += [activation()]
             layers += [nn.Dropout(dropout)] if dropout else []
         self.features = nn.Identity() if features is None else features
         self.layers = nn.Sequential(*layers)
         self.in_features, self.out_features = in_features, sizes[-1]
-        self.hidden_sizes, self.activation, self.dropout = tuple(hidden_sizes), activation, dropout
+        self.hidden_sizes, self.activation = tuple(hidden_sizes), activation
+        self.dropout, self.layer_norm = dropout, layer_norm
 
     def forward(self, x: Tensor, *others: Tensor) -> Tensor:
         """Map inputs of shape (..., features), leading axes broadcast, to (..., out_features)."""
@@ -94,7 +100,7 @@ class ConvEncoder(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """Upsampling convolutions from features to raw parameter maps, flattened parameter by parameter.
+    """Upsampling convolutions from features to raw parameter maps, flattened one after the other.
 
     Use it as ``Head(ConvDecoder(K, shape), shape, Bernoulli, project=False)``.
 

@@ -82,17 +82,14 @@ def build(described: Any, state: Mapping[str, Tensor]) -> nn.Module:
 def mismatch(module: nn.Module, state: Mapping[str, Tensor]) -> str | None:
     """Say in one sentence why ``state`` does not fit into ``module``; None if it does."""
     wanted = module.state_dict()
-    for name in wanted:
+    for name, tensor in wanted.items():
         if name not in state:
             return f"the file has no tensor {name}, which the model has"
-    for name, tensor in state.items():
-        if name not in wanted:
-            return f"the file has a tensor {name}, which the model has not"
-        lazy = torch.nn.parameter.is_lazy(wanted[name])
-        if not lazy and wanted[name].shape != tensor.shape:
-            shapes = f"{tuple(tensor.shape)} in the file and {tuple(wanted[name].shape)} in the model"
-            return f"{name} has shape {shapes}"
-    return None
+        found = tuple(state[name].shape)
+        if not torch.nn.parameter.is_lazy(tensor) and found != tuple(tensor.shape):
+            return f"{name} has shape {found} in the file and {tuple(tensor.shape)} in the model"
+    unknown = sorted(set(state) - set(wanted))
+    return f"the file has a tensor {unknown[0]}, which the model has not" if unknown else None
 
 
 def law_name(law: object) -> str | None:
@@ -127,9 +124,10 @@ class _Source(NamedTuple):
         return self._replace(prefix=f"{self.prefix}{name}.")
 
     def tensor(self, name: str) -> Tensor:
-        if self.prefix + name not in self.state:
-            raise ModelFormatError(f"the file has no tensor {self.prefix}{name}, which the model has")
-        return self.state[self.prefix + name]
+        full_name = self.prefix + name
+        if full_name not in self.state:
+            raise ModelFormatError(f"the file has no tensor {full_name}, which the model has")
+        return self.state[full_name]
 
 
 class _Bounded(TorchFunctionMode):
@@ -149,7 +147,7 @@ class _Bounded(TorchFunctionMode):
         return result
 
 
-# --- kinds of arguments ------------------------------------------------------------------------------
+# --- kinds of arguments ---------------------------------------------------------------------------
 
 
 class _Kind(NamedTuple):
@@ -171,7 +169,8 @@ def _module_from_json(value: Any, source: _Source) -> nn.Module:
     if set(value) != {"module", *kinds}:
         raise ModelFormatError(f"the arguments of {name} must be {sorted(kinds)}")
     made = {key: kind.from_json(value[key], source.child(key)) for key, kind in kinds.items()}
-    module: nn.Module = cls(**made, **_tensors(cls, made, source))
+    tensors = _tensors(cls, made, source)
+    module: nn.Module = cls(**made, **tensors)
     return module
 
 
@@ -240,10 +239,11 @@ def _laws_of(package: ModuleType) -> dict[str, Any]:
 MODULE = _Kind(describe, _module_from_json)
 LAW = _Kind(lambda law: law_name(law) or _own(law), lambda value, _: law_from_name(value))
 ACTIVATION = _Kind(_activation_to_json, _activation)
-SIZE, SIZES, NAMES = _Kind(int, _size), _Kind(list, _sizes), _Kind(list, _names)
+SIZE, SIZES = _Kind(int, _size), _Kind(lambda sizes: [int(s) for s in sizes], _sizes)
+NAMES = _Kind(list, _names)
 FRACTION, FLAG = _Kind(float, _fraction), _Kind(bool, _flag)
 
-# --- what may be built: nothing else is, whatever a file says ----------------------------------------
+# --- what may be built: nothing else is, whatever a file says -------------------------------------
 
 # Each argument is an attribute of the same name. Where tensors are arguments, the list says of what
 # name. `Head.initial` is left out, because the state dict has what came of it.
@@ -254,6 +254,7 @@ _ARGUMENTS: dict[type[nn.Module], dict[str, _Kind]] = {
         "event_shape": SIZES,
         "Law": LAW,
         "project": FLAG,
+        "exponential": NAMES,
         "shared": NAMES,
         "given": NAMES,
     },
@@ -263,6 +264,7 @@ _ARGUMENTS: dict[type[nn.Module], dict[str, _Kind]] = {
         "hidden_sizes": SIZES,
         "activation": ACTIVATION,
         "dropout": FRACTION,
+        "layer_norm": FLAG,
         "features": MODULE,
     },
     ConvEncoder: {"image_shape": SIZES, "channels": SIZES, "num_covariates": SIZE},
@@ -279,23 +281,10 @@ _ARGUMENTS: dict[type[nn.Module], dict[str, _Kind]] = {
 }
 _MODULES = {cls.__name__: cls for cls in _ARGUMENTS}
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
-    cls.__name__: cls
-    for cls in (
-        nn.CELU,
-        nn.ELU,
-        nn.GELU,
-        nn.Hardswish,
-        nn.Hardtanh,
-        nn.LeakyReLU,
-        nn.Mish,
-        nn.PReLU,
-        nn.ReLU,
-        nn.ReLU6,
-        nn.SELU,
-        nn.SiLU,
-        nn.Sigmoid,
-        nn.Softplus,
-        nn.Tanh,
+    name: getattr(nn, name)
+    for name in (
+        *("CELU", "ELU", "GELU", "Hardswish", "Hardtanh", "LeakyReLU", "Mish", "PReLU", "ReLU"),
+        *("ReLU6", "SELU", "SiLU", "Sigmoid", "Softplus", "Tanh"),
     )
 }
 _LAWS: dict[str, Callable[..., Distribution]] = {

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_is_fitted
 
 from dirvae.models.vae import VAE
 from dirvae.persistence.constructors import law_from_name, law_name
@@ -26,6 +25,8 @@ def describe_estimator(estimator: Any) -> dict[str, Any]:
         sklearn.exceptions.NotFittedError: If it is not fitted.
         ValueError: If an argument cannot be saved.
     """
+    from sklearn.utils.validation import check_is_fitted  # only with an estimator: it is slow
+
     check_is_fitted(estimator)
     parameters = estimator.get_params(deep=False)
     if type(parameters.get("random_state")) is not int:
@@ -74,7 +75,7 @@ def _whole_or_none(value: Any) -> int | None:
     return int(value) if isinstance(value, np.integer) else None
 
 
-# --- arguments ---------------------------------------------------------------------------------------
+# --- arguments ------------------------------------------------------------------------------------
 
 
 def _to_json(name: str, value: Any) -> Any:
@@ -99,7 +100,7 @@ def _from_json(value: Any) -> Any:
     return law_from_name(value["law"]) if set(value) == {"law"} else _array(value)
 
 
-# --- fitted attributes -------------------------------------------------------------------------------
+# --- fitted attributes ----------------------------------------------------------------------------
 
 
 def _array_to_json(value: Any) -> dict[str, Any]:
@@ -107,14 +108,15 @@ def _array_to_json(value: Any) -> dict[str, Any]:
 
 
 def _array(value: Any) -> Any:
-    if not isinstance(value, dict) or set(value) != {"array", "dtype"} or value["dtype"] not in _DTYPES:
+    valid = isinstance(value, dict) and set(value) == {"array", "dtype"}
+    if not valid or value["dtype"] not in _DTYPES:
         raise ModelFormatError("an array of the estimator is malformed")
     return np.asarray(value["array"], dtype=value["dtype"])
 
 
 def _count(value: Any) -> int:
     if type(value) is not int or not 0 <= value < 2**63:
-        raise ModelFormatError(f"a count of the estimator is {str(value)[:20]!r}, must be an integer")
+        raise ModelFormatError(f"{str(value)[:20]!r} is no count, must be an integer, 0 or more")
     return value
 
 

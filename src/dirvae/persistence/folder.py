@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CONFIG", "MANIFEST", "WEIGHTS", "ModelFormatError", "parse", "read_folder", "write_folder"]
+__all__ = ["CONFIG", "WEIGHTS", "ModelFormatError", "parse", "read_folder", "write_folder"]
 
 CONFIG, WEIGHTS, MANIFEST = "config.json", "model.safetensors", "manifest.json"
 _CONTENT = "dirvae model"
@@ -67,9 +67,9 @@ def read_folder(path: str | Path) -> dict[str, bytes]:
             is not the one that was saved.
     """
     folder = Path(path)
-    if not folder.exists():
+    if not os.path.lexists(folder):
         raise ModelFormatError(f"{path} does not exist")
-    if not (folder / MANIFEST).is_file():
+    if not os.path.isfile(folder / MANIFEST):
         raise ModelFormatError(f"{path} is not a model folder: there is no {MANIFEST} in it")
     listed = _listed(_read(folder / MANIFEST), folder / MANIFEST)
     for name in (CONFIG, WEIGHTS):
@@ -99,7 +99,7 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
-# --- writing -----------------------------------------------------------------------------------------
+# --- writing --------------------------------------------------------------------------------------
 
 
 def _require_replaceable(target: Path) -> None:
@@ -116,7 +116,7 @@ def _require_replaceable(target: Path) -> None:
         ours = set()
     if not names <= ours:
         others = ", ".join(sorted(names - ours)[:3])
-        raise FileExistsError(f"that folder holds other files ({others}), which save does not replace")
+        raise FileExistsError(f"it holds files that are not a model's ({others})")
 
 
 def _manifest(files: Mapping[str, bytes]) -> bytes:
@@ -148,7 +148,7 @@ def _replace(target: Path, partial: Path) -> None:
     shutil.rmtree(previous, ignore_errors=True)
 
 
-# --- reading -----------------------------------------------------------------------------------------
+# --- reading --------------------------------------------------------------------------------------
 
 
 def _read(path: Path) -> bytes:
@@ -176,9 +176,8 @@ def _listed(manifest: bytes, source: object) -> dict[str, dict[str, Any]]:
 def _verified(path: Path, entry: Mapping[str, Any]) -> bytes:
     content = _read(path)
     if len(content) != entry["size"]:
-        raise ModelFormatError(
-            f"{path} is truncated or edited: it has {len(content)} bytes, {MANIFEST} says {entry['size']}"
-        )
+        sizes = f"{len(content)} bytes, {MANIFEST} says {entry['size']}"
+        raise ModelFormatError(f"{path} is truncated or edited: it has {sizes}")
     if hashlib.sha256(content).hexdigest() != entry.get("sha256"):
         raise ModelFormatError(f"{path} was edited: its SHA-256 is not the one in {MANIFEST}")
     return content

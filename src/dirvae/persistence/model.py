@@ -64,11 +64,12 @@ def save(model: Any, path: str | Path) -> None:
         config |= {"kind": type(model).__name__, **describe_estimator(model)}
         vae = model.vae_
     else:
-        raise TypeError(f"model is a {type(model).__name__}, must be a VAE or an estimator of dirvae")
+        name = type(model).__name__
+        raise TypeError(f"model is a {name}, must be a VAE or an estimator of dirvae")
     state = _state(vae)
     config["model"] = _describe_checked(vae, state)
     if config["kind"] != "VAE" and own_parts(config["model"]):
-        raise ValueError(f"the estimator's vae_ has parts of your own ({_own(config)}): save vae_ alone")
+        raise ValueError(f"vae_ has parts of your own ({_own(config)}): save vae_ alone")
     files = {
         CONFIG: json.dumps(config, indent=2, allow_nan=False).encode(),
         WEIGHTS: safetensors.torch.save(state),
@@ -91,8 +92,8 @@ def load(path: str | Path, *, into: VAE | None = None) -> Any:
         The `VAE` or estimator, on the CPU; or ``into``, where it was. In evaluation mode.
 
     Raises:
-        ModelFormatError: If the folder is missing, damaged, not a model's, of an unknown version, or
-            its model cannot be built or does not fit ``into``.
+        ModelFormatError: If the folder is missing, damaged, not a model's or of an unknown version,
+            or its model cannot be built or does not fit ``into``.
         TypeError: If ``into`` is not a `VAE`.
     """
     if into is not None and not isinstance(into, VAE):
@@ -122,16 +123,16 @@ def _estimators() -> dict[str, type[Any]]:
     return {"DirichletVAE": DirichletVAE}
 
 
-# --- saving ------------------------------------------------------------------------------------------
+# --- saving ---------------------------------------------------------------------------------------
 
 
 def _state(vae: nn.Module) -> dict[str, Tensor]:
     state = vae.state_dict()
     for name, value in state.items():
         if not isinstance(value, Tensor):
-            raise ValueError(f"{name} in the model's state is a {type(value).__name__}, must be a tensor")
+            raise ValueError(f"{name} of the model is a {type(value).__name__}, must be a tensor")
         if torch.nn.parameter.is_lazy(value):
-            raise ValueError(f"{name} has no shape before the model has seen data; fit it, then save it")
+            raise ValueError(f"{name} has no shape yet: fit the model or call it once, then save")
     # Copies, because safetensors takes no tensors that share memory.
     return {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
 
@@ -142,25 +143,25 @@ def _describe_checked(vae: VAE, state: Mapping[str, Tensor]) -> dict[str, Any]:
     if own_parts(described):
         return described
     try:
-        same = repr(build(described, state)) == repr(vae)
-    except ModelFormatError:
-        same = False
-    return described if same else {"own": f"{type(vae).__name__}, changed after it was built"}
+        reason = "changed after it was built"
+        if repr(build(described, state)) == repr(vae):
+            return described
+    except ModelFormatError as error:
+        reason = str(error)
+    return {"own": f"{type(vae).__name__} ({reason})"}
 
 
 def _own(config: Mapping[str, Any]) -> str:
     return ", ".join(own_parts(config["model"]))
 
 
-# --- loading -----------------------------------------------------------------------------------------
+# --- loading --------------------------------------------------------------------------------------
 
 
 def _checked(config: dict[str, Any], path: str | Path) -> dict[str, Any]:
     if config.get("format") != FORMAT:
-        raise ModelFormatError(
-            f"{path} has model format {config.get('format')!r}, but this version of dirvae reads format "
-            f"{FORMAT}; it was written by dirvae {str(config.get('dirvae'))[:20]}"
-        )
+        writer = f"format {config.get('format')!r} (dirvae {str(config.get('dirvae'))[:20]})"
+        raise ModelFormatError(f"{path} is of {writer}, but this dirvae reads format {FORMAT}")
     if not isinstance(config.get("model"), dict):
         raise ModelFormatError(f"{Path(path) / CONFIG} has no model")
     return config

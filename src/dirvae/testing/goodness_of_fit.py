@@ -20,10 +20,10 @@ _BINS, _BOXES, _NODES = 48, 8, 24
 def goodness_of_fit(q: Distribution, num_samples: int, generator: torch.Generator) -> float:
     """The p-value of a test that the draws of ``q`` have the density ``q.log_prob``.
 
-    Univariate continuous laws: chi-square of half the draws in quantile bins of the other half, whose
-    probabilities are integrals of the density. Discrete laws: chi-square of the values met. Vectors:
-    boxes B about some draws, in which the mean of 1[z in B] / p(z) over the other draws must be the
-    volume of B. All of them find a wrong normalisation as well as a wrong shape.
+    Univariate continuous laws: chi-square of half the draws in quantile bins of the other half,
+    whose probabilities are integrals of the density. Discrete laws: chi-square of the values met.
+    Vectors: boxes B about some draws, in which the mean of 1[z in B] / p(z) over the other draws
+    must be the volume of B. All of them find a wrong normalisation as well as a wrong shape.
 
     Args:
         q: Law of scalars or vectors, any batch shape.
@@ -50,7 +50,7 @@ def goodness_of_fit(q: Distribution, num_samples: int, generator: torch.Generato
     size = torch.Size([num_samples])
     with torch.no_grad():
         z = draw(q, size, generator)
-        if q.support.is_discrete:
+        if _support(q).is_discrete:
             p_values = _discrete(q, z)
         elif q.event_shape:
             p_values = _boxes(q, z)
@@ -61,8 +61,8 @@ def goodness_of_fit(q: Distribution, num_samples: int, generator: torch.Generato
 
 def _discrete(q: Distribution, z: Tensor) -> Tensor:
     """Chi-square of the distinct values in each member of the batch; those never met are pooled."""
-    probability = q.log_prob(z).double().exp().flatten(1)
-    rows = z.reshape(z.shape[0], probability.shape[1], -1)
+    probability = q.log_prob(z).double().exp().reshape(len(z), -1)
+    rows = z.reshape(len(z), probability.shape[1], -1)
     p_values = []
     for member in range(probability.shape[1]):
         _, index, counts = rows[:, member].unique(dim=0, return_inverse=True, return_counts=True)
@@ -73,13 +73,14 @@ def _discrete(q: Distribution, z: Tensor) -> Tensor:
 
 
 def _bins(q: Distribution, z: Tensor) -> Tensor:
-    first, second = z.flatten(1).double().chunk(2)
+    first, second = z.reshape(len(z), -1).double().chunk(2)
     levels = torch.linspace(0.01, 0.99, _BINS + 1, dtype=torch.float64)
     edges = first.quantile(levels, 0)
-    masses = _bin_masses(q, edges.unflatten(1, q.batch_shape or (1,)), z.dtype).flatten(1)
+    masses = _bin_masses(q, edges.unflatten(1, q.batch_shape or (1,)), z.dtype)
+    masses = masses.reshape(_BINS, -1)
     p_values = []
     for member in range(edges.shape[1]):
-        index = torch.bucketize(second[:, member], edges[:, member].contiguous())
+        index = torch.bucketize(second[:, member].contiguous(), edges[:, member].contiguous())
         counts = torch.bincount(index, minlength=_BINS + 2).double()[1:-1]
         p_values.append(_chi_square(counts, masses[:, member], len(second)))
     return torch.tensor(p_values)
@@ -95,7 +96,8 @@ def _bin_masses(q: Distribution, edges: Tensor, dtype: torch.dtype) -> Tensor:
     x = torch.where(positive, points.exp(), points)
     log_density = q.log_prob(x.to(dtype).reshape(-1, *q.batch_shape)).double().reshape(x.shape)
     density = (log_density + torch.where(positive, points, 0.0)).exp()
-    return torch.tensordot(weights, density, 1) * width
+    masses: Tensor = torch.tensordot(weights, density, 1) * width
+    return masses
 
 
 def _gauss_legendre() -> tuple[Tensor, Tensor]:
@@ -107,7 +109,7 @@ def _gauss_legendre() -> tuple[Tensor, Tensor]:
 
 
 def _chi_square(counts: Tensor, probability: Tensor, total: int) -> float:
-    """P-value of ``counts`` out of ``total``, the rest of both in one more cell, small ones pooled."""
+    """P-value of ``counts`` out of ``total``, the rest in one more cell, small cells pooled."""
     counts = torch.cat((counts, total - counts.sum().unsqueeze(0)))
     expected = total * torch.cat((probability, (1 - probability.sum()).unsqueeze(0)))
     if bool(expected[-1] < -0.02 * total):
@@ -126,8 +128,9 @@ def _chi_square(counts: Tensor, probability: Tensor, total: int) -> float:
 
 def _boxes(q: Distribution, z: Tensor) -> Tensor:
     """Two-sided p-values of the boxes, shape (boxes, B)."""
-    free = _to_free(q, z).reshape(len(z), -1, _to_free(q, z).shape[-1])
-    log_prob = q.log_prob(z).double().flatten(1)
+    free = _to_free(q, z)
+    free = free.reshape(len(z), -1, free.shape[-1])
+    log_prob = q.log_prob(z).double().reshape(len(z), -1)
     first, second = free.chunk(2)
     half = len(first)
     low, high = first.quantile(0.25, 0), first.quantile(0.75, 0)
@@ -151,9 +154,15 @@ def _shrink(q: Distribution, center: Tensor, reach: Tensor) -> Tensor:
     corners = torch.tensor(list(signs), dtype=center.dtype).unsqueeze(1)
     corners = torch.nn.functional.pad(corners, (0, center.shape[-1] - corners.shape[-1]), value=1.0)
     for _ in range(30):
-        valid = q.support.check(_from_free(q, center + corners * reach)).all(0)
+        valid = _support(q).check(_from_free(q, center + corners * reach)).all(0)
         reach = torch.where(valid.unsqueeze(-1), reach, reach / 2)
     return reach
+
+
+def _support(q: Distribution) -> constraints.Constraint:
+    if q.support is None:
+        raise ValueError(f"{type(q).__name__}.support is None, must be a constraint")
+    return q.support
 
 
 def _on_simplex(q: Distribution) -> bool:

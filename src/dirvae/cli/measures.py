@@ -1,0 +1,87 @@
+"""What ``dirvae evaluate`` reports."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+from torch.distributions import Bernoulli
+
+from dirvae.distributions import location_and_spread
+from dirvae.evaluation import active_units, importance_sampled
+
+__all__ = ["measure"]
+
+NUMBERS_AT_ONCE = 2**24  # of samples x rows x columns
+
+
+def measure(estimator: Any, X: Any, num_samples: int) -> dict[str, Any]:
+    """Score a fitted `DirichletVAE`; the same data give the same figures.
+
+    Values in (0, 1) under a Bernoulli likelihood are drawn as 0 or 1 once, with a fixed seed.
+
+    Args:
+        estimator: The fitted estimator.
+        X: Shape (N, D).
+        num_samples: S, draws for the importance-sampled likelihood; 0 for none.
+
+    Returns:
+        Means over rows in nats: ``elbo`` = ``reconstruction`` - ``kl``, and ``nll``; how many
+        components are active (the variance of their posterior means is above 1 % of the prior's),
+        and both variances, summed over components.
+    """
+    X = _drawn(X) if estimator.likelihood_ is Bernoulli else X
+    elbo = estimator.score_samples(X)
+    theta = estimator.transform(X)
+    vae = copy.deepcopy(estimator.vae_).double()
+    prior_var = location_and_spread(vae.prior())[1].square().numpy()
+    divergence, evidence = _importance(vae, X, num_samples)
+    measured = {
+        "rows": len(elbo),
+        "elbo": float(elbo.mean()),
+        "elbo_std_error": float(elbo.std() / np.sqrt(len(elbo))),
+        "reconstruction": float(elbo.mean() + divergence.mean()),
+        "kl": float(divergence.mean()),
+    }
+    if num_samples:
+        measured |= {"nll": -float(evidence.mean()), "nll_samples": num_samples}
+    return measured | {
+        "active_components": int(active_units(theta, prior_var).sum()),
+        "components": theta.shape[1],
+        "posterior_mean_variance": float(theta.var(0).sum()),
+        "prior_variance": float(prior_var.sum()),
+    }
+
+
+def _drawn(X: Any) -> Any:
+    """Each value as 0 or 1, drawn with that probability; what is 0 or 1 stays so."""
+    random = np.random.default_rng(0)
+    if not sparse.issparse(X):
+        return (random.random(X.shape) < X).astype(np.float32)
+    drawn = X.astype(np.float32)
+    drawn.data = (random.random(X.data.shape) < X.data).astype(np.float32)
+    return drawn
+
+
+@torch.no_grad()
+def _importance(vae: Any, X: Any, num_samples: int) -> tuple[Any, Any]:
+    """KL and estimated log-likelihood of each row, shape (N,) each."""
+    generator = torch.Generator().manual_seed(0)
+    num_draws = max(num_samples, 1)
+    rows_at_once = max(1, NUMBERS_AT_ONCE // (num_draws * X.shape[1]))
+    divergence, evidence = [], []
+    for start in range(0, X.shape[0], rows_at_once):
+        x = _dense(X[start : start + rows_at_once])
+        terms = vae.terms(x, num_samples=num_draws, importance=True, generator=generator)
+        divergence.append(terms.kl.numpy())
+        weights = (terms.log_likelihood + terms.log_ratio).numpy()
+        evidence.append(importance_sampled(weights).value)
+    return np.concatenate(divergence), np.concatenate(evidence)
+
+
+def _dense(rows: Any) -> Tensor:
+    return torch.from_numpy(np.array(rows.toarray() if sparse.issparse(rows) else rows)).double()

@@ -1,0 +1,1 @@
+"""Models: the VAE, priors and likelihoods that go with it, and VAEs ready by name."""

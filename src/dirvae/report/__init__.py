@@ -1,0 +1,1 @@
+"""Reports: results as one self-contained page, and the demo that makes one."""

@@ -1,0 +1,356 @@
+"""The demo: three latents on scikit-learn's handwritten digits, side by side, without a network."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback
+from numpy.typing import NDArray
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from sklearn.datasets import load_digits
+from torch import Tensor
+
+from dirvae.data import ArrayDataset
+from dirvae.distributions import draw, location_and_spread
+from dirvae.evaluation import active_units, decoder_weight_norms, knn_error, latent_moments
+from dirvae.models import zoo
+from dirvae.models.assess import decoding_use, encoding_use, log_evidence, lower_bound, on_simplex
+from dirvae.models.priors import default_concentration
+from dirvae.models.vae import VAE
+from dirvae.objectives import linear_warmup
+from dirvae.persistence import save
+from dirvae.report.comparison import comparison_page, comparison_table
+from dirvae.report.page import write_text
+from dirvae.training import History, Training, fit
+
+__all__ = ["Digits", "Plan", "compare", "digits", "run"]
+
+SIDE = 8
+NUM_USERS = 20  # images that a component's picture is the mean of
+
+
+class Plan(NamedTuple):
+    """How all models are trained; chosen on the validation images.
+
+    Attributes:
+        num_latent: K.
+        hidden: Width of the encoder's two layers and of the decoder's one.
+        epochs: Passes over the data.
+        batch_size: Rows a step.
+        learning_rate: Adam's step size.
+        warmup: Share of the steps over which the KL's weight rises from 0 to 1.
+        num_samples: S, draws for each held-out image's likelihood.
+    """
+
+    num_latent: int = 16
+    hidden: int = 200
+    epochs: int = 160
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    warmup: float = 0.2
+    num_samples: int = 500
+
+
+QUICK = Plan(epochs=25, num_samples=100)
+
+
+class Digits(NamedTuple):
+    """Handwritten digits, 8 x 8 pixels: ink in [0, 1], which is taken as a probability.
+
+    Attributes:
+        train: Shape (1297, 64).
+        train_labels: Shape (1297,).
+        test: Shape (300, 64).
+        test_labels: Shape (300,).
+        test_drawn: The test images as 0 and 1, drawn once, shape (300, 64).
+        validation_drawn: Other images as 0 and 1, drawn once, shape (200, 64).
+    """
+
+    train: Tensor
+    train_labels: NDArray[np.int64]
+    test: Tensor
+    test_labels: NDArray[np.int64]
+    test_drawn: Tensor
+    validation_drawn: Tensor
+
+
+def run(output: Path, quick: bool = False) -> dict[str, Any]:
+    """Train, compare, write ``report.html`` and save the Dirichlet model in the folder ``model``.
+
+    Args:
+        output: Folder for both; made if it is not there.
+        quick: Whether to train for few epochs, to see that all works.
+
+    Returns:
+        What `comparison.comparison_page` shows, and the paths as ``report`` and ``model``.
+
+    Raises:
+        OSError: If ``output`` cannot be written to; found out before training.
+    """
+    console = Console()
+    plan = QUICK if quick else Plan()
+    output = Path(output)
+    _require_writable(output)
+    vaes, results = compare(plan, console)
+    paths = {"report": output / "report.html", "model": output / "model"}
+    write_text(paths["report"], comparison_page(results))
+    save(vaes["Dirichlet"], paths["model"])
+    console.print(_table(results))
+    console.print(f"Report: {paths['report']}   Dirichlet model: {paths['model']}", soft_wrap=True)
+    console.print(
+        f"Next: open {paths['report']} in a browser, then try your own data: "
+        "dirvae fit vae YOUR.csv -k 20 -o my-model",
+        soft_wrap=True,
+        highlight=False,
+    )
+    return {**results, **paths}
+
+
+def compare(plan: Plan, console: Console | None = None) -> tuple[dict[str, VAE], dict[str, Any]]:
+    """Train a Gaussian, a stick-breaking and a Dirichlet VAE, and measure them on held-out images.
+
+    Args:
+        plan: How to train.
+        console: Where the progress bar goes; the terminal if None.
+
+    Returns:
+        The models by name, and what `comparison.comparison_page` shows.
+    """
+    data = digits()
+    with _one_thread(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        vaes = _models(data.train.shape[1], plan)
+        trained = _train_all(vaes, data, plan, console or Console())
+        models = [
+            {"name": name, "history": history, "seconds": seconds}
+            | _measures(vaes[name], data, plan.num_samples)
+            | _pictures(vaes[name], data)
+            for name, (history, seconds) in trained.items()
+        ]
+    shown = {"images": _square(data.test[:16]), "drawn": _square(data.test_drawn[:16])}
+    return vaes, {"models": models, **shown, **_baselines(data), "settings": _settings(plan, data)}
+
+
+def digits() -> Digits:
+    """Return scikit-learn's digits, split and drawn with fixed seeds.
+
+    Example:
+        >>> digits().test.shape
+        torch.Size([300, 64])
+    """
+    images, labels = load_digits(return_X_y=True)
+    order = np.random.RandomState(0).permutation(len(images))
+    x, labels = torch.tensor(images[order] / 16, dtype=torch.float32), labels[order]
+    generator = torch.Generator().manual_seed(0)
+    return Digits(
+        train=x[:1297],
+        train_labels=labels[:1297],
+        test=x[1497:],
+        test_labels=labels[1497:],
+        test_drawn=torch.bernoulli(x[1497:], generator=generator),
+        validation_drawn=torch.bernoulli(x[1297:1497], generator=generator),
+    )
+
+
+# --- training -------------------------------------------------------------------------------------
+
+
+def _models(num_features: int, plan: Plan) -> dict[str, VAE]:
+    networks: dict[str, Any] = {
+        "hidden_sizes": (plan.hidden, plan.hidden),
+        "decoder_hidden_sizes": (plan.hidden,),
+    }
+    concentration = default_concentration(plan.num_latent)
+    return {
+        "Gaussian": zoo.gaussian(num_features, plan.num_latent, **networks),
+        "Stick-breaking": zoo.stick_breaking(num_features, plan.num_latent, **networks),
+        "Dirichlet": zoo.dirichlet(num_features, concentration, **networks),
+    }
+
+
+def _train_all(
+    vaes: dict[str, VAE], data: Digits, plan: Plan, console: Console
+) -> dict[str, tuple[History, float]]:
+    """Train one after the other under one progress bar; history and seconds of each."""
+    columns = (TextColumn("{task.description:<26}"), BarColumn(), TimeRemainingColumn())
+    trained = {}
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("", total=len(vaes) * plan.epochs)
+        for number, (name, vae) in enumerate(vaes.items(), 1):
+            progress.update(task, description=f"{number}/{len(vaes)} {name} VAE")
+            start = perf_counter()
+            history = _train(vae, data, plan, _Advance(progress, task))
+            trained[name] = (history, perf_counter() - start)
+    return trained
+
+
+def _train(vae: VAE, data: Digits, plan: Plan, bar: Callback) -> History:
+    steps = plan.epochs * -(-len(data.train) // plan.batch_size)
+    training = Training(
+        vae,
+        kl_schedule=linear_warmup(int(plan.warmup * steps)),
+        optimizer=partial(torch.optim.Adam, lr=plan.learning_rate),
+    )
+    return fit(
+        training,
+        ArrayDataset(data.train, binarize=True),
+        validation=data.validation_drawn,
+        max_epochs=plan.epochs,
+        batch_size=plan.batch_size,
+        patience=plan.epochs,
+        seed=0,
+        verbose=False,
+        callbacks=[bar],
+    )
+
+
+class _Advance(Callback):
+    """Moves a progress bar on by one an epoch."""
+
+    def __init__(self, progress: Progress, task: Any) -> None:
+        self.progress, self.task = progress, task
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        self.progress.advance(self.task)
+
+
+# --- measuring ------------------------------------------------------------------------------------
+
+
+def _measures(vae: VAE, data: Digits, num_samples: int) -> dict[str, Any]:
+    generator = torch.Generator().manual_seed(0)
+    evidence = log_evidence(vae, data.test_drawn, num_samples, generator=generator)
+    bound = lower_bound(vae, data.test_drawn, num_samples=num_samples, generator=generator)
+    train, test, test_drawn = (_embed(vae, x) for x in (data.train, data.test, data.test_drawn))
+    prior_mean, prior_std = (a.numpy() for a in location_and_spread(vae.prior()))
+    moments = latent_moments(test_drawn)
+    # The literature's thresholds for K = 50 and K = 100 are both .25 / K^2.
+    threshold = 0.25 / len(prior_std) ** 2
+    return {
+        "negative_elbo": -float(bound.mean()),
+        "nll": -evidence.mean,
+        "nll_std_error": evidence.mean_std_error,
+        "knn_error": knn_error(train, data.train_labels, test, data.test_labels),
+        "threshold": threshold,
+        "active": int(active_units(test_drawn, 1.0, threshold).sum()),
+        "active_prior": int((prior_std**2 > threshold).sum()),
+        "encoding": encoding_use(vae, data.test_drawn) > 0.01,
+        "decoding": decoding_use(vae, data.test_drawn) > 0.01,
+        "mean": moments.mean,
+        "std": moments.std,
+        "prior_mean": prior_mean,
+        "prior_std": prior_std,
+        "weight_norms": decoder_weight_norms(_first_weight(vae).numpy()),
+    }
+
+
+@torch.no_grad()
+def _pictures(vae: VAE, data: Digits) -> dict[str, Any]:
+    generator = torch.Generator().manual_seed(1)
+    prior = vae.prior()
+    z = draw(prior, torch.Size([32]), generator)
+    pictures: dict[str, Any] = {
+        "reconstructions": _square(vae.reconstruct(data.test_drawn[:16])),
+        "samples": _square(vae.decoder(z).mean),
+    }
+    if on_simplex(prior):
+        theta = _embed(vae, data.test)
+        pictures["corners"] = _square(vae.decoder(torch.eye(theta.shape[1])).mean)
+        users = np.argsort(-theta, axis=0)[:NUM_USERS]
+        pictures["users"] = _square(data.test[torch.from_numpy(users)].mean(0))
+        classes = [theta[data.test_labels == label].mean(0) for label in range(10)]
+        pictures["theta_by_class"] = np.stack(classes)
+    return pictures
+
+
+def _baselines(data: Digits) -> dict[str, float]:
+    """What pixel means alone cost, in nats, and the k-NN error on the pixels themselves."""
+    mean = data.train.mean(0).clamp(1e-3, 1 - 1e-3)
+    fit_of_means = torch.distributions.Bernoulli(mean).log_prob(data.test_drawn).sum(-1).mean()
+    error = knn_error(data.train, data.train_labels, data.test, data.test_labels)
+    return {"pixel_means_nats": -float(fit_of_means), "pixel_knn_error": error}
+
+
+def _settings(plan: Plan, data: Digits) -> dict[str, str]:
+    return {
+        "Images": f"{len(data.train)} to train, {len(data.validation_drawn)} to choose settings "
+        f"and the best epoch, {len(data.test)} to test; 8 by 8 pixels",
+        "Pixels": "ink is the probability of a 1; drawn anew each epoch, held-out images once",
+        "Networks": f"encoder 64-{plan.hidden}-{plan.hidden}, decoder {plan.hidden}-64, ReLU, "
+        f"latent size {plan.num_latent}; the decoder sees the latent in units of the prior",
+        "Priors": f"N(0, I); GEM(5); Dirichlet, each concentration {1 - 1 / plan.num_latent:.4g}",
+        "Training": f"Adam {plan.learning_rate:g}, batches of {plan.batch_size}, {plan.epochs} "
+        f"epochs, KL warmed up over the first {plan.warmup:.0%}; the best epoch's weights are kept",
+        "Seeds": "one; differences between models of a few tenths of a nat may turn with another",
+    }
+
+
+def _first_weight(vae: VAE) -> Tensor:
+    weight: Any = vae.decoder.get_submodule("net.layers.0").weight
+    detached: Tensor = weight.detach()
+    return detached
+
+
+@torch.no_grad()
+def _embed(vae: VAE, x: Tensor) -> NDArray[np.float64]:
+    return vae.embed(x).double().numpy()
+
+
+def _square(x: Tensor) -> NDArray[np.float32]:
+    return x.reshape(-1, SIDE, SIDE).numpy()
+
+
+# --- showing --------------------------------------------------------------------------------------
+
+
+def _table(results: dict[str, Any]) -> Table:
+    """The same measures as on the page, which says what they mean at length."""
+    size = len(results["models"][0]["mean"])
+    note = (
+        "Nats per image, lower is better; ± is the standard error of the sampling.\n"
+        "k-NN: on posterior means. Active: components, of "
+        f"{size}, whose posterior mean\nvaries (in brackets: the prior's value). "
+        "Used: by encoder/decoder.\n"
+        f"For scale: pixel means alone cost {results['pixel_means_nats']:.1f} nats."
+    )
+    table = Table(
+        title="Handwritten digits, held-out images",
+        caption=note,
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    compared = comparison_table(results)
+    for number, name in enumerate(compared.header):
+        table.add_column(name, justify="right" if number else "left", no_wrap=True)
+    for row in compared.rows:
+        table.add_row(*row)
+    return table
+
+
+def _require_writable(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread for a while: for networks this small, several only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,257 @@
+"""Plotly figures from arrays. Their text takes the page's colour, so all fit light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "COLORS",
+    "GREY",
+    "bars",
+    "curves",
+    "heatmap",
+    "image_strip",
+    "means_and_spreads",
+    "tile",
+]
+
+COLORS = ("#3b82c4", "#d9822b", "#2a9d6f", "#b45fb0", "#c4473b", "#7a6fd0")
+GREY = "#8a8f98"
+_GRID = "rgba(128, 128, 128, 0.22)"
+_INK = [[0.0, "#ffffff"], [1.0, "#14171c"]]
+
+
+def tile(images: ArrayLike, columns: int, gap: int = 1) -> NDArray[np.float32]:
+    """Lay images out in rows; what lies between them is NaN.
+
+    Args:
+        images: Shape (N, height, width).
+        columns: Images a row.
+        gap: Pixels between images.
+
+    Returns:
+        One image, shape (rows * (height + gap) - gap, columns * (width + gap) - gap).
+
+    Example:
+        >>> tile(np.ones((3, 2, 2)), columns=2).shape
+        (5, 5)
+    """
+    stack = np.asarray(images, dtype=np.float32)
+    count, height, width = stack.shape
+    rows = -(-count // columns)
+    tall, wide = height + gap, width + gap
+    canvas = np.full((rows * tall - gap, columns * wide - gap), np.nan, dtype=np.float32)
+    for index, image in enumerate(stack):
+        top, left = divmod(index, columns)
+        canvas[top * tall : top * tall + height, left * wide : left * wide + width] = image
+    return canvas
+
+
+def image_strip(images: ArrayLike, columns: int, *, gap: int = 1) -> go.Figure:
+    """Images with ink from 0 (paper) to 1 (black), as one heatmap.
+
+    Args:
+        images: Shape (N, height, width).
+        columns: Images a row.
+        gap: Pixels between images.
+
+    Example:
+        >>> len(image_strip(np.zeros((4, 8, 8)), columns=2).data)
+        1
+    """
+    canvas = tile(images, columns, gap)
+    shades = {"zmin": 0, "zmax": 1, "colorscale": _INK, "showscale": False}
+    figure = go.Figure(
+        go.Heatmap(z=np.round(canvas, 2), hoverinfo="skip", hoverongaps=False, **shades)
+    )
+    height, width = canvas.shape
+    figure.update_xaxes(visible=False, range=[-0.5, width - 0.5], constrain="domain")
+    figure.update_yaxes(visible=False, range=[height - 0.5, -0.5], constrain="domain")
+    figure.update_yaxes(scaleanchor="x")
+    return _plain(figure, margin={"l": 0, "r": 0, "t": 0, "b": 0})
+
+
+def curves(
+    series: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    x_title: str,
+    y_title: str,
+    y_range: tuple[float, float] | None = None,
+) -> go.Figure:
+    """Lines by name; where the name ends in "*", dotted in the colour of the line before.
+
+    Args:
+        series: Name to x and y, each of shape (N,).
+        x_title: Title of the x axis.
+        y_title: Title of the y axis, with its unit.
+        y_range: Lowest and highest y shown.
+
+    Example:
+        >>> [line.name for line in curves({"a": ([0], [1])}, x_title="x", y_title="y").data]
+        ['a']
+    """
+    figure = go.Figure()
+    color = -1
+    for name, (x, y) in series.items():
+        dotted = name.endswith("*")
+        color += not dotted
+        figure.add_scatter(
+            x=np.asarray(x),
+            y=np.round(np.asarray(y, dtype=np.float64), 3),
+            name=name.removesuffix("*").strip(),
+            mode="lines",
+            showlegend=not dotted,
+            line={
+                "color": COLORS[color % len(COLORS)],
+                "width": 1.2 if dotted else 2.2,
+                "dash": "dot" if dotted else "solid",
+            },
+        )
+    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    figure.update_xaxes(title=x_title)
+    figure.update_yaxes(title=y_title, range=y_range)
+    return _plain(figure, margin={"l": 54, "r": 8, "t": 34, "b": 44})
+
+
+def bars(
+    heights: ArrayLike, *, color: str, x_title: str, y_title: str, y_max: float | None = None
+) -> go.Figure:
+    """Bars numbered from 1.
+
+    Args:
+        heights: Shape (K,).
+        color: Of the bars.
+        x_title: Title of the x axis.
+        y_title: Title of the y axis.
+        y_max: Highest y shown, so that panels compare.
+
+    Example:
+        >>> bars([1.0, 2.0], color="red", x_title="x", y_title="y").data[0].x.tolist()
+        [1, 2]
+    """
+    tall = np.asarray(heights, dtype=np.float64)
+    numbers = np.arange(1, len(tall) + 1)
+    figure = go.Figure(go.Bar(x=numbers, y=np.round(tall, 4), marker={"color": color}))
+    figure.update_xaxes(title=x_title, showgrid=False)
+    figure.update_yaxes(title=y_title, rangemode="tozero")
+    if y_max is not None:
+        figure.update_yaxes(range=[0, y_max])
+    return _plain(figure, margin={"l": 50, "r": 6, "t": 8, "b": 42})
+
+
+def means_and_spreads(
+    mean: ArrayLike,
+    std: ArrayLike,
+    prior_mean: ArrayLike,
+    prior_std: ArrayLike,
+    *,
+    color: str,
+    x_title: str,
+    y_title: str,
+) -> go.Figure:
+    """Mean and one standard deviation of each component, the prior's beside it in grey.
+
+    Args:
+        mean: Shape (K,).
+        std: Shape (K,).
+        prior_mean: Shape (K,).
+        prior_std: Shape (K,).
+        color: Of the model's marks.
+        x_title: Title of the x axis.
+        y_title: Title of the y axis.
+
+    Example:
+        >>> one = np.ones(3)
+        >>> figure = means_and_spreads(one, one, one, one, color="red", x_title="x", y_title="y")
+        >>> [trace.name for trace in figure.data]
+        ['prior', 'posterior means']
+    """
+    figure = go.Figure()
+    drawn = (("prior", prior_mean, prior_std, GREY), ("posterior means", mean, std, color))
+    for side, (name, middle, spread, shade) in zip((0.16, -0.16), drawn, strict=True):
+        height = np.round(np.asarray(middle, dtype=np.float64), 4)
+        figure.add_scatter(
+            x=np.arange(1, len(height) + 1) + side,
+            y=height,
+            error_y={
+                "array": np.round(np.asarray(spread, dtype=np.float64), 4),
+                "thickness": 1.6,
+                "width": 0,
+                "color": shade,
+            },
+            name=name,
+            mode="markers",
+            marker={"color": shade, "size": 6},
+        )
+    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    figure.update_xaxes(title=x_title, showgrid=False)
+    figure.update_yaxes(title=y_title)
+    return _plain(figure, margin={"l": 50, "r": 6, "t": 34, "b": 42})
+
+
+def heatmap(
+    values: ArrayLike,
+    rows: Sequence[Any],
+    columns: Sequence[Any],
+    *,
+    color: str,
+    x_title: str,
+    y_title: str,
+) -> go.Figure:
+    """A matrix of shares from 0 up.
+
+    Args:
+        values: Shape (rows, columns).
+        rows: Label of each row, from the top.
+        columns: Label of each column.
+        color: Of the largest value; 0 is transparent.
+        x_title: Title of the x axis.
+        y_title: Title of the y axis.
+
+    Example:
+        >>> figure = heatmap([[0.5]], ["a"], ["b"], color="#ff0000", x_title="x", y_title="y")
+        >>> float(figure.data[0].z[0, 0])
+        0.5
+    """
+    figure = go.Figure(
+        go.Heatmap(
+            z=np.round(np.asarray(values, dtype=np.float64), 3),
+            x=[str(label) for label in columns],
+            y=[str(label) for label in rows],
+            zmin=0,
+            colorscale=[[0.0, _clear(color)], [1.0, color]],
+            colorbar={"thickness": 10, "outlinewidth": 0},
+            xgap=1,
+            ygap=1,
+            hovertemplate=f"{y_title} %{{y}}<br>{x_title} %{{x}}<br>%{{z}}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title=x_title, type="category", showgrid=False)
+    figure.update_yaxes(title=y_title, type="category", autorange="reversed", showgrid=False)
+    return _plain(figure, margin={"l": 44, "r": 6, "t": 8, "b": 42})
+
+
+def _clear(color: str) -> str:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, 0.04)"
+
+
+def _plain(figure: go.Figure, margin: Mapping[str, int]) -> go.Figure:
+    """No template, no background; grid lines that show on white and on black."""
+    figure.update_layout(
+        template="none",
+        margin=margin,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "system-ui, sans-serif", "size": 12},
+        hoverlabel={"font": {"color": "#ffffff"}},
+        dragmode=False,
+    )
+    figure.update_xaxes(gridcolor=_GRID, zeroline=False, title_standoff=8)
+    figure.update_yaxes(gridcolor=_GRID, zerolinecolor=_GRID, title_standoff=8)
+    return figure

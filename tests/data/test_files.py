@@ -1,0 +1,290 @@
+"""Every kind of file, as it should be and as it should not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from scipy import sparse
+
+from dirvae.data import files, images, read_rows
+
+X = np.arange(12, dtype=np.float32).reshape(4, 3) / 7
+
+
+def saved(folder: Path, kind: str) -> Path:
+    path = folder / f"x.{kind}"
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    if kind == "npy":
+        np.save(path, X)
+    elif kind == "npz":
+        np.savez(path, x=X, other=X[:2])
+    elif kind == "csv":
+        frame.to_csv(path, index=False)
+    elif kind == "parquet":
+        frame.to_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "csv", "parquet"])
+def test_numbers_come_back(kind, tmp_path):
+    rows = read_rows(saved(tmp_path, kind))
+    np.testing.assert_allclose(rows.x, X, rtol=1e-6)
+    assert rows.columns == (["a", "b", "c"] if kind in ("csv", "parquet") else None)
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "parquet"])
+def test_cut_off_file_is_told(kind, tmp_path):
+    path = saved(tmp_path, kind)
+    content = path.read_bytes()
+    for length in (0, 10, len(content) // 2, len(content) - 5):
+        path.write_bytes(content[:length])
+        with pytest.raises(ValueError, match=rf"x\.{kind} cannot be read: it is cut off"):
+            read_rows(path)
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "parquet", "csv"])
+def test_file_of_another_kind_is_told(kind, tmp_path):
+    path = tmp_path / f"x.{kind}"
+    path.write_bytes(bytes(range(256)) * 4)
+    with pytest.raises(ValueError, match=f"{kind} cannot be read"):
+        read_rows(path)
+
+
+def test_array_under_the_name_of_an_archive(tmp_path):
+    with (tmp_path / "x.npz").open("wb") as file:
+        np.save(file, X)
+    with pytest.raises(ValueError, match="not what its name says: it holds a ndarray"):
+        read_rows(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz"])
+def test_python_objects_are_never_unpickled(kind, tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "exploded",)
+
+    path = tmp_path / f"x.{kind}"
+    save = np.save if kind == "npy" else np.savez
+    save(path, np.array([[Bomb()]], dtype=object))
+    with pytest.raises(ValueError, match="cannot be read"):
+        read_rows(path)
+    assert not (tmp_path / "exploded").exists()
+
+
+# --- which array -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arrays", "chosen"),
+    [
+        ({"y": X[:, 0], "counts": X}, "counts"),
+        ({"a": X[:1], "x_train": X, "x_test": X[:2]}, "x_train"),
+        ({"x_train": X[:1], "X": X}, "X"),
+        ({"X": X[:1], "x": X}, "x"),
+    ],
+)
+def test_archive_array_is_chosen_and_told(arrays, chosen, tmp_path):
+    np.savez(tmp_path / "x.npz", **arrays)
+    rows = read_rows(tmp_path / "x.npz")
+    np.testing.assert_array_equal(rows.x, X)
+    assert rows.notes[0].startswith(f"array '{chosen}' taken from")
+
+
+def test_archive_array_can_be_named(tmp_path):
+    path = saved(tmp_path, "npz")
+    assert len(read_rows(path, array="other").x) == 2
+    with pytest.raises(ValueError, match="no array 'z'; it has x, other"):
+        read_rows(path, array="z")
+
+
+@pytest.mark.parametrize(("arrays", "found"), [({"p": X, "q": X}, "2"), ({"p": X[0]}, "no")])
+def test_archive_without_a_choice_is_told(arrays, found, tmp_path):
+    np.savez(tmp_path / "x.npz", **arrays)
+    with pytest.raises(ValueError, match=f"{found} arrays with rows and columns.*--array"):
+        read_rows(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("layout", ["csr", "csc", "coo"])
+def test_sparse_archive_stays_sparse(layout, tmp_path):
+    sparse.save_npz(tmp_path / "x.npz", sparse.csr_matrix(X).asformat(layout))
+    x = read_rows(tmp_path / "x.npz").x
+    assert x.format == "csr"
+    np.testing.assert_array_equal(x.toarray(), X)
+
+
+# --- images and further axes ---------------------------------------------------------------------
+
+
+def test_bytes_with_more_axes_are_images(tmp_path):
+    pixels = np.arange(2 * 2 * 3 * 3, dtype=np.uint8).reshape(2, 2, 3, 3) * 7
+    np.save(tmp_path / "x.npy", pixels)
+    rows = read_rows(tmp_path / "x.npy")
+    assert rows.notes == ("2 images of 2 x 3 x 3, scaled to [0, 1] and flattened to 18 columns",)
+    np.testing.assert_allclose(rows.x, pixels.reshape(2, 18) / 255, rtol=1e-6)
+
+
+def test_bytes_in_a_matrix_are_counts(tmp_path):
+    np.save(tmp_path / "x.npy", np.full((2, 3), 200, np.uint8))
+    assert read_rows(tmp_path / "x.npy").x.max() == 200
+
+
+def test_other_numbers_with_more_axes_are_flattened_only(tmp_path):
+    np.save(tmp_path / "x.npy", np.full((2, 3, 2), 5.0))
+    rows = read_rows(tmp_path / "x.npy")
+    assert rows.x.shape == (2, 6)
+    assert rows.x.max() == 5
+    assert rows.notes == ("rows of 3 x 2 flattened to 6 columns",)
+
+
+def test_folder_of_images(tmp_path):
+    for name, grey in (("b.png", 255), ("a.png", 51)):
+        Image.new("L", (3, 2), grey).save(tmp_path / name)
+    rows = read_rows(tmp_path)
+    np.testing.assert_allclose(rows.x, np.repeat([0.2, 1.0], 6).reshape(2, 6), rtol=1e-6)
+    assert rows.ids == {"file": ["a.png", "b.png"]}
+
+
+def test_the_word_mnist(monkeypatch):
+    monkeypatch.setattr(files, "mnist", lambda array: np.full((2, 28, 28), len(array), np.uint8))
+    assert read_rows("mnist").x.shape == (2, 784)
+    assert read_rows("mnist", array="x_test").x.max() == pytest.approx(6 / 255)
+    with pytest.raises(ValueError, match="mnist is no table"):
+        read_rows("mnist", id_columns=["a"])
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+
+def table(folder: Path, text: str) -> Path:
+    path = folder / "x.csv"
+    path.write_text(text)
+    return path
+
+
+def test_id_columns_are_set_aside(tmp_path):
+    path = table(tmp_path, "name,a,group,b\nx,1,u,2\ny,3,v,4\n")
+    rows = read_rows(path, id_columns=["name", "group"])
+    assert rows.columns == ["a", "b"]
+    assert rows.ids == {"name": ["x", "y"], "group": ["u", "v"]}
+    assert rows.x.tolist() == [[1, 2], [3, 4]]
+
+
+def test_column_without_a_name_numbers_the_rows(tmp_path):
+    rows = read_rows(table(tmp_path, ",a,b\n7,1,2\n8,3,4\n"))
+    assert rows.columns == ["a", "b"]
+    assert list(rows.ids.values()) == [[7, 8]]
+    assert "set aside" in rows.notes[0]
+
+
+def test_table_without_a_header(tmp_path):
+    rows = read_rows(table(tmp_path, "5,0.5\n6,0.25\n"))
+    assert rows.x.tolist() == [[5, 0.5], [6, 0.25]]
+    assert rows.columns is None
+
+
+def test_header_of_column_numbers(tmp_path):
+    rows = read_rows(table(tmp_path, "0,1\n5,6\n"))
+    assert rows.x.tolist() == [[5, 6]]
+    assert rows.columns == ["0", "1"]
+
+
+def test_booleans_and_nullable_integers_are_numbers(tmp_path):
+    frame = pd.DataFrame({"a": [True, False], "b": pd.array([1, 2], dtype="Int64")})
+    frame.to_parquet(tmp_path / "x.parquet")
+    assert read_rows(tmp_path / "x.parquet").x.tolist() == [[1, 1], [0, 2]]
+
+
+def test_index_of_a_parquet_file_is_a_column(tmp_path):
+    frame = pd.DataFrame({"a": [1, 2]}, index=pd.Index(["u", "v"], name="sample"))
+    frame.to_parquet(tmp_path / "x.parquet")
+    assert read_rows(tmp_path / "x.parquet", id_columns=["sample"]).ids == {"sample": ["u", "v"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "cannot be read"),
+        ("a,b\n", "empty: its size is 0 x 2"),
+        ("a,b\n1,x\n", "columns that are not numbers: 'b'"),
+        ("a,b\n1,2020-01-01\n", "columns that are not numbers: 'b'"),
+        ("a,b\n1,2\n3\n", r"missing values \(NaN\), the first in row 2, column 'b'"),
+        ("a,b\n1,inf\n", "infinite values, the first in row 1, column 'b'"),
+        ("a,b\n1,2\n1,2,3\n", "cannot be read"),
+    ],
+)
+def test_bad_table_is_told(text, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        read_rows(table(tmp_path, text))
+
+
+def test_many_columns_of_words_are_counted(tmp_path):
+    header = ",".join(f"c{i}" for i in range(8))
+    with pytest.raises(ValueError, match="'c4' and 3 more; remove"):
+        read_rows(table(tmp_path, f"{header}\n{','.join('x' * 8)}\n"))
+
+
+def test_unknown_id_column_is_told(tmp_path):
+    with pytest.raises(ValueError, match="no column 'z'"):
+        read_rows(table(tmp_path, "a,b\n1,2\n"), id_columns=["z"])
+
+
+# --- values --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.zeros((0, 3)), "empty: its size is 0 x 3"),
+        (np.zeros((3, 0)), "empty"),
+        (np.zeros((0, 2, 2), np.uint8), "empty"),
+        (np.zeros(3), r"shape \(3,\), must have rows and columns"),
+        (np.array(3.0), "must have rows and columns"),
+        (np.array([["a", "b"]]), "must be real numbers"),
+        (np.zeros((2, 2), complex), "must be real numbers"),
+        (np.array([[1.0, 2.0], [3.0, np.nan]]), r"\(NaN\), the first in row 2, column 2"),
+        (np.array([[1.0, -np.inf]]), "infinite values, the first in row 1, column 2"),
+    ],
+)
+def test_bad_array_is_told(values, message, tmp_path):
+    np.save(tmp_path / "x.npy", values)
+    with pytest.raises(ValueError, match=message):
+        read_rows(tmp_path / "x.npy")
+
+
+def test_bad_sparse_value_is_told(tmp_path):
+    x = sparse.csr_matrix(np.array([[0.0, 1.0], [0.0, 0.0], [np.inf, 0.0]]))
+    sparse.save_npz(tmp_path / "x.npz", x)
+    with pytest.raises(ValueError, match="infinite values, the first in row 3, column 1"):
+        read_rows(tmp_path / "x.npz")
+
+
+def test_missing_file_and_unknown_kind_are_told(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"does not exist; data are \.npy"):
+        read_rows(tmp_path / "x.npy")
+    (tmp_path / "x.xlsx").touch()
+    with pytest.raises(ValueError, match="no kind that can be read"):
+        read_rows(tmp_path / "x.xlsx")
+
+
+@pytest.mark.parametrize("option", [{"array": "x"}, {"id_columns": ["x"]}])
+def test_options_of_other_kinds_are_told(option, tmp_path):
+    with pytest.raises(ValueError, match=r"is no (\.npz file|table)"):
+        read_rows(saved(tmp_path, "npy"), **option)
+
+
+@pytest.mark.parametrize(("kind", "package"), [("csv", "pandas"), ("parquet", "pyarrow")])
+def test_missing_package_says_how_to_install_it(kind, package, tmp_path, monkeypatch):
+    real = images.import_module
+
+    def without(name):
+        if name == package:
+            raise ModuleNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(images, "import_module", without)
+    with pytest.raises(ImportError, match=rf"takes {package}: pip install 'dirvae\[data\]'"):
+        read_rows(saved(tmp_path, kind))

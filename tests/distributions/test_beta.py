@@ -1,0 +1,119 @@
+"""Beta and its pair (log x, log(1 - x))."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import scipy.stats as st
+import torch
+from torch.distributions import kl_divergence
+
+from dirvae.distributions.beta import Beta
+
+A = torch.tensor([0.02, 0.8, 3.0, 60.0]).double()
+B = torch.tensor([0.5, 0.01, 7.0, 2.0]).double()
+
+
+class TestLaw:
+    @pytest.mark.parametrize(("a", "b"), [(0.01, 0.01), (0.5, 3.0), (40.0, 7.0), (1.0, 1.0)])
+    def test_kolmogorov_smirnov(self, a: float, b: float) -> None:
+        """p > 1e-4 at a fixed seed; the half with x < 1/2 by log x, the other by log(1 - x)."""
+        q = Beta(torch.tensor(a), torch.tensor(b))
+        log_x, log_1mx = q.rsample_log((50_000,), generator=torch.Generator().manual_seed(0))
+        low = np.log(0.5)
+        for log_v, c, d in ((log_x, a, b), (log_1mx, b, a)):
+            v = log_v.double().numpy()
+            v = v[v < low]
+            tail = np.exp(c * v + math.lgamma(c + d) - math.lgamma(c + 1) - math.lgamma(d))
+            u = np.where(v < -50, tail, st.beta(c, d).cdf(np.exp(v))) / st.beta(c, d).cdf(0.5)
+            if len(v) < 1000:
+                continue  # almost no mass on this side of 1/2
+            assert st.kstest(u, "uniform").pvalue > 1e-4
+
+    def test_both_ends_keep_their_digits(self) -> None:
+        q = Beta(torch.full((4000,), 0.01), torch.full((4000,), 0.01))
+        log_x, log_1mx = q.rsample_log()
+        assert (q.sample() == 1).float().mean() > 0.2  # plain float32 cannot hold these
+        for v in (log_x, log_1mx):
+            assert v.isfinite().all()
+        assert torch.minimum(log_x, log_1mx).max() < 0
+        torch.testing.assert_close(torch.logaddexp(log_x, log_1mx), torch.zeros(4000))
+
+    def test_gradients_of_moments(self) -> None:
+        """d E[x] / d a = b / (a + b)^2, and that of E[log x], within 5 standard errors."""
+        n = 100_000
+        a = torch.full((n,), 0.4, requires_grad=True)
+        b = torch.full((n,), 1.5, requires_grad=True)
+        log_x, _ = Beta(a, b).rsample_log((), generator=torch.Generator().manual_seed(0))
+        trigamma = torch.polygamma(1, torch.tensor([0.4, 1.9]))
+        cases = (
+            (log_x.exp(), (1.5 / 1.9**2, -0.4 / 1.9**2)),
+            (log_x, (trigamma[0] - trigamma[1], -trigamma[1])),
+        )
+        for value, exact in cases:
+            grads = torch.autograd.grad(value.sum(), (a, b), retain_graph=True)
+            for g, expected in zip(grads, exact, strict=True):
+                assert abs(g.mean() - expected) < 5 * g.std() / math.sqrt(n)
+
+
+class TestFormulas:
+    def test_against_scipy(self) -> None:
+        q, x = Beta(A, B), torch.tensor([1e-9, 0.999, 0.3, 0.9]).double()
+        law = st.beta(A.numpy(), B.numpy())
+        np.testing.assert_allclose(q.log_prob(x), law.logpdf(x.numpy()), rtol=1e-10)
+        np.testing.assert_allclose(q.mean, law.mean(), rtol=1e-12)
+        np.testing.assert_allclose(q.variance, law.var(), rtol=1e-12)
+        np.testing.assert_allclose(q.entropy(), law.entropy(), rtol=1e-9)
+
+    def test_mode(self) -> None:
+        q = Beta(torch.tensor([3.0, 0.5, 0.5, 2.0]), torch.tensor([2.0, 0.2, 0.9, 0.5]))
+        torch.testing.assert_close(q.mode, torch.tensor([2 / 3, 1.0, 0.0, 1.0]))
+
+    def test_the_pair_has_the_right_density(self) -> None:
+        log_x, log_1mx = Beta(A, B).rsample_log((5,))
+        pair = torch.stack((log_x, log_1mx), -1)
+        direct = A * log_x + (B - 1) * log_1mx - (A.lgamma() + B.lgamma() - (A + B).lgamma())
+        torch.testing.assert_close(Beta(A, B).log().log_prob(pair), direct)
+
+    def test_kl(self) -> None:
+        p, q = Beta(A, B), Beta(A + 0.5, B * 2)
+        theirs = torch.distributions.Beta(A, B), torch.distributions.Beta(A + 0.5, B * 2)
+        expected = kl_divergence(*theirs)
+        for pair in ((p, q), (p, theirs[1]), (theirs[0], q), (p.log(), q.log())):
+            torch.testing.assert_close(kl_divergence(*pair), expected)
+        assert kl_divergence(p, p).abs().max() < 1e-12
+
+    def test_gradcheck(self) -> None:
+        a, b = A.clone().requires_grad_(), B.clone().requires_grad_()
+        x = torch.tensor([0.1, 0.9, 0.3, 0.9]).double().requires_grad_()
+        check = torch.autograd.gradcheck
+        assert check(lambda *v: Beta(*v[:2]).log_prob(v[2]), (a, b, x))
+        assert check(lambda *v: Beta(*v).entropy(), (a, b))
+        assert check(lambda *v: kl_divergence(Beta(*v), Beta(A + 1, B + 1)), (a, b))
+
+
+class TestCitizenship:
+    def test_shapes_and_expand(self) -> None:
+        q = Beta(torch.ones(3, 1), torch.ones(2)).expand((5, 3, 2))
+        assert q.rsample((4,)).shape == (4, 5, 3, 2)
+        assert q.log().event_shape == (2,)
+        assert q.log_prob(torch.full((2,), 0.5)).shape == (5, 3, 2)
+
+    def test_same_seed_same_sample(self) -> None:
+        q = Beta(0.3, 0.4)
+        one, two = (q.sample((5,), generator=torch.Generator().manual_seed(3)) for _ in range(2))
+        assert torch.equal(one, two)
+
+    def test_vmap_and_meta(self) -> None:
+        def gradient(a: torch.Tensor) -> torch.Tensor:
+            return torch.func.grad(lambda a: Beta(a, 2 * a).rsample().sum())(a)
+
+        assert torch.func.vmap(gradient, randomness="different")(torch.rand(6, 3)).shape == (6, 3)
+        a = torch.ones(3, device="meta")
+        assert Beta(a, a, validate_args=False).rsample().is_meta
+
+    def test_wrong_parameters_raise(self) -> None:
+        with pytest.raises(ValueError, match="concentration0"):
+            Beta(torch.tensor(1.0), torch.tensor(-1.0), validate_args=True)

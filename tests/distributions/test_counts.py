@@ -1,0 +1,178 @@
+"""Likelihoods of counts against scipy, at the ends of their range, and of parts of a row."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import mpmath
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import Tensor
+from torch.distributions import Distribution
+
+from dirvae import distributions as dd
+from dirvae.distributions.log_space import log_gamma_ratio
+
+
+def t(*values: float) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+LOGITS, A = t(0.5, -1.0, 0.0, 1.3), t(0.3, 2.0, 1.0, 0.7)
+X = torch.from_numpy(np.random.default_rng(0).multinomial(12, [0.1, 0.4, 0.3, 0.2], 30)).double()
+
+
+@pytest.mark.parametrize(("mean", "r"), [(0.01, 0.3), (3.0, 0.5), (40.0, 12.0), (500.0, 1e4)])
+def test_negative_binomial_is_scipys(mean: float, r: float) -> None:
+    x = np.unique(stats.nbinom(r, r / (r + mean)).rvs(500, random_state=0))
+    oracle = stats.nbinom(r, r / (r + mean))
+    law = dd.NegativeBinomial(t(mean), t(r))
+    np.testing.assert_allclose(law.log_prob(torch.from_numpy(x)).numpy(), oracle.logpmf(x), 1e-9)
+    np.testing.assert_allclose([float(law.mean), float(law.variance)], oracle.stats("mv"), 1e-12)
+
+
+def test_zero_inflation_is_a_mixture_with_zero() -> None:
+    x, gate = t(0, 1, 2, 7), 1 / (1 + math.exp(-0.4))
+    plain = stats.nbinom(2.0, 2.0 / 5.0).pmf(x.numpy())
+    oracle = np.log((1 - gate) * plain + gate * (x.numpy() == 0))
+    law = dd.ZeroInflatedNegativeBinomial(t(3.0), t(2.0), t(0.4))
+    np.testing.assert_allclose(law.log_prob(x).numpy(), oracle, 1e-9)
+
+
+def test_multinomial_is_scipys_row_by_row() -> None:
+    rows = torch.cat((X[:5], X[5:10] * 3))
+    oracle = [
+        stats.multinomial(int(row.sum()), LOGITS.softmax(-1).numpy()).logpmf(row.numpy())
+        for row in rows
+    ]
+    np.testing.assert_allclose(dd.Multinomial(LOGITS).log_prob(rows).numpy(), oracle, 1e-9)
+
+
+def test_dirichlet_multinomial_is_scipys_row_by_row() -> None:
+    rows = torch.cat((X[:5], X[5:10] * 3))
+    oracle = [
+        stats.dirichlet_multinomial(A.numpy(), int(row.sum())).logpmf(row.long().numpy())
+        for row in rows
+    ]
+    np.testing.assert_allclose(dd.DirichletMultinomial(A).log_prob(rows).numpy(), oracle, 1e-9)
+
+
+PARTIAL = [dd.Multinomial(LOGITS), dd.DirichletMultinomial(A)]
+
+
+@pytest.mark.parametrize("law", PARTIAL, ids=lambda law: type(law).__name__)
+def test_probabilities_of_all_counts_of_a_total_sum_to_one(law: Distribution) -> None:
+    rows = [r for r in itertools.product(range(6), repeat=4) if sum(r) == 5]
+    log_prob = law.log_prob(torch.tensor(rows, dtype=torch.float64))
+    assert abs(float(log_prob.logsumexp(0))) < 1e-10
+
+
+@pytest.mark.parametrize("law", PARTIAL, ids=lambda law: type(law).__name__)
+def test_masked_law_is_the_conditional_given_the_observed_total(law: Distribution) -> None:
+    """p(observed | their total) = p(x) summed over the unobserved, over the same for the total."""
+    mask = torch.tensor([True, False, True, False])
+    rows = torch.tensor(
+        [r for r in itertools.product(range(5), repeat=4) if sum(r) == 4], dtype=torch.float64
+    )
+    log_prob, part = law.log_prob(rows), rows[:, mask]
+    same_part = (part == t(2, 1)).all(-1)
+    same_total = part.sum(-1) == 3
+    oracle = log_prob[same_part].logsumexp(0) - log_prob[same_total].logsumexp(0)
+    actual = law.masked_log_prob(t(2, math.nan, 1, 99), mask)
+    torch.testing.assert_close(actual, oracle)
+
+
+@pytest.mark.parametrize("law", PARTIAL, ids=lambda law: type(law).__name__)
+def test_masks_of_all_and_of_nothing(law: Distribution) -> None:
+    everything = law.masked_log_prob(X, torch.ones_like(X, dtype=torch.bool))
+    torch.testing.assert_close(everything, law.log_prob(X))
+    nothing = law.masked_log_prob(X, torch.zeros_like(X, dtype=torch.bool))
+    assert torch.equal(nothing, torch.zeros(30, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("cls", [dd.Multinomial, dd.DirichletMultinomial])
+def test_masked_gradients_are_finite(cls: type[Distribution]) -> None:
+    parameter = A.clone().requires_grad_()
+    mask = torch.tensor([[True, True, False, True], [False] * 4])
+    value = torch.where(mask, 3.0, math.nan).double()
+    (gradient,) = torch.autograd.grad(cls(parameter).masked_log_prob(value, mask).sum(), parameter)
+    assert bool(gradient.isfinite().all())
+    assert float(gradient[2]) == 0.0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("mean", [0.0, 1e-38, 1e-6, 1.0, 1e6, 1e12])
+@pytest.mark.parametrize("r", [1e-6, 1.0, 1e6, 1e12])
+def test_negative_binomial_never_gives_nan(mean: float, r: float, dtype: torch.dtype) -> None:
+    parameters = torch.tensor([mean, r, 0.0], dtype=dtype, requires_grad=True)
+    x = torch.tensor([0.0, 1.0, 1e3, 1e9], dtype=dtype)
+    for law in (
+        dd.NegativeBinomial(parameters[0], parameters[1]),
+        dd.ZeroInflatedNegativeBinomial(*parameters),
+    ):
+        log_prob = law.log_prob(x)
+        assert not log_prob.isnan().any()
+        assert bool((log_prob <= 1e-3).all())
+        (gradient,) = torch.autograd.grad(log_prob.sum(), parameters)
+        assert not gradient.isnan().any()
+
+
+def test_float32_keeps_the_digits_of_nearly_poisson_counts() -> None:
+    x = torch.tensor([0.0, 1.0, 10.0, 100.0])
+    exact = dd.NegativeBinomial(t(10.0), t(1e6)).log_prob(x.double())
+    rounded = dd.NegativeBinomial(torch.tensor(10.0), torch.tensor(1e6)).log_prob(x)
+    assert float((rounded - exact).abs().max()) < 1e-3
+
+
+@pytest.mark.parametrize("base", [0.01, 1.0, 17.0, 1e4, 1e8])
+@pytest.mark.parametrize("step", [-0.005, 0.5, 3.0, 1e5])
+def test_log_gamma_ratio(base: float, step: float) -> None:
+    with mpmath.workdps(40):
+        oracle = float(mpmath.loggamma(mpmath.mpf(base) + step) - mpmath.loggamma(base))
+    assert math.isclose(
+        float(log_gamma_ratio(t(base), t(step))), oracle, rel_tol=1e-10, abs_tol=1e-12
+    )
+    single = log_gamma_ratio(torch.tensor(base), torch.tensor(step))
+    assert math.isclose(float(single), oracle, rel_tol=3e-5, abs_tol=2e-6)
+
+
+def test_impossible_categories_say_nothing_unless_counted() -> None:
+    law = dd.Multinomial(t(0.0, -math.inf, 0.0))
+    assert math.isclose(float(law.log_prob(t(1, 0, 1))), math.log(0.5), rel_tol=1e-12)
+    assert float(law.log_prob(t(1, 1, 0))) == -math.inf
+
+
+def test_fractional_counts_and_empty_rows() -> None:
+    for law in PARTIAL:
+        assert float(law.log_prob(t(0, 0, 0, 0))) == 0.0
+        assert math.isfinite(float(law.log_prob(t(0.5, 0.0, 1.25, 2.0))))
+
+
+@pytest.mark.parametrize("cls", [dd.Multinomial, dd.DirichletMultinomial])
+def test_samples_have_their_own_totals(cls: type[Distribution]) -> None:
+    totals = torch.tensor([0.0, 5.0, 10_000_000.0], dtype=torch.float64)
+    x = cls(A.expand(3, 4), totals).sample(torch.Size([7]))
+    assert x.shape == (7, 3, 4)
+    assert torch.equal(x.sum(-1), totals.expand(7, 3))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 64, 100])
+def test_splitting_by_halves_draws_a_multinomial(size: int) -> None:
+    # Chi-square at 1e-4.
+    logits = torch.linspace(-1, 1, size, dtype=torch.float64)
+    law = dd.Multinomial(logits, 100_000)
+    x = law.sample((), torch.Generator().manual_seed(0))
+    assert stats.chisquare(x.numpy(), law.mean.numpy()).pvalue > 1e-4 or size == 1
+    assert float(x.sum()) == 100_000
+
+
+def test_values_outside_the_support_are_refused() -> None:
+    with pytest.raises(ValueError, match="support"):
+        dd.NegativeBinomial(1.0, 1.0, validate_args=True).log_prob(torch.tensor(1.5))
+    with pytest.raises(ValueError, match="support"):
+        dd.Multinomial(torch.zeros(3), validate_args=True).log_prob(torch.tensor([-1.0, 0, 0]))
+    with pytest.raises(ValueError, match="mean"):
+        dd.NegativeBinomial(-1.0, 1.0, validate_args=True)

@@ -1,0 +1,107 @@
+"""The divergence of a Kumaraswamy from a Beta, where the usual ten-term series fails."""
+
+from __future__ import annotations
+
+import math
+
+import mpmath
+import pytest
+import torch
+from torch.distributions import kl_divergence
+
+from dirvae import distributions as dd
+from dirvae.distributions.kumaraswamy import expected_log1m
+
+GRID = [(a, b) for a in (0.05, 0.7, 5.0, 80.0) for b in (0.05, 0.3, 1.0, 7.0, 300.0)]
+PRIORS = [(1.0, 5.0), (0.3, 0.2), (7.0, 1.0)]
+
+
+def oracle_means(a: float, b: float) -> tuple[float, float]:
+    """E[log x] and E[log(1 - x)] by quadrature over y = -log(1 - x^a), exponential with rate b."""
+    with mpmath.workdps(20):
+
+        def log_x(y: mpmath.mpf) -> mpmath.mpf:
+            near_zero = y < 1  # where exp(-y) would round to 1
+            log = mpmath.log(-mpmath.expm1(-y)) if near_zero else mpmath.log1p(-mpmath.exp(-y))
+            return log / a
+
+        def log1m(y: mpmath.mpf) -> mpmath.mpf:
+            return mpmath.log(-mpmath.expm1(log_x(y)))
+
+        points = [0, *[mpmath.mpf(10) ** k / b for k in (-9, -3, 0)], 5 / b, 20 / b, 55 / b]
+        weight = lambda y: b * mpmath.exp(-b * y)  # noqa: E731
+        first = mpmath.quad(lambda y: log_x(y) * weight(y), points, maxdegree=5)
+        second = mpmath.quad(lambda y: log1m(y) * weight(y), points, maxdegree=5)
+        return float(first), float(second)
+
+
+def oracle_kl(a: float, b: float, alpha: float, beta: float) -> float:
+    log_x, log1m = oracle_means(a, b)
+    negative_entropy = math.log(a * b) + (a - 1) * log_x - (b - 1) / b
+    log_beta = math.lgamma(alpha) + math.lgamma(beta) - math.lgamma(alpha + beta)
+    return negative_entropy - (alpha - 1) * log_x - (beta - 1) * log1m + log_beta
+
+
+@pytest.fixture(scope="module")
+def oracle() -> torch.Tensor:
+    rows = [[oracle_kl(a, b, *prior) for prior in PRIORS] for a, b in GRID]
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float64, 1e-6), (torch.float32, 5e-6)], ids=str
+)
+def test_kl_is_the_quadrature(oracle: torch.Tensor, dtype: torch.dtype, tolerance: float) -> None:
+    a, b = torch.tensor(GRID, dtype=dtype).unsqueeze(-1).unbind(1)
+    alpha, beta = torch.tensor(PRIORS, dtype=dtype).unbind(1)
+    kl = kl_divergence(dd.Kumaraswamy(a, b), dd.Beta(alpha, beta)).double()
+    assert float(((kl - oracle).abs() / oracle.clamp_min(1)).max()) < tolerance
+
+
+def test_the_ten_term_series_is_off_by_more_than_eight_nats() -> None:
+    a, b, beta = 5.0, 0.3, 5.0
+    series = -sum(b / (m + a * b) * float(mpmath.beta(m / a, b)) for m in range(1, 11))
+    exact = float(expected_log1m(torch.tensor(a), torch.tensor(b)))
+    assert (beta - 1) * (series - exact) > 8
+    kl = kl_divergence(dd.Kumaraswamy(a, b), torch.distributions.Beta(1.0, beta))
+    assert math.isclose(float(kl), oracle_kl(a, b, 1.0, beta), rel_tol=1e-6)
+
+
+def test_kl_of_uniform_to_itself_is_zero() -> None:
+    for dtype in (torch.float32, torch.float64):
+        one = torch.ones((), dtype=dtype)
+        assert abs(float(kl_divergence(dd.Kumaraswamy(one, one), dd.Beta(one, one)))) < 1e-6
+
+
+@pytest.mark.parametrize("q", [dd.Kumaraswamy, torch.distributions.Kumaraswamy])
+@pytest.mark.parametrize("p", [dd.Beta, torch.distributions.Beta])
+def test_kl_is_registered_for_torch_classes_too(q: type, p: type) -> None:
+    kl = kl_divergence(q(torch.tensor(2.0), torch.tensor(3.0)), p(torch.tensor(1.0), 5.0))
+    assert math.isclose(float(kl), oracle_kl(2.0, 3.0, 1.0, 5.0), rel_tol=1e-5)
+
+
+def test_derivatives_by_gradcheck_and_vmap() -> None:
+    a = torch.tensor([0.2, 1.0, 6.0], dtype=torch.float64, requires_grad=True)
+    b = torch.tensor([[0.1], [1.0], [50.0]], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(expected_log1m, (a, b))
+    slopes = torch.func.vmap(torch.func.grad(lambda x: expected_log1m(x, b[0, 0].detach())))
+    direct = torch.autograd.grad(expected_log1m(a, b[0]).sum(), a)[0]
+    torch.testing.assert_close(slopes(a.detach()), direct)
+
+
+def test_both_ends_are_exact_in_float32() -> None:
+    q = dd.Kumaraswamy(torch.tensor(0.01), torch.tensor(0.01))
+    pair = q.log().sample(torch.Size([10_000]))
+    assert bool((pair <= 0).all())
+    assert bool(pair.isfinite().all())
+    # log(1 - x^a) is exponential with rate b: read back from the pair, log(1 - x) alone holds it.
+    near_one = pair[..., 1] < -50
+    y = -(pair[near_one, 1] + math.log(0.01))
+    assert 0.3 < float(near_one.float().mean()) < 0.8
+    assert abs(float((0.01 * (y - y.min())).mean()) - 1) < 0.06
+
+
+def test_mode_of_draws_far_below_the_smallest_float() -> None:
+    q = dd.Kumaraswamy(torch.tensor(1e-3), torch.tensor(1.0))
+    log_x = q.log().sample(torch.Size([5000]))[:, 0]
+    assert abs(float((-1e-3 * log_x).mean()) - 1) < 5 / 5000**0.5

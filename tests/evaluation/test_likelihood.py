@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+
+from dirvae.evaluation import (
+    effective_sample_size,
+    importance_sampled,
+    log_mean_exp,
+    log_mean_exp_error,
+)
+
+
+@pytest.mark.parametrize("shift", [-1e5, -700.0, 0.0, 700.0, 1e5])
+def test_log_mean_exp_against_scipy(shift: float) -> None:
+    log_weights = np.random.default_rng(0).normal(size=(50, 7)) * 3 + shift
+    expected = logsumexp(log_weights, axis=0, b=1 / 50)
+    np.testing.assert_allclose(log_mean_exp(log_weights), expected, rtol=1e-12)
+
+
+def test_a_single_sample_is_its_own_mean_and_has_no_error_estimate() -> None:
+    evidence = importance_sampled([[-3.0, 2.0]])
+    assert evidence.value.tolist() == [-3.0, 2.0]
+    assert np.isnan(evidence.std_error).all()
+    assert evidence.effective_samples.tolist() == [1.0, 1.0]
+
+
+def test_standard_error_is_that_of_repeated_estimates() -> None:
+    # Log-normal weights: 4000 estimates from 200 draws each; the spread is known to 1.1 %.
+    log_weights = 0.5 * np.random.default_rng(0).normal(size=(200, 4000))
+    spread = log_mean_exp(log_weights).std()
+    assert log_mean_exp_error(log_weights).mean() == pytest.approx(spread, rel=0.05)
+    exact = np.sqrt((np.exp(0.25) - 1) / 200)
+    assert spread == pytest.approx(exact, rel=0.05)
+
+
+def test_effective_sample_size_against_theory() -> None:
+    # E[w]^2 / E[w^2] of log-normal weights is exp(-variance).
+    log_weights = 0.7 * np.random.default_rng(0).normal(size=(200_000, 1)) - 500
+    share = float(effective_sample_size(log_weights)[0]) / 200_000
+    assert share == pytest.approx(np.exp(-0.49), rel=0.02)
+
+
+def test_zero_weights_count_as_samples() -> None:
+    log_weights = np.array([[0.0], [-np.inf]])
+    assert log_mean_exp(log_weights)[0] == pytest.approx(-np.log(2))
+    assert effective_sample_size(log_weights)[0] == 1.0
+
+
+def test_mean_error_over_rows_shrinks_with_rows() -> None:
+    log_weights = np.random.default_rng(0).normal(size=(100, 400))
+    evidence = importance_sampled(log_weights)
+    assert evidence.mean == pytest.approx(evidence.value.mean())
+    assert evidence.mean_std_error == pytest.approx(evidence.std_error.mean() / 20, rel=0.05)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_bad_weights_are_refused(bad: float) -> None:
+    with pytest.raises(ValueError, match="log_weights has NaN or"):
+        importance_sampled([[0.0, bad]])
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (4,), (2, 3, 4)])
+def test_shapes_are_checked(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="log_weights has shape"):
+        importance_sampled(np.zeros(shape))

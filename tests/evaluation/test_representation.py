@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits, make_blobs
+from sklearn.linear_model import LogisticRegression
+
+from dirvae.evaluation import knn_error, linear_probe_accuracy
+
+
+@pytest.mark.parametrize("k", [1, 3, 5, 10])
+def test_knn_error_against_distances_and_votes_by_hand(k: int) -> None:
+    X, y = load_digits(return_X_y=True)
+    train, test = slice(0, 600), slice(600, 900)
+    distances = ((X[test][:, None] - X[train][None]) ** 2).sum(-1)
+    nearest = y[train][np.argsort(distances, axis=1, kind="stable")[:, :k]]
+    # Of classes with equally many votes the lowest wins, as with argmax.
+    votes = np.stack([np.bincount(row, minlength=10) for row in nearest]).argmax(1)
+    assert knn_error(X[train], y[train], X[test], y[test], k) == (votes != y[test]).mean()
+
+
+def test_knn_refuses_more_neighbours_than_rows() -> None:
+    with pytest.raises(ValueError, match="k is 3"):
+        knn_error([[0.0], [1.0]], [0, 1], [[0.0]], [0], k=3)
+
+
+def test_linear_probe_does_not_depend_on_units() -> None:
+    X, y = make_blobs(400, n_features=4, centers=3, cluster_std=4.0, random_state=0)
+    parts = (X[:200], y[:200], X[200:], y[200:])
+    accuracy = linear_probe_accuracy(*parts)
+    units = np.array([1e-3, 1.0, 10.0, 1e3])
+    rescaled = linear_probe_accuracy(X[:200] * units, y[:200], X[200:] * units, y[200:])
+    assert rescaled == accuracy
+    plain = LogisticRegression(max_iter=2000).fit(X[:200], y[:200]).score(X[200:], y[200:])
+    assert accuracy == pytest.approx(plain, abs=0.03)

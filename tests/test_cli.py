@@ -1,0 +1,562 @@
+"""The command line: what it does, and that whatever goes wrong ends in one sentence."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import resource
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer.main
+from scipy import sparse
+
+import dirvae
+from dirvae.cli import app
+
+SMALL = ["-k", 3, "--hidden-sizes", 8, "--decoder-hidden-sizes", 8, "--batch-size", 40]
+RANDOM = np.random.default_rng(0)
+X = RANDOM.random((60, 6)).astype(np.float32)
+COUNTS = RANDOM.poisson(3, (60, 6))
+START = [sys.executable, "-c", "from dirvae.cli import main; main()"]
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(capsys, tmp_path, monkeypatch):
+    """Run the command in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def ran(*arguments: Any) -> Ran:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            typer.main.get_command(app).main([str(a) for a in arguments], prog_name="dirvae")
+        return Ran(int(stop.value.code or 0), *capsys.readouterr())
+
+    return ran
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory) -> Path:
+    """A model of six columns."""
+    folder = tmp_path_factory.mktemp("fitted")
+    sizes = {"hidden_sizes": (8,), "decoder_hidden_sizes": (8,)}
+    model = dirvae.DirichletVAE(3, max_epochs=2, random_state=0, **sizes)
+    model.fit(X).save(folder / "model")
+    return folder / "model"
+
+
+def fit(*options: Any) -> list[Any]:
+    return ["fit", "vae", "x.npy", "-o", "model", *SMALL, "--max-epochs", 2, *options]
+
+
+def assert_one_sentence(ran: Ran, *words: str, code: int = 2) -> None:
+    assert ran.code == code, ran
+    assert ran.out == ""
+    (line,) = ran.err.splitlines()
+    assert line.startswith("Error: " if code == 2 else "Interrupted")
+    for word in words:
+        assert word in line
+
+
+# --- what it does --------------------------------------------------------------------------------
+
+
+def test_help_starts_without_torch():
+    code = (
+        "import sys\nfrom dirvae.cli import main\ntry:\n    main()\nexcept SystemExit as stop:\n"
+        "    print(stop.code, *sys.modules.keys() & {'torch', 'lightning', 'sklearn', 'pandas'})"
+    )
+    for arguments in (["--help"], ["fit", "vae", "--help"], ["--version"], []):
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "0"
+
+
+def test_help_shows_every_default(run):
+    shown = run("fit", "vae", "--help").out
+    for default in ("dirichlet", "auto", "50", "500,500", "100", "200", "0.001", "0.1", "10", "0"):
+        assert f"[default: {default}]" in shown
+
+
+def test_version(run):
+    assert run("--version") == Ran(0, f"dirvae {dirvae.__version__}\n", "")
+
+
+def test_fit_transform_evaluate_info(run):
+    np.save("x.npy", X)
+    done = run(*fit())
+    assert done.code == 0, done
+    assert "model: 2 epochs, held-out ELBO" in done.err
+    assert sorted(os.listdir()) == ["model", "x.npy"]
+
+    facts = json.loads(run("info", "model", "--json").out)
+    assert facts["kind"] == "DirichletVAE"
+    assert (facts["latent"], facts["likelihood"]) == ("Dirichlet", "Bernoulli")
+    assert (facts["components"], facts["columns"], facts["epochs"]) == (3, 6, 2)
+    assert facts["prior_concentration"] == pytest.approx(2 / 3)
+    assert facts["dirvae"] == dirvae.__version__
+    assert "DirichletVAE" in run("info", "model").out
+
+    assert run("transform", "model", "x.npy", "-o", "theta.npy").code == 0
+    theta = np.load("theta.npy")
+    np.testing.assert_array_equal(theta, dirvae.load("model").transform(X))
+
+
+def test_evaluate_agrees_with_the_estimator(run, fitted):
+    binary = (X > 0.5).astype(np.float32)
+    np.save("x.npy", binary)
+    found = json.loads(run("evaluate", fitted, "x.npy", "--json", "--samples", 50).out)
+    model = dirvae.load(fitted)
+    assert found["rows"] == 60
+    assert found["elbo"] == pytest.approx(model.score(binary), abs=1e-6)
+    assert found["elbo"] == pytest.approx(found["reconstruction"] - found["kl"], abs=1e-9)
+    assert found["kl"] > 0
+    # The bound is below the evidence; 0.05 nat is far more than the noise of 60 x 50 draws here.
+    assert found["nll"] < -found["elbo"] + 0.05
+    assert 0 <= found["active_components"] <= found["components"] == 3
+    assert found["prior_variance"] == pytest.approx(3 * (1 / 3) * (2 / 3) / (2 + 1), rel=1e-5)
+    assert "nll" not in json.loads(run("evaluate", fitted, "x.npy", "--json", "--samples", 0).out)
+    assert "elbo" in run("evaluate", fitted, "x.npy", "--samples", 2).out
+
+
+def test_evaluate_of_probabilities_is_repeatable(run, fitted):
+    np.save("x.npy", X)
+    first, second = (run("evaluate", fitted, "x.npy", "--json").out for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_transform_writes_a_table_with_its_ids(suffix, run, fitted):
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    frame.insert(0, "sample", [f"s{i}" for i in range(60)])
+    frame.to_csv("x.csv", index=False)
+    done = run("transform", fitted, "x.csv", "-o", f"theta.{suffix}", "--id-column", "sample")
+    assert done.code == 0, done
+    read = pd.read_csv if suffix == "csv" else pd.read_parquet
+    table = read(f"theta.{suffix}")
+    assert list(table) == ["sample", "dirichletvae0", "dirichletvae1", "dirichletvae2"]
+    assert table["sample"].tolist() == frame["sample"].tolist()
+    expected = dirvae.load(fitted).transform(X)
+    np.testing.assert_allclose(table.iloc[:, 1:], expected, rtol=1e-5)
+    assert sorted(os.listdir()) == [f"theta.{suffix}", "x.csv"]
+
+
+def test_columns_are_matched_by_name(run):
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    frame.to_csv("x.csv", index=False)
+    frame[list("fedcba")].to_csv("turned.csv", index=False)
+    np.save("x.npy", X.astype(np.float64))
+    assert run("fit", "vae", "x.csv", "-o", "model", *SMALL, "--max-epochs", 1).code == 0
+    for name in ("x.csv", "turned.csv", "x.npy"):
+        done = run("transform", "model", name, "-o", f"{name}.npy")
+        assert (done.code, done.err.count("\n")) == (0, 1), done
+    np.testing.assert_array_equal(np.load("x.csv.npy"), np.load("turned.csv.npy"))
+    np.testing.assert_allclose(np.load("x.csv.npy"), np.load("x.npy.npy"), rtol=1e-5)
+    frame.drop(columns="c").to_csv("less.csv", index=False)
+    assert_one_sentence(run("transform", "model", "less.csv", "-o", "t.npy"), "no column 'c'")
+    frame.assign(g=1).to_csv("more.csv", index=False)
+    assert_one_sentence(run("transform", "model", "more.csv", "-o", "t.npy"), "a column 'g'")
+
+
+WORDS = {
+    "dirichlet": "Dirichlet",
+    "inverse-cdf": "InverseCDFDirichlet",
+    "stick-breaking": "StickBreakingKumaraswamy",
+    "softmax-gaussian": "SoftmaxNormal",
+    "gaussian": "Normal",
+}
+
+
+@pytest.mark.parametrize("latent", WORDS)
+def test_every_latent(latent, run):
+    np.save("x.npy", X)
+    assert run(*fit("--latent", latent)).code == 0
+    assert json.loads(run("info", "model", "--json").out)["latent"] == WORDS[latent]
+    assert run("evaluate", "model", "x.npy", "--samples", 2).code == 0
+
+
+@pytest.mark.parametrize(
+    "likelihood",
+    [
+        "multinomial",
+        "dirichlet-multinomial",
+        "negative-binomial",
+        "zero-inflated-negative-binomial",
+        "gaussian",
+    ],
+)
+def test_every_likelihood_of_sparse_counts(likelihood, run):
+    sparse.save_npz("x.npz", sparse.csr_matrix(COUNTS))
+    np.save("x.npy", COUNTS)
+    options = ["--likelihood", likelihood, "--prior-concentration", "learn"]
+    assert run("fit", "vae", "x.npz", "-o", "model", *SMALL, "--max-epochs", 3, *options).code == 0
+    found = [json.loads(run("evaluate", "model", f"x.{s}", "--json").out) for s in ("npz", "npy")]
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
+
+
+def test_images_are_announced(run):
+    np.save("x.npy", RANDOM.integers(0, 256, (20, 3, 2), dtype=np.uint8))
+    assert "x.npy: 20 images of 3 x 2, scaled to [0, 1]" in run(*fit()).err
+
+
+def test_rows_of_zeros_have_a_defined_result(run):
+    counts = COUNTS.copy()
+    counts[::2] = 0
+    np.save("x.npy", counts)
+    for likelihood in ("multinomial", "negative-binomial", "gaussian"):
+        options = ["--likelihood", likelihood, "-o", likelihood]
+        assert run(*fit(*options)).code == 0
+        assert run("transform", likelihood, "x.npy", "-o", "theta.npy").code == 0
+        theta = np.load("theta.npy")
+        np.testing.assert_allclose(theta.sum(1), 1, rtol=1e-5)
+        assert (theta[::2] == theta[0]).all()
+        found = json.loads(run("evaluate", likelihood, "x.npy", "--json").out)
+        assert np.isfinite(list(found.values())).all()
+
+
+def test_data_of_zeros_alone_have_a_defined_result(run):
+    np.save("x.npy", np.zeros((20, 4)))
+    assert run(*fit()).code == 0
+
+
+def test_demo_is_called(run, monkeypatch):
+    pytest.importorskip("dirvae.report.demo")
+    called: list[Any] = []
+    monkeypatch.setattr("dirvae.report.demo.run", lambda *arguments: called.extend(arguments))
+    assert run("demo", "--quick", "-o", "here").code == 0
+    assert called == [Path("here"), True]
+
+
+# --- bad usage -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--components", 0], "'-k'"),
+        (["--components", 1], "--components is 1"),
+        (["--components", "many"], "'-k'"),
+        (["--prior-concentration", 0], "prior_concentration"),
+        (["--prior-concentration", -1], "prior_concentration"),
+        (["--prior-concentration", "nan"], "prior_concentration"),
+        (["--prior-concentration", "high"], "--prior-concentration is 'high'"),
+        (["--latent", "gaussian", "--prior-concentration", 2], "prior_concentration"),
+        (["--latent", "cauchy"], "'cauchy' is not one of"),
+        (["--likelihood", "poison"], "'poison' is not one of"),
+        (["--hidden-sizes", "5;5"], "--hidden-sizes is '5;5'"),
+        (["--hidden-sizes", "5,0"], "hidden_sizes"),
+        (["--learning-rate", 0], "learning_rate"),
+        (["--batch-size", 0], "--batch-size"),
+        (["--validation-fraction", 1], "validation_fraction"),
+        (["--device", "tpu"], "'tpu' is not one of"),
+        (["--resume"], "holds no checkpoint"),
+        (["--array", "x"], "is no .npz file"),
+        (["--bogus"], "--bogus"),
+    ],
+)
+def test_bad_option_of_fit(options, word, run):
+    np.save("x.npy", X)
+    assert_one_sentence(run(*fit(*options)), word)
+    assert os.listdir() == ["x.npy"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["fit"], ["fit", "vae"], ["fit", "vae", "x.npy"], ["bogus"], ["info"], ["--bogus"]],
+)
+def test_bad_command(arguments, run):
+    assert_one_sentence(run(*arguments))
+
+
+def test_device_that_is_not_there(run, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    np.save("x.npy", X)
+    assert_one_sentence(run(*fit("--device", "cuda")), "--device cuda is not available")
+
+
+# --- bad data ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "word"),
+    [
+        (X[:0], [], "empty"),
+        (X[:, :0], [], "empty"),
+        (X[:1], [], "one sample"),
+        (X[0], [], "must have rows and columns"),
+        (np.where(X > 0.9, np.nan, X), [], "missing values (NaN)"),
+        (np.where(X > 0.9, np.inf, X), [], "infinite values"),
+        (np.full((5, 2), "word"), [], "must be real numbers"),
+        (COUNTS - 5, ["--likelihood", "multinomial"], "negative values"),
+        (COUNTS - 5, ["--likelihood", "dirichlet-multinomial"], "negative values"),
+        (COUNTS - 5, ["--likelihood", "negative-binomial"], "negative values"),
+        (COUNTS - 5, ["--likelihood", "zero-inflated-negative-binomial"], "negative values"),
+        (COUNTS, ["--likelihood", "bernoulli"], "probabilities in [0, 1]"),
+    ],
+)
+def test_bad_values(values, options, word, run):
+    np.save("x.npy", values)
+    assert_one_sentence(run(*fit(*options)), word)
+    assert os.listdir() == ["x.npy"]
+
+
+def test_columns_of_words(run):
+    Path("x.csv").write_text("a,b\n1,u\n2,v\n")
+    assert_one_sentence(run("fit", "vae", "x.csv", "-o", "model"), "not numbers: 'b'")
+
+
+@pytest.mark.parametrize("command", ["fit", "transform", "evaluate"])
+@pytest.mark.parametrize(
+    ("name", "content", "word"),
+    [
+        ("gone.npy", None, "does not exist"),
+        ("x.npy", b"\x93NUMPY", "cut off"),
+        ("x.npy", b"PK\x03\x04", "cut off"),
+        ("x.csv", b"", "cut off"),
+        ("x.parquet", b"PAR1 no", "cut off"),
+        ("x.docx", b"text", "no kind that can be read"),
+    ],
+)
+def test_bad_file(command, name, content, word, run, fitted):
+    if content is not None:
+        Path(name).write_bytes(content)
+    arguments = {
+        "fit": ["fit", "vae", name, "-o", "model"],
+        "transform": ["transform", fitted, name, "-o", "theta.npy"],
+        "evaluate": ["evaluate", fitted, name],
+    }[command]
+    assert_one_sentence(run(*arguments), word)
+
+
+@pytest.mark.parametrize("command", ["transform", "evaluate"])
+def test_wrong_width(command, run, fitted):
+    np.save("x.npy", X[:, :5])
+    output = ["-o", "theta.csv"] if command == "transform" else []
+    assert_one_sentence(run(command, fitted, "x.npy", *output), "5 features", "6 features")
+
+
+# --- bad model -----------------------------------------------------------------------------------
+
+
+def damage(model: Path, how: str) -> None:
+    name, _, action = how.partition(" ")
+    path = model / name
+    if action == "missing":
+        path.unlink()
+    elif action == "truncated":
+        path.write_bytes(path.read_bytes()[:-10])
+    elif action == "edited":
+        content = bytearray(path.read_bytes())
+        content[-20] ^= 1
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize("action", ["missing", "truncated", "edited"])
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "manifest.json"])
+def test_damaged_model(name, action, run, fitted):
+    np.save("x.npy", X)
+    shutil.copytree(fitted, "model")
+    damage(Path("model"), f"{name} {action}")
+    for arguments in (["info"], ["transform", "x.npy", "-o", "theta.npy"]):
+        command, *rest = arguments
+        ran = run(command, "model", *rest)
+        assert_one_sentence(ran, "model")
+    assert not Path("theta.npy").exists()
+
+
+def test_model_that_is_none(run):
+    Path("empty").mkdir()
+    Path("file").touch()
+    for name, word in (("gone", "does not exist"), ("empty", "not a model"), ("file", "file")):
+        assert_one_sentence(run("info", name), word)
+
+
+def test_model_without_an_estimator(run):
+    from dirvae.models.zoo import gaussian
+
+    dirvae.save(gaussian(6, 2).eval(), "vae")
+    assert_one_sentence(run("info", "vae"), "dirvae.load")
+
+
+# --- where it cannot write -----------------------------------------------------------------------
+
+
+def test_output_of_fit_is_checked_before_training(run):
+    np.save("x.npy", X)
+    Path("other").mkdir()
+    Path("other/thesis.tex").touch()
+    for output, word in (("x.npy", "is a file"), ("other", "thesis.tex"), ("x.npy/m", "x.npy")):
+        assert_one_sentence(run(*fit("-o", output)), word)
+    assert sorted(os.listdir()) == ["other", "x.npy"]
+
+
+def test_output_of_transform_is_checked_first(run, fitted):
+    np.save("x.npy", X)
+    Path("folder.csv").mkdir()
+    for output, word in (("t.xlsx", ".csv, .npy, .parquet"), ("folder.csv", "is a folder")):
+        assert_one_sentence(run("transform", fitted, "x.npy", "-o", output), word)
+    assert_one_sentence(run("transform", fitted, "x.npy", "-o", "x.npy/t.csv"), "x.npy")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_read_only_folder(run, fitted):
+    np.save("x.npy", X)
+    Path("closed").mkdir(mode=0o555)
+    assert_one_sentence(run(*fit("-o", "closed/model")), "cannot be written to")
+    done = run("transform", fitted, "x.npy", "-o", "closed/t.csv")
+    assert_one_sentence(done, "cannot be written to")
+
+
+def test_earlier_model_is_replaced(run, fitted):
+    np.save("x.npy", X)
+    shutil.copytree(fitted, "model")
+    assert run(*fit("-k", 4)).code == 0
+    assert json.loads(run("info", "model", "--json").out)["components"] == 4
+
+
+def test_disk_that_is_full_at_saving_keeps_the_checkpoint(run, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    np.save("x.npy", X)
+    with monkeypatch.context() as patch:
+        patch.setattr("dirvae.persistence.folder.os.fsync", full)
+        done = run(*fit())
+    assert_one_sentence(done, "No space left", "the checkpoint is kept, go on with: dirvae fit vae")
+    assert sorted(os.listdir()) == ["model.checkpoints", "x.npy"]
+    again = shlex.split(done.err.partition("go on with: dirvae ")[2])
+    assert run(*again).code == 0
+    assert sorted(os.listdir()) == ["model", "x.npy"]
+
+
+def limited(arguments: list[Any], size: int) -> Ran:
+    """Run with files that cannot grow beyond ``size`` bytes, as on a disk that is full."""
+    done = subprocess.run(
+        [*START, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def test_disk_that_is_full_in_training(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", X)
+    assert_one_sentence(limited(fit(), 2000), "File too large")
+
+
+def test_disk_that_is_full_at_the_table_leaves_nothing(tmp_path, monkeypatch, fitted):
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", X)
+    done = limited(["transform", fitted, "x.npy", "-o", "theta.csv"], 100)
+    assert_one_sentence(done, "File too large")
+    assert os.listdir() == ["x.npy"]
+
+
+# --- training that is cut off --------------------------------------------------------------------
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while not path.is_file():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def test_interrupted_run_goes_on_to_the_same_model(run):
+    np.save("my data.npy", X)
+    options = [*SMALL, "--max-epochs", 60, "--patience", 60]
+    command = ["fit", "vae", "my data.npy", "-o", "model", *options]
+    arguments = [*START, *map(str, command)]
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_for(Path("model.checkpoints/last.ckpt"), process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    interrupted = Ran(process.returncode, out, err)
+    assert_one_sentence(interrupted, "the checkpoint is kept, go on with: dirvae", code=130)
+    assert not Path("model").exists()
+
+    assert_one_sentence(run(*command), "go on from it with --resume")
+    different = [*command, "--resume", "-k", 4]
+    assert_one_sentence(run(*different), "n_components 3, not 4")
+    again = shlex.split(interrupted.err.partition("go on with: dirvae ")[2])
+    assert again == [*map(str, command), "--resume"]
+    assert run(*again).code == 0
+    assert not Path("model.checkpoints").exists()
+
+    assert run("fit", "vae", "my data.npy", "-o", "whole", *options).code == 0
+    for name in ("model.safetensors", "config.json"):
+        assert Path("model", name).read_bytes() == Path("whole", name).read_bytes()
+
+
+def test_interrupted_before_the_first_checkpoint(run, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    np.save("x.npy", X)
+    monkeypatch.setattr("dirvae.estimators.fit", interrupt)
+    assert_one_sentence(run(*fit()), "nothing is kept", code=130)
+    assert os.listdir() == ["x.npy"]
+
+
+def test_interrupted_elsewhere(run, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dirvae.persistence.load", interrupt)
+    assert_one_sentence(run("info", "model"), code=130)
+
+
+def test_checkpoints_in_a_folder_of_ones_own_are_kept(run):
+    np.save("x.npy", X)
+    options = ["--checkpoint-dir", "kept", "--validation-fraction", 0]
+    assert run(*fit(*options)).code == 0
+    assert sorted(os.listdir("kept")) == ["last.ckpt", "settings.json"]
+    assert run(*fit(*options, "--resume", "--max-epochs", 5)).code == 0
+    assert json.loads(run("info", "model", "--json").out)["epochs"] == 5
+
+
+def test_damaged_checkpoint(run):
+    np.save("x.npy", X)
+    folder = Path("kept")
+    assert run(*fit("--checkpoint-dir", folder)).code == 0
+    (folder / "last.ckpt").write_bytes(b"cut off")
+    again = fit("--checkpoint-dir", folder, "--resume")
+    assert_one_sentence(run(*again), "the checkpoint in kept is damaged")
+
+
+def test_loss_that_is_not_finite_leaves_no_checkpoint(run):
+    np.save("x.npy", X * np.float32(1e30))
+    done = run(*fit("--learning-rate", 1e30, "--likelihood", "gaussian"))
+    assert_one_sentence(done, "lower the learning rate")
+    assert os.listdir() == ["x.npy"]
+
+
+def test_our_own_fault_keeps_its_traceback(run, monkeypatch):
+    def fail(*_):
+        raise AssertionError("a fault of ours")
+
+    monkeypatch.setattr("dirvae.persistence.load", fail)
+    with pytest.raises(AssertionError, match="a fault of ours"):
+        typer.main.get_command(app).main(["info", "model"])

@@ -1,0 +1,259 @@
+"""DirichletVAE as scikit-learn has it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from dirvae.distributions import (
+    Dirichlet,
+    DirichletMultinomial,
+    InverseCDFDirichlet,
+    Multinomial,
+    NegativeBinomial,
+    SoftmaxNormal,
+    StickBreakingKumaraswamy,
+    ZeroInflatedNegativeBinomial,
+)
+from dirvae.estimators import DirichletVAE
+
+SMALL = {
+    "n_components": 4,
+    "hidden_sizes": (16,),
+    "decoder_hidden_sizes": (16,),
+    "max_epochs": 3,
+    "batch_size": 30,
+    "random_state": 0,
+}
+
+
+def small(**options):
+    return DirichletVAE(**{**SMALL, **options})
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_digits().data[:300] / 16
+
+
+@pytest.fixture(scope="module")
+def counts():
+    rng = np.random.default_rng(0)
+    return rng.poisson(rng.gamma(0.5, 4, (80, 12))).astype(float)
+
+
+def expected_failures(estimator):
+    return {
+        "check_sample_weight_equivalence_on_dense_data": (
+            "training is by random minibatches and noise, which repeated rows change"
+        ),
+        "check_sample_weight_equivalence_on_sparse_data": (
+            "training is by random minibatches and noise, which repeated rows change"
+        ),
+    }
+
+
+@parametrize_with_checks(
+    [DirichletVAE(max_epochs=2, hidden_sizes=(8,), decoder_hidden_sizes=(8,))],
+    expected_failed_checks=expected_failures,
+)
+def test_scikit_learn_estimator_contract(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize(
+    "latent", [Dirichlet, InverseCDFDirichlet, StickBreakingKumaraswamy, SoftmaxNormal]
+)
+def test_rows_of_a_simplex_latent_sum_to_one(digits, latent):
+    theta = small(latent=latent).fit(digits).transform(digits)
+    assert theta.shape == (300, 4)
+    np.testing.assert_allclose(theta.sum(1), 1, atol=1e-6)
+    assert (theta >= 0).all()
+
+
+def test_gaussian_latent(digits):
+    assert small(latent=torch.distributions.Normal).fit(digits).transform(digits).min() < 0
+
+
+@pytest.mark.parametrize(
+    "likelihood",
+    [
+        Multinomial,
+        DirichletMultinomial,
+        NegativeBinomial,
+        ZeroInflatedNegativeBinomial,
+        torch.distributions.Poisson,
+    ],
+)
+def test_counts_dense_and_csr_agree(counts, likelihood):
+    dense = small(likelihood=likelihood).fit(counts)
+    csr = small(likelihood=likelihood).fit(sparse.csr_matrix(counts))
+    np.testing.assert_allclose(
+        dense.score_samples(counts), csr.score_samples(sparse.csr_matrix(counts))
+    )
+    assert np.isfinite(dense.score(counts))
+    assert (dense.sample(5) >= 0).all()
+
+
+def test_likelihood_is_chosen_by_the_data(digits):
+    assert small().fit(digits).likelihood_ is torch.distributions.Bernoulli
+    assert small().fit(digits * 16 - 3).likelihood_ is torch.distributions.Normal
+
+
+def test_gaussian_scores_are_in_units_of_the_data(digits):
+    """Data times ten costs log 10 nats a feature, all else equal."""
+    x = digits[:, 2:6] + np.random.default_rng(0).normal(size=(300, 4))
+    first, second = small().fit(x), small().fit(10 * x)
+    difference = first.score(x) - second.score(10 * x)
+    assert difference == pytest.approx(4 * np.log(10), abs=0.1)
+
+
+def test_learning_raises_the_score(digits):
+    few, more = small(max_epochs=1), small(max_epochs=40)
+    assert more.fit(digits).score(digits) > few.fit(digits).score(digits) + 1
+
+
+def test_score_of_a_row_depends_on_neither_batch_nor_order(digits):
+    estimator = small().fit(digits)
+    scores = estimator.score_samples(digits)
+    order = np.random.default_rng(0).permutation(300)
+    np.testing.assert_allclose(estimator.score_samples(digits[order]), scores[order], rtol=1e-12)
+    one = [estimator.score_samples(digits[i : i + 1])[0] for i in range(5)]
+    np.testing.assert_allclose(one, scores[:5], rtol=1e-12)
+    assert estimator.score(digits) == pytest.approx(scores.mean())
+
+
+def test_score_is_a_bound_that_agrees_with_the_model(digits):
+    """Against the average of many fresh draws, within 5 standard errors over rows."""
+    x = (digits > 0.5).astype(float)
+    estimator = small(max_epochs=20).fit(x)
+    tensor = torch.from_numpy(x).float()
+    with torch.no_grad():
+        terms = estimator.vae_.terms(tensor, num_samples=400)
+        fresh = (terms.log_likelihood.mean(0) - terms.kl).numpy()
+    difference = estimator.score_samples(x) - fresh
+    assert abs(difference.mean()) < 5 * difference.std() / np.sqrt(300)
+
+
+def test_same_seed_same_model(digits):
+    first, second = small().fit(digits), small().fit(digits)
+    np.testing.assert_array_equal(first.transform(digits), second.transform(digits))
+    np.testing.assert_array_equal(first.sample(3), second.sample(3))
+    assert not np.array_equal(
+        small(random_state=1).fit(digits).transform(digits), first.transform(digits)
+    )
+
+
+def test_inverse_transform_is_the_decoders_mean(digits):
+    estimator = small().fit(digits)
+    theta = estimator.transform(digits)
+    with torch.no_grad():
+        expected = estimator.vae_.decoder(torch.from_numpy(theta).float()).mean
+    np.testing.assert_allclose(estimator.inverse_transform(theta), expected, atol=1e-5)
+
+
+def test_partial_fit_goes_on(digits):
+    estimator = small()
+    scores = [estimator.partial_fit(digits).score(digits) for _ in range(30)]
+    assert scores[-1] > scores[0] + 1
+    assert estimator.n_iter_ == 30
+
+
+@pytest.mark.parametrize("value", [0.3, [0.1, 0.2, 0.3, 0.4]])
+def test_prior_concentration(digits, value):
+    estimator = small(prior_concentration=value).fit(digits)
+    np.testing.assert_allclose(estimator.prior_concentration_, np.broadcast_to(value, 4), rtol=1e-6)
+
+
+def test_prior_is_learned_by_moments(digits):
+    estimator = small(prior_concentration="learn", max_epochs=9).fit(digits)
+    assert not np.allclose(estimator.prior_concentration_, 0.75)
+    assert (estimator.prior_concentration_ > 0).all()
+
+
+def test_zero_weight_rows_do_not_count(digits):
+    """Rows of weight zero far from all others leave the model's score of the others unharmed."""
+    weight = np.r_[np.ones(150), np.zeros(150)]
+    x = digits.copy()
+    x[150:] = 1 - x[150:]
+    options = {"validation_fraction": 0.0, "max_epochs": 30}
+    weighted = small(**options).fit(x, sample_weight=weight)
+    unweighted = small(**options).fit(x)
+    assert weighted.score(x[:150]) > unweighted.score(x[:150]) + 0.5
+
+
+def test_pipeline_and_grid_search(digits):
+    y = load_digits().target[:300]
+    pipeline = make_pipeline(small(max_epochs=2), StandardScaler(), LogisticRegression())
+    assert 0 <= pipeline.fit(digits, y).score(digits, y) <= 1
+    search = GridSearchCV(small(), {"n_components": [2, 3]}, cv=2).fit(digits)
+    assert search.best_params_["n_components"] in (2, 3)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_set_output(digits, library):
+    pytest.importorskip(library)
+    frame = small().set_output(transform=library).fit(digits).transform(digits)
+    assert list(frame.columns) == [f"dirichletvae{k}" for k in range(4)]
+
+
+def test_all_zero_rows_are_rows_like_any_other(counts):
+    x = np.vstack([counts, np.zeros((2, 12))])
+    for likelihood in (Multinomial, DirichletMultinomial, NegativeBinomial):
+        estimator = small(likelihood=likelihood).fit(x)
+        assert np.isfinite(estimator.score_samples(x)).all()
+        np.testing.assert_allclose(estimator.transform(x).sum(1), 1, atol=1e-6)
+
+
+def test_checkpoint_and_resume(digits, tmp_path):
+    whole = small(max_epochs=6).fit(digits)
+    small(max_epochs=6).fit(digits, checkpoint_dir=tmp_path)
+    assert (tmp_path / "last.ckpt").is_file()
+    again = small(max_epochs=6).fit(digits, checkpoint_dir=tmp_path, resume=True)
+    np.testing.assert_array_equal(whole.transform(digits), again.transform(digits))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_components": 0}, "n_components is 0, must be an integer of 2 or more"),
+        ({"n_components": 1}, "n_components is 1"),
+        ({"n_components": 2.5}, "n_components"),
+        ({"prior_concentration": 0.0}, "prior_concentration is 0.0, must be a positive number"),
+        ({"prior_concentration": -1}, "prior_concentration"),
+        ({"prior_concentration": "lern"}, "prior_concentration is 'lern'"),
+        ({"prior_concentration": [1.0, 2.0]}, "shape"),
+        ({"max_epochs": 0}, "max_epochs"),
+        ({"batch_size": -3}, "batch_size"),
+        ({"learning_rate": 0}, "learning_rate"),
+        ({"validation_fraction": 1.0}, "validation_fraction"),
+        ({"hidden_sizes": (0,)}, "hidden_sizes"),
+        ({"latent": torch.distributions.Cauchy}, "latent"),
+        ({"likelihood": Multinomial}, "negative values"),
+        ({"likelihood": torch.distributions.Bernoulli}, r"probabilities in \[0, 1\]"),
+    ],
+)
+def test_bad_arguments_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        small(**options).fit(np.array([[0.0, -1.0], [1.0, 3.0], [0.5, 0.5]]))
+
+
+def test_wrong_width_and_bad_latents(digits):
+    estimator = small().fit(digits)
+    with pytest.raises(ValueError, match="features"):
+        estimator.transform(digits[:, :5])
+    with pytest.raises(ValueError, match="must be"):
+        estimator.inverse_transform(digits)
+
+
+def test_clone_keeps_arguments():
+    assert clone(small(latent=InverseCDFDirichlet)).latent is InverseCDFDirichlet
