@@ -29,7 +29,7 @@ from dirvae.models.priors import standard_prior
 from dirvae.models.vae import VAE, closed_form_kl
 from dirvae.models.zoo import mlp_vae
 from dirvae.nn import Head
-from dirvae.objectives import log_likelihood
+from dirvae.objectives import linear_warmup, log_likelihood
 from dirvae.persistence import ModelFormatError
 from dirvae.persistence import load as load_model
 from dirvae.persistence import save as save_model
@@ -39,10 +39,10 @@ __all__ = ["DirichletVAE"]
 
 ROWS_AT_ONCE = 1000
 ELBO_SAMPLES = 8
+WARMUP = 0.15  # share of the planned steps in which the KL's weight rises to 1
 
 
-class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type:
-ignore[misc]
+class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Variational autoencoder with a latent on the simplex: each row is a mixture of K components.
 
     Args:
@@ -102,11 +102,11 @@ ignore[misc]
         likelihood: Callable[..., Distribution] | None = None,
         hidden_sizes: Sequence[int] = (500, 500),
         decoder_hidden_sizes: Sequence[int] = (500,),
-        max_epochs: int = 100,
-        batch_size: int = 200,
+        max_epochs: int = 150,
+        batch_size: int = 100,
         learning_rate: float = 4e-3,
         validation_fraction: float = 0.1,
-        patience: int = 10,
+        patience: int = 15,
         random_state: Any = None,
         device: str = "cpu",
         verbose: bool = False,
@@ -155,7 +155,11 @@ ignore[misc]
         weight = self._begin(X := self._validated(X, reset=True), sample_weight)
         train, validation = self._split(X, weight)
         steps = math.ceil(len(train) / self.batch_size) * self.max_epochs
-        training = Training(self.vae_, optimizer=decaying_adam(self.learning_rate, steps))
+        training = Training(
+            self.vae_,
+            kl_schedule=linear_warmup(int(WARMUP * steps)),
+            optimizer=decaying_adam(self.learning_rate, steps),
+        )
         learn = isinstance(self.prior_concentration, str)
         self.history_ = fit(
             training,
@@ -248,15 +252,16 @@ ignore[misc]
         if held_out == 0:
             return self._dataset(X, weight), None
         order = np.random.RandomState(self._seed).permutation(X.shape[0])
-        parts = (order[held_out:], order[:held_out])
-        return tuple(self._dataset(X[i], None if weight is None else weight[i]) for i in parts)  #
-        type: ignore[return-value]
+        train, validation = (
+            self._dataset(X[rows], None if weight is None else weight[rows])
+            for rows in (order[held_out:], order[:held_out])
+        )
+        return train, validation
 
     # --- using -----------------------------------------------------------------------------------
 
     def transform(self, X: Any) -> Any:
-        """Posterior mean of the latent of each row, shape (N, K); rows of a simplex latent sum to
-        1.
+        """Posterior mean of the latent of each row, shape (N, K); on a simplex, rows sum to 1.
 
         It depends on the row alone, and not on the batch that it comes in.
         """
@@ -299,8 +304,7 @@ ignore[misc]
         return float(self.score_samples(X).mean())
 
     def _rowwise(self, X: Any, function: Callable[[VAE, Tensor], Tensor]) -> Any:
-        """Apply a function of rows in double precision, where the batch does not show in the
-        result."""
+        """Apply a function of rows in double precision, in which the batch does not show."""
         check_is_fitted(self)
         X = self._validated(X, reset=False)
         self._require_support(X)

@@ -207,7 +207,8 @@ def fit(
     """Train a VAE in place.
 
     With validation data, training stops when the validation ELBO has not risen for ``patience``
-    epochs, and the best weights are restored. At the end of every epoch a checkpoint is written to
+    epochs, of which none counts before the KL has its final weight, and the best weights are
+    restored. At the end of every epoch a checkpoint is written to
     ``checkpoint_dir``, from which ``resume=True`` goes on to the same result, to the bit.
 
     Args:
@@ -283,6 +284,15 @@ _QUIET: dict[str, Any] = {
 }
 
 
+class _StopEarly(EarlyStopping):
+    """Early stopping that waits until the KL has the weight that it ends with."""
+
+    def on_validation_end(self, trainer: Any, training: Any) -> None:
+        schedule = training.kl_schedule
+        if schedule(trainer.global_step) == schedule(int(trainer.estimated_stepping_batches)):
+            super().on_validation_end(trainer, training)
+
+
 def _keepers(
     folder: Path, keep: bool, validate: bool, patience: int
 ) -> tuple[list[Callback], ModelCheckpoint | None]:
@@ -298,7 +308,7 @@ def _keepers(
             save_weights_only=True,
             **plain,
         )
-        kept += [best, EarlyStopping("val_elbo", mode="max", patience=patience)]
+        kept += [best, _StopEarly("val_elbo", mode="max", patience=patience)]
     if keep:
         # At the very end of an epoch, after validation: nothing of it is then left to do on
         # resuming.

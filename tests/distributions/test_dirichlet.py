@@ -61,6 +61,34 @@ class TestGradient:
             error = (g.double().mean(0) - expected).abs()
             assert (error < 5 * g.double().std(0) / math.sqrt(n)).all()
 
+    def test_more_totals_approach_the_beta_marginal_gradient(self) -> None:
+        """Within 5 standard errors of torch's own, which is a Beta-marginal one, at fixed z."""
+        a, n = torch.tensor([0.3, 0.5], dtype=torch.float64, requires_grad=True), 2000
+        z = Dirichlet(a).rsample((), torch.Generator().manual_seed(0), totals=n)
+        (got,) = torch.autograd.grad(z[0], a)
+        marginal = torch._dirichlet_grad(z.detach(), a.detach(), a.detach().sum().expand(2))
+        expected = marginal * torch.stack((1 - z[0], -z[0])).detach()
+        spread = []
+        for seed in range(200):
+            again = torch.Generator().manual_seed(seed)
+            log_t = sample_log_gamma(a.detach().sum(), again)
+            log_x = z.detach().log() + log_t
+            spread.append(log_gamma_gradient(a.detach(), log_x) * (z * (1 - z)).detach())
+        error = torch.stack(spread).std(0) / math.sqrt(n)
+        assert ((got - expected).abs() < 5 * error + 2e-3 * expected.abs()).all()
+
+    def test_more_totals_lower_the_variance(self) -> None:
+        variances, means = [], []
+        for totals in (1, 8):
+            a = torch.full((20_000, 2), 0.1).requires_grad_()
+            z = Dirichlet(a).rsample((), torch.Generator().manual_seed(0), totals=totals)
+            (g,) = torch.autograd.grad(z[:, 0].sum(), a)
+            variances.append(g[:, 0].var())
+            means.append(g[:, 0].mean())
+        assert variances[1] < 0.7 * variances[0]
+        standard_error = torch.stack(variances).sum().div(20_000).sqrt()
+        assert abs(means[0] - means[1]) < 5 * standard_error
+
     def test_normalising_passes_gradcheck(self) -> None:
         from dirvae.distributions.dirichlet import _LogNormalize
 

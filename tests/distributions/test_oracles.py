@@ -299,3 +299,22 @@ def test_half_precision_is_raised(build: Callable[[Tensor], Distribution]) -> No
     z = law.sample()
     assert z.dtype == torch.float32
     assert law.log_prob(z).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        dd.InverseCDFDirichlet,
+        lambda c, v: dd.SoftmaxNormal(c, c, v),
+        lambda c, v: dd.Kumaraswamy(c, c, v),
+        lambda c, v: dd.StickBreakingKumaraswamy(c, c, v),
+    ],
+)
+def test_sampling_and_its_gradient_run_under_vmap(law: Callable[..., Distribution]) -> None:
+    def loss(c: Tensor) -> Tensor:
+        return law(c, False).rsample().square().sum()
+
+    c = torch.rand(6, 3) + 0.5
+    slopes = torch.func.vmap(torch.func.grad(loss), randomness="different")(c)
+    assert slopes.shape == (6, 3)
+    assert bool(slopes.isfinite().all())

@@ -65,7 +65,7 @@ def test_decoding_cost_finds_the_component_that_is_read() -> None:
 
 @pytest.mark.parametrize("values", [np.zeros(3), np.zeros((0, 3)), [[np.nan]], [[np.inf]]])
 def test_bad_matrices_are_refused(values: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="^z has"):
+    with pytest.raises(ValueError, match="z has"):
         latent_moments(values)
 
 

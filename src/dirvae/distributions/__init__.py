@@ -1,12 +1,7 @@
 """Distributions: each a `torch.distributions.Distribution`, in log space where it matters."""
 
 from dirvae.distributions.beta import Beta
-from dirvae.distributions.counts import (
-    DirichletMultinomial,
-    Multinomial,
-    NegativeBinomial,
-    ZeroInflatedNegativeBinomial,
-)
+from dirvae.distributions.counts import NegativeBinomial, ZeroInflatedNegativeBinomial
 from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
 from dirvae.distributions.inverse_cdf import (
     InverseCDFDirichlet,
@@ -17,6 +12,7 @@ from dirvae.distributions.kl import KLResult, draw, draw_with_log_ratio, kl, log
 from dirvae.distributions.kumaraswamy import Kumaraswamy, LogKumaraswamy
 from dirvae.distributions.log_gamma import Gamma, LogGamma
 from dirvae.distributions.moments import location_and_spread, posterior_mean
+from dirvae.distributions.multinomial import DirichletMultinomial, Multinomial
 from dirvae.distributions.softmax_normal import LogSoftmaxNormal, SoftmaxNormal
 from dirvae.distributions.stick_breaking import (
     GEM,

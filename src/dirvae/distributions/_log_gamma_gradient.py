@@ -90,15 +90,18 @@ class _ImplicitGradient(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(concentration: Tensor, log_x: Tensor) -> Tensor:
-        return log_gamma_gradient(concentration, log_x)
+    def forward(concentration: Tensor, log_x: Tensor, shifts: Tensor | None) -> Tensor:
+        if shifts is None:
+            return log_gamma_gradient(concentration, log_x)
+        shifted = log_x + shifts
+        return log_gamma_gradient(concentration.expand_as(shifted), shifted).mean(0)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         pass
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         raise RuntimeError("the implicit gradient of a gamma draw cannot be differentiated twice")
 
 
@@ -108,19 +111,33 @@ class _AttachGradient(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(concentration: Tensor, log_x: Tensor) -> Tensor:
+    def forward(concentration: Tensor, log_x: Tensor, shifts: Tensor | None) -> Tensor:
         return log_x.clone()
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         ctx.save_for_backward(*inputs)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return grad * _ImplicitGradient.apply(*ctx.saved_tensors), None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return grad * _ImplicitGradient.apply(*ctx.saved_tensors), None, None
+
+
+def attach_gradient(concentration: Tensor, log_x: Tensor, shifts: Tensor | None = None) -> Tensor:
+    """Give a draw log x its implicit gradient in the concentration.
+
+    Args:
+        concentration: a > 0, any shape.
+        log_x: A draw of log X, X ~ Gamma(a, 1), same shape.
+        shifts: If given, (M, ...) broadcastable with `log_x`: the gradient is the mean of those at
+            `log_x + shifts[m]`. What depends on ratios of gammas alone may shift them all at once.
+
+    Returns:
+        `log_x`, with the gradient; a second derivative raises.
+    """
+    return _AttachGradient.apply(concentration, log_x, shifts)
 
 
 def rsample_log_gamma(concentration: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """As `sample_log_gamma`, with the exact implicit gradient in the concentration."""
-    log_x = sample_log_gamma(concentration, generator)
-    return _AttachGradient.apply(concentration, log_x)
+    return attach_gradient(concentration, sample_log_gamma(concentration, generator))

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
 from torch.distributions import Distribution, constraints, register_kl
 
-from dirvae.distributions._log_gamma_gradient import rsample_log_gamma
+from dirvae.distributions._log_gamma_gradient import attach_gradient
+from dirvae.distributions._log_gamma_sampler import sample_log_gamma
 from dirvae.distributions.log_gamma import full_precision, validation, wide
 from dirvae.distributions.log_space import log_simplex
 
@@ -64,9 +65,18 @@ class _DirichletParameters(Distribution):
         new._validate_args = self._validate_args
         return new
 
-    def _rsample_log_gamma(self, sample_shape: Any, generator: torch.Generator | None) -> Tensor:
+    def _rsample_log_gamma(
+        self, sample_shape: Any, generator: torch.Generator | None, totals: int
+    ) -> Tensor:
         shape = self._extended_shape(torch.Size(sample_shape))
-        return rsample_log_gamma(self.concentration.expand(shape), generator)
+        a = self.concentration.expand(shape)
+        log_x = sample_log_gamma(a, generator)
+        if totals == 1:
+            return attach_gradient(a, log_x)
+        own = log_x.logsumexp(-1, keepdim=True)
+        total = a.detach().sum(-1, keepdim=True).expand(totals - 1, *own.shape)
+        others = sample_log_gamma(total, generator) - own
+        return attach_gradient(a, log_x, torch.cat((torch.zeros_like(own)[None], others)))
 
     def _log_normalizer(self) -> Tensor:
         """In float64, since its terms grow like A log A and cancel those of the density."""
@@ -114,8 +124,10 @@ class LogDirichlet(_DirichletParameters):
         self,
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
+        totals: int = 1,
     ) -> Tensor:
-        return _LogNormalize.apply(self._rsample_log_gamma(sample_shape, generator))
+        """As `Dirichlet.rsample`, for log z."""
+        return _LogNormalize.apply(self._rsample_log_gamma(sample_shape, generator, totals))
 
     def sample(
         self,
@@ -196,8 +208,27 @@ class Dirichlet(_DirichletParameters):
         self,
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
+        totals: int = 1,
     ) -> Tensor:
-        return self._rsample_log_gamma(sample_shape, generator).softmax(-1)
+        """Draw z = X / T from gammas X with total T, with an unbiased pathwise gradient.
+
+        The total is independent of z, so the gradient may be averaged over others: with growing
+        `totals` it becomes the Beta-marginal gradient, which has least variance. At K = 50 that is
+        2 % less than with one total for a = 1, a third less for a = .01; half as much at K = 2.
+
+        Args:
+            sample_shape: Shape of the draw, before batch and event.
+            generator: Source of randomness; the global one if None.
+            totals: Number of totals to average the gradient over; its cost is proportional.
+
+        Returns:
+            Draws, sample_shape + batch_shape + (K,).
+
+        References:
+            Jankowiak, Obermeyer, "Pathwise derivatives beyond the reparameterization trick",
+            ICML 2018, section 5.2, for the Beta-marginal gradient.
+        """
+        return self._rsample_log_gamma(sample_shape, generator, totals).softmax(-1)
 
     def sample(
         self,

@@ -24,8 +24,8 @@ def standard_exponential(
         torch.Size([3])
     """
     wide = torch.float32 if like.device.type == "mps" else torch.float64
-    noise = torch.empty(shape, dtype=wide, device=like.device).exponential_(generator=generator)
-    return noise.clamp_min(torch.finfo(wide).tiny).to(like.dtype)
+    u = torch.rand(shape, dtype=wide, device=like.device, generator=generator)
+    return (-torch.log1p(-u)).clamp_min(torch.finfo(wide).tiny).to(like.dtype)
 
 
 def standard_normal(

@@ -97,18 +97,9 @@ class _StickBreaking(Distribution):
         if len(sticks.batch_shape) < 1:
             raise ValueError("concentration1 is a scalar, must have a last dimension of K-1 sticks")
         self.sticks = sticks
+        self.concentration1, self.concentration0 = sticks.concentration1, sticks.concentration0
         *batch, count = sticks.batch_shape
         super().__init__(torch.Size(batch), torch.Size([count + 1]), validate_args)
-
-    @property
-    def concentration1(self) -> Tensor:
-        """First parameter of the sticks, shape (..., K-1)."""
-        return self.sticks.concentration1
-
-    @property
-    def concentration0(self) -> Tensor:
-        """Second parameter of the sticks, shape (..., K-1)."""
-        return self.sticks.concentration0
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """Return the law with batch shape ``batch_shape``."""

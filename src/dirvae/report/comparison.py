@@ -23,8 +23,11 @@ def comparison_page(results: Results) -> str:
             measures, history, pictures), images, baselines and settings.
 
     Example:
-        >>> from dirvae.report.demo import Plan, compare  # doctest: +SKIP
-        >>> page = comparison_page(compare(Plan())[1])  # doctest: +SKIP
+        >>> from rich.console import Console
+        >>> from dirvae.report.demo import Plan, compare
+        >>> _, results = compare(Plan(epochs=1, num_samples=2), Console(quiet=True))
+        >>> "<h2>What each component means</h2>" in comparison_page(results)
+        True
     """
     models = results["models"]
     sections = [
@@ -32,11 +35,7 @@ def comparison_page(results: Results) -> str:
         _training(models),
         _reconstructions(results),
         _samples(models),
-        *(
-            _corners(model, figures.COLORS[i])
-            for i, model in enumerate(models)
-            if "corners" in model
-        ),
+        _components(models),
         _weight_norms(models),
         _latents(models),
         _settings(results["settings"]),

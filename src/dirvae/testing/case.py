@@ -1,0 +1,69 @@
+"""What every check reads, and how a check speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from dirvae.distributions.kl import draw
+
+__all__ = ["Case", "NotApplicable", "implemented", "require", "worst_z"]
+
+Parameters = Mapping[str, Tensor]
+Factory = Callable[..., Distribution]
+
+_MAX_Z = 5.0
+
+
+class Case(NamedTuple):
+    """What every check reads."""
+
+    factory: Factory
+    parameters: Parameters
+    others: Sequence[Distribution]
+    extremes: Sequence[Parameters]
+    num_samples: int
+    seed: int
+
+    def law(self, dtype: torch.dtype = torch.float64) -> Distribution:
+        return self.factory(**{k: v.to(dtype) for k, v in self.parameters.items()})
+
+    def generator(self) -> torch.Generator:
+        return torch.Generator().manual_seed(self.seed)
+
+    def draws(self) -> Tensor:
+        with torch.no_grad():
+            return draw(self.law(), torch.Size([self.num_samples]), self.generator())
+
+
+class NotApplicable(Exception):  # noqa: N818
+    """Raised by a check that does not apply."""
+
+
+def require(condition: Any, message: str) -> None:
+    if not bool(condition):
+        raise AssertionError(message)
+
+
+def worst_z(estimates: Tensor, exact: Tensor, what: str) -> str:
+    """Compare means over the first dimension of ``estimates`` with ``exact``; worst z-score."""
+    estimates, exact = estimates.double(), exact.double()
+    error = estimates.std(0) / len(estimates) ** 0.5
+    rounding = 1e-9 * (1 + exact.abs())
+    z = ((estimates.mean(0) - exact).abs() / (error + rounding)).max()
+    require(z <= _MAX_Z, f"{what} is off by {float(z):.1f} standard errors")
+    return f"{what} within {float(z):.1f} standard errors"
+
+
+def implemented(q: Distribution, name: str) -> Tensor | None:
+    """The property or the value of the method ``name``, None where not implemented."""
+    try:
+        member = getattr(q, name)
+        value: Tensor = member() if callable(member) else member
+    except (NotImplementedError, AttributeError):
+        return None
+    return value if bool(value.isfinite().all()) else None
