@@ -20,8 +20,8 @@ TARGET = Path(__file__).parent / "images" / "demo.png"
 
 def draw(results: dict[str, Any]) -> plt.Figure:
     plt.rcParams.update({"font.family": "sans-serif", "font.size": 9, "axes.titlesize": 10})
-    figure = plt.figure(figsize=(10, 5.1), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=(1.05, 1))
+    figure = plt.figure(figsize=(10, 4.3), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, height_ratios=(0.72, 1))
     models = results["models"]
     draw_components(upper, models[-1])
     upper.suptitle(
@@ -62,6 +62,7 @@ def draw_latent(axes: Any, model: dict[str, Any], color: str) -> None:
         f"{model['name']}: NLL {model['nll']:.2f}, k-NN error {error}", loc="left", fontsize=9
     )
     axes.set_xlabel("component")
+    axes.set_xticks(numbers[::5])
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8, ncols=2, loc="upper right", borderaxespad=0)
     low, high = axes.get_ylim()

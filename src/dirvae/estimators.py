@@ -39,7 +39,7 @@ __all__ = ["DirichletVAE"]
 
 ROWS_AT_ONCE = 1000
 ELBO_SAMPLES = 8
-WARMUP = 0.15  # share of the planned steps in which the KL's weight rises to 1
+WARMUP = 1000  # steps in which the KL's weight rises to 1; half of those planned if that is less
 
 
 class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -157,7 +157,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         steps = math.ceil(len(train) / self.batch_size) * self.max_epochs
         training = Training(
             self.vae_,
-            kl_schedule=linear_warmup(int(WARMUP * steps)),
+            kl_schedule=linear_warmup(min(WARMUP, steps // 2)),
             optimizer=decaying_adam(self.learning_rate, steps),
         )
         learn = isinstance(self.prior_concentration, str)

@@ -287,6 +287,10 @@ _QUIET: dict[str, Any] = {
 class _StopEarly(EarlyStopping):
     """Early stopping that waits until the KL has the weight that it ends with."""
 
+    def __init__(self, patience: int) -> None:
+        validated: dict[str, Any] = {"check_on_train_epoch_end": False}
+        super().__init__("val_elbo", mode="max", patience=patience, **validated)
+
     def on_validation_end(self, trainer: Any, training: Any) -> None:
         schedule = training.kl_schedule
         if schedule(trainer.global_step) == schedule(int(trainer.estimated_stepping_batches)):
@@ -308,7 +312,7 @@ def _keepers(
             save_weights_only=True,
             **plain,
         )
-        kept += [best, _StopEarly("val_elbo", mode="max", patience=patience)]
+        kept += [best, _StopEarly(patience)]
     if keep:
         # At the very end of an epoch, after validation: nothing of it is then left to do on
         # resuming.

@@ -43,9 +43,10 @@ def sample_log_gamma(concentration: Tensor, generator: torch.Generator | None = 
 def _draw(a: Tensor, generator: torch.Generator | None) -> Tensor:
     if a.dtype == torch.float64:
         boosted = torch._standard_gamma(a + 1, generator=generator).log()
-    else:
-        boosted = _quantile_of_normal(a + 1, _noise(a, True, generator))
-    return boosted + torch.log(_noise(a, False, generator)) / a
+        return boosted + torch.log1p(-_uniform(a, generator)) / a
+    normal, uniform = _noise(a, generator)
+    # The 53 bits of a float64: 24 would leave atoms in log U, and a U of exactly 0.
+    return _quantile_of_normal(a + 1, normal) + torch.log((1 - uniform).to(a.dtype)) / a
 
 
 def _quantile_of_normal(shape: Tensor, z: Tensor) -> Tensor:
@@ -55,39 +56,43 @@ def _quantile_of_normal(shape: Tensor, z: Tensor) -> Tensor:
     return torch.addcmul(torch.log(shape), torch.addcmul(z * odd, scale, even), scale)
 
 
-def _noise(like: Tensor, normal: bool, generator: torch.Generator | None) -> Tensor:
-    """Standard normals, or uniforms in (0, 1]."""
+def _noise(like: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    """Standard normals, and uniforms in [0, 1) in float64."""
     if generator is None and like.device.type == "cpu" and torch.compiler.is_compiling():
-        return torch.ops.dirvae.noise(like, normal)
-    return _draw_noise(like, normal, generator)
+        normal, uniform = torch.ops.dirvae.noise(like)
+        return normal, uniform
+    return _normal(like, generator), _uniform(like, generator)
 
 
-def _draw_noise(like: Tensor, normal: bool, generator: torch.Generator | None) -> Tensor:
-    # A compiled graph with dynamic shapes takes no `generator`, not even None.
-    source: dict[str, Any] = {} if generator is None else {"generator": generator}
-    if normal:
-        return torch.randn(like.shape, dtype=like.dtype, device=like.device, **source)
-    # The 53 bits of a float64: 24 would leave atoms in log U, and a U of exactly 0.
+def _source(generator: torch.Generator | None) -> dict[str, Any]:
+    """A compiled graph with dynamic shapes takes no `generator`, not even None."""
+    return {} if generator is None else {"generator": generator}
+
+
+def _normal(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    return torch.randn(like.shape, dtype=like.dtype, device=like.device, **_source(generator))
+
+
+def _uniform(like: Tensor, generator: torch.Generator | None) -> Tensor:
     wide = torch.float32 if like.device.type == "mps" else torch.float64
-    uniform = torch.rand(like.shape, dtype=wide, device=like.device, **source)
-    return (1 - uniform).to(like.dtype)
+    return torch.rand(like.shape, dtype=wide, device=like.device, **_source(generator))
 
 
 @torch.library.custom_op(
     "dirvae::noise", mutates_args=(), tags=(torch.Tag.nondeterministic_seeded,)
 )
-def _opaque_noise(like: Tensor, normal: bool) -> Tensor:
+def _opaque_noise(like: Tensor) -> tuple[Tensor, Tensor]:
     """Torch's own generator in compiled CPU code, where inductor's takes ten times as long."""
-    return _draw_noise(like, normal, None)
+    return _normal(like, None), _uniform(like, None)
 
 
 @_opaque_noise.register_fake
-def _(like: Tensor, normal: bool) -> Tensor:
-    return torch.empty(like.shape, dtype=like.dtype, device=like.device)
+def _(like: Tensor) -> tuple[Tensor, Tensor]:
+    return like.new_empty(like.shape), like.new_empty(like.shape, dtype=torch.float64)
 
 
 @_opaque_noise.register_vmap
-def _(info: Any, in_dims: Any, like: Tensor, normal: bool) -> tuple[Tensor, int]:
+def _(info: Any, in_dims: Any, like: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
     if info.randomness != "different":
         raise RuntimeError("vmap over a compiled draw needs randomness='different'")
-    return _opaque_noise(like, normal), in_dims[0]
+    return _opaque_noise(like), (in_dims[0], in_dims[0])

@@ -86,7 +86,7 @@ class Beta(Distribution):
         return torch.where(total > 0, a / torch.where(total > 0, total, 1.0), end)
 
     def log(self) -> LogDirichlet:
-        """Return the distribution of the pair (log x, log(1 - x)), an event of two."""
+        """Return the law of the logarithms of x and 1 - x, an event of two."""
         pair = torch.stack((self.concentration1, self.concentration0), -1)
         return LogDirichlet(pair, validate_args=self._validate_args)
 

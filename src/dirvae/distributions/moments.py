@@ -12,7 +12,7 @@ __all__ = ["location_and_spread", "posterior_mean"]
 
 
 def posterior_mean(q: Distribution, num_samples: int = 256) -> Tensor:
-    """Mean of ``q``; its mode where the mean is infinite; a Monte Carlo mean where it has no formula.
+    """Mean of ``q``; its mode where that is infinite; by Monte Carlo where it has no formula.
 
     Monte Carlo uses fixed noise, so that the same ``q`` gives the same answer.
 

@@ -11,7 +11,7 @@ from torch.distributions import Distribution
 
 from dirvae.distributions.kl import draw
 
-__all__ = ["Case", "NotApplicable", "implemented", "require", "worst_z"]
+__all__ = ["Case", "Factory", "NotApplicable", "Parameters", "implemented", "require", "worst_z"]
 
 Parameters = Mapping[str, Tensor]
 Factory = Callable[..., Distribution]
@@ -45,6 +45,7 @@ class NotApplicable(Exception):  # noqa: N818
 
 
 def require(condition: Any, message: str) -> None:
+    """Fail the check with ``message`` unless ``condition`` holds; also under ``python -O``."""
     if not bool(condition):
         raise AssertionError(message)
 
