@@ -42,8 +42,7 @@ class MethodOfMoments(Callback):
 
     For the first third of the epochs the prior stays as it is; in the second it is set, at the end
     of every epoch, by the moments of the latents sampled in that epoch; then it is fixed again
-    while
-    the networks finish.
+    while the networks finish.
 
     Args:
         max_epochs: Number of epochs that the stages are thirds of.

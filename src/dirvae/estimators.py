@@ -49,8 +49,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         n_components: K, number of latent components; at least 2 to say anything.
         prior_concentration: Concentration of the Dirichlet prior: a positive number, an array (K,),
             "learn" (from 1 - 1/K, by the method of moments), or None for 1 - 1/K. Of a
-            stick-breaking
-            latent, the concentration of its GEM prior.
+            stick-breaking latent, the concentration of its GEM prior.
         latent: Law of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
             `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`. For any
             other build a `VAE`.

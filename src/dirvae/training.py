@@ -214,8 +214,7 @@ def fit(
     Args:
         model: A `VAE` (then Adam at 1e-3 on the ELBO), or a `Training` that says otherwise.
         data: Rows: a tensor or array (N, D...), a SciPy sparse matrix, a `data.ArrayDataset`, or
-        any
-            loader of `data.Batch`.
+            any loader of `data.Batch`.
         validation: Likewise.
         max_epochs: Passes over the data.
         batch_size: Rows a step.

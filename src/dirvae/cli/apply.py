@@ -71,28 +71,35 @@ def evaluate(
 
 def info(model: Model, as_json: AsJson = False) -> None:
     """Say what a model is and how it was trained."""
-    estimator = _load(model)
-    _print(_facts(estimator, model), as_json)
+    from dirvae.persistence import load, read_config
+
+    loaded, config = load(model), read_config(model)
+    vae = getattr(loaded, "vae_", loaded)
+    facts = {
+        **{name: config[name] for name in ("kind", "dirvae", "format")},
+        **(_facts(loaded) if hasattr(loaded, "transform") else {"latent": _latent(vae)}),
+        "parameters": sum(p.numel() for p in vae.parameters()),
+        "size_bytes": sum(file.stat().st_size for file in model.iterdir()),
+    }
+    _print(facts, as_json)
 
 
-def _facts(estimator: Any, path: Path) -> dict[str, Any]:
-    from dirvae.persistence import read_config
+def _latent(vae: Any) -> str:
+    """Name of the latent's law, of a model that is no estimator."""
+    law = vae.prior()
+    return f"{type(getattr(law, 'base_dist', law)).__name__} of shape {tuple(law.event_shape)}"
 
+
+def _facts(estimator: Any) -> dict[str, Any]:
     last = estimator.history_[-1] if estimator.history_ else {}
-    config = read_config(path)
     return {
-        "kind": config["kind"],
-        "dirvae": config["dirvae"],
-        "format": config["format"],
         "latent": estimator.latent.__name__,
         "likelihood": estimator.likelihood_.__name__,
         "components": estimator.n_components,
         "columns": estimator.n_features_in_,
         "prior_concentration": _prior(estimator),
-        "parameters": sum(p.numel() for p in estimator.vae_.parameters()),
         "epochs": estimator.n_iter_,
         **{name: value for name, value in last.items() if name != "epoch"},
-        "size_bytes": sum(file.stat().st_size for file in path.iterdir()),
     }
 
 

@@ -12,11 +12,12 @@ from torch import Tensor
 from torch.distributions import Bernoulli
 
 from dirvae.distributions import location_and_spread
-from dirvae.evaluation import active_units, importance_sampled
+from dirvae.evaluation import active_units
+from dirvae.models.assess import log_evidence
 
 __all__ = ["measure"]
 
-NUMBERS_AT_ONCE = 2**24  # of samples x rows x columns
+ROWS_AT_ONCE = 500
 
 
 def measure(estimator: Any, X: Any, num_samples: int) -> dict[str, Any]:
@@ -69,18 +70,15 @@ def _drawn(X: Any) -> Any:
 
 @torch.no_grad()
 def _importance(vae: Any, X: Any, num_samples: int) -> tuple[Any, Any]:
-    """KL and estimated log-likelihood of each row, shape (N,) each."""
+    """KL and estimated log-likelihood of each row, shape (N,) each; the latter none for S = 0."""
     generator = torch.Generator().manual_seed(0)
-    num_draws = max(num_samples, 1)
-    rows_at_once = max(1, NUMBERS_AT_ONCE // (num_draws * X.shape[1]))
     divergence, evidence = [], []
-    for start in range(0, X.shape[0], rows_at_once):
-        x = _dense(X[start : start + rows_at_once])
-        terms = vae.terms(x, num_samples=num_draws, importance=True, generator=generator)
-        divergence.append(terms.kl.numpy())
-        weights = (terms.log_likelihood + terms.log_ratio).numpy()
-        evidence.append(importance_sampled(weights).value)
-    return np.concatenate(divergence), np.concatenate(evidence)
+    for start in range(0, X.shape[0], ROWS_AT_ONCE):
+        x = _dense(X[start : start + ROWS_AT_ONCE])
+        divergence.append(vae.terms(x, num_samples=8, generator=generator).kl.numpy())
+        if num_samples:
+            evidence.append(log_evidence(vae, x, num_samples, generator=generator).value)
+    return np.concatenate(divergence), np.concatenate(evidence) if num_samples else None
 
 
 def _dense(rows: Any) -> Tensor:

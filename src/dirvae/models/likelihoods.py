@@ -64,8 +64,7 @@ def likelihood_head(
         num_features: D.
         likelihood: Law of x.
         moments: Mean and standard deviation of the data, each (D,): a Gaussian is in these units,
-        and
-            any other law starts at the mean where it can.
+            and any other law starts at the mean where it can.
 
     Example:
         >>> head = likelihood_head(nn.Linear(2, 4), 3, Normal, (torch.zeros(3), torch.ones(3)))

@@ -105,8 +105,7 @@ class VAE(nn.Module):
         """Draws of x from the model.
 
         Args:
-            num_samples: Number of draws N; with covariates one for each of their rows, so N of
-            them.
+            num_samples: Number of draws N; with covariates one for each of their rows.
             covariates: Shape (N, C).
             generator: Source of the noise; the global one if None.
 

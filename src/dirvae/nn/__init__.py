@@ -1,7 +1,8 @@
 """Conditionals (modules that return distributions) and networks."""
 
-from dirvae.nn.conditional import Conditional, Fixed, Head, inverse_softplus
+from dirvae.nn.conditional import Conditional, Fixed, Head
 from dirvae.nn.networks import MLP, ConvDecoder, ConvEncoder, Log1p, Standardize
+from dirvae.nn.parameters import inverse_softplus
 
 __all__ = [
     "MLP",
