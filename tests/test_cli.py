@@ -391,7 +391,9 @@ def test_model_without_an_estimator(run):
     from dirvae.models.zoo import gaussian
 
     dirvae.save(gaussian(6, 2).eval(), "vae")
-    assert_one_sentence(run("info", "vae"), "dirvae.load")
+    assert "Normal of shape (2,)" in run("info", "vae").out
+    np.save("x.npy", X)
+    assert_one_sentence(run("evaluate", "vae", "x.npy"), "dirvae.load")
 
 
 # --- where it cannot write -----------------------------------------------------------------------

@@ -9,7 +9,7 @@ docs/training.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -87,14 +87,20 @@ def mlp_vae(
         activation=activation,
         features=standardize,
     )
-    q = Head(encoder, num_latent, Latent, exponential=_EXPONENTIAL.get(Latent, ()))
+    q = Head(encoder, num_latent, Latent, **_concentration_options(Latent, prior))
     return VAE(q, likelihood_head(decoder, num_features, likelihood, moments), prior)
 
 
-# Concentrations range from far below 1 to hundreds within one posterior.
-_EXPONENTIAL: dict[Any, Sequence[str]] = dict.fromkeys(
-    (Dirichlet, InverseCDFDirichlet), ("concentration",)
-)
+def _concentration_options(Latent: Callable[..., Distribution], prior: Fixed) -> dict[str, Any]:
+    """How a concentration is put out: it ranges from far below 1 to hundreds in one posterior.
+
+    It starts halfway, on a log scale, between 1 and the prior's: from 1 itself, training under a
+    sparse prior often ends with a posterior that is the prior.
+    """
+    if Latent not in (Dirichlet, InverseCDFDirichlet) or prior.Law is not Dirichlet:
+        return {}
+    start = cast(Tensor, prior.concentration).sqrt()
+    return {"exponential": ("concentration",), "initial": {"concentration": start}}
 
 
 def gaussian(num_features: int, num_latent: int, **options: Any) -> VAE:
