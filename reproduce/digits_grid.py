@@ -20,7 +20,8 @@ from dirvae.models.assess import decoding_use, encoding_use, lower_bound
 from reproduce import record
 
 FILE = record.RESULTS / "digits_grid.jsonl"
-GRID = [{"n_components": k, "prior_concentration": a} for k in (3, 50, 500) for a in (0.02, 0.98, 5)]
+SIZES, PRIORS = (3, 50, 500), (0.02, 0.98, 5)
+GRID = [{"n_components": k, "prior_concentration": a} for k in SIZES for a in PRIORS]
 
 
 def data() -> tuple[Any, torch.Tensor]:

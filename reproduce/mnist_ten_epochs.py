@@ -3,9 +3,9 @@
     python -m reproduce.mnist_ten_epochs              # all runs, skipping those on file
     python -m reproduce.mnist_ten_epochs --figure     # only draw the picture
 
-Each pixel is drawn as Bernoulli(grey / 255): anew at each step in training, once with seed 0 for the
-10,000 test images. Settings were chosen on the last 10,000 training images, never on the test set.
-The estimator holds out a tenth of the training images; the plain models train on all of them.
+Each pixel is drawn as Bernoulli(grey / 255): anew at each step in training, once with seed 0 for
+the 10,000 test images. Settings were chosen on the last 10,000 training images, never on the test
+set. The estimator holds out a tenth of the training images; the plain models train on all of them.
 """
 
 from __future__ import annotations

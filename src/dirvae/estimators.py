@@ -190,10 +190,10 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
         training = Training(self.vae_, optimizer=self._resumed)
         data = self._dataset(X, weight)
-        seed = self._seed + len(self.history_)
-        self.history_ += fit(
-            training, data, max_epochs=1, batch_size=self.batch_size, seed=seed, **self._options()
-        )
+        epoch = len(self.history_)
+        options = {"batch_size": self.batch_size, "seed": self._seed + epoch, **self._options()}
+        [metrics] = fit(training, data, max_epochs=1, **options)
+        self.history_.append({**metrics, "epoch": float(epoch)})
         adam = cast(torch.optim.Optimizer, training.optimizers(use_pl_optimizer=False))
         self._optimizer_state = adam.state_dict()
         self._end(len(self.history_))

@@ -64,7 +64,7 @@ PAIRS = [(q, p) for q, p in itertools.product(SIMPLEX, SIMPLEX) if registered(q,
 
 
 def test_enough_pairs_are_closed_form() -> None:
-    assert len(PAIRS) == 34
+    assert len(PAIRS) == 40
 
 
 @pytest.mark.parametrize("index", range(len(PAIRS)))

@@ -3,6 +3,7 @@
 from dirvae.distributions.beta import Beta
 from dirvae.distributions.counts import NegativeBinomial, ZeroInflatedNegativeBinomial
 from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
+from dirvae.distributions.implicit import ImplicitCDF, ImplicitMixture, from_cdf, from_icdf
 from dirvae.distributions.inverse_cdf import (
     InverseCDFDirichlet,
     LogInverseCDFDirichlet,
@@ -10,10 +11,23 @@ from dirvae.distributions.inverse_cdf import (
 )
 from dirvae.distributions.kl import KLResult, draw, draw_with_log_ratio, kl, log_law
 from dirvae.distributions.kumaraswamy import Kumaraswamy, LogKumaraswamy
+from dirvae.distributions.laplace import laplace_softmax_normal
 from dirvae.distributions.log_gamma import Gamma, LogGamma
 from dirvae.distributions.moments import location_and_spread, posterior_mean
 from dirvae.distributions.multinomial import DirichletMultinomial, Multinomial
+from dirvae.distributions.multivariate_kumaraswamy import (
+    LogMVKumaraswamy,
+    LogOrderedKumaraswamy,
+    MVKumaraswamy,
+    OrderedKumaraswamy,
+)
+from dirvae.distributions.rejection import LogRejectionDirichlet, RejectionDirichlet
 from dirvae.distributions.softmax_normal import LogSoftmaxNormal, SoftmaxNormal
+from dirvae.distributions.spherical import (
+    HyperSphericalUniform,
+    PowerSpherical,
+    VonMisesFisher,
+)
 from dirvae.distributions.stick_breaking import (
     GEM,
     LogStickBreaking,
@@ -21,6 +35,12 @@ from dirvae.distributions.stick_breaking import (
     StickBreakingKumaraswamy,
 )
 from dirvae.distributions.transformed import MonotoneTransform, from_transform
+from dirvae.distributions.weibull import (
+    LogWeibull,
+    LogWeibullDirichlet,
+    Weibull,
+    WeibullDirichlet,
+)
 
 __all__ = [
     "GEM",
@@ -28,6 +48,9 @@ __all__ = [
     "Dirichlet",
     "DirichletMultinomial",
     "Gamma",
+    "HyperSphericalUniform",
+    "ImplicitCDF",
+    "ImplicitMixture",
     "InverseCDFDirichlet",
     "KLResult",
     "Kumaraswamy",
@@ -35,19 +58,34 @@ __all__ = [
     "LogGamma",
     "LogInverseCDFDirichlet",
     "LogKumaraswamy",
+    "LogMVKumaraswamy",
+    "LogOrderedKumaraswamy",
+    "LogRejectionDirichlet",
     "LogSoftmaxNormal",
     "LogStickBreaking",
+    "LogWeibull",
+    "LogWeibullDirichlet",
+    "MVKumaraswamy",
     "MonotoneTransform",
     "Multinomial",
     "NegativeBinomial",
+    "OrderedKumaraswamy",
+    "PowerSpherical",
+    "RejectionDirichlet",
     "SoftmaxNormal",
     "StickBreakingBeta",
     "StickBreakingKumaraswamy",
+    "VonMisesFisher",
+    "Weibull",
+    "WeibullDirichlet",
     "ZeroInflatedNegativeBinomial",
     "draw",
     "draw_with_log_ratio",
+    "from_cdf",
+    "from_icdf",
     "from_transform",
     "kl",
+    "laplace_softmax_normal",
     "location_and_spread",
     "log_law",
     "multi_gamma_kl",

@@ -1,0 +1,373 @@
+"""Laws known by a cdf or its inverse alone, and mixtures: each with a path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.distributions import (
+    Categorical,
+    Distribution,
+    Independent,
+    MixtureSameFamily,
+    Uniform,
+    constraints,
+)
+from torch.distributions.constraints import Constraint
+from torch.distributions.utils import broadcast_all
+
+from dirvae.distributions.kl import draw
+from dirvae.distributions.log_gamma import validation
+from dirvae.distributions.noise import standard_exponential
+from dirvae.distributions.transformed import MonotoneTransform, _coordinate, from_transform
+
+__all__ = ["ImplicitCDF", "ImplicitMixture", "from_cdf", "from_icdf"]
+
+_BISECTIONS = 60
+
+
+def from_icdf(
+    icdf: Callable[..., Tensor],
+    *,
+    support: Constraint = constraints.real,
+    name: str = "FromICDF",
+    **parameter_constraints: Constraint,
+) -> type[MonotoneTransform]:
+    """Make a law of a quantile function: `from_transform` with uniform noise.
+
+    Args:
+        icdf: Called as ``icdf(u, **parameters)`` with u in (0, 1), elementwise, in float64.
+        support: Where z lies.
+        name: Name of the class that is made.
+        parameter_constraints: Constraint of each parameter, in the order of the constructor.
+
+    Returns:
+        A subclass of `torch.distributions.Distribution` with these ``arg_constraints``.
+
+    Example:
+        >>> positive = constraints.positive
+        >>> icdf = lambda u, rate: -torch.log1p(-u) / rate
+        >>> Exponential = from_icdf(icdf, support=positive, rate=positive)
+        >>> round(float(Exponential(2.0).log_prob(torch.tensor(0.5)).exp()), 6)  # 2 / e
+        0.735759
+    """
+    noise = Uniform(0.0, 1.0)
+    return from_transform(noise, icdf, support=support, name=name, **parameter_constraints)
+
+
+def from_cdf(
+    cdf: Callable[..., Tensor],
+    *,
+    support: Constraint = constraints.real,
+    name: str = "FromCDF",
+    **parameter_constraints: Constraint,
+) -> type[ImplicitCDF]:
+    r"""Make a law of a cdf: draws, density and path all follow from that one function.
+
+    A draw solves F(z) = u by bisection, in 60 steps. Its path is the implicit one, by autograd,
+
+    .. math:: \frac{dz}{d\theta} = -\frac{\partial F / \partial \theta}{\partial F / \partial z}
+
+    and the density is dF/dz. Far out to the right, where F rounds to 1, there are no draws:
+    beyond the quantile 1 - 1e-16.
+
+    Args:
+        cdf: Called as ``cdf(z, **parameters)``, elementwise and differentiable in all of them,
+            twice where the density's gradient is wanted. It is evaluated in float64.
+        support: Where z lies: the real line or an interval of it.
+        name: Name of the class that is made.
+        parameter_constraints: Constraint of each parameter, in the order of the constructor.
+
+    Returns:
+        A subclass of `torch.distributions.Distribution` with these ``arg_constraints``.
+
+    Raises:
+        ValueError: If ``support`` cannot be searched, or no parameter is named.
+
+    References:
+        Figurnov, Mohamed, Mnih, "Implicit reparameterization gradients", NeurIPS 2018, eq. 5.
+
+    Example:
+        >>> cdf = lambda z, loc: torch.sigmoid(z - loc)
+        >>> Logistic = from_cdf(cdf, loc=constraints.real)
+        >>> round(float(Logistic(0.0).log_prob(torch.tensor(0.0)).exp()), 6)
+        0.25
+    """
+    if not parameter_constraints:
+        raise ValueError("from_cdf got no parameters: name each, as in loc=constraints.real")
+    _coordinate(support)  # refuses what cannot be searched
+    members = {
+        "arg_constraints": parameter_constraints,
+        "support": support,
+        "function": staticmethod(cdf),
+        "__doc__": f"{name}({', '.join(parameter_constraints)}): the law of a cdf.",
+    }
+    return type(name, (ImplicitCDF,), members)
+
+
+class ImplicitCDF(Distribution):
+    """Law of a cdf; `from_cdf` makes subclasses, this is no law itself.
+
+    Args:
+        parameters: The parameters, in the order in which `from_cdf` was given them.
+        validate_args: Whether to check parameters and values.
+        named: The parameters by name.
+    """
+
+    has_rsample = True
+    arg_constraints: ClassVar[dict[str, Constraint]] = {}
+    function: ClassVar[Callable[..., Tensor]]
+
+    def __init__(
+        self,
+        *parameters: Tensor | float,
+        validate_args: bool | None = None,
+        **named: Tensor | float,
+    ) -> None:
+        values = dict(zip(self.arg_constraints, parameters, strict=False)) | named
+        if len(parameters) + len(named) != len(values) or set(values) != set(self.arg_constraints):
+            raise TypeError(f"{type(self).__name__} takes {', '.join(self.arg_constraints)}")
+        tensors = broadcast_all(*(values[key] for key in self.arg_constraints))
+        self.parameters: dict[str, Tensor] = dict(zip(self.arg_constraints, tensors, strict=True))
+        self.__dict__.update(self.parameters)
+        super().__init__(tensors[0].shape, torch.Size(), validation(validate_args))
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> ImplicitCDF:
+        """Return the law with batch shape ``batch_shape``."""
+        values = {key: value.expand(batch_shape) for key, value in self.parameters.items()}
+        new = type(self)(validate_args=False, **values)
+        new._validate_args = self._validate_args
+        return new
+
+    def rsample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw z, shape S + (...), with the implicit path."""
+        like = next(iter(self.parameters.values()))
+        shape = self._extended_shape(torch.Size(sample_shape))
+        with torch.no_grad():
+            u = torch.exp(-standard_exponential(shape, like.double(), generator))
+            z = self._solve(u.clamp(max=1 - 2**-53))
+            density = self._density(z)
+        probability = self._cdf(z)
+        z = z - _no_value(probability) / density
+        return z.to(like.dtype)
+
+    def sample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw z without a path, shape S + (...)."""
+        with torch.no_grad():
+            return self.rsample(sample_shape, generator)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density in nats: the log of the cdf's derivative."""
+        if self._validate_args:
+            self._validate_sample(value)
+        shape = torch.broadcast_shapes(value.shape, self.batch_shape)
+        log_prob = self._density(value.double().expand(shape)).log()
+        return log_prob.to(value.dtype)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Probability of at most ``value``."""
+        return self._cdf(value.double()).to(value.dtype)
+
+    def _cdf(self, z: Tensor) -> Tensor:
+        wide = {key: value.double() for key, value in self.parameters.items()}
+        return type(self).function(z, **wide)
+
+    def _density(self, z: Tensor) -> Tensor:
+        """Derivative of the cdf, differentiable in ``z`` and in the parameters."""
+        pull: Any = torch.func.vjp(self._cdf, z)[1]
+        density: Tensor = pull(torch.ones_like(z))[0]
+        return density.clamp_min(0)
+
+    def _solve(self, u: Tensor) -> Tensor:
+        to_value, reach = _coordinate(self.support)
+        low, high = torch.full_like(u, -reach), torch.full_like(u, reach)
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            above = self._cdf(to_value(middle)) > u
+            low, high = torch.where(above, low, middle), torch.where(above, middle, high)
+        return to_value((low + high) / 2)
+
+
+class ImplicitMixture(Distribution):
+    r"""A mixture with a path to all its parameters, the weights included.
+
+    `torch.distributions.MixtureSameFamily` has none, as the choice of a component is discrete. But
+    the mixture's cdf is smooth: with :math:`F = \sum_k w_k F_k`, a draw's implicit derivative is
+    :math:`-(\partial F / \partial\theta) / f`. For vectors whose coordinates are independent within
+    a component, it is taken one coordinate after another, given those before, with weights
+    :math:`w_k(z_{<d}) \propto w_k \prod_{j<d} f_{kj}(z_j)`.
+
+    Args:
+        mixture_distribution: Categorical, batch shape (...).
+        component_distribution: Univariate laws, batch shape (..., K), that have a differentiable
+            cdf; or `Independent` of such, with events of shape (D,).
+        validate_args: Whether to check values.
+
+    Raises:
+        ValueError: If the components' events are not scalars or independent coordinates.
+
+    References:
+        Figurnov, Mohamed, Mnih, "Implicit reparameterization gradients", NeurIPS 2018, section 3;
+        Graves, "Stochastic backpropagation through mixture density distributions", 2016.
+
+    Example:
+        >>> from torch.distributions import Categorical, Normal
+        >>> logits = torch.zeros(2, requires_grad=True)
+        >>> parts = Normal(torch.tensor([-1.0, 1.0]), torch.tensor([0.5, 0.5]))
+        >>> z = ImplicitMixture(Categorical(logits=logits), parts).rsample(torch.Size([100]))
+        >>> z.sum().backward()
+        >>> bool(logits.grad[1] > logits.grad[0])
+        True
+    """
+
+    arg_constraints = {}
+    has_rsample = True
+
+    def __init__(
+        self,
+        mixture_distribution: Categorical,
+        component_distribution: Distribution,
+        validate_args: bool | None = None,
+    ) -> None:
+        validate_args = validation(validate_args)
+        self.mixture = MixtureSameFamily(
+            mixture_distribution, component_distribution, validate_args=validate_args
+        )
+        self._univariate = _coordinates(component_distribution)
+        law = self.mixture
+        super().__init__(law.batch_shape, law.event_shape, validate_args=validate_args)
+
+    @property
+    def mixture_distribution(self) -> Categorical:
+        """The law of the component's index."""
+        law: Categorical = self.mixture.mixture_distribution
+        return law
+
+    @property
+    def component_distribution(self) -> Distribution:
+        """The components, in the last dimension of its batch."""
+        law: Distribution = self.mixture.component_distribution
+        return law
+
+    @constraints.dependent_property
+    def support(self) -> Constraint:
+        """That of the components."""
+        support: Constraint = self.mixture.support
+        return support
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> ImplicitMixture:
+        """Return the law with batch shape ``batch_shape``."""
+        shape = torch.Size(batch_shape)
+        parts = self.component_distribution.expand(shape + self._weights_shape)
+        new = ImplicitMixture(self.mixture_distribution.expand(shape), parts, validate_args=False)
+        new._validate_args = self._validate_args
+        return new
+
+    @property
+    def _weights_shape(self) -> torch.Size:
+        return self.component_distribution.batch_shape[-1:]
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean, batch shape + event shape."""
+        return self.mixture.mean
+
+    @property
+    def variance(self) -> Tensor:
+        """Variance, batch shape + event shape."""
+        return self.mixture.variance
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density in nats."""
+        return self.mixture.log_prob(value)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Probability of at most ``value``, for scalar events."""
+        return self.mixture.cdf(value)
+
+    def rsample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw z, shape S + (...), with the implicit path."""
+        with torch.no_grad():
+            z = self._draw(torch.Size(sample_shape), generator)
+        if self.event_shape:
+            return self._attach(z)
+        return self._attach(z.unsqueeze(-1)).squeeze(-1)
+
+    def sample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw z without a path, shape S + (...)."""
+        with torch.no_grad():
+            return self._draw(torch.Size(sample_shape), generator)
+
+    def _log_weights(self) -> Tensor:
+        return torch.log_softmax(self.mixture_distribution.logits, -1)
+
+    def _draw(self, sample_shape: torch.Size, generator: torch.Generator | None) -> Tensor:
+        parts = draw(self.component_distribution, sample_shape, generator)
+        log_weights = self._log_weights()
+        shape = sample_shape + self.batch_shape + self._weights_shape
+        gumbel = -standard_exponential(shape, log_weights, generator).log()
+        index = (log_weights + gumbel).argmax(-1, keepdim=True)
+        if not self.event_shape:
+            return parts.gather(-1, index).squeeze(-1)
+        index = index.unsqueeze(-1).expand(*index.shape, *self.event_shape)
+        return parts.gather(-2, index).squeeze(-2)
+
+    def _attach(self, z: Tensor) -> Tensor:
+        """The draws ``z``, (..., D), with their path."""
+        log_weights, done = self._log_weights(), []
+        for d in range(z.shape[-1]):
+            weights = torch.softmax(log_weights, -1)
+            own = z[..., d]
+            probability = (weights * self._of_coordinate("cdf", own, d)).sum(-1)
+            log_parts = self._of_coordinate("log_prob", own, d)
+            density = (weights * log_parts.exp()).sum(-1).detach()
+            done.append(own - _no_value(probability) / density)
+            if d + 1 < z.shape[-1]:
+                log_weights = log_weights + self._of_coordinate("log_prob", done[-1], d)
+        return torch.stack(done, -1)
+
+    def _of_coordinate(self, name: str, z: Tensor, d: int) -> Tensor:
+        """``cdf`` or ``log_prob`` of coordinate ``d`` in each component: (...) -> (..., K)."""
+        law = self._univariate
+        if not self.event_shape:
+            value: Tensor = getattr(law, name)(z.unsqueeze(-1))
+            return value
+        rows = z[..., None, None].expand(*z.shape, *law.batch_shape[-2:])
+        value = getattr(law, name)(rows)
+        return value[..., d]
+
+
+def _no_value(x: Tensor) -> Tensor:
+    """Zero with the derivatives of ``x``."""
+    return x - x.detach()
+
+
+def _coordinates(components: Distribution) -> Distribution:
+    """The univariate laws that ``components`` consists of."""
+    dims = len(components.event_shape)
+    inner = components.base_dist if isinstance(components, Independent) else components
+    if inner.event_shape or dims > 1:
+        raise ValueError(
+            f"component_distribution is {components}: must be univariate laws, "
+            "or Independent(laws, 1)"
+        )
+    univariate: Distribution = inner
+    return univariate

@@ -1,0 +1,335 @@
+"""The multivariate Kumaraswamy law of Stirn et al., given the order of its sticks and mixed."""
+
+from __future__ import annotations
+
+import math
+from itertools import permutations
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Dirichlet as TorchDirichlet
+from torch.distributions import Distribution, constraints, kl_divergence, register_kl
+
+from dirvae.distributions.dirichlet import Dirichlet
+from dirvae.distributions.log_gamma import full_precision, validation
+from dirvae.distributions.log_space import log_proportions, log_simplex
+from dirvae.distributions.stick_breaking import StickBreakingKumaraswamy
+
+__all__ = [
+    "LogMVKumaraswamy",
+    "LogOrderedKumaraswamy",
+    "MVKumaraswamy",
+    "OrderedKumaraswamy",
+]
+
+_POSITIVE_VECTOR = constraints.independent(constraints.positive, 1)
+_MOST_PARTS = 6
+
+
+class _Parameters(Distribution):
+    """The concentration of all four laws, and the order of the sticks, None for all orders."""
+
+    arg_constraints = {"concentration": _POSITIVE_VECTOR}
+    has_rsample = True
+    ordering: Tensor | None
+
+    def __init__(
+        self, concentration: Tensor, ordering: Tensor | None, validate_args: bool | None
+    ) -> None:
+        concentration = full_precision(concentration)
+        if concentration.dim() < 1 or concentration.shape[-1] < 2:
+            raise ValueError(
+                f"concentration has shape {tuple(concentration.shape)}, "
+                "must have a last dimension of at least 2 components"
+            )
+        if ordering is not None:
+            concentration, ordering = torch.broadcast_tensors(concentration, ordering)
+        self.concentration, self.ordering = concentration, ordering
+        shape = concentration.shape
+        super().__init__(shape[:-1], shape[-1:], validate_args=validation(validate_args))
+
+    def _rsample_log(self, sample_shape: Any, generator: torch.Generator | None) -> Tensor:
+        shape = self._extended_shape(torch.Size(sample_shape))
+        order = _random_orders(self.concentration, shape, generator)
+        if self.ordering is not None:
+            order = self.ordering.expand(shape)
+        sticks = _sticks(self.concentration.expand(shape), order)
+        return sticks.log().rsample(generator=generator).gather(-1, order.argsort(-1))
+
+    def sample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw without a path, shape S + (..., K)."""
+        with torch.no_grad():
+            return self.rsample(sample_shape, generator)
+
+    def rsample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw log z, shape S + (..., K)."""
+        return self._rsample_log(sample_shape, generator)
+
+    def _log_prob(self, y: Tensor) -> Tensor:
+        """Log density of log z = ``y`` on the first K - 1 coordinates."""
+        if self.ordering is not None:
+            return _log_prob_given(self.concentration, self.ordering, y)
+        orders = _all_orders(y)
+        a = self.concentration.expand(len(orders), *self.concentration.shape)
+        orders = orders.view(len(orders), *[1] * (y.dim() - 1), y.shape[-1])
+        a = a.view(len(orders), *[1] * (y.dim() - self.concentration.dim()), *a.shape[1:])
+        mixture = _log_prob_given(a, orders, y).logsumexp(0)
+        return mixture - math.lgamma(y.shape[-1] + 1)
+
+
+class _Ordered(_Parameters):
+    """Both laws that are given the order."""
+
+    ordering: Tensor
+
+    def __init__(
+        self, concentration: Tensor, ordering: Tensor, validate_args: bool | None = None
+    ) -> None:
+        super().__init__(concentration, ordering, validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        """Return the law with batch shape ``batch_shape``."""
+        shape = torch.Size(batch_shape) + self.event_shape
+        new = type(self)(self.concentration.expand(shape), self.ordering.expand(shape), False)
+        new._validate_args = self._validate_args
+        return new
+
+
+class _Mixed(_Parameters):
+    """Both laws that mix all orders."""
+
+    def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
+        super().__init__(concentration, None, validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        """Return the law with batch shape ``batch_shape``."""
+        shape = torch.Size(batch_shape) + self.event_shape
+        new = type(self)(self.concentration.expand(shape), validate_args=False)
+        new._validate_args = self._validate_args
+        return new
+
+
+class LogOrderedKumaraswamy(_Ordered):
+    """Law of log z for z ~ `OrderedKumaraswamy`; density on log z_1 .. log z_{K-1}.
+
+    Args:
+        concentration: a > 0, (..., K), K >= 2.
+        ordering: Permutations of 0 .. K-1, (..., K).
+        validate_args: Whether to check parameters and values.
+
+    Example:
+        >>> q = LogOrderedKumaraswamy(torch.full((3,), 1e-3), torch.tensor([2, 0, 1]))
+        >>> bool(q.rsample(torch.Size([5])).isfinite().all())
+        True
+    """
+
+    support = log_simplex
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return self._log_prob(value)
+
+
+class OrderedKumaraswamy(_Ordered):
+    r"""Multivariate Kumaraswamy given the order o in which its sticks are broken.
+
+    .. math:: z_{o_i} = v_i \prod_{j<i} (1 - v_j), \quad
+              v_i \sim \mathrm{Kumaraswamy}\Big(a_{o_i}, \sum_{j>i} a_{o_j}\Big), \quad v_K = 1
+
+    With Beta sticks of the same parameters this would be Dirichlet(a), whatever the order; with
+    Kumaraswamy sticks the order matters. Density, mean, variance and divergence from a Dirichlet
+    are exact, so that a posterior with an order drawn for each row gives an honest ELBO.
+
+    Args:
+        concentration: a > 0, (..., K), K >= 2.
+        ordering: Permutations of 0 .. K-1, (..., K).
+        validate_args: Whether to check parameters and values.
+
+    References:
+        Stirn, Jebara, Knowles, "A new distribution on the simplex with auto-encoding
+        applications", NeurIPS 2019, algorithm 1.
+
+    Example:
+        >>> q = OrderedKumaraswamy(torch.ones(3), torch.tensor([2, 0, 1]))
+        >>> z = q.rsample(torch.Size([2]), torch.Generator().manual_seed(0))
+        >>> z.shape, q.log_prob(z).shape
+        (torch.Size([2, 3]), torch.Size([2]))
+    """
+
+    support = constraints.simplex
+
+    @property
+    def sticks(self) -> StickBreakingKumaraswamy:
+        """The law of z in the order of the sticks."""
+        return _sticks(self.concentration, self.ordering)
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean, shape (..., K)."""
+        return self.sticks.mean.gather(-1, self.ordering.argsort(-1))
+
+    @property
+    def variance(self) -> Tensor:
+        """Variance of each component, shape (..., K)."""
+        return self.sticks.variance.gather(-1, self.ordering.argsort(-1))
+
+    def log(self) -> LogOrderedKumaraswamy:
+        """Return the law of log z."""
+        return LogOrderedKumaraswamy(self.concentration, self.ordering, validate_args=False)
+
+    def rsample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw z, shape S + (..., K)."""
+        return self._rsample_log(sample_shape, generator).exp()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density on the simplex (Lebesgue measure on z_1 .. z_{K-1}), in nats."""
+        if self._validate_args:
+            self._validate_sample(value)
+        y = log_proportions(value)
+        return self._log_prob(y) - y[..., :-1].sum(-1)
+
+
+class LogMVKumaraswamy(_Mixed):
+    """Law of log z for z ~ `MVKumaraswamy`; density on log z_1 .. log z_{K-1}.
+
+    Args:
+        concentration: a > 0, (..., K), K >= 2.
+        validate_args: Whether to check parameters and values.
+
+    Example:
+        >>> q = LogMVKumaraswamy(torch.full((3,), 1e-3))
+        >>> bool(q.log_prob(q.rsample(torch.Size([5]))).isfinite().all())
+        True
+    """
+
+    support = log_simplex
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return self._log_prob(value)
+
+
+class MVKumaraswamy(_Mixed):
+    r"""Multivariate Kumaraswamy: `OrderedKumaraswamy`, each draw with an order of its own.
+
+    .. math:: q(z) = \frac{1}{K!} \sum_o q(z \mid o)
+
+    Unlike stick breaking in one order it treats all components alike, and it is a close stand-in
+    for Dirichlet(a) with a path that is one line. The density is the sum above, and so is offered
+    for K <= 6 alone. For more components use `given_ordering`: as the KL is convex, an ELBO with
+    KL(q(z | o) || p) averaged over o is a bound too, only a little below that of the mixture.
+
+    Args:
+        concentration: a > 0, (..., K), K >= 2.
+        validate_args: Whether to check parameters and values.
+
+    References:
+        Stirn, Jebara, Knowles, "A new distribution on the simplex with auto-encoding
+        applications", NeurIPS 2019, eq. 5 and algorithm 1.
+
+    Example:
+        >>> q = MVKumaraswamy(torch.ones(3))
+        >>> [round(share, 4) for share in q.mean.tolist()]
+        [0.3333, 0.3333, 0.3333]
+    """
+
+    support = constraints.simplex
+
+    def given_ordering(self, generator: torch.Generator | None = None) -> OrderedKumaraswamy:
+        """Draw an order for each member of the batch, and return the law given it."""
+        a = self.concentration
+        order = _random_orders(a, a.shape, generator)
+        return OrderedKumaraswamy(a, order, validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean over all orders, shape (..., K); for K <= 6."""
+        return self._given_all().mean.mean(0)
+
+    @property
+    def variance(self) -> Tensor:
+        """Variance of each component, shape (..., K); for K <= 6."""
+        law = self._given_all()
+        return law.variance.mean(0) + law.mean.var(0, correction=0)
+
+    def _given_all(self) -> OrderedKumaraswamy:
+        a = self.concentration
+        orders = _all_orders(a)
+        orders = orders.view(len(orders), *[1] * (a.dim() - 1), a.shape[-1])
+        return OrderedKumaraswamy(a.unsqueeze(0), orders, validate_args=False)
+
+    def log(self) -> LogMVKumaraswamy:
+        """Return the law of log z."""
+        return LogMVKumaraswamy(self.concentration, validate_args=False)
+
+    def rsample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw z, shape S + (..., K), each in a new order; the path is that at fixed order."""
+        return self._rsample_log(sample_shape, generator).exp()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density on the simplex (Lebesgue measure on z_1 .. z_{K-1}), in nats; K <= 6."""
+        if self._validate_args:
+            self._validate_sample(value)
+        y = log_proportions(value)
+        return self._log_prob(y) - y[..., :-1].sum(-1)
+
+
+def _random_orders(like: Tensor, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
+    noise = torch.rand(shape, dtype=torch.float32, device=like.device, generator=generator)
+    return noise.argsort(-1)
+
+
+def _all_orders(like: Tensor) -> Tensor:
+    """All permutations, (K!, K)."""
+    size = like.shape[-1]
+    if size > _MOST_PARTS:
+        raise NotImplementedError(
+            f"the sum over all orders of K = {size} components is too long, K must be at most "
+            f"{_MOST_PARTS}: use given_ordering(), whose density is exact for any K"
+        )
+    return torch.tensor(list(permutations(range(size))), device=like.device)
+
+
+def _sticks(a: Tensor, order: Tensor) -> StickBreakingKumaraswamy:
+    a, order = torch.broadcast_tensors(a, order)
+    a = a.gather(-1, order)
+    rest = a.flip(-1).cumsum(-1).flip(-1)[..., 1:]
+    return StickBreakingKumaraswamy(a[..., :-1], rest, validate_args=False)
+
+
+def _log_prob_given(a: Tensor, order: Tensor, y: Tensor) -> Tensor:
+    """Log density of y given the order; the last in the order is not among its coordinates."""
+    shape = torch.broadcast_shapes(order.shape, y.shape)
+    in_order = y.expand(shape).gather(-1, order.expand(shape))
+    return _sticks(a, order).log().log_prob(in_order) + in_order[..., -1] - y[..., -1]
+
+
+def _kl_to_dirichlet(q: OrderedKumaraswamy, p: Any) -> Tensor:
+    """A Dirichlet's components may be put in any order."""
+    a = p.concentration.expand(q.ordering.shape).gather(-1, q.ordering)
+    return kl_divergence(q.sticks, Dirichlet(a, validate_args=False))
+
+
+for _law in (Dirichlet, TorchDirichlet):
+    register_kl(OrderedKumaraswamy, _law)(_kl_to_dirichlet)

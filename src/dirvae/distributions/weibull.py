@@ -1,0 +1,361 @@
+"""Weibull laws in log space, and normalised Weibulls as a law on the simplex."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints, register_kl
+from torch.distributions import Gamma as TorchGamma
+from torch.distributions import Weibull as TorchWeibull
+from torch.distributions.utils import broadcast_all, euler_constant
+
+from dirvae.distributions._quadrature import trapezoid_nodes
+from dirvae.distributions.log_gamma import Gamma, LogGamma, full_precision, validation, wide
+from dirvae.distributions.log_space import log_proportions, log_simplex
+from dirvae.distributions.noise import standard_exponential
+
+__all__ = ["LogWeibull", "LogWeibullDirichlet", "Weibull", "WeibullDirichlet"]
+
+_POSITIVE_VECTOR = constraints.independent(constraints.positive, 1)
+
+
+class _WeibullParameters(Distribution):
+    """The scale and concentration that both laws share."""
+
+    arg_constraints = {"scale": constraints.positive, "concentration": constraints.positive}
+    has_rsample = True
+
+    def __init__(
+        self,
+        scale: Tensor | float,
+        concentration: Tensor | float,
+        validate_args: bool | None = None,
+    ) -> None:
+        scale, concentration = broadcast_all(scale, concentration)
+        self.scale: Tensor = full_precision(scale)
+        self.concentration: Tensor = full_precision(concentration)
+        super().__init__(self.scale.shape, validate_args=validation(validate_args))
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        """Return the law with batch shape ``batch_shape``."""
+        shape = torch.Size(batch_shape)
+        new = type(self)(
+            self.scale.expand(shape), self.concentration.expand(shape), validate_args=False
+        )
+        new._validate_args = self._validate_args
+        return new
+
+    def rsample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw log x, shape S + (...)."""
+        shape = self._extended_shape(torch.Size(sample_shape))
+        return _log_weibull(self.scale, self.concentration, shape, generator)
+
+    def sample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw without a path, shape S + (...)."""
+        with torch.no_grad():
+            return self.rsample(sample_shape, generator)
+
+
+class LogWeibull(_WeibullParameters):
+    r"""The law of log X for X ~ Weibull(scale, concentration): a Gumbel of minima.
+
+    .. math:: \log p(y) = \log c + t - e^t, \quad t = c (y - \log\lambda)
+
+    Args:
+        scale: lambda > 0, any shape.
+        concentration: c > 0, broadcast against it.
+        validate_args: Whether to check parameters and values.
+
+    Example:
+        >>> y = LogWeibull(torch.tensor(1.0), torch.tensor(1e-4)).sample(torch.Size([1000]))
+        >>> bool(y.isfinite().all())
+        True
+    """
+
+    support = constraints.real
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean log lambda - gamma / c."""
+        return self.scale.log() - euler_constant / self.concentration
+
+    @property
+    def variance(self) -> Tensor:
+        """Variance pi^2 / (6 c^2)."""
+        return torch.pi**2 / 6 / self.concentration**2
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density of log x, in nats."""
+        if self._validate_args:
+            self._validate_sample(value)
+        t = self.concentration * (value - self.scale.log())
+        return self.concentration.log() + t - t.exp()
+
+    def entropy(self) -> Tensor:
+        """Entropy 1 + gamma - log c, in nats."""
+        return 1 + euler_constant - self.concentration.log()
+
+
+class Weibull(_WeibullParameters):
+    r"""Weibull(scale, concentration), drawn in log space: log x = log lambda + log(e) / c.
+
+    .. math:: \log p(x) = \log c - c\log\lambda + (c - 1)\log x - (x/\lambda)^c
+
+    A close relative of the Gamma with a path that is one line, and a closed-form divergence from
+    it. Use `log()` wherever a density of a draw is wanted: small concentrations underflow.
+
+    Args:
+        scale: lambda > 0, any shape.
+        concentration: c > 0, broadcast against it.
+        validate_args: Whether to check parameters and values.
+
+    References:
+        Zhang, Chen, Guo, Zhou, "WHAI: Weibull hybrid autoencoding inference", ICLR 2018, eq. 5.
+
+    Example:
+        >>> Weibull(torch.tensor(2.0), torch.tensor(1.0)).mean
+        tensor(2.)
+    """
+
+    support = constraints.nonnegative
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean lambda Gamma(1 + 1/c)."""
+        return self.scale * torch.lgamma(1 + 1 / self.concentration).exp()
+
+    @property
+    def variance(self) -> Tensor:
+        """Variance lambda^2 (Gamma(1 + 2/c) - Gamma(1 + 1/c)^2)."""
+        c = wide(self.concentration)
+        first, second = torch.lgamma(1 + 1 / c), torch.lgamma(1 + 2 / c)
+        spread = (2 * first).exp() * torch.expm1(second - 2 * first)
+        return self.scale**2 * spread.to(self.scale.dtype)
+
+    def log(self) -> LogWeibull:
+        """Return the law of log x."""
+        return LogWeibull(self.scale, self.concentration, validate_args=False)
+
+    def rsample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw x, shape S + (...)."""
+        return self.log().rsample(sample_shape, generator).exp()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density at x, in nats; 0 and infinity are read as the floats next to them."""
+        if self._validate_args:
+            self._validate_sample(value)
+        y = log_proportions(value.clamp(max=torch.finfo(value.dtype).max))
+        return self.log().log_prob(y) - y
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Probability 1 - exp(-(x / lambda)^c)."""
+        t = self.concentration * (log_proportions(value) - self.scale.log())
+        return -torch.expm1(-t.exp())
+
+    def entropy(self) -> Tensor:
+        """Entropy gamma (1 - 1/c) + log(lambda / c) + 1, in nats."""
+        c = self.concentration
+        return euler_constant * (1 - 1 / c) + self.scale.log() - c.log() + 1
+
+
+class _WeibullsOnSimplex(Distribution):
+    """The scale and concentration vectors that both laws share."""
+
+    arg_constraints = {"scale": _POSITIVE_VECTOR, "concentration": _POSITIVE_VECTOR}
+    has_rsample = True
+
+    def __init__(
+        self, scale: Tensor, concentration: Tensor, validate_args: bool | None = None
+    ) -> None:
+        self.scale, self.concentration = torch.broadcast_tensors(
+            full_precision(scale), full_precision(concentration)
+        )
+        shape = self.scale.shape
+        if len(shape) < 1 or shape[-1] < 2:
+            raise ValueError(
+                f"scale and concentration have shape {tuple(shape)} together, "
+                "must have a last dimension of at least 2 components"
+            )
+        super().__init__(shape[:-1], shape[-1:], validate_args=validation(validate_args))
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        """Return the law with batch shape ``batch_shape``."""
+        shape = torch.Size(batch_shape) + self.event_shape
+        new = type(self)(
+            self.scale.expand(shape), self.concentration.expand(shape), validate_args=False
+        )
+        new._validate_args = self._validate_args
+        return new
+
+    def rsample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw log z, shape S + (..., K)."""
+        shape = self._extended_shape(torch.Size(sample_shape))
+        log_x = _log_weibull(self.scale, self.concentration, shape, generator)
+        return torch.log_softmax(log_x, -1)
+
+    def sample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw without a path, shape S + (..., K)."""
+        with torch.no_grad():
+            return self.rsample(sample_shape, generator)
+
+
+class LogWeibullDirichlet(_WeibullsOnSimplex):
+    r"""Law of log z for z ~ `WeibullDirichlet`, which does not underflow.
+
+    The density is with respect to Lebesgue measure on log z_1 .. log z_{K-1}. With
+    :math:`t_k(s) = c_k (\log z_k + s - \log\lambda_k)`, where s stands for the log of the total,
+
+    .. math:: \log q(\log z) = \sum_k \log c_k - \log z_K
+              + \log \int \exp\Big(\sum_k t_k(s) - e^{t_k(s)}\Big) \, ds
+
+    The integrand is log-concave and entire in s: 128 trapezoids between the points where it has
+    fallen by exp(-40) leave a relative error below 1e-9 as long as no two of the c_k that matter
+    are further apart than a factor of 30. Where all are equal to c, the integral is
+    :math:`\Gamma(K) c^{-1} e^{c\sum_k d_k} (\sum_k e^{c d_k})^{-K}`, d = log z - log lambda.
+
+    Args:
+        scale: lambda, positive, shape (..., K), K >= 2.
+        concentration: c, positive, broadcast against it.
+        validate_args: Whether to check parameters and values.
+
+    Example:
+        >>> q = LogWeibullDirichlet(torch.ones(4), torch.full((4,), 1e-3))
+        >>> y = q.rsample(torch.Size([5]))
+        >>> bool(q.log_prob(y).isfinite().all())
+        True
+    """
+
+    support = log_simplex
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
+        if self._validate_args:
+            self._validate_sample(value)
+        c, y = wide(self.concentration), wide(value)
+        log_integral = _log_integral(y - wide(self.scale).log(), c)
+        log_prob = c.log().sum(-1) - y[..., -1] + log_integral
+        return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
+
+
+class WeibullDirichlet(_WeibullsOnSimplex):
+    r"""Normalised independent Weibulls: z = x / sum(x), x_k ~ Weibull(lambda_k, c_k).
+
+    What a Weibull encoder gives a model with proportions as its latent. It is no Dirichlet, except
+    for K exponentials of one scale, which are uniform. Its density is a one-dimensional integral
+    over the total that the model divides out; see `LogWeibullDirichlet`, which computes it. The
+    mean has no closed form.
+
+    Args:
+        scale: lambda, positive, shape (..., K), K >= 2.
+        concentration: c, positive, broadcast against it.
+        validate_args: Whether to check parameters and values.
+
+    References:
+        Zhang, Chen, Guo, Zhou, "WHAI", ICLR 2018; Joo, Lee, Park, Moon 2020, who compare with it.
+
+    Example:
+        >>> q = WeibullDirichlet(torch.full((3,), 7.0), torch.ones(3))
+        >>> round(float(q.log_prob(torch.tensor([0.2, 0.3, 0.5])).exp()), 4)
+        2.0
+    """
+
+    support = constraints.simplex
+
+    def log(self) -> LogWeibullDirichlet:
+        """Return the law of log z."""
+        return LogWeibullDirichlet(self.scale, self.concentration, validate_args=False)
+
+    def rsample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw z, shape S + (..., K)."""
+        return self.log().rsample(sample_shape, generator).exp()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density on the simplex (Lebesgue measure on z_1 .. z_{K-1}), in nats."""
+        if self._validate_args:
+            self._validate_sample(value)
+        log_z = log_proportions(value)
+        return self.log().log_prob(log_z) - log_z[..., :-1].sum(-1)
+
+
+def _log_weibull(
+    scale: Tensor, c: Tensor, shape: torch.Size, generator: torch.Generator | None
+) -> Tensor:
+    return scale.log() + standard_exponential(shape, scale, generator).log() / c
+
+
+def _log_integral(d: Tensor, c: Tensor) -> Tensor:
+    """Log of the integral over s of exp(sum_k t_k - exp(t_k)), t_k = c_k (d_k + s)."""
+    d, c = torch.broadcast_tensors(d, c)
+
+    def log_density(s: Tensor) -> Tensor:
+        t = c * (d + s.unsqueeze(-1))
+        return (t - t.exp()).sum(-1)
+
+    with torch.no_grad():
+        nodes, log_weight = trapezoid_nodes(log_density, _mode(d, c), 1 / c.sum(-1))
+    # The integral does not depend on the nodes, so neither do its derivatives.
+    return log_density(nodes).logsumexp(0) + log_weight
+
+
+def _mode(d: Tensor, c: Tensor) -> Tensor:
+    """The s where sum_k c_k exp(t_k) = sum_k c_k: Newton from its right on a convex function."""
+    level = c.sum(-1).log()
+    s = ((level.unsqueeze(-1) - c.log()) / c - d).amin(-1)
+    for _ in range(8):
+        log_terms = c.log() + c * (d + s.unsqueeze(-1))
+        slope = (torch.softmax(log_terms, -1) * c).sum(-1)
+        s = s - (log_terms.logsumexp(-1) - level) / slope
+    return s
+
+
+def _kl_weibull_gamma(q: Any, p: Any) -> Tensor:
+    """KL(Weibull || Gamma); the same for their logarithms, a bijection of both."""
+    c, a = wide(q.concentration), wide(p.concentration)
+    log_scale = wide(q.scale).log() + wide(p.rate).log()
+    mean = (log_scale + torch.lgamma(1 + 1 / c)).exp()
+    kl = c.log() - euler_constant - 1 + a * (euler_constant / c - log_scale) + torch.lgamma(a)
+    return (kl + mean).to(torch.promote_types(q.concentration.dtype, p.concentration.dtype))
+
+
+def _kl_weibull(q: Any, p: Any) -> Tensor:
+    """KL(Weibull || Weibull); the same for their logarithms."""
+    c, b = wide(q.concentration), wide(p.concentration)
+    log_ratio, power = wide(q.scale).log() - wide(p.scale).log(), b / c
+    moment = (b * log_ratio + torch.lgamma(1 + power)).exp()
+    kl = c.log() - b.log() - b * log_ratio - (1 - power) * euler_constant - 1 + moment
+    return kl.to(torch.promote_types(q.concentration.dtype, p.concentration.dtype))
+
+
+for _q in (Weibull, TorchWeibull):
+    for _p in (Gamma, TorchGamma):
+        register_kl(_q, _p)(_kl_weibull_gamma)
+    for _w in (Weibull, TorchWeibull):
+        register_kl(_q, _w)(_kl_weibull)
+register_kl(LogWeibull, LogGamma)(_kl_weibull_gamma)
+register_kl(LogWeibull, LogWeibull)(_kl_weibull)
