@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import json
 import os
 import resource
@@ -23,6 +24,7 @@ from scipy import sparse
 
 import dirvae
 from dirvae.cli import app
+from dirvae.cli.fit import fit_vae
 
 SMALL = ["-k", 3, "--hidden-sizes", 8, "--decoder-hidden-sizes", 8, "--batch-size", 40]
 RANDOM = np.random.default_rng(0)
@@ -562,3 +564,11 @@ def test_our_own_fault_keeps_its_traceback(run, monkeypatch):
     monkeypatch.setattr("dirvae.persistence.load", fail)
     with pytest.raises(AssertionError, match="a fault of ours"):
         typer.main.get_command(app).main(["info", "model"])
+
+
+def test_defaults_of_the_command_are_those_of_the_estimator():
+    command = inspect.signature(fit_vae).parameters
+    estimator = inspect.signature(dirvae.DirichletVAE).parameters
+    shared = ("max_epochs", "batch_size", "learning_rate", "validation_fraction", "patience")
+    for name in shared:
+        assert command[name].default == estimator[name].default, name

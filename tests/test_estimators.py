@@ -8,6 +8,7 @@ import torch
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -175,7 +176,7 @@ def test_prior_concentration(digits, value):
 
 
 def test_prior_is_learned_by_moments(digits):
-    estimator = small(prior_concentration="learn", max_epochs=9).fit(digits)
+    estimator = small(prior_concentration="learn", max_epochs=40, patience=1).fit(digits)
     assert not np.allclose(estimator.prior_concentration_, 0.75)
     assert (estimator.prior_concentration_ > 0).all()
 
@@ -197,6 +198,49 @@ def test_pipeline_and_grid_search(digits):
     assert 0 <= pipeline.fit(digits, y).score(digits, y) <= 1
     search = GridSearchCV(small(), {"n_components": [2, 3]}, cv=2).fit(digits)
     assert search.best_params_["n_components"] in (2, 3)
+
+
+@pytest.mark.parametrize("latent", [Dirichlet, InverseCDFDirichlet, SoftmaxNormal])
+def test_transform_of_a_row_depends_on_neither_batch_nor_order(digits, latent):
+    estimator = small(latent=latent).fit(digits)
+    theta = estimator.transform(digits)
+    np.testing.assert_allclose(estimator.transform(digits[::-1]), theta[::-1], rtol=1e-9)
+    np.testing.assert_allclose(estimator.transform(digits[7:8]), theta[7:8], rtol=1e-9)
+
+
+def test_rows_of_weight_zero_are_as_if_left_out(digits):
+    weight = np.r_[np.ones(150), np.zeros(150)]
+    weighted = small().fit(digits, sample_weight=weight)
+    left_out = small().fit(digits[:150])
+    np.testing.assert_allclose(weighted.transform(digits), left_out.transform(digits), rtol=1e-5)
+
+
+def test_counts_are_drawn_with_the_total_of_the_data(counts):
+    estimator = small(likelihood=Multinomial).fit(counts)
+    total = round(counts.sum(1).mean())
+    assert (estimator.sample(5).sum(1) == total).all()
+    theta = estimator.transform(counts)
+    np.testing.assert_allclose(estimator.inverse_transform(theta).sum(1), total, rtol=1e-5)
+
+
+def test_interrupted_fit_does_not_look_fitted(digits):
+    estimator = small(learning_rate=1e30)
+    with pytest.raises(FloatingPointError, match="learning rate"):
+        estimator.fit(digits)
+    with pytest.raises(NotFittedError):
+        estimator.transform(digits)
+
+
+def test_bad_weights_are_refused(digits):
+    with pytest.raises(ValueError, match="0 in every row|non-zero"):
+        small().fit(digits, sample_weight=np.zeros(300))
+    with pytest.raises(ValueError, match="[Nn]egative"):
+        small().fit(digits, sample_weight=-np.ones(300))
+
+
+def test_nan_in_a_latent_is_refused(digits):
+    with pytest.raises(ValueError, match="NaN"):
+        small().fit(digits).inverse_transform([[np.nan, 0, 0, 1]])
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
@@ -231,6 +275,10 @@ def test_checkpoint_and_resume(digits, tmp_path):
         ({"prior_concentration": -1}, "prior_concentration"),
         ({"prior_concentration": "lern"}, "prior_concentration is 'lern'"),
         ({"prior_concentration": [1.0, 2.0]}, "shape"),
+        ({"prior_concentration": "learn", "latent": SoftmaxNormal}, "Dirichlet latent"),
+        ({"likelihood": "bernoulli"}, "likelihood is 'bernoulli'"),
+        ({"hidden_sizes": 10}, "hidden_sizes is 10"),
+        ({"validation_fraction": "a"}, "validation_fraction"),
         ({"max_epochs": 0}, "max_epochs"),
         ({"batch_size": -3}, "batch_size"),
         ({"learning_rate": 0}, "learning_rate"),

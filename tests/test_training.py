@@ -10,10 +10,12 @@ from functools import partial
 import lightning.pytorch as lightning
 import pytest
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 
 from dirvae.data import ArrayDataset, Batch, loader
 from dirvae.models import zoo
+from dirvae.nn import MLP, Head
 from dirvae.objectives import elbo, importance_weighted_bound, linear_warmup
 from dirvae.training import Training, fit
 
@@ -113,6 +115,7 @@ def test_interrupted_training_keeps_a_checkpoint_and_says_how_to_resume(tmp_path
     script = f"""
 import torch, dirvae, os, signal
 from dirvae.models import zoo
+from dirvae.nn import MLP, Head
 import lightning.pytorch as L
 class Interrupt(L.Callback):
     def on_train_batch_start(self, trainer, module, batch, index):
@@ -203,6 +206,22 @@ def test_covariates_and_mask_reach_the_model(x):
     quiet(vae, data, max_epochs=1)
     assert {len(context) for context in seen} == {2}
     assert all((context[0][:, 0] == 0).all() for context in seen[::2])
+
+
+def test_a_prior_of_covariates_is_learned(x):
+    prior = Head(MLP(2, (4,)), 2, torch.distributions.Normal)
+    vae = zoo.gaussian(6, 2, num_covariates=2, hidden_sizes=(8,))
+    vae.prior = prior
+    before = prior.projection.weight.detach().clone()
+    history = quiet(vae, ArrayDataset(x, x[:, :2]), max_epochs=2)
+    assert not torch.equal(before, prior.projection.weight)
+    assert "active" not in history[0]
+
+
+def test_users_own_checkpoint_passes_through(x, tmp_path):
+    own = ModelCheckpoint(tmp_path, "own")
+    quiet(small(), x, max_epochs=1, callbacks=[own])
+    assert (tmp_path / "own.ckpt").is_file()
 
 
 def test_importance_weighted_training(x):

@@ -46,7 +46,9 @@ _HOMES = {
     "load": "dirvae.persistence",
     "save": "dirvae.persistence",
 }
-_SUBPACKAGES = {"data", "distributions", "evaluation", "models", "nn", "objectives"}
+_SUBPACKAGES = {
+    *("data", "distributions", "evaluation", "models", "nn", "objectives", "testing", "training")
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -52,7 +52,8 @@ class MethodOfMoments(Callback):
     """
 
     def __init__(self, max_epochs: int) -> None:
-        self.first, self.last = max_epochs // 3, 2 * max_epochs // 3
+        self.first = max_epochs // 3
+        self.last = max(self.first + 1, 2 * max_epochs // 3)
         self.sums: Tensor | None = None
         self.rows = 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from torch import Tensor
@@ -22,7 +22,7 @@ from torch.distributions import Bernoulli, Distribution, Normal
 
 from dirvae.callbacks import MethodOfMoments
 from dirvae.data.arrays import ArrayDataset
-from dirvae.distributions import Dirichlet, draw_with_log_ratio
+from dirvae.distributions import Dirichlet, InverseCDFDirichlet, draw_with_log_ratio
 from dirvae.distributions.moments import posterior_mean
 from dirvae.models.likelihoods import COUNT_LAWS
 from dirvae.models.priors import standard_prior
@@ -33,7 +33,7 @@ from dirvae.objectives import linear_warmup, log_likelihood
 from dirvae.persistence import ModelFormatError
 from dirvae.persistence import load as load_model
 from dirvae.persistence import save as save_model
-from dirvae.training import Training, decaying_adam, fit
+from dirvae.training import History, Training, decaying_adam, fit
 
 __all__ = ["DirichletVAE"]
 
@@ -151,7 +151,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Raises:
             ValueError: If an argument or a value of X is out of range; the message says which.
         """
-        weight = self._begin(X := self._validated(X, reset=True), sample_weight)
+        X, weight = self._begin(self._validated(X, reset=True), sample_weight)
         train, validation = self._split(X, weight)
         steps = math.ceil(len(train) / self.batch_size) * self.max_epochs
         training = Training(
@@ -160,7 +160,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             optimizer=decaying_adam(self.learning_rate, steps),
         )
         learn = isinstance(self.prior_concentration, str)
-        self.history_ = fit(
+        self.history_ = self._train(
             training,
             train,
             validation=validation,
@@ -177,42 +177,46 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> DirichletVAE:
-        """Take one more pass over rows, which may be new ones; the optimiser goes on where it was.
+        """Take one more pass over rows, which may be new ones, at a constant step size.
 
-        Args and errors are those of `fit`. The first call settles likelihood and scaling.
+        From one call to the next the optimiser goes on where it was; after `fit` it starts afresh.
+        There is no warm-up. The first call settles likelihood and scaling. Args and errors are
+        those of `fit`; a prior cannot be learned, which takes whole epochs.
         """
+        if isinstance(self.prior_concentration, str):
+            raise ValueError("prior_concentration='learn' goes with fit, not with partial_fit")
         first = not hasattr(self, "vae_")
         X = self._validated(X, reset=first)
         if first:
-            weight = self._begin(X, sample_weight)
+            X, weight = self._begin(X, sample_weight)
         else:
             self._require_support(X)
-            weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+            X, weight = _weighted(X, sample_weight)
         training = Training(self.vae_, optimizer=self._resumed)
         data = self._dataset(X, weight)
         epoch = len(self.history_)
         options = {"batch_size": self.batch_size, "seed": self._seed + epoch, **self._options()}
-        [metrics] = fit(training, data, max_epochs=1, **options)
+        [metrics] = self._train(training, data, max_epochs=1, **options)
         self.history_.append({**metrics, "epoch": float(epoch)})
         adam = cast(torch.optim.Optimizer, training.optimizers(use_pl_optimizer=False))
         self._optimizer_state = adam.state_dict()
         self._end(len(self.history_))
         return self
 
-    def _begin(self, X: Any, sample_weight: Any) -> Any:
-        """Check arguments and data, and build the model; returns the checked weights."""
+    def _begin(self, X: Any, sample_weight: Any) -> tuple[Any, Any]:
+        """Check arguments and data, and build the model; returns the rows with their weights."""
         self._check_arguments()
         if X.shape[0] < 2:
             raise ValueError("X has one sample (n_samples=1); at least 2 are needed to fit")
-        weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        X, weight = _weighted(X, sample_weight)
         self.likelihood_ = self._choose_likelihood(X)
         self._require_support(X)
         self.history_, self._optimizer_state = [], None
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
-            self.vae_ = self._build(X)
-        return weight
+            self.vae_ = self._build(X, weight)
+        return X, weight
 
     def _end(self, num_epochs: int) -> None:
         self.vae_.cpu().eval()
@@ -222,7 +226,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         if concentration is not None:
             self.prior_concentration_ = concentration.numpy().copy()
 
-    def _build(self, X: Any) -> VAE:
+    def _build(self, X: Any, weight: Any) -> VAE:
         return mlp_vae(
             X.shape[1],
             self.latent,
@@ -230,8 +234,16 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             likelihood=self.likelihood_,
             hidden_sizes=tuple(self.hidden_sizes),
             decoder_hidden_sizes=tuple(self.decoder_hidden_sizes),
-            moments=_mean_and_std(X),
+            moments=_mean_and_std(X, weight),
         )
+
+    def _train(self, training: Training, data: ArrayDataset, **options: Any) -> History:
+        """Train; if that is cut off, do not look like a fitted estimator."""
+        try:
+            return fit(training, data, **options)
+        except BaseException:
+            del self.vae_
+            raise
 
     def _resumed(self, parameters: Any) -> torch.optim.Adam:
         adam = torch.optim.Adam(parameters, lr=self.learning_rate)
@@ -264,20 +276,21 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
         It depends on the row alone, and not on the batch that it comes in.
         """
-        return self._rowwise(X, lambda vae, x: vae.embed(x))
+        theta = self._rowwise(X, _embed_by_row)
+        return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
 
     def inverse_transform(self, X: Any) -> Any:
         """Mean of the data, shape (N, D), given latents of shape (N, K)."""
         check_is_fitted(self)
-        z = np.asarray(X)
-        if z.ndim != 2 or z.shape[1] != self.n_components:
+        z = check_array(X, dtype=[np.float64, np.float32], input_name="X")
+        if z.shape[1] != self.n_components:
             raise ValueError(
                 f"X has shape {z.shape}, must be (N, {self.n_components}): one latent a row"
             )
         with torch.no_grad():
             decoder = copy.deepcopy(self.vae_.decoder).double()
             mean: Any = posterior_mean(decoder(torch.tensor(z, dtype=torch.float64))).numpy()
-        return mean.astype(z.dtype) if z.dtype.kind == "f" else mean
+        return mean.astype(z.dtype)
 
     def sample(self, n_samples: int = 1) -> Any:
         """Draw rows from the model, shape (n_samples, D); ``random_state`` seeds the noise."""
@@ -296,7 +309,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         fixed by the row, so that neither batch nor order matters. In double precision, with
         `ELBO_SAMPLES` draws of the latent.
         """
-        return self._rowwise(X, _elbo_by_row).astype(np.float64)
+        return self._rowwise(X, _elbo_by_row)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean of `score_samples`."""
@@ -309,7 +322,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self._require_support(X)
         vae = copy.deepcopy(self.vae_).double()
         with torch.no_grad():
-            return np.concatenate([function(vae, x).numpy() for x in _chunks(X)]).astype(X.dtype)
+            return np.concatenate([function(vae, x).numpy() for x in _chunks(X)])
 
     # --- saving ----------------------------------------------------------------------------------
 
@@ -373,12 +386,18 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         _require_integer("n_components", self.n_components, 1)
         for name in ("max_epochs", "batch_size", "patience"):
             _require_integer(name, getattr(self, name), 1)
+        if self.likelihood is not None and not hasattr(self.likelihood, "arg_constraints"):
+            raise ValueError(f"likelihood is {self.likelihood!r}, must be a law or None")
         for name in ("hidden_sizes", "decoder_hidden_sizes"):
-            for size in getattr(self, name):
+            sizes = getattr(self, name)
+            if not isinstance(sizes, Iterable) or isinstance(sizes, str):
+                raise ValueError(f"{name} is {sizes!r}, must be a sequence of integers")
+            for size in sizes:
                 _require_integer(name, size, 1)
         if not isinstance(self.learning_rate, Real) or not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate is {self.learning_rate!r}, must be a positive number")
-        if not 0 <= self.validation_fraction < 1:
+        fraction = self.validation_fraction
+        if not isinstance(fraction, Real) or not 0 <= fraction < 1:
             raise ValueError(
                 f"validation_fraction is {self.validation_fraction!r}, must be in [0, 1)"
             )
@@ -386,7 +405,11 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     def _check_prior_concentration(self) -> None:
         value = self.prior_concentration
-        if value is None or (isinstance(value, str) and value == "learn"):
+        if value is None:
+            return
+        if isinstance(value, str) and value == "learn":
+            if self.latent not in (Dirichlet, InverseCDFDirichlet):
+                raise ValueError("prior_concentration='learn' goes with a Dirichlet latent only")
             return
         try:
             array = np.asarray(value, dtype=float)
@@ -398,11 +421,24 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         if array.shape not in ((), (self.n_components,)):
             raise ValueError(f"prior_concentration has shape {array.shape}, {right}")
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "vae_")
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _embed_by_row(vae: VAE, x: Tensor) -> Tensor:
+    """Posterior means; where they take noise, the same for each row."""
+    encoder = cast(Head, vae.encoder)
+    raw = encoder.raw(x)
+    try:
+        return encoder.law(raw).mean
+    except NotImplementedError:
+        return torch.cat([posterior_mean(encoder.law(row)) for row in raw.split(1)])
 
 
 def _elbo_by_row(vae: VAE, x: Tensor) -> Tensor:
@@ -435,12 +471,25 @@ def _chunks(X: Any) -> Iterator[Tensor]:
         yield torch.from_numpy(rows.toarray() if sparse.issparse(rows) else rows.copy()).double()
 
 
-def _mean_and_std(X: Any) -> tuple[Tensor, Tensor]:
+def _weighted(X: Any, sample_weight: Any) -> tuple[Any, Any]:
+    """Rows of positive weight, and their weights; None for none."""
+    if sample_weight is None:
+        return X, None
+    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    if not weight.any():
+        raise ValueError("sample_weight is 0 in every row; at least one must be positive")
+    return X[weight > 0], weight[weight > 0]
+
+
+def _mean_and_std(X: Any, weight: Any) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each column; 1 in place of the deviation of a constant."""
     if sparse.issparse(X):
-        mean, var = mean_variance_axis(X, axis=0)
-    else:
+        mean, var = mean_variance_axis(X, axis=0, weights=weight)
+    elif weight is None:
         mean, var = X.mean(0, dtype=np.float64), X.var(0, dtype=np.float64)
+    else:
+        mean = np.average(X, axis=0, weights=weight)
+        var = np.average((X - mean) ** 2, axis=0, weights=weight)
     std = np.sqrt(var)
     std[std <= 1e-8 * np.maximum(1, np.abs(mean))] = 1
     return torch.from_numpy(mean).float(), torch.from_numpy(std).float()

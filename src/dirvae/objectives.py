@@ -75,7 +75,8 @@ def elbo(terms: Terms, *, kl_weight: float = 1.0, free_bits: float = 0.0) -> Ten
         return bound
     reward = terms.log_likelihood
     if not terms.kl_is_exact and terms.log_ratio is not None:
-        reward = reward + kl_weight * terms.log_ratio
+        counted = kl_weight * (terms.kl > free_bits) if free_bits else kl_weight
+        reward = reward + counted * terms.log_ratio
     return bound + _score_function(reward, terms.log_q)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import signal
+import sys
 import tempfile
 import threading
 import warnings
@@ -24,9 +26,11 @@ from lightning.pytorch.callbacks import (
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from dirvae.callbacks import MethodOfMoments
 from dirvae.data.arrays import ArrayDataset, Batch, loader
 from dirvae.distributions.moments import location_and_spread
 from dirvae.models.vae import VAE
+from dirvae.nn import Fixed
 from dirvae.objectives import KLSchedule, Terms, constant, elbo
 
 __all__ = ["History", "Training", "decaying_adam", "fit"]
@@ -84,9 +88,8 @@ class Training(lightning.LightningModule):
         terms = self._terms(batch)
         bound = self.objective(terms, kl_weight=self.kl_schedule(self.global_step))
         loss = -_mean(bound, batch.weight)
-        if (
-            loss.device.type == "cpu"
-        ):  # on a GPU the check would stall it; the epoch's end checks too
+        # On a GPU the check would stall it; there the end of the epoch tells.
+        if loss.device.type == "cpu":
             _require_finite(loss.detach(), f"the training loss at step {self.global_step}")
         self._train.add(terms, batch.weight)
         self.latent = terms.z.detach()
@@ -130,7 +133,7 @@ class Training(lightning.LightningModule):
     def _results(self, meter: _Meter) -> dict[str, float]:
         results = meter.results()
         _require_finite(torch.tensor(results["elbo"]), f"the ELBO of epoch {self.current_epoch}")
-        if meter.embedding is not None and not self.vae.prior().batch_shape:
+        if meter.embedding is not None and isinstance(self.vae.prior, Fixed):
             spread = location_and_spread(self.vae.prior())[1]
             results["active"] = float((meter.embedding_var() > 0.01 * spread**2).sum())
         meter.reset()
@@ -162,7 +165,6 @@ class _Meter:
     def reset(self) -> None:
         self.sums: Tensor | float = 0.0
         self.embedding: Tensor | None = None
-        self.rows = 0
 
     def add(self, terms: Terms, weight: Tensor | None) -> None:
         with torch.no_grad():
@@ -171,10 +173,10 @@ class _Meter:
             self.sums = (
                 self.sums + torch.stack([likelihood, terms.kl, torch.ones_like(weight)]) @ weight
             )
-            self.rows += len(weight)
             mean = _mean_where_known(terms)
             if mean is not None:
-                moments = torch.stack([mean.sum(0), mean.square().sum(0)]).double()
+                shares = weight.to(mean).unsqueeze(-1)
+                moments = torch.stack([(shares * mean).sum(0), (shares * mean**2).sum(0)]).double()
                 self.embedding = moments if self.embedding is None else self.embedding + moments
 
     def results(self) -> dict[str, float]:
@@ -184,7 +186,7 @@ class _Meter:
 
     def embedding_var(self) -> Tensor:
         assert self.embedding is not None
-        mean, square = self.embedding / self.rows
+        mean, square = self.embedding / torch.as_tensor(self.sums)[2].to(self.embedding)
         return square - mean**2
 
 
@@ -206,15 +208,14 @@ def fit(
     """Train a VAE in place.
 
     With validation data, training stops when the validation ELBO has not risen for ``patience``
-    epochs, of which none counts before the KL has its final weight, and the best weights are
-    restored. At the end of every epoch a checkpoint is written to
-    ``checkpoint_dir``, from which ``resume=True`` goes on to the same result, on a CPU
-    to the bit.
+    epochs, and the best weights are restored; epochs before the KL has its final weight do not
+    count. At the end of every epoch a checkpoint is written to ``checkpoint_dir``, from which
+    ``resume=True`` goes on to the same result, on a CPU to the bit.
 
     Args:
         model: A `VAE` (then Adam at 1e-3 on the ELBO), or a `Training` that says otherwise.
         data: Rows: a tensor or array (N, D...), a SciPy sparse matrix, a `data.ArrayDataset`, or
-            any loader of `data.Batch`.
+            a `torch.utils.data.DataLoader` of `data.Batch`.
         validation: Likewise.
         max_epochs: Passes over the data.
         batch_size: Rows a step.
@@ -257,12 +258,15 @@ def fit(
             folder, checkpoint_dir is not None, validation is not None, patience
         )
         bar = [_Bar(refresh_rate=5)] if verbose else []
+        callbacks = [*bar, *keepers, *callbacks]
+        options = {
+            "enable_progress_bar": verbose,
+            "enable_checkpointing": any(isinstance(c, ModelCheckpoint) for c in callbacks),
+        }
         run = lightning.Trainer(
             max_epochs=max_epochs,
-            callbacks=[*bar, *keepers, *callbacks],
-            enable_progress_bar=verbose,
-            enable_checkpointing=any(isinstance(k, ModelCheckpoint) for k in keepers),
-            **{**_QUIET, **trainer},
+            callbacks=callbacks,
+            **{**_QUIET, **options, **trainer},
         )
         last = str(folder / LAST) if resume else None
         with _interruptible(run, folder if checkpoint_dir is not None else None):
@@ -295,16 +299,43 @@ class _Bar(RichProgressBar):
             self.progress.refresh() if hard else self.progress.soft_refresh()
 
 
+def _settled(trainer: Any, training: Any) -> bool:
+    """Whether the objective is the one it ends with: the KL's weight, and a prior being learned."""
+    schedule = training.kl_schedule
+    learning = [c for c in trainer.callbacks if isinstance(c, MethodOfMoments)]
+    return schedule(trainer.global_step) == schedule(_planned(trainer)) and all(
+        trainer.current_epoch >= callback.last for callback in learning
+    )
+
+
+def _planned(trainer: Any) -> int:
+    steps = trainer.estimated_stepping_batches
+    return int(steps) if math.isfinite(steps) else sys.maxsize
+
+
+class _KeepBest(ModelCheckpoint):
+    """Weights of the best epoch, of those that can be compared."""
+
+    def __init__(self, folder: Path) -> None:
+        name = BEST.removesuffix(".ckpt")
+        options: dict[str, Any] = {"monitor": "val_elbo", "mode": "max", "save_weights_only": True}
+        options |= {"save_on_train_epoch_end": True, "enable_version_counter": False}
+        super().__init__(folder, name, **options)
+
+    def on_train_epoch_end(self, trainer: Any, training: Any) -> None:
+        if _settled(trainer, training):
+            super().on_train_epoch_end(trainer, training)
+
+
 class _StopEarly(EarlyStopping):
-    """Early stopping that waits until the KL has the weight that it ends with."""
+    """Early stopping that counts only epochs that can be compared."""
 
     def __init__(self, patience: int) -> None:
         validated: dict[str, Any] = {"check_on_train_epoch_end": False}
         super().__init__("val_elbo", mode="max", patience=patience, **validated)
 
     def on_validation_end(self, trainer: Any, training: Any) -> None:
-        schedule = training.kl_schedule
-        if schedule(trainer.global_step) == schedule(int(trainer.estimated_stepping_batches)):
+        if _settled(trainer, training):
             super().on_validation_end(trainer, training)
 
 
@@ -312,25 +343,13 @@ def _keepers(
     folder: Path, keep: bool, validate: bool, patience: int
 ) -> tuple[list[Callback], ModelCheckpoint | None]:
     """Callbacks that write checkpoints and stop early, and the one that knows the best weights."""
-    kept: list[Callback] = []
-    best = None
-    plain: dict[str, Any] = {"dirpath": folder, "enable_version_counter": False}
-    if validate:
-        best = ModelCheckpoint(
-            filename=BEST.removesuffix(".ckpt"),
-            monitor="val_elbo",
-            mode="max",
-            save_weights_only=True,
-            **plain,
-        )
-        kept += [best, _StopEarly(patience)]
+    best = _KeepBest(folder) if validate else None
+    kept: list[Callback] = [best, _StopEarly(patience)] if best else []
     if keep:
-        # At the very end of an epoch, after validation: nothing of it is then left to do on
-        # resuming.
-        last = ModelCheckpoint(
-            filename=LAST.removesuffix(".ckpt"), save_on_train_epoch_end=True, **plain
-        )
-        kept.append(last)
+        # At the very end of an epoch, after validation, when nothing of it is left to do.
+        name = LAST.removesuffix(".ckpt")
+        options: dict[str, Any] = {"save_on_train_epoch_end": True, "enable_version_counter": False}
+        kept.append(ModelCheckpoint(folder, name, **options))
     return kept, best
 
 
@@ -353,7 +372,8 @@ def _materialize(vae: VAE, batches: Iterable[Batch]) -> None:
 
 
 def _mean(bound: Tensor, weight: Tensor | None) -> Tensor:
-    return bound.mean() if weight is None else (bound * weight).sum() / weight.sum()
+    """Mean over rows; weights are 1 on average over the data, not within each batch."""
+    return bound.mean() if weight is None else (bound * weight).mean()
 
 
 def _mean_where_known(terms: Terms) -> Tensor | None:

@@ -71,7 +71,7 @@ def resumable(folder: Path, arguments: list[str]) -> Iterator[None]:
             message += " before the first epoch ended; nothing is kept" if interrupted else ""
         raise Stop(message, INTERRUPTED if interrupted else 2) from error
     except EXPECTED:
-        if "--resume" not in arguments:
+        if not (folder / LAST).is_file():
             remove(folder)
         raise
 

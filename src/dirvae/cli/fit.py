@@ -93,11 +93,12 @@ def fit_vae(
     ] = "500",
     max_epochs: Annotated[
         int, typer.Option(min=1, metavar="N", help="Most passes over the data.")
-    ] = 100,
-    batch_size: Annotated[int, typer.Option(min=1, metavar="N", help="Rows a step.")] = 200,
+    ] = 150,
+    batch_size: Annotated[int, typer.Option(min=1, metavar="N", help="Rows a step.")] = 100,
     learning_rate: Annotated[
-        float, typer.Option(metavar="NUMBER", help="Adam's step size.")
-    ] = 1e-3,
+        float,
+        typer.Option(metavar="NUMBER", help="Adam's step size at the start; it falls to 0."),
+    ] = 4e-3,
     validation_fraction: Annotated[
         float,
         typer.Option(metavar="NUMBER", help="Share of rows held out to stop early; 0 for none."),
@@ -107,7 +108,7 @@ def fit_vae(
         typer.Option(
             min=1, metavar="N", help="Epochs without a better held-out ELBO before training stops."
         ),
-    ] = 10,
+    ] = 15,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same model.")] = 0,
     device: Annotated[
         Device, typer.Option(metavar="NAME", help=f"Where to train: {_words(Device)}.")

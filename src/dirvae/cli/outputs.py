@@ -65,6 +65,12 @@ def require_table(path: Path) -> None:
         raise ValueError(f"{path} must end in {', '.join(TABLE_SUFFIXES)}")
     if path.is_dir():
         raise ValueError(f"{path} is a folder; --output must be a file")
+    from dirvae.data.images import required  # numpy with it, which --help does not wait for
+
+    if path.suffix != ".npy":
+        required("pandas", path)
+    if path.suffix == ".parquet":
+        required("pyarrow", path)
     require_writable(path.resolve().parent)
 
 

@@ -39,7 +39,7 @@ class ArrayDataset(Dataset[Batch]):
         x: Shape (N, D...); a float array is kept as float32, other numbers are cast as fetched.
         covariates: Shape (N, C), optional.
         mask: Shape of x, optional.
-        weight: Shape (N,), optional.
+        weight: Shape (N,), 0 or more, optional; scaled to a mean of 1.
         binarize: Whether x holds probabilities of a pixel being on: each fetch draws it anew as 0
             or 1 (Salakhutdinov & Murray 2008 do so once; anew each epoch is the usual harder test).
 
@@ -61,8 +61,13 @@ class ArrayDataset(Dataset[Batch]):
         self.x = x.tocsr() if sparse.issparse(x) else _tensor(x)
         self.covariates = None if covariates is None else _tensor(covariates).float()
         self.mask = None if mask is None else _tensor(mask).bool()
-        self.weight = None if weight is None else _tensor(weight).float()
+        self.weight = None if weight is None else _mean_one(_tensor(weight).float())
         self.binarize = binarize
+        if self.mask is not None and self.mask.shape != self.x.shape:
+            shapes = tuple(self.mask.shape), tuple(self.x.shape)
+            raise ValueError(f"mask has shape {shapes[0]}, x has {shapes[1]}; they must agree")
+        if self.mask is not None and not isinstance(self.x, Tensor):
+            raise ValueError("mask goes with dense x only; x is sparse")
         _require_finite(self.x, self.mask)
         for name in ("covariates", "mask", "weight"):
             values = getattr(self, name)
@@ -83,7 +88,10 @@ class ArrayDataset(Dataset[Batch]):
         others = (
             None if a is None else a[index] for a in (self.covariates, self.mask, self.weight)
         )
-        return Batch(torch.bernoulli(x) if self.binarize else x, *others)
+        if self.binarize:
+            mask = None if self.mask is None else self.mask[index]
+            x = torch.bernoulli(x if mask is None else x.where(mask, torch.zeros_like(x)))
+        return Batch(x, *others)
 
 
 class ShuffledBatches(Sampler[Tensor]):
@@ -123,6 +131,12 @@ def _tensor(values: Any) -> Tensor:
         return values
     array = np.ascontiguousarray(values)
     return torch.from_numpy(array.astype(np.float32) if array.dtype.kind == "f" else array.copy())
+
+
+def _mean_one(weight: Tensor) -> Tensor:
+    if not bool((weight.isfinite() & (weight >= 0)).all()) or not bool(weight.sum() > 0):
+        raise ValueError("weight must be finite, 0 or more, and not 0 in every row")
+    return weight / weight.mean()
 
 
 def _require_finite(x: Any, mask: Tensor | None) -> None:

@@ -140,6 +140,6 @@ def required(module: str, what: Any) -> Any:
         return import_module(module)
     except ImportError as error:
         raise ImportError(
-            f"reading {what} takes {module.partition('.')[0].replace('PIL', 'pillow')}: "
+            f"{what} takes {module.partition('.')[0].replace('PIL', 'pillow')}: "
             "pip install 'dirvae[data]'"
         ) from error

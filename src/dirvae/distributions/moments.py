@@ -27,7 +27,12 @@ def posterior_mean(q: Distribution, num_samples: int = 256) -> Tensor:
         mean = q.mean
     except NotImplementedError:
         return draw(q, torch.Size([num_samples]), torch.Generator().manual_seed(0)).mean(0)
-    return mean if bool(mean.isfinite().all()) else torch.where(mean.isfinite(), mean, q.mode)
+    if bool(mean.isfinite().all()):
+        return mean
+    # Where the mode has no density the parameters are NaN, and so must the answer be.
+    known = ~q.log_prob(q.mode).isnan()
+    known = known.reshape(known.shape + (1,) * len(q.event_shape))
+    return torch.where(known & ~mean.isfinite(), q.mode, mean)
 
 
 def location_and_spread(p: Distribution, num_samples: int = 4096) -> tuple[Tensor, Tensor]:

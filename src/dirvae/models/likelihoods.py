@@ -77,7 +77,11 @@ def likelihood_head(
     mean, std = moments
     if likelihood is Normal:
         return Head(net, num_features, affine_normal, shared=shared, shift=mean, unit=std)
-    return Head(net, num_features, likelihood, shared=shared, initial=_initial(likelihood, mean))
+    given: dict[str, Any] = {}
+    if likelihood in (Multinomial, DirichletMultinomial):  # what samples and means add up to
+        given["total_count"] = mean.sum().round().clamp(min=1)
+    initial = _initial(likelihood, mean)
+    return Head(net, num_features, likelihood, shared=shared, initial=initial, **given)
 
 
 def data_features(

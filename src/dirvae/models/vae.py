@@ -64,7 +64,7 @@ class VAE(nn.Module):
             Terms with leading shape (S, B), in nats.
         """
         context = () if covariates is None else (covariates,)
-        q = self.encoder(x if mask is None else x.where(mask, torch.zeros_like(x)), *context)
+        q = self.encoder(_observed(x, mask), *context)
         prior = self.prior(*context)
         divergence = closed_form_kl(q, prior)
         exact = divergence is not None
@@ -85,15 +85,19 @@ class VAE(nn.Module):
             z=z,
         )
 
-    def embed(self, x: Tensor, covariates: Tensor | None = None) -> Tensor:
+    def embed(
+        self, x: Tensor, covariates: Tensor | None = None, *, mask: Tensor | None = None
+    ) -> Tensor:
         """Posterior mean of the latent, shape (B, K); see `posterior_mean` for laws without one."""
         context = () if covariates is None else (covariates,)
-        return posterior_mean(self.encoder(x, *context))
+        return posterior_mean(self.encoder(_observed(x, mask), *context))
 
-    def reconstruct(self, x: Tensor, covariates: Tensor | None = None) -> Tensor:
+    def reconstruct(
+        self, x: Tensor, covariates: Tensor | None = None, *, mask: Tensor | None = None
+    ) -> Tensor:
         """Mean of p(x|z) at the posterior mean of z, shape of ``x``."""
         context = () if covariates is None else (covariates,)
-        return posterior_mean(self.decoder(self.embed(x, covariates), *context))
+        return posterior_mean(self.decoder(self.embed(x, covariates, mask=mask), *context))
 
     def sample(
         self,
@@ -111,11 +115,21 @@ class VAE(nn.Module):
 
         Returns:
             Shape (N, D...).
+
+        Raises:
+            ValueError: If the covariates are not N rows.
         """
+        if covariates is not None and len(covariates) != num_samples:
+            rows = len(covariates)
+            raise ValueError(f"covariates has {rows} rows, must have num_samples={num_samples}")
         context = () if covariates is None else (covariates,)
         prior = self.prior(*context)
         shape = torch.Size([] if prior.batch_shape else [num_samples])
         return draw(self.decoder(draw(prior, shape, generator), *context), torch.Size(), generator)
+
+
+def _observed(x: Tensor, mask: Tensor | None) -> Tensor:
+    return x if mask is None else x.where(mask, torch.zeros_like(x))
 
 
 def closed_form_kl(q: Distribution, p: Distribution) -> Tensor | None:

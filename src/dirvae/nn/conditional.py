@@ -54,7 +54,7 @@ class Fixed(Conditional):
         self.Law = Law
         self.names = tuple(parameters)
         for name, value in parameters.items():
-            self.register_buffer(name, torch.as_tensor(value))
+            self.register_buffer(name, torch.as_tensor(value).clone())
         self.Law(**parameters)  # torch's own validation names the parameter that is off
 
     def forward(self, *context: Tensor) -> Distribution:
@@ -119,7 +119,7 @@ class Head(Conditional):
         )
         self.given = tuple(parameters)
         for name, value in parameters.items():
-            self.register_buffer(f"given_{name}", torch.as_tensor(value, dtype=torch.float32))
+            self.register_buffer(f"given_{name}", torch.as_tensor(value).float().clone())
         self.layout = layout_of(
             Law, self.event_shape, {n: torch.as_tensor(v) for n, v in parameters.items()}
         )

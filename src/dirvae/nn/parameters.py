@@ -132,7 +132,7 @@ def from_parameter(
     if isinstance(constraint, constraints.independent):
         return from_parameter(constraint.base_constraint, value, exponential)
     if isinstance(constraint, constraints.greater_than | constraints.greater_than_eq):
-        positive = value - constraint.lower_bound - POSITIVE_FLOOR
+        positive = (value - constraint.lower_bound - POSITIVE_FLOOR).clamp(min=POSITIVE_FLOOR)
         return _inverse_tamed_exp(positive) if exponential else inverse_softplus(positive)
     free: Tensor = torch_transform_to(constraint).inv(value)
     return free
