@@ -234,7 +234,7 @@ def test_interrupted_fit_does_not_look_fitted(digits):
 def test_bad_weights_are_refused(digits):
     with pytest.raises(ValueError, match=r"0 in every row|non-zero"):
         small().fit(digits, sample_weight=np.zeros(300))
-    with pytest.raises(ValueError, match="[Nn]egative"):
+    with pytest.raises(ValueError, match=r"[Nn]egative"):
         small().fit(digits, sample_weight=-np.ones(300))
 
 
