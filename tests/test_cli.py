@@ -30,7 +30,9 @@ SMALL = ["-k", 3, "--hidden-sizes", 8, "--decoder-hidden-sizes", 8, "--batch-siz
 RANDOM = np.random.default_rng(0)
 X = RANDOM.random((60, 6)).astype(np.float32)
 COUNTS = RANDOM.poisson(3, (60, 6))
-START = [sys.executable, "-c", "from dirvae.cli import main; main()"]
+# A process started from one in the background ignores Ctrl-C, unless it says otherwise.
+CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+START = [sys.executable, "-c", f"{CTRL_C}; from dirvae.cli import main; main()"]
 
 
 class Ran(NamedTuple):
@@ -92,7 +94,7 @@ def test_help_starts_without_torch():
 
 def test_help_shows_every_default(run):
     shown = run("fit", "vae", "--help").out
-    for default in ("dirichlet", "auto", "50", "500,500", "100", "200", "0.001", "0.1", "10", "0"):
+    for default in ("dirichlet", "auto", "50", "500,500", "150", "100", "0.004", "0.1", "15", "0"):
         assert f"[default: {default}]" in shown
 
 

@@ -114,8 +114,8 @@ def test_early_stopping_restores_the_best_weights(x):
 def test_interrupted_training_keeps_a_checkpoint_and_says_how_to_resume(tmp_path):
     script = f"""
 import torch, dirvae, os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from dirvae.models import zoo
-from dirvae.nn import MLP, Head
 import lightning.pytorch as L
 class Interrupt(L.Callback):
     def on_train_batch_start(self, trainer, module, batch, index):

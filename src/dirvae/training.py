@@ -175,7 +175,7 @@ class _Meter:
             )
             mean = _mean_where_known(terms)
             if mean is not None:
-                shares = weight.to(mean).unsqueeze(-1)
+                shares = weight.to(mean).reshape(-1, *(1 for _ in mean.shape[1:]))
                 moments = torch.stack([(shares * mean).sum(0), (shares * mean**2).sum(0)]).double()
                 self.embedding = moments if self.embedding is None else self.embedding + moments
 
@@ -439,7 +439,7 @@ def _interruptible(run: lightning.Trainer, folder: Path | None) -> Iterator[None
             raise
         raise KeyboardInterrupt(_how_to_resume(folder)) from None
     finally:
-        if on_main:
+        if handler is not None:
             signal.signal(signal.SIGINT, handler)
 
 

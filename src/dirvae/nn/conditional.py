@@ -55,7 +55,7 @@ class Fixed(Conditional):
         self.names = tuple(parameters)
         for name, value in parameters.items():
             self.register_buffer(name, torch.as_tensor(value).clone())
-        self.Law(**parameters)  # torch's own validation names the parameter that is off
+        Law(**parameters, validate_args=True)  # torch names the parameter that is off
 
     def forward(self, *context: Tensor) -> Distribution:
         """Return the law; ``context`` is not read."""
