@@ -49,6 +49,11 @@ class MethodOfMoments(Callback):
 
     References:
         Joo et al. 2020, sec. 3.3 (stage lengths are not given there).
+
+    Example:
+        >>> stages = MethodOfMoments(max_epochs=30)
+        >>> stages.first, stages.last
+        (10, 20)
     """
 
     def __init__(self, max_epochs: int) -> None:

@@ -37,6 +37,12 @@ class Terms(NamedTuple):
             score-function gradient; None for reparameterised latents.
         q: The posterior, batch shape (B,).
         z: The samples, shape (S, B, ...).
+
+    Example:
+        >>> from dirvae.models.zoo import gaussian
+        >>> terms = gaussian(4, 2).terms(torch.zeros(3, 4), num_samples=5)
+        >>> terms.z.shape, terms.kl.shape, terms.kl_is_exact
+        (torch.Size([5, 3, 2]), torch.Size([3]), True)
     """
 
     log_likelihood: Tensor
@@ -68,6 +74,11 @@ def elbo(terms: Terms, *, kl_weight: float = 1.0, free_bits: float = 0.0) -> Ten
     References:
         Kingma & Welling 2014, eq. 3; Kingma et al. 2016, sec. C.8 (free bits, there per group);
         Mnih & Rezende 2016, eq. 8 (leave-one-out baseline).
+
+    Example:
+        >>> from dirvae.models.zoo import gaussian
+        >>> elbo(gaussian(4, 2).terms(torch.zeros(3, 4)), kl_weight=0.5).shape
+        torch.Size([3])
     """
     kl = terms.kl.clamp(min=free_bits) if free_bits else terms.kl
     bound = terms.log_likelihood.mean(0) - kl_weight * kl
@@ -99,6 +110,12 @@ def importance_weighted_bound(terms: Terms, *, kl_weight: float = 1.0) -> Tensor
 
     References:
         Burda, Grosse & Salakhutdinov 2016, eq. 8.
+
+    Example:
+        >>> from dirvae.models.zoo import gaussian
+        >>> terms = gaussian(4, 2).terms(torch.zeros(3, 4), num_samples=5, importance=True)
+        >>> importance_weighted_bound(terms).shape
+        torch.Size([3])
     """
     if terms.log_ratio is None:
         raise ValueError("terms has no log_ratio: ask for it by vae.terms(..., importance=True)")
@@ -132,6 +149,11 @@ def log_likelihood(p: Distribution, x: Tensor, mask: Tensor | None = None) -> Te
 
     Raises:
         TypeError: If the law offers no likelihood of a part of x.
+
+    Example:
+        >>> p = Independent(torch.distributions.Bernoulli(torch.full((1, 3), 0.5)), 1)
+        >>> log_likelihood(p, torch.ones(1, 3), torch.tensor([[True, False, False]]))
+        tensor([-0.6931])
     """
     if mask is None:
         return p.log_prob(x)

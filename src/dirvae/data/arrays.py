@@ -22,6 +22,10 @@ class Batch(NamedTuple):
         covariates: What encoder and decoder are told besides, shape (B, C), or None.
         mask: True where x was observed, shape of x, or None.
         weight: Weight of each row in the objective, shape (B,), or None.
+
+    Example:
+        >>> Batch(torch.zeros(2, 3)).x.shape
+        torch.Size([2, 3])
     """
 
     x: Tensor

@@ -29,6 +29,10 @@ class Rows(NamedTuple):
         columns: Names of the D columns, or None where the file has none.
         ids: What identifies rows without being data, each of length N, by column name.
         notes: What was done to the file's values.
+
+    Example:
+        >>> Rows(np.eye(2), columns=["a", "b"]).columns
+        ['a', 'b']
     """
 
     x: Any

@@ -114,6 +114,11 @@ class ImplicitCDF(Distribution):
         parameters: The parameters, in the order in which `from_cdf` was given them.
         validate_args: Whether to check parameters and values.
         named: The parameters by name.
+
+    Example:
+        >>> Law = from_cdf(lambda x, rate: -torch.expm1(-rate * x), rate=constraints.positive)
+        >>> issubclass(Law, ImplicitCDF)
+        True
     """
 
     has_rsample = True

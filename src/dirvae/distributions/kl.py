@@ -22,6 +22,11 @@ class KLResult(NamedTuple):
         value: KL(q || p) in nats, shape (B,).
         exact: True for a closed form (or a converged quadrature), False for Monte Carlo.
         std_error: Standard error of ``value``, shape (B,); None where exact or from one sample.
+
+    Example:
+        >>> from torch.distributions import Normal
+        >>> kl(Normal(0.0, 1.0), Normal(0.0, 1.0))
+        KLResult(value=tensor(0.), exact=True, std_error=None)
     """
 
     value: Tensor

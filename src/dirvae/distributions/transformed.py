@@ -79,6 +79,14 @@ class MonotoneTransform(Distribution):
         parameters: The parameters, in the order in which `from_transform` was given them.
         validate_args: Whether to check parameters and values.
         named: The parameters by name.
+
+    Example:
+        >>> noise = torch.distributions.Normal(0.0, 1.0)
+        >>> issubclass(
+        ...     from_transform(noise, lambda e, loc: loc + e, loc=constraints.real),
+        ...     MonotoneTransform,
+        ... )
+        True
     """
 
     has_rsample = True

@@ -35,6 +35,10 @@ class LatentMoments(NamedTuple):
         std: Standard deviation.
         skewness: Third standardized moment, 0 for a Gaussian; NaN for a constant.
         kurtosis: Fourth standardized moment less 3, 0 for a Gaussian; NaN for a constant.
+
+    Example:
+        >>> latent_moments([[0.0], [2.0]]).std
+        array([1.])
     """
 
     mean: Array

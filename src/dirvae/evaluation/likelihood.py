@@ -27,6 +27,10 @@ class Evidence(NamedTuple):
         value: log p(x) in nats; biased down by about half its squared error.
         std_error: Standard error of ``value`` in nats; NaN from a single sample.
         effective_samples: Of S draws, how many count: from 1 to S.
+
+    Example:
+        >>> importance_sampled(np.zeros((4, 2))).effective_samples
+        array([4., 4.])
     """
 
     value: Array

@@ -20,6 +20,13 @@ class Conditional(nn.Module, ABC):
     """A module whose ``forward(*context)`` returns a distribution p(. | context).
 
     Any module that returns one may stand in its place; this class only gives the type.
+
+    Example:
+        >>> class Noisy(Conditional):
+        ...     def forward(self, *context):
+        ...         return torch.distributions.Normal(context[0], 1.0)
+        >>> Noisy()(torch.zeros(2, 3)).batch_shape
+        torch.Size([2, 3])
     """
 
     @abstractmethod

@@ -95,6 +95,11 @@ def load(path: str | Path, *, into: VAE | None = None) -> Any:
         ModelFormatError: If the folder is missing, damaged, not a model's or of an unknown version,
             or its model cannot be built or does not fit ``into``.
         TypeError: If ``into`` is not a `VAE`.
+
+    Example:
+        >>> load("no-such-folder")
+        Traceback (most recent call last):
+        dirvae.persistence.folder.ModelFormatError: no-such-folder does not exist
     """
     if into is not None and not isinstance(into, VAE):
         raise TypeError(f"into is a {type(into).__name__}, must be a VAE")
@@ -112,6 +117,14 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
     Raises:
         ModelFormatError: As `load` does.
+
+    Example:
+        >>> import tempfile
+        >>> from dirvae.models.zoo import gaussian
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save(gaussian(4, 2), folder)
+        ...     read_config(folder)["kind"]
+        'VAE'
     """
     return _checked(parse(read_folder(path)[CONFIG], Path(path) / CONFIG), path)
 

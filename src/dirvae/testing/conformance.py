@@ -30,7 +30,12 @@ _MIN_P = 1e-5
 
 
 class ConformanceError(AssertionError):
-    """A distribution is not what it says; the message lists every check that failed."""
+    """A distribution is not what it says; the message lists every check that failed.
+
+    Example:
+        >>> issubclass(ConformanceError, AssertionError)
+        True
+    """
 
 
 class Check(NamedTuple):
@@ -40,6 +45,10 @@ class Check(NamedTuple):
         name: What was checked.
         status: "passed", "failed" or "skipped".
         detail: The figure that decided, or why it was skipped.
+
+    Example:
+        >>> Check("shapes", "passed", "").status
+        'passed'
     """
 
     name: str
