@@ -16,10 +16,10 @@ from torch.distributions import (
     constraints,
 )
 from torch.distributions.constraints import Constraint
-from torch.distributions.utils import broadcast_all
 
 from dirvae.distributions.kl import draw
 from dirvae.distributions.log_gamma import validation
+from dirvae.distributions.named import NamedParameters
 from dirvae.distributions.noise import standard_exponential
 from dirvae.distributions.transformed import MonotoneTransform, _coordinate, from_transform
 
@@ -107,7 +107,7 @@ def from_cdf(
     return type(name, (ImplicitCDF,), members)
 
 
-class ImplicitCDF(Distribution):
+class ImplicitCDF(NamedParameters):
     """Law of a cdf; `from_cdf` makes subclasses, this is no law itself.
 
     Args:
@@ -121,30 +121,7 @@ class ImplicitCDF(Distribution):
         True
     """
 
-    has_rsample = True
-    arg_constraints: ClassVar[dict[str, Constraint]] = {}
     function: ClassVar[Callable[..., Tensor]]
-
-    def __init__(
-        self,
-        *parameters: Tensor | float,
-        validate_args: bool | None = None,
-        **named: Tensor | float,
-    ) -> None:
-        values = dict(zip(self.arg_constraints, parameters, strict=False)) | named
-        if len(parameters) + len(named) != len(values) or set(values) != set(self.arg_constraints):
-            raise TypeError(f"{type(self).__name__} takes {', '.join(self.arg_constraints)}")
-        tensors = broadcast_all(*(values[key] for key in self.arg_constraints))
-        self.parameters: dict[str, Tensor] = dict(zip(self.arg_constraints, tensors, strict=True))
-        self.__dict__.update(self.parameters)
-        super().__init__(tensors[0].shape, torch.Size(), validation(validate_args))
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> ImplicitCDF:
-        """Return the law with batch shape ``batch_shape``."""
-        values = {key: value.expand(batch_shape) for key, value in self.parameters.items()}
-        new = type(self)(validate_args=False, **values)
-        new._validate_args = self._validate_args
-        return new
 
     def rsample(
         self,
@@ -161,15 +138,6 @@ class ImplicitCDF(Distribution):
         probability = self._cdf(z)
         z = z - _no_value(probability) / density
         return z.to(like.dtype)
-
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw z without a path, shape S + (...)."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats: the log of the cdf's derivative."""

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
-from torch.distributions.utils import broadcast_all
 
 from dirvae.distributions.kl import draw
+from dirvae.distributions.named import NamedParameters
 from dirvae.distributions.noise import standard_exponential
 
 __all__ = ["MonotoneTransform", "from_transform"]
@@ -72,7 +72,7 @@ def from_transform(
     return type(name, (MonotoneTransform,), members)
 
 
-class MonotoneTransform(Distribution):
+class MonotoneTransform(NamedParameters):
     """Law of a monotone map of noise; `from_transform` makes subclasses, this is no law itself.
 
     Args:
@@ -89,31 +89,8 @@ class MonotoneTransform(Distribution):
         True
     """
 
-    has_rsample = True
-    arg_constraints: ClassVar[dict[str, Constraint]] = {}
     noise: ClassVar[Distribution]
     map: ClassVar[Callable[..., Tensor]]
-
-    def __init__(
-        self,
-        *parameters: Tensor | float,
-        validate_args: bool | None = None,
-        **named: Tensor | float,
-    ) -> None:
-        values = dict(zip(self.arg_constraints, parameters, strict=False)) | named
-        if len(parameters) + len(named) != len(values) or set(values) != set(self.arg_constraints):
-            raise TypeError(f"{type(self).__name__} takes {', '.join(self.arg_constraints)}")
-        tensors = broadcast_all(*(values[key] for key in self.arg_constraints))
-        self.parameters: dict[str, Tensor] = dict(zip(self.arg_constraints, tensors, strict=True))
-        self.__dict__.update(self.parameters)
-        super().__init__(tensors[0].shape, torch.Size(), validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> MonotoneTransform:
-        """Return the law with batch shape ``batch_shape``."""
-        values = {key: value.expand(batch_shape) for key, value in self.parameters.items()}
-        new = type(self)(validate_args=False, **values)
-        new._validate_args = self._validate_args
-        return new
 
     def rsample(
         self,
@@ -124,15 +101,6 @@ class MonotoneTransform(Distribution):
         shape = self._extended_shape(torch.Size(sample_shape))
         u = _draw_wide(self.noise, shape, self._like, generator)
         return self._forward(u).to(self._like.dtype)
-
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw z without a path, shape S + (...)."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, exact to rounding in value and in first derivatives."""

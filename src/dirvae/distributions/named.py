@@ -1,0 +1,69 @@
+"""Univariate laws whose parameters are named when the class is made."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+from torch.distributions.constraints import Constraint
+from torch.distributions.utils import broadcast_all
+
+from dirvae.distributions.log_gamma import validation
+
+__all__ = ["NamedParameters"]
+
+
+class NamedParameters(Distribution):
+    """Parameters by position or by the names in ``arg_constraints``; a subclass draws and scores.
+
+    Args:
+        parameters: The parameters, in the order of ``arg_constraints``.
+        validate_args: Whether to check parameters and values.
+        named: The parameters by name.
+
+    Raises:
+        TypeError: If they are not those of ``arg_constraints``.
+    """
+
+    has_rsample = True
+    arg_constraints: ClassVar[dict[str, Constraint]] = {}
+
+    def __init__(
+        self,
+        *parameters: Tensor | float,
+        validate_args: bool | None = None,
+        **named: Tensor | float,
+    ) -> None:
+        values = dict(zip(self.arg_constraints, parameters, strict=False)) | named
+        if len(parameters) + len(named) != len(values) or set(values) != set(self.arg_constraints):
+            raise TypeError(f"{type(self).__name__} takes {', '.join(self.arg_constraints)}")
+        tensors = broadcast_all(*(values[key] for key in self.arg_constraints))
+        self.parameters: dict[str, Tensor] = dict(zip(self.arg_constraints, tensors, strict=True))
+        self.__dict__.update(self.parameters)
+        super().__init__(tensors[0].shape, torch.Size(), validation(validate_args))
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        """Return the law with batch shape ``batch_shape``."""
+        values = {key: value.expand(batch_shape) for key, value in self.parameters.items()}
+        new = type(self)(validate_args=False, **values)
+        new._validate_args = self._validate_args
+        return new
+
+    def rsample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw z with its path, shape S + (...)."""
+        raise NotImplementedError
+
+    def sample(
+        self,
+        sample_shape: Any = torch.Size(),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw z without a path, shape S + (...)."""
+        with torch.no_grad():
+            return self.rsample(sample_shape, generator)
