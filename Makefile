@@ -23,7 +23,7 @@ setup: $(READY)
 
 # The stamp is written last, so an installation that broke off is taken up again.
 $(READY): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "dirvae needs Python 3.10+")'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dirvae needs Python 3.11+")'
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	@echo "Installing dirvae into $(VENV): minutes the first time, PyTorch being large"
 	$(BIN)/python -m pip install --disable-pip-version-check -q -e ".[dev]" -c constraints.txt

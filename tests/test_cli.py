@@ -133,6 +133,7 @@ def test_evaluate_agrees_with_the_estimator(run, fitted):
     assert found["kl"] > 0
     # The bound is below the evidence; 0.05 nat is far more than the noise of 60 x 50 draws here.
     assert found["nll"] < -found["elbo"] + 0.05
+    assert 0 <= found["nll_unreliable_share"] < 0.2
     assert 0 <= found["active_components"] <= found["components"] == 3
     assert found["prior_variance"] == pytest.approx(3 * (1 / 3) * (2 / 3) / (2 + 1), rel=1e-5)
     assert "nll" not in json.loads(run("evaluate", fitted, "x.npy", "--json", "--samples", 0).out)

@@ -9,6 +9,7 @@ from dirvae.evaluation import (
     importance_sampled,
     log_mean_exp,
     log_mean_exp_error,
+    pareto_k,
 )
 
 
@@ -65,3 +66,30 @@ def test_bad_weights_are_refused(bad: float) -> None:
 def test_shapes_are_checked(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="log_weights has shape"):
         importance_sampled(np.zeros(shape))
+
+
+@pytest.mark.parametrize("shape", [0.3, 0.6, 0.9, 1.5])
+def test_pareto_k_of_pareto_weights(shape: float) -> None:
+    # exp(k E) for a standard exponential E is Pareto with that very k; 600 in each tail.
+    draws = np.random.default_rng(0).exponential(size=(40_000, 20))
+    found = pareto_k(shape * draws + 1000)
+    assert found.mean() == pytest.approx(shape, abs=0.05)
+    # Bounded weights have a tail that ends: k below 0.
+    assert (pareto_k(-shape * draws) < 0).all()
+
+
+def test_pareto_k_of_few_equal_and_zero_weights() -> None:
+    assert np.isnan(pareto_k(np.zeros((24, 2)))).all()
+    assert np.isneginf(pareto_k(np.zeros((1000, 1)))).all()
+    log_weights = np.random.default_rng(0).exponential(size=(1000, 1))
+    expected = pareto_k(log_weights)
+    log_weights[log_weights < 0.1] = -np.inf
+    np.testing.assert_allclose(pareto_k(log_weights), expected)
+    assert np.isposinf(pareto_k(np.full((1000, 1), -np.inf))).all()
+
+
+def test_share_of_rows_not_to_be_trusted() -> None:
+    draws = np.random.default_rng(0).exponential(size=(4000, 50))
+    shapes = np.r_[np.full(40, 0.2), np.full(10, 2.0)]
+    assert importance_sampled(shapes * draws).unreliable_share == 0.2
+    assert np.isnan(importance_sampled(draws[:5]).unreliable_share)

@@ -2,9 +2,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Dirichlet, Independent, MultivariateNormal, Normal
+from torch.distributions import (
+    Bernoulli,
+    Dirichlet,
+    Independent,
+    Multinomial,
+    MultivariateNormal,
+    Normal,
+)
 
 from dirvae.models import zoo
 from dirvae.models.assess import (
@@ -74,6 +82,32 @@ def test_the_bound_is_below_the_evidence_by_the_divergence_from_the_posterior(
     # The log-likelihood of a draw has a standard deviation near 2; 4000 draws, 50 rows.
     torch.testing.assert_close(bound, exact_evidence(x) - gap, atol=0.2, rtol=0)
     assert float((bound - exact_evidence(x) + gap).mean()) == pytest.approx(0, abs=0.02)
+
+
+def test_importance_sampling_finds_the_evidence_of_a_dirichlet_multinomial_model() -> None:
+    prior = torch.tensor([0.1, 0.5, 1.0, 2.0, 4.0])
+    total = 12
+
+    class NearPosterior(nn.Module):
+        def forward(self, x: Tensor) -> Dirichlet:
+            return Dirichlet(prior + 0.9 * x)
+
+    class Counts(nn.Module):
+        def forward(self, z: Tensor) -> Multinomial:
+            return Multinomial(total, probs=z, validate_args=False)
+
+    vae = VAE(NearPosterior(), Counts(), Fixed(Dirichlet, concentration=prior)).double()
+    random = np.random.default_rng(0)
+    x = torch.from_numpy(
+        scipy.stats.multinomial(total, random.dirichlet(prior)).rvs(200, random_state=random)
+    ).double()
+    exact = scipy.stats.dirichlet_multinomial(prior.double().numpy(), total).logpmf(x.numpy())
+    evidence = log_evidence(vae, x, 1000, generator=torch.Generator().manual_seed(1))
+    assert evidence.mean_std_error < 0.05 / 3
+    assert abs(evidence.mean - exact.mean()) < 3 * evidence.mean_std_error
+    z_scores = (evidence.value - exact) / evidence.std_error
+    assert 0.8 < z_scores.std() < 1.2
+    assert evidence.unreliable_share < 0.05
 
 
 def test_evidence_of_a_dirichlet_that_never_saw_data() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["fit_vae"]
 
 
-class Latent(str, Enum):
+class Latent(StrEnum):
     """Words for `distributions` of the latent."""
 
     DIRICHLET = "dirichlet"
@@ -31,7 +31,7 @@ class Latent(str, Enum):
     GAUSSIAN = "gaussian"
 
 
-class Likelihood(str, Enum):
+class Likelihood(StrEnum):
     """Words for laws of the data."""
 
     AUTO = "auto"
@@ -43,7 +43,7 @@ class Likelihood(str, Enum):
     ZERO_INFLATED_NEGATIVE_BINOMIAL = "zero-inflated-negative-binomial"
 
 
-class Device(str, Enum):
+class Device(StrEnum):
     """Where to train."""
 
     AUTO = "auto"
@@ -52,7 +52,7 @@ class Device(str, Enum):
     MPS = "mps"
 
 
-def _words(words: type[Enum]) -> str:
+def _words(words: type[StrEnum]) -> str:
     return ", ".join(str(word.value) for word in words)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli
 
 from dirvae.distributions import location_and_spread
-from dirvae.evaluation import active_units
+from dirvae.evaluation import Evidence, active_units
 from dirvae.models.assess import log_evidence
 
 __all__ = ["measure"]
@@ -31,9 +31,10 @@ def measure(estimator: Any, X: Any, num_samples: int) -> dict[str, Any]:
         num_samples: S, draws for the importance-sampled likelihood; 0 for none.
 
     Returns:
-        Means over rows in nats: ``elbo`` = ``reconstruction`` - ``kl``, and ``nll``; how many
-        components are active (the variance of their posterior means is above 1 % of the prior's),
-        and both variances, summed over components.
+        Means over rows in nats: ``elbo`` = ``reconstruction`` - ``kl``, and ``nll``
+        with the share of rows whose Pareto k is above .7, which are not to be trusted (from 25
+        samples on); how many components are active (the variance of their posterior means is above
+        1 % of the prior's), and both variances, summed over components.
     """
     X = _drawn(X) if estimator.likelihood_ is Bernoulli else X
     elbo = estimator.score_samples(X)
@@ -49,7 +50,13 @@ def measure(estimator: Any, X: Any, num_samples: int) -> dict[str, Any]:
         "kl": float(divergence.mean()),
     }
     if num_samples:
-        measured |= {"nll": -float(evidence.mean()), "nll_samples": num_samples}
+        measured |= {
+            "nll": -evidence.mean,
+            "nll_std_error": evidence.mean_std_error,
+            "nll_samples": num_samples,
+        }
+        if not np.isnan(evidence.unreliable_share):
+            measured["nll_unreliable_share"] = evidence.unreliable_share
     return measured | {
         "active_components": int(active_units(theta, prior_var).sum()),
         "components": theta.shape[1],
@@ -70,15 +77,15 @@ def _drawn(X: Any) -> Any:
 
 @torch.no_grad()
 def _importance(vae: Any, X: Any, num_samples: int) -> tuple[Any, Any]:
-    """KL and estimated log-likelihood of each row, shape (N,) each; the latter none for S = 0."""
+    """KL of each row, shape (N,), and the estimated log-likelihood; the latter None for S = 0."""
     generator = torch.Generator().manual_seed(0)
     divergence, evidence = [], []
     for start in range(0, X.shape[0], ROWS_AT_ONCE):
         x = _dense(X[start : start + ROWS_AT_ONCE])
         divergence.append(vae.terms(x, num_samples=8, generator=generator).kl.numpy())
         if num_samples:
-            evidence.append(log_evidence(vae, x, num_samples, generator=generator).value)
-    return np.concatenate(divergence), np.concatenate(evidence) if num_samples else None
+            evidence.append(log_evidence(vae, x, num_samples, generator=generator))
+    return np.concatenate(divergence), Evidence.concatenate(evidence) if num_samples else None
 
 
 def _dense(rows: Any) -> Tensor:

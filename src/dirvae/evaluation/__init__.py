@@ -15,6 +15,7 @@ from dirvae.evaluation.likelihood import (
     importance_sampled,
     log_mean_exp,
     log_mean_exp_error,
+    pareto_k,
 )
 from dirvae.evaluation.representation import knn_error, linear_probe_accuracy
 
@@ -32,5 +33,6 @@ __all__ = [
     "linear_probe_accuracy",
     "log_mean_exp",
     "log_mean_exp_error",
+    "pareto_k",
     "replace_by_mean",
 ]

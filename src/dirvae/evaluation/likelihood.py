@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
+from arviz_stats.base.array import array_stats
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
@@ -15,9 +17,13 @@ __all__ = [
     "importance_sampled",
     "log_mean_exp",
     "log_mean_exp_error",
+    "pareto_k",
 ]
 
 Array = NDArray[np.float64]
+
+PARETO_K_LIMIT = 0.7
+LEAST_SAMPLES = 25  # a tail of five weights, the fewest that the fit takes
 
 
 class Evidence(NamedTuple):
@@ -27,6 +33,8 @@ class Evidence(NamedTuple):
         value: log p(x) in nats; biased down by about half its squared error.
         std_error: Standard error of ``value`` in nats; NaN from a single sample.
         effective_samples: Of S draws, how many count: from 1 to S.
+        pareto_k: Shape of the weights' tail, see `pareto_k`; above .7 neither ``value`` nor
+            ``std_error`` is to be trusted. NaN from fewer than 25 samples.
 
     Example:
         >>> importance_sampled(np.zeros((4, 2))).effective_samples
@@ -36,6 +44,19 @@ class Evidence(NamedTuple):
     value: Array
     std_error: Array
     effective_samples: Array
+    pareto_k: Array
+
+    @classmethod
+    def concatenate(cls, parts: Iterable[Evidence]) -> Evidence:
+        """Rows of all parts, one after the other."""
+        return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    @property
+    def unreliable_share(self) -> float:
+        """Share of rows whose ``pareto_k`` is above .7; NaN from fewer than 25 samples."""
+        if np.isnan(self.pareto_k).any():
+            return float("nan")
+        return float((self.pareto_k > PARETO_K_LIMIT).mean())
 
     @property
     def mean(self) -> float:
@@ -58,7 +79,7 @@ def importance_sampled(log_weights: ArrayLike) -> Evidence:
             density of what was sampled.
 
     Returns:
-        Estimate, standard error and effective sample size of each row.
+        Estimate, standard error, effective sample size and Pareto shape of each row.
 
     Raises:
         ValueError: If ``log_weights`` is not (S, N), or is NaN or +inf somewhere.
@@ -75,7 +96,10 @@ def importance_sampled(log_weights: ArrayLike) -> Evidence:
     if checked.ndim != 2:
         raise ValueError(f"log_weights has shape {checked.shape}, must be (S, N): samples by rows")
     return Evidence(
-        log_mean_exp(checked), log_mean_exp_error(checked), effective_sample_size(checked)
+        log_mean_exp(checked),
+        log_mean_exp_error(checked),
+        effective_sample_size(checked),
+        pareto_k(checked),
     )
 
 
@@ -141,6 +165,48 @@ def effective_sample_size(log_weights: ArrayLike) -> Array:
     """
     weights = _relative_weights(log_weights)
     return np.asarray(weights.sum(0) ** 2 / (weights**2).sum(0), dtype=np.float64)
+
+
+def pareto_k(log_weights: ArrayLike) -> Array:
+    r"""Shape k of a generalised Pareto law fitted to the largest weights.
+
+    Weights have about 1 / k finite moments. Up to .5 the estimate's error falls as usual; above .7
+    the number of draws that it needs is out of reach, and the value is mostly a lower bound.
+
+    Args:
+        log_weights: Shape (S, N).
+
+    Returns:
+        Shape (N,): -inf where all weights are equal, inf where all are 0, NaN from fewer than 25
+        samples.
+
+    References:
+        Vehtari, Simpson, Gelman, Yao & Gabry 2024, "Pareto smoothed importance sampling", sec. 3.
+
+    Example:
+        >>> draws = np.random.default_rng(0).exponential(size=(10_000, 1))
+        >>> bool(abs(pareto_k(0.4 * draws) - 0.4) < 0.1)  # its weights are Pareto, with k = .4
+        True
+    """
+    checked = _checked(log_weights)
+    if checked.ndim != 2:
+        raise ValueError(f"log_weights has shape {checked.shape}, must be (S, N): samples by rows")
+    if len(checked) < LEAST_SAMPLES:
+        return np.full(checked.shape[1], np.nan)
+    return np.array([_pareto_k(column) for column in checked.T], dtype=np.float64)
+
+
+def _pareto_k(log_weights: Array) -> float:
+    finite = log_weights[np.isfinite(log_weights)]
+    if not len(finite):
+        return math.inf
+    # Only the order of what lies below the tail matters.
+    floored = np.maximum(log_weights, finite.min() - 1)
+    tail = np.sort(floored)[-LEAST_SAMPLES // 5 :]
+    if tail[0] == tail[-1]:
+        return -math.inf
+    # ArviZ takes log-likelihoods left out, of which the weights are the inverse.
+    return float(array_stats.psislw(-floored)[1])
 
 
 def _relative_weights(log_weights: ArrayLike) -> Array:

@@ -92,7 +92,7 @@ def log_evidence(
     Args are those of `log_weights`; no more than ``ROWS_AT_ONCE`` rows of weights are kept.
 
     Returns:
-        Estimate, standard error and effective sample size of each row, shapes (N,).
+        Estimate, standard error, effective sample size and Pareto shape of each row, shapes (N,).
 
     References:
         Burda, Grosse & Salakhutdinov 2016, eq. 8.
@@ -114,7 +114,7 @@ def log_evidence(
             generator=generator,
         )
         found.append(importance_sampled(_numpy(weights)))
-    return Evidence(*(np.concatenate(column) for column in zip(*found, strict=True)))
+    return Evidence.concatenate(found)
 
 
 def lower_bound(

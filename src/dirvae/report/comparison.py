@@ -48,15 +48,17 @@ def comparison_table(results: Results) -> Table:
 
     Example:
         >>> measured = {"name": "M", "negative_elbo": 2.0, "nll": 1.0, "nll_std_error": 0.1}
+        >>> measured |= {"unreliable_share": 0.02}
         >>> measured |= {"knn_error": 0.5, "active": 1, "active_prior": 2}
         >>> used = {"encoding": np.array([True, True]), "decoding": np.array([True, False])}
         >>> comparison_table({"models": [measured | used]}).rows
-        [['M', '2.00', '1.00 ± 0.100', '50.0 %', '1 (2)', '2 / 1']]
+        [['M', '2.00', '1.00 ± 0.100', '2.0 %', '50.0 %', '1 (2)', '2 / 1']]
     """
     header = (
         "Latent",
         "Negative\nELBO",
         "NLL",
+        "k-hat\n> .7",
         "k-NN\nerror",
         "Active\n(prior)",
         "Used:\nenc. / dec.",
@@ -70,7 +72,9 @@ def table_note(results: Results) -> str:
     size = len(models[0]["mean"])
     return (
         "Negative ELBO and NLL in nats per held-out image, lower is better; the NLL is by "
-        "importance sampling, ± the standard error of the sampling. k-NN: error of 5 nearest "
+        "importance sampling, ± the standard error of the sampling; k-hat > .7: the share of "
+        "images whose weights have too heavy a tail for that to be trusted (Pareto smoothed "
+        "importance sampling). k-NN: error of 5 nearest "
         f"neighbours on posterior means. Active: of {size} components, those whose posterior "
         f"mean has a variance above {models[0]['threshold']:.2g} (.25 / K²); in brackets, how many "
         "have it under the prior alone. Used by the encoder: that variance is above 1 % of the "
@@ -94,6 +98,7 @@ def _texts(model: Results) -> list[str]:
         model["name"],
         f"{model['negative_elbo']:.2f}",
         f"{model['nll']:.2f} ± {model['nll_std_error']:.3f}",
+        "" if np.isnan(model["unreliable_share"]) else f"{100 * model['unreliable_share']:.1f} %",
         f"{100 * model['knn_error']:.1f} %",
         f"{model['active']} ({model['active_prior']})",
         f"{encoding.sum()} / {decoding.sum()}",

@@ -241,6 +241,7 @@ def _measures(vae: VAE, data: Digits, num_samples: int) -> dict[str, Any]:
         "negative_elbo": -float(bound.mean()),
         "nll": -evidence.mean,
         "nll_std_error": evidence.mean_std_error,
+        "unreliable_share": evidence.unreliable_share,
         "knn_error": knn_error(train, data.train_labels, test, data.test_labels),
         "threshold": threshold,
         "active": int(active_units(test_drawn, 1.0, threshold).sum()),

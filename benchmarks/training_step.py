@@ -1,0 +1,109 @@
+"""A training step of the Dirichlet VAE over the Gaussian's: `python -m benchmarks training_step`.
+
+Networks, data sizes and Adam are those of `dirvae.models.zoo` on MNIST: 784 pixels, K = 50. Only
+the latent differs. The models take turns in one process, ten steps at a time; the figure is the
+ratio of the medians. The bar is 1.10.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dirvae.models import zoo
+from dirvae.models.vae import VAE
+from dirvae.objectives import elbo
+
+RESULTS = Path(__file__).parent / "results" / "training_step.json"
+BAR, D, K = 1.10, 784, 50
+BATCHES = (100, 500)
+STEPS = 10
+Step = Callable[[Tensor], None]
+
+
+def models() -> dict[str, VAE]:
+    torch.manual_seed(0)
+    prior = torch.full((K,), 1 - 1 / K)
+    return {"gaussian": zoo.gaussian(D, K), "dirichlet": zoo.dirichlet(D, prior)}
+
+
+def training_step(vae: VAE, compiled: bool) -> Step:
+    adam = torch.optim.Adam(vae.parameters(), lr=1e-3)
+
+    def loss(x: Tensor) -> Tensor:
+        return -elbo(vae.terms(x)).mean()
+
+    run = torch.compile(loss, dynamic=False) if compiled else loss
+
+    def step(x: Tensor) -> None:
+        adam.zero_grad()
+        run(x).backward()
+        adam.step()
+
+    return step
+
+
+def measure(batch: int, compiled: bool, rounds: int, device: str) -> dict[str, float]:
+    """Milliseconds a step by model."""
+    torch._dynamo.reset()
+    steps = {name: training_step(vae.to(device), compiled) for name, vae in models().items()}
+    x = torch.bernoulli(torch.rand(batch, D)).to(device)
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for turn in range(rounds + 1):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            for _ in range(STEPS):
+                step(x)
+            if x.is_cuda:
+                torch.cuda.synchronize()
+            if turn > 0:  # the first compiles
+                times[name].append((time.perf_counter() - start) / STEPS)
+    return {name: 1e3 * statistics.median(values) for name, values in times.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    load = os.getloadavg()[0]
+    found: list[dict[str, Any]] = []
+    for batch in BATCHES:
+        for compiled in (False, True):
+            times = measure(batch, compiled, options.rounds, options.device)
+            ratio = times["dirichlet"] / times["gaussian"]
+            how = "compiled" if compiled else "eager"
+            found.append({"batch": batch, "how": how, "milliseconds": times, "ratio": ratio})
+            figures = ", ".join(f"{name} {value:.2f} ms" for name, value in times.items())
+            print(f"batch {batch:>4} {how:<9} {figures}, ratio {ratio:.3f}", flush=True)
+    setting = {
+        "bar": BAR,
+        "threads": options.threads,
+        "cores": os.cpu_count(),
+        "device": options.device,
+        "load_before": round(load, 1),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+    options.output.parent.mkdir(exist_ok=True)
+    partial = options.output.with_suffix(".partial")
+    partial.write_text(json.dumps({**setting, "steps": found}, indent=1) + "\n")
+    partial.replace(options.output)
+
+
+if __name__ == "__main__":
+    main()
