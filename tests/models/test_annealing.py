@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+from torch import Tensor, nn
+from torch.distributions import Independent, Multinomial, MultivariateNormal, Normal
+
+from dirvae.distributions import Dirichlet
+from dirvae.models import zoo
+from dirvae.models.annealing import annealed_log_evidence
+from dirvae.models.vae import VAE
+from dirvae.nn import Fixed
+
+LOADING = torch.tensor([[1.0, 0.2], [-0.4, 0.9], [0.3, 0.0], [0.8, -0.7]]).double()
+
+
+class Misled(nn.Module):
+    """An encoder far from the posterior: annealing must not ask it."""
+
+    def forward(self, x: Tensor) -> Normal:
+        raise AssertionError("the encoder was used")
+
+
+class Linear(nn.Module):
+    def forward(self, z: Tensor) -> Independent:
+        return Independent(Normal(z @ LOADING.T, 0.5), 1)
+
+
+class Counts(nn.Module):
+    def forward(self, z: Tensor) -> Multinomial:
+        return Multinomial(12, probs=z, validate_args=False)
+
+
+def test_the_evidence_of_a_linear_gaussian_model() -> None:
+    prior = Fixed(Normal, loc=torch.zeros(2), scale=torch.ones(2))
+    x = torch.randn(30, 4, generator=torch.Generator().manual_seed(0)).double()
+    exact = MultivariateNormal(
+        torch.zeros(4).double(), LOADING @ LOADING.T + 0.25 * torch.eye(4).double()
+    ).log_prob(x)
+    found = annealed_log_evidence(
+        VAE(Misled(), Linear(), prior),
+        x,
+        num_chains=32,
+        num_temperatures=200,
+        generator=torch.Generator().manual_seed(1),
+    )
+    assert found.mean_std_error < 0.05 / 3
+    assert abs(found.mean - float(exact.mean())) < 3 * found.mean_std_error
+    assert (np.abs(found.value - exact.numpy()) < 5 * found.std_error).all()
+
+
+@pytest.mark.parametrize("smallest", [0.1, 1.0])
+def test_the_evidence_of_a_dirichlet_multinomial_model(smallest: float) -> None:
+    concentration = torch.tensor([smallest, 0.5, 1.0, 2.0, 4.0])
+    prior = Fixed(Dirichlet, concentration=concentration)
+    random = np.random.default_rng(0)
+    x = scipy.stats.multinomial(12, random.dirichlet(concentration)).rvs(20, random_state=random)
+    exact = scipy.stats.dirichlet_multinomial(concentration.double().numpy(), 12).logpmf(x)
+    found = annealed_log_evidence(
+        VAE(Misled(), Counts(), prior),
+        torch.from_numpy(x).double(),
+        num_chains=32,
+        num_temperatures=200,
+        generator=torch.Generator().manual_seed(1),
+    )
+    assert found.mean_std_error < 0.05 / 3
+    assert abs(found.mean - exact.mean()) < 3 * found.mean_std_error
+
+
+def test_the_model_and_the_global_generator_stay_as_they_were() -> None:
+    vae = zoo.dirichlet(4, torch.ones(3))
+    state = torch.get_rng_state()
+    found = [
+        annealed_log_evidence(
+            vae,
+            torch.eye(4),
+            num_chains=2,
+            num_temperatures=3,
+            generator=torch.Generator().manual_seed(0),
+        ).value
+        for _ in range(2)
+    ]
+    np.testing.assert_array_equal(found[0], found[1])
+    assert torch.equal(torch.get_rng_state(), state)
+    assert vae.training
+    assert all(p.dtype == torch.float32 and p.requires_grad for p in vae.parameters())
+
+
+@pytest.mark.parametrize("name", ["num_chains", "num_temperatures", "num_leapfrog_steps"])
+def test_numbers_are_checked(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is 0, must be 1 or more"):
+        annealed_log_evidence(zoo.gaussian(4, 2), torch.eye(4), **{name: 0})
