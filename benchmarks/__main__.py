@@ -1,0 +1,11 @@
+"""`python -m benchmarks NAME [options]`, where a NAME is a module of this folder."""
+
+import runpy
+import sys
+
+NAMES = ("dirichlet_speed", "fit_overhead", "gradients", "training_step")
+
+if len(sys.argv) < 2 or sys.argv[1] not in NAMES:
+    sys.exit(f"usage: python -m benchmarks {{{','.join(NAMES)}}} [--help]")
+name = sys.argv.pop(1)
+runpy.run_module(f"benchmarks.{name}", run_name="__main__", alter_sys=True)
