@@ -1,12 +1,11 @@
-"""scikit-learn estimators."""
+"""A VAE with a latent on the simplex, as a scikit-learn transformer."""
 
 from __future__ import annotations
 
 import copy
-import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from numbers import Integral, Real
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,8 +14,7 @@ import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils.sparsefuncs import mean_variance_axis
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 from torch.distributions import Bernoulli, Distribution, Normal
 
@@ -24,6 +22,13 @@ from dirvae.callbacks import MethodOfMoments
 from dirvae.data.arrays import ArrayDataset
 from dirvae.distributions import Dirichlet, InverseCDFDirichlet, draw_with_log_ratio
 from dirvae.distributions.moments import posterior_mean
+from dirvae.estimators.rows import (
+    chunks,
+    generator_of,
+    mean_and_std,
+    require_integer,
+    weighted,
+)
 from dirvae.models.likelihoods import COUNT_LAWS
 from dirvae.models.priors import standard_prior
 from dirvae.models.vae import VAE, closed_form_kl
@@ -37,7 +42,6 @@ from dirvae.training import History, Training, decaying_adam, fit
 
 __all__ = ["DirichletVAE"]
 
-ROWS_AT_ONCE = 1000
 ELBO_SAMPLES = 8
 WARMUP = 1000  # steps in which the KL's weight rises to 1; half of those planned if that is less
 
@@ -191,7 +195,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             X, weight = self._begin(X, sample_weight)
         else:
             self._require_support(X)
-            X, weight = _weighted(X, sample_weight)
+            X, weight = weighted(X, sample_weight)
         training = Training(self.vae_, optimizer=self._resumed)
         data = self._dataset(X, weight)
         epoch = len(self.history_)
@@ -208,7 +212,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self._check_arguments()
         if X.shape[0] < 2:
             raise ValueError("X has one sample (n_samples=1); at least 2 are needed to fit")
-        X, weight = _weighted(X, sample_weight)
+        X, weight = weighted(X, sample_weight)
         self.likelihood_ = self._choose_likelihood(X)
         self._require_support(X)
         self.history_, self._optimizer_state = [], None
@@ -234,7 +238,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             likelihood=self.likelihood_,
             hidden_sizes=tuple(self.hidden_sizes),
             decoder_hidden_sizes=tuple(self.decoder_hidden_sizes),
-            moments=_mean_and_std(X, weight),
+            moments=mean_and_std(X, weight),
         )
 
     def _train(self, training: Training, data: ArrayDataset, **options: Any) -> History:
@@ -295,7 +299,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def sample(self, n_samples: int = 1) -> Any:
         """Draw rows from the model, shape (n_samples, D); ``random_state`` seeds the noise."""
         check_is_fitted(self)
-        _require_integer("n_samples", n_samples, 1)
+        require_integer("n_samples", n_samples, 1)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         with torch.no_grad():
             return self.vae_.sample(
@@ -322,7 +326,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self._require_support(X)
         vae = copy.deepcopy(self.vae_).double()
         with torch.no_grad():
-            return np.concatenate([function(vae, x).numpy() for x in _chunks(X)])
+            return np.concatenate([function(vae, x).numpy() for x in chunks(X)])
 
     # --- saving ----------------------------------------------------------------------------------
 
@@ -383,9 +387,9 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     def _check_arguments(self) -> None:
         # One part is no latent at all, but scikit-learn's contract has it work.
-        _require_integer("n_components", self.n_components, 1)
+        require_integer("n_components", self.n_components, 1)
         for name in ("max_epochs", "batch_size", "patience"):
-            _require_integer(name, getattr(self, name), 1)
+            require_integer(name, getattr(self, name), 1)
         if self.likelihood is not None and not hasattr(self.likelihood, "arg_constraints"):
             raise ValueError(f"likelihood is {self.likelihood!r}, must be a law or None")
         for name in ("hidden_sizes", "decoder_hidden_sizes"):
@@ -393,7 +397,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             if not isinstance(sizes, Iterable) or isinstance(sizes, str):
                 raise ValueError(f"{name} is {sizes!r}, must be a sequence of integers")
             for size in sizes:
-                _require_integer(name, size, 1)
+                require_integer(name, size, 1)
         if not isinstance(self.learning_rate, Real) or not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate is {self.learning_rate!r}, must be a positive number")
         fraction = self.validation_fraction
@@ -443,7 +447,7 @@ def _embed_by_row(vae: VAE, x: Tensor) -> Tensor:
 
 def _elbo_by_row(vae: VAE, x: Tensor) -> Tensor:
     """ELBO of each row, all of its noise drawn from a generator that the row itself seeds."""
-    generators = [_generator_of(row) for row in x]
+    generators = [generator_of(row) for row in x]
     if isinstance(vae.decoder, Head) and vae.decoder.Law is Bernoulli:
         drawn = [torch.bernoulli(r, generator=g) for r, g in zip(x, generators, strict=True)]
         x = torch.stack(drawn)
@@ -458,43 +462,3 @@ def _elbo_by_row(vae: VAE, x: Tensor) -> Tensor:
     if divergence is None:
         divergence = -torch.stack([d[1] for d in draws], 1).mean(0)
     return log_likelihood(vae.decoder(z), x).mean(0) - divergence
-
-
-def _generator_of(row: Tensor) -> torch.Generator:
-    digest = hashlib.blake2b(row.double().numpy().tobytes(), digest_size=7).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest, "little"))
-
-
-def _chunks(X: Any) -> Iterator[Tensor]:
-    for start in range(0, X.shape[0], ROWS_AT_ONCE):
-        rows = X[start : start + ROWS_AT_ONCE]
-        yield torch.from_numpy(rows.toarray() if sparse.issparse(rows) else rows.copy()).double()
-
-
-def _weighted(X: Any, sample_weight: Any) -> tuple[Any, Any]:
-    """Rows of positive weight, and their weights; None for none."""
-    if sample_weight is None:
-        return X, None
-    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-    if not weight.any():
-        raise ValueError("sample_weight is 0 in every row; at least one must be positive")
-    return X[weight > 0], weight[weight > 0]
-
-
-def _mean_and_std(X: Any, weight: Any) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each column; 1 in place of the deviation of a constant."""
-    if sparse.issparse(X):
-        mean, var = mean_variance_axis(X, axis=0, weights=weight)
-    elif weight is None:
-        mean, var = X.mean(0, dtype=np.float64), X.var(0, dtype=np.float64)
-    else:
-        mean = np.average(X, axis=0, weights=weight)
-        var = np.average((X - mean) ** 2, axis=0, weights=weight)
-    std = np.sqrt(var)
-    std[std <= 1e-8 * np.maximum(1, np.abs(mean))] = 1
-    return torch.from_numpy(mean).float(), torch.from_numpy(std).float()
-
-
-def _require_integer(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} is {value!r}, must be an integer of {least} or more")

@@ -1,0 +1,5 @@
+"""scikit-learn estimators."""
+
+from dirvae.estimators.dirichlet_vae import DirichletVAE
+
+__all__ = ["DirichletVAE"]
