@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
 from torch.distributions import Distribution, constraints, register_kl
 
+from dirvae.distributions._gamma_functions import lgamma_and_digamma, trigamma
 from dirvae.distributions._log_gamma_gradient import attach_gradient
 from dirvae.distributions._log_gamma_sampler import sample_log_gamma
 from dirvae.distributions.log_gamma import full_precision, validation, wide
@@ -51,8 +52,9 @@ class _LogNormalizer(torch.autograd.Function):
     @staticmethod
     def forward(a: Tensor) -> tuple[Tensor, Tensor]:
         total = a.sum(-1, keepdim=True)
-        log_normalizer = torch.lgamma(a).sum(-1) - torch.lgamma(total).squeeze(-1)
-        return log_normalizer, torch.digamma(a) - torch.digamma(total)
+        parts, mean_parts = lgamma_and_digamma(a)
+        whole, mean_whole = lgamma_and_digamma(total)
+        return parts.sum(-1) - whole.squeeze(-1), mean_parts - mean_whole
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor], output: tuple[Tensor, Tensor]) -> None:
@@ -62,8 +64,8 @@ class _LogNormalizer(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor, grad_mean: Tensor) -> Tensor:
         a, mean_log = ctx.saved_tensors
         total = a.sum(-1, keepdim=True)
-        curvature = grad_mean * torch.polygamma(1, a)
-        curvature = curvature - grad_mean.sum(-1, keepdim=True) * torch.polygamma(1, total)
+        curvature = grad_mean * trigamma(a)
+        curvature = curvature - grad_mean.sum(-1, keepdim=True) * trigamma(total)
         return grad.unsqueeze(-1) * mean_log + curvature
 
 
