@@ -48,7 +48,7 @@ def _grid(rows: list[Row], names: list[str], functions: list[str], what: str, la
                 _curve(ax, _of(rows, name, size), name, function, what)
             ax.set(xscale="log", yscale="log")
             if what == "bias":
-                ax.set_ylim(FLOOR, 30)
+                ax.set_ylim(FLOOR, 300)
             ax.set_title(f"f = {function.replace('sum', 'Σ')},  K = {size}", fontsize=10)
             ax.grid(alpha=0.25)
         line[0].set_ylabel(label)
