@@ -37,6 +37,8 @@ class Terms(NamedTuple):
             score-function gradient; None for reparameterised latents.
         q: The posterior, batch shape (B,).
         z: The samples, shape (S, B, ...).
+        log_label: log q(y|x) of each class that is known, shape (B,), 0 where it is not; None for
+            models without classes.
 
     Example:
         >>> from dirvae.models.zoo import gaussian
@@ -52,6 +54,7 @@ class Terms(NamedTuple):
     log_q: Tensor | None
     q: Distribution
     z: Tensor
+    log_label: Tensor | None = None
 
 
 def elbo(terms: Terms, *, kl_weight: float = 1.0, free_bits: float = 0.0) -> Tensor:

@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
-from scipy import sparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
-from torch.distributions import Bernoulli, Distribution, Normal
+from torch.distributions import Bernoulli, Distribution
 
 from dirvae.callbacks import MethodOfMoments
 from dirvae.data.arrays import ArrayDataset
 from dirvae.distributions import Dirichlet, InverseCDFDirichlet, draw_with_log_ratio
 from dirvae.distributions.moments import posterior_mean
-from dirvae.estimators.rows import (
-    chunks,
-    generator_of,
-    mean_and_std,
+from dirvae.estimators.arguments import (
+    likelihood_of,
     require_integer,
-    weighted,
+    require_likelihood,
+    require_positive,
+    require_sizes,
+    require_support,
 )
-from dirvae.models.likelihoods import COUNT_LAWS
+from dirvae.estimators.rows import chunks, generator_of, mean_and_std, weighted
 from dirvae.models.priors import standard_prior
 from dirvae.models.vae import VAE, closed_form_kl
 from dirvae.models.zoo import mlp_vae
@@ -194,7 +194,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         if first:
             X, weight = self._begin(X, sample_weight)
         else:
-            self._require_support(X)
+            require_support(X, self.likelihood_)
             X, weight = weighted(X, sample_weight)
         training = Training(self.vae_, optimizer=self._resumed)
         data = self._dataset(X, weight)
@@ -213,8 +213,8 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         if X.shape[0] < 2:
             raise ValueError("X has one sample (n_samples=1); at least 2 are needed to fit")
         X, weight = weighted(X, sample_weight)
-        self.likelihood_ = self._choose_likelihood(X)
-        self._require_support(X)
+        self.likelihood_ = likelihood_of(X, self.likelihood)
+        require_support(X, self.likelihood_)
         self.history_, self._optimizer_state = [], None
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         with torch.random.fork_rng(devices=[]):
@@ -323,7 +323,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """Apply a function of rows in double precision, in which the batch does not show."""
         check_is_fitted(self)
         X = self._validated(X, reset=False)
-        self._require_support(X)
+        require_support(X, self.likelihood_)
         vae = copy.deepcopy(self.vae_).double()
         with torch.no_grad():
             return np.concatenate([function(vae, x).numpy() for x in chunks(X)])
@@ -359,28 +359,6 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             estimator=self,
         )
 
-    def _choose_likelihood(self, X: Any) -> Any:
-        if self.likelihood is not None:
-            return self.likelihood
-        values = X.data if sparse.issparse(X) else X
-        unit = values.size == 0 or (values.min() >= 0 and values.max() <= 1)
-        return Bernoulli if unit else Normal
-
-    def _require_support(self, X: Any) -> None:
-        values = X.data if sparse.issparse(X) else X
-        if values.size == 0:
-            return
-        if self.likelihood_ in COUNT_LAWS and values.min() < 0:
-            raise ValueError(
-                f"X has negative values (least: {values.min():g}), but "
-                f"likelihood={self.likelihood_.__name__} is a law of counts, 0 or more"
-            )
-        if self.likelihood_ is Bernoulli and (values.min() < 0 or values.max() > 1):
-            raise ValueError(
-                f"X has values from {values.min():g} to {values.max():g}, but a Bernoulli "
-                "likelihood takes probabilities in [0, 1]"
-            )
-
     def _concentration(self) -> Tensor | None:
         value = self.prior_concentration
         return None if value is None or isinstance(value, str) else torch.as_tensor(value).float()
@@ -390,16 +368,10 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         require_integer("n_components", self.n_components, 1)
         for name in ("max_epochs", "batch_size", "patience"):
             require_integer(name, getattr(self, name), 1)
-        if self.likelihood is not None and not hasattr(self.likelihood, "arg_constraints"):
-            raise ValueError(f"likelihood is {self.likelihood!r}, must be a law or None")
+        require_likelihood(self.likelihood)
         for name in ("hidden_sizes", "decoder_hidden_sizes"):
-            sizes = getattr(self, name)
-            if not isinstance(sizes, Iterable) or isinstance(sizes, str):
-                raise ValueError(f"{name} is {sizes!r}, must be a sequence of integers")
-            for size in sizes:
-                require_integer(name, size, 1)
-        if not isinstance(self.learning_rate, Real) or not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate is {self.learning_rate!r}, must be a positive number")
+            require_sizes(name, getattr(self, name))
+        require_positive("learning_rate", self.learning_rate)
         fraction = self.validation_fraction
         if not isinstance(fraction, Real) or not 0 <= fraction < 1:
             raise ValueError(

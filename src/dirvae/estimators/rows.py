@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import _check_sample_weight
 from torch import Tensor
 
-__all__ = ["chunks", "generator_of", "mean_and_std", "require_integer", "weighted"]
+__all__ = ["chunks", "generator_of", "mean_and_std", "weighted"]
 
 ROWS_AT_ONCE = 1000
 
@@ -54,9 +53,3 @@ def mean_and_std(X: Any, weight: Any) -> tuple[Tensor, Tensor]:
     std = np.sqrt(var)
     std[std <= 1e-8 * np.maximum(1, np.abs(mean))] = 1
     return torch.from_numpy(mean).float(), torch.from_numpy(std).float()
-
-
-def require_integer(name: str, value: Any, least: int) -> None:
-    """Raise ValueError unless an argument is an integer of ``least`` or more."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} is {value!r}, must be an integer of {least} or more")

@@ -1,0 +1,74 @@
+"""Checks of what estimators are given, each with one sentence that says what would be right."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+from scipy import sparse
+from torch.distributions import Bernoulli, Normal
+
+from dirvae.models.likelihoods import COUNT_LAWS
+
+__all__ = [
+    "likelihood_of",
+    "require_integer",
+    "require_likelihood",
+    "require_positive",
+    "require_sizes",
+    "require_support",
+]
+
+
+def require_integer(name: str, value: Any, least: int) -> None:
+    """Raise ValueError unless an argument is an integer of ``least`` or more."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} is {value!r}, must be an integer of {least} or more")
+
+
+def require_positive(name: str, value: Any) -> None:
+    """Raise ValueError unless an argument is a positive number."""
+    if not isinstance(value, Real) or not 0 < value < math.inf:
+        raise ValueError(f"{name} is {value!r}, must be a positive number")
+
+
+def require_sizes(name: str, sizes: Any) -> None:
+    """Raise ValueError unless an argument is a sequence of widths of layers."""
+    if not isinstance(sizes, Iterable) or isinstance(sizes, str):
+        raise ValueError(f"{name} is {sizes!r}, must be a sequence of integers")
+    for size in sizes:
+        require_integer(name, size, 1)
+
+
+def require_likelihood(likelihood: Any) -> None:
+    """Raise ValueError unless an argument is a law of data, or None."""
+    if likelihood is not None and not hasattr(likelihood, "arg_constraints"):
+        raise ValueError(f"likelihood is {likelihood!r}, must be a law or None")
+
+
+def likelihood_of(X: Any, likelihood: Any) -> Any:
+    """Return the law of the data: the one given, or Bernoulli for [0, 1] and else Normal."""
+    if likelihood is not None:
+        return likelihood
+    values = X.data if sparse.issparse(X) else X
+    unit = values.size == 0 or (values.min() >= 0 and values.max() <= 1)
+    return Bernoulli if unit else Normal
+
+
+def require_support(X: Any, likelihood: Any) -> None:
+    """Raise ValueError if X has values that the law of the data cannot give."""
+    values = X.data if sparse.issparse(X) else X
+    if values.size == 0:
+        return
+    if likelihood in COUNT_LAWS and values.min() < 0:
+        raise ValueError(
+            f"X has negative values (least: {values.min():g}), but "
+            f"likelihood={likelihood.__name__} is a law of counts, 0 or more"
+        )
+    if likelihood is Bernoulli and (values.min() < 0 or values.max() > 1):
+        raise ValueError(
+            f"X has values from {values.min():g} to {values.max():g}, but a Bernoulli "
+            "likelihood takes probabilities in [0, 1]"
+        )

@@ -1,0 +1,182 @@
+"""A VAE that knows the class of some of its rows, and infers that of the others."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Categorical, OneHotCategorical
+
+from dirvae.distributions import draw, draw_with_log_ratio
+from dirvae.models.vae import VAE, closed_form_kl
+from dirvae.objectives import Terms, elbo, log_likelihood
+
+__all__ = ["LabelledVAE", "labelled_elbo"]
+
+
+class LabelledVAE(VAE):
+    r"""Variational autoencoder with a class y beside the latent z: p(y) p(z) p(x|z, y).
+
+    The posterior is q(y|x) q(z|x, y) (Kingma's M2), or q(y|x) q(z|x). Where y is unknown, all C
+    classes are summed over, each with its own decoding, so that y needs no gradient estimator:
+
+    .. math:: \log p(x) \ge \sum_y q(y|x) \Big[\mathrm E \log p(x|z, y)
+              - \mathrm{KL}(q(z|x, y) \| p(z))\Big] - \mathrm{KL}(q(y|x) \| p(y))
+
+    Args:
+        encoder: Module that returns q(z|x, y), called as ``encoder(x, y)`` with y one-hot, or as
+            ``encoder(x)``, as ``label_in_encoder`` says.
+        decoder: Module that returns p(x|z, y), called as ``decoder(z, y)``.
+        prior: Module that returns p(z), called as ``prior()``.
+        classifier: Module that returns q(y|x), a `torch.distributions.OneHotCategorical`.
+        label_prior: Module that returns p(y), likewise, called as ``label_prior()``.
+        label_in_encoder: Whether the encoder sees y.
+
+    References:
+        Kingma, Rezende, Mohamed & Welling 2014, eq. 6-7 (M2); Joo et al. 2020, sec. 4.3, whose
+        q(z|x) does not see y.
+
+    Example:
+        >>> from dirvae.distributions import Dirichlet
+        >>> from dirvae.nn import MLP, Fixed, Head
+        >>> classes, bernoulli = OneHotCategorical, torch.distributions.Bernoulli
+        >>> vae = LabelledVAE(
+        ...     Head(MLP(8, (16,)), 3, Dirichlet),
+        ...     Head(MLP(3 + 2, (16,)), 8, bernoulli),
+        ...     Fixed(Dirichlet, concentration=torch.ones(3)),
+        ...     classifier=Head(MLP(8, (16,)), 2, classes),
+        ...     label_prior=Fixed(classes, probs=torch.full((2,), 0.5)),
+        ... )
+        >>> y = torch.tensor([[0.0, 1.0], [0.0, 0.0]])  # the second is unknown
+        >>> vae.terms(torch.ones(2, 8), y).kl.shape
+        torch.Size([2])
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        prior: nn.Module,
+        *,
+        classifier: nn.Module,
+        label_prior: nn.Module,
+        label_in_encoder: bool = False,
+    ) -> None:
+        super().__init__(encoder, decoder, prior)
+        self.classifier, self.label_prior = classifier, label_prior
+        self.label_in_encoder = label_in_encoder
+
+    def terms(
+        self,
+        x: Tensor,
+        covariates: Tensor | None = None,
+        *,
+        mask: Tensor | None = None,
+        num_samples: int = 1,
+        importance: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Terms:
+        """Log-likelihood and KL of each example, both expectations over q(y|x) where y is unknown.
+
+        Args:
+            x: Shape (B, D...).
+            covariates: One-hot classes, shape (B, C), with rows of zeros for unknown ones; None if
+                all are unknown.
+            mask: Must be None.
+            num_samples: S, draws of the latent for each example.
+            importance: Must be False: a sum over classes has no single weight.
+            generator: Source of the noise; the global one if None.
+
+        Returns:
+            Terms with leading shape (S, B), in nats; ``kl`` is that of z and of y, with -log p(y)
+            for a known y, so that the ELBO is one of log p(x), or of log p(x, y). ``log_label`` is
+            log q(y|x), 0 where y is unknown. ``q`` and ``z`` are those at the expected class.
+
+        Raises:
+            ValueError: If ``mask`` or ``importance`` is given.
+        """
+        if mask is not None or importance:
+            raise ValueError("mask and importance do not go with a LabelledVAE: leave them out")
+        log_q, log_p = self._log_labels(x), _logits(self.label_prior())
+        y = torch.zeros_like(log_q) if covariates is None else covariates.to(log_q)
+        known = y.sum(-1) > 0
+        share = torch.where(known.unsqueeze(-1), y, log_q.exp())
+        log_label = (y * log_q).sum(-1)
+        kl_label = (share * (log_q - log_p)).sum(-1) - log_label
+
+        row, label = torch.where(known.unsqueeze(-1), y > 0, True).nonzero(as_tuple=True)
+        one_hot, weight = torch.eye(y.shape[-1]).to(y)[label], share[row, label]
+        expected = self._posterior(x, share.detach())
+        # With q(z|x) all classes of a row share its draws.
+        q = self._posterior(x[row], one_hot) if self.label_in_encoder else expected
+        prior, shape = self.prior(), torch.Size([num_samples])
+        kl = closed_form_kl(q, prior)
+        exact, score = kl is not None, None
+        if exact and q.has_rsample:
+            z = draw(q, shape, generator)
+        else:
+            z, log_ratio, score = draw_with_log_ratio(q, prior, shape, generator)
+            kl = -log_ratio.mean(0) if kl is None else kl
+        if not q.has_rsample and score is not None:
+            raise ValueError(f"the latent {type(q).__name__} has no path, which y's sum needs")
+        paired = z if self.label_in_encoder else z[:, row]
+        likelihood = log_likelihood(self.decoder(paired, one_hot), x[row])
+        kl = cast(Tensor, kl)
+        kl = kl * weight if self.label_in_encoder else kl[row] * weight
+        return Terms(
+            log_likelihood=_sum_by(row, likelihood * weight, len(x)),
+            kl=_sum_by(row, kl, len(x)) + kl_label,
+            kl_is_exact=exact,
+            log_ratio=None,
+            log_q=None,
+            q=expected,
+            z=draw(expected, shape, generator).detach() if self.label_in_encoder else z,
+            log_label=log_label,
+        )
+
+    def log_labels(self, x: Tensor) -> Tensor:
+        """Log q(y|x) of every class, shape (B, D...) -> (B, C)."""
+        return self._log_labels(x)
+
+    def _log_labels(self, x: Tensor) -> Tensor:
+        return _logits(self.classifier(x))
+
+    def _posterior(self, x: Tensor, y: Tensor) -> torch.distributions.Distribution:
+        law: torch.distributions.Distribution
+        law = self.encoder(x, y) if self.label_in_encoder else self.encoder(x)
+        return law
+
+
+def labelled_elbo(terms: Terms, *, kl_weight: float = 1.0, label_weight: float = 1.0) -> Tensor:
+    r"""Evidence lower bound of each example, plus a weight times log q(y|x) where y is known.
+
+    Without the second term the classifier would learn from unlabelled examples alone.
+
+    Args:
+        terms: Terms of a `LabelledVAE`.
+        kl_weight: As in `dirvae.objectives.elbo`.
+        label_weight: Alpha, 0 or more.
+
+    Returns:
+        Shape (B,).
+
+    Raises:
+        ValueError: If the terms are not those of a `LabelledVAE`.
+
+    References:
+        Kingma et al. 2014, eq. 9.
+    """
+    if terms.log_label is None:
+        raise ValueError("terms has no log_label: it is no LabelledVAE's")
+    return elbo(terms, kl_weight=kl_weight) + label_weight * terms.log_label
+
+
+def _logits(law: OneHotCategorical | Categorical) -> Tensor:
+    return torch.log_softmax(law.logits, -1)
+
+
+def _sum_by(row: Tensor, values: Tensor, count: int) -> Tensor:
+    """Sums over pairs of the same row, shape (..., P) -> (..., B)."""
+    sums = values.new_zeros(*values.shape[:-1], count)
+    return sums.index_add(-1, row, values)
