@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dirvae import data, distributions, evaluation, models, nn, objectives
-    from dirvae.estimators import DirichletVAE
+    from dirvae.estimators import DirichletVAE, SemiSupervisedVAE
     from dirvae.models.vae import VAE
     from dirvae.persistence import ModelFormatError, load, save
     from dirvae.training import fit
@@ -26,6 +26,7 @@ __all__ = [
     "VAE",
     "DirichletVAE",
     "ModelFormatError",
+    "SemiSupervisedVAE",
     "__version__",
     "data",
     "distributions",
@@ -41,6 +42,7 @@ __all__ = [
 _HOMES = {
     "DirichletVAE": "dirvae.estimators",
     "ModelFormatError": "dirvae.persistence",
+    "SemiSupervisedVAE": "dirvae.estimators",
     "VAE": "dirvae.models.vae",
     "fit": "dirvae.training",
     "load": "dirvae.persistence",

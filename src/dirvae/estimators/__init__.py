@@ -1,5 +1,6 @@
 """scikit-learn estimators."""
 
 from dirvae.estimators.dirichlet_vae import DirichletVAE
+from dirvae.estimators.semi_supervised import SemiSupervisedVAE
 
-__all__ = ["DirichletVAE"]
+__all__ = ["DirichletVAE", "SemiSupervisedVAE"]

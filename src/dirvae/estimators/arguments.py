@@ -30,7 +30,7 @@ def require_integer(name: str, value: Any, least: int) -> None:
 
 def require_positive(name: str, value: Any) -> None:
     """Raise ValueError unless an argument is a positive number."""
-    if not isinstance(value, Real) or not 0 < value < math.inf:
+    if not isinstance(value, Real) or not 0 < float(value) < math.inf:
         raise ValueError(f"{name} is {value!r}, must be a positive number")
 
 

@@ -93,6 +93,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     """
 
     vae_: VAE
+    model_type = VAE
     _seed: int
     _optimizer_state: dict[str, Any] | None
 

@@ -6,9 +6,10 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Categorical, OneHotCategorical
+from torch.distributions import Distribution, OneHotCategorical
 
 from dirvae.distributions import draw, draw_with_log_ratio
+from dirvae.distributions.moments import posterior_mean
 from dirvae.models.vae import VAE, closed_form_kl
 from dirvae.objectives import Terms, elbo, log_likelihood
 
@@ -94,32 +95,32 @@ class LabelledVAE(VAE):
             log q(y|x), 0 where y is unknown. ``q`` and ``z`` are those at the expected class.
 
         Raises:
-            ValueError: If ``mask`` or ``importance`` is given.
+            ValueError: If ``mask`` or ``importance`` is given, or the latent has no path.
         """
-        if mask is not None or importance:
-            raise ValueError("mask and importance do not go with a LabelledVAE: leave them out")
-        log_q, log_p = self._log_labels(x), _logits(self.label_prior())
+        _refuse(mask, importance)
+        log_q, log_p = self.log_labels(x), _logits(self.label_prior())
         y = torch.zeros_like(log_q) if covariates is None else covariates.to(log_q)
         known = y.sum(-1) > 0
         share = torch.where(known.unsqueeze(-1), y, log_q.exp())
         log_label = (y * log_q).sum(-1)
         kl_label = (share * (log_q - log_p)).sum(-1) - log_label
 
-        row, label = torch.where(known.unsqueeze(-1), y > 0, True).nonzero(as_tuple=True)
+        # Pairs of a row and a class: one for each known class, all of them where it is unknown.
+        row, label = ((y > 0) | ~known.unsqueeze(-1)).nonzero(as_tuple=True)
         one_hot, weight = torch.eye(y.shape[-1]).to(y)[label], share[row, label]
-        expected = self._posterior(x, share.detach())
+        expected = self.posterior(x, share.detach())
         # With q(z|x) all classes of a row share its draws.
-        q = self._posterior(x[row], one_hot) if self.label_in_encoder else expected
+        q = self.posterior(x[row], one_hot) if self.label_in_encoder else expected
         prior, shape = self.prior(), torch.Size([num_samples])
         kl = closed_form_kl(q, prior)
-        exact, score = kl is not None, None
-        if exact and q.has_rsample:
+        exact = kl is not None
+        if not q.has_rsample:
+            raise ValueError(f"the latent {type(q).__name__} has no path, which is needed here")
+        if exact:
             z = draw(q, shape, generator)
         else:
-            z, log_ratio, score = draw_with_log_ratio(q, prior, shape, generator)
-            kl = -log_ratio.mean(0) if kl is None else kl
-        if not q.has_rsample and score is not None:
-            raise ValueError(f"the latent {type(q).__name__} has no path, which y's sum needs")
+            z, log_ratio, _ = draw_with_log_ratio(q, prior, shape, generator)
+            kl = -log_ratio.mean(0)
         paired = z if self.label_in_encoder else z[:, row]
         likelihood = log_likelihood(self.decoder(paired, one_hot), x[row])
         kl = cast(Tensor, kl)
@@ -137,15 +138,55 @@ class LabelledVAE(VAE):
 
     def log_labels(self, x: Tensor) -> Tensor:
         """Log q(y|x) of every class, shape (B, D...) -> (B, C)."""
-        return self._log_labels(x)
-
-    def _log_labels(self, x: Tensor) -> Tensor:
         return _logits(self.classifier(x))
 
-    def _posterior(self, x: Tensor, y: Tensor) -> torch.distributions.Distribution:
-        law: torch.distributions.Distribution
-        law = self.encoder(x, y) if self.label_in_encoder else self.encoder(x)
-        return law
+    def posterior(self, x: Tensor, y: Tensor | None = None) -> Distribution:
+        """Return q(z|x, y), batch shape (B,), at the expected class where ``y`` is None.
+
+        Args:
+            x: Shape (B, D...).
+            y: One-hot classes or their probabilities, shape (B, C).
+        """
+        if not self.label_in_encoder:
+            return cast(Distribution, self.encoder(x))
+        return cast(Distribution, self.encoder(x, self._completed(x, y)))
+
+    def embed(
+        self, x: Tensor, covariates: Tensor | None = None, *, mask: Tensor | None = None
+    ) -> Tensor:
+        """Posterior mean of the latent, shape (B, K), at the expected class where unknown."""
+        _refuse(mask)
+        return posterior_mean(self.posterior(x, covariates))
+
+    def reconstruct(
+        self, x: Tensor, covariates: Tensor | None = None, *, mask: Tensor | None = None
+    ) -> Tensor:
+        """Mean of p(x|z, y) at the posterior mean of z and the expected class; shape of ``x``."""
+        z = self.embed(x, covariates, mask=mask)
+        return posterior_mean(self.decoder(z, self._completed(x, covariates)))
+
+    def sample(
+        self,
+        num_samples: int,
+        covariates: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draws of x, of the one-hot classes given, shape (N, C), or of ones drawn from p(y)."""
+        if covariates is None:
+            probs = self.label_prior().probs
+            label = torch.multinomial(probs, num_samples, replacement=True, generator=generator)
+            covariates = torch.eye(len(probs)).to(probs)[label]
+        if len(covariates) != num_samples:
+            rows = len(covariates)
+            raise ValueError(f"covariates has {rows} rows, must have num_samples={num_samples}")
+        z = draw(self.prior(), torch.Size([num_samples]), generator)
+        return draw(self.decoder(z, covariates), torch.Size(), generator)
+
+    def _completed(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """Classes where they are known, their probabilities where not, shape (B, C)."""
+        share = self.log_labels(x).exp()
+        return share if y is None else torch.where(y.sum(-1, keepdim=True) > 0, y.to(share), share)
 
 
 def labelled_elbo(terms: Terms, *, kl_weight: float = 1.0, label_weight: float = 1.0) -> Tensor:
@@ -166,13 +207,24 @@ def labelled_elbo(terms: Terms, *, kl_weight: float = 1.0, label_weight: float =
 
     References:
         Kingma et al. 2014, eq. 9.
+
+    Example:
+        >>> from dirvae.models.zoo import gaussian
+        >>> labelled_elbo(gaussian(4, 2).terms(torch.zeros(3, 4)))
+        Traceback (most recent call last):
+        ValueError: terms has no log_label: it is no LabelledVAE's
     """
     if terms.log_label is None:
         raise ValueError("terms has no log_label: it is no LabelledVAE's")
     return elbo(terms, kl_weight=kl_weight) + label_weight * terms.log_label
 
 
-def _logits(law: OneHotCategorical | Categorical) -> Tensor:
+def _refuse(mask: Tensor | None, importance: bool = False) -> None:
+    if mask is not None or importance:
+        raise ValueError("mask and importance do not go with a LabelledVAE: leave them out")
+
+
+def _logits(law: OneHotCategorical) -> Tensor:
     return torch.log_softmax(law.logits, -1)
 
 

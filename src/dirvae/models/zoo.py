@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Distribution, Normal
+from torch.distributions import Bernoulli, Distribution, Normal, OneHotCategorical
 
 from dirvae.distributions import (
     GEM,
@@ -24,6 +24,7 @@ from dirvae.distributions import (
 )
 from dirvae.distributions.moments import location_and_spread
 from dirvae.models.likelihoods import data_features, likelihood_head
+from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
 from dirvae.nn import MLP, Fixed, Head, Standardize
 
@@ -31,6 +32,7 @@ __all__ = [
     "dirichlet",
     "gaussian",
     "inverse_cdf_dirichlet",
+    "mlp_labelled_vae",
     "mlp_vae",
     "softmax_gaussian",
     "stick_breaking",
@@ -71,24 +73,116 @@ def mlp_vae(
         >>> vae.embed(torch.zeros(2, 8)).shape
         torch.Size([2, 3])
     """
-    num_latent = prior().event_shape[0]
-    encoder = MLP(
-        num_features + num_covariates,
+    return VAE(
+        _posterior(
+            _network(
+                num_features + num_covariates,
+                hidden_sizes,
+                data_features(likelihood, moments),
+                layer_norm=layer_norm,
+                activation=activation,
+            ),
+            Latent,
+            prior,
+        ),
+        likelihood_head(
+            _network(
+                prior().event_shape[0] + num_covariates,
+                decoder_hidden_sizes,
+                Standardize(*location_and_spread(prior())),
+                layer_norm=layer_norm,
+                activation=activation,
+            ),
+            num_features,
+            likelihood,
+            moments,
+        ),
+        prior,
+    )
+
+
+def _network(
+    size: int,
+    hidden_sizes: Sequence[int],
+    features: nn.Module | None,
+    *,
+    layer_norm: bool = True,
+    activation: Callable[[], nn.Module] = nn.GELU,
+    dropout: float = 0.0,
+) -> MLP:
+    return MLP(
+        size,
         hidden_sizes,
         layer_norm=layer_norm,
         activation=activation,
-        features=data_features(likelihood, moments),
+        dropout=dropout,
+        features=features,
     )
-    standardize = Standardize(*location_and_spread(prior()))
-    decoder = MLP(
-        num_latent + num_covariates,
+
+
+def _posterior(net: MLP, Latent: Callable[..., Distribution], prior: Fixed) -> Head:
+    num_latent = prior().event_shape[0]
+    return Head(net, num_latent, Latent, **_concentration_options(Latent, prior))
+
+
+def mlp_labelled_vae(
+    num_features: int,
+    num_classes: int,
+    Latent: Callable[..., Distribution],
+    prior: Fixed,
+    *,
+    likelihood: Callable[..., Distribution] = Bernoulli,
+    label_in_encoder: bool = False,
+    hidden_sizes: Sequence[int] = (500, 500),
+    decoder_hidden_sizes: Sequence[int] = (500,),
+    classifier_hidden_sizes: Sequence[int] = (500,),
+    dropout: float = 0.0,
+    moments: tuple[Tensor, Tensor] | None = None,
+) -> LabelledVAE:
+    """Perceptrons around any latent and a class; all classes are as probable a priori.
+
+    The classifier goes on from the encoder's layers, so that it learns from unlabelled rows what
+    they show of x, but for an encoder that sees the class, from which it would learn nothing of it.
+
+    Args:
+        num_features: D, size of x.
+        num_classes: C.
+        Latent: Law of q(z|x, y).
+        prior: p(z); its event shape (K,) is the latent's.
+        likelihood: Law of p(x|z, y).
+        label_in_encoder: Whether the encoder sees y (Kingma et al. 2014) or not (Joo et al. 2020).
+        hidden_sizes: Widths of the encoder's layers.
+        decoder_hidden_sizes: Widths of the decoder's layers.
+        classifier_hidden_sizes: Widths of the classifier's own layers.
+        dropout: Probability of dropping each activation of these.
+        moments: As in `mlp_vae`.
+
+    Example:
+        >>> prior = Fixed(Dirichlet, concentration=torch.ones(3))
+        >>> vae = mlp_labelled_vae(8, 2, Dirichlet, prior, hidden_sizes=(16,))
+        >>> vae.log_labels(torch.zeros(4, 8)).shape
+        torch.Size([4, 2])
+    """
+
+    def network(size: int) -> MLP:
+        return _network(size, hidden_sizes, data_features(likelihood, moments))
+
+    encoder = network(num_features + (num_classes if label_in_encoder else 0))
+    shared = network(num_features) if label_in_encoder else encoder
+    classifier = _network(shared.out_features, classifier_hidden_sizes, shared, dropout=dropout)
+    decoder = _network(
+        prior().event_shape[0] + num_classes,
         decoder_hidden_sizes,
-        layer_norm=layer_norm,
-        activation=activation,
-        features=standardize,
+        Standardize(*location_and_spread(prior())),
     )
-    q = Head(encoder, num_latent, Latent, **_concentration_options(Latent, prior))
-    return VAE(q, likelihood_head(decoder, num_features, likelihood, moments), prior)
+    return LabelledVAE(
+        _posterior(encoder, Latent, prior),
+        likelihood_head(decoder, num_features, likelihood, moments),
+        prior,
+        classifier=Head(classifier, num_classes, OneHotCategorical),
+        label_prior=Fixed(OneHotCategorical, probs=torch.full((num_classes,), 1 / num_classes)),
+        label_in_encoder=label_in_encoder,
+    )
 
 
 def _concentration_options(Latent: Callable[..., Distribution], prior: Fixed) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from dirvae import distributions
 from dirvae.models.likelihoods import affine_normal
+from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
 from dirvae.nn import MLP, ConvDecoder, ConvEncoder, Fixed, Head, Log1p, Standardize
 from dirvae.persistence.folder import ModelFormatError
@@ -249,6 +250,14 @@ FRACTION, FLAG = _Kind(float, _fraction), _Kind(bool, _flag)
 # name. `Head.initial` is left out, because the state dict has what came of it.
 _ARGUMENTS: dict[type[nn.Module], dict[str, _Kind]] = {
     VAE: {"encoder": MODULE, "decoder": MODULE, "prior": MODULE},
+    LabelledVAE: {
+        "encoder": MODULE,
+        "decoder": MODULE,
+        "prior": MODULE,
+        "classifier": MODULE,
+        "label_prior": MODULE,
+        "label_in_encoder": FLAG,
+    },
     Head: {
         "net": MODULE,
         "event_shape": SIZES,

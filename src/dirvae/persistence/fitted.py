@@ -46,6 +46,9 @@ def build_estimator(cls: type[Any], described: Mapping[str, Any], vae: VAE) -> A
     Raises:
         ModelFormatError: If the JSON is not of the types that such an estimator has.
     """
+    if type(vae) is not cls.model_type:
+        held, wanted = type(vae).__name__, cls.model_type.__name__
+        raise ModelFormatError(f"its model is a {held}, must be a {wanted}")
     parameters, fitted = _dict_at(described, "parameters"), _dict_at(described, "fitted")
     if set(parameters) != set(cls._get_param_names()):
         raise ModelFormatError(f"the parameters must be those of {cls.__name__}")
@@ -126,6 +129,23 @@ def _names(value: Any) -> Any:
     return np.array(value, dtype=object)
 
 
+def _classes_to_json(value: Any) -> dict[str, Any]:
+    labels = value.tolist()
+    if not all(isinstance(label, bool | int | float | str) for label in labels):
+        raise ValueError(f"classes_={value!r} cannot be saved: they must be numbers or words")
+    return {"labels": labels, "dtype": "U" if value.dtype.kind == "U" else value.dtype.name}
+
+
+def _classes(value: Any) -> Any:
+    valid = isinstance(value, dict) and set(value) == {"labels", "dtype"}
+    if not valid or value["dtype"] not in ("object", "U", "bool", *_DTYPES):
+        raise ModelFormatError("classes_ are malformed")
+    labels = value["labels"]
+    if not isinstance(labels, list) or not all(type(x) in (bool, int, float, str) for x in labels):
+        raise ModelFormatError("classes_ must be a list of numbers or words")
+    return np.array(labels, dtype=value["dtype"])
+
+
 def _history_to_json(history: list[dict[str, float]]) -> list[dict[str, float | str]]:
     """As it is, but for NaN and infinity, which JSON does not have: those become words."""
     rows = [{name: float(value) for name, value in row.items()} for row in history]
@@ -146,6 +166,7 @@ class _Kind(NamedTuple):
 _OUTPUTS = (None, "default", "pandas", "polars")
 _COUNT, _ARRAY = _Kind(int, _count), _Kind(_array_to_json, _array)
 _FITTED = {
+    "classes_": _Kind(_classes_to_json, _classes),
     "likelihood_": _Kind(law_name, law_from_name),
     "prior_concentration_": _ARRAY,
     "history_": _Kind(_history_to_json, _history),

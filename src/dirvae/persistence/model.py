@@ -131,9 +131,9 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
 def _estimators() -> dict[str, type[Any]]:
     # Here and not above: estimators import this module, and scikit-learn is slow to import.
-    from dirvae.estimators import DirichletVAE
+    from dirvae.estimators import DirichletVAE, SemiSupervisedVAE
 
-    return {"DirichletVAE": DirichletVAE}
+    return {"DirichletVAE": DirichletVAE, "SemiSupervisedVAE": SemiSupervisedVAE}
 
 
 # --- saving ---------------------------------------------------------------------------------------

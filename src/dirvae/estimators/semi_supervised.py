@@ -1,0 +1,371 @@
+"""A classifier that learns from labelled and unlabelled rows, by a VAE with a class."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+from sklearn.utils import assert_all_finite, check_random_state, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from torch import Tensor
+from torch.distributions import Bernoulli, Distribution
+from torch.utils.data import DataLoader, Sampler
+
+from dirvae.data.arrays import ArrayDataset
+from dirvae.distributions import Dirichlet
+from dirvae.estimators.arguments import (
+    likelihood_of,
+    require_integer,
+    require_likelihood,
+    require_positive,
+    require_sizes,
+    require_support,
+)
+from dirvae.estimators.rows import chunks, mean_and_std
+from dirvae.models.priors import standard_prior
+from dirvae.models.semi_supervised import LabelledVAE, labelled_elbo
+from dirvae.models.zoo import mlp_labelled_vae
+from dirvae.objectives import linear_warmup
+from dirvae.persistence import ModelFormatError
+from dirvae.persistence import load as load_model
+from dirvae.persistence import save as save_model
+from dirvae.training import Training, decaying_adam, fit
+
+__all__ = ["SemiSupervisedVAE"]
+
+UNLABELLED = -1
+LABELLED_SHARE = 0.25  # of each batch at least: of few labels, most batches would have hardly any
+WARMUP = 1000  # steps in which the KL's weight rises to 1; half of those planned if that is less
+
+
+class SemiSupervisedVAE(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator
+):
+    """Classifier that learns from unlabelled rows too: a VAE with a class beside its latent.
+
+    Args:
+        n_components: K, number of latent components.
+        latent: Law of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
+            `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`.
+        likelihood: Law of the data; None chooses, as `DirichletVAE` does.
+        label_in_encoder: Whether the posterior of the latent depends on the class (Kingma's M2) or
+            not (the DirVAE paper's).
+        label_weight: Weight of the classification, in rows: the mean of log q(y|x) over labelled
+            rows counts as much as this many nats of a row's bound.
+        hidden_sizes: Widths of the encoder's layers, which the classifier shares where the
+            encoder does not see the class.
+        decoder_hidden_sizes: Widths of the decoder's layers.
+        classifier_hidden_sizes: Widths of the classifier's own layers after those.
+        dropout: Probability, in [0, 1), of dropping each activation of these.
+        max_epochs: Passes over the rows; there is no early stopping, which would cost labels.
+        batch_size: Rows a step.
+        learning_rate: Adam's step size at the start, from which it falls to 0 in a straight line.
+        random_state: Seed or `numpy.random.RandomState`; the same seed gives the same model.
+        device: "cpu", "cuda", "mps" or "auto".
+        verbose: Whether to show a progress bar.
+
+    Attributes:
+        vae_: The fitted `LabelledVAE`.
+        classes_: The classes, shape (C,).
+        likelihood_: The law of the data that was used.
+        history_: Metrics of each epoch.
+        n_iter_: Epochs trained.
+        n_features_in_: D.
+
+    References:
+        Kingma, Rezende, Mohamed & Welling, "Semi-supervised learning with deep generative models",
+        NeurIPS 2014; Joo, Lee, Park & Moon 2020, sec. 4.3.
+
+    Example:
+        >>> from sklearn.datasets import load_digits
+        >>> X, y = load_digits(return_X_y=True)
+        >>> y_known = np.where(np.arange(len(y)) < 200, y, -1)  # the others are unlabelled
+        >>> model = SemiSupervisedVAE(5, max_epochs=1, random_state=0).fit(X / 16, y_known)
+        >>> model.predict(X[:3] / 16).shape, model.transform(X[:3] / 16).shape
+        ((3,), (3, 5))
+    """
+
+    vae_: LabelledVAE
+    model_type = LabelledVAE
+
+    def __init__(
+        self,
+        n_components: int = 10,
+        *,
+        latent: Callable[..., Distribution] = Dirichlet,
+        likelihood: Callable[..., Distribution] | None = None,
+        label_in_encoder: bool = False,
+        label_weight: float = 10.0,
+        hidden_sizes: Sequence[int] = (500, 500),
+        decoder_hidden_sizes: Sequence[int] = (500,),
+        classifier_hidden_sizes: Sequence[int] = (500,),
+        dropout: float = 0.3,
+        max_epochs: int = 50,
+        batch_size: int = 200,
+        learning_rate: float = 2e-3,
+        random_state: Any = None,
+        device: str = "cpu",
+        verbose: bool = False,
+    ) -> None:
+        self.n_components = n_components
+        self.latent = latent
+        self.likelihood = likelihood
+        self.label_in_encoder = label_in_encoder
+        self.label_weight = label_weight
+        self.hidden_sizes = hidden_sizes
+        self.decoder_hidden_sizes = decoder_hidden_sizes
+        self.classifier_hidden_sizes = classifier_hidden_sizes
+        self.dropout = dropout
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.random_state = random_state
+        self.device = device
+        self.verbose = verbose
+
+    # --- fitting ----------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any) -> SemiSupervisedVAE:
+        """Fit to rows, of which some have a class.
+
+        Args:
+            X: Dense or CSR, shape (N, D), finite.
+            y: Classes, shape (N,), -1 where unknown. Names of classes go into an array of dtype
+                object, with the number -1 for the unknown.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            ValueError: If an argument, a value of X or y is out of range; the message says which.
+        """
+        self._check_arguments()
+        if y is None:
+            raise ValueError("requires y to be passed, but the target y is None")
+        X = self._validated(X, reset=True)
+        one_hot = self._one_hot(X, y)
+        self.likelihood_ = likelihood_of(X, self.likelihood)
+        require_support(X, self.likelihood_)
+        self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._seed)
+            self.vae_ = self._build(X, one_hot.shape[1])
+        try:
+            self.history_ = self._train(X, one_hot)
+        except BaseException:  # do not look like a fitted estimator
+            del self.vae_
+            raise
+        self.vae_.cpu().eval()
+        self.n_iter_, self._n_features_out = len(self.history_), self.n_components
+        return self
+
+    def _one_hot(self, X: Any, y: Any) -> Tensor:
+        """Classes as rows of an identity, rows of zeros for the unknown; sets ``classes_``."""
+        y = column_or_1d(np.asarray(y), warn=True)
+        if y.dtype.kind == "f":
+            assert_all_finite(y, input_name="y")
+        check_consistent_length(X, y)
+        if y.dtype.kind in "US" and bool((y == str(UNLABELLED)).any()):
+            raise ValueError(
+                "y is an array of strings in which -1 is a word: make it of dtype object, with the "
+                "number -1 for the unlabelled"
+            )
+        known = np.array([label != UNLABELLED for label in y.tolist()])
+        if not known.any():
+            raise ValueError("y is -1 in every row: at least one row of each class must have it")
+        check_classification_targets(y[known])
+        self.classes_, index = np.unique(y[known], return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"y has one class only, {self.classes_[0]!r}; it must have two classes or more"
+            )
+        one_hot = torch.zeros(len(y), len(self.classes_))
+        one_hot[torch.from_numpy(np.flatnonzero(known)), torch.from_numpy(index)] = 1
+        return one_hot
+
+    def _build(self, X: Any, num_classes: int) -> LabelledVAE:
+        return mlp_labelled_vae(
+            X.shape[1],
+            num_classes,
+            self.latent,
+            standard_prior(self.latent, self.n_components),
+            likelihood=self.likelihood_,
+            label_in_encoder=self.label_in_encoder,
+            hidden_sizes=tuple(self.hidden_sizes),
+            decoder_hidden_sizes=tuple(self.decoder_hidden_sizes),
+            classifier_hidden_sizes=tuple(self.classifier_hidden_sizes),
+            dropout=self.dropout,
+            moments=mean_and_std(X, None),
+        )
+
+    def _train(self, X: Any, one_hot: Tensor) -> Any:
+        data = ArrayDataset(X, one_hot, binarize=self.likelihood_ is Bernoulli)
+        batches = _MixedBatches(one_hot.sum(1) > 0, self.batch_size)
+        steps = len(batches) * self.max_epochs
+        training = Training(
+            self.vae_,
+            objective=partial(labelled_elbo, label_weight=self.label_weight / batches.share),
+            kl_schedule=linear_warmup(min(WARMUP, steps // 2)),
+            optimizer=decaying_adam(self.learning_rate, steps),
+        )
+        return fit(
+            training,
+            DataLoader(data, sampler=batches, batch_size=None),
+            max_epochs=self.max_epochs,
+            seed=self._seed,
+            verbose=bool(self.verbose),
+            accelerator={"cuda": "gpu"}.get(self.device, self.device),
+        )
+
+    # --- using -----------------------------------------------------------------------------------
+
+    def predict_proba(self, X: Any) -> Any:
+        """q(y|x) of each row, shape (N, C), in the order of ``classes_``.
+
+        It depends on the row alone, and not on the batch that it comes in.
+        """
+        return self._rowwise(X, lambda vae, x: vae.log_labels(x).exp())
+
+    def predict(self, X: Any) -> Any:
+        """Return the most probable class of each row, shape (N,)."""
+        probability = self.predict_proba(X)
+        return self.classes_[probability.argmax(1)]
+
+    def transform(self, X: Any) -> Any:
+        """Posterior mean of the latent of each row at its expected class, shape (N, K)."""
+        z = self._rowwise(X, _embed_by_row)
+        return z.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else z
+
+    def sample(self, y: Any) -> Any:
+        """Draw one row of each class that is named; ``random_state`` seeds the noise.
+
+        Args:
+            y: Classes, shape (M,).
+
+        Returns:
+            Shape (M, D).
+
+        Raises:
+            ValueError: If a class is not among ``classes_``.
+        """
+        check_is_fitted(self)
+        y = column_or_1d(np.asarray(y))
+        places = {label: place for place, label in enumerate(self.classes_.tolist())}
+        unknown = [label for label in y.tolist() if label not in places]
+        if unknown:
+            raise ValueError(f"y has {unknown[0]!r}, must be of classes_ {self.classes_.tolist()}")
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        generator = torch.Generator().manual_seed(seed)
+        one_hot = torch.eye(len(places))[[places[label] for label in y.tolist()]]
+        with torch.no_grad():
+            x = self.vae_.sample(len(y), one_hot, generator=generator)
+        return x.numpy()
+
+    def _rowwise(self, X: Any, function: Callable[[LabelledVAE, Tensor], Tensor]) -> Any:
+        """Apply a function of rows in double precision, in which the batch does not show."""
+        check_is_fitted(self)
+        X = self._validated(X, reset=False)
+        require_support(X, self.likelihood_)
+        vae = copy.deepcopy(self.vae_).double()
+        with torch.no_grad():
+            return np.concatenate([function(vae, x).numpy() for x in chunks(X)])
+
+    # --- saving ----------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Save to a folder, as `dirvae.save` does."""
+        save_model(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> SemiSupervisedVAE:
+        """Load what `save` wrote; its output is that of the saved estimator, to the bit.
+
+        Raises:
+            ModelFormatError: If the folder is missing, damaged or holds another kind of model.
+        """
+        loaded = load_model(path)
+        if not isinstance(loaded, cls):
+            held = type(loaded).__name__
+            raise ModelFormatError(f"{path} holds a {held}, not a {cls.__name__}: use dirvae.load")
+        return loaded
+
+    # --- checks ----------------------------------------------------------------------------------
+
+    def _validated(self, X: Any, *, reset: bool) -> Any:
+        return validate_data(
+            self, X, reset=reset, accept_sparse="csr", dtype=[np.float32, np.float64]
+        )
+
+    def _check_arguments(self) -> None:
+        for name in ("n_components", "max_epochs", "batch_size"):
+            require_integer(name, getattr(self, name), 1)
+        for name in ("hidden_sizes", "decoder_hidden_sizes", "classifier_hidden_sizes"):
+            require_sizes(name, getattr(self, name))
+        for name in ("label_weight", "learning_rate"):
+            require_positive(name, getattr(self, name))
+        require_likelihood(self.likelihood)
+        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout!r}, must be in [0, 1)")
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "vae_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.classifier_tags.poor_score = True  # on a few rows, of which most networks make little
+        return tags
+
+
+def _embed_by_row(vae: LabelledVAE, x: Tensor) -> Tensor:
+    """Posterior means; where they take noise, the same for each row."""
+    try:
+        return vae.posterior(x).mean
+    except NotImplementedError:
+        return torch.cat([vae.embed(row) for row in x.split(1)])
+
+
+class _MixedBatches(Sampler[Tensor]):
+    """Batches of row indices; those with a label are drawn again where they would be too few.
+
+    An epoch is a pass over the rows without a label. Where labelled rows are many enough by
+    themselves, it is a plain pass over all.
+    """
+
+    def __init__(self, labelled: Tensor, batch_size: int) -> None:
+        self.labelled, self.others = labelled.nonzero()[:, 0], (~labelled).nonzero()[:, 0]
+        natural = len(self.labelled) / len(labelled)
+        self.mixed = natural < LABELLED_SHARE
+        self.batch_size, self.share = batch_size, max(natural, LABELLED_SHARE)
+        self.extra = max(1, round(self.share * batch_size)) if self.mixed else 0
+        if self.mixed:
+            self.share = self.extra / (self.extra + self._step)
+
+    @property
+    def _step(self) -> int:
+        """Rows of a batch that are gone through in order."""
+        return max(1, self.batch_size - self.extra)
+
+    def __len__(self) -> int:
+        count = len(self.others) if self.mixed else len(self.others) + len(self.labelled)
+        return math.ceil(count / self._step)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        rows = self.others if self.mixed else torch.cat((self.others, self.labelled))
+        for part in rows[torch.randperm(len(rows))].split(self._step):
+            again = torch.randint(len(self.labelled), (self.extra,))
+            yield torch.cat((part, self.labelled[again]))

@@ -1,0 +1,166 @@
+"""Bounds of a VAE with a class, against the sums they are written as."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.distributions import Bernoulli, Normal, OneHotCategorical
+
+from dirvae.distributions import Dirichlet
+from dirvae.models.semi_supervised import LabelledVAE, labelled_elbo
+from dirvae.models.vae import VAE
+from dirvae.models.zoo import mlp_labelled_vae
+from dirvae.nn import Fixed
+from dirvae.objectives import elbo
+
+D, C, K = 6, 3, 2
+
+
+def model(label_in_encoder: bool, Latent=Dirichlet) -> LabelledVAE:
+    torch.manual_seed(0)
+    if Latent is Dirichlet:
+        prior = Fixed(Dirichlet, concentration=torch.ones(K))
+    else:
+        prior = Fixed(Normal, loc=torch.zeros(K), scale=torch.ones(K))
+    sizes = {"hidden_sizes": (8,), "decoder_hidden_sizes": (8,), "classifier_hidden_sizes": (8,)}
+    return mlp_labelled_vae(D, C, Latent, prior, label_in_encoder=label_in_encoder, **sizes)
+
+
+class Given(nn.Module):
+    """Encoder and decoder of one class, for a VAE of that class alone."""
+
+    def __init__(self, net: nn.Module, y: Tensor, told: bool = True) -> None:
+        super().__init__()
+        self.net, self.y, self.told = net, y, told
+
+    def forward(self, x: Tensor) -> torch.distributions.Distribution:
+        return self.net(x, self.y.expand(*x.shape[:-1], C)) if self.told else self.net(x)
+
+
+def of_class(vae: LabelledVAE, c: int) -> VAE:
+    y = torch.eye(C)[c]
+    return VAE(Given(vae.encoder, y, vae.label_in_encoder), Given(vae.decoder, y), vae.prior)
+
+
+@pytest.mark.parametrize("label_in_encoder", [False, True])
+def test_terms_are_the_sums_over_classes(label_in_encoder: bool) -> None:
+    vae = model(label_in_encoder).double()
+    x = torch.rand(5, D, dtype=torch.float64).round()
+    y = torch.zeros(5, C, dtype=torch.float64)
+    y[0, 1] = y[3, 2] = 1
+    samples = 20_000
+    with torch.no_grad():
+        terms = vae.terms(x, y, num_samples=samples)
+        log_q = vae.log_labels(x)
+        apart = [of_class(vae, c).terms(x, num_samples=samples) for c in range(C)]
+    for row in range(5):
+        known = y[row].sum() > 0
+        share = y[row] if known else log_q[row].exp()
+        kl = sum(share[c] * apart[c].kl[row] for c in range(C))
+        kl = kl + (math.log(C) if known else (share * (log_q[row] + math.log(C))).sum())
+        torch.testing.assert_close(terms.kl[row], kl)
+        draws = sum(share[c] * apart[c].log_likelihood[:, row] for c in range(C))
+        error = math.hypot(terms.log_likelihood[:, row].std(), draws.std()) / samples**0.5
+        assert abs(terms.log_likelihood[:, row].mean() - draws.mean()) < 5 * error
+        expected = (y[row] * log_q[row]).sum()
+        torch.testing.assert_close(terms.log_label[row], expected)
+
+
+@pytest.mark.parametrize("label_in_encoder", [False, True])
+def test_bounds_are_below_the_evidence(label_in_encoder: bool) -> None:
+    """log p(x) by quadrature over a one-dimensional simplex."""
+    vae = model(label_in_encoder).double()
+    x = torch.rand(4, D, dtype=torch.float64).round()
+    first = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000
+    z = torch.stack((first, 1 - first), -1)
+    with torch.no_grad():
+        joint = torch.stack(
+            [
+                torch.stack(
+                    [vae.decoder(z, y.expand(len(z), C)).log_prob(row).logsumexp(0) for row in x]
+                )
+                for y in torch.eye(C, dtype=torch.float64)
+            ],
+            -1,
+        )
+        joint = joint - math.log(len(z)) - math.log(C)  # log p(x, y), shape (4, C)
+        unknown = elbo(vae.terms(x, num_samples=4000))
+        known = elbo(vae.terms(x, torch.eye(C)[[0, 1, 2, 0]], num_samples=4000))
+    assert (unknown < joint.logsumexp(-1) + 0.02).all()
+    assert (unknown > joint.logsumexp(-1) - 3).all()
+    assert (known < joint[range(4), [0, 1, 2, 0]] + 0.02).all()
+
+
+def test_gradient_is_that_of_the_sum() -> None:
+    torch.manual_seed(0)
+    vae = model(True, Normal).double()
+    x = torch.rand(3, D, dtype=torch.float64).round()
+
+    def gradient(bound: Tensor) -> Tensor:
+        grads = torch.autograd.grad(bound.sum(), list(vae.parameters()))
+        return torch.cat([g.flatten() for g in grads])
+
+    def apart() -> Tensor:
+        log_q, total = vae.log_labels(x), torch.zeros(3, dtype=torch.float64)
+        for c in range(C):
+            bound = elbo(of_class(vae, c).terms(x, num_samples=300))
+            total = total + log_q[:, c].exp() * (bound - log_q[:, c] - math.log(C))
+        return total
+
+    found = torch.stack([gradient(elbo(vae.terms(x, num_samples=300))) for _ in range(50)])
+    expected = torch.stack([gradient(apart()) for _ in range(50)])
+    error = ((found.var(0) + expected.var(0)) / 50).sqrt()
+    gap = (found.mean(0) - expected.mean(0)).abs()
+    assert (gap <= 6 * error + 1e-9).all()
+
+
+def test_label_weight_counts_known_labels_only() -> None:
+    vae = model(False)
+    y = torch.zeros(4, C)
+    y[1, 0] = 1
+    with torch.no_grad():
+        terms = vae.terms(torch.ones(4, D), y)
+    difference = labelled_elbo(terms, label_weight=3.0) - labelled_elbo(terms, label_weight=0.0)
+    torch.testing.assert_close(difference, 3 * terms.log_label)
+    assert (terms.log_label[[0, 2, 3]] == 0).all()
+    assert float(terms.log_label[1]) < 0
+
+
+@pytest.mark.parametrize("label_in_encoder", [False, True])
+def test_embedding_reconstruction_and_samples(label_in_encoder: bool) -> None:
+    vae = model(label_in_encoder)
+    x = torch.ones(4, D)
+    assert vae.embed(x).shape == (4, K)
+    assert vae.reconstruct(x).shape == (4, D)
+    drawn = vae.sample(4, torch.eye(C)[[0, 0, 1, 2]], generator=torch.Generator().manual_seed(0))
+    again = vae.sample(4, torch.eye(C)[[0, 0, 1, 2]], generator=torch.Generator().manual_seed(0))
+    assert drawn.shape == (4, D)
+    assert torch.equal(drawn, again)
+    assert vae.sample(5).shape == (5, D)
+
+
+def test_what_does_not_go_with_classes_is_refused() -> None:
+    vae = model(False)
+    x = torch.ones(2, D)
+    with pytest.raises(ValueError, match="mask and importance do not go"):
+        vae.terms(x, mask=torch.ones(2, D, dtype=torch.bool))
+    with pytest.raises(ValueError, match="must have num_samples=3"):
+        vae.sample(3, torch.eye(C)[:2])
+    vae.encoder.Law = Bernoulli  # no path
+    with pytest.raises((ValueError, TypeError)):
+        vae.terms(x)
+
+
+def test_classifier_shares_the_layers_of_an_encoder_that_sees_no_class() -> None:
+    apart, shared = model(True), model(False)
+    assert shared.classifier.net.features is shared.encoder.net
+    assert not set(apart.classifier.parameters()) & set(apart.encoder.parameters())
+
+
+def test_classifier_and_prior_are_laws_of_classes() -> None:
+    vae = model(False)
+    assert isinstance(vae.classifier(torch.ones(2, D)), OneHotCategorical)
+    torch.testing.assert_close(vae.label_prior().probs, torch.full((C,), 1 / C))
