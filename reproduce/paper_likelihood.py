@@ -1,0 +1,85 @@
+"""How many of the paper's nats come from its estimators: a picture and the numbers beside it.
+
+    python -m reproduce.paper_likelihood
+
+Reads `results/density_mnist.jsonl`, which `python -m reproduce.density_mnist` writes, and draws
+docs/images/paper_likelihood.png.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+from reproduce import record
+from reproduce.density_mnist import FILE, ROWS
+
+PICTURE = Path(__file__).parent.parent / "docs" / "images" / "paper_likelihood.png"
+NAMES = {
+    "gaussian": "Gaussian VAE",
+    "inverse_cdf_dirichlet": "DirVAE",
+    "inverse_cdf_dirichlet_learned": "DirVAE, learned prior",
+}
+ESTIMATES = {
+    "paper": ("the paper", "#444444", "D"),
+    "doubtful": ("ours, by the paper's estimators", "#e07b00", "o"),
+    "honest": ("ours, by the true density", "#0b6e4f", "o"),
+}
+
+
+def figures(run: dict[str, Any]) -> dict[str, tuple[float, float]]:
+    """NLL and negative ELBO by each way of estimating."""
+    found = {"honest": (run["nll"], run["negative_elbo"])}
+    paper = ROWS[run["row"]].paper
+    if paper is not None:
+        found["paper"] = paper
+    if "doubtful_nll" in run:
+        found["doubtful"] = (run["doubtful_nll"], run["doubtful_negative_elbo"])
+    return found
+
+
+def draw(runs: list[dict[str, Any]]) -> None:
+    figure, axes = plt.subplots(1, 2, figsize=(10, 1.2 + 0.75 * len(runs)), sharey=True)
+    titles = ("negative log-likelihood, nats", "negative ELBO, nats")
+    for place, (ax, title) in enumerate(zip(axes, titles, strict=True)):
+        for height, run in enumerate(reversed(runs)):
+            found = figures(run)
+            for offset, (name, (_, colour, marker)) in enumerate(ESTIMATES.items()):
+                if name in found:
+                    value, y = found[name][place], height + 0.22 * (1 - offset)
+                    ax.plot(value, y, marker, color=colour, ms=7)
+                    ax.annotate(f"{value:.1f}", (value, y), (7, -3), textcoords="offset points")
+        ax.set_title(title, fontsize=11)
+        ax.set_xlim(80, 123)
+        ax.grid(axis="x", alpha=0.3)
+        for side in ("top", "right", "left"):
+            ax.spines[side].set_visible(False)
+    axes[0].set_yticks(range(len(runs)), [NAMES[run["row"]] for run in reversed(runs)])
+    axes[0].set_ylim(-0.5, len(runs) - 0.5)
+    for name, colour, marker in ESTIMATES.values():
+        axes[0].plot([], [], marker, color=colour, label=name)
+    figure.legend(loc="lower center", ncols=3, frameon=False)
+    figure.tight_layout(rect=(0, 0.09, 1, 1))
+    figure.savefig(PICTURE, dpi=110)
+    plt.close(figure)
+
+
+def main() -> None:
+    wanted = [
+        run
+        for name in NAMES
+        for run in record.done(FILE)
+        if (run["row"], run["setting"], run["seed"]) == (name, "paper", 0)
+    ]
+    for run in wanted:
+        print(run["row"], {k: tuple(round(v, 2) for v in pair) for k, pair in figures(run).items()})
+    draw(wanted)
+
+
+if __name__ == "__main__":
+    main()
