@@ -2,14 +2,27 @@
 
 from dirvae.data.arrays import ArrayDataset, Batch, loader
 from dirvae.data.files import Rows, read_rows
-from dirvae.data.images import mnist, read_images
+from dirvae.data.image_sets import (
+    fashion_mnist,
+    mnist,
+    omniglot,
+    omniglot_iwae,
+    rotated_mnist,
+    svhn,
+)
+from dirvae.data.images import read_images
 
 __all__ = [
     "ArrayDataset",
     "Batch",
     "Rows",
+    "fashion_mnist",
     "loader",
     "mnist",
+    "omniglot",
+    "omniglot_iwae",
     "read_images",
     "read_rows",
+    "rotated_mnist",
+    "svhn",
 ]

@@ -11,7 +11,8 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from dirvae.data.images import mnist, read_images, required
+from dirvae.data.image_sets import mnist
+from dirvae.data.images import read_images, required
 
 __all__ = ["Rows", "read_rows"]
 

@@ -1,8 +1,7 @@
-"""Images as 8-bit pixels: a folder of them, and MNIST."""
+"""Images in files as 8-bit pixels."""
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["mnist", "read_images"]
+__all__ = ["read_images", "required"]
 
 SUFFIXES = {".png", ".jpg", ".jpeg"}
-MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
-MNIST_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 
 Pixels = NDArray[np.uint8]
 
@@ -58,61 +55,6 @@ def read_images(folder: str | Path) -> tuple[list[str], Pixels]:
     mode = "RGB" if any(mode not in ("1", "L", "LA") for _, mode in headers) else "L"
     names = [str(path.relative_to(folder)) for path in paths]
     return names, np.stack([_pixels(image, path, mode) for path in paths])
-
-
-def mnist(array: str = "x_train") -> Pixels:
-    """Handwritten digits (LeCun et al. 1998), found in the data folder or downloaded to it once.
-
-    The data folder is the one that the environment variable ``DIRVAE_DATA`` names, else the user's
-    cache. The file is ``mnist.npz``; a download is checked against its SHA-256.
-
-    Args:
-        array: "x_train" or "x_test", or "y_train" or "y_test" for the labels.
-
-    Returns:
-        Pixels of shape (60000, 28, 28) or (10000, 28, 28); labels of shape (60000,) or (10000,).
-
-    Raises:
-        ValueError: If the file is not MNIST, or ``array`` is not in it.
-        OSError: If it is not there and cannot be downloaded.
-        ImportError: If pooch is needed and not installed.
-
-    Example:
-        >>> mnist("x_valid")
-        Traceback (most recent call last):
-        ValueError: array is 'x_valid', must be one of x_train, y_train, x_test, y_test
-    """
-    shapes = {"x_train": (60_000, 28, 28), "y_train": (60_000,)}
-    shapes |= {"x_test": (10_000, 28, 28), "y_test": (10_000,)}
-    if array not in shapes:
-        raise ValueError(f"array is {array!r}, must be one of {', '.join(shapes)}")
-    path = _mnist_file()
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            values: Pixels = archive[array]
-    except Exception as error:  # of many kinds, from a damaged file
-        raise ValueError(f"{path} is damaged or is not MNIST: delete it") from error
-    if values.shape != shapes[array] or values.dtype != np.uint8:
-        raise ValueError(f"{path} is not MNIST: {array} has shape {values.shape}")
-    return values
-
-
-def _mnist_file() -> Path:
-    folder = os.environ.get("DIRVAE_DATA")
-    if folder and Path(folder, "mnist.npz").is_file():
-        return Path(folder, "mnist.npz")
-    pooch = required("pooch", "mnist")
-    path = Path(folder or pooch.os_cache("dirvae"), "mnist.npz")
-    if path.is_file():
-        return path
-    try:
-        pooch.retrieve(MNIST_URL, f"sha256:{MNIST_SHA256}", fname=path.name, path=path.parent)
-    except OSError as error:
-        raise OSError(
-            f"mnist cannot be downloaded from {MNIST_URL} to {path.parent}: put mnist.npz into a "
-            f"folder and name that in DIRVAE_DATA ({type(error).__name__})"
-        ) from error
-    return path
 
 
 def _header(image: Any, path: Path) -> tuple[tuple[int, int], str]:

@@ -1,0 +1,326 @@
+"""The image sets of the papers: found in the data folder, or downloaded to it once.
+
+The data folder is the one that the environment variable ``DIRVAE_DATA`` names, else the user's
+cache.
+Downloads are checked against their hash, but for the one whose home gives none.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import zipfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.io
+import scipy.ndimage
+from numpy.typing import NDArray
+
+from dirvae.data.images import required
+
+__all__ = ["fashion_mnist", "mnist", "omniglot", "omniglot_iwae", "rotated_mnist", "svhn"]
+
+Pixels = NDArray[np.uint8]
+
+MNIST = (
+    "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
+    "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+)
+FASHION = {
+    "x_train": ("train-images-idx3-ubyte.gz", "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
+    "y_train": ("train-labels-idx1-ubyte.gz", "md5:25c81989df183df01b3e8a0aad5dffbe"),
+    "x_test": ("t10k-images-idx3-ubyte.gz", "md5:bef4ecab320f06d8554ea6380940ec79"),
+    "y_test": ("t10k-labels-idx1-ubyte.gz", "md5:bb300cfdad3c16e7a12a480ee83cd310"),
+}
+FASHION_HOME = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+SVHN = {
+    "train": ("train_32x32.mat", "md5:e26dedcc434d2e4c54c9b2d4a06d8373"),
+    "test": ("test_32x32.mat", "md5:eb5a983be6a315427106f1b164d9cef3"),
+}
+SVHN_HOME = "http://ufldl.stanford.edu/housenumbers/"
+OMNIGLOT = {
+    "images_background.zip": "md5:68d2efa1b9178cc56df9314c21c6e718",
+    "images_evaluation.zip": "md5:6b91aef0f799c5bb55b94e3f2daec811",
+}
+OMNIGLOT_HOME = "https://github.com/brendenlake/omniglot/raw/master/python/"
+IWAE_OMNIGLOT = "https://github.com/yburda/iwae/raw/master/datasets/OMNIGLOT/chardata.mat"
+
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+DRAWERS, DRAWERS_IN_TRAINING = 20, 15  # of each character
+
+
+def mnist(array: str = "x_train") -> Pixels:
+    """Handwritten digits (LeCun et al. 1998), from ``mnist.npz``.
+
+    Args:
+        array: "x_train" or "x_test", or "y_train" or "y_test" for the labels.
+
+    Returns:
+        Pixels of shape (60000, 28, 28) or (10000, 28, 28); labels of shape (60000,) or (10000,).
+
+    Raises:
+        ValueError: If the file is not MNIST, or ``array`` is not in it.
+        OSError: If it is not there and cannot be downloaded.
+        ImportError: If pooch is needed and not installed.
+
+    Example:
+        >>> mnist("x_valid")
+        Traceback (most recent call last):
+        ValueError: array is 'x_valid', must be one of x_train, y_train, x_test, y_test
+    """
+    _require_array(array)
+    path = _found_or_fetched("mnist", "mnist.npz", *MNIST)
+    values: Pixels = _read(path, "MNIST", partial(_from_npz, name=array))
+    shapes = {"x_train": (60_000, 28, 28), "y_train": (60_000,)}
+    shapes |= {"x_test": (10_000, 28, 28), "y_test": (10_000,)}
+    if values.shape != shapes[array] or values.dtype != np.uint8:
+        raise ValueError(f"{path} is not MNIST: {array} has shape {values.shape}")
+    return values
+
+
+def rotated_mnist(array: str = "x_train", seed: int = 0) -> Pixels:
+    """MNIST, followed by a copy of it in which each digit is turned by an angle of its own.
+
+    The angles are uniform in [0, 2 pi), as in "MNIST-rot" (Larochelle et al. 2007); the DirVAE
+    paper's "MNIST+rot" has both (Joo et al. 2020, sec. 4.3). Turned by cubic splines.
+
+    Args:
+        array: As for `mnist`; labels come twice.
+        seed: Of ``numpy.random.default_rng``, which draws the angles.
+
+    Returns:
+        Pixels of shape (120000, 28, 28) or (20000, 28, 28), or labels of (120000,) or (20000,).
+
+    Raises:
+        ValueError, OSError, ImportError: As `mnist`.
+
+    Example:
+        >>> rotated_mnist("x_valid")
+        Traceback (most recent call last):
+        ValueError: array is 'x_valid', must be one of x_train, y_train, x_test, y_test
+    """
+    original = mnist(array)
+    if array.startswith("y"):
+        return np.concatenate([original, original])
+    angles = np.random.default_rng(seed).uniform(0, 360, len(original))
+    turned = [
+        scipy.ndimage.rotate(image.astype(np.float32), angle, reshape=False)
+        for image, angle in zip(original, angles, strict=True)
+    ]
+    return np.concatenate([original, np.stack(turned).round().clip(0, 255).astype(np.uint8)])
+
+
+def fashion_mnist(array: str = "x_train") -> Pixels:
+    """Pictures of clothes in ten classes (Xiao, Rasul & Vollgraf 2017), from the four IDX files.
+
+    Args:
+        array: As for `mnist`.
+
+    Returns:
+        Shapes as `mnist`.
+
+    Raises:
+        ValueError, OSError, ImportError: As `mnist`.
+
+    Example:
+        >>> fashion_mnist("images")
+        Traceback (most recent call last):
+        ValueError: array is 'images', must be one of x_train, y_train, x_test, y_test
+    """
+    _require_array(array)
+    name, known_hash = FASHION[array]
+    path = _found_or_fetched("fashion_mnist", name, FASHION_HOME + name, known_hash)
+    return _read(path, "an IDX file", _from_idx)
+
+
+def svhn(array: str = "x_train") -> Pixels:
+    """House numbers in photographs (Netzer et al. 2011), cropped, from ``train_32x32.mat`` or so.
+
+    Args:
+        array: As for `mnist`.
+
+    Returns:
+        Pixels of shape (73257, 32, 32, 3) or (26032, 32, 32, 3); labels 0 to 9.
+
+    Raises:
+        ValueError, OSError, ImportError: As `mnist`.
+
+    Example:
+        >>> svhn("extra")
+        Traceback (most recent call last):
+        ValueError: array is 'extra', must be one of x_train, y_train, x_test, y_test
+    """
+    _require_array(array)
+    name, known_hash = SVHN[array[2:]]
+    path = _found_or_fetched("svhn", name, SVHN_HOME + name, known_hash)
+    content = _read(path, "SVHN", scipy.io.loadmat)
+    if not {"X", "y"} <= set(content) or content["X"].shape[:3] != (32, 32, 3):
+        raise ValueError(f"{path} is not SVHN: it must have X of shape (32, 32, 3, N), and y")
+    if array.startswith("y"):
+        labels: Pixels = (content["y"].ravel() % 10).astype(np.uint8)  # there 0 is written 10
+        return labels
+    return np.ascontiguousarray(content["X"].transpose(3, 0, 1, 2))
+
+
+def omniglot(array: str = "x_train") -> Pixels:
+    """Characters of 50 alphabets, each drawn by 20 people (Lake, Salakhutdinov & Tenenbaum 2015).
+
+    From ``omniglot28.npz`` if the data folder has it, else built from the two official archives and
+    kept there under that name: 105 x 105 pixels averaged over area to 28 x 28, ink is 255. These
+    are not the pixels of `omniglot_iwae`, so likelihoods are near those of its papers, and not to
+    be compared to the nat. Fifteen drawers of each character train and five test: 24,345 and 8,115.
+
+    Args:
+        array: "x_train" or "x_test"; "y_train" or "y_test" for the alphabet, 0 to 49;
+            "character_train" or "character_test", 0 to 1622.
+
+    Returns:
+        Pixels of shape (24345, 28, 28) or (8115, 28, 28); labels of shape (24345,) or (8115,).
+
+    Raises:
+        ValueError, OSError, ImportError: As `mnist`.
+
+    Example:
+        >>> omniglot("drawer")
+        Traceback (most recent call last):
+        ValueError: array is 'drawer', must be one of x_train, y_train, x_test, y_test,
+        character_train, character_test
+    """
+    _require_array(array, (*ARRAYS, "character_train", "character_test"))
+    path = _data_folder() / "omniglot28.npz"
+    if not path.is_file():
+        _build_omniglot(path)
+    part, _, split = array.partition("_")
+    name = {"x": "images", "y": "alphabet", "character": "character"}[part]
+    values, character, drawer = (
+        _read(path, "OMNIGLOT", partial(_from_npz, name=key))
+        for key in (name, "character", "drawer")
+    )
+    if not len(values) == len(character) == len(drawer):
+        raise ValueError(f"{path} is not OMNIGLOT: its arrays differ in length")
+    rng = np.random.default_rng(0)
+    order = np.stack([rng.permutation(DRAWERS) for _ in range(character.max() + 1)])
+    trains = order.argsort(1)[character, drawer] < DRAWERS_IN_TRAINING
+    chosen: Pixels = values[trains == (split == "train")]
+    return chosen
+
+
+def omniglot_iwae(array: str = "x_train") -> NDArray[np.float64]:
+    """OMNIGLOT as Burda, Grosse & Salakhutdinov (2016) use it, from their ``chardata.mat``.
+
+    Args:
+        array: "x_train" or "x_test"; "y_train" or "y_test" for the alphabet, 0 to 49.
+
+    Returns:
+        Grey values in [0, 1], shape (24345, 28, 28) or (8070, 28, 28); or alphabets, int64.
+
+    Raises:
+        ValueError, OSError, ImportError: As `mnist`. Its home gives no hash: a download is checked
+            by its form alone.
+
+    Example:
+        >>> omniglot_iwae("drawer")
+        Traceback (most recent call last):
+        ValueError: array is 'drawer', must be one of x_train, y_train, x_test, y_test
+    """
+    _require_array(array)
+    path = _found_or_fetched("omniglot_iwae", "chardata.mat", IWAE_OMNIGLOT, None)
+    content = _read(path, "the IWAE's OMNIGLOT", scipy.io.loadmat)
+    part = "test" if array.endswith("_test") else ""
+    if not {f"{part}data", f"{part}target"} <= set(content) or len(content[f"{part}data"]) != 784:
+        raise ValueError(f"{path} is not the IWAE's OMNIGLOT: it must have data of shape (784, N)")
+    if array.startswith("y"):
+        alphabets: Any = content[f"{part}target"].argmax(0)
+        return alphabets
+    # Columns are images, and within one MATLAB runs down first.
+    images: NDArray[np.float64] = content[f"{part}data"].T.reshape(-1, 28, 28).transpose(0, 2, 1)
+    return np.ascontiguousarray(images, dtype=np.float64)
+
+
+# --- finding and reading --------------------------------------------------------------------------
+
+
+def _require_array(array: str, allowed: tuple[str, ...] = ARRAYS) -> None:
+    if array not in allowed:
+        raise ValueError(f"array is {array!r}, must be one of {', '.join(allowed)}")
+
+
+def _data_folder() -> Path:
+    folder = os.environ.get("DIRVAE_DATA")
+    return Path(folder or required("pooch", "a data set").os_cache("dirvae"))
+
+
+def _found_or_fetched(what: str, name: str, url: str, known_hash: str | None) -> Path:
+    named = os.environ.get("DIRVAE_DATA")
+    if named and Path(named, name).is_file():
+        return Path(named, name)  # without pooch
+    pooch = required("pooch", what)
+    path = _data_folder() / name
+    if path.is_file():
+        return path
+    try:
+        pooch.retrieve(url, known_hash, fname=name, path=path.parent)
+    except OSError as error:
+        raise OSError(
+            f"{what} cannot be downloaded from {url} to {path.parent}: put {name} into a "
+            f"folder and name that in DIRVAE_DATA ({type(error).__name__})"
+        ) from error
+    return path
+
+
+def _read(path: Path, what: str, parse: Callable[[Any], Any]) -> Any:
+    """Parse a file; of what kind an error is depends on where a damaged one ends."""
+    try:
+        with path.open("rb") as file:
+            return parse(file)
+    except Exception as error:
+        raise ValueError(f"{path} is damaged or is not {what}: delete it") from error
+
+
+def _from_npz(file: Any, name: str) -> Any:
+    with np.load(file, allow_pickle=False) as archive:
+        return archive[name]
+
+
+def _from_idx(file: Any) -> Pixels:
+    """Read the IDX format: two zeros, type 8 for bytes, the number of axes, their lengths."""
+    content = gzip.decompress(file.read())
+    if content[:3] != b"\0\0\x08":
+        raise ValueError("no IDX file of bytes")
+    shape = np.frombuffer(content, ">u4", content[3], 4)
+    pixels: Pixels = np.frombuffer(content, np.uint8, offset=4 + 4 * content[3]).reshape(shape)
+    return pixels.copy()
+
+
+def _build_omniglot(path: Path) -> None:
+    image = required("PIL.Image", "omniglot")
+    found: dict[str, list[Any]] = {"images": [], "alphabet": [], "character": [], "drawer": []}
+    alphabets: dict[str, int] = {}
+    characters: dict[str, int] = {}
+    for name, known_hash in OMNIGLOT.items():
+        source = _found_or_fetched("omniglot", name, OMNIGLOT_HOME + name, known_hash)
+        with _read(source, "OMNIGLOT", lambda file: zipfile.ZipFile(io.BytesIO(file.read()))) as z:
+            for entry in sorted(n for n in z.namelist() if n.endswith(".png")):
+                folder, alphabet, character, file_name = Path(entry).parts[-4:]
+                with image.open(io.BytesIO(z.read(entry))) as drawing:
+                    ink = image.eval(drawing.convert("L"), lambda grey: 255 - grey)
+                small = ink.resize((28, 28), image.Resampling.BOX)
+                key = f"{folder}/{alphabet}"
+                found["images"].append(np.asarray(small, dtype=np.uint8))
+                found["alphabet"].append(alphabets.setdefault(key, len(alphabets)))
+                key = f"{key}/{character}"
+                found["character"].append(characters.setdefault(key, len(characters)))
+                found["drawer"].append(int(file_name.removesuffix(".png").rpartition("_")[2]) - 1)
+    arrays: dict[str, Any] = {"images": np.stack(found["images"])}
+    arrays["alphabet"] = np.array(found["alphabet"], np.uint8)
+    arrays["character"] = np.array(found["character"], np.int16)
+    arrays["drawer"] = np.array(found["drawer"], np.uint8)
+    unfinished = path.with_name(f"{path.name}.partial")
+    with unfinished.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+    unfinished.replace(path)

@@ -1,0 +1,240 @@
+"""Image sets from a data folder or a server."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import threading
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+from PIL import Image
+
+from dirvae.data import (
+    fashion_mnist,
+    image_sets,
+    mnist,
+    omniglot,
+    omniglot_iwae,
+    rotated_mnist,
+    svhn,
+)
+
+GONE = "http://127.0.0.1:9/gone"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A file of MNIST's shapes, and the address that a server offers it at."""
+    folder = tmp_path_factory.mktemp("server")
+    train, test = np.zeros((60_000, 28, 28), np.uint8), np.full((10_000, 28, 28), 9, np.uint8)
+    labels = {"y_train": np.zeros(60_000, np.uint8), "y_test": np.ones(10_000, np.uint8)}
+    np.savez_compressed(folder / "mnist.npz", x_train=train, x_test=test, **labels)
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield folder / "mnist.npz", f"http://127.0.0.1:{server.server_port}/mnist.npz"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def home(served: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty data folder, and a server that the download goes to."""
+    file, url = served
+    known = f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+    monkeypatch.setattr(image_sets, "MNIST", (url, known))
+    monkeypatch.setenv("DIRVAE_DATA", str(tmp_path))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    return tmp_path
+
+
+def test_mnist_is_downloaded_once(home, monkeypatch):
+    assert mnist("x_test").max() == 9
+    assert [path.name for path in home.iterdir()] == ["mnist.npz"]
+    monkeypatch.setattr(image_sets, "MNIST", (GONE, None))
+    assert mnist().shape == (60_000, 28, 28)
+
+
+def test_download_of_other_bytes_is_refused_and_not_kept(home, monkeypatch):
+    monkeypatch.setattr(image_sets, "MNIST", (image_sets.MNIST[0], "sha256:" + "0" * 64))
+    with pytest.raises(ValueError, match="does not match the known hash"):
+        mnist()
+    assert not list(home.iterdir())
+
+
+def test_failed_download_says_what_to_do(home, monkeypatch):
+    monkeypatch.setattr(image_sets, "MNIST", (GONE, None))
+    with pytest.raises(OSError, match="DIRVAE_DATA"):
+        mnist()
+    assert not list(home.iterdir())
+
+
+def test_default_folder_is_the_users_cache(home, monkeypatch):
+    monkeypatch.delenv("DIRVAE_DATA")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home))
+    monkeypatch.setenv("HOME", str(home))
+    mnist("y_test")
+    assert [path.parent.name for path in home.rglob("mnist.npz")] == ["dirvae"]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off"])
+def test_damaged_mnist_is_told(home, content):
+    (home / "mnist.npz").write_bytes(content)
+    with pytest.raises(ValueError, match="damaged"):
+        mnist()
+
+
+def test_other_shapes_are_not_mnist(home):
+    np.savez(home / "mnist.npz", x_train=np.zeros((3, 28, 28), np.uint8))
+    with pytest.raises(ValueError, match="not MNIST"):
+        mnist()
+
+
+REAL = Path(os.environ.get("DIRVAE_DATA", "no folder"), "mnist.npz")
+
+
+@pytest.mark.skipif(not REAL.is_file(), reason="DIRVAE_DATA names no folder with mnist.npz")
+def test_real_mnist():
+    assert mnist().mean() == pytest.approx(33.318, abs=1e-3)  # the usual .1307 x 255
+    assert np.bincount(mnist("y_test")).tolist()[:3] == [980, 1135, 1032]
+
+
+# --- the others, from small files of the same form ------------------------------------------------
+
+
+def test_rotated_digits(home):
+    first = rotated_mnist("x_test")
+    assert first.shape == (20_000, 28, 28)
+    np.testing.assert_array_equal(first[:10_000], mnist("x_test"))
+    assert rotated_mnist("y_test").shape == (20_000,)
+
+
+def test_rotation_is_by_the_angles_that_the_seed_draws(monkeypatch):
+    bar = np.zeros((50, 28, 28), np.uint8)
+    bar[:, 12:16, 4:24] = 255  # lies flat
+    monkeypatch.setattr(image_sets, "mnist", lambda array: bar)
+    turned = rotated_mnist(seed=1)[50:]
+    np.testing.assert_array_equal(turned, rotated_mnist(seed=1)[50:])
+    assert (turned != rotated_mnist(seed=2)[50:]).any()
+    angles = np.random.default_rng(1).uniform(0, 360, 50)
+    rows, columns = np.mgrid[:28, :28] - 13.5
+    for image, angle in zip(turned.astype(float), angles, strict=True):
+        mass = image / image.sum()
+        across, along = (mass * rows**2).sum(), (mass * columns**2).sum()
+        slant = -(mass * rows * columns).sum()  # rows run downwards
+        found = np.degrees(np.arctan2(2 * slant, along - across) / 2) % 180
+        assert abs((found - angle + 90) % 180 - 90) < 3
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIRVAE_DATA", str(tmp_path))
+    return tmp_path
+
+
+def test_fashion_mnist_from_idx(folder):
+    pixels = np.arange(2 * 28 * 28, dtype=np.uint8).reshape(2, 28, 28)
+    header = b"\0\0\x08\x03" + np.array(pixels.shape, ">u4").tobytes()
+    path = folder / "t10k-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(header + pixels.tobytes()))
+    np.testing.assert_array_equal(fashion_mnist("x_test"), pixels)
+    labels = b"\0\0\x08\x01" + np.array([2], ">u4").tobytes() + bytes([7, 3])
+    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
+    assert fashion_mnist("y_test").tolist() == [7, 3]
+    for content in (b"no gzip", gzip.compress(header[:10]), gzip.compress(header + b"cut off")):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"t10k-images-idx3-ubyte\.gz is damaged"):
+            fashion_mnist("x_test")
+
+
+def test_svhn_from_matlab(folder):
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3, 4)).astype(np.uint8)
+    labels = np.array([[1], [10], [9], [10]], np.uint8)
+    scipy.io.savemat(folder / "test_32x32.mat", {"X": pixels, "y": labels})
+    np.testing.assert_array_equal(svhn("x_test")[2], pixels[..., 2])
+    assert svhn("y_test").tolist() == [1, 0, 9, 0]
+    scipy.io.savemat(folder / "train_32x32.mat", {"X": pixels})
+    with pytest.raises(ValueError, match="is not SVHN: it must have X of shape"):
+        svhn()
+
+
+def test_omniglot_of_the_iwae(folder):
+    image = np.arange(784.0).reshape(28, 28) / 784
+    alphabets = np.eye(50)[:, [3, 41]]
+    column = image.T.reshape(-1, 1)  # MATLAB's order
+    data = {"data": np.hstack([column, 0 * column]), "target": alphabets}
+    scipy.io.savemat(folder / "chardata.mat", data | {"testdata": column, "testtarget": alphabets})
+    np.testing.assert_array_equal(omniglot_iwae()[0], image)
+    assert omniglot_iwae("x_test").shape == (1, 28, 28)
+    assert omniglot_iwae("y_train").tolist() == [3, 41]
+    (folder / "chardata.mat").write_bytes(b"MATLAB 5.0 cut off")
+    with pytest.raises(ValueError, match="damaged"):
+        omniglot_iwae()
+
+
+def write_omniglot(folder: Path) -> None:
+    """Archives of one alphabet each, of two characters by 20 drawers: a square of growing size."""
+    for name, alphabet in (("images_background", "Latin"), ("images_evaluation", "Avesta")):
+        with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
+            for character in (1, 2):
+                for drawer in range(20):
+                    pixels = np.full((105, 105), 255, np.uint8)
+                    pixels[: 3 * drawer + 15, : 30 * character] = 0
+                    content = io.BytesIO()
+                    Image.fromarray(pixels).convert("1").save(content, "PNG")
+                    entry = f"{name}/{alphabet}/character{character:02}/07_{drawer + 1:02}.png"
+                    archive.writestr(entry, content.getvalue())
+
+
+def test_omniglot_is_built_once_from_its_archives(folder):
+    write_omniglot(folder)
+    train, test = omniglot(), omniglot("x_test")
+    assert (train.shape, test.shape) == ((60, 28, 28), (20, 28, 28))
+    assert np.bincount(omniglot("y_train")).tolist() == [30, 30]
+    assert np.bincount(omniglot("character_test")).tolist() == [5, 5, 5, 5]
+    # Ink of all drawings: areas are kept by the average, up to rounding at the edges.
+    areas = sum((3 * d + 15) * 30 * c for c in (1, 2) for d in range(20)) * 2
+    ink = (train.sum(dtype=float) + test.sum(dtype=float)) / 255 * (105 / 28) ** 2
+    assert ink == pytest.approx(areas, rel=5e-3)
+    for archive in folder.glob("*.zip"):
+        archive.unlink()
+    np.testing.assert_array_equal(omniglot(), train)
+    assert [path.name for path in folder.iterdir()] == ["omniglot28.npz"]
+
+
+@pytest.mark.parametrize("load", [fashion_mnist, svhn, omniglot, omniglot_iwae])
+def test_without_a_network_it_says_where_to_put_the_file(folder, monkeypatch, load):
+    for name in ("FASHION_HOME", "SVHN_HOME", "OMNIGLOT_HOME"):
+        monkeypatch.setattr(image_sets, name, GONE)
+    monkeypatch.setattr(image_sets, "IWAE_OMNIGLOT", GONE)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with pytest.raises(OSError, match=f"{load.__name__} cannot be downloaded from .*DIRVAE_DATA"):
+        load()
+    assert not list(folder.iterdir())
+
+
+DATA = Path(os.environ.get("DIRVAE_DATA", "no folder"), "omniglot28.npz")
+
+
+@pytest.mark.skipif(not DATA.is_file(), reason="DIRVAE_DATA names no folder with omniglot28.npz")
+def test_real_omniglot():
+    assert (omniglot().shape, omniglot("x_test").shape) == ((24_345, 28, 28), (8_115, 28, 28))
+    assert len(np.unique(omniglot("y_test"))) == 50
+    assert np.bincount(omniglot("character_test")).tolist() == [5] * 1623
+    with np.load(DATA) as archive:
+        np.testing.assert_array_equal(omniglot(), archive["images"][archive["is_train_15of20"]])
