@@ -73,32 +73,14 @@ def mlp_vae(
         >>> vae.embed(torch.zeros(2, 8)).shape
         torch.Size([2, 3])
     """
-    return VAE(
-        _posterior(
-            _network(
-                num_features + num_covariates,
-                hidden_sizes,
-                data_features(likelihood, moments),
-                layer_norm=layer_norm,
-                activation=activation,
-            ),
-            Latent,
-            prior,
-        ),
-        likelihood_head(
-            _network(
-                prior().event_shape[0] + num_covariates,
-                decoder_hidden_sizes,
-                Standardize(*location_and_spread(prior())),
-                layer_norm=layer_norm,
-                activation=activation,
-            ),
-            num_features,
-            likelihood,
-            moments,
-        ),
-        prior,
-    )
+    options: dict[str, Any] = {"layer_norm": layer_norm, "activation": activation}
+    features = data_features(likelihood, moments)
+    encoder = _network(num_features + num_covariates, hidden_sizes, features, **options)
+    standardize = Standardize(*location_and_spread(prior()))
+    num_latent = prior().event_shape[0]
+    decoder = _network(num_latent + num_covariates, decoder_hidden_sizes, standardize, **options)
+    q = _posterior(encoder, Latent, prior)
+    return VAE(q, likelihood_head(decoder, num_features, likelihood, moments), prior)
 
 
 def _network(
