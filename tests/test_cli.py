@@ -140,6 +140,18 @@ def test_evaluate_agrees_with_the_estimator(run, fitted):
     assert "elbo" in run("evaluate", fitted, "x.npy", "--samples", 2).out
 
 
+def test_a_classifier_transforms_but_is_not_evaluated(run):
+    labels = np.where(np.arange(60) < 30, np.arange(60) % 2, -1)
+    sizes = {"hidden_sizes": (8,), "decoder_hidden_sizes": (8,), "classifier_hidden_sizes": (8,)}
+    dirvae.SemiSupervisedVAE(3, max_epochs=1, random_state=0, **sizes).fit(X, labels).save("model")
+    np.save("x.npy", X)
+    assert json.loads(run("info", "model", "--json").out)["kind"] == "SemiSupervisedVAE"
+    assert run("transform", "model", "x.npy", "-o", "theta.npy").code == 0
+    refused = run("evaluate", "model", "x.npy")
+    assert refused.code != 0
+    assert "model holds a SemiSupervisedVAE: score it in Python" in refused.err
+
+
 def test_evaluate_of_probabilities_is_repeatable(run, fitted):
     np.save("x.npy", X)
     first, second = (run("evaluate", fitted, "x.npy", "--json").out for _ in range(2))

@@ -64,8 +64,12 @@ def evaluate(
     """Score a model on rows: means over rows, in nats."""
     from dirvae.cli.measures import measure
 
-    rows = _rows(data, array, id_column)
     estimator = _load(model)
+    if not hasattr(estimator, "score_samples"):
+        raise ValueError(
+            f"{model} holds a {type(estimator).__name__}: score it in Python, with its score(X, y)"
+        )
+    rows = _rows(data, array, id_column)
     _print(measure(estimator, _in_order(estimator, rows, data), samples), as_json)
 
 
