@@ -135,6 +135,11 @@ def test_embedding_reconstruction_and_samples(label_in_encoder: bool) -> None:
     x = torch.ones(4, D)
     assert vae.embed(x).shape == (4, K)
     assert vae.reconstruct(x).shape == (4, D)
+    told = torch.zeros(4, C)
+    told[0, 2] = 1  # the others are completed by the classifier
+    embedded = vae.embed(x, told)
+    torch.testing.assert_close(embedded[1:], vae.embed(x)[1:])
+    torch.testing.assert_close(embedded[:1], vae.embed(x[:1], torch.eye(C)[2:]))
     drawn = vae.sample(4, torch.eye(C)[[0, 0, 1, 2]], generator=torch.Generator().manual_seed(0))
     again = vae.sample(4, torch.eye(C)[[0, 0, 1, 2]], generator=torch.Generator().manual_seed(0))
     assert drawn.shape == (4, D)

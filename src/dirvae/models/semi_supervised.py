@@ -149,14 +149,15 @@ class LabelledVAE(VAE):
         """
         if not self.label_in_encoder:
             return cast(Distribution, self.encoder(x))
-        return cast(Distribution, self.encoder(x, self._completed(x, y)))
+        y = self.log_labels(x).exp() if y is None else y
+        return cast(Distribution, self.encoder(x, y))
 
     def embed(
         self, x: Tensor, covariates: Tensor | None = None, *, mask: Tensor | None = None
     ) -> Tensor:
         """Posterior mean of the latent, shape (B, K), at the expected class where unknown."""
         _refuse(mask)
-        return posterior_mean(self.posterior(x, covariates))
+        return posterior_mean(self.posterior(x, self._completed(x, covariates)))
 
     def reconstruct(
         self, x: Tensor, covariates: Tensor | None = None, *, mask: Tensor | None = None
