@@ -19,6 +19,7 @@ STYLES = {  # ours in colour, other libraries dark, other laws dashed
     "rejection, boost 10": ("#8fa8dc", "-", "v"),
     "torch": ("#c1121f", "-", "x"),
     "JAX": ("#333333", "-", "+"),
+    "NumPyro": ("#8a6d5a", "-", "1"),
     "inverse CDF (another law)": ("#e07b00", "--", "o"),
     "Weibull (another law)": ("#b79c00", "--", "s"),
     "Laplace (another law)": ("#8e5aa8", "--", "^"),
@@ -103,7 +104,7 @@ def _of(rows: list[Row], name: str, size: int) -> list[Row]:
 
 def _finish(figure: Any, axes: Any, name: str) -> None:
     handles, labels = axes[0, -1].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=5, fontsize=9, frameon=False)
+    figure.legend(handles, labels, loc="lower center", ncols=6, fontsize=9, frameon=False)
     figure.tight_layout(rect=(0, 0.16 / figure.get_figheight() * 4.5, 1, 1))
     figure.savefig(FOLDER / name, dpi=110)
     plt.close(figure)

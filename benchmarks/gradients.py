@@ -14,7 +14,7 @@ stand in for a Dirichlet are measured by it too. With g a gradient of one draw,
 
 where |.| is the Euclidean norm. A draw is lost if a log proportion or its gradient is not finite,
 or if a proportion was clamped at the smallest float. Time is that of 256 draws and their gradient
-of the first f. JAX is measured where it is installed.
+of the first f. JAX and NumPyro are measured where they are installed (the extra "benchmarks").
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import statistics
 import time
 from collections.abc import Callable
 from functools import cache, partial
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -129,7 +130,7 @@ def _weibull(a: Tensor) -> Tensor:
 
 
 @cache
-def _compiled_by_jax() -> Any:
+def _jax_draw() -> Any:
     import jax
 
     def draw(a: Any, key: Any) -> Any:
@@ -138,16 +139,32 @@ def _compiled_by_jax() -> Any:
     return jax.jit(draw)
 
 
-def _of_jax(a: Tensor) -> tuple[Tensor, Pull]:
+@cache
+def _numpyro_draw() -> Any:
     import jax
+    from numpyro.distributions import Dirichlet as NumPyroDirichlet
 
-    key = jax.random.key(int(torch.randint(2**31, ())))
-    log_z, vjp = jax.vjp(partial(_compiled_by_jax(), key=key), jax.numpy.asarray(a.numpy()))
+    def draw(a: Any, key: Any) -> Any:
+        return jax.numpy.log(NumPyroDirichlet(a).rsample(key))
 
-    def pull(grad: Tensor) -> Tensor:
-        return torch.from_numpy(np.array(vjp(jax.numpy.asarray(grad.numpy()))[0]))
+    return jax.jit(draw)
 
-    return torch.from_numpy(np.array(log_z)), pull
+
+def _by_jax(make: Callable[[], Any]) -> Estimator:
+    """An estimator from what makes a compiled draw of log z from concentrations and a key."""
+
+    def estimator(a: Tensor) -> tuple[Tensor, Pull]:
+        import jax
+
+        key = jax.random.key(int(torch.randint(2**31, ())))
+        log_z, vjp = jax.vjp(partial(make(), key=key), jax.numpy.asarray(a.numpy()))
+
+        def pull(grad: Tensor) -> Tensor:
+            return torch.from_numpy(np.array(vjp(jax.numpy.asarray(grad.numpy()))[0]))
+
+        return torch.from_numpy(np.array(log_z)), pull
+
+    return estimator
 
 
 def estimators() -> dict[str, Estimator]:
@@ -168,7 +185,9 @@ def estimators() -> dict[str, Estimator]:
         ),
     }
     if find_spec("jax") is not None:
-        found["JAX"] = _of_jax
+        found["JAX"] = _by_jax(_jax_draw)
+    if find_spec("numpyro") is not None:
+        found["NumPyro"] = _by_jax(_numpyro_draw)
     return found
 
 
@@ -274,10 +293,7 @@ def _cell(found: dict[str, float | None]) -> str:
 
 def _setting() -> dict[str, Any]:
     versions = {"torch": torch.__version__, "python": platform.python_version()}
-    if find_spec("jax") is not None:
-        import jax
-
-        versions["jax"] = jax.__version__
+    versions |= {name: version(name) for name in ("jax", "numpyro") if find_spec(name)}
     return {
         "seed": 0,
         "batch_of_times": BATCH,
