@@ -302,6 +302,7 @@ OURS = {
     "InverseCDFDirichlet": Case(dd.InverseCDFDirichlet, {"concentration": 1.0}, dd.Dirichlet),
     "Kumaraswamy": Case(dd.Kumaraswamy, UNIFORM),
     "LogGamma": Case(dd.LogGamma, {"concentration": 2.0, "rate": 1.0}),
+    "ScaledDirichlet": Case(dd.ScaledDirichlet, {"concentration": 1.0}, dd.Dirichlet),
     "SoftmaxNormal": Case(dd.SoftmaxNormal, STANDARD),
     "StickBreakingBeta": Case(dd.StickBreakingBeta, GEM, dd.GEM),
     "StickBreakingKumaraswamy": Case(dd.StickBreakingKumaraswamy, GEM, dd.GEM),

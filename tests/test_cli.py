@@ -194,6 +194,7 @@ def test_columns_are_matched_by_name(run):
 WORDS = {
     "dirichlet": "Dirichlet",
     "inverse-cdf": "InverseCDFDirichlet",
+    "scaled-dirichlet": "ScaledDirichlet",
     "stick-breaking": "StickBreakingKumaraswamy",
     "softmax-gaussian": "SoftmaxNormal",
     "gaussian": "Normal",

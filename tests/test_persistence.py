@@ -30,6 +30,7 @@ from dirvae.distributions import (
     InverseCDFDirichlet,
     Multinomial,
     NegativeBinomial,
+    ScaledDirichlet,
     SoftmaxNormal,
     StickBreakingBeta,
     StickBreakingKumaraswamy,
@@ -762,6 +763,7 @@ def assert_same_estimator(ours: dirvae.DirichletVAE, theirs: dirvae.DirichletVAE
 LATENTS = (
     Dirichlet,
     InverseCDFDirichlet,
+    ScaledDirichlet,
     SoftmaxNormal,
     StickBreakingBeta,
     StickBreakingKumaraswamy,

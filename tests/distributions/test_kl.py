@@ -46,6 +46,8 @@ SIMPLEX: list[Distribution] = [
     dd.GEM(t(1.5)[0], 4),
     dd.StickBreakingBeta(t(0.8, 1.5, 3.0), t(2.0, 1.0, 1.5)),
     dd.StickBreakingKumaraswamy(t(0.8, 1.5, 3.0), t(2.0, 1.0, 1.5)),
+    dd.ScaledDirichlet(t(0.5, 1.5, 2.0, 1.0), t(1.0, -1.0, 0.0, 0.5)),
+    dd.ScaledDirichlet(t(8.0, 0.2, 5.0, 2.0), t(-1.0, 1.5, 0.0, 2.0)),
     dd.SoftmaxNormal(t(0.5, -0.5, 0.0, 0.2), t(0.5, 1.0, 0.8, 0.6)),
     dd.SoftmaxNormal(t(0.0, 0.3, 0.0, -0.2), t(1.0, 1.0, 1.2, 0.9)),
     torch.distributions.Dirichlet(t(0.9, 1.5, 2.0, 1.2)),
@@ -64,7 +66,7 @@ PAIRS = [(q, p) for q, p in itertools.product(SIMPLEX, SIMPLEX) if registered(q,
 
 
 def test_enough_pairs_are_closed_form() -> None:
-    assert len(PAIRS) == 40
+    assert len(PAIRS) == 56
 
 
 @pytest.mark.parametrize("index", range(len(PAIRS)))

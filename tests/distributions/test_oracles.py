@@ -66,6 +66,20 @@ def inverse_cdf_logpdf(z: NDArray, a: NDArray) -> NDArray:
     return np.array([one(row) for row in z])
 
 
+def scaled_dirichlet_logpdf(z: NDArray, a: NDArray, loc: NDArray) -> NDArray:
+    """Integrate independent gammas with scales e^loc over their sum s: z = x / s."""
+    scale = np.exp(loc)
+
+    def one(row: NDArray) -> float:
+        def density(log_s: float) -> float:
+            x = row * np.exp(log_s)
+            return float(np.exp(stats.gamma.logpdf(x, a, scale=scale).sum() + len(a) * log_s))
+
+        return float(np.log(integrate.quad(density, -40, 40, points=[0, 2], limit=500)[0]))
+
+    return np.array([one(row) for row in z])
+
+
 class Case(NamedTuple):
     name: str
     law: Distribution
@@ -98,6 +112,11 @@ CONTINUOUS = [
         lambda x: kumaraswamy_logpdf(x, 0.7, 2.3),
     ),
     Case("inverse-cdf", dd.InverseCDFDirichlet(A3), lambda z: inverse_cdf_logpdf(z, A3.numpy())),
+    Case(
+        "scaled-dirichlet",
+        dd.ScaledDirichlet(A3, LOC3),
+        lambda z: scaled_dirichlet_logpdf(z, A3.numpy(), LOC3.numpy()),
+    ),
     Case(
         "softmax-normal",
         dd.SoftmaxNormal(LOC3, SCALE3),
@@ -145,7 +164,7 @@ def test_log_prob_is_the_oracle(case: Case) -> None:
     np.testing.assert_allclose(actual.numpy(), case.logpdf(z.numpy()), rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("case", CONTINUOUS[:7], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CONTINUOUS[:8], ids=lambda case: case.name)
 def test_log_law_differs_by_the_jacobian_alone(case: Case) -> None:
     law = dd.log_law(case.law)
     assert law is not None
@@ -159,17 +178,17 @@ def test_log_law_differs_by_the_jacobian_alone(case: Case) -> None:
 
 UNIVARIATE = {
     "kumaraswamy": (CONTINUOUS[0].law, lambda x: 1 - (1 - x**0.7) ** 2.3),
-    "sticks-kumaraswamy": (CONTINUOUS[3].law, lambda x: 1 - (1 - x**0.7) ** 2.0),
-    "sticks-beta": (CONTINUOUS[4].law, stats.beta(0.7, 2.0).cdf),
-    "gem": (CONTINUOUS[6].law, stats.beta(1, 3.0).cdf),
+    "sticks-kumaraswamy": (CONTINUOUS[4].law, lambda x: 1 - (1 - x**0.7) ** 2.0),
+    "sticks-beta": (CONTINUOUS[5].law, stats.beta(0.7, 2.0).cdf),
+    "gem": (CONTINUOUS[7].law, stats.beta(1, 3.0).cdf),
     "softmax-normal of two": (
         dd.SoftmaxNormal(LOC3[:2], SCALE3[:2]),
         lambda x: stats.norm(1.1, 1.3).cdf(np.log(x / (1 - x))),
     ),
-    "logistic": (CONTINUOUS[7].law, stats.logistic(1.0, 2.0).cdf),
-    "gumbel": (CONTINUOUS[8].law, stats.gumbel_r(1.0).cdf),
-    "log-normal": (CONTINUOUS[9].law, stats.lognorm(0.5).cdf),
-    "student": (CONTINUOUS[10].law, stats.t(3.0, scale=2.0).cdf),
+    "logistic": (CONTINUOUS[8].law, stats.logistic(1.0, 2.0).cdf),
+    "gumbel": (CONTINUOUS[9].law, stats.gumbel_r(1.0).cdf),
+    "log-normal": (CONTINUOUS[10].law, stats.lognorm(0.5).cdf),
+    "student": (CONTINUOUS[11].law, stats.t(3.0, scale=2.0).cdf),
 }
 
 
@@ -219,7 +238,7 @@ def test_kumaraswamy_agrees_with_torch(a: float, b: float) -> None:
 
 
 def test_stick_breaking_moments_of_a_dirichlet() -> None:
-    sticks = CONTINUOUS[5].law
+    sticks = CONTINUOUS[6].law
     oracle = stats.dirichlet(A3.numpy())
     np.testing.assert_allclose(sticks.mean.numpy(), oracle.mean(), rtol=1e-12)
     np.testing.assert_allclose(sticks.variance.numpy(), oracle.var(), rtol=1e-10)
@@ -263,6 +282,7 @@ def test_means_without_closed_form_are_refused(law: type[Distribution]) -> None:
 # Validation is asked for since torch.compile, in another test, turns it off for the process.
 BAD = [
     (lambda: dd.InverseCDFDirichlet(torch.ones(1)), "concentration has shape"),
+    (lambda: dd.ScaledDirichlet(torch.ones(1), torch.ones(1)), "concentration has shape"),
     (lambda: dd.SoftmaxNormal(torch.zeros(1), torch.ones(1)), "loc has shape"),
     (lambda: dd.GEM(1.0, 1), "size is 1"),
     (lambda: dd.StickBreakingBeta(torch.tensor(1.0), torch.tensor(1.0)), "scalar"),
@@ -285,6 +305,7 @@ def test_bad_parameters_are_named(build: Callable[[], Distribution], message: st
     "build",
     [
         dd.InverseCDFDirichlet,
+        lambda c: dd.ScaledDirichlet(c, c),
         lambda c: dd.SoftmaxNormal(c, c),
         lambda c: dd.Kumaraswamy(c, c),
         lambda c: dd.StickBreakingKumaraswamy(c, c),
@@ -305,6 +326,7 @@ def test_half_precision_is_raised(build: Callable[[Tensor], Distribution]) -> No
     "law",
     [
         dd.InverseCDFDirichlet,
+        lambda c, v: dd.ScaledDirichlet(c, c, v),
         lambda c, v: dd.SoftmaxNormal(c, c, v),
         lambda c, v: dd.Kumaraswamy(c, c, v),
         lambda c, v: dd.StickBreakingKumaraswamy(c, c, v),

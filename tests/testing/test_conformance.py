@@ -93,6 +93,7 @@ PAIR = {"concentration1": t([0.5, 3.0]), "concentration0": t([2.0, 3.0])}
 GAMMA = {"concentration": t([0.5, 3.0]), "rate": t([2.0, 3.0])}
 NORMAL = {"loc": t([0.0, 3.0]), "scale": t([1.0, 0.5])}
 SOFTMAX = {"loc": t([0.5, -1.0, 0.2]), "scale": t([[1.0, 0.5, 0.7], [0.4, 0.8, 2.0]])}
+SCALED = {**VECTORS, "loc": t([[0.5, -1.0, 0.2], [0.0, 2.0, -1.0]])}
 COUNTS = {"mean": t([1.0, 4.0]), "concentration": t([0.5, 3.0])}
 WEIBULL = {"scale": t([0.5, 3.0]), "concentration": t([1.5, 4.0])}
 WEIBULLS = {
@@ -116,6 +117,8 @@ OURS = {
     "LogDirichlet": Case(dd.LogDirichlet, VECTORS, extremes=TINY_AND_HUGE),
     "Dirichlet": Case(dd.Dirichlet, VECTORS, (dd.GEM(t(2.0), 3),)),
     "Beta": Case(dd.Beta, PAIR, (distributions.Beta(t(1.0), t(3.0)),)),
+    "ScaledDirichlet": Case(dd.ScaledDirichlet, SCALED, (UNIFORM,)),
+    "LogScaledDirichlet": Case(dd.LogScaledDirichlet, SCALED, (UNIFORM.log(),)),
     "InverseCDFDirichlet": Case(dd.InverseCDFDirichlet, VECTORS, extremes=TINY_AND_HUGE),
     "LogInverseCDFDirichlet": Case(dd.LogInverseCDFDirichlet, VECTORS, extremes=TINY_AND_HUGE),
     "Kumaraswamy": Case(dd.Kumaraswamy, PAIR, (dd.Beta(t(2.0), t(0.5)),), EDGES),

@@ -26,6 +26,7 @@ class Latent(StrEnum):
 
     DIRICHLET = "dirichlet"
     INVERSE_CDF = "inverse-cdf"
+    SCALED = "scaled-dirichlet"
     STICK_BREAKING = "stick-breaking"
     SOFTMAX_GAUSSIAN = "softmax-gaussian"
     GAUSSIAN = "gaussian"
@@ -191,6 +192,7 @@ def _estimator(
     latents = {
         Latent.DIRICHLET: distributions.Dirichlet,
         Latent.INVERSE_CDF: distributions.InverseCDFDirichlet,
+        Latent.SCALED: distributions.ScaledDirichlet,
         Latent.STICK_BREAKING: distributions.StickBreakingKumaraswamy,
         Latent.SOFTMAX_GAUSSIAN: distributions.SoftmaxNormal,
         Latent.GAUSSIAN: Normal,

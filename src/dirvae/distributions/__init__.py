@@ -22,6 +22,7 @@ from dirvae.distributions.multivariate_kumaraswamy import (
     OrderedKumaraswamy,
 )
 from dirvae.distributions.rejection import LogRejectionDirichlet, RejectionDirichlet
+from dirvae.distributions.scaled_dirichlet import LogScaledDirichlet, ScaledDirichlet
 from dirvae.distributions.softmax_normal import LogSoftmaxNormal, SoftmaxNormal
 from dirvae.distributions.spherical import (
     HyperSphericalUniform,
@@ -61,6 +62,7 @@ __all__ = [
     "LogMVKumaraswamy",
     "LogOrderedKumaraswamy",
     "LogRejectionDirichlet",
+    "LogScaledDirichlet",
     "LogSoftmaxNormal",
     "LogStickBreaking",
     "LogWeibull",
@@ -72,6 +74,7 @@ __all__ = [
     "OrderedKumaraswamy",
     "PowerSpherical",
     "RejectionDirichlet",
+    "ScaledDirichlet",
     "SoftmaxNormal",
     "StickBreakingBeta",
     "StickBreakingKumaraswamy",

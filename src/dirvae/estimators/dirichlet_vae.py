@@ -19,7 +19,12 @@ from torch.distributions import Bernoulli, Distribution
 
 from dirvae.callbacks import MethodOfMoments
 from dirvae.data.arrays import ArrayDataset
-from dirvae.distributions import Dirichlet, InverseCDFDirichlet, draw_with_log_ratio
+from dirvae.distributions import (
+    Dirichlet,
+    InverseCDFDirichlet,
+    ScaledDirichlet,
+    draw_with_log_ratio,
+)
 from dirvae.distributions.moments import posterior_mean
 from dirvae.estimators.arguments import (
     likelihood_of,
@@ -54,9 +59,9 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         prior_concentration: Concentration of the Dirichlet prior: a positive number, an array (K,),
             "learn" (from 1 - 1/K, by the method of moments), or None for 1 - 1/K. Of a
             stick-breaking latent, the concentration of its GEM prior.
-        latent: Law of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
-            `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`. For any
-            other build a `VAE`.
+        latent: Law of the latent: `distributions.Dirichlet`, `ScaledDirichlet` (tighter bounds,
+            under the same prior), `InverseCDFDirichlet`, `StickBreakingKumaraswamy`,
+            `SoftmaxNormal` or `torch.distributions.Normal`. For any other build a `VAE`.
         likelihood: Law of the data: Bernoulli, Normal, or a law of counts such as
             `distributions.Multinomial`. None chooses: values in [0, 1] are probabilities of a
             Bernoulli (drawn as 0 or 1 anew each epoch), other reals are Gaussian.
@@ -385,7 +390,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         if value is None:
             return
         if isinstance(value, str) and value == "learn":
-            if self.latent not in (Dirichlet, InverseCDFDirichlet):
+            if self.latent not in (Dirichlet, InverseCDFDirichlet, ScaledDirichlet):
                 raise ValueError("prior_concentration='learn' goes with a Dirichlet latent only")
             return
         try:

@@ -13,6 +13,7 @@ from dirvae.distributions import (
     GEM,
     Dirichlet,
     InverseCDFDirichlet,
+    ScaledDirichlet,
     SoftmaxNormal,
     StickBreakingBeta,
     StickBreakingKumaraswamy,
@@ -84,6 +85,8 @@ def _standard(Law: Any) -> Callable[[int, Tensor | None], Fixed]:
     return prior
 
 
-_SIMPLEX: dict[Any, Any] = dict.fromkeys((Dirichlet, InverseCDFDirichlet), _dirichlet)
+_SIMPLEX: dict[Any, Any] = dict.fromkeys(
+    (Dirichlet, InverseCDFDirichlet, ScaledDirichlet), _dirichlet
+)
 _STICKS: dict[Any, Any] = dict.fromkeys((StickBreakingKumaraswamy, StickBreakingBeta), _gem)
 _STANDARD: dict[Any, Any] = {law: _standard(law) for law in (Normal, SoftmaxNormal)}

@@ -2,8 +2,8 @@
 
 All have multilayer perceptrons for encoder and decoder. The decoder sees the latent standardized by
 the prior's mean and standard deviation: a simplex of K parts has values near 1/K that hardly vary,
-and a decoder that gets those as they are starts by ignoring them. Why these defaults:
-docs/training.md.
+and a decoder that gets those as they are starts by ignoring them. Of a scaled Dirichlet, which is
+free in the log ratios, it sees these. Why these defaults: docs/training.md.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dirvae.distributions import (
     GEM,
     Dirichlet,
     InverseCDFDirichlet,
+    ScaledDirichlet,
     SoftmaxNormal,
     StickBreakingKumaraswamy,
 )
@@ -26,7 +27,7 @@ from dirvae.distributions.moments import location_and_spread
 from dirvae.models.likelihoods import data_features, likelihood_head
 from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
-from dirvae.nn import MLP, Fixed, Head, Standardize
+from dirvae.nn import MLP, Fixed, Head, LogRatios, Standardize
 
 __all__ = [
     "dirichlet",
@@ -34,6 +35,7 @@ __all__ = [
     "inverse_cdf_dirichlet",
     "mlp_labelled_vae",
     "mlp_vae",
+    "scaled_dirichlet",
     "softmax_gaussian",
     "stick_breaking",
 ]
@@ -76,9 +78,9 @@ def mlp_vae(
     options: dict[str, Any] = {"layer_norm": layer_norm, "activation": activation}
     features = data_features(likelihood, moments)
     encoder = _network(num_features + num_covariates, hidden_sizes, features, **options)
-    standardize = Standardize(*location_and_spread(prior()))
+    view = _decoder_view(Latent, prior)
     num_latent = prior().event_shape[0]
-    decoder = _network(num_latent + num_covariates, decoder_hidden_sizes, standardize, **options)
+    decoder = _network(num_latent + num_covariates, decoder_hidden_sizes, view, **options)
     q = _posterior(encoder, Latent, prior)
     return VAE(q, likelihood_head(decoder, num_features, likelihood, moments), prior)
 
@@ -155,7 +157,7 @@ def mlp_labelled_vae(
     decoder = _network(
         prior().event_shape[0] + num_classes,
         decoder_hidden_sizes,
-        Standardize(*location_and_spread(prior())),
+        _decoder_view(Latent, prior),
     )
     return LabelledVAE(
         _posterior(encoder, Latent, prior),
@@ -167,13 +169,26 @@ def mlp_labelled_vae(
     )
 
 
+def _decoder_view(Latent: Callable[..., Distribution], prior: Fixed) -> Standardize:
+    """How the decoder sees z: in units of the prior."""
+    if Latent is not ScaledDirichlet:
+        return Standardize(*location_and_spread(prior()))
+    concentration = cast(Tensor, prior.concentration)
+    mean, var = torch.digamma(concentration), torch.polygamma(1, concentration)
+    size = len(mean)
+    return LogRatios(mean - mean.mean(), (var * (1 - 2 / size) + var.mean() / size).sqrt())
+
+
 def _concentration_options(Latent: Callable[..., Distribution], prior: Fixed) -> dict[str, Any]:
     """How a concentration is put out: it ranges from far below 1 to hundreds in one posterior.
 
     It starts halfway, on a log scale, between 1 and the prior's: from 1 itself, training under a
     sparse prior often ends with a posterior that is the prior.
     """
-    if Latent not in (Dirichlet, InverseCDFDirichlet) or prior.Law is not Dirichlet:
+    if (
+        Latent not in (Dirichlet, InverseCDFDirichlet, ScaledDirichlet)
+        or prior.Law is not Dirichlet
+    ):
         return {}
     start = cast(Tensor, prior.concentration).sqrt()
     return {"exponential": ("concentration",), "initial": {"concentration": start}}
@@ -215,6 +230,23 @@ def dirichlet(num_features: int, prior_concentration: Tensor, **options: Any) ->
     """
     prior = Fixed(Dirichlet, concentration=prior_concentration)
     return mlp_vae(num_features, Dirichlet, prior, **options)
+
+
+def scaled_dirichlet(num_features: int, prior_concentration: Tensor, **options: Any) -> VAE:
+    """Dirichlet prior under a scaled Dirichlet posterior, whose means and precisions are free.
+
+    The tightest bounds of the latents on the simplex here: docs/results.md. Args are those of
+    `dirichlet`.
+
+    References:
+        `ScaledDirichlet`.
+
+    Example:
+        >>> scaled_dirichlet(8, torch.ones(3)).embed(torch.zeros(2, 8)).shape
+        torch.Size([2, 3])
+    """
+    prior = Fixed(Dirichlet, concentration=prior_concentration)
+    return mlp_vae(num_features, ScaledDirichlet, prior, **options)
 
 
 def inverse_cdf_dirichlet(num_features: int, prior_concentration: Tensor, **options: Any) -> VAE:

@@ -1,7 +1,7 @@
 """Conditionals (modules that return distributions) and networks."""
 
 from dirvae.nn.conditional import Conditional, Fixed, Head
-from dirvae.nn.networks import MLP, ConvDecoder, ConvEncoder, Log1p, Standardize
+from dirvae.nn.networks import MLP, ConvDecoder, ConvEncoder, Log1p, LogRatios, Standardize
 from dirvae.nn.parameters import inverse_softplus
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Fixed",
     "Head",
     "Log1p",
+    "LogRatios",
     "Standardize",
     "inverse_softplus",
 ]

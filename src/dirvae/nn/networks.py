@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-__all__ = ["MLP", "ConvDecoder", "ConvEncoder", "Log1p", "Standardize"]
+__all__ = ["MLP", "ConvDecoder", "ConvEncoder", "Log1p", "LogRatios", "Standardize"]
 
 
 class MLP(nn.Module):
@@ -172,6 +172,27 @@ class Standardize(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Standardize ``x`` of shape (..., F)."""
         return (x - self.mean) * self.inverse_std
+
+
+class LogRatios(Standardize):
+    r"""Centred log ratios of proportions, log z_k - mean_j log z_j, standardized.
+
+    Args:
+        mean: Of the log ratios, shape (K,).
+        std: Of the log ratios, shape (K,).
+
+    References:
+        Aitchison 1982, "The statistical analysis of compositional data", sec. 2.
+
+    Example:
+        >>> LogRatios(torch.zeros(2), torch.ones(2))(torch.tensor([[0.5, 0.5]]))
+        tensor([[0., 0.]])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map proportions of shape (..., K); one that is 0 is taken as the least normal float."""
+        log_x = x.clamp_min(torch.finfo(x.dtype).tiny).log()
+        return super().forward(log_x - log_x.mean(-1, keepdim=True))
 
 
 class Log1p(nn.Module):

@@ -16,7 +16,7 @@ from dirvae import distributions
 from dirvae.models.likelihoods import affine_normal
 from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
-from dirvae.nn import MLP, ConvDecoder, ConvEncoder, Fixed, Head, Log1p, Standardize
+from dirvae.nn import MLP, ConvDecoder, ConvEncoder, Fixed, Head, Log1p, LogRatios, Standardize
 from dirvae.persistence.folder import ModelFormatError
 
 __all__ = ["build", "describe", "law_from_name", "law_name", "mismatch", "own_parts"]
@@ -181,7 +181,9 @@ def _tensors(cls: type[nn.Module], made: dict[str, Any], source: _Source) -> dic
         return {name: source.tensor(f"given_{name}") for name in made.pop("given")}
     if cls is Fixed:
         return {name: source.tensor(name) for name in made.pop("names")}
-    if cls is Standardize:  # any std of the right shape: its inverse is put in place afterwards
+    if issubclass(
+        cls, Standardize
+    ):  # any std of the right shape: its inverse is put in place afterwards
         return {"mean": source.tensor("mean"), "std": source.tensor("inverse_std")}
     return {}
 
@@ -285,6 +287,7 @@ _ARGUMENTS: dict[type[nn.Module], dict[str, _Kind]] = {
         "features": MODULE,
     },
     Standardize: {},
+    LogRatios: {},
     Log1p: {},
     nn.Identity: {},
 }

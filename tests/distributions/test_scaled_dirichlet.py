@@ -1,0 +1,102 @@
+"""The scaled Dirichlet: moments and KL against quadrature, and the laws that it contains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from scipy import integrate
+from scipy.special import betaln, expit, log_expit
+from torch.distributions import kl_divergence
+
+from dirvae.distributions import Dirichlet, LogDirichlet, LogScaledDirichlet, ScaledDirichlet
+
+PAIRS = [(0.3, 0.2, 1.0), (2.0, 5.0, -3.0), (1.0, 0.5, 6.0), (400.0, 30.0, 0.7)]
+
+
+def pair(a: float, b: float, shift: float) -> ScaledDirichlet:
+    return ScaledDirichlet(torch.tensor([a, b]).double(), torch.tensor([shift, 0.0]).double())
+
+
+def log_density(t: float, a: float, b: float) -> float:
+    """Of t = logit w for w ~ Beta(a, b)."""
+    return a * log_expit(t) + b * log_expit(-t) - betaln(a, b)
+
+
+def of_beta(a: float, b: float, shift: float, function: Callable[[float], float]) -> float:
+    """E[f(logit z)] for logit z = logit w + shift, w ~ Beta(a, b), by quadrature over logit w."""
+    middle, length = np.log(a / b), min(1.0, a, b)
+    edges = middle + np.array([-60 / length, -5, -1, 0, 1, 5, 60 / length])
+    edges = np.sort(np.append(edges, -shift))
+    pieces = [
+        integrate.quad(lambda t: np.exp(log_density(t, a, b)) * function(t + shift), *piece)[0]
+        for piece in pairwise(edges)
+    ]
+    return float(np.sum(pieces))
+
+
+@pytest.mark.parametrize(("a", "b", "shift"), PAIRS)
+def test_moments_of_two_parts(a: float, b: float, shift: float) -> None:
+    law = pair(a, b, shift)
+    mean = of_beta(a, b, shift, expit)
+    square = of_beta(a, b, shift, lambda t: expit(t) ** 2)
+    np.testing.assert_allclose(law.mean.numpy(), [mean, 1 - mean], rtol=1e-7)
+    np.testing.assert_allclose(law.variance[0], square - mean**2, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("a", "b", "shift"), PAIRS)
+def test_kl_of_two_parts(a: float, b: float, shift: float) -> None:
+    law, prior = pair(a, b, shift), Dirichlet(torch.tensor([0.9, 1.4]).double())
+
+    def log_ratio(t: float) -> float:
+        return log_density(t - shift, a, b) - log_density(t, 0.9, 1.4)
+
+    expected = of_beta(a, b, shift, log_ratio)
+    np.testing.assert_allclose(kl_divergence(law, prior), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_without_shift_it_is_the_dirichlet(dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(0)
+    a = (5 * torch.rand(20, 6, generator=generator)).to(dtype) + 0.05
+    law, same = ScaledDirichlet(a, torch.full((6,), 3.0, dtype=dtype)), Dirichlet(a)
+    tolerance = 2e-6 if dtype == torch.float32 else 1e-12
+    torch.testing.assert_close(law.mean, same.mean, rtol=0, atol=tolerance)
+    torch.testing.assert_close(law.variance, same.variance, rtol=0, atol=tolerance)
+    assert float(kl_divergence(law, same).abs().max()) < tolerance
+    y = same.log().sample(generator=generator)
+    torch.testing.assert_close(law.log().log_prob(y), same.log().log_prob(y), rtol=1e-5, atol=1e-5)
+
+
+def test_kl_and_moments_are_differentiated_exactly() -> None:
+    generator = torch.Generator().manual_seed(0)
+    a = (torch.rand(3, 4, generator=generator).double() + 0.3).requires_grad_()
+    loc = torch.randn(3, 4, generator=generator).double().requires_grad_()
+    prior = torch.rand(4, generator=generator).double().add(0.5).requires_grad_()
+
+    def kl(a: torch.Tensor, loc: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
+        return kl_divergence(ScaledDirichlet(a, loc, False), Dirichlet(prior, False))
+
+    assert torch.autograd.gradcheck(kl, (a, loc, prior))
+    assert torch.autograd.gradcheck(lambda a, loc: ScaledDirichlet(a, loc, False).mean, (a, loc))
+
+
+@pytest.mark.parametrize("size", [3, 50])
+def test_float32_agrees_with_float64(size: int) -> None:
+    generator = torch.Generator().manual_seed(1)
+    a = 10 ** (2 * torch.rand(50, size, generator=generator) - 0.5)
+    loc = 2 * torch.randn(50, size, generator=generator)
+    prior = torch.full((size,), 0.98)
+    low = kl_divergence(ScaledDirichlet(a, loc), Dirichlet(prior))
+    high = kl_divergence(ScaledDirichlet(a.double(), loc.double()), Dirichlet(prior.double()))
+    torch.testing.assert_close(low.double(), high, rtol=2e-6, atol=2e-5)
+
+
+def test_log_law_shares_the_kl() -> None:
+    a, loc, prior = torch.rand(5) + 0.5, torch.randn(5), torch.rand(5) + 0.5
+    plain = kl_divergence(ScaledDirichlet(a, loc), Dirichlet(prior))
+    log = kl_divergence(LogScaledDirichlet(a, loc), LogDirichlet(prior))
+    torch.testing.assert_close(plain, log)
