@@ -9,7 +9,7 @@ from dirvae.distributions.inverse_cdf import (
     LogInverseCDFDirichlet,
     multi_gamma_kl,
 )
-from dirvae.distributions.kl import KLResult, draw, draw_with_log_ratio, kl, log_law
+from dirvae.distributions.kl import Draws, KLResult, draw, draw_with_log_ratio, kl, log_law
 from dirvae.distributions.kumaraswamy import Kumaraswamy, LogKumaraswamy
 from dirvae.distributions.laplace import laplace_softmax_normal
 from dirvae.distributions.log_gamma import Gamma, LogGamma
@@ -48,6 +48,7 @@ __all__ = [
     "Beta",
     "Dirichlet",
     "DirichletMultinomial",
+    "Draws",
     "Gamma",
     "HyperSphericalUniform",
     "ImplicitCDF",

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MixtureSameFamily, kl_divergence
 
-__all__ = ["KLResult", "draw", "draw_with_log_ratio", "kl", "log_law"]
+__all__ = ["Draws", "KLResult", "draw", "draw_with_log_ratio", "kl", "log_law"]
 
 
 class KLResult(NamedTuple):
@@ -32,6 +32,28 @@ class KLResult(NamedTuple):
     value: Tensor
     exact: bool
     std_error: Tensor | None
+
+
+class Draws(NamedTuple):
+    """Draws of a law with their log ratios; leading shape S + (B,).
+
+    Attributes:
+        z: The draws.
+        log_ratio: log p(z) - log q(z): an importance weight, or minus a KL term, in nats.
+        log_q: log q(z), or the density of log z where the draws were made in logs, in nats.
+        path: What was drawn, z or its logarithm: all of the path's gradient goes through it.
+
+    Example:
+        >>> from torch.distributions import Normal
+        >>> draws = draw_with_log_ratio(Normal(0.0, 1.0), Normal(0.0, 1.0))
+        >>> draws.path is draws.z
+        True
+    """
+
+    z: Tensor
+    log_ratio: Tensor
+    log_q: Tensor
+    path: Tensor
 
 
 def kl(
@@ -73,10 +95,10 @@ def kl(
         return KLResult(kl_divergence(q, p), exact=True, std_error=None)
     except NotImplementedError:
         pass
-    _, log_ratio, log_q = draw_with_log_ratio(q, p, torch.Size([num_samples]), generator)
-    terms = -log_ratio
+    draws = draw_with_log_ratio(q, p, torch.Size([num_samples]), generator)
+    terms = -draws.log_ratio
     if not q.has_rsample:
-        terms = terms + terms.detach() * (log_q - log_q.detach())
+        terms = terms + terms.detach() * (draws.log_q - draws.log_q.detach())
     error = None if num_samples == 1 else terms.detach().std(0) / num_samples**0.5
     return KLResult(terms.mean(0), exact=False, std_error=error)
 
@@ -126,8 +148,8 @@ def draw_with_log_ratio(
     p: Distribution,
     sample_shape: torch.Size = torch.Size(),
     generator: torch.Generator | None = None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw z from ``q`` with log p(z) - log q(z): an importance weight, or minus a KL term.
+) -> Draws:
+    """Draw z from ``q`` with log p(z) - log q(z).
 
     Where both laws offer ``.log()``, the law of log z or of the pair (log z, log(1 - z)), all is
     computed from that, which does not underflow; ``log q`` is then the density of log z: the ratio,
@@ -140,15 +162,15 @@ def draw_with_log_ratio(
         generator: Source; the global one if None.
 
     Returns:
-        z of shape S + (B,) + event; log p(z) - log q(z) and log q(z), both S + (B,), in nats.
+        z of shape S + (B,) + event, its log densities, both S + (B,), and what was drawn.
 
     Raises:
         ValueError: If the events differ in shape, or the ratio is NaN.
 
     Example:
         >>> from torch.distributions import Beta
-        >>> z, log_ratio, log_q = draw_with_log_ratio(Beta(2.0, 3.0), Beta(2.0, 3.0))
-        >>> float(log_ratio)
+        >>> draws = draw_with_log_ratio(Beta(2.0, 3.0), Beta(2.0, 3.0))
+        >>> float(draws.log_ratio)
         0.0
     """
     if q.event_shape != p.event_shape:
@@ -158,13 +180,13 @@ def draw_with_log_ratio(
         )
     logs = (log_law(q), log_law(p))
     if logs[0] is None or logs[1] is None or logs[0].event_shape != logs[1].event_shape:
-        z = draw(q, sample_shape, generator)
+        path = z = draw(q, sample_shape, generator)
         log_q, log_p = q.log_prob(z), p.log_prob(z)
     else:
-        log_z = draw(logs[0], sample_shape, generator)
-        z = (log_z if logs[0].event_shape == q.event_shape else log_z[..., 0]).exp()
-        log_q, log_p = logs[0].log_prob(log_z), logs[1].log_prob(log_z)
-    return z, _no_nan(log_p - log_q, q, p), log_q
+        path = draw(logs[0], sample_shape, generator)
+        z = (path if logs[0].event_shape == q.event_shape else path[..., 0]).exp()
+        log_q, log_p = logs[0].log_prob(path), logs[1].log_prob(path)
+    return Draws(z, _no_nan(log_p - log_q, q, p), log_q, path)
 
 
 def log_law(q: Distribution) -> Distribution | None:

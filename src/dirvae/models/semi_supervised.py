@@ -119,7 +119,7 @@ class LabelledVAE(VAE):
         if exact:
             z = draw(q, shape, generator)
         else:
-            z, log_ratio, _ = draw_with_log_ratio(q, prior, shape, generator)
+            z, log_ratio, *_ = draw_with_log_ratio(q, prior, shape, generator)
             kl = -log_ratio.mean(0)
         paired = z if self.label_in_encoder else z[:, row]
         likelihood = log_likelihood(self.decoder(paired, one_hot), x[row])

@@ -69,11 +69,11 @@ class VAE(nn.Module):
         divergence = closed_form_kl(q, prior)
         exact = divergence is not None
         shape = torch.Size([num_samples])
-        log_ratio = log_q = None
+        log_ratio = log_q = path = None
         if exact and q.has_rsample and not importance:
             z = draw(q, shape, generator)
         else:
-            z, log_ratio, log_q = draw_with_log_ratio(q, prior, shape, generator)
+            z, log_ratio, log_q, path = draw_with_log_ratio(q, prior, shape, generator)
             divergence = -log_ratio.mean(0) if divergence is None else divergence
         return Terms(
             log_likelihood=log_likelihood(self.decoder(z, *context), x, mask),
@@ -83,6 +83,7 @@ class VAE(nn.Module):
             log_q=None if q.has_rsample else log_q,
             q=q,
             z=z,
+            path=path,
         )
 
     def embed(

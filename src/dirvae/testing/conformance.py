@@ -177,7 +177,7 @@ def _kl(case: Case) -> str:
             continue
         require((exact >= -1e-6).all(), f"KL to {type(p).__name__} is negative")
         size = torch.Size([case.num_samples])
-        _, log_ratio, _ = draw_with_log_ratio(q, p, size, case.generator())
+        log_ratio = draw_with_log_ratio(q, p, size, case.generator()).log_ratio
         details.append(worst_z(-log_ratio.detach(), exact.detach(), f"KL to {type(p).__name__}"))
     if not details:
         raise NotApplicable("no KL is registered")
