@@ -13,6 +13,7 @@ import typer
 from dirvae.cli.apply import evaluate, info, transform
 from dirvae.cli.errors import OneSentenceGroup
 from dirvae.cli.fit import fit_vae
+from dirvae.cli.reproduce import reproduce
 
 __all__ = ["app", "main"]
 
@@ -45,6 +46,7 @@ fit_app.command("vae")(fit_vae)
 app.command()(transform)
 app.command()(evaluate)
 app.command()(info)
+app.command()(reproduce)
 
 
 @fit_app.callback()

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-__all__ = ["OneSentenceGroup", "Stop", "say", "sentence"]
+__all__ = ["INTERRUPTED", "OneSentenceGroup", "Stop", "say", "sentence"]
 
 EXPECTED = (ValueError, TypeError, OSError, ArithmeticError, ImportError)
 INTERRUPTED = 130

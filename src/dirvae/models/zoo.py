@@ -9,7 +9,7 @@ free in the log ratios, it sees these. Why these defaults: docs/training.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -172,8 +172,8 @@ def mlp_labelled_vae(
 def _decoder_view(Latent: Callable[..., Distribution], prior: Fixed) -> Standardize:
     """How the decoder sees z: in units of the prior."""
     if Latent is not ScaledDirichlet:
-        return Standardize(*location_and_spread(prior()))
-    concentration = cast(Tensor, prior.concentration)
+        return Standardize(*(moment.detach() for moment in location_and_spread(prior())))
+    concentration = prior.parameter("concentration").detach()
     mean, var = torch.digamma(concentration), torch.polygamma(1, concentration)
     size = len(mean)
     return LogRatios(mean - mean.mean(), (var * (1 - 2 / size) + var.mean() / size).sqrt())
@@ -185,12 +185,10 @@ def _concentration_options(Latent: Callable[..., Distribution], prior: Fixed) ->
     It starts halfway, on a log scale, between 1 and the prior's: from 1 itself, training under a
     sparse prior often ends with a posterior that is the prior.
     """
-    if (
-        Latent not in (Dirichlet, InverseCDFDirichlet, ScaledDirichlet)
-        or prior.Law is not Dirichlet
-    ):
+    dirichlets = (Dirichlet, InverseCDFDirichlet, ScaledDirichlet)
+    if Latent not in dirichlets or prior.Law is not Dirichlet:
         return {}
-    start = cast(Tensor, prior.concentration).sqrt()
+    start = prior.parameter("concentration").detach().sqrt()
     return {"exponential": ("concentration",), "initial": {"concentration": start}}
 
 

@@ -1,6 +1,6 @@
 """Conditionals (modules that return distributions) and networks."""
 
-from dirvae.nn.conditional import Conditional, Fixed, Head
+from dirvae.nn.conditional import Conditional, Fixed, Head, Learned
 from dirvae.nn.networks import MLP, ConvDecoder, ConvEncoder, Log1p, LogRatios, Standardize
 from dirvae.nn.parameters import inverse_softplus
 
@@ -11,6 +11,7 @@ __all__ = [
     "ConvEncoder",
     "Fixed",
     "Head",
+    "Learned",
     "Log1p",
     "LogRatios",
     "Standardize",

@@ -13,7 +13,7 @@ from torch.distributions import Distribution, Independent
 
 from dirvae.nn.parameters import constructor, from_parameter, layout_of, to_parameter
 
-__all__ = ["Conditional", "Fixed", "Head"]
+__all__ = ["Conditional", "Fixed", "Head", "Learned"]
 
 
 class Conditional(nn.Module, ABC):
@@ -66,11 +66,43 @@ class Fixed(Conditional):
 
     def forward(self, *context: Tensor) -> Distribution:
         """Return the law; ``context`` is not read."""
-        law = self.Law(**{name: getattr(self, name) for name in self.names}, validate_args=False)
+        law = self.Law(**{name: self.parameter(name) for name in self.names}, validate_args=False)
         return _as_event(law, len(law.batch_shape))
+
+    def parameter(self, name: str) -> Tensor:
+        """Return a parameter of the law by its name."""
+        value: Tensor = getattr(self, name)
+        return value
 
     def extra_repr(self) -> str:
         return repr(self.forward())
+
+
+class Learned(Fixed):
+    """A law that ignores its context and learns its parameters: a prior trained with the rest.
+
+    What the optimiser sees are real numbers, ``raw_NAME``, each mapped to a parameter as in `Head`;
+    positive ones are exponentials.
+
+    Args:
+        Law: A subclass of `torch.distributions.Distribution`.
+        parameters: Its parameters at the start.
+
+    Example:
+        >>> prior = Learned(torch.distributions.Dirichlet, concentration=torch.ones(3))
+        >>> [name for name, _ in prior.named_parameters()], prior().event_shape
+        (['raw_concentration'], torch.Size([3]))
+    """
+
+    def __init__(self, Law: Any, **parameters: Tensor) -> None:
+        super().__init__(Law, **parameters)
+        for name, value in parameters.items():
+            delattr(self, name)
+            raw = from_parameter(Law.arg_constraints[name], value, exponential=True)
+            self.register_parameter(f"raw_{name}", nn.Parameter(raw.clone()))
+
+    def parameter(self, name: str) -> Tensor:
+        return to_parameter(self.Law.arg_constraints[name], getattr(self, f"raw_{name}"), True)  # type: ignore[attr-defined]
 
 
 class Head(Conditional):

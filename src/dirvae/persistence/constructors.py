@@ -16,7 +16,18 @@ from dirvae import distributions
 from dirvae.models.likelihoods import affine_normal
 from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
-from dirvae.nn import MLP, ConvDecoder, ConvEncoder, Fixed, Head, Log1p, LogRatios, Standardize
+from dirvae.nn import (
+    MLP,
+    ConvDecoder,
+    ConvEncoder,
+    Fixed,
+    Head,
+    Learned,
+    Log1p,
+    LogRatios,
+    Standardize,
+)
+from dirvae.nn.parameters import to_parameter
 from dirvae.persistence.folder import ModelFormatError
 
 __all__ = ["build", "describe", "law_from_name", "law_name", "mismatch", "own_parts"]
@@ -181,9 +192,11 @@ def _tensors(cls: type[nn.Module], made: dict[str, Any], source: _Source) -> dic
         return {name: source.tensor(f"given_{name}") for name in made.pop("given")}
     if cls is Fixed:
         return {name: source.tensor(name) for name in made.pop("names")}
-    if issubclass(
-        cls, Standardize
-    ):  # any std of the right shape: its inverse is put in place afterwards
+    if cls is Learned:  # any of the right shape: the raw ones are put in place afterwards
+        known = made["Law"].arg_constraints
+        raw = {name: source.tensor(f"raw_{name}") for name in made.pop("names")}
+        return {name: to_parameter(known[name], value, True) for name, value in raw.items()}
+    if issubclass(cls, Standardize):  # as above, the inverse of the std
         return {"mean": source.tensor("mean"), "std": source.tensor("inverse_std")}
     return {}
 
@@ -270,6 +283,7 @@ _ARGUMENTS: dict[type[nn.Module], dict[str, _Kind]] = {
         "given": NAMES,
     },
     Fixed: {"Law": LAW, "names": NAMES},
+    Learned: {"Law": LAW, "names": NAMES},
     MLP: {
         "in_features": SIZE,
         "hidden_sizes": SIZES,

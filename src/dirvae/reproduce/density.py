@@ -1,0 +1,226 @@
+"""Density estimation: each run trains one model and measures everything of it once.
+
+The tables of density, nearest neighbours, collapse and supervised classification are views of
+these runs. Pixels are drawn as 0 or 1 with the grey value as the probability, anew at each step of
+training and once for validation and test; or they are grey, with a Bernoulli likelihood all the
+same, as the paper probably had them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from dirvae.callbacks import MethodOfMoments
+from dirvae.data import ArrayDataset
+from dirvae.models.vae import VAE
+from dirvae.persistence import load, save
+from dirvae.reproduce import record
+from dirvae.reproduce.images import IMAGES, Images, drawn
+from dirvae.reproduce.measures import Amounts, measure
+from dirvae.reproduce.progress import Bars
+from dirvae.reproduce.record import Run
+from dirvae.reproduce.rows import QUICK_ROWS, ROWS
+from dirvae.reproduce.settings import SETTINGS, Setting, build, training_of
+from dirvae.training import fit
+
+__all__ = ["Job", "jobs", "run_all"]
+
+QUICK_IMAGES = (5_000, 1_000, 500)
+QUICK_AMOUNTS = Amounts(
+    samples=100, annealed_images=20, annealed_chains=2, annealed_temperatures=50, probe_rows=2_000
+)
+QUICK_EPOCHS = 20
+
+
+class Job(NamedTuple):
+    """One run to be made.
+
+    Attributes:
+        data: Name of the data set.
+        row: Name of the model.
+        setting: Name of the training.
+        seed: Of weights, order and noise.
+        pixels: "binarised" or "grey".
+        plan: The `Setting` in numbers.
+        amounts: How much is measured.
+        images: Most images of training, validation and test; None for all.
+    """
+
+    data: str
+    row: str
+    setting: str
+    seed: int
+    pixels: str
+    plan: Setting
+    amounts: Amounts = Amounts()
+    images: tuple[int | None, int | None, int | None] = (None, None, None)
+
+    @property
+    def key(self) -> Run:
+        """What a run on file must agree with to be this one."""
+        key: Run = json.loads(
+            json.dumps(
+                {
+                    **self._asdict(),
+                    "plan": self.plan._asdict() | {"row": ROWS[self.row].learning_rate},
+                    "amounts": self.amounts._asdict(),
+                }
+            )
+        )
+        return key
+
+    @property
+    def name(self) -> str:
+        """Name of the run's folder, another one for another plan."""
+        digest = hashlib.sha256(json.dumps(self.key, sort_keys=True).encode()).hexdigest()[:8]
+        return f"{self.data}-{self.row}-{self.setting}-{self.seed}-{self.pixels}-{digest}"
+
+
+def jobs(
+    data: str,
+    *,
+    rows: Sequence[str] | None = None,
+    settings: Sequence[str] | None = None,
+    seeds: Sequence[int] = (0,),
+    pixels: str = "binarised",
+    epochs: int | None = None,
+    quick: bool = False,
+) -> Iterator[Job]:
+    """Yield the runs of a study, all models of one seed before the next.
+
+    Args:
+        data: "mnist" or "omniglot".
+        rows: Names in `rows.ROWS`; all by default, the four of `rows.QUICK_ROWS` for a quick study.
+        settings: Names in `settings.SETTINGS`; all by default, "ours" for a quick study.
+        seeds: One run each.
+        pixels: "binarised" or "grey".
+        epochs: In place of the settings' own.
+        quick: Whether to take few images, epochs and draws.
+
+    Raises:
+        ValueError: If a row or a setting is not known.
+
+    Example:
+        >>> [job.row for job in jobs("mnist", rows=["weibull"], settings=["ours"])]
+        ['weibull']
+    """
+    rows = rows or (QUICK_ROWS if quick else tuple(ROWS))
+    settings = settings or (("ours",) if quick else tuple(SETTINGS))
+    _require_known("rows", rows, ROWS)
+    _require_known("settings", settings, SETTINGS)
+    epochs = epochs or (QUICK_EPOCHS if quick else None)
+    small: dict[str, Any] = {"amounts": QUICK_AMOUNTS, "images": QUICK_IMAGES} if quick else {}
+    for seed in seeds:
+        for row in rows:
+            for setting in settings:
+                plan = SETTINGS[setting]
+                plan = plan._replace(epochs=epochs) if epochs else plan
+                yield Job(data, row, setting, seed, pixels, plan, **small)
+
+
+def run_all(wanted: Sequence[Job], file: Path, bars: Bars, device: str = "cpu") -> None:
+    """Make the runs that are not on file; what was broken off is taken up again.
+
+    Args:
+        wanted: The runs, all of one data set.
+        file: Where results are added; models and checkpoints are in the folder ``runs`` beside it.
+        bars: Shows progress, and a line for each run that is done.
+        device: "cpu" or "cuda".
+
+    Raises:
+        OSError: If the data are not there.
+    """
+    images = IMAGES[wanted[0].data]().first(*wanted[0].images)
+    for number, job in enumerate(bars.track(wanted, "runs"), 1):
+        if _on_file(job, file):
+            continue
+        result = run(job, images, file.parent / "runs" / job.name, bars, device)
+        record.add(file, result)
+        bars.progress.console.print(f"{number}/{len(wanted)} {_summary(result)}", highlight=False)
+
+
+def run(job: Job, images: Images, folder: Path, bars: Bars, device: str) -> Run:
+    """Train and measure one model, or say why training failed."""
+    try:
+        vae, trained = _trained(job, images, folder, bars, device)
+    except FloatingPointError as error:
+        return job.key | {"matrix": images.matrix, "failed": str(error)}
+    start = time.perf_counter()
+    x = images.test if job.pixels == "grey" else drawn(images.test)
+    multi_gamma = ROWS[job.row].as_multi_gamma
+    figures = measure(vae, images, x, job.amounts, multi_gamma=multi_gamma, track=bars.track)
+    seconds = round(time.perf_counter() - start)
+    about = {"matrix": images.matrix, "train_images": len(images.train), "test_images": len(x)}
+    return job.key | about | figures | trained | {"measuring_seconds": seconds}
+
+
+def _trained(
+    job: Job, images: Images, folder: Path, bars: Bars, device: str
+) -> tuple[VAE, dict[str, Any]]:
+    """The model, trained now, from a checkpoint on, or in an earlier process."""
+    row, plan = ROWS[job.row], job.plan
+    with torch.random.fork_rng():
+        torch.manual_seed(job.seed)
+        vae = build(row, plan, images.num_latent, images.train)
+    facts = folder / "training.json"
+    if facts.is_file():
+        return load(folder / "model", into=vae).to(device), json.loads(facts.read_text())
+    start = time.perf_counter()
+    checkpoints = folder / "checkpoints"
+    steps = plan.epochs * math.ceil(len(images.train) / plan.batch_size)
+    train, validation = _datasets(images, job.pixels)
+    with bars.epochs(plan.epochs, f"{job.row}, {job.setting}, seed {job.seed}") as bar:
+        history = fit(
+            training_of(row, plan, vae, steps),
+            train,
+            validation=validation,
+            max_epochs=plan.epochs,
+            batch_size=plan.batch_size,
+            patience=plan.patience,
+            seed=job.seed,
+            verbose=False,
+            checkpoint_dir=checkpoints,
+            resume=(checkpoints / "last.ckpt").is_file(),
+            gradient_clip_val=plan.clip,
+            accelerator={"cuda": "gpu"}.get(device, device),
+            callbacks=[bar, *([MethodOfMoments(plan.epochs)] if row.by_moments else [])],
+        )
+    trained = {"epochs": len(history), "training_seconds": round(time.perf_counter() - start)}
+    save(vae, folder / "model")
+    facts.write_text(json.dumps(trained))
+    shutil.rmtree(checkpoints)
+    return vae.to(device), trained
+
+
+def _datasets(images: Images, pixels: str) -> tuple[ArrayDataset, Tensor]:
+    if pixels == "grey":
+        return ArrayDataset(images.train), images.validation
+    return ArrayDataset(images.train, binarize=True), drawn(images.validation)
+
+
+def _on_file(job: Job, file: Path) -> bool:
+    key = job.key
+    return any(all(found.get(name) == key[name] for name in key) for found in record.done(file))
+
+
+def _summary(run: Run) -> str:
+    what = f"{run['row']}, {run['setting']}, seed {run['seed']}"
+    if "failed" in run:
+        return f"{what}: {run['failed']}"
+    return f"{what}: NLL {run['nll']:.2f}, negative ELBO {run['negative_elbo']:.2f}"
+
+
+def _require_known(what: str, names: Sequence[str], known: Any) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"--{what}: {name!r} is unknown, must be of {', '.join(known)}")

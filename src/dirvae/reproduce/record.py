@@ -1,0 +1,65 @@
+"""Result files: one JSON line a run, with all that is needed to repeat it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+__all__ = ["Run", "add", "done"]
+
+Run = dict[str, Any]
+"""What was run (row, setting, seed, plan), every figure, versions and machine."""
+
+
+def done(path: str | Path) -> list[Run]:
+    """Return the runs that a file has; none if it is not there.
+
+    Example:
+        >>> done("no-such-file.jsonl")
+        []
+    """
+    path = Path(path)
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def add(path: str | Path, run: Run) -> None:
+    """Append a run in one write, since several processes may share a file.
+
+    Args:
+        path: The file, made with its folder if it is not there.
+        run: What JSON can hold; NaN is refused.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     add(f"{folder}/runs.jsonl", {"nll": 1.5})
+        ...     sorted(done(f"{folder}/runs.jsonl")[0])
+        ['machine', 'nll', 'versions']
+    """
+    line = json.dumps({**run, **_circumstances()}, allow_nan=False)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
+def _circumstances() -> Run:
+    names = ("dirvae", "torch", "lightning", "scikit-learn", "numpy")
+    machine = {
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }
+    if torch.cuda.is_available():
+        machine["gpu"] = torch.cuda.get_device_name()
+    return {
+        "versions": {name: version(name) for name in names} | {"python": platform.python_version()},
+        "machine": machine,
+    }

@@ -1,0 +1,69 @@
+"""The models of the paper's tables, and the exact ones beside them: each a latent and its prior."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from torch.distributions import Distribution, Normal
+
+from dirvae.distributions import (
+    Dirichlet,
+    InverseCDFDirichlet,
+    SoftmaxNormal,
+    StickBreakingBeta,
+    StickBreakingKumaraswamy,
+    WeibullDirichlet,
+)
+from dirvae.models.priors import default_concentration, standard_prior
+from dirvae.nn import Fixed, Learned
+
+__all__ = ["QUICK_ROWS", "ROWS", "Row"]
+
+
+class Row(NamedTuple):
+    """A model of the density table.
+
+    Attributes:
+        Latent: Law of q(z|x).
+        prior: From K to p(z).
+        learning_rate: Adam's in the paper.
+        by_moments: Whether the prior is learned by the method of moments, in three stages.
+        as_multi_gamma: Whether the paper trains and scores it as if it drew true gammas.
+
+    Example:
+        >>> ROWS["dirichlet"].prior(4)().concentration
+        tensor([0.7500, 0.7500, 0.7500, 0.7500])
+    """
+
+    Latent: Callable[..., Distribution]
+    prior: Callable[[int], Fixed]
+    learning_rate: float = 5e-4
+    by_moments: bool = False
+    as_multi_gamma: bool = False
+
+
+def _learned_dirichlet(num_latent: int) -> Fixed:
+    return Learned(Dirichlet, concentration=default_concentration(num_latent))
+
+
+_dirichlet = partial(standard_prior, Dirichlet)
+_gem = partial(standard_prior, StickBreakingKumaraswamy)
+
+ROWS = {
+    "gaussian": Row(Normal, partial(standard_prior, Normal)),
+    "softmax_gaussian": Row(SoftmaxNormal, partial(standard_prior, SoftmaxNormal)),
+    "stick_breaking_kumaraswamy": Row(StickBreakingKumaraswamy, _gem, 3e-4),
+    "stick_breaking_beta": Row(StickBreakingBeta, _gem, 3e-4),
+    "weibull": Row(WeibullDirichlet, _dirichlet),
+    "inverse_cdf_dirichlet": Row(InverseCDFDirichlet, _dirichlet, as_multi_gamma=True),
+    "inverse_cdf_dirichlet_learned": Row(
+        InverseCDFDirichlet, _dirichlet, by_moments=True, as_multi_gamma=True
+    ),
+    "dirichlet": Row(Dirichlet, _dirichlet),
+    "dirichlet_learned_by_moments": Row(Dirichlet, _dirichlet, by_moments=True),
+    "dirichlet_learned_by_gradient": Row(Dirichlet, _learned_dirichlet),
+}
+
+QUICK_ROWS = ("gaussian", "stick_breaking_kumaraswamy", "inverse_cdf_dirichlet", "dirichlet")

@@ -1,0 +1,267 @@
+"""The paper's tables from runs on file: its numbers beside ours, a dash where nothing was run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dirvae.reproduce import paper
+from dirvae.reproduce.record import Run
+from dirvae.reproduce.rows import ROWS
+from dirvae.reproduce.settings import SETTINGS
+
+__all__ = [
+    "SHARES",
+    "Table",
+    "collapse_table",
+    "density_table",
+    "knn_table",
+    "latest",
+    "semi_supervised_table",
+    "supervised_table",
+]
+
+DASH = "-"
+SHARES = (0.1, 0.05, 0.01)
+TITLES = {
+    "mnist": "MNIST, K = 50",
+    "omniglot": "OMNIGLOT, K = 100",
+    "mnist-rot": "MNIST+rot",
+    "svhn": "SVHN",
+}
+
+Value = Callable[[Run], Any]
+
+
+class Table(NamedTuple):
+    """Rows of text under a header.
+
+    Attributes:
+        title: What it is of.
+        note: How to read it.
+        header: One text a column.
+        rows: Texts of each row.
+    """
+
+    title: str
+    note: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def latest(runs: Sequence[Run], **wanted: Any) -> list[Run]:
+    """Return the runs that agree with ``wanted`` and were made by the plan of the last of them.
+
+    Example:
+        >>> runs = [{"row": "a", "plan": 1}, {"row": "a", "plan": 2}, {"row": "b", "plan": 1}]
+        >>> latest(runs, row="a")
+        [{'row': 'a', 'plan': 2}]
+    """
+    found = [r for r in runs if all(r.get(name) == value for name, value in wanted.items())]
+    return [r for r in found if r.get("plan") == found[-1].get("plan")]
+
+
+def density_table(data: str, runs: Sequence[Run]) -> Table:
+    """Likelihood and bound of every model."""
+
+    def cells(name: str, found: list[Run]) -> list[str]:
+        theirs = paper.DENSITY[data].get(name)
+        return [
+            _joined(theirs, " / "),
+            _mean(found, lambda r: r["nll"]),
+            _mean(found, lambda r: r["negative_elbo"]),
+            _mean(found, lambda r: r["negative_elbo"] - r["kl"]),
+            _mean(found, lambda r: r["kl"]),
+            _mean(found, lambda r: 100 * r["nll_unreliable_share"], 1),
+            _both(found, ("annealed_nll", "nll_of_annealed_images")),
+            _both(found, ("doubtful_nll", "doubtful_negative_elbo")),
+            _seeds(found),
+        ]
+
+    header = ("the paper's NLL / -ELBO / reconstruction", "NLL", "-ELBO", "reconstruction", "KL")
+    more = ("k̂ > .7, %", "annealed / sampled", "by the paper's estimators", "seeds")
+    note = (
+        "Nats an image, lower is better. NLL: importance sampling with the true density of what is "
+        "sampled; k̂: share of images whose Pareto shape is above .7, for which it errs, upwards as "
+        "a rule. Annealed / sampled: NLL of the first 100 images by annealed importance sampling, "
+        "which needs no encoder, and by importance sampling."
+    )
+    return _table(f"Density, {TITLES[data]}", note, (*header, *more), data, runs, cells)
+
+
+def knn_table(data: str, runs: Sequence[Run]) -> Table:
+    """Nearest neighbours on posterior means and on draws of the posterior."""
+
+    def cells(name: str, found: list[Run]) -> list[str]:
+        ours = (
+            [_mean(found, _percent(of, k)) for k in ("3", "5", "10")]
+            for of in ("knn_error", "knn_error_of_samples")
+        )
+        return [
+            _joined(paper.KNN[data].get(name), " / "),
+            *(" / ".join(c) if c != [DASH] * 3 else DASH for c in ours),
+            _seeds(found),
+        ]
+
+    header = ("the paper's", "on posterior means", "on one draw of each posterior", "seeds")
+    note = (
+        "Error in % of 3 / 5 / 10 nearest neighbours, all training images as reference (the paper "
+        f"for raw pixels: {_joined(paper.KNN[data]['raw pixels'], ' / ')}). The paper does not say "
+        "which of the two it has."
+    )
+    return _table(f"Nearest neighbours, {TITLES[data]}", note, header, data, runs, cells)
+
+
+def collapse_table(data: str, runs: Sequence[Run]) -> Table:
+    """Which components are used, beside the prior's own values."""
+
+    def cells(name: str, found: list[Run]) -> list[str]:
+        theirs = paper.ACTIVE_UNITS[data].get(name)
+        shape = paper.SKEWNESS_KURTOSIS.get(name) if data == "mnist" else None
+        return [
+            DASH if theirs is None else f"{theirs:.1f}",
+            _with_prior(found, lambda r: r["active"], lambda r: r["active_prior"]),
+            _mean(found, lambda r: r["used_in_encoding"], 1),
+            _mean(found, lambda r: r["used_in_decoding"], 1),
+            _mean(found, lambda r: r["used_in_both"], 1),
+            _joined(shape, " / "),
+            *(
+                _with_prior(found, _over(moment), _over(f"prior_{moment}"), 2)
+                for moment in ("skewness", "kurtosis")
+            ),
+            _seeds(found),
+        ]
+
+    header = ("the paper's active units", "active units (prior's)", "used in encoding")
+    more = ("in decoding", "in both", "the paper's skewness / kurtosis", "skewness (prior's)")
+    note = (
+        "Active: the variance of the posterior mean over test images is above the paper's absolute "
+        "threshold; in brackets for how many components the prior's own variance is. Used in "
+        "encoding: it is above 1 % of the prior's; in decoding: the reconstruction loses .01 nat "
+        "without it. Skewness and excess kurtosis of one draw of each posterior, mean over "
+        "components, and the prior's own."
+    )
+    columns = (*header, *more, "kurtosis (prior's)", "seeds")
+    return _table(f"Components, {TITLES[data]}", note, columns, data, runs, cells)
+
+
+def supervised_table(data: str, runs: Sequence[Run]) -> Table:
+    """Classifiers on posterior means."""
+
+    def cells(_: str, found: list[Run]) -> list[str]:
+        measures = ("linear_probe_error", "svm_error")
+        ours = [_mean(found, _percent(name)) for name in measures]
+        return [*ours, _mean(found, _percent("knn_error", "5")), _seeds(found)]
+
+    header = ("linear probe", "SVM", "5 nearest neighbours", "seeds")
+    note = (
+        "Error in % on posterior means: scikit-learn's LogisticRegression and SVC (Gaussian "
+        "kernel), both with their defaults on standardized values of the first 10,000 training "
+        "images; nearest neighbours have all of them."
+    )
+    return _table(f"Supervised, {TITLES[data]}", note, header, data, runs, cells)
+
+
+def semi_supervised_table(data: str, runs: Sequence[Run]) -> Table:
+    """Classification from few labels."""
+    rows = []
+    theirs = paper.SEMI_SUPERVISED.get(data, {})
+    for name in ("gaussian", "stick_breaking_kumaraswamy", "dirichlet"):
+        cells = [name.replace("_", " "), _joined(theirs.get(name), " / ")]
+        counts = []
+        for share in SHARES:
+            found = latest(runs, row=name, share=share)
+            cells.append(_mean(found, lambda r: 100 * r["test_error"]))
+            counts.append(len(found))
+        rows.append([*cells, "/".join(map(str, counts)) if any(counts) else DASH])
+    remark = " Not run: its data are not at hand." if data == "svhn" and not runs else ""
+    note = "Test error in % with so many of the training images labelled." + remark
+    header = ("model", "the paper's, 10 / 5 / 1 %", "10 %", "5 %", "1 %", "seeds")
+    return Table(f"Few labels, {TITLES[data]}", note, header, rows)
+
+
+# --- cells ----------------------------------------------------------------------------------------
+
+
+def _table(
+    title: str,
+    note: str,
+    header: Sequence[str],
+    data: str,
+    runs: Sequence[Run],
+    cells: Callable[[str, list[Run]], list[str]],
+) -> Table:
+    rows = []
+    for name, setting, pixels in _groups(runs):
+        found = latest(runs, row=name, setting=setting, pixels=pixels)
+        training = setting if pixels == "binarised" else f"{setting}, {pixels}"
+        rows.append([name.replace("_", " "), training, *cells(name, found)])
+    return Table(title, note, ("model", "training", *header), rows)
+
+
+def _groups(runs: Sequence[Run]) -> Iterator[tuple[str, str, str]]:
+    """All models and settings with drawn pixels, run or not; with grey ones where they were run."""
+    grey = {(r["row"], r["setting"]) for r in runs if r.get("pixels") == "grey"}
+    for name in ROWS:
+        for setting in SETTINGS:
+            yield name, setting, "binarised"
+            if (name, setting) in grey:
+                yield name, setting, "grey"
+
+
+def _values(found: Sequence[Run], value: Value) -> Iterator[float]:
+    """Of the runs that have it: older ones lack what is measured since."""
+    for run in found:
+        try:
+            number = value(run)
+        except KeyError:
+            continue
+        if number is not None:
+            yield number
+
+
+def _mean(found: Sequence[Run], value: Value, digits: int = 2) -> str:
+    values = np.array(list(_values(found, value)))
+    if not len(values):
+        return DASH
+    spread = f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
+    return f"{values.mean():.{digits}f}{spread}"
+
+
+def _percent(name: str, key: str | None = None) -> Value:
+    return lambda run: 100 * (run[name] if key is None else run[name][key])
+
+
+def _both(found: Sequence[Run], names: Sequence[str]) -> str:
+    cells = [_mean(found, itemgetter(name)) for name in names]
+    return DASH if DASH in cells else " / ".join(cells)
+
+
+def _with_prior(found: Sequence[Run], ours: Value, prior: Value, digits: int = 1) -> str:
+    text = _mean(found, ours, digits)
+    return text if text == DASH else f"{text} ({_mean(found, prior, digits)})"
+
+
+def _over(moment: str) -> Value:
+    """Mean over components of one of their moments."""
+
+    def value(run: Run) -> float | None:
+        known = [v for v in run["components"][moment] if v is not None]
+        return math.fsum(known) / len(known) if known else None
+
+    return value
+
+
+def _seeds(found: Sequence[Run]) -> str:
+    if not found:
+        return DASH
+    failed = sum("failed" in run for run in found)
+    return f"{len(found)}" + (f", {failed} diverged" if failed else "")
+
+
+def _joined(values: Sequence[float] | None, separator: str) -> str:
+    return DASH if values is None else separator.join(f"{v:.2f}" for v in values)
