@@ -17,9 +17,10 @@ from sklearn.datasets import load_digits
 
 from dirvae import DirichletVAE
 from dirvae.models.assess import decoding_use, encoding_use, lower_bound
-from reproduce import record
+from dirvae.reproduce import record
+from reproduce import RESULTS
 
-FILE = record.RESULTS / "digits_grid.jsonl"
+FILE = RESULTS / "digits_grid.jsonl"
 SIZES, PRIORS = (3, 50, 500), (0.02, 0.98, 5)
 GRID = [{"n_components": k, "prior_concentration": a} for k in SIZES for a in PRIORS]
 

@@ -27,10 +27,11 @@ from dirvae.models import zoo
 from dirvae.models.assess import decoding_use, encoding_use, lower_bound
 from dirvae.models.priors import default_concentration
 from dirvae.objectives import linear_warmup
+from dirvae.reproduce import record
 from dirvae.training import Training, decaying_adam
-from reproduce import record
+from reproduce import RESULTS
 
-FILE = record.RESULTS / "mnist_ten_epochs.jsonl"
+FILE = RESULTS / "mnist_ten_epochs.jsonl"
 FIGURE = Path(__file__).parent.parent / "docs/images/mnist_ten_epochs.png"
 K, EPOCHS, BATCH = 50, 10, 200
 STEPS = EPOCHS * 60_000 // BATCH

@@ -2,7 +2,7 @@
 
     python -m reproduce.paper_likelihood
 
-Reads `results/density_mnist.jsonl`, which `python -m reproduce.density_mnist` writes, and draws
+Reads `results/density-mnist.jsonl`, which `dirvae reproduce density-mnist` writes, and draws
 docs/images/paper_likelihood.png. Then it prints what the method of moments makes of a prior when it
 is fed with draws of that very prior, by the inverse-CDF sampler and exactly.
 """
@@ -21,8 +21,10 @@ from torch.distributions import Distribution
 
 from dirvae.callbacks import concentration_by_moments
 from dirvae.distributions import Dirichlet, InverseCDFDirichlet
-from reproduce import record
-from reproduce.density_mnist import FILE, ROWS
+from dirvae.reproduce import record
+from dirvae.reproduce.paper import DENSITY
+from dirvae.reproduce.tables import latest
+from reproduce import RESULTS
 
 PICTURE = Path(__file__).parent.parent / "docs" / "images" / "paper_likelihood.png"
 NAMES = {
@@ -39,9 +41,8 @@ ESTIMATES = {
 def figures(run: dict[str, Any]) -> dict[str, tuple[float, float]]:
     """NLL and negative ELBO by each way of estimating."""
     found = {"honest": (run["nll"], run["negative_elbo"])}
-    paper = ROWS[run["row"]].paper
-    if paper is not None:
-        found["paper"] = paper
+    if run["row"] in DENSITY["mnist"]:
+        found["paper"] = DENSITY["mnist"][run["row"]][:2]
     if "doubtful_nll" in run:
         found["doubtful"] = (run["doubtful_nll"], run["doubtful_negative_elbo"])
     return found
@@ -84,11 +85,9 @@ def moments(Law: type[Distribution], updates: int = 5) -> list[float]:
 
 
 def main() -> None:
+    runs = record.done(RESULTS / "density-mnist.jsonl")
     wanted = [
-        run
-        for name in NAMES
-        for run in record.done(FILE)
-        if (run["row"], run["setting"], run["seed"]) == (name, "paper", 0)
+        latest(runs, row=name, setting="paper", seed=0, pixels="binarised")[-1] for name in NAMES
     ]
     for run in wanted:
         print(run["row"], {k: tuple(round(v, 2) for v in pair) for k, pair in figures(run).items()})
