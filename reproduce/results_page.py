@@ -78,7 +78,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def draw(runs: Sequence[Run]) -> bool:
-    """Decoder weights, means and spreads of the latent beside the prior's; False if none are known."""
+    """Draw decoder weights, and means and spreads beside the prior's; False if none are known."""
     chosen = [run for name in DRAWN if (run := _one(runs, name))]
     if not chosen:
         return False

@@ -35,11 +35,9 @@ from dirvae.training import fit
 
 __all__ = ["Job", "jobs", "run_all"]
 
-QUICK_IMAGES = (5_000, 1_000, 500)
-QUICK_AMOUNTS = Amounts(
-    samples=100, annealed_images=20, annealed_chains=2, annealed_temperatures=50, probe_rows=2_000
-)
-QUICK_EPOCHS = 20
+QUICK_IMAGES = (4_000, 500, 500)
+QUICK_AMOUNTS = Amounts(samples=100, annealed_images=10, annealed_temperatures=50, probe_rows=2_000)
+QUICK_EPOCHS = 12
 
 
 class Job(NamedTuple):

@@ -1,0 +1,146 @@
+"""Runs of the density study: complete, not repeated, and taken up where they were broken off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from dirvae.reproduce import density, record
+from dirvae.reproduce.density import Job, jobs, run_all
+from dirvae.reproduce.images import Images, drawn
+from dirvae.reproduce.measures import Amounts
+from dirvae.reproduce.progress import Bars
+from dirvae.reproduce.rows import ROWS
+from dirvae.reproduce.settings import SETTINGS
+
+AMOUNTS = Amounts(
+    samples=30, annealed_images=4, annealed_chains=2, annealed_temperatures=5, probe_rows=30
+)
+TIMES = ("training_seconds", "measuring_seconds")
+
+
+def tiny() -> Images:
+    """Two kinds of images of 16 pixels: the left or the right half is bright."""
+    generator = torch.Generator().manual_seed(1)
+    labels = np.arange(100) % 2
+    bright = torch.where(torch.arange(16) % 4 < 2, 0.9, 0.1)
+    x = torch.where(torch.from_numpy(labels)[:, None] == 0, bright, 1 - bright)
+    x = (x + 0.05 * torch.randn(x.shape, generator=generator)).clamp(0, 1)
+    parts = {"train": x[:60], "validation": x[60:70], "test": x[70:]}
+    classes = {"train_labels": labels[:60], "test_labels": labels[70:]}
+    return Images("tiny", 4, 1e-3, **parts, **classes)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(density.IMAGES, "tiny", tiny)
+
+
+def job(row: str = "dirichlet", setting: str = "ours", epochs: int = 2, **options: Any) -> Job:
+    (found,) = jobs("tiny", rows=[row], settings=[setting], epochs=epochs, **options)
+    return found._replace(amounts=AMOUNTS)
+
+
+def made(wanted: list[Job], file: Path) -> list[record.Run]:
+    with Bars(Console(quiet=True)) as bars:
+        run_all(wanted, file, bars)
+    return record.done(file)
+
+
+def figures(run: record.Run) -> record.Run:
+    return {name: value for name, value in run.items() if name not in TIMES}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_every_row_is_trained_and_measured(row: str, tmp_path: Path) -> None:
+    runs = made([job(row, setting) for setting in SETTINGS], tmp_path / "runs.jsonl")
+    assert [run["setting"] for run in runs] == list(SETTINGS)
+    for run in runs:
+        assert run["negative_elbo"] == pytest.approx(run["reconstruction"] + run["kl"])
+        # 16 fair coins cost 11.1 nats; the estimate may pass the bound by its own error only.
+        assert 0 < run["nll"] < run["negative_elbo"] + 0.5 < 60
+        assert abs(run["annealed_nll"] - run["nll_of_annealed_images"]) < 3
+        assert ("doubtful_nll" in run) == row.startswith("inverse_cdf")
+        assert set(run["knn_error"]) == set(run["knn_error_of_samples"]) == {"3", "5", "10"}
+        assert {len(values) for values in run["components"].values()} == {4}
+        assert run["seed"] == 0
+        assert run["versions"]["torch"] == torch.__version__
+        assert run["plan"]["epochs"] == run["epochs"] == 2
+
+
+def test_a_model_that_has_learned_the_images(tmp_path: Path) -> None:
+    (run,) = made([job("gaussian", epochs=60)], tmp_path / "runs.jsonl")
+    # One bit of class, and pixels of probability .9: less than 16 times their entropy of .33 nats.
+    assert run["nll"] < np.log(2) + 16 * 0.36
+    assert run["linear_probe_error"] == run["svm_error"] == run["knn_error"]["5"] == 0
+    assert run["used_in_both"] >= 1
+
+
+def test_what_is_on_file_is_not_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "runs.jsonl"
+    first = made([job(), job(seeds=[1])], file)
+    monkeypatch.setattr(density, "fit", None)
+    assert made([job(), job(seeds=[1])], file) == first
+    with pytest.raises(TypeError):  # another plan is another run
+        made([job(epochs=3)], file)
+    with pytest.raises(TypeError):
+        made([job(pixels="grey")], file)
+
+
+@pytest.mark.parametrize(("row", "setting"), [("inverse_cdf_dirichlet_learned", "paper")])
+def test_a_run_broken_off_in_training_goes_on(
+    row: str, setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = made([job(row, setting, epochs=6)], tmp_path / "whole.jsonl")
+    fit = density.fit
+
+    class BreakOff(density.MethodOfMoments):
+        def on_train_epoch_start(self, trainer: Any, training: Any) -> None:
+            if trainer.current_epoch == 4:
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(density, "MethodOfMoments", BreakOff)
+        with pytest.raises(KeyboardInterrupt):
+            made([job(row, setting, epochs=6)], tmp_path / "broken" / "runs.jsonl")
+    resumed = []
+    monkeypatch.setattr(density, "fit", lambda *a, **o: resumed.append(o["resume"]) or fit(*a, **o))
+    again = made([job(row, setting, epochs=6)], tmp_path / "broken" / "runs.jsonl")
+    assert resumed == [True]
+    assert [figures(run) for run in again] == [figures(run) for run in whole]
+    assert not list((tmp_path / "broken").rglob("*.ckpt"))
+
+
+def test_a_trained_model_is_not_trained_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = "dirichlet_learned_by_gradient"
+    whole = made([job(row)], tmp_path / "whole.jsonl")
+    with monkeypatch.context() as patched:
+        patched.setattr(density, "measure", None)
+        with pytest.raises(TypeError):
+            made([job(row)], tmp_path / "broken" / "runs.jsonl")
+    monkeypatch.setattr(density, "fit", None)
+    again = made([job(row)], tmp_path / "broken" / "runs.jsonl")
+    assert [figures(run) for run in again] == [figures(run) for run in whole]
+
+
+def test_a_run_that_diverges_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def diverge(*args: Any, **options: Any) -> None:
+        raise FloatingPointError("the training loss at step 7 is nan")
+
+    monkeypatch.setattr(density, "fit", diverge)
+    (run,) = made([job()], tmp_path / "runs.jsonl")
+    assert run["failed"] == "the training loss at step 7 is nan"
+    assert len(made([job()], tmp_path / "runs.jsonl")) == 1
+
+
+def test_test_images_are_drawn_once() -> None:
+    x = torch.full((200, 50), 0.3)
+    assert torch.equal(drawn(x), drawn(x))
+    assert abs(float(drawn(x).mean()) - 0.3) < 5 * (0.3 * 0.7 / 10_000) ** 0.5

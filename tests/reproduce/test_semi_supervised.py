@@ -1,0 +1,82 @@
+"""Few labels: splits, and the SVHN study on small files of the same format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+import torch
+from rich.console import Console
+
+from dirvae.reproduce import record, semi_supervised
+from dirvae.reproduce.progress import Bars
+from dirvae.reproduce.semi_supervised import DATA, ROWS, Job, jobs, labels, run_all, unit_normal
+
+
+def test_as_many_labels_of_each_class() -> None:
+    y = np.repeat(np.arange(10), 450)
+    kept = labels(y, 0.1, np.random.RandomState(0))
+    counts = np.unique(kept, return_counts=True)
+    assert dict(zip(*counts, strict=True)) == {-1: 4050} | dict.fromkeys(range(10), 45)
+    assert (kept[kept >= 0] == y[kept >= 0]).all()
+    rare = labels(np.array([0] * 99 + [1]), 0.01, np.random.RandomState(0))
+    assert sorted(set(rare)) == [-1, 0, 1]
+
+
+def test_unit_normal_is_scipys() -> None:
+    x = torch.linspace(-3, 3, 7)
+    expected = torch.from_numpy(scipy.stats.norm.logpdf(x.numpy(), 0.5, 1))
+    torch.testing.assert_close(unit_normal(torch.full((7,), 0.5)).log_prob(x).double(), expected)
+
+
+@pytest.fixture
+def svhn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files as SVHN's, of 90 and 30 images in which the class is a brightness."""
+    rng = np.random.default_rng(0)
+    for part, number in (("train", 90), ("test", 30)):
+        y = np.arange(number) % 3 + 1
+        x = 80 * (y - 1) + rng.integers(0, 60, (32, 32, 3, number))
+        scipy.io.savemat(tmp_path / f"{part}_32x32.mat", {"X": x.astype(np.uint8), "y": y[:, None]})
+    monkeypatch.setenv("DIRVAE_DATA", str(tmp_path))
+    monkeypatch.setitem(semi_supervised.VALIDATION, "svhn", (80, 10))
+    monkeypatch.setattr(semi_supervised, "COMPONENTS", 5)
+
+
+@pytest.mark.usefixtures("svhn")
+def test_svhn_is_reduced_to_principal_components() -> None:
+    data = DATA["svhn"]()
+    assert (data.x.shape, data.x_test.shape) == ((90, 5), (30, 5))
+    pixels = semi_supervised.svhn("x_train").reshape(90, -1) / 255
+    _, values, _ = np.linalg.svd(pixels - pixels.mean(0), full_matrices=False)
+    np.testing.assert_allclose(np.linalg.norm(data.x, axis=0), values[:5], rtol=1e-3)
+
+
+@pytest.mark.usefixtures("svhn")
+@pytest.mark.parametrize("row", ROWS)
+def test_svhn_study_runs_once(row: str, tmp_path: Path) -> None:
+    file = tmp_path / "out" / "runs.jsonl"
+    wanted = list(jobs("svhn", rows=[row], shares=[0.5], seeds=[3], epochs=20))
+    for _ in range(2):
+        with Bars(Console(quiet=True)) as bars:
+            run_all(wanted, file, bars)
+    (run,) = record.done(file)
+    assert run["test_error"] < 0.2
+    assert (run["row"], run["share"], run["seed"], run["train_rows"]) == (row, 0.5, 3, 80)
+    assert run["plan"]["likelihood"] == "unit_normal"
+    assert run["plan"]["max_epochs"] == 20
+
+
+@pytest.mark.usefixtures("svhn")
+def test_too_few_rows_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(semi_supervised.VALIDATION, "svhn", (65_000, 8_257))
+    with pytest.raises(ValueError, match="svhn has 90 training rows, must have 73,257"):
+        semi_supervised.run(Job("svhn", "dirichlet", 0.1, 0), DATA["svhn"]())
+
+
+def test_bad_jobs_are_refused() -> None:
+    with pytest.raises(ValueError, match="--shares has 0"):
+        list(jobs("mnist", shares=[0.0]))
+    with pytest.raises(ValueError, match="'weibull' is unknown"):
+        list(jobs("mnist", rows=["weibull"]))
