@@ -39,7 +39,7 @@ from dirvae.distributions import (
 from dirvae.models import zoo
 from dirvae.models.likelihoods import likelihood_head
 from dirvae.models.priors import standard_prior
-from dirvae.nn import MLP, ConvDecoder, ConvEncoder, Fixed, Head, Log1p, Standardize
+from dirvae.nn import MLP, ConvDecoder, ConvEncoder, Fixed, Head, Learned, Log1p, Standardize
 from dirvae.persistence import constructors, folder, read_config
 
 D, K = 6, 3
@@ -78,6 +78,11 @@ def relaxed() -> dirvae.VAE:
     )
 
 
+def learned_prior() -> dirvae.VAE:
+    prior = Learned(Dirichlet, concentration=torch.tensor([0.3, 1.0, 5.0]))
+    return zoo.mlp_vae(D, Dirichlet, prior, **SMALL)
+
+
 def learned() -> dirvae.VAE:
     """Weights, initial values and prior other than those that the constructors give."""
     vae = zoo.dirichlet(D, torch.ones(K), **SMALL)
@@ -108,6 +113,7 @@ MODELS: dict[str, Callable[[], dirvae.VAE]] = {
     "gaussian_likelihood": gaussian_likelihood,
     "relaxed": relaxed,
     "learned": learned,
+    "learned_prior": learned_prior,
     **{
         law.__name__: counts(law)
         for law in (
@@ -211,7 +217,7 @@ def test_every_argument_of_a_constructor_is_saved(cls: type[nn.Module]) -> None:
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     wanted = {n for n, p in inspect.signature(cls).parameters.items() if p.kind not in kinds}
     in_the_state = {Head: {"initial"}, Standardize: {"mean", "std"}}.get(cls, set())
-    names_of_tensors = {Head: {"given"}, Fixed: {"names"}}.get(cls, set())
+    names_of_tensors = {Head: {"given"}, Fixed: {"names"}, Learned: {"names"}}.get(cls, set())
     assert wanted - in_the_state == set(constructors._ARGUMENTS[cls]) - names_of_tensors
 
 

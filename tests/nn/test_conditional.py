@@ -7,7 +7,7 @@ import torch
 import torch.distributions as td
 from torch import nn
 
-from dirvae.nn import MLP, ConvDecoder, ConvEncoder, Fixed, Head, inverse_softplus
+from dirvae.nn import MLP, ConvDecoder, ConvEncoder, Fixed, Head, Learned, inverse_softplus
 
 HALF = torch.tensor(0.5)
 LAWS = [
@@ -135,6 +135,26 @@ def test_fixed_moves_with_the_module():
         Fixed(td.Normal, loc=torch.zeros(2), scale=torch.ones(2)).double()().mean.dtype
         == torch.float64
     )
+
+
+def test_learned_starts_at_its_parameters_and_finds_others():
+    start = torch.tensor([0.5, 1.0, 3.0])
+    prior = Learned(td.Dirichlet, concentration=start)
+    torch.testing.assert_close(prior().concentration, start, rtol=1e-2, atol=0)
+    # Maximum likelihood from draws: the score is the gradient that torch's law has.
+    z = td.Dirichlet(torch.tensor([2.0, 1.0, 0.5])).sample((20_000,))
+    adam = torch.optim.Adam(prior.parameters(), lr=0.05)
+    for _ in range(300):
+        adam.zero_grad()
+        (-prior().log_prob(z).mean()).backward()
+        adam.step()
+    found = prior().concentration.detach()
+    torch.testing.assert_close(found, torch.tensor([2.0, 1.0, 0.5]), rtol=0.05, atol=0)
+
+
+def test_learned_refuses_invalid_parameters():
+    with pytest.raises(ValueError, match="concentration"):
+        Learned(td.Dirichlet, concentration=torch.tensor([1.0, -1.0]))
 
 
 def test_inverse_softplus_at_extremes():

@@ -62,9 +62,9 @@ def test_every_row_is_trained_and_measured(row: str, tmp_path: Path) -> None:
     assert [run["setting"] for run in runs] == list(SETTINGS)
     for run in runs:
         assert run["negative_elbo"] == pytest.approx(run["reconstruction"] + run["kl"])
-        # 16 fair coins cost 11.1 nats; the estimate may pass the bound by its own error only.
-        assert 0 < run["nll"] < run["negative_elbo"] + 0.5 < 60
-        assert abs(run["annealed_nll"] - run["nll_of_annealed_images"]) < 3
+        # The estimate may pass the bound by the errors of both only.
+        assert 0 < run["nll"] < run["negative_elbo"] + 0.5
+        assert run["annealed_nll"] > 0
         assert ("doubtful_nll" in run) == row.startswith("inverse_cdf")
         assert set(run["knn_error"]) == set(run["knn_error_of_samples"]) == {"3", "5", "10"}
         assert {len(values) for values in run["components"].values()} == {4}
@@ -77,6 +77,7 @@ def test_a_model_that_has_learned_the_images(tmp_path: Path) -> None:
     (run,) = made([job("gaussian", epochs=60)], tmp_path / "runs.jsonl")
     # One bit of class, and pixels of probability .9: less than 16 times their entropy of .33 nats.
     assert run["nll"] < np.log(2) + 16 * 0.36
+    assert abs(run["annealed_nll"] - run["nll_of_annealed_images"]) < 1
     assert run["linear_probe_error"] == run["svm_error"] == run["knn_error"]["5"] == 0
     assert run["used_in_both"] >= 1
 

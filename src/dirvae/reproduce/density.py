@@ -79,8 +79,9 @@ class Job(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Name of the run's folder, another one for another plan."""
-        digest = hashlib.sha256(json.dumps(self.key, sort_keys=True).encode()).hexdigest()[:8]
+        """Name of the trained model's folder, another one for another plan of training."""
+        trained = {name: value for name, value in self.key.items() if name != "amounts"}
+        digest = hashlib.sha256(json.dumps(trained, sort_keys=True).encode()).hexdigest()[:8]
         return f"{self.data}-{self.row}-{self.setting}-{self.seed}-{self.pixels}-{digest}"
 
 

@@ -1,0 +1,105 @@
+"""`dirvae reproduce`: names, refusals, tables, and the quick study of MNIST."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import typer.main
+
+from dirvae.cli import app
+from dirvae.cli.reproduce import STUDIES
+from dirvae.reproduce.record import done
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.chdir(tmp_path)
+
+    def ran(*arguments: Any) -> Ran:
+        capsys.readouterr()
+        command = typer.main.get_command(app)
+        with pytest.raises(SystemExit) as stop:
+            command.main(["reproduce", *map(str, arguments)], prog_name="dirvae")
+        return Ran(int(stop.value.code or 0), *capsys.readouterr())
+
+    return ran
+
+
+def test_names_are_listed(run: Any) -> None:
+    ran = run()
+    assert (ran.code, ran.err) == (0, "")
+    assert [line.split()[0] for line in ran.out.splitlines()] == list(STUDIES)
+    ran = run("table-2")
+    assert (ran.code, ran.out) == (2, "")
+    assert len(ran.err.splitlines()) == len(STUDIES) + 1
+    assert ran.err.endswith("Error: 'table-2' is no study, must be one of those above\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["knn", "--rows", "gauss"], "--rows: 'gauss' is unknown, must be of gaussian"),
+        (["knn", "--settings", "best"], "--settings: 'best' is unknown, must be of paper, ours"),
+        (["knn", "--shares", "0.1"], "--shares does not go with knn"),
+        (["semi-supervised-mnist", "--settings", "ours"], "--settings does not go with"),
+        (["semi-supervised-mnist", "--shares", "few"], "--shares is 'few', must be numbers"),
+        (["semi-supervised-mnist", "--shares", "2"], "--shares has 2.0, must be above 0"),
+    ],
+)
+def test_bad_options_are_one_sentence(run: Any, arguments: list[str], words: str) -> None:
+    ran = run(*arguments)
+    assert ran.code == 2
+    assert words in ran.err.splitlines()[-1]
+    assert not list(Path("dirvae-reproduce").iterdir() if Path("dirvae-reproduce").exists() else [])
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_data_that_are_not_at_hand_are_one_sentence(
+    run: Any, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dirvae.data import image_sets
+
+    for home in ("FASHION_HOME", "SVHN_HOME", "OMNIGLOT_HOME"):
+        monkeypatch.setattr(image_sets, home, "http://127.0.0.1:9/")
+    monkeypatch.setattr(image_sets, "MNIST", ("http://127.0.0.1:9/mnist.npz", None))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("DIRVAE_DATA", str(tmp_path))
+    ran = run(name, "--quick")
+    assert ran.code == 2
+    assert "cannot be downloaded" in ran.err.splitlines()[-1]
+
+
+def test_table_shows_what_is_on_file_and_runs_nothing(run: Any) -> None:
+    line = {"row": "gaussian", "setting": "ours", "pixels": "binarised", "nll": 87.125}
+    Path("results").mkdir()
+    Path("results/density-mnist.jsonl").write_text(json.dumps(line) + "\n")
+    ran = run("density-mnist", "--table", "-o", "results")
+    assert ran.code == 0
+    assert "87.12" in ran.out
+    assert "94.54 / 98.58 / 74.31" in ran.out
+    assert [path.name for path in Path("results").iterdir()] == ["density-mnist.jsonl"]
+    assert "27.16 / 20.20 / 14.89" in run("knn", "--table", "-o", "results").out
+
+
+MNIST = Path(os.environ.get("DIRVAE_DATA", "no folder"), "mnist.npz")
+
+
+@pytest.mark.skipif(not MNIST.is_file(), reason="DIRVAE_DATA names no folder with mnist.npz")
+def test_quick_study_of_mnist_orders_the_models(run: Any) -> None:
+    ran = run("density-mnist", "--quick", "-o", "results", "--threads", 1)
+    assert ran.code == 0, ran.err
+    runs = {r["row"]: r for r in done("results/density-mnist-quick.jsonl")}
+    nll = {row: found["nll"] for row, found in runs.items()}
+    assert len(nll) == 4
+    assert nll["gaussian"] < nll["dirichlet"] < nll["inverse_cdf_dirichlet"]
+    assert "Density, MNIST" in ran.out

@@ -1,0 +1,109 @@
+"""Tables: the paper's numbers beside ours, old runs included."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dirvae.reproduce import tables
+from dirvae.reproduce.record import add, done
+from dirvae.reproduce.rows import ROWS
+from dirvae.reproduce.tables import Table, latest
+from reproduce import results_page
+
+RUN = {"row": "gaussian", "setting": "paper", "pixels": "binarised", "plan": {"epochs": 2}}
+FIGURES = {"nll": 90.0, "negative_elbo": 95.0, "kl": 20.0, "nll_unreliable_share": 0.5}
+
+
+def cells(table: Table, *first: str) -> dict[str, str]:
+    """The one row that starts so, by the names of the columns."""
+    (row,) = [row for row in table.rows if tuple(row[: len(first)]) == first]
+    assert len(row) == len(table.header)
+    return dict(zip(table.header, row, strict=True))
+
+
+def run(**figures: Any) -> dict[str, Any]:
+    return {**RUN, **FIGURES, **figures}
+
+
+def test_mean_and_deviation_over_seeds() -> None:
+    runs = [run(seed=0), run(seed=1, nll=92.0), run(seed=2, nll=94.0)]
+    found = cells(tables.density_table("mnist", runs), "gaussian", "paper")
+    assert found["NLL"] == "92.00 ± 2.00"
+    assert found["reconstruction"] == "75.00 ± 0.00"
+    assert found["the paper's NLL / -ELBO / reconstruction"] == "94.54 / 98.58 / 74.31"
+    assert found["k̂ > .7, %"] == "50.0 ± 0.0"
+    assert found["seeds"] == "3"
+
+
+def test_what_was_not_measured_is_a_dash() -> None:
+    table = tables.density_table("omniglot", [run(seed=0)])
+    found = cells(table, "gaussian", "paper")
+    assert (found["NLL"], found["annealed / sampled"]) == ("90.00", "-")
+    other = cells(table, "weibull", "ours")
+    assert (other["NLL"], other["seeds"]) == ("-", "-")
+    assert other["the paper's NLL / -ELBO / reconstruction"] == "140.89 / 198.01 / 145.52"
+    assert len(table.rows) == 2 * len(ROWS)
+
+
+def test_a_run_that_diverged_counts_and_is_told() -> None:
+    runs = [run(seed=0), {**RUN, "seed": 1, "failed": "the training loss is nan"}]
+    found = cells(tables.density_table("mnist", runs), "gaussian", "paper")
+    assert (found["NLL"], found["seeds"]) == ("90.00", "2, 1 diverged")
+
+
+def test_only_runs_of_the_last_plan_are_averaged() -> None:
+    runs = [run(plan=1, nll=1.0), run(plan=2, nll=3.0), run(plan=2, nll=3.0)]
+    assert [r["plan"] for r in latest(runs, row="gaussian")] == [2, 2]
+    assert latest(runs, row="weibull") == []
+
+
+def test_grey_pixels_have_a_row_of_their_own() -> None:
+    table = tables.density_table("mnist", [run(), run(pixels="grey", nll=70.0)])
+    assert cells(table, "gaussian", "paper")["NLL"] == "90.00"
+    assert cells(table, "gaussian", "paper, grey")["NLL"] == "70.00"
+
+
+def test_components_beside_the_priors() -> None:
+    moments = {"skewness": [1.0, None, 2.0], "kurtosis": [3.0, 3.0, 3.0]}
+    prior = {f"prior_{name}": [0.0] * 3 for name in moments}
+    figures = {"active": 2, "active_prior": 3, "used_in_encoding": 2, "used_in_decoding": 1}
+    runs = [run(used_in_both=1, components=moments | prior, **figures)]
+    found = cells(tables.collapse_table("mnist", runs), "gaussian", "paper")
+    assert found["active units (prior's)"] == "2.0 (3.0)"
+    assert found["skewness (prior's)"] == "1.50 (0.00)"
+    assert found["the paper's active units"] == "18.0"
+
+
+def test_neighbours_and_classifiers() -> None:
+    errors = {"3": 0.01, "5": 0.02, "10": 0.03}
+    runs = [run(knn_error=errors, svm_error=0.04)]
+    found = cells(tables.knn_table("mnist", runs), "gaussian", "paper")
+    assert found["on posterior means"] == "1.00 / 2.00 / 3.00"
+    assert found["on one draw of each posterior"] == "-"
+    found = cells(tables.supervised_table("mnist", runs), "gaussian", "paper")
+    assert (found["SVM"], found["linear probe"]) == ("4.00", "-")
+
+
+def test_few_labels_and_the_open_row() -> None:
+    runs = [{"row": "dirichlet", "share": 0.01, "test_error": e} for e in (0.05, 0.07)]
+    found = cells(tables.semi_supervised_table("mnist", runs), "dirichlet")
+    assert found["1 %"] == "6.00 ± 1.41"
+    assert (found["10 %"], found["seeds"]) == ("-", "0/0/2")
+    assert found["the paper's, 10 / 5 / 1 %"] == "4.60 / 5.05 / 7.00"
+    svhn = tables.semi_supervised_table("svhn", [])
+    assert "data are not at hand" in svhn.note
+    assert cells(svhn, "dirichlet")["seeds"] == "-"
+
+
+def test_the_page_is_the_one_that_the_files_make() -> None:
+    text = results_page.PAGE.read_text(encoding="utf-8")
+    assert text == results_page.page(picture=results_page.PICTURE.is_file())
+
+
+def test_a_record_takes_no_nan(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        add(tmp_path / "runs.jsonl", {"nll": float("nan")})
+    assert done(tmp_path / "runs.jsonl") == []
