@@ -10,7 +10,12 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli, Normal, OneHotCategorical
 
 from dirvae.distributions import Dirichlet
-from dirvae.models.semi_supervised import LabelledVAE, labelled_elbo
+from dirvae.models.semi_supervised import (
+    LabelledVAE,
+    _thinned,
+    adversarial_divergence,
+    labelled_elbo,
+)
 from dirvae.models.vae import VAE
 from dirvae.models.zoo import mlp_labelled_vae
 from dirvae.nn import Fixed
@@ -159,13 +164,69 @@ def test_what_does_not_go_with_classes_is_refused() -> None:
         vae.terms(x)
 
 
-def test_classifier_shares_the_layers_of_an_encoder_that_sees_no_class() -> None:
-    apart, shared = model(True), model(False)
-    assert shared.classifier.net.features is shared.encoder.net
-    assert not set(apart.classifier.parameters()) & set(apart.encoder.parameters())
-
-
 def test_classifier_and_prior_are_laws_of_classes() -> None:
     vae = model(False)
     assert isinstance(vae.classifier(torch.ones(2, D)), OneHotCategorical)
     torch.testing.assert_close(vae.label_prior().probs, torch.full((C,), 1 / C))
+
+
+def test_classes_left_out_leave_weights_and_their_gradients_unbiased() -> None:
+    torch.manual_seed(0)
+    logits = torch.tensor([[4.0, 1.0, 0.0, -9.0], [0.0, 0.0, 0.0, 0.0]], dtype=torch.float64)
+    share = logits.softmax(-1).requires_grad_()
+    value = torch.tensor([1.0, -3.0, 7.0, 90.0], dtype=torch.float64)
+    weights, kept = zip(*(_thinned(share, None) for _ in range(5000)), strict=True)
+    weights, kept = torch.stack(weights), torch.stack(kept)
+    assert (weights.sum(-1) - 1).abs().max() < 1e-12
+    assert (weights[~kept] == 0).all()
+    assert kept[:, 0].double().mean(0)[3] < 0.01
+    assert kept[:, 1].all()
+    chance = (share.detach() / 0.1).clamp(max=1).scatter(1, share.argmax(-1, True), 1.0)
+    spread = share.detach() * ((1 - chance) / chance / 5000).sqrt()
+    error = spread.scatter(1, share.argmax(-1, True), spread.sum(-1, keepdim=True))
+    assert ((weights.mean(0) - share).abs() <= 5 * error + 1e-12).all()
+    # A change of the shares, which sum to 1, changes the mean by as much as it does the exact sum.
+    (gradient,) = torch.autograd.grad((weights.mean(0) @ value).sum(), share)
+    centred = gradient - gradient[:, :1]
+    expected = value - value[0]
+    error = expected.abs() * ((1 - chance[0]) / chance[0] / 5000).sqrt()
+    assert ((centred[0] - expected).abs() <= 5 * error + 1e-9).all()
+
+
+def test_adversarial_change_is_the_worst_of_a_linear_classifier() -> None:
+    """Of a logistic regression the worst change is along the difference of the two columns."""
+    torch.manual_seed(0)
+    weight = torch.randn(2, D, dtype=torch.float64)
+    x, half_axes = torch.randn(50, D, dtype=torch.float64), torch.rand(D).double() + 0.1
+
+    def log_labels(x: Tensor) -> Tensor:
+        return torch.log_softmax(x @ weight.T, -1)
+
+    def divergence(change: Tensor) -> Tensor:
+        log_q = log_labels(x)
+        return (log_q.exp() * (log_q - log_labels(x + 0.01 * half_axes * change))).sum(-1)
+
+    found = adversarial_divergence(log_labels, x, 0.01 * half_axes)
+    worst = nn.functional.normalize(half_axes * (weight[0] - weight[1]), dim=0)
+    sides = torch.stack((divergence(worst), divergence(-worst)))
+    error = torch.minimum(*(found - sides).abs())
+    assert (error <= 1e-6 * found).all()
+    other = nn.functional.normalize(torch.randn(50, D, dtype=torch.float64), dim=1)
+    assert (divergence(other) <= sides.amax(0)).all()
+
+
+def test_gradient_of_the_adversarial_divergence_leaves_inputs_and_targets_alone() -> None:
+    vae = model(False)
+    x = torch.rand(4, D)
+    adversarial_divergence(vae.log_labels, x, torch.tensor(0.5)).sum().backward()
+    assert x.grad is None
+    reached = {name for name, p in vae.named_parameters() if p.grad is not None}
+    assert reached == {f"classifier.{name}" for name, _ in vae.classifier.named_parameters()}
+    first, second = (
+        adversarial_divergence(
+            vae.log_labels, x, torch.tensor(0.5), torch.Generator().manual_seed(0)
+        )
+        for _ in range(2)
+    )
+    assert torch.equal(first, second)
+    assert (first > 0).all()

@@ -6,11 +6,13 @@ import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 from sklearn.base import (
     BaseEstimator,
     ClassifierMixin,
@@ -21,10 +23,10 @@ from sklearn.utils import assert_all_finite, check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 from torch import Tensor
-from torch.distributions import Bernoulli, Distribution
+from torch.distributions import Distribution, Normal
 from torch.utils.data import DataLoader, Sampler
 
-from dirvae.data.arrays import ArrayDataset
+from dirvae.data.arrays import ArrayDataset, Batch
 from dirvae.distributions import Dirichlet
 from dirvae.estimators.arguments import (
     likelihood_of,
@@ -35,8 +37,9 @@ from dirvae.estimators.arguments import (
     require_support,
 )
 from dirvae.estimators.rows import chunks, mean_and_std
+from dirvae.models.likelihoods import COUNT_LAWS
 from dirvae.models.priors import standard_prior
-from dirvae.models.semi_supervised import LabelledVAE, labelled_elbo
+from dirvae.models.semi_supervised import LabelledVAE, adversarial_divergence, labelled_elbo
 from dirvae.models.zoo import mlp_labelled_vae
 from dirvae.objectives import linear_warmup
 from dirvae.persistence import ModelFormatError
@@ -47,7 +50,7 @@ from dirvae.training import Training, decaying_adam, fit
 __all__ = ["SemiSupervisedVAE"]
 
 UNLABELLED = -1
-LABELLED_SHARE = 0.25  # of each batch at least: of few labels, most batches would have hardly any
+LABELLED_SHARE = 0.125  # of each batch at least: of few labels, most batches would have hardly any
 WARMUP = 1000  # steps in which the KL's weight rises to 1; half of those planned if that is less
 
 
@@ -60,16 +63,21 @@ class SemiSupervisedVAE(
         n_components: K, number of latent components.
         latent: Law of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
             `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`.
-        likelihood: Law of the data; None chooses, as `DirichletVAE` does.
+        likelihood: Law of the data; None chooses, as `DirichletVAE` does. Values within [0, 1] are
+            chances of a pixel being on, and the bound is the mean over such pixels.
+            `models.likelihoods.unit_normal` is a Gaussian of variance 1.
         label_in_encoder: Whether the posterior of the latent depends on the class (Kingma's M2) or
             not (the DirVAE paper's).
-        label_weight: Weight of the classification, in rows: the mean of log q(y|x) over labelled
-            rows counts as much as this many nats of a row's bound.
-        hidden_sizes: Widths of the encoder's layers, which the classifier shares where the
-            encoder does not see the class.
+        label_weight: Weight of the classification: a nat of log q(y|x), on average over labelled
+            rows, counts as much as this many nats of a row's bound.
+        smoothness: Weight, likewise, of the change of q(y|x) in nats under the worst small change
+            of x (virtual adversarial training), labelled or not; 0 for none, which is faster.
+            Counts know no small changes, so there it must be 0 or is not used.
+        perturbation: Size of these changes, as a share of the rows' root-mean-square distance from
+            their mean.
+        hidden_sizes: Widths of the encoder's layers.
         decoder_hidden_sizes: Widths of the decoder's layers.
-        classifier_hidden_sizes: Widths of the classifier's own layers after those.
-        dropout: Probability, in [0, 1), of dropping each activation of these.
+        classifier_hidden_sizes: Widths of the classifier's layers.
         max_epochs: Passes over the rows; there is no early stopping, which would cost labels.
         batch_size: Rows a step.
         learning_rate: Adam's step size at the start, from which it falls to 0 in a straight line.
@@ -87,7 +95,8 @@ class SemiSupervisedVAE(
 
     References:
         Kingma, Rezende, Mohamed & Welling, "Semi-supervised learning with deep generative models",
-        NeurIPS 2014; Joo, Lee, Park & Moon 2020, sec. 4.3.
+        NeurIPS 2014; Joo, Lee, Park & Moon 2020, sec. 4.3; Miyato, Maeda, Koyama & Ishii, "Virtual
+        adversarial training", 2019.
 
     Example:
         >>> from sklearn.datasets import load_digits
@@ -108,13 +117,14 @@ class SemiSupervisedVAE(
         latent: Callable[..., Distribution] = Dirichlet,
         likelihood: Callable[..., Distribution] | None = None,
         label_in_encoder: bool = False,
-        label_weight: float = 10.0,
+        label_weight: float = 50.0,
+        smoothness: float = 200.0,
+        perturbation: float = 0.275,
         hidden_sizes: Sequence[int] = (500, 500),
         decoder_hidden_sizes: Sequence[int] = (500,),
-        classifier_hidden_sizes: Sequence[int] = (500,),
-        dropout: float = 0.3,
-        max_epochs: int = 50,
-        batch_size: int = 200,
+        classifier_hidden_sizes: Sequence[int] = (500, 500),
+        max_epochs: int = 25,
+        batch_size: int = 250,
         learning_rate: float = 2e-3,
         random_state: Any = None,
         device: str = "cpu",
@@ -125,10 +135,11 @@ class SemiSupervisedVAE(
         self.likelihood = likelihood
         self.label_in_encoder = label_in_encoder
         self.label_weight = label_weight
+        self.smoothness = smoothness
+        self.perturbation = perturbation
         self.hidden_sizes = hidden_sizes
         self.decoder_hidden_sizes = decoder_hidden_sizes
         self.classifier_hidden_sizes = classifier_hidden_sizes
-        self.dropout = dropout
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -207,16 +218,17 @@ class SemiSupervisedVAE(
             hidden_sizes=tuple(self.hidden_sizes),
             decoder_hidden_sizes=tuple(self.decoder_hidden_sizes),
             classifier_hidden_sizes=tuple(self.classifier_hidden_sizes),
-            dropout=self.dropout,
             moments=mean_and_std(X, None),
         )
 
     def _train(self, X: Any, one_hot: Tensor) -> Any:
-        data = ArrayDataset(X, one_hot, binarize=self.likelihood_ is Bernoulli)
+        data = ArrayDataset(X, one_hot)
         batches = _MixedBatches(one_hot.sum(1) > 0, self.batch_size)
         steps = len(batches) * self.max_epochs
-        training = Training(
+        training = _SmoothTraining(
             self.vae_,
+            smoothness=0.0 if self.likelihood_ in COUNT_LAWS else float(self.smoothness),
+            radius=self.perturbation * _half_axes(X, self.likelihood_),
             objective=partial(labelled_elbo, label_weight=self.label_weight / batches.share),
             kl_schedule=linear_warmup(min(WARMUP, steps // 2)),
             optimizer=decaying_adam(self.learning_rate, steps),
@@ -314,11 +326,11 @@ class SemiSupervisedVAE(
             require_integer(name, getattr(self, name), 1)
         for name in ("hidden_sizes", "decoder_hidden_sizes", "classifier_hidden_sizes"):
             require_sizes(name, getattr(self, name))
-        for name in ("label_weight", "learning_rate"):
+        for name in ("label_weight", "perturbation", "learning_rate"):
             require_positive(name, getattr(self, name))
         require_likelihood(self.likelihood)
-        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout!r}, must be in [0, 1)")
+        if not isinstance(self.smoothness, Real) or not 0 <= float(self.smoothness) < math.inf:
+            raise ValueError(f"smoothness is {self.smoothness!r}, must be a number of 0 or more")
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "vae_")
@@ -337,6 +349,34 @@ def _embed_by_row(vae: LabelledVAE, x: Tensor) -> Tensor:
         return vae.posterior(x).mean
     except NotImplementedError:
         return torch.cat([vae.embed(row) for row in x.split(1)])
+
+
+def _half_axes(X: Any, likelihood: Callable[..., Distribution]) -> Tensor:
+    """Root-mean-square distance from the mean, in each column's own unit where these differ."""
+    mean, std = mean_and_std(X, None)
+    if likelihood is Normal:
+        return std * math.sqrt(len(std))
+    squares = X.multiply(X).sum() if sparse.issparse(X) else np.square(X, dtype=np.float64).sum()
+    return (squares / X.shape[0] - mean.double().square().sum()).clamp(min=0).sqrt().float()
+
+
+class _SmoothTraining(Training):
+    """Training that also asks of q(y|x) not to change when x hardly does."""
+
+    vae: LabelledVAE
+    radius: Tensor
+
+    def __init__(self, vae: LabelledVAE, *, smoothness: float, radius: Tensor, **options: Any):
+        super().__init__(vae, **options)
+        self.smoothness = smoothness
+        self.register_buffer("radius", radius)
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        loss = super().training_step(batch, index)
+        if not self.smoothness:
+            return loss
+        change = adversarial_divergence(self.vae.log_labels, batch.x, self.radius)
+        return loss + self.smoothness * change.mean()
 
 
 class _MixedBatches(Sampler[Tensor]):

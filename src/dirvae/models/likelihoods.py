@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Distribution, Normal
+from torch.distributions import Bernoulli, Distribution, Normal, constraints
 
 from dirvae.distributions import (
     DirichletMultinomial,
@@ -17,7 +17,7 @@ from dirvae.distributions import (
 )
 from dirvae.nn import Head, Log1p, Standardize
 
-__all__ = ["COUNT_LAWS", "affine_normal", "data_features", "likelihood_head"]
+__all__ = ["COUNT_LAWS", "affine_normal", "data_features", "likelihood_head", "unit_normal"]
 
 COUNT_LAWS: tuple[Callable[..., Distribution], ...] = (
     Multinomial,
@@ -49,6 +49,19 @@ def affine_normal(
 
 
 affine_normal.arg_constraints = Normal.arg_constraints  # type: ignore[attr-defined]
+
+
+def unit_normal(loc: Tensor, *, validate_args: bool | None = None) -> Normal:
+    """Gaussian of variance 1: -log p(x|z) is half the squared error, and a constant.
+
+    Example:
+        >>> unit_normal(torch.zeros(3)).stddev
+        tensor([1., 1., 1.])
+    """
+    return Normal(loc, torch.ones_like(loc), validate_args=validate_args)
+
+
+unit_normal.arg_constraints = {"loc": constraints.real}  # type: ignore[attr-defined]
 
 
 def likelihood_head(
@@ -108,4 +121,6 @@ def _initial(likelihood: Callable[..., Distribution], mean: Tensor) -> dict[str,
         return {"mean": positive}
     if likelihood is torch.distributions.Poisson:
         return {"rate": positive}
+    if likelihood is unit_normal:
+        return {"loc": mean}
     return {}

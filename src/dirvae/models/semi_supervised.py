@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, OneHotCategorical
+from torch.distributions import Distribution, Normal, OneHotCategorical
 
 from dirvae.distributions import draw, draw_with_log_ratio
 from dirvae.distributions.moments import posterior_mean
 from dirvae.models.vae import VAE, closed_form_kl
 from dirvae.objectives import Terms, elbo, log_likelihood
 
-__all__ = ["LabelledVAE", "labelled_elbo"]
+__all__ = ["LabelledVAE", "adversarial_divergence", "labelled_elbo"]
+
+NEARBY = 0.05  # of the radius: where the power method looks how q(y|x) changes
+OFTEN = 0.1  # classes of less than that share of q(y|x) are decoded now and then only
 
 
 class LabelledVAE(VAE):
     r"""Variational autoencoder with a class y beside the latent z: p(y) p(z) p(x|z, y).
 
-    The posterior is q(y|x) q(z|x, y) (Kingma's M2), or q(y|x) q(z|x). Where y is unknown, all C
+    The posterior is q(y|x) q(z|x, y) (Kingma's M2), or q(y|x) q(z|x). Where y is unknown, the
     classes are summed over, each with its own decoding, so that y needs no gradient estimator:
 
     .. math:: \log p(x) \ge \sum_y q(y|x) \Big[\mathrm E \log p(x|z, y)
               - \mathrm{KL}(q(z|x, y) \| p(z))\Big] - \mathrm{KL}(q(y|x) \| p(y))
+
+    A class with q(y|x) below 0.1 is left out but for a share q(y|x) / 0.1 of the times, in which it
+    counts as 0.1, at the cost of the most probable class: sum and gradient stay unbiased, and a row
+    whose class is plain takes one decoding in place of C.
 
     Args:
         encoder: Module that returns q(z|x, y), called as ``encoder(x, y)`` with y one-hot, or as
@@ -105,9 +113,10 @@ class LabelledVAE(VAE):
         log_label = (y * log_q).sum(-1)
         kl_label = (share * (log_q - log_p)).sum(-1) - log_label
 
-        # Pairs of a row and a class: one for each known class, all of them where it is unknown.
-        row, label = ((y > 0) | ~known.unsqueeze(-1)).nonzero(as_tuple=True)
-        one_hot, weight = torch.eye(y.shape[-1]).to(y)[label], share[row, label]
+        # Pairs of a row and a class, of a known class one.
+        weights, kept = _thinned(share, generator)
+        row, label = kept.nonzero(as_tuple=True)
+        one_hot, weight = torch.eye(y.shape[-1]).to(y)[label], weights[row, label]
         expected = self.posterior(x, share.detach())
         # With q(z|x) all classes of a row share its draws.
         q = self.posterior(x[row], one_hot) if self.label_in_encoder else expected
@@ -124,10 +133,10 @@ class LabelledVAE(VAE):
         paired = z if self.label_in_encoder else z[:, row]
         likelihood = log_likelihood(self.decoder(paired, one_hot), x[row])
         kl = cast(Tensor, kl)
-        kl = kl * weight if self.label_in_encoder else kl[row] * weight
+        kl = _sum_by(row, kl * weight, len(x)) if self.label_in_encoder else kl
         return Terms(
             log_likelihood=_sum_by(row, likelihood * weight, len(x)),
-            kl=_sum_by(row, kl, len(x)) + kl_label,
+            kl=kl + kl_label,
             kl_is_exact=exact,
             log_ratio=None,
             log_q=None,
@@ -218,6 +227,63 @@ def labelled_elbo(terms: Terms, *, kl_weight: float = 1.0, label_weight: float =
     if terms.log_label is None:
         raise ValueError("terms has no log_label: it is no LabelledVAE's")
     return elbo(terms, kl_weight=kl_weight) + label_weight * terms.log_label
+
+
+def adversarial_divergence(
+    log_labels: Callable[[Tensor], Tensor],
+    x: Tensor,
+    radius: Tensor,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    r"""KL(q(y|x) || q(y|x + r)) at about the worst small change r of each row.
+
+    It asks of a classifier not to change within a ball around any row, labelled or not. The change
+    is found by one step of the power method; gradients go through q(y|x + r) alone.
+
+    Args:
+        log_labels: From rows to log q(y|x), shape (B, D) -> (B, C).
+        x: Shape (B, D).
+        radius: Half-axes of the ellipsoid of changes, shape (D,) or () for a ball, positive.
+        generator: Source of the direction from which the step starts; the global one if None.
+
+    Returns:
+        Shape (B,), in nats.
+
+    References:
+        Miyato, Maeda, Koyama & Ishii, "Virtual adversarial training: a regularization method for
+        supervised and semi-supervised learning", 2019, Algorithm 1.
+
+    Example:
+        >>> classifier = nn.Sequential(nn.Linear(3, 2), nn.LogSoftmax(-1))
+        >>> adversarial_divergence(classifier, torch.zeros(5, 3), torch.tensor(0.1)).shape
+        torch.Size([5])
+    """
+    with torch.no_grad():
+        log_q = log_labels(x)
+    start = draw(Normal(torch.zeros_like(x), 1.0), torch.Size(), generator)
+    step = (NEARBY * _unit(start)).requires_grad_()
+    with torch.enable_grad():
+        near = _divergence(log_q, log_labels(x + radius * step)).sum()
+        (direction,) = torch.autograd.grad(near, step)
+    return _divergence(log_q, log_labels(x + radius * _unit(direction)))
+
+
+def _divergence(log_q: Tensor, log_p: Tensor) -> Tensor:
+    return (log_q.exp() * (log_q - log_p)).sum(-1)
+
+
+def _unit(rows: Tensor) -> Tensor:
+    return nn.functional.normalize(rows, dim=-1, eps=1e-30)
+
+
+def _thinned(share: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    """Weights of mean ``share``, each row's of sum 1, and which are not left out, (B, C) each."""
+    top = share.argmax(-1, keepdim=True)
+    chance = (share.detach() / OFTEN).clamp(max=1)
+    noise = torch.rand(chance.shape, generator=generator, device=chance.device)
+    kept = (noise < chance).scatter(-1, top, True)
+    others = torch.where(kept, share / chance.clamp(min=1e-30), 0.0).scatter(-1, top, 0.0)
+    return others.scatter(-1, top, 1 - others.sum(-1, keepdim=True)), kept
 
 
 def _refuse(mask: Tensor | None, importance: bool = False) -> None:

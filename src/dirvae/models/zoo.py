@@ -92,14 +92,12 @@ def _network(
     *,
     layer_norm: bool = True,
     activation: Callable[[], nn.Module] = nn.GELU,
-    dropout: float = 0.0,
 ) -> MLP:
     return MLP(
         size,
         hidden_sizes,
         layer_norm=layer_norm,
         activation=activation,
-        dropout=dropout,
         features=features,
     )
 
@@ -119,14 +117,10 @@ def mlp_labelled_vae(
     label_in_encoder: bool = False,
     hidden_sizes: Sequence[int] = (500, 500),
     decoder_hidden_sizes: Sequence[int] = (500,),
-    classifier_hidden_sizes: Sequence[int] = (500,),
-    dropout: float = 0.0,
+    classifier_hidden_sizes: Sequence[int] = (500, 500),
     moments: tuple[Tensor, Tensor] | None = None,
 ) -> LabelledVAE:
     """Perceptrons around any latent and a class; all classes are as probable a priori.
-
-    The classifier goes on from the encoder's layers, so that it learns from unlabelled rows what
-    they show of x, but for an encoder that sees the class, from which it would learn nothing of it.
 
     Args:
         num_features: D, size of x.
@@ -137,8 +131,7 @@ def mlp_labelled_vae(
         label_in_encoder: Whether the encoder sees y (Kingma et al. 2014) or not (Joo et al. 2020).
         hidden_sizes: Widths of the encoder's layers.
         decoder_hidden_sizes: Widths of the decoder's layers.
-        classifier_hidden_sizes: Widths of the classifier's own layers.
-        dropout: Probability of dropping each activation of these.
+        classifier_hidden_sizes: Widths of the classifier's layers.
         moments: As in `mlp_vae`.
 
     Example:
@@ -147,13 +140,10 @@ def mlp_labelled_vae(
         >>> vae.log_labels(torch.zeros(4, 8)).shape
         torch.Size([4, 2])
     """
-
-    def network(size: int) -> MLP:
-        return _network(size, hidden_sizes, data_features(likelihood, moments))
-
-    encoder = network(num_features + (num_classes if label_in_encoder else 0))
-    shared = network(num_features) if label_in_encoder else encoder
-    classifier = _network(shared.out_features, classifier_hidden_sizes, shared, dropout=dropout)
+    features = data_features(likelihood, moments)
+    told = num_classes if label_in_encoder else 0
+    encoder = _network(num_features + told, hidden_sizes, features)
+    classifier = _network(num_features, classifier_hidden_sizes, features)
     decoder = _network(
         prior().event_shape[0] + num_classes,
         decoder_hidden_sizes,

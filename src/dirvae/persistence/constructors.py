@@ -13,7 +13,7 @@ from torch.distributions import Distribution
 from torch.overrides import TorchFunctionMode
 
 from dirvae import distributions
-from dirvae.models.likelihoods import affine_normal
+from dirvae.models.likelihoods import affine_normal, unit_normal
 from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
 from dirvae.nn import (
@@ -317,4 +317,5 @@ _LAWS: dict[str, Callable[..., Distribution]] = {
     **_laws_of(torch.distributions),
     **_laws_of(distributions),
     "dirvae.models.likelihoods.affine_normal": affine_normal,
+    "dirvae.models.likelihoods.unit_normal": unit_normal,
 }
