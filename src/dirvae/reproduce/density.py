@@ -191,6 +191,7 @@ def _trained(
             checkpoint_dir=checkpoints,
             resume=(checkpoints / "last.ckpt").is_file(),
             gradient_clip_val=plan.clip,
+            precision=plan.precision,
             accelerator={"cuda": "gpu"}.get(device, device),
             callbacks=[bar, *([MethodOfMoments(plan.epochs)] if row.by_moments else [])],
         )

@@ -11,6 +11,7 @@ from torch.distributions import Distribution, Normal
 from dirvae.distributions import (
     Dirichlet,
     InverseCDFDirichlet,
+    ScaledDirichlet,
     SoftmaxNormal,
     StickBreakingBeta,
     StickBreakingKumaraswamy,
@@ -64,6 +65,8 @@ ROWS = {
     "dirichlet": Row(Dirichlet, _dirichlet),
     "dirichlet_learned_by_moments": Row(Dirichlet, _dirichlet, by_moments=True),
     "dirichlet_learned_by_gradient": Row(Dirichlet, _learned_dirichlet),
+    "scaled_dirichlet": Row(ScaledDirichlet, _dirichlet),
+    "scaled_dirichlet_learned_by_gradient": Row(ScaledDirichlet, _learned_dirichlet),
 }
 
 QUICK_ROWS = ("gaussian", "stick_breaking_kumaraswamy", "inverse_cdf_dirichlet", "dirichlet")
