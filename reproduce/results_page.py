@@ -94,8 +94,8 @@ def draw(runs: Sequence[Run]) -> bool:
         _spreads(bottom, run)
     axes[0, 0].set_ylabel("decoder weights, length")
     axes[1, 0].set_ylabel("latent, mean ± std")
-    axes[1, 0].legend(frameon=False, fontsize=8)
-    figure.tight_layout()
+    figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="lower center", ncols=3)
+    figure.tight_layout(rect=(0, 0.06, 1, 1))
     figure.savefig(PICTURE, dpi=110)
     plt.close(figure)
     return True
@@ -112,7 +112,8 @@ def _one(runs: Sequence[Run], name: str) -> Run | None:
 
 def _weights(ax: Any, run: Run) -> None:
     norms = np.array(run["components"]["weight_norms"])
-    ax.bar(range(len(norms)), np.sort(norms)[::-1], color="#0b6e4f", width=0.9)
+    ax.bar(range(len(norms)), np.sort(norms)[::-1], color="#0b6e4f", width=1)
+    ax.set_xlabel("component, by weight")
     ax.set_title(f"{DRAWN[run['row']]} ({run['setting']})", fontsize=10)
     _plain(ax)
 
