@@ -6,12 +6,14 @@ import torch
 from scipy import stats
 
 from dirvae.evaluation import (
+    Use,
     active_units,
     decoder_weight_norms,
     decoding_cost,
     encoding_variance,
     latent_moments,
     replace_by_mean,
+    verdicts,
 )
 
 
@@ -73,3 +75,42 @@ def test_bad_matrices_are_refused(values: np.ndarray) -> None:
 def test_bad_prior_variances_are_refused(prior_var: object) -> None:
     with pytest.raises(ValueError, match="prior_var has"):
         active_units([[0.0, 1.0], [1.0, 0.0]], prior_var)  # type: ignore[arg-type]
+
+
+def test_moments_against_scipy() -> None:
+    z = np.random.default_rng(0).gamma([0.5, 2.0, 9.0], size=(200, 3))
+    moments = latent_moments(z)
+    np.testing.assert_allclose(moments.mean, stats.tmean(z, axis=0))
+    np.testing.assert_allclose(moments.skewness, stats.skew(z))
+    # Excess kurtosis: the fourth standardized moment of a Gaussian is 3.
+    fourth = stats.moment(z, 4) / stats.moment(z, 2) ** 2
+    np.testing.assert_allclose(moments.kurtosis, fourth - 3)
+
+
+def test_verdicts_of_a_decoder_with_dead_columns() -> None:
+    random = np.random.default_rng(0)
+    weight = random.normal(size=(6, 4)) * [1.0, 0.0, 1.0, 0.0]
+    means = random.normal(size=(300, 4)) * [1.0, 1.0, 0.01, 0.01]
+    # The third hardly varies under the encoder, but the decoder reads it a hundredfold.
+    gain = np.array([1.0, 1.0, 100.0, 1.0])
+    x = means @ (weight * gain).T
+    cost = decoding_cost(
+        lambda z: -0.5 * ((x - z @ (weight * gain).T) ** 2).sum(1), means, simplex=False
+    )
+    active = active_units(means, prior_var=1.0)
+    assert verdicts(active, cost) == (Use.BOTH, Use.ENCODING, Use.DECODING, Use.NEITHER)
+    assert decoder_weight_norms(weight)[[1, 3]].tolist() == [0.0, 0.0]
+    assert verdicts([True], [0.02], least_cost=0.02) == (Use.ENCODING,)
+
+
+@pytest.mark.parametrize(
+    ("active", "cost", "message"),
+    [
+        ([True], [0.1, 0.2], "active has shape"),
+        ([[True]], [[0.1]], "active has shape"),
+        ([True], [np.nan], "cost has NaN"),
+    ],
+)
+def test_verdicts_that_cannot_be_given(active: object, cost: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        verdicts(active, cost)  # type: ignore[arg-type]

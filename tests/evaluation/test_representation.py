@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits, make_blobs
+from sklearn.datasets import load_digits, make_blobs, make_circles
 from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC
 
-from dirvae.evaluation import knn_error, linear_probe_accuracy
+from dirvae.evaluation import knn_error, knn_errors, linear_probe_accuracy, svm_accuracy
 
 
 @pytest.mark.parametrize("k", [1, 3, 5, 10])
@@ -33,3 +34,29 @@ def test_linear_probe_does_not_depend_on_units() -> None:
     assert rescaled == accuracy
     plain = LogisticRegression(max_iter=2000).fit(X[:200], y[:200]).score(X[200:], y[200:])
     assert accuracy == pytest.approx(plain, abs=0.03)
+
+
+def test_knn_errors_are_those_of_each_k() -> None:
+    X, y = load_digits(return_X_y=True)
+    names = np.array(list("jihgfedcba"))[y]
+    parts = (X[:600], names[:600], X[600:900], names[600:900])
+    found = knn_errors(*parts)
+    assert list(found) == [3, 5, 10]
+    assert found == {k: knn_error(*parts, k=k) for k in (3, 5, 10)}
+    assert len(set(found.values())) > 1
+
+
+def test_a_class_that_is_only_in_the_test_rows_is_always_wrong() -> None:
+    assert knn_errors([[0.0], [1.0]], [0, 1], [[0.0], [1.0]], [0, 2], ks=(1,)) == {1: 0.5}
+
+
+def test_svm_separates_what_no_line_does() -> None:
+    X, y = make_circles(400, noise=0.05, factor=0.5, random_state=0)
+    parts = (X[:200], y[:200], X[200:], y[200:])
+    assert linear_probe_accuracy(*parts) < 0.7
+    assert svm_accuracy(*parts) > 0.97
+    scaled = [(part - X[:200].mean(0)) / X[:200].std(0) for part in (X[:200], X[200:])]
+    by_hand = SVC().fit(scaled[0], y[:200]).score(scaled[1], y[200:])
+    assert svm_accuracy(*parts) == by_hand
+    units = np.array([1e-3, 1e3])
+    assert svm_accuracy(X[:200] * units, y[:200], X[200:] * units, y[200:]) == by_hand

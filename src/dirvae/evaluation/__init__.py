@@ -3,12 +3,19 @@
 from dirvae.evaluation.coherence import topic_coherence
 from dirvae.evaluation.collapse import (
     LatentMoments,
+    Use,
     active_units,
     decoder_weight_norms,
     decoding_cost,
     encoding_variance,
     latent_moments,
     replace_by_mean,
+    verdicts,
+)
+from dirvae.evaluation.information import (
+    Information,
+    divergence_from_draws,
+    mutual_information,
 )
 from dirvae.evaluation.likelihood import (
     Evidence,
@@ -18,7 +25,12 @@ from dirvae.evaluation.likelihood import (
     log_mean_exp_error,
     pareto_k,
 )
-from dirvae.evaluation.representation import knn_error, linear_probe_accuracy
+from dirvae.evaluation.representation import (
+    knn_error,
+    knn_errors,
+    linear_probe_accuracy,
+    svm_accuracy,
+)
 from dirvae.evaluation.topics import (
     Matching,
     completion_perplexity,
@@ -37,24 +49,29 @@ from dirvae.evaluation.topics import (
 
 __all__ = [
     "Evidence",
+    "Information",
     "LatentMoments",
     "Matching",
+    "Use",
     "active_units",
     "completion_perplexity",
     "decoder_weight_norms",
     "decoding_cost",
+    "divergence_from_draws",
     "diversity",
     "effective_sample_size",
     "encoding_variance",
     "importance_sampled",
     "inverted_rank_overlap",
     "knn_error",
+    "knn_errors",
     "latent_moments",
     "linear_probe_accuracy",
     "log_mean_exp",
     "log_mean_exp_error",
     "match_topics",
     "mean_document_frequency",
+    "mutual_information",
     "normalized_mutual_information",
     "pairwise_distinctness",
     "pareto_k",
@@ -62,7 +79,9 @@ __all__ = [
     "replace_by_mean",
     "split_tokens",
     "stability",
+    "svm_accuracy",
     "top_word_ids",
     "topic_coherence",
     "uniqueness",
+    "verdicts",
 ]

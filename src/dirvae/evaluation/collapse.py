@@ -8,6 +8,7 @@ most of their value, so read each beside the prior's own.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -16,15 +17,34 @@ from scipy import stats
 
 __all__ = [
     "LatentMoments",
+    "Use",
     "active_units",
     "decoder_weight_norms",
     "decoding_cost",
     "encoding_variance",
     "latent_moments",
     "replace_by_mean",
+    "verdicts",
 ]
 
 Array = NDArray[np.float64]
+
+ENCODING_THRESHOLD = 0.01  # share of the prior's variance
+DECODING_THRESHOLD = 0.01  # nats a row
+
+
+class Use(StrEnum):
+    """What a component is used in.
+
+    Example:
+        >>> print(Use.ENCODING)
+        encoding only
+    """
+
+    BOTH = "encoding and decoding"
+    ENCODING = "encoding only"
+    DECODING = "decoding only"
+    NEITHER = "neither"
 
 
 class LatentMoments(NamedTuple):
@@ -34,7 +54,8 @@ class LatentMoments(NamedTuple):
         mean: Mean.
         std: Standard deviation.
         skewness: Third standardized moment, 0 for a Gaussian; NaN for a constant.
-        kurtosis: Fourth standardized moment less 3, 0 for a Gaussian; NaN for a constant.
+        kurtosis: Excess kurtosis: fourth standardized moment less 3, 0 for a Gaussian; NaN for a
+            constant.
 
     Example:
         >>> latent_moments([[0.0], [2.0]]).std
@@ -77,7 +98,7 @@ def encoding_variance(posterior_means: ArrayLike, prior_var: ArrayLike = 1.0) ->
 
 
 def active_units(
-    posterior_means: ArrayLike, prior_var: ArrayLike, threshold: float = 0.01
+    posterior_means: ArrayLike, prior_var: ArrayLike, threshold: float = ENCODING_THRESHOLD
 ) -> NDArray[np.bool_]:
     """Whether the encoder uses each component: Var_x(E_q[z_k|x]) > threshold * Var(z_k).
 
@@ -123,7 +144,7 @@ def decoder_weight_norms(weight: ArrayLike) -> Array:
 
 
 def latent_moments(z: ArrayLike) -> LatentMoments:
-    """Mean, spread, skewness and kurtosis of each component over rows.
+    """Mean, spread, skewness and excess kurtosis of each component over rows.
 
     Args:
         z: Posterior means, or draws of the posterior or of the prior, shape (N, K).
@@ -192,6 +213,41 @@ def decoding_cost(
         for k in range(rows.shape[1])
     ]
     return np.asarray(full - np.asarray(without), dtype=np.float64)
+
+
+def verdicts(
+    active: ArrayLike, cost: ArrayLike, least_cost: float = DECODING_THRESHOLD
+) -> tuple[Use, ...]:
+    """What each component is used in.
+
+    Args:
+        active: Whether the encoder uses each component, from `active_units`, shape (K,).
+        cost: What each is worth to the decoder in nats a row, from `decoding_cost`, shape (K,).
+        least_cost: Above this many nats a row the decoder counts as using it.
+
+    Returns:
+        K verdicts.
+
+    Raises:
+        ValueError: If the shapes differ, or a cost is not finite.
+
+    Example:
+        >>> [str(use) for use in verdicts([True, True, False], [0.3, 0.0, 0.0])]
+        ['encoding and decoding', 'encoding only', 'neither']
+    """
+    encoding, nats = np.asarray(active, dtype=bool), np.asarray(cost, dtype=np.float64)
+    if encoding.ndim != 1 or encoding.shape != nats.shape:
+        raise ValueError(f"active has shape {encoding.shape}, cost {nats.shape}; both must be (K,)")
+    if not np.isfinite(nats).all():
+        raise ValueError("cost has NaN or infinite values, must be finite")
+    used = {
+        (True, True): Use.BOTH,
+        (True, False): Use.ENCODING,
+        (False, True): Use.DECODING,
+        (False, False): Use.NEITHER,
+    }
+    pairs = zip(encoding.tolist(), (nats > least_cost).tolist(), strict=True)
+    return tuple(used[pair] for pair in pairs)
 
 
 def _rows(name: str, values: ArrayLike) -> Array:
