@@ -49,13 +49,14 @@ def draw_components(figure: Any, model: dict[str, Any]) -> None:
 
 
 def draw_latent(axes: Any, model: dict[str, Any], color: str) -> None:
-    numbers = np.arange(1, len(model["mean"]) + 1)
+    numbers = np.arange(1, len(model["prior_mean"]) + 1)
     line = {"fmt": "o", "markersize": 3.2, "elinewidth": 1.4}
     axes.errorbar(
         numbers + 0.17, model["prior_mean"], model["prior_std"], color=GREY, label="prior", **line
     )
+    means = model["diagnosis"].means
     axes.errorbar(
-        numbers - 0.17, model["mean"], model["std"], color=color, label="posterior means", **line
+        numbers - 0.17, means.mean, means.std, color=color, label="posterior means", **line
     )
     error = f"{100 * model['knn_error']:.1f} %"
     axes.set_title(

@@ -1,14 +1,23 @@
-"""Lightning callbacks for what changes during training besides the weights."""
+"""Lightning callbacks for what changes, or dies, during training besides the weights."""
 
 from __future__ import annotations
 
+import math
+import sys
+import warnings
 from typing import Any
 
 import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-__all__ = ["MethodOfMoments", "concentration_by_moments"]
+__all__ = [
+    "CollapseWarning",
+    "CollapseWatch",
+    "MethodOfMoments",
+    "concentration_by_moments",
+    "settled",
+]
 
 
 def concentration_by_moments(mean: Tensor, mean_square: Tensor) -> Tensor:
@@ -80,3 +89,107 @@ class MethodOfMoments(Callback):
         concentration = training.vae.prior.concentration
         concentration.copy_(concentration_by_moments(mean, mean_square))
         self.sums, self.rows = None, 0
+
+
+class CollapseWarning(UserWarning):
+    """Some components of the latent are out of use.
+
+    Example:
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore", CollapseWarning)  # or "error", which ends the run
+    """
+
+
+class CollapseWatch(Callback):
+    """Warns, once a run, of components that have been out of use for a while.
+
+    Out of use: the posterior mean varies between rows by less than 1 % of the prior's variance.
+    Only epochs count in which the objective is `settled`, so neither what is pruned while the KL
+    warms up and comes back, nor a training that is over before that, raises a warning.
+
+    Args:
+        patience: Settled epochs in a row without use, at least 1, before it warns.
+
+    Warns:
+        CollapseWarning: How many components are out of use, since when, and what to try.
+
+    References:
+        Burda, Grosse & Salakhutdinov 2016, sec. 5.2; Joo et al. 2020, sec. 4.2.
+
+    Example:
+        >>> CollapseWatch(patience=5).patience
+        5
+    """
+
+    def __init__(self, patience: int = 10) -> None:
+        self.patience = patience
+        self.epochs, self.settled_for, self.warned = 0, 0, False
+        self.last_used: Tensor | None = None  # number, from 1, of the epoch; 0 for never
+
+    def on_train_epoch_start(self, trainer: Any, training: Any) -> None:
+        """Look at the epoch before, whose metrics are now there."""
+        self._look(trainer, training)
+
+    def on_train_end(self, trainer: Any, training: Any) -> None:
+        """Look at the last epoch."""
+        self._look(trainer, training)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run has to know."""
+        names = ("epochs", "settled_for", "warned", "last_used")
+        return {name: getattr(self, name) for name in names}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there."""
+        for name, value in state_dict.items():
+            setattr(self, name, value)
+
+    def _look(self, trainer: Any, training: Any) -> None:
+        epochs = len(training.history)
+        if training.active is None or epochs == self.epochs:
+            return
+        self.epochs = epochs
+        active = training.active.cpu()
+        unseen = torch.zeros(active.shape, dtype=torch.long)
+        last_used = unseen if self.last_used is None else self.last_used
+        self.last_used = last_used.masked_fill(active, epochs)
+        self.settled_for = self.settled_for + 1 if settled(trainer, training) else 0
+        dead = epochs - self.last_used >= self.patience
+        if self.settled_for >= self.patience and not self.warned and bool(dead.any()):
+            self.warned = True
+            if trainer.is_global_zero:
+                warnings.warn(_epitaph(self.last_used[dead], active.numel()), stacklevel=2)
+
+
+def _epitaph(last_used: Tensor, num_components: int) -> CollapseWarning:
+    count, since = last_used.numel(), int(last_used.max()) + 1
+    return CollapseWarning(
+        f"{count} of {num_components} components have been out of use since epoch {since}: their "
+        "posterior means hardly vary between rows; if you want them used, try a longer warm-up of "
+        "the KL, a smaller step size or another prior, or else fewer components"
+    )
+
+
+def settled(trainer: Any, training: Any) -> bool:
+    """Whether the objective is the one it ends with: the KL's weight, and a prior being learned.
+
+    Args:
+        trainer: Lightning's trainer.
+        training: The `training.Training` that it trains.
+
+    Example:
+        >>> from types import SimpleNamespace as Named
+        >>> trainer = Named(callbacks=[], global_step=5, estimated_stepping_batches=9)
+        >>> settled(trainer, Named(kl_schedule=lambda step: min(1, step / 8)))
+        False
+    """
+    schedule = training.kl_schedule
+    learning = [c for c in trainer.callbacks if isinstance(c, MethodOfMoments)]
+    return schedule(trainer.global_step) == schedule(_planned(trainer)) and all(
+        trainer.current_epoch >= callback.last for callback in learning
+    )
+
+
+def _planned(trainer: Any) -> int:
+    steps = trainer.estimated_stepping_batches
+    return int(steps) if math.isfinite(steps) else sys.maxsize

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import math
 import signal
-import sys
 import tempfile
 import threading
 import warnings
@@ -26,7 +24,7 @@ from lightning.pytorch.callbacks import (
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from dirvae.callbacks import MethodOfMoments
+from dirvae.callbacks import CollapseWatch, settled
 from dirvae.data.arrays import ArrayDataset, Batch, loader
 from dirvae.distributions.moments import location_and_spread
 from dirvae.models.vae import VAE
@@ -77,6 +75,7 @@ class Training(lightning.LightningModule):
         self.kl_schedule = kl_schedule or constant()
         self.num_samples, self.importance = num_samples, importance
         self.history: History = []
+        self.active: Tensor | None = None
         self._train, self._validation = _Meter(), _Meter()
 
     def configure_optimizers(self) -> Any:
@@ -107,6 +106,7 @@ class Training(lightning.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Log the training metrics and keep them in ``history``."""
+        self.active = self._active(self._train)
         self.log_dict(self._results(self._train), prog_bar=True, batch_size=1)
         metrics = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
         self.history.append({"epoch": float(self.current_epoch), **metrics})
@@ -133,11 +133,18 @@ class Training(lightning.LightningModule):
     def _results(self, meter: _Meter) -> dict[str, float]:
         results = meter.results()
         _require_finite(torch.tensor(results["elbo"]), f"the ELBO of epoch {self.current_epoch}")
-        if meter.embedding is not None and isinstance(self.vae.prior, Fixed):
-            spread = location_and_spread(self.vae.prior())[1]
-            results["active"] = float((meter.embedding_var() > 0.01 * spread**2).sum())
+        active = self._active(meter)
+        if active is not None:
+            results["active"] = float(active.sum())
         meter.reset()
         return results
+
+    def _active(self, meter: _Meter) -> Tensor | None:
+        """Whether the encoder used each component; None where mean or prior are not known."""
+        if meter.embedding is None or not isinstance(self.vae.prior, Fixed):
+            return None
+        spread = location_and_spread(self.vae.prior())[1]
+        return meter.embedding_var() > 0.01 * spread**2
 
 
 def decaying_adam(learning_rate: float, steps: int) -> Callable[[Iterable[Any]], Any]:
@@ -210,7 +217,8 @@ def fit(
     With validation data, training stops when the validation ELBO has not risen for ``patience``
     epochs, and the best weights are restored; epochs before the KL has its final weight do not
     count. At the end of every epoch a checkpoint is written to ``checkpoint_dir``, from which
-    ``resume=True`` goes on to the same result, on a CPU to the bit.
+    ``resume=True`` goes on to the same result, on a CPU to the bit. If components stay out of use,
+    a `callbacks.CollapseWarning` says so, once.
 
     Args:
         model: A `VAE` (then Adam at 1e-3 on the ELBO), or a `Training` that says otherwise.
@@ -258,7 +266,7 @@ def fit(
             folder, checkpoint_dir is not None, validation is not None, patience
         )
         bar = [_Bar(refresh_rate=5)] if verbose else []
-        callbacks = [*bar, *keepers, *callbacks]
+        callbacks = [*bar, *keepers, CollapseWatch(), *callbacks]
         options = {
             "enable_progress_bar": verbose,
             "enable_checkpointing": any(isinstance(c, ModelCheckpoint) for c in callbacks),
@@ -299,20 +307,6 @@ class _Bar(RichProgressBar):
             self.progress.refresh() if hard else self.progress.soft_refresh()
 
 
-def _settled(trainer: Any, training: Any) -> bool:
-    """Whether the objective is the one it ends with: the KL's weight, and a prior being learned."""
-    schedule = training.kl_schedule
-    learning = [c for c in trainer.callbacks if isinstance(c, MethodOfMoments)]
-    return schedule(trainer.global_step) == schedule(_planned(trainer)) and all(
-        trainer.current_epoch >= callback.last for callback in learning
-    )
-
-
-def _planned(trainer: Any) -> int:
-    steps = trainer.estimated_stepping_batches
-    return int(steps) if math.isfinite(steps) else sys.maxsize
-
-
 class _KeepBest(ModelCheckpoint):
     """Weights of the best epoch, of those that can be compared."""
 
@@ -323,7 +317,7 @@ class _KeepBest(ModelCheckpoint):
         super().__init__(folder, name, **options)
 
     def on_train_epoch_end(self, trainer: Any, training: Any) -> None:
-        if _settled(trainer, training):
+        if settled(trainer, training):
             super().on_train_epoch_end(trainer, training)
 
 
@@ -335,7 +329,7 @@ class _StopEarly(EarlyStopping):
         super().__init__("val_elbo", mode="max", patience=patience, **validated)
 
     def on_validation_end(self, trainer: Any, training: Any) -> None:
-        if _settled(trainer, training):
+        if settled(trainer, training):
             super().on_validation_end(trainer, training)
 
 

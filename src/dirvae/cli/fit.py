@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -167,7 +169,7 @@ def fit_vae(
         "shape": list(rows.x.shape),
     }
     open_folder(folder, settings, resume)
-    with resumable(folder, context.obj):
+    with resumable(folder, context.obj), _warnings_told():
         model = _estimator(latent, likelihood, device, options, verbose=_show_progress(quiet))
         model.fit(_named(rows), checkpoint_dir=folder, resume=resume)
         model.save(output)
@@ -253,6 +255,14 @@ def _named(rows: Rows) -> Any:
 
 def _show_progress(quiet: bool) -> bool:
     return not quiet and sys.stdout.isatty()
+
+
+@contextmanager
+def _warnings_told() -> Iterator[None]:
+    """Say what training warns of, without the place in the code."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *place, **rest: say(f"Warning: {message}")
+        yield
 
 
 def _summarise(model: Any, output: Path) -> None:

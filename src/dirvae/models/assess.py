@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.distributions import Distribution, constraints
+from torch import Tensor
 
 from dirvae.distributions.moments import location_and_spread
 from dirvae.evaluation import Evidence, decoding_cost, encoding_variance, importance_sampled
+from dirvae.models.embedding import ROWS_AT_ONCE, evaluating, on_simplex, parts, posterior_means
 from dirvae.models.vae import VAE
 from dirvae.objectives import elbo, log_likelihood
 
@@ -23,10 +21,8 @@ __all__ = [
     "log_evidence",
     "log_weights",
     "lower_bound",
-    "on_simplex",
 ]
 
-ROWS_AT_ONCE = 500
 DRAWS_AT_ONCE = 10_000
 
 Array = NDArray[np.float64]
@@ -66,8 +62,8 @@ def log_weights(
     """
     _require_positive(num_samples=num_samples, draws_at_once=draws_at_once)
     columns = []
-    with _evaluating(vae):
-        for part in _parts(min(ROWS_AT_ONCE, draws_at_once), x, covariates, mask):
+    with evaluating(vae):
+        for part in parts(min(ROWS_AT_ONCE, draws_at_once), x, covariates, mask):
             sizes = _sizes(num_samples, max(1, draws_at_once // len(part[0])))
             columns.append(
                 torch.cat(
@@ -103,7 +99,7 @@ def log_evidence(
         (3,)
     """
     found = []
-    for rows, told, seen in _parts(ROWS_AT_ONCE, x, covariates, mask):
+    for rows, told, seen in parts(ROWS_AT_ONCE, x, covariates, mask):
         weights = log_weights(
             vae,
             rows,
@@ -140,8 +136,8 @@ def lower_bound(
     """
     _require_positive(num_samples=num_samples)
     bounds = []
-    with _evaluating(vae):
-        for rows, told, seen in _parts(max(1, DRAWS_AT_ONCE // num_samples), x, covariates, mask):
+    with evaluating(vae):
+        for rows, told, seen in parts(max(1, DRAWS_AT_ONCE // num_samples), x, covariates, mask):
             terms = vae.terms(rows, told, mask=seen, num_samples=num_samples, generator=generator)
             bounds.append(elbo(terms))
     return torch.cat(bounds)
@@ -163,9 +159,9 @@ def encoding_use(vae: VAE, x: Tensor, covariates: Tensor | None = None) -> Array
         >>> encoding_use(gaussian(4, 2), torch.eye(4)).shape
         (2,)
     """
-    with _evaluating(vae):
+    with evaluating(vae):
         spread = location_and_spread(vae.prior())[1]
-        return encoding_variance(_numpy(_embed(vae, x, covariates)), _numpy(spread) ** 2)
+        return encoding_variance(_numpy(posterior_means(vae, x, covariates)), _numpy(spread) ** 2)
 
 
 def decoding_use(vae: VAE, x: Tensor, covariates: Tensor | None = None) -> Array:
@@ -186,33 +182,23 @@ def decoding_use(vae: VAE, x: Tensor, covariates: Tensor | None = None) -> Array
         >>> decoding_use(dirichlet(4, torch.ones(3)), torch.eye(4)).shape
         (3,)
     """
-    with _evaluating(vae):
-        embedding = _embed(vae, x, covariates)
+    with evaluating(vae):
+        embedding = posterior_means(vae, x, covariates)
         simplex = on_simplex(vae.encoder(x[:1], *_context(covariates, slice(1))))
 
         def likelihood(z: Array) -> Array:
             latent = torch.as_tensor(z).to(embedding)
-            parts = _parts(DRAWS_AT_ONCE, x, latent, covariates)
+            pieces = parts(DRAWS_AT_ONCE, x, latent, covariates)
             return _numpy(
                 torch.cat(
                     [
                         log_likelihood(vae.decoder(here, *_context(told)), rows)
-                        for rows, here, told in parts
+                        for rows, here, told in pieces
                     ]
                 )
             )
 
         return decoding_cost(likelihood, _numpy(embedding), simplex=simplex)
-
-
-def on_simplex(law: Distribution) -> bool:
-    """Whether draws of ``law`` are proportions that sum to 1.
-
-    Example:
-        >>> on_simplex(torch.distributions.Dirichlet(torch.ones(3)))
-        True
-    """
-    return isinstance(law.support, type(constraints.simplex))
 
 
 def _weights(
@@ -229,30 +215,6 @@ def _weights(
     )
     assert terms.log_ratio is not None
     return terms.log_likelihood + terms.log_ratio
-
-
-def _embed(vae: VAE, x: Tensor, covariates: Tensor | None) -> Tensor:
-    parts = _parts(ROWS_AT_ONCE, x, covariates)
-    return torch.cat([vae.embed(rows, told) for rows, told in parts])
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients for a while."""
-    training = module.training
-    module.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        module.train(training)
-
-
-def _parts(size: int, x: Tensor, *others: Tensor | None) -> Iterator[tuple[Any, ...]]:
-    """The same ``size`` rows of each tensor at a time; what is None stays None."""
-    for start in range(0, len(x), size):
-        rows = slice(start, start + size)
-        yield tuple(None if values is None else values[rows] for values in (x, *others))
 
 
 def _context(covariates: Tensor | None, rows: slice = slice(None)) -> tuple[Tensor, ...]:

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from dirvae.evaluation import Use
 from dirvae.report import figures
+from dirvae.report.collapse import collapse_sections
 from dirvae.report.page import Panel, Section, Table, render
 
 __all__ = ["comparison_page", "comparison_table", "table_note"]
@@ -36,8 +38,9 @@ def comparison_page(results: Results) -> str:
         _reconstructions(results),
         _samples(models),
         _components(models),
-        _weight_norms(models),
-        _latents(models),
+        _edges(models),
+        _map(results),
+        *collapse_sections(models),
         _settings(results["settings"]),
     ]
     return render("Three latents on handwritten digits", _INTRODUCTION, sections)
@@ -47,12 +50,15 @@ def comparison_table(results: Results) -> Table:
     """Return a table with one row a model: the measures, and the prior's value where it has one.
 
     Example:
+        >>> import torch
+        >>> from dirvae.models.diagnosis import diagnose
+        >>> from dirvae.models.zoo import gaussian
         >>> measured = {"name": "M", "negative_elbo": 2.0, "nll": 1.0, "nll_std_error": 0.1}
         >>> measured |= {"unreliable_share": 0.02}
         >>> measured |= {"knn_error": 0.5, "active": 1, "active_prior": 2}
-        >>> used = {"encoding": np.array([True, True]), "decoding": np.array([True, False])}
-        >>> comparison_table({"models": [measured | used]}).rows
-        [['M', '2.00', '1.00 ± 0.100', '2.0 %', '50.0 %', '1 (2)', '2 / 1']]
+        >>> measured["diagnosis"] = diagnose(gaussian(4, 3), torch.zeros(2, 4))
+        >>> comparison_table({"models": [measured]}).rows
+        [['M', '2.00', '1.00 ± 0.100', '2.0 %', '50.0 %', '1 (2)', '0/0/3']]
     """
     header = (
         "Latent",
@@ -61,7 +67,7 @@ def comparison_table(results: Results) -> Table:
         "k-hat\n> .7",
         "k-NN\nerror",
         "Active\n(prior)",
-        "Used:\nenc. / dec.",
+        "Used: both\n/one/no",
     )
     return Table(header, [_texts(model) for model in results["models"]])
 
@@ -69,7 +75,7 @@ def comparison_table(results: Results) -> Table:
 def table_note(results: Results) -> str:
     """Return what the columns of `comparison_table` mean, and what no model at all would reach."""
     models = results["models"]
-    size = len(models[0]["mean"])
+    size = len(models[0]["prior_mean"])
     return (
         "Negative ELBO and NLL in nats per held-out image, lower is better; the NLL is by "
         "importance sampling, ± the standard error of the sampling; k-hat > .7: the share of "
@@ -77,7 +83,8 @@ def table_note(results: Results) -> str:
         "importance sampling). k-NN: error of 5 nearest "
         f"neighbours on posterior means. Active: of {size} components, those whose posterior "
         f"mean has a variance above {models[0]['threshold']:.2g} (.25 / K²); in brackets, how many "
-        "have it under the prior alone. Used by the encoder: that variance is above 1 % of the "
+        "have it under the prior alone. Used: components that encoder and decoder use both, that "
+        "one of them does, that neither does. By the encoder: that variance is above 1 % of the "
         "prior's; by the decoder: replacing the component by its mean costs more than .01 nat. "
         f"For scale: pixel means alone cost {results['pixel_means_nats']:.1f} nats; k-NN on the "
         f"pixels themselves errs on {100 * results['pixel_knn_error']:.1f} %."
@@ -93,7 +100,8 @@ _INTRODUCTION = (
 
 
 def _texts(model: Results) -> list[str]:
-    encoding, decoding = np.asarray(model["encoding"]), np.asarray(model["decoding"])
+    counts = model["diagnosis"].counts
+    one = counts[Use.ENCODING] + counts[Use.DECODING]
     return [
         model["name"],
         f"{model['negative_elbo']:.2f}",
@@ -101,7 +109,7 @@ def _texts(model: Results) -> list[str]:
         "" if np.isnan(model["unreliable_share"]) else f"{100 * model['unreliable_share']:.1f} %",
         f"{100 * model['knn_error']:.1f} %",
         f"{model['active']} ({model['active_prior']})",
-        f"{encoding.sum()} / {decoding.sum()}",
+        f"{counts[Use.BOTH]}/{one}/{counts[Use.NEITHER]}",
     ]
 
 
@@ -182,43 +190,32 @@ def _corners(model: Results, color: str) -> list[Panel]:
     ]
 
 
-def _weight_norms(models: Sequence[Results]) -> Section:
+def _edges(models: Sequence[Results]) -> Section:
     panels = []
-    for color, model in zip(figures.COLORS, models, strict=False):
-        figure = figures.bars(
-            model["weight_norms"], color=color, x_title="Component", y_title="Norm"
-        )
-        panels.append(Panel(figure, model["name"]))
-    unused = "; ".join(f"{m['name']} {_count(~np.asarray(m['decoding']))}" for m in models)
+    for model in models:
+        if "edges" in model:
+            names = [f"{i + 1} to {j + 1}" for i, j in model["edges"]]
+            columns = len(model["edge_images"]) // len(names)
+            panel = _strip(model["name"], model["edge_images"], columns=columns, rows=names)
+            panels.append(panel)
     caption = (
-        "Length of each component's column in the decoder's first weight matrix, with the latent "
-        "in units of the prior's standard deviation. A column near 0 belongs to a component that "
-        "the decoder ignores; compare within a model, not between models. Not used by the decoder, "
-        f"by the table's direct test: {unused}."
+        "From one corner of the simplex to another in equal steps: the pixel probabilities of "
+        "mixtures of two components, for the pairs that the held-out images mix most."
     )
-    return Section("Decoder weights", caption, panels, panel_width=280)
+    return Section("Along the edges of the simplex", caption, panels, panel_width=420)
 
 
-def _latents(models: Sequence[Results]) -> Section:
-    panels = []
-    for color, model in zip(figures.COLORS, models, strict=False):
-        figure = figures.means_and_spreads(
-            model["mean"],
-            model["std"],
-            model["prior_mean"],
-            model["prior_std"],
-            color=color,
-            x_title="Component",
-            y_title="Value",
-        )
-        panels.append(Panel(figure, model["name"], height=290))
+def _map(results: Results) -> Section:
+    labels = np.asarray(results["labels"])
+    panels = [
+        Panel(figures.classes(m["map"], labels[: len(m["map"])]), m["name"], aspect=1.0)
+        for m in results["models"]
+    ]
     caption = (
-        "Posterior means over the held-out images (average, and one standard deviation either "
-        "way) beside the prior's own mean and spread. A component whose coloured line has shrunk "
-        "to a dot says nothing about the image: it has collapsed. The decay of a stick-breaking "
-        "latent from left to right is in its prior already, which is why that is shown."
+        "Posterior means of the held-out images in the plane (t-SNE), coloured by digit, which no "
+        "model was told. Neighbours stay neighbours; distances between groups mean little."
     )
-    return Section("Latent means and spreads", caption, panels, panel_width=280)
+    return Section("Where the images lie", caption, panels, panel_width=280)
 
 
 def _settings(settings: Mapping[str, str]) -> Section:
@@ -227,13 +224,17 @@ def _settings(settings: Mapping[str, str]) -> Section:
     return Section("Settings", caption, table=Table((), rows, numbers=False))
 
 
-def _strip(label: str, images: Any, *, columns: int = 16, ticks: Sequence[str] = ()) -> Panel:
+def _strip(
+    label: str,
+    images: Any,
+    *,
+    columns: int = 16,
+    ticks: Sequence[str] = (),
+    rows: Sequence[str] = (),
+) -> Panel:
     count, height, width = np.shape(images)
     columns = min(columns, count)
-    rows = -(-count // columns)
-    aspect = (columns * (width + 1) - 1) / (rows * (height + 1) - 1)
-    return Panel(figures.image_strip(images, columns), label, aspect=aspect, ticks=ticks)
-
-
-def _count(flags: Any) -> str:
-    return f"{int(np.sum(flags))} of {len(flags)}"
+    lines = -(-count // columns)
+    aspect = (columns * (width + 1) - 1) / (lines * (height + 1) - 1)
+    figure = figures.image_strip(images, columns, row_names=rows)
+    return Panel(figure, label, aspect=aspect, ticks=ticks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -21,23 +22,24 @@ from rich.table import Table
 from sklearn.datasets import load_digits
 from torch import Tensor
 
+from dirvae.callbacks import CollapseWarning
 from dirvae.data import ArrayDataset
-from dirvae.distributions import draw, location_and_spread
-from dirvae.evaluation import active_units, decoder_weight_norms, knn_error, latent_moments
+from dirvae.distributions import location_and_spread
+from dirvae.evaluation import active_units, knn_error
 from dirvae.models import zoo
-from dirvae.models.assess import decoding_use, encoding_use, log_evidence, lower_bound, on_simplex
+from dirvae.models.assess import log_evidence, lower_bound
+from dirvae.models.diagnosis import diagnose
+from dirvae.models.embedding import posterior_means
 from dirvae.models.priors import default_concentration
 from dirvae.models.vae import VAE
 from dirvae.objectives import linear_warmup
 from dirvae.persistence import save
 from dirvae.report.comparison import comparison_page, comparison_table
 from dirvae.report.page import write_text
+from dirvae.report.pictures import pictures, square
 from dirvae.training import History, Training, fit
 
 __all__ = ["Digits", "Plan", "compare", "digits", "run"]
-
-SIDE = 8
-NUM_USERS = 20  # images that a component's picture is the mean of
 
 
 class Plan(NamedTuple):
@@ -135,10 +137,14 @@ def compare(plan: Plan, console: Console | None = None) -> tuple[dict[str, VAE],
         models = [
             {"name": name, "history": history, "seconds": seconds}
             | _measures(vaes[name], data, plan.num_samples)
-            | _pictures(vaes[name], data)
+            | pictures(vaes[name], data.test, data.test_drawn, data.test_labels)
             for name, (history, seconds) in trained.items()
         ]
-    shown = {"images": _square(data.test[:16]), "drawn": _square(data.test_drawn[:16])}
+    shown = {
+        "images": square(data.test[:16]),
+        "drawn": square(data.test_drawn[:16]),
+        "labels": data.test_labels,
+    }
     return vaes, {"models": models, **shown, **_baselines(data), "settings": _settings(plan, data)}
 
 
@@ -202,17 +208,19 @@ def _train(vae: VAE, data: Digits, plan: Plan, bar: Callback) -> History:
         kl_schedule=linear_warmup(int(plan.warmup * steps)),
         optimizer=partial(torch.optim.Adam, lr=plan.learning_rate),
     )
-    return fit(
-        training,
-        ArrayDataset(data.train, binarize=True),
-        validation=data.validation_drawn,
-        max_epochs=plan.epochs,
-        batch_size=plan.batch_size,
-        patience=plan.epochs,
-        seed=0,
-        verbose=False,
-        callbacks=[bar],
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CollapseWarning)  # the page shows what has collapsed
+        return fit(
+            training,
+            ArrayDataset(data.train, binarize=True),
+            validation=data.validation_drawn,
+            max_epochs=plan.epochs,
+            batch_size=plan.batch_size,
+            patience=plan.epochs,
+            seed=0,
+            verbose=False,
+            callbacks=[bar],
+        )
 
 
 class _Advance(Callback):
@@ -233,8 +241,8 @@ def _measures(vae: VAE, data: Digits, num_samples: int) -> dict[str, Any]:
     evidence = log_evidence(vae, data.test_drawn, num_samples, generator=generator)
     bound = lower_bound(vae, data.test_drawn, num_samples=num_samples, generator=generator)
     train, test, test_drawn = (_embed(vae, x) for x in (data.train, data.test, data.test_drawn))
+    diagnosis = diagnose(vae, data.test_drawn, generator=generator)
     prior_mean, prior_std = (a.numpy() for a in location_and_spread(vae.prior()))
-    moments = latent_moments(test_drawn)
     # The literature's thresholds for K = 50 and K = 100 are both .25 / K^2.
     threshold = 0.25 / len(prior_std) ** 2
     return {
@@ -246,33 +254,10 @@ def _measures(vae: VAE, data: Digits, num_samples: int) -> dict[str, Any]:
         "threshold": threshold,
         "active": int(active_units(test_drawn, 1.0, threshold).sum()),
         "active_prior": int((prior_std**2 > threshold).sum()),
-        "encoding": encoding_use(vae, data.test_drawn) > 0.01,
-        "decoding": decoding_use(vae, data.test_drawn) > 0.01,
-        "mean": moments.mean,
-        "std": moments.std,
+        "diagnosis": diagnosis,
         "prior_mean": prior_mean,
         "prior_std": prior_std,
-        "weight_norms": decoder_weight_norms(_first_weight(vae).numpy()),
     }
-
-
-@torch.no_grad()
-def _pictures(vae: VAE, data: Digits) -> dict[str, Any]:
-    generator = torch.Generator().manual_seed(1)
-    prior = vae.prior()
-    z = draw(prior, torch.Size([32]), generator)
-    pictures: dict[str, Any] = {
-        "reconstructions": _square(vae.reconstruct(data.test_drawn[:16])),
-        "samples": _square(vae.decoder(z).mean),
-    }
-    if on_simplex(prior):
-        theta = _embed(vae, data.test)
-        pictures["corners"] = _square(vae.decoder(torch.eye(theta.shape[1])).mean)
-        users = np.argsort(-theta, axis=0)[:NUM_USERS]
-        pictures["users"] = _square(data.test[torch.from_numpy(users)].mean(0))
-        classes = [theta[data.test_labels == label].mean(0) for label in range(10)]
-        pictures["theta_by_class"] = np.stack(classes)
-    return pictures
 
 
 def _baselines(data: Digits) -> dict[str, float]:
@@ -298,19 +283,8 @@ def _settings(plan: Plan, data: Digits) -> dict[str, str]:
     }
 
 
-def _first_weight(vae: VAE) -> Tensor:
-    weight: Any = vae.decoder.get_submodule("net.layers.0").weight
-    detached: Tensor = weight.detach()
-    return detached
-
-
-@torch.no_grad()
 def _embed(vae: VAE, x: Tensor) -> NDArray[np.float64]:
-    return vae.embed(x).double().numpy()
-
-
-def _square(x: Tensor) -> NDArray[np.float32]:
-    return x.reshape(-1, SIDE, SIDE).numpy()
+    return posterior_means(vae, x).double().numpy()
 
 
 # --- showing --------------------------------------------------------------------------------------
@@ -318,12 +292,12 @@ def _square(x: Tensor) -> NDArray[np.float32]:
 
 def _table(results: dict[str, Any]) -> Table:
     """The same measures as on the page, which says what they mean at length."""
-    size = len(results["models"][0]["mean"])
+    size = len(results["models"][0]["prior_mean"])
     note = (
         "Nats per image, lower is better; ± is the standard error of the sampling.\n"
         "k-NN: on posterior means. Active: components, of "
         f"{size}, whose posterior mean\nvaries (in brackets: the prior's value). "
-        "Used: by encoder/decoder.\n"
+        "Used: by encoder and decoder both, by one, by neither.\n"
         f"For scale: pixel means alone cost {results['pixel_means_nats']:.1f} nats."
     )
     table = Table(

@@ -13,15 +13,21 @@ __all__ = [
     "COLORS",
     "GREY",
     "bars",
+    "classes",
     "curves",
     "heatmap",
     "image_strip",
     "means_and_spreads",
     "tile",
+    "verdicts",
 ]
 
 COLORS = ("#3b82c4", "#d9822b", "#2a9d6f", "#b45fb0", "#c4473b", "#7a6fd0")
 GREY = "#8a8f98"
+_CLASS_COLORS = (
+    *("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd"),
+    *("#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"),
+)
 _GRID = "rgba(128, 128, 128, 0.22)"
 _INK = [[0.0, "#ffffff"], [1.0, "#14171c"]]
 
@@ -52,13 +58,16 @@ def tile(images: ArrayLike, columns: int, gap: int = 1) -> NDArray[np.float32]:
     return canvas
 
 
-def image_strip(images: ArrayLike, columns: int, *, gap: int = 1) -> go.Figure:
+def image_strip(
+    images: ArrayLike, columns: int, *, gap: int = 1, row_names: Sequence[str] = ()
+) -> go.Figure:
     """Images with ink from 0 (paper) to 1 (black), as one heatmap.
 
     Args:
         images: Shape (N, height, width).
         columns: Images a row.
         gap: Pixels between images.
+        row_names: Text to the left of each row, or none at all.
 
     Example:
         >>> len(image_strip(np.zeros((4, 8, 8)), columns=2).data)
@@ -73,7 +82,12 @@ def image_strip(images: ArrayLike, columns: int, *, gap: int = 1) -> go.Figure:
     figure.update_xaxes(visible=False, range=[-0.5, width - 0.5], constrain="domain")
     figure.update_yaxes(visible=False, range=[height - 0.5, -0.5], constrain="domain")
     figure.update_yaxes(scaleanchor="x")
-    return _plain(figure, margin={"l": 0, "r": 0, "t": 0, "b": 0})
+    if row_names:
+        tall = np.shape(images)[1]
+        middles = [(tall - 1) / 2 + row * (tall + gap) for row in range(len(row_names))]
+        names = {"tickmode": "array", "tickvals": middles, "ticktext": list(row_names)}
+        figure.update_yaxes(visible=True, showgrid=False, ticklen=0, **names)
+    return _plain(figure, margin={"l": 52 if row_names else 0, "r": 0, "t": 0, "b": 0})
 
 
 def curves(
@@ -234,6 +248,73 @@ def heatmap(
     figure.update_xaxes(title=x_title, type="category", showgrid=False)
     figure.update_yaxes(title=y_title, type="category", autorange="reversed", showgrid=False)
     return _plain(figure, margin={"l": 44, "r": 6, "t": 8, "b": 42})
+
+
+def classes(points: ArrayLike, labels: Sequence[Any] | NDArray[Any]) -> go.Figure:
+    """Points in the plane, coloured by class; the axes have no meaning and are not drawn.
+
+    Args:
+        points: Shape (N, 2).
+        labels: Class of each point, shape (N,); more than ten share colours.
+
+    Example:
+        >>> [trace.name for trace in classes([[0, 0], [1, 1], [2, 0]], ["b", "a", "b"]).data]
+        ['a', 'b']
+    """
+    placed, names = np.asarray(points, dtype=np.float64), np.asarray(labels)
+    figure = go.Figure()
+    for number, name in enumerate(np.unique(names)):
+        x, y = np.round(placed[names == name], 2).T
+        color = _CLASS_COLORS[number % len(_CLASS_COLORS)]
+        figure.add_scatter(
+            x=x,
+            y=y,
+            name=str(name),
+            mode="markers",
+            marker={"color": color, "size": 5},
+            hovertemplate="%{fullData.name}<extra></extra>",
+        )
+    figure.update_layout(legend={"orientation": "h", "y": 0, "yanchor": "top", "x": 0})
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    return _plain(figure, margin={"l": 4, "r": 4, "t": 4, "b": 4})
+
+
+def verdicts(uses: Mapping[str, Sequence[str]], legend: Mapping[str, str]) -> go.Figure:
+    """One square a component, coloured by its verdict; one row a model.
+
+    Args:
+        uses: From a model's name to the verdict on each of its K components, numbered from 1.
+        legend: From each verdict to its colour, in the order of the legend.
+
+    Example:
+        >>> figure = verdicts({"a": ["yes", "no"]}, {"yes": "#00ff00", "no": "#ff0000"})
+        >>> [(trace.name, trace.x.tolist()) for trace in figure.data]
+        [('yes', [1]), ('no', [2])]
+    """
+    figure = go.Figure()
+    for verdict, color in legend.items():
+        places = [
+            (component, name)
+            for name, found in uses.items()
+            for component, use in enumerate(found, 1)
+            if use == verdict
+        ]
+        figure.add_scatter(
+            x=np.array([component for component, _ in places], dtype=int),
+            y=[name for _, name in places],
+            name=verdict,
+            mode="markers",
+            marker={"color": color, "symbol": "square", "size": 13},
+            hovertemplate="%{y}, component %{x}: %{fullData.name}<extra></extra>",
+        )
+    order = {"categoryorder": "array", "categoryarray": list(uses), "autorange": "reversed"}
+    figure.update_layout(legend={"orientation": "h", "y": 1.05, "yanchor": "bottom", "x": 0})
+    size = max(map(len, uses.values()), default=1)
+    steps = {"tick0": 1, "dtick": 1 if size <= 25 else 10}
+    figure.update_xaxes(title="Component", showgrid=False, range=[0.4, size + 0.6], **steps)
+    figure.update_yaxes(type="category", showgrid=False, automargin=True, **order)
+    return _plain(figure, margin={"l": 8, "r": 6, "t": 34, "b": 42})
 
 
 def _clear(color: str) -> str:

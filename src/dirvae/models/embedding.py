@@ -1,0 +1,128 @@
+"""Where a VAE puts rows: posterior means and draws, a bounded number of rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, constraints
+
+from dirvae.distributions import draw
+from dirvae.models.vae import VAE
+
+__all__ = [
+    "evaluating",
+    "on_simplex",
+    "parts",
+    "posterior_draws",
+    "posterior_means",
+    "posteriors",
+]
+
+ROWS_AT_ONCE = 500
+
+
+def posterior_means(vae: VAE, x: Tensor, covariates: Tensor | None = None) -> Tensor:
+    """E_q[z|x] of each row, in evaluation mode and without gradients.
+
+    Args:
+        vae: The model.
+        x: Shape (N, D...).
+        covariates: Shape (N, C), optional.
+
+    Returns:
+        Shape (N, K).
+
+    Example:
+        >>> from dirvae.models.zoo import gaussian
+        >>> posterior_means(gaussian(4, 2), torch.eye(4)).shape
+        torch.Size([4, 2])
+    """
+    with evaluating(vae):
+        pieces = parts(ROWS_AT_ONCE, x, covariates)
+        return torch.cat([vae.embed(rows, told) for rows, told in pieces])
+
+
+def posterior_draws(
+    vae: VAE,
+    x: Tensor,
+    covariates: Tensor | None = None,
+    *,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """One draw of q(z|x) for each row: together, draws of the aggregate posterior.
+
+    Args:
+        vae: The model; it is run in evaluation mode.
+        x: Shape (N, D...).
+        covariates: Shape (N, C), optional.
+        generator: Source of the noise; the global one if None.
+
+    Returns:
+        Shape (N, K).
+
+    Example:
+        >>> from dirvae.models.zoo import gaussian
+        >>> posterior_draws(gaussian(4, 2), torch.eye(4)).shape
+        torch.Size([4, 2])
+    """
+    with evaluating(vae):
+        return torch.cat([draw(q, generator=generator) for q in posteriors(vae, x, covariates)])
+
+
+def posteriors(vae: VAE, x: Tensor, covariates: Tensor | None = None) -> Iterator[Distribution]:
+    """q(z|x) of ``ROWS_AT_ONCE`` rows at a time, in whatever mode the model is.
+
+    Example:
+        >>> from dirvae.models.zoo import gaussian
+        >>> [q.batch_shape for q in posteriors(gaussian(4, 2), torch.zeros(600, 4))]
+        [torch.Size([500]), torch.Size([100])]
+    """
+    for rows, told in parts(ROWS_AT_ONCE, x, covariates):
+        yield vae.encoder(rows, *(() if told is None else (told,)))
+
+
+def on_simplex(law: Distribution) -> bool:
+    """Whether draws of ``law`` are proportions that sum to 1.
+
+    Example:
+        >>> on_simplex(torch.distributions.Dirichlet(torch.ones(3)))
+        True
+    """
+    return isinstance(law.support, type(constraints.simplex))
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients for a while.
+
+    Example:
+        >>> layer = nn.Dropout()
+        >>> with evaluating(layer):
+        ...     print(layer.training, torch.is_grad_enabled())
+        False False
+        >>> layer.training
+        True
+    """
+    training = module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        module.train(training)
+
+
+def parts(size: int, x: Tensor, *others: Tensor | None) -> Iterator[tuple[Any, ...]]:
+    """The same ``size`` rows of each tensor at a time; what is None stays None.
+
+    Example:
+        >>> [rows.tolist() for rows, nothing in parts(2, torch.arange(3), None)]
+        [[0, 1], [2]]
+    """
+    for start in range(0, len(x), size):
+        rows = slice(start, start + size)
+        yield tuple(None if values is None else values[rows] for values in (x, *others))
