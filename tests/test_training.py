@@ -47,6 +47,15 @@ def test_training_raises_the_bound_and_every_parameter_moves(x):
     assert [metrics["epoch"] for metrics in history] == list(range(60))
 
 
+def test_metrics_keep_their_digits_in_half_precision(x):
+    vae = small()
+    frozen = Training(vae, optimizer=partial(torch.optim.SGD, lr=0.0))
+    history = quiet(frozen, x.repeat(20, 1), max_epochs=1, precision="bf16-mixed")
+    with torch.no_grad():
+        kl = float(vae.terms(x).kl.mean())
+    assert history[0]["kl"] == pytest.approx(kl, rel=0.02)  # the networks' own rounding
+
+
 def test_metrics_are_the_mean_over_rows(x):
     vae = small()
     frozen = Training(vae, optimizer=partial(torch.optim.SGD, lr=0.0))

@@ -177,9 +177,9 @@ class _Meter:
         with torch.no_grad():
             likelihood = terms.log_likelihood.mean(0)
             weight = torch.ones_like(terms.kl) if weight is None else weight
-            self.sums = (
-                self.sums + torch.stack([likelihood, terms.kl, torch.ones_like(weight)]) @ weight
-            )
+            # Not as a product of matrices, which autocast would shorten to half precision.
+            columns = torch.stack([likelihood, terms.kl, torch.ones_like(weight)])
+            self.sums = self.sums + (columns * weight).double().sum(1)
             mean = _mean_where_known(terms)
             if mean is not None:
                 shares = weight.to(mean).reshape(-1, *(1 for _ in mean.shape[1:]))
