@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer.main
-from scipy import sparse
+from scipy import sparse, stats
 
 import dirvae
 from dirvae.cli import app
@@ -140,6 +140,32 @@ def test_evaluate_agrees_with_the_estimator(run, fitted):
     assert "elbo" in run("evaluate", fitted, "x.npy", "--samples", 2).out
 
 
+def test_evaluate_diagnoses_each_component(run, fitted):
+    binary = (X > 0.5).astype(np.float32)
+    np.save("x.npy", binary)
+    facts = json.loads(run("evaluate", fitted, "x.npy", "--json", "--samples", 0).out)
+    found = facts["diagnosis"]
+    assert found["rows"] == 60
+    uses = found["components"]["used_in"]
+    assert found["used_in_encoding_and_decoding"] == uses.count("encoding and decoding")
+    active = uses.count("encoding and decoding") + uses.count("encoding only")
+    assert active == facts["active_components"]
+    # The law of the prior, Dirichlet(2/3, 2/3, 2/3): each marginal is Beta(2/3, 4/3).
+    mean, var, skewness, kurtosis = stats.beta(2 / 3, 4 / 3).stats("mvsk")
+    parts = found["components"]
+    assert parts["prior_mean"] == pytest.approx([mean] * 3, abs=0.01)
+    assert parts["prior_std"] == pytest.approx([np.sqrt(var)] * 3, abs=0.01)
+    assert parts["prior_skewness"] == pytest.approx([skewness] * 3, abs=0.05)
+    assert parts["prior_kurtosis"] == pytest.approx([kurtosis] * 3, abs=0.05)
+    assert found["kl"] == pytest.approx(facts["kl"], rel=1e-6)
+    assert max(parts["marginal_kl"]) <= found["kl"]
+    assert (found["marginal_kl_is_exact"], found["marginal_kl_adds_up"]) == (True, False)
+    assert found["mutual_information"] <= found["mutual_information_bound"]
+    shown = run("evaluate", fitted, "x.npy", "--samples", 0).out
+    assert "not used in both" in shown
+    assert "mutual information" in shown
+
+
 def test_a_classifier_transforms_but_is_not_evaluated(run):
     labels = np.where(np.arange(60) < 30, np.arange(60) % 2, -1)
     sizes = {"hidden_sizes": (8,), "decoder_hidden_sizes": (8,), "classifier_hidden_sizes": (8,)}
@@ -225,7 +251,13 @@ def test_every_likelihood_of_sparse_counts(likelihood, run):
     options = ["--likelihood", likelihood, "--prior-concentration", "learn"]
     assert run("fit", "vae", "x.npz", "-o", "model", *SMALL, "--max-epochs", 3, *options).code == 0
     found = [json.loads(run("evaluate", "model", f"x.{s}", "--json").out) for s in ("npz", "npy")]
+    diagnoses = [f.pop("diagnosis") for f in found]
     assert found[0] == pytest.approx(found[1], rel=1e-5)
+    uses, costs = (
+        [d["components"][name] for d in diagnoses] for name in ("used_in", "marginal_kl")
+    )
+    assert uses[0] == uses[1]
+    assert costs[0] == pytest.approx(costs[1], rel=1e-5)
 
 
 def test_images_are_announced(run):
@@ -245,7 +277,9 @@ def test_rows_of_zeros_have_a_defined_result(run):
         np.testing.assert_allclose(theta.sum(1), 1, rtol=1e-5)
         assert (theta[::2] == theta[0]).all()
         found = json.loads(run("evaluate", likelihood, "x.npy", "--json").out)
+        diagnosis = found.pop("diagnosis")
         assert np.isfinite(list(found.values())).all()
+        assert len(diagnosis["components"]["used_in"]) == found["components"]
 
 
 def test_data_of_zeros_alone_have_a_defined_result(run):

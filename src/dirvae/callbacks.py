@@ -108,7 +108,8 @@ class CollapseWatch(Callback):
     warms up and comes back, nor a training that is over before that, raises a warning.
 
     Args:
-        patience: Settled epochs in a row without use, at least 1, before it warns.
+        patience: Settled epochs in a row without use, at least 1, before a component counts; the
+            warning waits while there are others that are out for less.
 
     Warns:
         CollapseWarning: How many components are out of use, since when, and what to try.
@@ -128,11 +129,11 @@ class CollapseWatch(Callback):
 
     def on_train_epoch_start(self, trainer: Any, training: Any) -> None:
         """Look at the epoch before, whose metrics are now there."""
-        self._look(trainer, training)
+        self._look(trainer, training, last=False)
 
     def on_train_end(self, trainer: Any, training: Any) -> None:
         """Look at the last epoch."""
-        self._look(trainer, training)
+        self._look(trainer, training, last=True)
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run has to know."""
@@ -144,7 +145,7 @@ class CollapseWatch(Callback):
         for name, value in state_dict.items():
             setattr(self, name, value)
 
-    def _look(self, trainer: Any, training: Any) -> None:
+    def _look(self, trainer: Any, training: Any, last: bool) -> None:
         epochs = len(training.history)
         if training.active is None or epochs == self.epochs:
             return
@@ -154,8 +155,12 @@ class CollapseWatch(Callback):
         last_used = unseen if self.last_used is None else self.last_used
         self.last_used = last_used.masked_fill(active, epochs)
         self.settled_for = self.settled_for + 1 if settled(trainer, training) else 0
-        dead = epochs - self.last_used >= self.patience
-        if self.settled_for >= self.patience and not self.warned and bool(dead.any()):
+        if self.settled_for < self.patience or self.warned:
+            return
+        unused_for = epochs - self.last_used
+        dead = unused_for >= self.patience
+        dying = (unused_for > 0) & ~dead  # waited for, so that one sentence tells of all
+        if bool(dead.any()) and (last or not bool(dying.any())):
             self.warned = True
             if trainer.is_global_zero:
                 warnings.warn(_epitaph(self.last_used[dead], active.numel()), stacklevel=2)

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 import dirvae
+from dirvae.evaluation import Use, knn_error
+from dirvae.report.collapse import collapse_table
 from dirvae.report.demo import digits, run
 
 
@@ -45,9 +48,37 @@ def test_every_model_beats_the_pixel_means(demo: dict[str, Any]) -> None:
 def test_dirichlet_components_are_used(demo: dict[str, Any]) -> None:
     model = demo["models"][-1]
     assert model["name"] == "Dirichlet"
-    assert model["encoding"].sum() >= 12
+    used = model["diagnosis"].counts
+    assert used[Use.BOTH] + used[Use.ENCODING] >= 12
+    assert model["diagnosis"].marginal_kl.value.max() <= model["diagnosis"].kl
     np.testing.assert_allclose(model["theta_by_class"].sum(1), 1, rtol=1e-5)
-    assert model["mean"].sum() == pytest.approx(1)
+    assert model["diagnosis"].means.mean.sum() == pytest.approx(1)
+
+
+def test_edges_join_corners_and_maps_place_neighbours(demo: dict[str, Any]) -> None:
+    model = demo["models"][-1]
+    strips = model["edge_images"].reshape(len(model["edges"]), -1, 8, 8)
+    for (first, second), strip in zip(model["edges"], strips, strict=True):
+        np.testing.assert_allclose(strip[0], model["corners"][first], atol=1e-5)
+        np.testing.assert_allclose(strip[-1], model["corners"][second], atol=1e-5)
+    for shown in demo["models"]:
+        # Of the nearest neighbour in the plane far more than a tenth are of the same digit.
+        place = shown["map"]
+        error = knn_error(place[:150], demo["labels"][:150], place[150:], demo["labels"][150:])
+        assert error < 0.5
+
+
+def test_collapse_stands_beside_the_prior(demo: dict[str, Any]) -> None:
+    rows = collapse_table(demo["models"]).rows
+    for row, model in zip(rows, demo["models"], strict=True):
+        assert sum(int(text) for text in row[1:5]) == 16
+        prior = model["diagnosis"].prior
+        assert row[5].endswith(f"({round(float(prior.skewness.mean()), 2) + 0.0:.2f})")
+    # Dir(15/16 of 16 parts): marginals Beta(.9375, 14.0625).
+    exact = stats.beta(0.9375, 14.0625).stats("sk")
+    found = demo["models"][-1]["diagnosis"].prior
+    np.testing.assert_allclose(found.skewness.mean(), exact[0], rtol=0.02)
+    np.testing.assert_allclose(found.kurtosis.mean(), exact[1], rtol=0.05)
 
 
 def test_page_shows_all_and_needs_no_network(demo: dict[str, Any]) -> None:
@@ -56,7 +87,7 @@ def test_page_shows_all_and_needs_no_network(demo: dict[str, Any]) -> None:
     for model in demo["models"]:
         assert page.count(model["name"]) >= 5
         assert f"{model['nll']:.2f} ± " in page
-    assert len(re.findall(r"Plotly\.newPlot\(\"figure", page)) == 21
+    assert len(re.findall(r"Plotly\.newPlot\(\"figure", page)) == 30
     assert len(page.encode()) < 6_500_000
 
 

@@ -70,7 +70,8 @@ def evaluate(
             f"{model} holds a {type(estimator).__name__}: score it in Python, with its score(X, y)"
         )
     rows = _rows(data, array, id_column)
-    _print(measure(estimator, _in_order(estimator, rows, data), samples), as_json)
+    facts = measure(estimator, _in_order(estimator, rows, data), samples)
+    _print(facts if as_json else _in_brief(facts), as_json)
 
 
 def info(model: Model, as_json: AsJson = False) -> None:
@@ -147,6 +148,19 @@ def _in_order(estimator: Any, rows: Rows, data: str) -> Any:
     for name in sorted(place.keys() - set(names)):
         raise ValueError(f"{data} has a column {name!r}, which the model was not fitted on")
     return rows.x[:, [place[name] for name in names]]
+
+
+def _in_brief(facts: dict[str, Any]) -> dict[str, Any]:
+    """Without the values of each component, which would fill the screen."""
+    diagnosis = {name: value for name, value in facts["diagnosis"].items() if name not in facts}
+    unused = [
+        str(number)
+        for number, use in enumerate(facts["diagnosis"]["components"]["used_in"], 1)
+        if use != "encoding and decoding"
+    ]
+    listed = ", ".join(unused) or "none"
+    brief = {name: value for name, value in facts.items() if name != "diagnosis"}
+    return {**brief, **diagnosis, "not_used_in_both": listed}
 
 
 def _print(facts: dict[str, Any], as_json: bool) -> None:

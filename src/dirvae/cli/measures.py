@@ -14,10 +14,12 @@ from torch.distributions import Bernoulli
 from dirvae.distributions import location_and_spread
 from dirvae.evaluation import Evidence, active_units
 from dirvae.models.assess import log_evidence
+from dirvae.models.diagnosis import Diagnosis, diagnose
 
 __all__ = ["measure"]
 
 ROWS_AT_ONCE = 500
+MOST_DIAGNOSED = 1000  # rows, evenly spaced: the time grows with their square
 
 
 def measure(estimator: Any, X: Any, num_samples: int) -> dict[str, Any]:
@@ -34,7 +36,9 @@ def measure(estimator: Any, X: Any, num_samples: int) -> dict[str, Any]:
         Means over rows in nats: ``elbo`` = ``reconstruction`` - ``kl``, and ``nll``
         with the share of rows whose Pareto k is above .7, which are not to be trusted (from 25
         samples on); how many components are active (the variance of their posterior means is above
-        1 % of the prior's), and both variances, summed over components.
+        1 % of the prior's), and both variances, summed over components. Under ``diagnosis``, from
+        at most 1,000 rows, evenly spaced: what each component is used in, moments of draws beside
+        those of the prior, marginal KLs and mutual information; None where a figure is not defined.
     """
     X = _drawn(X) if estimator.likelihood_ is Bernoulli else X
     elbo = estimator.score_samples(X)
@@ -62,7 +66,46 @@ def measure(estimator: Any, X: Any, num_samples: int) -> dict[str, Any]:
         "components": theta.shape[1],
         "posterior_mean_variance": float(theta.var(0).sum()),
         "prior_variance": float(prior_var.sum()),
+        "diagnosis": _diagnosed(vae, X),
     }
+
+
+def _diagnosed(vae: Any, X: Any) -> dict[str, Any]:
+    rows = _dense(X[:: -(-X.shape[0] // MOST_DIAGNOSED)])
+    found = diagnose(vae, rows, generator=torch.Generator().manual_seed(0))
+    return {
+        "rows": len(rows),
+        **{f"used_in_{use.replace(' ', '_')}": count for use, count in found.counts.items()},
+        "kl": found.kl,
+        "mutual_information": found.information.value,
+        "mutual_information_std_error": _number(found.information.std_error),
+        "mutual_information_bound": found.information.bound,
+        "marginal_kl_is_exact": found.marginal_kl.exact,
+        "marginal_kl_adds_up": found.marginal_kl.additive,
+        "components": _components(found),
+    }
+
+
+def _components(found: Diagnosis) -> dict[str, Any]:
+    """Lists with a value for each component."""
+    prior = {f"prior_{name}": values for name, values in found.prior._asdict().items()}
+    measured = {
+        "encoding_variance": found.encoding_variance,
+        "decoding_cost": found.decoding_cost,
+        "marginal_kl": found.marginal_kl.value,
+        "prior_marginal_kl": found.marginal_kl.prior,
+        **found.draws._asdict(),
+        **prior,
+    }
+    if found.weight_norms is not None:
+        measured["weight_norm"] = found.weight_norms
+    lists = {name: [_number(value) for value in values] for name, values in measured.items()}
+    return {"used_in": [str(use) for use in found.uses], **lists}
+
+
+def _number(value: float) -> float | None:
+    """As JSON has it, which knows no NaN."""
+    return None if np.isnan(value) else float(value)
 
 
 def _drawn(X: Any) -> Any:
