@@ -14,6 +14,8 @@ from dirvae.reproduce import record, semi_supervised
 from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.semi_supervised import DATA, ROWS, Job, jobs, labels, run_all, unit_normal
 
+SIZES = ("hidden_sizes", "decoder_hidden_sizes", "classifier_hidden_sizes")
+
 
 def test_as_many_labels_of_each_class() -> None:
     y = np.repeat(np.arange(10), 450)
@@ -42,6 +44,9 @@ def svhn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIRVAE_DATA", str(tmp_path))
     monkeypatch.setitem(semi_supervised.VALIDATION, "svhn", (80, 10))
     monkeypatch.setattr(semi_supervised, "COMPONENTS", 5)
+    for row, options in ROWS.items():
+        sizes = dict.fromkeys(SIZES, (16,))
+        monkeypatch.setitem(ROWS, row, {**options, **sizes})
 
 
 @pytest.mark.usefixtures("svhn")
@@ -57,7 +62,7 @@ def test_svhn_is_reduced_to_principal_components() -> None:
 @pytest.mark.parametrize("row", ROWS)
 def test_svhn_study_runs_once(row: str, tmp_path: Path) -> None:
     file = tmp_path / "out" / "runs.jsonl"
-    wanted = list(jobs("svhn", rows=[row], shares=[0.5], seeds=[3], epochs=20))
+    wanted = list(jobs("svhn", rows=[row], shares=[0.5], seeds=[3], epochs=40))
     for _ in range(2):
         with Bars(Console(quiet=True)) as bars:
             run_all(wanted, file, bars)

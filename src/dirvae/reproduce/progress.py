@@ -64,6 +64,15 @@ class Bars:
             yield _Epochs(self.progress, task)
 
     @contextmanager
+    def aside(self) -> Iterator[bool]:
+        """Leave the terminal to another display for a while; say whether there is a terminal."""
+        self.progress.stop()
+        try:
+            yield self.progress.console.is_terminal
+        finally:
+            self.progress.start()
+
+    @contextmanager
     def _task(self, text: str, total: int) -> Iterator[Any]:
         task = self.progress.add_task(text, total=total)
         try:

@@ -189,14 +189,15 @@ def run_all(wanted: Sequence[Job], file: Path, bars: Bars, device: str = "cpu") 
         key = job.key
         if any(all(r.get(name) == key[name] for name in key) for r in record.done(file)):
             continue
-        result = run(job, data, device)
+        with bars.aside() as verbose:
+            result = run(job, data, device, verbose)
         record.add(file, result)
         line = f"{job.row}, {job.share:.0%} labels, seed {job.seed}"
         error = f"test error {100 * result['test_error']:.2f} %"
         bars.progress.console.print(f"{number}/{len(wanted)} {line}: {error}", highlight=False)
 
 
-def run(job: Job, data: Labelled, device: str = "cpu") -> Run:
+def run(job: Job, data: Labelled, device: str = "cpu", verbose: bool = False) -> Run:
     """Train and score one model."""
     rng = np.random.RandomState(job.seed)
     order = rng.permutation(len(data.x))
@@ -205,7 +206,8 @@ def run(job: Job, data: Labelled, device: str = "cpu") -> Run:
     kept = order[:train]
     test = slice(QUICK_TEST if job.quick else None)
     start = time.perf_counter()
-    model = job.estimator(device).fit(data.x[kept], labels(data.y[kept], job.share, rng))
+    y = labels(data.y[kept], job.share, rng)
+    model = job.estimator(device, verbose).fit(data.x[kept], y)
     seconds = time.perf_counter() - start
     return job.key | {
         "train_rows": train,
