@@ -55,7 +55,12 @@ def test_svhn_is_reduced_to_principal_components() -> None:
     assert (data.x.shape, data.x_test.shape) == ((90, 5), (30, 5))
     pixels = semi_supervised.svhn("x_train").reshape(90, -1) / 255
     _, values, _ = np.linalg.svd(pixels - pixels.mean(0), full_matrices=False)
-    np.testing.assert_allclose(np.linalg.norm(data.x, axis=0), values[:5], rtol=1e-3)
+    # The randomized solver is exact where the spectrum falls, and near where it is flat.
+    np.testing.assert_allclose(np.linalg.norm(data.x, axis=0)[0], values[0], rtol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(data.x, axis=0), values[:5], rtol=0.1)
+    np.testing.assert_allclose(data.x.mean(0), 0, atol=1e-4)
+    scatter = data.x.T @ data.x
+    np.testing.assert_allclose(scatter, np.diag(np.diag(scatter)), atol=1e-2 * scatter.max())
 
 
 @pytest.mark.usefixtures("svhn")
@@ -70,7 +75,7 @@ def test_svhn_study_runs_once(row: str, tmp_path: Path) -> None:
     assert run["test_error"] < 0.2
     assert (run["row"], run["share"], run["seed"], run["train_rows"]) == (row, 0.5, 3, 80)
     assert run["plan"]["likelihood"] == "unit_normal"
-    assert run["plan"]["max_epochs"] == 20
+    assert run["plan"]["max_epochs"] == 40
 
 
 @pytest.mark.usefixtures("svhn")
