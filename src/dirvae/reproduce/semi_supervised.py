@@ -16,17 +16,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
-from torch import Tensor
 from torch.distributions import Normal
 
 from dirvae.data import mnist, omniglot, rotated_mnist, svhn
 from dirvae.distributions import Dirichlet, StickBreakingKumaraswamy
 from dirvae.estimators import SemiSupervisedVAE
+from dirvae.models.likelihoods import unit_normal
 from dirvae.reproduce import record
 from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.record import Run
 
-__all__ = ["DATA", "ROWS", "Job", "Labelled", "jobs", "labels", "run_all", "unit_normal"]
+__all__ = ["DATA", "ROWS", "Job", "Labelled", "jobs", "labels", "run_all"]
 
 SHARES = (0.1, 0.05, 0.01)
 VALIDATION = {"mnist": (45_000, 5_000), "mnist-rot": (70_000, 10_000), "svhn": (65_000, 8_257)}
@@ -93,19 +93,6 @@ class Job(NamedTuple):
         }
         key: Run = json.loads(json.dumps({**self._asdict(), "plan": plan}))
         return key
-
-
-def unit_normal(loc: Tensor, validate_args: bool | None = None) -> Normal:
-    """Gaussian of unit variance, a likelihood.
-
-    Example:
-        >>> unit_normal(torch.zeros(2)).variance
-        tensor([1., 1.])
-    """
-    return Normal(loc, torch.ones_like(loc), validate_args=validate_args)
-
-
-unit_normal.arg_constraints = {"loc": Normal.arg_constraints["loc"]}  # type: ignore[attr-defined]
 
 
 def labels(y: Classes, share: float, rng: np.random.RandomState) -> Classes:
