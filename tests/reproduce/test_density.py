@@ -74,10 +74,13 @@ def test_every_row_is_trained_and_measured(row: str, tmp_path: Path) -> None:
 
 
 def test_a_model_that_has_learned_the_images(tmp_path: Path) -> None:
-    (run,) = made([job("gaussian", epochs=60)], tmp_path / "runs.jsonl")
-    # One bit of class, and pixels of probability .9: less than 16 times their entropy of .33 nats.
-    assert run["nll"] < np.log(2) + 16 * 0.36
-    assert abs(run["annealed_nll"] - run["nll_of_annealed_images"]) < 1
+    gaussian = job("gaussian", epochs=10)
+    slowly = AMOUNTS._replace(samples=500, annealed_chains=8, annealed_temperatures=100)
+    quickly = gaussian._replace(plan=gaussian.plan._replace(batch_size=10), amounts=slowly)
+    (run,) = made([quickly], tmp_path / "runs.jsonl")
+    # One bit of class and 16 pixels of .33 nats make 6.0; independent pixels have 11.1.
+    assert 5 < run["nll"] < 8
+    assert abs(run["annealed_nll"] - run["nll_of_annealed_images"]) < 0.3
     assert run["linear_probe_error"] == run["svm_error"] == run["knn_error"]["5"] == 0
     assert run["used_in_both"] >= 1
 
