@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dirvae import data, distributions, evaluation, models, nn, objectives
-    from dirvae.estimators import DirichletVAE, SemiSupervisedVAE
+    from dirvae.estimators import DirichletVAE, SemiSupervisedVAE, TopicModel
     from dirvae.models.vae import VAE
     from dirvae.persistence import ModelFormatError, load, save
     from dirvae.training import fit
@@ -27,6 +27,7 @@ __all__ = [
     "DirichletVAE",
     "ModelFormatError",
     "SemiSupervisedVAE",
+    "TopicModel",
     "__version__",
     "data",
     "distributions",
@@ -43,6 +44,7 @@ _HOMES = {
     "DirichletVAE": "dirvae.estimators",
     "ModelFormatError": "dirvae.persistence",
     "SemiSupervisedVAE": "dirvae.estimators",
+    "TopicModel": "dirvae.estimators",
     "VAE": "dirvae.models.vae",
     "fit": "dirvae.training",
     "load": "dirvae.persistence",

@@ -1,6 +1,7 @@
 """Data in memory and on disk."""
 
 from dirvae.data.arrays import ArrayDataset, Batch, loader
+from dirvae.data.counts import CountDataset, sparse_rows
 from dirvae.data.files import Rows, read_rows
 from dirvae.data.image_sets import (
     fashion_mnist,
@@ -15,6 +16,7 @@ from dirvae.data.images import read_images
 __all__ = [
     "ArrayDataset",
     "Batch",
+    "CountDataset",
     "Rows",
     "fashion_mnist",
     "loader",
@@ -24,5 +26,6 @@ __all__ = [
     "read_images",
     "read_rows",
     "rotated_mnist",
+    "sparse_rows",
     "svhn",
 ]

@@ -13,6 +13,7 @@ from dirvae.distributions.kl import Draws, KLResult, draw, draw_with_log_ratio, 
 from dirvae.distributions.kumaraswamy import Kumaraswamy, LogKumaraswamy
 from dirvae.distributions.laplace import laplace_softmax_normal
 from dirvae.distributions.log_gamma import Gamma, LogGamma
+from dirvae.distributions.mixed_multinomial import MixedMultinomial
 from dirvae.distributions.moments import location_and_spread, posterior_mean
 from dirvae.distributions.multinomial import DirichletMultinomial, Multinomial
 from dirvae.distributions.multivariate_kumaraswamy import (
@@ -69,6 +70,7 @@ __all__ = [
     "LogWeibull",
     "LogWeibullDirichlet",
     "MVKumaraswamy",
+    "MixedMultinomial",
     "MonotoneTransform",
     "Multinomial",
     "NegativeBinomial",

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from dirvae.distributions._sparse import is_sparse, log_coefficient, softmax_evidence
 from dirvae.distributions.dirichlet import LogDirichlet
 from dirvae.distributions.log_gamma import full_precision
 from dirvae.distributions.log_space import log_gamma_ratio
 
-__all__ = ["DirichletMultinomial", "Multinomial"]
+__all__ = ["DirichletMultinomial", "Multinomial", "counts_support"]
 
 _REAL_VECTOR = constraints.independent(constraints.real, 1)
 _POSITIVE_VECTOR = constraints.independent(constraints.positive, 1)
@@ -28,7 +29,7 @@ class _Counts(constraints.Constraint):
         return (value >= 0).all(-1)
 
 
-_COUNTS = _Counts()
+counts_support = _Counts()
 
 
 class Multinomial(Distribution):
@@ -52,7 +53,7 @@ class Multinomial(Distribution):
     """
 
     arg_constraints = {"logits": _REAL_VECTOR}
-    support = _COUNTS
+    support = counts_support
 
     def __init__(
         self, logits: Tensor, total_count: int | Tensor = 1, validate_args: bool | None = None
@@ -92,7 +93,18 @@ class Multinomial(Distribution):
             return _split_counts(totals, self.probs.expand(shape), generator)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Log probability of the counts given their total, shape (..., V) -> (...), in nats."""
+        """Log probability of the counts given their total, in nats.
+
+        Args:
+            value: Shape (..., V), or sparse CSR, shape (B, V), for logits of shape (..., B, V).
+
+        Returns:
+            Shape (...).
+        """
+        if is_sparse(value):
+            flat = self.logits.reshape(-1, *self.logits.shape[-2:])
+            evidence = torch.stack([softmax_evidence(value, logits) for logits in flat])
+            return evidence.reshape(self.batch_shape) + log_coefficient(value)
         if self._validate_args:
             self._validate_sample(value)
         log_p = torch.log_softmax(self.logits, -1)
@@ -138,7 +150,7 @@ class DirichletMultinomial(Distribution):
     """
 
     arg_constraints = {"concentration": _POSITIVE_VECTOR}
-    support = _COUNTS
+    support = counts_support
 
     def __init__(
         self,

@@ -2,5 +2,6 @@
 
 from dirvae.estimators.dirichlet_vae import DirichletVAE
 from dirvae.estimators.semi_supervised import SemiSupervisedVAE
+from dirvae.estimators.topic_model import TopicModel
 
-__all__ = ["DirichletVAE", "SemiSupervisedVAE"]
+__all__ = ["DirichletVAE", "SemiSupervisedVAE", "TopicModel"]

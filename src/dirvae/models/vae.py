@@ -40,6 +40,10 @@ class VAE(nn.Module):
         super().__init__()
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
 
+    def infer(self, x: Tensor, *context: Tensor) -> Distribution:
+        """Return q(z|x), batch shape (B,): what the encoder says."""
+        return cast(Distribution, self.encoder(x, *context))
+
     def terms(
         self,
         x: Tensor,
@@ -64,7 +68,7 @@ class VAE(nn.Module):
             Terms with leading shape (S, B), in nats.
         """
         context = () if covariates is None else (covariates,)
-        q = self.encoder(_observed(x, mask), *context)
+        q = self.infer(_observed(x, mask), *context)
         prior = self.prior(*context)
         divergence = closed_form_kl(q, prior)
         exact = divergence is not None
@@ -91,7 +95,7 @@ class VAE(nn.Module):
     ) -> Tensor:
         """Posterior mean of the latent, shape (B, K); see `posterior_mean` for laws without one."""
         context = () if covariates is None else (covariates,)
-        return posterior_mean(self.encoder(_observed(x, mask), *context))
+        return posterior_mean(self.infer(_observed(x, mask), *context))
 
     def reconstruct(
         self, x: Tensor, covariates: Tensor | None = None, *, mask: Tensor | None = None

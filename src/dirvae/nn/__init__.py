@@ -1,6 +1,7 @@
 """Conditionals (modules that return distributions) and networks."""
 
 from dirvae.nn.conditional import Conditional, Fixed, Head, Learned
+from dirvae.nn.counts import WordFeatures
 from dirvae.nn.networks import MLP, ConvDecoder, ConvEncoder, Log1p, LogRatios, Standardize
 from dirvae.nn.parameters import inverse_softplus
 
@@ -15,5 +16,6 @@ __all__ = [
     "Log1p",
     "LogRatios",
     "Standardize",
+    "WordFeatures",
     "inverse_softplus",
 ]

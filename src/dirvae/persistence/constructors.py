@@ -15,6 +15,8 @@ from torch.overrides import TorchFunctionMode
 from dirvae import distributions
 from dirvae.models.likelihoods import affine_normal, unit_normal
 from dirvae.models.semi_supervised import LabelledVAE
+from dirvae.models.topic_decoders import EmbeddedDecoder, MixtureDecoder, ProductDecoder
+from dirvae.models.topics import MixtureVAE, PrevalencePrior, TopicWeights
 from dirvae.models.vae import VAE
 from dirvae.nn import (
     MLP,
@@ -26,6 +28,7 @@ from dirvae.nn import (
     Log1p,
     LogRatios,
     Standardize,
+    WordFeatures,
 )
 from dirvae.nn.parameters import to_parameter
 from dirvae.persistence.folder import ModelFormatError
@@ -300,6 +303,18 @@ _ARGUMENTS: dict[type[nn.Module], dict[str, _Kind]] = {
         "num_parameters": SIZE,
         "features": MODULE,
     },
+    MixtureVAE: {"encoder": MODULE, "decoder": MODULE, "prior": MODULE, "num_steps": SIZE},
+    TopicWeights: {"net": MODULE, "num_topics": SIZE},
+    PrevalencePrior: {"num_topics": SIZE, "num_covariates": SIZE},
+    MixtureDecoder: {"num_topics": SIZE, "num_words": SIZE},
+    ProductDecoder: {"num_topics": SIZE, "num_words": SIZE, "batch_norm": FLAG},
+    EmbeddedDecoder: {
+        "num_topics": SIZE,
+        "num_words": SIZE,
+        "num_dimensions": SIZE,
+        "learn_words": FLAG,
+    },
+    WordFeatures: {"in_features": SIZE, "out_features": SIZE},
     Standardize: {},
     LogRatios: {},
     Log1p: {},

@@ -9,12 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from dirvae.models.topic_decoders import EmbeddedDecoder, MixtureDecoder, ProductDecoder
 from dirvae.models.vae import VAE
 from dirvae.persistence.constructors import law_from_name, law_name
 from dirvae.persistence.folder import ModelFormatError
+from dirvae.persistence.vectorizers import describe_vectorizer, vectorizer_from
 
 __all__ = ["build_estimator", "describe_estimator"]
 
+_IN_THE_MODEL = ("word_vectors",)  # arguments that are among the weights, and large
 _DTYPES = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8")
 
 
@@ -29,6 +32,7 @@ def describe_estimator(estimator: Any) -> dict[str, Any]:
 
     check_is_fitted(estimator)
     parameters = estimator.get_params(deep=False)
+    parameters |= {name: None for name in _IN_THE_MODEL if name in parameters}
     if type(parameters.get("random_state")) is not int:
         parameters["random_state"] = _whole_or_none(parameters.get("random_state"))
     present = {name: kind for name, kind in _FITTED.items() if hasattr(estimator, name)}
@@ -46,8 +50,9 @@ def build_estimator(cls: type[Any], described: Mapping[str, Any], vae: VAE) -> A
     Raises:
         ModelFormatError: If the JSON is not of the types that such an estimator has.
     """
-    if type(vae) is not cls.model_type:
-        held, wanted = type(vae).__name__, cls.model_type.__name__
+    types = cls.model_type if isinstance(cls.model_type, tuple) else (cls.model_type,)
+    if type(vae) not in types:
+        held, wanted = type(vae).__name__, " or ".join(t.__name__ for t in types)
         raise ModelFormatError(f"its model is a {held}, must be a {wanted}")
     parameters, fitted = _dict_at(described, "parameters"), _dict_at(described, "fitted")
     if set(parameters) != set(cls._get_param_names()):
@@ -90,6 +95,12 @@ def _to_json(name: str, value: Any) -> Any:
         return _array_to_json(np.asarray(value))
     if isinstance(value, list | tuple):
         return [_to_json(name, item) for item in value]
+    if name == "vectorizer":
+        return {"vectorizer": describe_vectorizer(value)}
+    if isinstance(value, Mapping):
+        return {"words": {str(key): [str(word) for word in words] for key, words in value.items()}}
+    if any(value is decoder for decoder in _DECODERS.values()):
+        return {"decoder": value.__name__}
     if law_name(value) is None:
         raise ValueError(f"{name}={value!r} cannot be saved, for it is your own; save vae_ alone")
     return {"law": law_name(value)}
@@ -100,7 +111,35 @@ def _from_json(value: Any) -> Any:
         return tuple(_from_json(item) for item in value)
     if not isinstance(value, dict):
         return value
-    return law_from_name(value["law"]) if set(value) == {"law"} else _array(value)
+    if len(value) == 1:
+        [(kind, content)] = value.items()
+        if kind in _PARAMETERS:
+            return _PARAMETERS[kind](content)
+    return _array(value)
+
+
+def _guide(value: Any) -> dict[str, list[str]]:
+    if not isinstance(value, dict) or not all(
+        isinstance(words, list) and all(isinstance(word, str) for word in words)
+        for words in value.values()
+    ):
+        raise ModelFormatError("the words that guide topics are malformed")
+    return value
+
+
+def _decoder(value: Any) -> Any:
+    if not isinstance(value, str) or value not in _DECODERS:
+        raise ModelFormatError(f"the model names a decoder that is not known here: {value!r}")
+    return _DECODERS[value]
+
+
+_DECODERS = {cls.__name__: cls for cls in (MixtureDecoder, ProductDecoder, EmbeddedDecoder)}
+_PARAMETERS: dict[str, Callable[[Any], Any]] = {
+    "law": law_from_name,
+    "decoder": _decoder,
+    "vectorizer": vectorizer_from,
+    "words": _guide,
+}
 
 
 # --- fitted attributes ----------------------------------------------------------------------------
@@ -125,7 +164,7 @@ def _count(value: Any) -> int:
 
 def _names(value: Any) -> Any:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ModelFormatError("feature_names_in_ must be a list of names")
+        raise ModelFormatError("names of columns must be a list of words")
     return np.array(value, dtype=object)
 
 
@@ -173,6 +212,10 @@ _FITTED = {
     "n_iter_": _COUNT,
     "n_features_in_": _COUNT,
     "feature_names_in_": _Kind(list, _names),
+    "vocabulary_": _Kind(list, _names),
+    "vectorizer_": _Kind(describe_vectorizer, vectorizer_from),
+    "word_frequency_": _ARRAY,
+    "topic_prevalence_": _ARRAY,
     "_n_features_out": _COUNT,
     "_seed": _COUNT,
 }

@@ -131,9 +131,10 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
 def _estimators() -> dict[str, type[Any]]:
     # Here and not above: estimators import this module, and scikit-learn is slow to import.
-    from dirvae.estimators import DirichletVAE, SemiSupervisedVAE
+    from dirvae.estimators import DirichletVAE, SemiSupervisedVAE, TopicModel
 
-    return {"DirichletVAE": DirichletVAE, "SemiSupervisedVAE": SemiSupervisedVAE}
+    classes: tuple[type[Any], ...] = (DirichletVAE, SemiSupervisedVAE, TopicModel)
+    return {cls.__name__: cls for cls in classes}
 
 
 # --- saving ---------------------------------------------------------------------------------------

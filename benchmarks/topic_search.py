@@ -1,0 +1,131 @@
+"""The search for `TopicModel`'s defaults: `python -m benchmarks topic_search`.
+
+On 20 Newsgroups (V 2,000) with a fifth of the *training* documents held out; no test document is
+read. Every line of settings is one fit; coherence, diversity and document frequency are of the
+documents fitted to, the rest of those held out. Rankings of words are compared on the same fits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+
+from dirvae import TopicModel
+from dirvae.evaluation import (
+    diversity,
+    mean_document_frequency,
+    normalized_mutual_information,
+    top_word_ids,
+    topic_coherence,
+)
+from dirvae.models import topic_start, topic_zoo
+
+SETTINGS = [
+    f"--distinctness {price} --max_epochs {epochs} --ratio {ratio}"
+    for price in (0.0, 0.1, 0.2)
+    for epochs in (10, 20)
+    for ratio in (6, 15)
+]
+
+
+def held_out(name: str = "20news_nvdm2000") -> tuple[Any, ...]:
+    folder = Path(os.environ["DIRVAE_DATA"])
+    with np.load(folder / f"{name}.npz", allow_pickle=False) as z:
+        parts = (z["train_data"].astype(np.float64), z["train_indices"].astype(np.int32))
+        x = sparse.csr_matrix((*parts, z["train_indptr"]), shape=tuple(z["train_shape"]))
+        y = z["train_y"]
+    order = np.random.default_rng(1).permutation(np.flatnonzero(np.diff(x.indptr)))
+    cut = len(order) * 4 // 5
+    return x[order[:cut]], y[order[:cut]], x[order[cut:]], y[order[cut:]]
+
+
+def ranked(beta: Any, x: Any) -> dict[str, list[float]]:
+    found = {}
+    for name, options in {
+        "probability": {"by": "probability"},
+        **{f"frex{w}": {"by": "frex", "frequency_weight": w} for w in (0.3, 0.5, 0.7)},
+    }.items():
+        ten, more = (top_word_ids(beta, n, **options) for n in (10, 25))
+        found[name] = [
+            round(float(topic_coherence(ten, x).mean()), 4),
+            round(diversity(more), 3),
+            round(mean_document_frequency(ten, x)),
+        ]
+    return found
+
+
+def run(options: argparse.Namespace, data: tuple[Any, ...]) -> dict[str, Any]:
+    x, y, x_held, y_held = data
+    topic_zoo.TOPIC_STEP, topic_start.BACKGROUND = options.ratio, options.background
+    prior = "learn" if options.prior == "learn" else float(options.prior)
+    model = TopicModel(
+        options.topics,
+        prior_concentration=prior,
+        distinctness=options.distinctness,
+        hidden_sizes=(options.hidden,) * options.layers,
+        max_epochs=options.max_epochs,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        random_state=options.seed,
+    )
+    cpu, wall = time.process_time(), time.perf_counter()
+    model.fit(x)
+    seconds = [round(time.process_time() - cpu, 1), round(time.perf_counter() - wall, 1)]
+    steps = {}
+    for number in (2, 5, 10):
+        model.vae_.num_steps = number
+        theta, theta_held = model.transform(x), model.transform(x_held)
+        probe = LogisticRegression(C=1, max_iter=1000).fit(theta, y)
+        steps[number] = {
+            "perplexity": round(model.perplexity(x_held), 1),
+            "nmi": round(normalized_mutual_information(theta_held, y_held), 3),
+            "probe": round(float(probe.score(theta_held, y_held)), 3),
+        }
+    last = model.history_[-1]
+    ranks = ranked(model.topic_word_, x)
+    if options.keep:
+        np.save(options.keep, model.topic_word_)
+    return {"cpu, wall": seconds, "elbo": last["elbo"], "kl": last["kl"], **ranks, "steps": steps}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lines", type=Path, help="settings, a line each, in place of the grid")
+    own = argparse.ArgumentParser()
+    for name, value in {
+        "topics": 50,
+        "seed": 0,
+        "distinctness": 0.15,
+        "max_epochs": 10,
+        "batch_size": 200,
+        "learning_rate": 5e-3,
+        "ratio": 15.0,
+        "background": 0.2,
+        "hidden": 200,
+        "layers": 2,
+        "prior": "learn",
+        "keep": "",
+    }.items():
+        own.add_argument(f"--{name}", type=type(value), default=value)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    data = held_out()
+    lines = options.lines.read_text().splitlines() if options.lines else SETTINGS
+    for line in filter(None, lines):
+        print(line, json.dumps(run(own.parse_args(shlex.split(line)), data)), flush=True)
+    print("done", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

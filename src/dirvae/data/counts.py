@@ -1,0 +1,65 @@
+"""Counts of words in documents as sparse minibatches: no document is ever dense."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from dirvae.data.arrays import Batch
+
+__all__ = ["CountDataset", "sparse_rows"]
+
+
+class CountDataset(Dataset[Batch]):
+    """Rows of a SciPy CSR matrix, fetched many at a time as sparse CSR tensors.
+
+    Args:
+        x: Counts, 0 or more, shape (N, V), a SciPy sparse matrix or an array.
+        covariates: What encoder and decoder are told besides, shape (N, C), optional.
+
+    Example:
+        >>> batch = CountDataset([[2, 0], [0, 3]])[[1]]
+        >>> batch.x.to_dense()
+        tensor([[0., 3.]])
+    """
+
+    def __init__(self, x: Any, covariates: Any = None) -> None:
+        self.x = sparse.csr_matrix(x, dtype=np.float32)
+        self.covariates = None
+        if covariates is not None:
+            self.covariates = torch.as_tensor(np.asarray(covariates, dtype=np.float32))
+            if len(self.covariates) != len(self):
+                raise ValueError(
+                    f"covariates has {len(self.covariates)} rows, x has {len(self)}; they must agree"
+                )
+
+    def __len__(self) -> int:
+        return int(self.x.shape[0])
+
+    def __getitem__(self, rows: Sequence[int] | Tensor) -> Batch:
+        index = torch.as_tensor(rows)
+        told = None if self.covariates is None else self.covariates[index]
+        return Batch(sparse_rows(self.x[index.numpy()]), told)
+
+
+def sparse_rows(x: sparse.csr_matrix, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Return a SciPy CSR matrix as a sparse CSR tensor of the same rows.
+
+    Example:
+        >>> sparse_rows(sparse.csr_matrix([[0, 2]])).shape
+        torch.Size([1, 2])
+    """
+    crow, col = (
+        torch.from_numpy(part.astype(np.int32, copy=False)) for part in (x.indptr, x.indices)
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse", UserWarning)  # that they are new in torch
+        values = torch.from_numpy(x.data).to(dtype)
+        return torch.sparse_csr_tensor(crow, col, values, x.shape, check_invariants=False)

@@ -1,0 +1,216 @@
+"""Products with sparse rows of counts, whose cost is that of the counts that are there."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+from scipy import sparse
+from torch import Tensor
+
+__all__ = [
+    "as_sparse_rows",
+    "is_sparse",
+    "log_coefficient",
+    "mixture_evidence",
+    "row_sums",
+    "softmax_evidence",
+    "sparse_product",
+    "with_values",
+]
+
+
+def is_sparse(x: Tensor) -> bool:
+    """Whether ``x`` has the layout of a compressed sparse row matrix."""
+    return x.layout is torch.sparse_csr
+
+
+def as_sparse_rows(x: Tensor) -> Tensor:
+    """Return ``x`` of shape (B, V), dense or sparse, as a sparse CSR tensor."""
+    if is_sparse(x):
+        return x
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse", UserWarning)
+        return x.to_sparse_csr()
+
+
+def _csr(crow: Tensor, col: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse", UserWarning)
+        return torch.sparse_csr_tensor(crow, col, values, shape, check_invariants=False)
+
+
+def with_values(x: Tensor, values: Tensor) -> Tensor:
+    """Return the sparse matrix with these values in the places of those of ``x``."""
+    return _csr(x.crow_indices(), x.col_indices(), values, (x.shape[0], x.shape[1]))
+
+
+def _transposed(x: Tensor) -> Tensor:
+    """The transpose, again in rows: by counting, since torch's own way sorts."""
+    if x.device.type != "cpu":
+        return x.t().to_sparse_csr()
+    parts = (x.values().numpy(), x.col_indices().numpy(), x.crow_indices().numpy())
+    turned = sparse.csr_matrix(parts, shape=tuple(x.shape), copy=False).T.tocsr()
+    crow, col, values = (
+        torch.from_numpy(part) for part in (turned.indptr, turned.indices, turned.data)
+    )
+    return _csr(crow, col, values, turned.shape)
+
+
+def row_sums(x: Tensor, values: Tensor | None = None) -> Tensor:
+    """Sum of each row of sparse ``x``, shape (B,); of other values in the same places if given."""
+    values = x.values() if values is None else values
+    return torch.segment_reduce(values, "sum", offsets=x.crow_indices(), unsafe=True)
+
+
+def log_coefficient(x: Tensor) -> Tensor:
+    """Logarithm of the multinomial coefficient of each row of sparse ``x``, shape (B,)."""
+    counts = x.values()
+    return torch.lgamma(row_sums(x) + 1) - row_sums(x, torch.lgamma(counts + 1))
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.x = x
+        return x @ weight
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
+        return None, _transposed(ctx.x) @ grad.contiguous()
+
+
+def sparse_product(x: Tensor, weight: Tensor) -> Tensor:
+    """``x`` @ ``weight`` of a sparse (B, V) and a dense (V, H) matrix; a gradient for the latter.
+
+    Example:
+        >>> sparse_product(as_sparse_rows(torch.eye(2)), torch.ones(2, 3)).shape
+        torch.Size([2, 3])
+    """
+    product: Tensor = _Product.apply(x, weight)
+    return product
+
+
+class _MixtureEvidence(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weights: Tensor, words: Tensor) -> Tensor:
+        probs = torch.sparse.sampled_addmm(x, weights, words.t(), beta=0.0).values()
+        probs = probs.clamp(min=torch.finfo(probs.dtype).tiny)
+        ctx.x = x
+        ctx.save_for_backward(weights, words, probs)
+        return row_sums(x, x.values() * probs.log())
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor | None, Tensor | None]:
+        x, (weights, words, probs) = ctx.x, ctx.saved_tensors
+        ratios = with_values(x, x.values() / probs)
+        # A row's gradient scales that row: cheaper of (B, K) than of the words.
+        grad_weights = (ratios @ words) * grad.unsqueeze(-1) if ctx.needs_input_grad[1] else None
+        grad_words = None
+        if ctx.needs_input_grad[2]:
+            grad_words = _transposed(ratios) @ (weights * grad.unsqueeze(-1))
+        return None, grad_weights, grad_words
+
+
+def mixture_evidence(x: Tensor, weights: Tensor, words: Tensor) -> Tensor:
+    r"""Sum over words of :math:`x_{bv} \log \sum_k \theta_{bk} \beta_{kv}`, shape (B,).
+
+    Args:
+        x: Sparse, shape (B, V), of the type of the others.
+        weights: theta, shape (B, K).
+        words: beta transposed, shape (V, K).
+
+    Example:
+        >>> x = as_sparse_rows(torch.eye(2))
+        >>> mixture_evidence(x, torch.full((2, 2), 0.5), torch.eye(2)).exp()
+        tensor([0.5000, 0.5000])
+    """
+    evidence: Tensor = _MixtureEvidence.apply(x, weights.contiguous(), words.contiguous())
+    return evidence
+
+
+class _SoftmaxEvidence(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, logits: Tensor) -> Tensor:
+        log_total = logits.logsumexp(-1)
+        places = _flat_places(x)
+        taken = x.values() * logits.reshape(-1).index_select(0, places)
+        totals = row_sums(x)
+        ctx.x = x
+        ctx.save_for_backward(logits, log_total, places, totals)
+        return row_sums(x, taken) - totals * log_total
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
+        logits, log_total, places, totals = ctx.saved_tensors
+        dense = (logits - log_total.unsqueeze(-1)).exp_().mul_((-totals * grad).unsqueeze(-1))
+        taken = ctx.x.values() * grad.repeat_interleave(ctx.x.crow_indices().diff())
+        return None, dense.view(-1).index_add_(0, places, taken).view_as(logits)
+
+
+def softmax_evidence(x: Tensor, logits: Tensor) -> Tensor:
+    r"""Sum over words of :math:`x_{bv} \log \mathrm{softmax}(\ell_b)_v`, shape (B,).
+
+    Args:
+        x: Sparse, shape (B, V), of the type of the logits.
+        logits: Dense, shape (B, V).
+
+    Example:
+        >>> softmax_evidence(as_sparse_rows(torch.eye(2)), torch.zeros(2, 2)).exp()
+        tensor([0.5000, 0.5000])
+    """
+    evidence: Tensor = _SoftmaxEvidence.apply(x, logits.contiguous())
+    return evidence
+
+
+def _flat_places(x: Tensor) -> Tensor:
+    rows = torch.arange(x.shape[0], device=x.device).repeat_interleave(x.crow_indices().diff())
+    return rows * x.shape[1] + x.col_indices().long()
+
+
+class _AssignedCounts(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weights: Tensor, words: Tensor) -> Tensor:
+        probs = torch.sparse.sampled_addmm(x, weights, words.t(), beta=0.0).values()
+        probs = probs.clamp(min=torch.finfo(probs.dtype).tiny)
+        ratios = x.values() / probs
+        sums = with_values(x, ratios) @ words
+        ctx.x = x
+        ctx.save_for_backward(weights, words, probs, sums)
+        return weights * sums
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor | None, Tensor | None]:
+        x, (weights, words, probs, sums) = ctx.x, ctx.saved_tensors
+        pushed = grad * weights
+        along = torch.sparse.sampled_addmm(
+            with_values(x, torch.zeros_like(probs)), pushed, words.t()
+        ).values()
+        ratios = x.values() / probs
+        back = with_values(x, -ratios / probs * along)
+        grad_weights = grad * sums + back @ words if ctx.needs_input_grad[1] else None
+        grad_words = None
+        if ctx.needs_input_grad[2]:
+            grad_words = _transposed(with_values(x, ratios)) @ pushed + _transposed(back) @ weights
+        return None, grad_weights, grad_words
+
+
+def assigned_counts(x: Tensor, weights: Tensor, words: Tensor) -> Tensor:
+    r"""Expected number of words of each topic: :math:`\sum_v x_v t_k \beta_{kv} / \sum_j t_j \beta_{jv}`.
+
+    Args:
+        x: Sparse, shape (B, V), of the type of the others.
+        weights: t, positive, shape (B, K).
+        words: beta transposed, shape (V, K).
+
+    Returns:
+        Shape (B, K); rows sum to those of ``x``.
+
+    Example:
+        >>> x = as_sparse_rows(torch.tensor([[3.0, 1.0]]))
+        >>> assigned_counts(x, torch.ones(1, 2), torch.eye(2))
+        tensor([[3., 1.]])
+    """
+    counts: Tensor = _AssignedCounts.apply(x, weights.contiguous(), words.contiguous())
+    return counts

@@ -1,0 +1,170 @@
+"""Decoders of topic models, from the latent of a document to the law of its words."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from dirvae.distributions import MixedMultinomial, Multinomial
+from dirvae.nn import Conditional
+
+__all__ = ["EmbeddedDecoder", "MixtureDecoder", "ProductDecoder", "topic_word"]
+
+
+def topic_word(decoder: nn.Module, num_topics: int) -> Tensor:
+    """Return beta, the law of words of a document that is all one topic, shape (K, V).
+
+    Example:
+        >>> topic_word(MixtureDecoder(2, 4), 2)
+        tensor([[0.2500, 0.2500, 0.2500, 0.2500],
+                [0.2500, 0.2500, 0.2500, 0.2500]], grad_fn=<SoftmaxBackward0>)
+    """
+    if isinstance(decoder, MixtureDecoder | EmbeddedDecoder):
+        return decoder.topics
+    like = next(decoder.parameters())
+    probs: Tensor = decoder(torch.eye(num_topics, dtype=like.dtype, device=like.device)).probs
+    return probs
+
+
+class MixtureDecoder(Conditional):
+    r"""Each word is of one topic: :math:`p(w) = \sum_k \theta_k \beta_{kw}`, as LDA has it.
+
+    Args:
+        num_topics: K.
+        num_words: V.
+
+    References:
+        Blei, Ng & Jordan 2003.
+
+    Example:
+        >>> MixtureDecoder(2, 4)(torch.tensor([[0.5, 0.5]])).probs
+        tensor([[0.2500, 0.2500, 0.2500, 0.2500]], grad_fn=<MmBackward0>)
+    """
+
+    def __init__(self, num_topics: int, num_words: int) -> None:
+        super().__init__()
+        self.num_topics, self.num_words = num_topics, num_words
+        self.weight = nn.Parameter(torch.zeros(num_topics, num_words))
+
+    @property
+    def topics(self) -> Tensor:
+        """beta, rows that sum to 1, shape (K, V)."""
+        return self.weight.softmax(-1)
+
+    def forward(self, *context: Tensor) -> Distribution:
+        """Return the law of words given theta, shape (..., B, K)."""
+        return MixedMultinomial(context[0], self.topics, validate_args=False)
+
+    @torch.no_grad()
+    def start(self, log_topics: Tensor, log_background: Tensor) -> None:
+        """Start at topics, shape (K, V); the words' frequencies, shape (V,), are in them."""
+        self.weight.copy_(log_topics)
+
+
+class ProductDecoder(Conditional):
+    r"""A product of experts: the logits of words are weighted sums, :math:`\theta^\top W + b`.
+
+    With theta on the simplex this is ProdLDA, with a Gaussian latent NVDM.
+
+    Args:
+        num_topics: K.
+        num_words: V.
+        batch_norm: Whether the logits are normalized over the batch, as ProdLDA does: with a scale
+            of 1 and a bias that is learned.
+
+    References:
+        Srivastava & Sutton 2017, sec. 4.1; Miao, Yu & Blunsom 2016, eq. 5.
+
+    Example:
+        >>> ProductDecoder(2, 4)(torch.tensor([[0.5, 0.5]])).probs
+        tensor([[0.2500, 0.2500, 0.2500, 0.2500]], grad_fn=<SoftmaxBackward0>)
+    """
+
+    def __init__(self, num_topics: int, num_words: int, batch_norm: bool = False) -> None:
+        super().__init__()
+        self.num_topics, self.num_words, self.batch_norm = num_topics, num_words, batch_norm
+        self.weight = nn.Parameter(torch.zeros(num_topics, num_words))
+        self.bias = nn.Parameter(torch.zeros(num_words))
+        self.norm = nn.BatchNorm1d(num_words, eps=1e-3, affine=False) if batch_norm else None
+
+    def forward(self, *context: Tensor) -> Distribution:
+        """Return the law of words given the latent, shape (..., B, K)."""
+        logits = context[0] @ self.weight
+        if self.norm is not None:
+            logits = self.norm(logits.reshape(-1, self.num_words)).view_as(logits)
+        return Multinomial(logits + self.bias, validate_args=False)
+
+    @torch.no_grad()
+    def start(self, log_topics: Tensor, log_background: Tensor) -> None:
+        """Start at topics, shape (K, V), as factors over the words' frequencies, shape (V,)."""
+        self.weight.copy_(log_topics - log_background)
+        self.bias.copy_(log_background)
+
+
+class EmbeddedDecoder(Conditional):
+    r"""A mixture of topics that are products of vectors: :math:`\beta_k = \mathrm{softmax}(\rho t_k)`.
+
+    With word vectors of one's own this is ETM; with ones that are learned, GSM.
+
+    Args:
+        num_topics: K.
+        num_words: V.
+        num_dimensions: E, size of the vectors.
+        learn_words: Whether the word vectors are learned.
+
+    References:
+        Dieng, Ruiz & Blei 2020, eq. 3; Miao, Grefenstette & Blunsom 2017, eq. 3-4.
+
+    Example:
+        >>> decoder = EmbeddedDecoder.of_vectors(2, torch.eye(3))
+        >>> decoder(torch.tensor([[0.5, 0.5]])).probs.shape
+        torch.Size([1, 3])
+    """
+
+    def __init__(
+        self, num_topics: int, num_words: int, num_dimensions: int, learn_words: bool = True
+    ) -> None:
+        super().__init__()
+        self.num_topics, self.num_words = num_topics, num_words
+        self.num_dimensions, self.learn_words = num_dimensions, learn_words
+        self.topic_vectors = nn.Parameter(torch.zeros(num_topics, num_dimensions))
+        words = torch.randn(num_words, num_dimensions) / num_dimensions**0.5
+        self.word_vectors = nn.Parameter(words, requires_grad=learn_words)
+        self.bias = nn.Parameter(torch.zeros(num_words))
+
+    @classmethod
+    def of_vectors(cls, num_topics: int, word_vectors: Tensor) -> EmbeddedDecoder:
+        """Build one around word vectors of shape (V, E), which stay as they are."""
+        vectors = torch.as_tensor(word_vectors).float()
+        decoder = cls(num_topics, len(vectors), vectors.shape[1], learn_words=False)
+        with torch.no_grad():
+            decoder.word_vectors.copy_(vectors)
+        return decoder
+
+    @property
+    def topics(self) -> Tensor:
+        """beta, rows that sum to 1, shape (K, V)."""
+        logits = self.topic_vectors @ self.word_vectors.t() + self.bias
+        return logits.softmax(-1)
+
+    def forward(self, *context: Tensor) -> Distribution:
+        """Return the law of words given theta, shape (..., B, K)."""
+        return MixedMultinomial(context[0], self.topics, validate_args=False)
+
+    @torch.no_grad()
+    def start(self, log_topics: Tensor, log_background: Tensor) -> None:
+        """Start as near to topics, shape (K, V), as vectors allow; the bias at frequencies."""
+        self.bias.copy_(log_background)
+        wanted = log_topics - log_background
+        if self.learn_words:
+            left, scale, right = torch.linalg.svd(wanted, full_matrices=False)
+            size = min(self.num_dimensions, len(scale))
+            self.topic_vectors[:, :size] = left[:, :size] * scale[:size].sqrt()
+            self.word_vectors[:, :size] = right[:size].t() * scale[:size].sqrt()
+        else:
+            ridge = 1e-3 * torch.eye(self.num_dimensions)
+            gram = self.word_vectors.t() @ self.word_vectors + ridge
+            self.topic_vectors.copy_(
+                torch.linalg.solve(gram, self.word_vectors.t() @ wanted.t()).t()
+            )

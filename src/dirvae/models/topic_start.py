@@ -1,0 +1,89 @@
+"""Where topics start: at clusters of documents, since from random ones most topics never part."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import Tensor
+
+__all__ = ["TopicStart", "cluster_start", "document_clusters"]
+
+DOCUMENTS_AT_MOST = 20_000  # that are clustered: a sample of them where there are more
+DIMENSIONS = 100
+BACKGROUND = 0.2  # share of each starting topic that is the words of all documents
+PSEUDO_COUNT = 0.5
+
+
+class TopicStart(NamedTuple):
+    """Logarithms of topics and of word frequencies to start from.
+
+    Attributes:
+        log_topics: Shape (K, V).
+        log_background: Shape (V,).
+    """
+
+    log_topics: Tensor
+    log_background: Tensor
+
+
+def cluster_start(x: sparse.csr_matrix, num_topics: int, seed: int) -> TopicStart:
+    """Topics at the words of K clusters of documents.
+
+    Args:
+        x: Counts, shape (N, V).
+        num_topics: K.
+        seed: Of the sample, the decomposition and the clusters.
+
+    Example:
+        >>> x = sparse.csr_matrix([[2, 1, 0, 0], [1, 2, 0, 0], [0, 0, 3, 1], [0, 0, 1, 2]])
+        >>> start = cluster_start(x, 2, seed=0)
+        >>> start.log_topics.shape, start.log_background.shape
+        (torch.Size([2, 4]), torch.Size([4]))
+    """
+    background = np.asarray(x.sum(0), dtype=np.float64).ravel() + PSEUDO_COUNT
+    background /= background.sum()
+    rows = np.flatnonzero(np.diff(x.indptr))
+    rng = np.random.RandomState(seed)
+    if len(rows) > DOCUMENTS_AT_MOST:
+        rows = np.sort(rng.choice(rows, DOCUMENTS_AT_MOST, replace=False))
+    some = x[rows]
+    labels = document_clusters(some, num_topics, seed)
+    member = sparse.csr_matrix(
+        (np.ones(len(rows)), (labels, np.arange(len(rows)))), (num_topics, len(rows))
+    )
+    counts = (member @ some).toarray()
+    total = counts.sum(1, keepdims=True)
+    own = np.divide(counts, total, where=total > 0, out=np.tile(background, (num_topics, 1)))
+    topics = (1 - BACKGROUND) * own + BACKGROUND * background
+    # Topics without documents, and such as are alike, would move as one.
+    topics *= rng.gamma(100, 0.01, topics.shape)
+    topics /= topics.sum(1, keepdims=True)
+    return TopicStart(*(torch.from_numpy(np.log(a)).float() for a in (topics, background)))
+
+
+def document_clusters(x: sparse.csr_matrix, num_clusters: int, seed: int) -> NDArray[np.int64]:
+    """K-means of documents by tf-idf, reduced to 100 dimensions; labels of shape (N,).
+
+    Example:
+        >>> document_clusters(sparse.csr_matrix(np.eye(2)), 2, seed=0).shape
+        (2,)
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.feature_extraction.text import TfidfTransformer
+    from sklearn.preprocessing import normalize
+    from sklearn.utils.extmath import randomized_svd
+
+    size = min(DIMENSIONS, *(side - 1 for side in x.shape))
+    if num_clusters == 1 or size < 1:
+        return np.zeros(x.shape[0], dtype=np.int64)
+    weighted = normalize(TfidfTransformer(sublinear_tf=True).fit_transform(x))
+    left, scale, _ = randomized_svd(weighted, size, n_iter=2, random_state=seed)
+    place = normalize(left * scale)
+    distinct = len(np.unique(place.round(6), axis=0))
+    model: Any = KMeans(min(num_clusters, distinct), n_init=1, max_iter=30, random_state=seed)
+    labels: NDArray[np.int64] = model.fit_predict(place).astype(np.int64)
+    return labels

@@ -1,0 +1,208 @@
+"""Topic models ready by name: decoder and latent of a paper, each a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, Normal
+
+from dirvae.distributions import (
+    Dirichlet,
+    InverseCDFDirichlet,
+    SoftmaxNormal,
+    laplace_softmax_normal,
+)
+from dirvae.models.priors import standard_prior
+from dirvae.models.topic_decoders import EmbeddedDecoder, MixtureDecoder, ProductDecoder
+from dirvae.models.topics import MixtureVAE, PrevalencePrior, TopicWeights
+from dirvae.models.vae import VAE
+from dirvae.nn import MLP, Fixed, Head
+from dirvae.nn.counts import WordFeatures
+
+__all__ = ["gsm", "lda", "nvdm", "prodlda", "topic_optimizer", "topic_prior", "topic_vae"]
+
+TOPIC_STEP = 15.0  # the topics' step size over the encoder's: logs of probabilities go far
+
+
+def topic_vae(
+    decoder: MixtureDecoder | EmbeddedDecoder | ProductDecoder,
+    Latent: Callable[..., Distribution] = Dirichlet,
+    prior: nn.Module | None = None,
+    *,
+    hidden_sizes: Sequence[int] = (200, 200),
+    num_covariates: int = 0,
+    dropout: float = 0.0,
+) -> VAE:
+    """An encoder of words around any decoder of topics and any latent.
+
+    Args:
+        decoder: From the latent to the law of words; it has the sizes K and V.
+        Latent: Law of q(theta|x).
+        prior: p(theta); `topic_prior` of ``Latent`` by default.
+        hidden_sizes: Widths of the encoder's layers, one or more.
+        num_covariates: C, size of what encoder and prior are told besides.
+        dropout: Probability of dropping each activation after the first layer.
+
+    Returns:
+        A `MixtureVAE` where decoder and latent are LDA's, otherwise a `VAE`.
+
+    Example:
+        >>> vae = topic_vae(ProductDecoder(3, 8), SoftmaxNormal, hidden_sizes=(16,))
+        >>> vae.embed(torch.ones(2, 8)).shape
+        torch.Size([2, 3])
+    """
+    num_topics, (first, *rest) = decoder.num_topics, hidden_sizes
+    features = WordFeatures(decoder.num_words, first)
+    net = MLP(
+        first + num_covariates,
+        rest,
+        activation=nn.GELU,
+        layer_norm=True,
+        dropout=dropout,
+        features=features,
+    )
+    prior = topic_prior(Latent, num_topics) if prior is None else prior
+    if Latent is Dirichlet and not isinstance(decoder, ProductDecoder):
+        return MixtureVAE(TopicWeights(net, num_topics), decoder, prior)
+    options: dict[str, Any] = {}
+    if Latent in (Dirichlet, InverseCDFDirichlet):
+        options = {"exponential": ("concentration",), "initial": {"concentration": 1.0}}
+    return VAE(Head(net, num_topics, Latent, **options), decoder, prior)
+
+
+def topic_prior(
+    Latent: Callable[..., Distribution],
+    num_topics: int,
+    concentration: float | Tensor | None = None,
+    *,
+    learn: bool = False,
+    num_covariates: int = 0,
+) -> nn.Module:
+    """The prior of theta: a Dirichlet's concentration, whatever the latent makes of it.
+
+    A logistic-normal has the Laplace approximation of that Dirichlet, a Gaussian latent none of it.
+
+    Args:
+        Latent: Law of q(theta|x).
+        num_topics: K.
+        concentration: Of the Dirichlet (or the GEM, of sticks), positive; the latent's default if
+            None.
+        learn: Whether it is learned; of a Dirichlet only.
+        num_covariates: C, on which a learned one depends.
+
+    Raises:
+        ValueError: If what is asked for does not go with the latent.
+
+    Example:
+        >>> topic_prior(SoftmaxNormal, 3, 1.0)().scale
+        tensor([0.8165, 0.8165, 0.8165])
+    """
+    if learn or num_covariates:
+        if Latent not in (Dirichlet, InverseCDFDirichlet):
+            raise ValueError("a prior that is learned goes with a Dirichlet latent only")
+        start = 0.1 if concentration is None else float(torch.as_tensor(concentration).mean())
+        return PrevalencePrior(num_topics, num_covariates, concentration=start)
+    if concentration is None or Latent is Normal:
+        return standard_prior(Latent, num_topics)
+    alpha = torch.as_tensor(concentration, dtype=torch.float32)
+    if Latent is SoftmaxNormal:
+        law = laplace_softmax_normal(alpha.expand(num_topics), diagonal=num_topics > 2)
+        return Fixed(SoftmaxNormal, loc=law.loc, scale=law.scale)
+    return standard_prior(Latent, num_topics, alpha)
+
+
+def topic_optimizer(
+    vae: VAE, learning_rate: float, steps: int | None = None
+) -> Callable[[Iterable[Any]], Any]:
+    """Adam with larger steps for topics and a learned prior; falling to 0 if ``steps`` is given.
+
+    Example:
+        >>> vae = lda(3, 8, hidden_sizes=(16,))
+        >>> len(topic_optimizer(vae, 1e-3)(vae.parameters()).param_groups)
+        3
+    """
+    ratio = TOPIC_STEP if isinstance(vae.decoder, MixtureDecoder) else 1.0
+    parts = ((vae.encoder, 1.0), (vae.decoder, ratio), (vae.prior, 2.0))
+    groups = [
+        {"params": learned, "lr": learning_rate * factor}
+        for part, factor in parts
+        if (learned := [p for p in part.parameters() if p.requires_grad])
+    ]
+
+    def configure(_: Iterable[Any]) -> Any:
+        adam = torch.optim.Adam(groups, fused=True)
+        if steps is None:
+            return adam
+        decay = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: max(0.0, 1 - step / steps))
+        return {"optimizer": adam, "lr_scheduler": {"scheduler": decay, "interval": "step"}}
+
+    return configure
+
+
+def lda(num_topics: int, num_words: int, **options: Any) -> VAE:
+    """Mixture decoder and Dirichlet latent with a learned prior (Blei, Ng & Jordan 2003).
+
+    Options are those of `topic_vae`.
+
+    Example:
+        >>> lda(3, 8, hidden_sizes=(16,)).embed(torch.ones(2, 8)).shape
+        torch.Size([2, 3])
+    """
+    options = {"prior": topic_prior(Dirichlet, num_topics, 0.1, learn=True), **options}
+    return topic_vae(MixtureDecoder(num_topics, num_words), Dirichlet, **options)
+
+
+def prodlda(
+    num_topics: int,
+    num_words: int,
+    Latent: Callable[..., Distribution] = SoftmaxNormal,
+    concentration: float | None = None,
+    **options: Any,
+) -> VAE:
+    """Product of experts over the simplex (Srivastava & Sutton 2017); its own latent by default.
+
+    Example:
+        >>> prodlda(3, 8, hidden_sizes=(16,)).embed(torch.ones(2, 8)).shape
+        torch.Size([2, 3])
+    """
+    prior = topic_prior(Latent, num_topics, 1.0 if concentration is None else concentration)
+    return topic_vae(ProductDecoder(num_topics, num_words, True), Latent, prior, **options)
+
+
+def nvdm(
+    num_topics: int,
+    num_words: int,
+    Latent: Callable[..., Distribution] = Normal,
+    concentration: float | None = None,
+    **options: Any,
+) -> VAE:
+    """Softmax of a linear map of the latent (Miao, Yu & Blunsom 2016); a Gaussian by default.
+
+    Example:
+        >>> nvdm(3, 8, hidden_sizes=(16,)).embed(torch.ones(2, 8)).shape
+        torch.Size([2, 3])
+    """
+    prior = topic_prior(Latent, num_topics, concentration)
+    return topic_vae(ProductDecoder(num_topics, num_words), Latent, prior, **options)
+
+
+def gsm(
+    num_topics: int,
+    num_words: int,
+    Latent: Callable[..., Distribution] = SoftmaxNormal,
+    concentration: float | None = None,
+    **options: Any,
+) -> VAE:
+    """Mixture of topics that are products of vectors (Miao, Grefenstette & Blunsom 2017).
+
+    Its own latent, the softmax of a Gaussian, by default.
+
+    Example:
+        >>> gsm(3, 8, hidden_sizes=(16,)).embed(torch.ones(2, 8)).shape
+        torch.Size([2, 3])
+    """
+    prior = topic_prior(Latent, num_topics, concentration)
+    return topic_vae(EmbeddedDecoder(num_topics, num_words, 100), Latent, prior, **options)

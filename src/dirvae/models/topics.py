@@ -1,0 +1,184 @@
+"""Topic models as VAEs: what documents are made of, and how it is inferred from their words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dirvae.distributions import Dirichlet
+from dirvae.distributions._sparse import as_sparse_rows, assigned_counts
+from dirvae.models.topic_decoders import topic_word
+from dirvae.models.vae import VAE
+from dirvae.nn import Conditional
+from dirvae.objectives import Terms, elbo
+
+__all__ = ["MixtureVAE", "PrevalencePrior", "TopicWeights", "distinct_elbo", "topic_overlap"]
+
+
+class TopicWeights(nn.Module):
+    """A network with one positive number a topic at its end, where variational inference starts.
+
+    Args:
+        net: Module from counts (and covariates) to features; has ``out_features``.
+        num_topics: K.
+
+    Example:
+        >>> from dirvae.nn.counts import WordFeatures
+        >>> TopicWeights(WordFeatures(8, 4), 2)(torch.zeros(1, 8))
+        tensor([[0.5000, 0.5000]], grad_fn=<AddBackward0>)
+    """
+
+    FLOOR = 1e-6  # so that a topic can come back
+
+    def __init__(self, net: nn.Module, num_topics: int) -> None:
+        super().__init__()
+        self.net, self.num_topics = net, num_topics
+        width: Any = net.out_features
+        self.projection = nn.Linear(width, num_topics)
+        nn.init.zeros_(self.projection.weight)
+        nn.init.zeros_(self.projection.bias)
+
+    def forward(self, *context: Tensor) -> Tensor:
+        """Return weights of shape (B, K)."""
+        weights: Tensor = self.projection(self.net(*context)).softmax(-1)
+        return weights + self.FLOOR
+
+
+class PrevalencePrior(Conditional):
+    r"""A Dirichlet whose concentration is learned: :math:`\alpha_k = e^{a_k + c^\top w_k}`.
+
+    Without covariates c it is one asymmetric Dirichlet for all documents.
+
+    Args:
+        num_topics: K.
+        num_covariates: C.
+        concentration: What all start at, positive.
+
+    References:
+        Mimno & McCallum 2008 (Dirichlet-multinomial regression); Wallach, Mimno & McCallum 2009
+        (why the prior of theta should be asymmetric).
+
+    Example:
+        >>> PrevalencePrior(2, concentration=0.5)().concentration
+        tensor([0.5000, 0.5000], grad_fn=<ExpBackward0>)
+    """
+
+    def __init__(
+        self, num_topics: int, num_covariates: int = 0, *, concentration: float = 0.1
+    ) -> None:
+        super().__init__()
+        self.num_topics, self.num_covariates = num_topics, num_covariates
+        start = torch.full((num_topics,), concentration).log()
+        self.log_concentration = nn.Parameter(start)
+        self.weight = nn.Parameter(torch.zeros(num_covariates, num_topics))
+
+    def forward(self, *context: Tensor) -> Dirichlet:
+        """Return p(theta | covariates), shape (B, C); at covariates of 0 where none are given."""
+        log_concentration: Tensor = self.log_concentration
+        if context:
+            log_concentration = log_concentration + context[0] @ self.weight
+        return Dirichlet(log_concentration.clamp(-12, 12).exp(), validate_args=False)
+
+
+class MixtureVAE(VAE):
+    r"""LDA whose inference is a network followed by steps of variational Bayes.
+
+    The network gives weights t. Each step assigns every word to topics and counts,
+
+    .. math:: \gamma_k = \alpha_k + \sum_v x_v \frac{t_k \beta_{kv}}{\sum_j t_j \beta_{jv}},
+
+    and q(theta|x) = Dirichlet(gamma); the next step has :math:`t_k = e^{\psi(\gamma_k)}`. So a
+    document without words has the prior, and one of n words a concentration of n more.
+
+    Args:
+        encoder: Module from counts to t, shape (B, K), such as `TopicWeights`.
+        decoder: A `MixtureDecoder` or `EmbeddedDecoder`.
+        prior: Module that returns a Dirichlet.
+        num_steps: Steps, 1 or more.
+
+    References:
+        Blei, Ng & Jordan 2003, eq. 16 (the step); Marino, Yue & Mandt 2018 (amortised inference
+        that is refined).
+
+    Example:
+        >>> from dirvae.models.topic_decoders import MixtureDecoder
+        >>> from dirvae.nn.counts import WordFeatures
+        >>> encoder = TopicWeights(WordFeatures(4, 8), 2)
+        >>> vae = MixtureVAE(encoder, MixtureDecoder(2, 4), PrevalencePrior(2))
+        >>> vae.embed(torch.ones(1, 4))
+        tensor([[0.5000, 0.5000]], grad_fn=<DivBackward0>)
+    """
+
+    def __init__(
+        self, encoder: nn.Module, decoder: nn.Module, prior: nn.Module, num_steps: int = 2
+    ) -> None:
+        super().__init__(encoder, decoder, prior)
+        self.num_steps = num_steps
+
+    def infer(self, x: Tensor, *context: Tensor) -> Dirichlet:
+        """Return q(theta|x) for counts of shape (B, V), sparse CSR or dense."""
+        weights: Tensor = self.encoder(x, *context)
+        alpha: Tensor = self.prior(*context).concentration
+        # The bound alone teaches topics: by way of the inference they would learn to be easy.
+        words = topic_word(self.decoder, alpha.shape[-1]).detach().t().contiguous()
+        x = as_sparse_rows(x).to(words.dtype)
+        concentration = alpha + assigned_counts(x, weights, words)
+        for _ in range(self.num_steps - 1):
+            weights = torch.digamma(concentration).exp()
+            concentration = alpha + assigned_counts(x, weights, words)
+        return Dirichlet(concentration, validate_args=False)
+
+
+def topic_overlap(topics: Tensor, frequency: Tensor) -> Tensor:
+    r"""Entropy of a word's topic, mean over words by frequency: from 0, no overlap, to log K.
+
+    .. math:: \sum_v f_v H(p(k|v)), \quad p(k|v) = \beta_{kv} / \sum_j \beta_{jv}
+
+    Args:
+        topics: beta, shape (K, V).
+        frequency: Share of each word in the corpus, shape (V,).
+
+    Returns:
+        Shape (), in nats a word.
+
+    Example:
+        >>> topic_overlap(torch.eye(2), torch.tensor([0.5, 0.5]))
+        tensor(0.)
+    """
+    share = topics / topics.sum(0).clamp(min=torch.finfo(topics.dtype).tiny)
+    return torch.special.entr(share).sum(0) @ frequency
+
+
+def distinct_elbo(
+    terms: Terms,
+    *,
+    decoder: nn.Module,
+    frequency: Tensor,
+    weight: float,
+    kl_weight: float = 1.0,
+) -> Tensor:
+    """The ELBO less what topics that share their words cost, shape (B,).
+
+    Args:
+        terms: Terms of B documents.
+        decoder: Module that has the topics.
+        frequency: Share of each word in the corpus, shape (V,).
+        weight: Price of a nat of `topic_overlap`, in nats a document.
+        kl_weight: As in `elbo`.
+
+    Example:
+        >>> from dirvae.models.topic_decoders import MixtureDecoder
+        >>> from dirvae.nn.counts import WordFeatures
+        >>> decoder, even = MixtureDecoder(2, 4), torch.full((4,), 0.25)
+        >>> vae = MixtureVAE(TopicWeights(WordFeatures(4, 8), 2), decoder, PrevalencePrior(2))
+        >>> terms = vae.terms(torch.ones(3, 4))
+        >>> distinct_elbo(terms, decoder=decoder, frequency=even, weight=1.0).shape
+        torch.Size([3])
+    """
+    bound = elbo(terms, kl_weight=kl_weight)
+    if not weight:
+        return bound
+    topics = topic_word(decoder, terms.z.shape[-1])
+    return bound - weight * topic_overlap(topics, frequency)
