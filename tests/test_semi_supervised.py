@@ -211,6 +211,6 @@ def test_batches_have_enough_labels_and_an_epoch_every_row(labels, share):
     assert batches.share == pytest.approx(share)
     seen = torch.cat(drawn)
     assert set(seen.tolist()) >= set((~known).nonzero()[:, 0].tolist())
-    assert known[torch.cat(drawn[:-1])].float().mean() >= 0.25
-    if share > 0.25:
+    assert known[torch.cat(drawn[:-1])].float().mean() >= 0.125
+    if share > 0.15:
         assert sorted(seen.tolist()) == list(range(100))

@@ -123,7 +123,7 @@ class SemiSupervisedVAE(
         hidden_sizes: Sequence[int] = (500, 500),
         decoder_hidden_sizes: Sequence[int] = (500,),
         classifier_hidden_sizes: Sequence[int] = (500, 500),
-        max_epochs: int = 25,
+        max_epochs: int = 20,
         batch_size: int = 250,
         learning_rate: float = 2e-3,
         random_state: Any = None,
@@ -391,7 +391,7 @@ class _MixedBatches(Sampler[Tensor]):
         natural = len(self.labelled) / len(labelled)
         self.mixed = natural < LABELLED_SHARE
         self.batch_size, self.share = batch_size, max(natural, LABELLED_SHARE)
-        self.extra = max(1, round(self.share * batch_size)) if self.mixed else 0
+        self.extra = math.ceil(self.share * batch_size) if self.mixed else 0
         if self.mixed:
             self.share = self.extra / (self.extra + self._step)
 
