@@ -113,7 +113,8 @@ def test_samples_are_of_the_class_that_was_asked(few_labels):
         hidden_sizes=(64,),
         decoder_hidden_sizes=(64,),
         classifier_hidden_sizes=(64,),
-        max_epochs=20,
+        smoothness=20,
+        max_epochs=30,
         batch_size=50,
         learning_rate=5e-3,
         random_state=0,
@@ -121,6 +122,7 @@ def test_samples_are_of_the_class_that_was_asked(few_labels):
     wanted = np.repeat(np.arange(10), 20)
     drawn = model.sample(wanted)
     assert drawn.shape == (200, 64)
+    assert (model.predict(drawn) == wanted).mean() > 0.5
     pictures = drawn.reshape(10, 20, 64).mean(1)
     assert (model.predict(pictures) == np.arange(10)).sum() >= 9
     with pytest.raises(ValueError, match="y has 11, must be of classes_"):
