@@ -14,6 +14,7 @@ from dirvae.cli.apply import evaluate, info, transform
 from dirvae.cli.errors import OneSentenceGroup
 from dirvae.cli.fit import fit_vae
 from dirvae.cli.reproduce import reproduce
+from dirvae.cli.topics import fit_topics, topics
 
 __all__ = ["app", "main"]
 
@@ -43,6 +44,8 @@ def demo(
 fit_app = typer.Typer()
 app.add_typer(fit_app, name="fit")
 fit_app.command("vae")(fit_vae)
+fit_app.command("topics")(fit_topics)
+app.command()(topics)
 app.command()(transform)
 app.command()(evaluate)
 app.command()(info)

@@ -11,6 +11,13 @@ import typer
 
 from dirvae.cli.errors import say
 from dirvae.cli.outputs import require_table, write_table
+from dirvae.cli.topics import (
+    Encoding,
+    LabelColumn,
+    TextColumn,
+    measure_topics,
+    read_documents,
+)
 
 if TYPE_CHECKING:
     from dirvae.data.files import Rows
@@ -21,7 +28,9 @@ Model = Annotated[Path, typer.Argument(help="Folder that dirvae fit wrote.", sho
 Data = Annotated[
     str,
     typer.Argument(
-        help=".npy, .npz, .csv, .parquet, a folder of .png or .jpg, or mnist.", show_default=False
+        help=".npy, .npz, .csv, .parquet, a folder of .png or .jpg, or mnist; for topics what "
+        "fit topics takes.",
+        show_default=False,
     ),
 ]
 Array = Annotated[
@@ -40,13 +49,20 @@ def transform(
     output: Annotated[Path, typer.Option("--output", "-o", help=".csv, .npy or .parquet.")],
     array: Array = None,
     id_column: IdColumn = None,
+    text_column: TextColumn = None,
+    encoding: Encoding = "utf-8",
 ) -> None:
     """Write the posterior mean of each row's latent, and the columns that identify the row."""
     require_table(output)
-    rows = _rows(data, array, id_column)
-    estimator = _load(model)
-    theta = estimator.transform(_in_order(estimator, rows, data))
-    write_table(output, theta, estimator.get_feature_names_out(), rows.ids)
+    if _has_topics(model):
+        documents = read_documents(data, text_column, None, encoding)
+        estimator, ids = _load(model), documents.ids
+        theta = estimator.transform(documents[0])
+    else:
+        rows = _rows(data, array, id_column)
+        estimator, ids = _load(model), rows.ids
+        theta = estimator.transform(_in_order(estimator, rows, data))
+    write_table(output, theta, estimator.get_feature_names_out(), ids)
     say(f"{output}: {theta.shape[0]:,} rows, {theta.shape[1]} components")
 
 
@@ -59,11 +75,19 @@ def evaluate(
     ] = 100,
     array: Array = None,
     id_column: IdColumn = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    encoding: Encoding = "utf-8",
     as_json: AsJson = False,
 ) -> None:
-    """Score a model on rows: means over rows, in nats."""
+    """Score a model on rows: means over rows, in nats; of a topic model coherence and the like."""
     from dirvae.cli.measures import measure
 
+    if _has_topics(model):
+        documents = read_documents(data, text_column, label_column, encoding)
+        labels = getattr(documents, "labels", None)
+        _print(measure_topics(_load(model), documents, labels), as_json)
+        return
     estimator = _load(model)
     if not hasattr(estimator, "score_samples"):
         raise ValueError(
@@ -97,9 +121,10 @@ def _latent(vae: Any) -> str:
 
 def _facts(estimator: Any) -> dict[str, Any]:
     last = estimator.history_[-1] if estimator.history_ else {}
+    has_likelihood = hasattr(estimator, "likelihood_")
     return {
         "latent": estimator.latent.__name__,
-        "likelihood": estimator.likelihood_.__name__,
+        **({"likelihood": estimator.likelihood_.__name__} if has_likelihood else {}),
         "components": estimator.n_components,
         "columns": estimator.n_features_in_,
         "prior_concentration": _prior(estimator),
@@ -115,6 +140,12 @@ def _prior(estimator: Any) -> Any:
         return None
     same = values.ndim == 0 or (values == values[0]).all()
     return float(values.flat[0]) if same else values.tolist()
+
+
+def _has_topics(path: Path) -> bool:
+    from dirvae.persistence import read_config
+
+    return bool(read_config(path).get("kind") == "TopicModel")
 
 
 def _load(path: Path) -> Any:

@@ -1,6 +1,7 @@
 """Data in memory and on disk."""
 
 from dirvae.data.arrays import ArrayDataset, Batch, loader
+from dirvae.data.corpora import Texts, docstrings, newsgroups, read_texts
 from dirvae.data.counts import CountDataset, sparse_rows
 from dirvae.data.files import Rows, read_rows
 from dirvae.data.image_sets import (
@@ -18,13 +19,17 @@ __all__ = [
     "Batch",
     "CountDataset",
     "Rows",
+    "Texts",
+    "docstrings",
     "fashion_mnist",
     "loader",
     "mnist",
+    "newsgroups",
     "omniglot",
     "omniglot_iwae",
     "read_images",
     "read_rows",
+    "read_texts",
     "rotated_mnist",
     "sparse_rows",
     "svhn",

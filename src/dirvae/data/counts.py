@@ -36,9 +36,8 @@ class CountDataset(Dataset[Batch]):
         if covariates is not None:
             self.covariates = torch.as_tensor(np.asarray(covariates, dtype=np.float32))
             if len(self.covariates) != len(self):
-                raise ValueError(
-                    f"covariates has {len(self.covariates)} rows, x has {len(self)}; they must agree"
-                )
+                rows = len(self.covariates)
+                raise ValueError(f"covariates has {rows} rows, x has {len(self)}; they must agree")
 
     def __len__(self) -> int:
         return int(self.x.shape[0])

@@ -197,7 +197,9 @@ class _AssignedCounts(torch.autograd.Function):
 
 
 def assigned_counts(x: Tensor, weights: Tensor, words: Tensor) -> Tensor:
-    r"""Expected number of words of each topic: :math:`\sum_v x_v t_k \beta_{kv} / \sum_j t_j \beta_{jv}`.
+    r"""Expected number of words of each topic.
+
+    .. math:: \sum_v x_v \, t_k \beta_{kv} / \sum_j t_j \beta_{jv}
 
     Args:
         x: Sparse, shape (B, V), of the type of the others.

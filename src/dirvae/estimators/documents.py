@@ -38,8 +38,8 @@ def checked_texts(X: Any) -> list[str]:
     for row, text in enumerate(texts):
         if not isinstance(text, str):
             raise ValueError(
-                f"X has a {type(text).__name__} in row {row}, must be strings only: replace missing "
-                'texts by "" or leave them out'
+                f"X has a {type(text).__name__} in row {row}, must be strings only: replace "
+                'missing texts by "" or leave them out'
             )
     if not any(text.strip() for text in texts):
         raise ValueError("X has empty strings only; at least two texts must have words")

@@ -175,10 +175,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         The first call settles vocabulary and starting topics; from one call to the next the
         optimiser goes on where it was. Args and errors are those of `fit`.
         """
-        if hasattr(self, "vae_"):
-            counts = self._counts(X)
-        else:
-            counts = self._begin(X, vocabulary)
+        counts = self.counts(X) if hasattr(self, "vae_") else self._begin(X, vocabulary)
         training = Training(self.vae_, objective=self._objective(counts), optimizer=self._resumed)
         epoch = len(self.history_)
         [metrics] = self._train(training, counts, 1, self._seed + epoch)
@@ -231,7 +228,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return torch.from_numpy(array)
 
     def _guided(self, log_topics: torch.Tensor) -> torch.Tensor:
-        """Give the guided topics their words, each in place of the cluster that has most of them."""
+        """Give each guided topic its words, in place of the cluster that has most of them."""
         if not self.guide:
             return log_topics
         if not hasattr(self, "vocabulary_"):
@@ -329,7 +326,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         words have the prior's mean.
         """
         check_is_fitted(self)
-        theta = proportions(self.vae_, self._counts(X))
+        theta = proportions(self.vae_, self.counts(X))
         return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
 
     def posterior(self, X: Any, *, level: float = 0.9) -> TopicPosterior:
@@ -345,7 +342,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         check_is_fitted(self)
         if not 0 < level < 1:
             raise ValueError(f"level is {level!r}, must be in (0, 1)")
-        counts = self._counts(X)
+        counts = self.counts(X)
         return dirichlet_posterior(
             concentrations(self.vae_, counts),
             counts,
@@ -365,7 +362,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             seed: Of the split.
         """
         check_is_fitted(self)
-        encoded, scored = split_tokens(self._counts(X), seed)
+        encoded, scored = split_tokens(self.counts(X), seed)
         theta = proportions(self.vae_, encoded)
         return completion_perplexity(theta, self.topic_word_, scored)
 
@@ -423,7 +420,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             self.vocabulary_ = vocabulary_of(words, counts.shape[1])
         return counts
 
-    def _counts(self, X: Any) -> sparse.csr_matrix:
+    def counts(self, X: Any) -> sparse.csr_matrix:
+        """Counts of the model's words in documents: texts are counted, counts checked."""
         if are_texts(X):
             if not hasattr(self, "vectorizer_"):
                 raise ValueError("X has texts, but the model was fitted on counts: give counts")

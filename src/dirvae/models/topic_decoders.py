@@ -103,7 +103,7 @@ class ProductDecoder(Conditional):
 
 
 class EmbeddedDecoder(Conditional):
-    r"""A mixture of topics that are products of vectors: :math:`\beta_k = \mathrm{softmax}(\rho t_k)`.
+    r"""A mixture of topics from vectors: :math:`\beta_k = \mathrm{softmax}(\rho t_k + b)`.
 
     With word vectors of one's own this is ETM; with ones that are learned, GSM.
 

@@ -1,0 +1,218 @@
+"""``dirvae fit topics`` and ``dirvae topics``, and what ``evaluate`` says of a topic model."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dirvae.cli.errors import say
+from dirvae.cli.outputs import require_model_folder
+
+__all__ = ["fit_topics", "measure_topics", "read_documents", "topics"]
+
+COUNTS = (".npy", ".npz")
+DOCUMENTS = (
+    "A folder of .txt, .csv, .parquet or .jsonl with a column of texts, .npz or .npy of counts, or "
+    "docstrings or 20news."
+)
+TextColumn = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Column of texts.", show_default="text")
+]
+LabelColumn = Annotated[str | None, typer.Option(metavar="NAME", help="Column of classes.")]
+Encoding = Annotated[str, typer.Option(metavar="NAME", help="Of text files.")]
+
+
+class Ranking(StrEnum):
+    """How words of a topic are ranked."""
+
+    FREX = "frex"
+    PROBABILITY = "probability"
+    LIFT = "lift"
+
+
+class Decoder(StrEnum):
+    """Words for decoders."""
+
+    MIXTURE = "mixture"
+    PRODUCT = "product"
+    EMBEDDED = "embedded"
+
+
+def fit_topics(
+    documents: Annotated[str, typer.Argument(metavar="INPUT", help=DOCUMENTS)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the model.")],
+    text_column: TextColumn = None,
+    components: Annotated[
+        int, typer.Option("--components", "-k", min=2, metavar="N", help="Number of topics.")
+    ] = 50,
+    decoder: Annotated[
+        Decoder, typer.Option(metavar="NAME", help="mixture (LDA), product (ProdLDA), embedded.")
+    ] = Decoder.MIXTURE,
+    vocabulary: Annotated[
+        Path | None, typer.Option(help="Words of counts, one a line in the order of columns.")
+    ] = None,
+    max_epochs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Passes over the documents.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same topics.")] = 0,
+    encoding: Encoding = "utf-8",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Find topics in documents and save the model."""
+    require_model_folder(output)
+    words = _vocabulary(vocabulary, documents)
+    X = read_documents(documents, text_column, None, encoding)
+    from dirvae.estimators import TopicModel
+    from dirvae.models import topic_decoders
+
+    decoders = {
+        Decoder.MIXTURE: topic_decoders.MixtureDecoder,
+        Decoder.PRODUCT: topic_decoders.ProductDecoder,
+        Decoder.EMBEDDED: topic_decoders.EmbeddedDecoder,
+    }
+    options: dict[str, Any] = {} if max_epochs is None else {"max_epochs": max_epochs}
+    model = TopicModel(
+        components,
+        decoder=decoders[decoder],
+        random_state=seed,
+        verbose=not quiet and sys.stdout.isatty(),
+        **options,
+    )
+    model.fit(_rows(X), vocabulary=words)
+    model.save(output)
+    say(f"{output}: {components} topics, {model.n_features_in_:,} words, {model.n_iter_} epochs")
+    say(f"Next: dirvae topics {shlex.quote(str(output))}")
+
+
+def topics(
+    model: Annotated[Path, typer.Argument(help="Folder that dirvae fit topics wrote.")],
+    documents: Annotated[
+        str | None, typer.Argument(metavar="[INPUT]", help="Documents to show examples of.")
+    ] = None,
+    words: Annotated[int, typer.Option(min=1, metavar="N", help="Words a topic.")] = 10,
+    by: Annotated[
+        Ranking, typer.Option(metavar="NAME", help="Ranking: frex, probability or lift.")
+    ] = Ranking.FREX,
+    examples: Annotated[int, typer.Option(min=0, metavar="N", help="Documents a topic.")] = 1,
+    text_column: TextColumn = None,
+    encoding: Encoding = "utf-8",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print a model's topics: share of the documents, words, and documents that have most of it."""
+    estimator = _load(model)
+    found = _described(estimator, words, by.value)
+    if documents is not None and examples:
+        X = read_documents(documents, text_column, None, encoding)
+        theta = estimator.transform(_rows(X))
+        for k, topic in enumerate(found):
+            best = (-theta[:, k]).argsort(kind="stable")[:examples]
+            topic["examples"] = [
+                {"document": int(row) + 1, "theta": float(theta[row, k]), **_text(X, row)}
+                for row in best
+            ]
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        _print(found)
+
+
+def measure_topics(estimator: Any, X: Any, labels: Any) -> dict[str, Any]:
+    """Scores of a fitted `TopicModel` on documents, by the ranking that ``top_words`` has."""
+    from dirvae import evaluation
+
+    counts = estimator.counts(_rows(X))
+    beta = estimator.topic_word_
+    ten, more = (evaluation.top_word_ids(beta, min(n, beta.shape[1]), by="frex") for n in (10, 25))
+    theta = estimator.transform(_rows(X))
+    measured = {
+        "documents": counts.shape[0],
+        "completion_perplexity": estimator.perplexity(counts),
+        "npmi_document": float(evaluation.topic_coherence(ten, counts).mean()),
+        "diversity_top25": evaluation.diversity(more),
+        "mean_document_frequency": evaluation.mean_document_frequency(ten, counts),
+    }
+    if labels is not None:
+        measured["purity"] = evaluation.purity(theta, labels)
+        measured["nmi"] = evaluation.normalized_mutual_information(theta, labels)
+    return measured
+
+
+def read_documents(
+    source: str, text_column: str | None, label_column: str | None, encoding: str
+) -> Any:
+    """Texts, or the rows of a file of counts."""
+    if Path(source).suffix.lower() in COUNTS:
+        from dirvae.data.files import read_rows
+
+        return read_rows(source)
+    from dirvae.data.corpora import read_texts
+
+    return read_texts(source, text_column=text_column, label_column=label_column, encoding=encoding)
+
+
+def _rows(X: Any) -> Any:
+    return X.texts if hasattr(X, "texts") else X.x
+
+
+def _text(X: Any, row: int) -> dict[str, str]:
+    return {"text": " ".join(X.texts[row].split())[:120]} if hasattr(X, "texts") else {}
+
+
+def _vocabulary(path: Path | None, documents: str) -> list[str] | None:
+    if path is None:
+        return None
+    if Path(documents).suffix.lower() not in COUNTS:
+        raise ValueError("--vocabulary goes with counts (.npz or .npy); texts have their own words")
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def _load(path: Path) -> Any:
+    from dirvae.persistence import load
+
+    loaded = load(path)
+    if not hasattr(loaded, "top_words"):
+        raise ValueError(f"{path} holds a {type(loaded).__name__}, which has no topics")
+    return loaded
+
+
+def _described(estimator: Any, num_words: int, by: str) -> list[dict[str, Any]]:
+    from dirvae.evaluation import top_word_ids
+
+    beta, num_words = estimator.topic_word_, min(num_words, estimator.n_features_in_)
+    names = estimator.top_words(num_words, by=by)
+    ids = top_word_ids(beta, num_words, by=by)
+    return [
+        {
+            "topic": k,
+            "prevalence": float(estimator.topic_prevalence_[k]),
+            "words": [
+                {"word": word, "probability": float(beta[k, column])}
+                for word, column in zip(names[k], ids[k], strict=True)
+            ],
+        }
+        for k in (-estimator.topic_prevalence_).argsort().tolist()
+    ]
+
+
+def _print(found: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("topic", justify="right")
+    table.add_column("share", justify="right")
+    table.add_column("words")
+    for topic in found:
+        words = ", ".join(str(word["word"]) for word in topic["words"])
+        shown = [
+            f"{example['document']}: {example.get('text', '')}"
+            for example in topic.get("examples", [])
+        ]
+        table.add_row(str(topic["topic"]), f"{topic['prevalence']:.1%}", "\n".join([words, *shown]))
+    Console().print(table, highlight=False)

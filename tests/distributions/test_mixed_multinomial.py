@@ -1,0 +1,90 @@
+"""Counts under a mixture of topics, sparse and dense, against SciPy and finite differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse, stats
+
+from dirvae.data import sparse_rows
+from dirvae.distributions import MixedMultinomial, Multinomial
+from dirvae.distributions._sparse import (
+    as_sparse_rows,
+    assigned_counts,
+    mixture_evidence,
+    sparse_product,
+)
+
+
+@pytest.fixture
+def counts():
+    x = sparse.random(12, 30, 0.2, format="csr", random_state=np.random.default_rng(0))
+    x.data = np.ceil(5 * x.data)
+    return x
+
+
+def simplex(*shape):
+    return torch.rand(*shape, dtype=torch.float64).softmax(-1).requires_grad_()
+
+
+def test_log_prob_is_scipys(counts):
+    theta, beta = simplex(12, 4), simplex(4, 30)
+    found = MixedMultinomial(theta, beta).log_prob(sparse_rows(counts, torch.float64))
+    dense = counts.toarray()
+    probs = (theta @ beta).detach().numpy()
+    wanted = stats.multinomial.logpmf(dense, dense.sum(1), probs)
+    np.testing.assert_allclose(found.detach(), wanted, rtol=1e-10)
+    torch.testing.assert_close(MixedMultinomial(theta, beta).log_prob(torch.tensor(dense)), found)
+
+
+def test_samples_lead_and_rows_trail(counts):
+    theta, beta, x = simplex(3, 12, 4), simplex(4, 30), sparse_rows(counts, torch.float64)
+    found = MixedMultinomial(theta, beta).log_prob(x)
+    one_by_one = torch.stack([MixedMultinomial(t, beta).log_prob(x) for t in theta])
+    torch.testing.assert_close(found, one_by_one)
+
+
+def test_multinomial_of_sparse_counts_is_that_of_dense_ones(counts):
+    logits = torch.randn(2, 12, 30, dtype=torch.float64, requires_grad=True)
+    x = sparse_rows(counts, torch.float64)
+    law = Multinomial(logits, validate_args=False)
+    torch.testing.assert_close(law.log_prob(x), law.log_prob(x.to_dense()))
+    assert torch.autograd.gradcheck(
+        lambda at: Multinomial(at, validate_args=False).log_prob(x), (logits,)
+    )
+
+
+@pytest.mark.parametrize("function", [mixture_evidence, assigned_counts])
+def test_gradients_are_those_of_finite_differences(counts, function):
+    x = sparse_rows(counts, torch.float64)
+    words = simplex(4, 30).t().detach().contiguous().requires_grad_()
+    assert torch.autograd.gradcheck(lambda t, w: function(x, t, w), (simplex(12, 4), words))
+
+
+def test_product_with_sparse_rows(counts):
+    x = sparse_rows(counts, torch.float64)
+    weight = torch.randn(30, 5, dtype=torch.float64, requires_grad=True)
+    torch.testing.assert_close(sparse_product(x, weight), x.to_dense() @ weight)
+    assert torch.autograd.gradcheck(lambda w: sparse_product(x, w), (weight,))
+
+
+def test_assigned_counts_add_up_to_the_words(counts):
+    x = sparse_rows(counts, torch.float64)
+    found = assigned_counts(x, torch.ones(12, 4).double(), simplex(4, 30).t())
+    np.testing.assert_allclose(found.sum(1).detach(), counts.sum(1).A1, rtol=1e-12)
+
+
+def test_mean_and_draws_of_the_mixture():
+    law = MixedMultinomial(torch.tensor([[0.25, 0.75]]), torch.eye(2), total_count=100)
+    torch.testing.assert_close(law.mean, torch.tensor([[25.0, 75.0]]))
+    draws = law.sample((400,), torch.Generator().manual_seed(0))
+    assert draws.shape == (400, 1, 2)
+    # Standard error of the mean: sqrt(100 * .25 * .75 / 400) = .22; bound of 5 of them.
+    assert abs(float(draws[..., 0].mean()) - 25) < 1.1
+
+
+def test_rows_without_words_say_nothing():
+    x = as_sparse_rows(torch.zeros(2, 3))
+    law = MixedMultinomial(torch.full((2, 2), 0.5), torch.full((2, 3), 1 / 3))
+    assert law.log_prob(x).tolist() == [0.0, 0.0]

@@ -1,0 +1,218 @@
+"""TopicModel: scikit-learn's contract, planted topics, one document alone, bad input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from dirvae import TopicModel, load
+from dirvae.distributions import (
+    Dirichlet,
+    InverseCDFDirichlet,
+    SoftmaxNormal,
+    StickBreakingKumaraswamy,
+)
+from dirvae.evaluation import match_topics
+from dirvae.models.topic_decoders import EmbeddedDecoder, MixtureDecoder, ProductDecoder
+
+SMALL = {"hidden_sizes": (8,), "max_epochs": 2, "batch_size": 50, "random_state": 0}
+TEXTS = ["the cat sat by the dog", "a dog and a cat", "moon and stars", "the moon, a star"] * 5
+
+
+@parametrize_with_checks([TopicModel(2, max_epochs=1, hidden_sizes=(4,))])
+def test_scikit_learn_estimator_contract(estimator, check):
+    check(estimator)
+
+
+def planted(num_topics=5, num_words=200, num_documents=600, seed=0):
+    rng = np.random.default_rng(seed)
+    beta = rng.dirichlet(np.full(num_words, 0.05), num_topics)
+    theta = rng.dirichlet(np.full(num_topics, 0.1), num_documents)
+    return rng.multinomial(80, theta @ beta).astype(float), theta, beta
+
+
+@pytest.fixture(scope="module")
+def data():
+    return planted()
+
+
+@pytest.fixture(scope="module")
+def fitted(data):
+    return TopicModel(5, hidden_sizes=(32,), max_epochs=40, random_state=0).fit(data[0])
+
+
+def test_planted_topics_are_found(data, fitted):
+    _, theta, beta = data
+    matched = match_topics(beta, fitted.topic_word_)
+    assert matched.similarity.mean() > 0.95
+    found = fitted.transform(data[0])[:, matched.order]
+    assert np.abs(found - theta).mean() < 0.03
+
+
+def test_intervals_hold_the_planted_proportions(data, fitted):
+    counts, theta, beta = data
+    order = match_topics(beta, fitted.topic_word_).order
+    posterior = fitted.posterior(counts, level=0.9)
+    held = (posterior.lower[:, order] <= theta) & (theta <= posterior.upper[:, order])
+    large = theta > 0.05
+    assert 0.7 < held[large].mean() <= 1
+    np.testing.assert_allclose(posterior.mean, fitted.transform(counts), atol=1e-12)
+    np.testing.assert_allclose(posterior.dominates.sum(1), 1)
+
+
+def test_noise_is_off_topic(fitted, data):
+    noise = np.random.default_rng(1).multinomial(80, fitted.word_frequency_, 50).astype(float)
+    on, off = (fitted.posterior(x).off_topic for x in (data[0][:50], noise))
+    assert on.mean() < off.mean()
+    assert np.isnan(fitted.posterior(np.zeros((1, 200))).off_topic).all()
+
+
+def test_theta_of_one_document_is_that_in_any_batch(data, fitted, tmp_path):
+    counts = data[0][:40]
+    together = fitted.transform(counts)
+    alone = np.concatenate([fitted.transform(counts[[i]]) for i in range(40)])
+    np.testing.assert_allclose(alone, together, atol=1e-12)
+    np.testing.assert_allclose(fitted.transform(sparse.csr_matrix(counts)), together, atol=1e-12)
+    fitted.save(tmp_path / "model")
+    again = TopicModel.load(tmp_path / "model")
+    np.testing.assert_array_equal(again.transform(counts), together)
+    assert again.top_words(5) == fitted.top_words(5)
+
+
+def test_same_seed_same_topics(data):
+    first, second, other = (
+        TopicModel(5, **{**SMALL, "random_state": seed}).fit(data[0]).topic_word_
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert np.abs(first - other).max() > 1e-3
+
+
+def test_documents_without_words_have_the_prior(fitted):
+    prior = fitted.vae_.prior().mean.detach().numpy()
+    np.testing.assert_allclose(fitted.transform(np.zeros((2, 200))), np.stack([prior] * 2), 1e-5)
+
+
+@pytest.mark.parametrize("decoder", [MixtureDecoder, ProductDecoder, EmbeddedDecoder])
+@pytest.mark.parametrize(
+    "latent", [Dirichlet, InverseCDFDirichlet, SoftmaxNormal, StickBreakingKumaraswamy]
+)
+def test_any_decoder_with_any_latent(data, decoder, latent, tmp_path):
+    prior = "learn" if latent in (Dirichlet, InverseCDFDirichlet) else None
+    model = TopicModel(3, decoder=decoder, latent=latent, prior_concentration=prior, **SMALL)
+    theta = model.fit(data[0]).transform(data[0][:5])
+    np.testing.assert_allclose(theta.sum(1), 1, atol=1e-6)
+    np.testing.assert_allclose(model.topic_word_.sum(1), 1)
+    model.save(tmp_path / "model")
+    np.testing.assert_array_equal(load(tmp_path / "model").transform(data[0][:5]), theta)
+
+
+def test_texts_to_topics_and_back_from_disk(tmp_path):
+    model = TopicModel(2, max_epochs=20, random_state=0).fit(TEXTS)
+    assert sorted(sorted(w) for w in model.top_words(2)) == [["cat", "dog"], ["moon", "stars"]] or (
+        {"cat", "dog"} in [set(w) for w in model.top_words(2)]
+    )
+    theta = model.transform(["cat dog", "moon"])
+    assert theta[0].argmax() != theta[1].argmax()
+    model.save(tmp_path / "model")
+    again = TopicModel.load(tmp_path / "model")
+    np.testing.assert_array_equal(again.transform(["cat dog", "moon"]), theta)
+    assert again.top_words(2) == model.top_words(2)
+
+
+def test_a_vectorizer_of_ones_own():
+    model = TopicModel(2, vectorizer=TfidfVectorizer(), **SMALL).fit(TEXTS)
+    assert "the" in model.vocabulary_
+    with pytest.raises(ValueError, match="TfidfVectorizer, which cannot be saved"):
+        model.save("nowhere")
+    assert (
+        TopicModel(2, vectorizer=CountVectorizer(min_df=6), **SMALL).fit(TEXTS).n_features_in_ < 8
+    )
+
+
+def test_guided_topics_come_first(data):
+    words = [f"w{i}" for i in range(200)]
+    seeds = [words[i] for i in np.argsort(-data[2][3])[:4]]
+    model = TopicModel(5, guide={"mine": seeds}, **{**SMALL, "max_epochs": 20})
+    model.fit(data[0], vocabulary=words)
+    assert match_topics(data[2], model.topic_word_).order[3] == 0
+    with pytest.raises(ValueError, match=r"guide\['x'\] has no word of the vocabulary"):
+        TopicModel(5, guide={"x": ["absent"]}, **SMALL).fit(data[0], vocabulary=words)
+
+
+def test_word_vectors_of_ones_own(data):
+    vectors = np.linalg.svd(data[0], full_matrices=False)[2][:20].T
+    model = TopicModel(5, word_vectors=vectors, **{**SMALL, "max_epochs": 20}).fit(data[0])
+    assert isinstance(model.vae_.decoder, EmbeddedDecoder)
+    np.testing.assert_allclose(model.vae_.decoder.word_vectors.detach(), vectors, rtol=1e-5)
+    assert match_topics(data[2], model.topic_word_).similarity.mean() > 0.8
+    with pytest.raises(ValueError, match="word_vectors has shape"):
+        TopicModel(5, word_vectors=vectors[:3], **SMALL).fit(data[0])
+
+
+def test_passes_one_at_a_time(data):
+    model = TopicModel(5, **{**SMALL, "hidden_sizes": (32,)})
+    for _ in range(8):
+        model.partial_fit(data[0])
+    assert model.n_iter_ == 8
+    assert model.history_[-1]["elbo"] > model.history_[0]["elbo"]
+    assert match_topics(data[2], model.topic_word_).similarity.mean() > 0.9
+
+
+def test_perplexity_is_between_the_truth_and_chance(data, fitted):
+    assert 20 < fitted.perplexity(data[0]) < 80
+
+
+@pytest.mark.parametrize(
+    ("X", "sentence"),
+    [
+        (["", " "], "X has empty strings only"),
+        (["some words here"], "X has one document"),
+        (["the and of", "or the"], "X has no words to count"),
+        (["a text", None], "X has a NoneType in row 1, must be strings only"),
+        (["a text", 3.5], "X has a float in row 1"),
+        (np.array([[1.0, -1.0], [0.0, 1.0]]), "Negative values in data passed to X"),
+        (np.array([[1.0, np.nan], [0.0, 1.0]]), "contains NaN"),
+        (np.array([[1.0], [2.0]]), "X has one word"),
+        (np.zeros((3, 4)), "X has no words: every count is 0"),
+        (np.eye(2), "n_components is 3, must be at most the number of documents, 2"),
+    ],
+)
+def test_bad_documents_are_told_in_one_sentence(X, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        TopicModel(3, **SMALL).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"n_components": 1}, "n_components is 1, must be an integer of 2 or more"),
+        ({"decoder": "lda"}, "decoder is 'lda', must be MixtureDecoder"),
+        ({"distinctness": -1}, "distinctness is -1, must be 0 or more"),
+        ({"prior_concentration": "yes"}, "must be a positive number, 'learn' or None"),
+        ({"guide": {str(i): ["a"] for i in range(9)}}, "guide has 9 topics"),
+        ({"guide": {"a": ["b"]}}, "guide names words"),
+    ],
+)
+def test_bad_arguments_are_told_in_one_sentence(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        TopicModel(**{"n_components": 2, **SMALL, **options}).fit(np.eye(8))
+
+
+def test_texts_for_a_model_of_counts(fitted):
+    with pytest.raises(ValueError, match="the model was fitted on counts"):
+        fitted.transform(["a text"])
+    with pytest.raises(ValueError, match="level is 2, must be in"):
+        fitted.posterior(np.eye(200), level=2)
+    with pytest.raises(NotFittedError):
+        TopicModel(2).transform(np.eye(2))
+
+
+def test_posterior_of_another_latent(data):
+    model = TopicModel(3, latent=SoftmaxNormal, prior_concentration=None, **SMALL).fit(data[0])
+    with pytest.raises(ValueError, match="posterior takes a topic model with a Dirichlet latent"):
+        model.posterior(data[0])
