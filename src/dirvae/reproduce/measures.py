@@ -6,25 +6,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from numpy.typing import NDArray
 from torch import Tensor
 
-from dirvae.distributions import Dirichlet, draw, location_and_spread
+from dirvae.distributions import Dirichlet, location_and_spread
 from dirvae.distributions.inverse_cdf import multi_gamma_kl
 from dirvae.evaluation import (
     Evidence,
-    active_units,
-    decoder_weight_norms,
+    Use,
     importance_sampled,
-    knn_error,
-    latent_moments,
+    knn_errors,
     linear_probe_accuracy,
+    svm_accuracy,
 )
 from dirvae.models.annealing import annealed_log_evidence
-from dirvae.models.assess import decoding_use, encoding_use, log_evidence
+from dirvae.models.assess import log_evidence
+from dirvae.models.diagnosis import diagnose
+from dirvae.models.embedding import posterior_draws, posterior_means
 from dirvae.models.vae import VAE
 from dirvae.objectives import elbo
 from dirvae.reproduce.images import Images
@@ -33,7 +31,6 @@ from dirvae.reproduce.progress import Track, silent
 __all__ = ["Amounts", "doubtful_figures", "measure"]
 
 ROWS = 500  # at a time
-NEIGHBOURS = (3, 5, 10)
 LEAPFROG_STEPS = 5  # more temperatures are worth more than longer trajectories
 
 Figures = dict[str, Any]
@@ -48,6 +45,7 @@ class Amounts(NamedTuple):
         annealed_chains: Chains for each of them.
         annealed_temperatures: Steps from prior to posterior.
         probe_rows: Training rows that the linear probe and the SVM learn from.
+        diagnosed_images: Test images by which the use of components is judged.
     """
 
     samples: int = 1000
@@ -55,6 +53,7 @@ class Amounts(NamedTuple):
     annealed_chains: int = 2
     annealed_temperatures: int = 600
     probe_rows: int = 10_000
+    diagnosed_images: int = 2_000
 
 
 def measure(
@@ -168,76 +167,48 @@ def doubtful_figures(vae: VAE, x: Tensor, samples: int, track: Track = silent) -
     }
 
 
-@torch.no_grad()
-def collapse(vae: VAE, images: Images, x: Tensor, _: Amounts) -> Figures:
+def collapse(vae: VAE, images: Images, x: Tensor, amounts: Amounts) -> Figures:
     """Which components are used, and how they lie, beside the prior's own values."""
-    generator = _generator(x)
-    means, z = _embedded(vae, x, generator)
-    prior = draw(vae.prior(), torch.Size([50_000]), generator).cpu().numpy()
-    prior_var = location_and_spread(vae.prior())[1].cpu().square().numpy()
-    encoding, decoding = encoding_use(vae, x), decoding_use(vae, x)
-    used = encoding > 0.01, decoding > 0.01
-    moments, of_prior = latent_moments(z), latent_moments(prior)
+    found = diagnose(vae, x[: amounts.diagnosed_images], generator=_generator(x))
+    prior_var = location_and_spread(vae.prior())[1].detach().cpu().square().numpy()
+    encoding, decoding, both = (
+        sum(use in wanted for use in found.uses)
+        for wanted in ((Use.BOTH, Use.ENCODING), (Use.BOTH, Use.DECODING), (Use.BOTH,))
+    )
     return {
-        "used_in_encoding": int(used[0].sum()),
-        "used_in_decoding": int(used[1].sum()),
-        "used_in_both": int((used[0] & used[1]).sum()),
-        "active": int(active_units(means, 1.0, images.threshold).sum()),
+        "used_in_encoding": encoding,
+        "used_in_decoding": decoding,
+        "used_in_both": both,
+        "active": int((found.encoding_variance * prior_var > images.threshold).sum()),
         "active_prior": int((prior_var > images.threshold).sum()),
+        "mutual_information": found.information.value,
+        "mutual_information_bound": found.information.bound,
+        "marginal_kl_is_exact": found.marginal_kl.exact,
         "components": {
-            "encoding_share": _short(encoding),
-            "decoding_nats": _short(decoding),
-            "weight_norms": _short(decoder_weight_norms(_first_weight(vae, means.shape[1]))),
-            **{name: _short(values) for name, values in moments._asdict().items()},
-            **{f"prior_{name}": _short(values) for name, values in of_prior._asdict().items()},
+            "encoding_share": _short(found.encoding_variance),
+            "decoding_nats": _short(found.decoding_cost),
+            "weight_norms": None if found.weight_norms is None else _short(found.weight_norms),
+            "marginal_kl": _short(found.marginal_kl.value),
+            **{name: _short(values) for name, values in found.draws._asdict().items()},
+            **{f"prior_{name}": _short(values) for name, values in found.prior._asdict().items()},
         },
     }
 
 
 def _representation(vae: VAE, images: Images, x: Tensor, amounts: Amounts) -> Figures:
     """Errors of classifiers on grey images' posterior means, and on one draw of each posterior."""
-    generator = _generator(x)
-    train = _embedded(vae, images.train.to(x.device), generator)
-    test = _embedded(vae, images.test.to(x.device), generator)
+    generator, pair = _generator(x), (images.train.to(x.device), images.test.to(x.device))
+    means = [posterior_means(vae, rows).cpu().numpy() for rows in pair]
+    draws = [posterior_draws(vae, rows, generator=generator).cpu().numpy() for rows in pair]
     labels = images.train_labels, images.test_labels
-    means, samples = (
-        {k: knn_error(a, labels[0], b, labels[1], k=k) for k in NEIGHBOURS}
-        for a, b in zip(train, test, strict=True)
-    )
     few = slice(amounts.probe_rows)
-    probe = train[0][few], labels[0][few], test[0], labels[1]
+    probe = means[0][few], labels[0][few], means[1], labels[1]
     return {
-        "knn_error": means,
-        "knn_error_of_samples": samples,
+        "knn_error": knn_errors(means[0], labels[0], means[1], labels[1]),
+        "knn_error_of_samples": knn_errors(draws[0], labels[0], draws[1], labels[1]),
         "linear_probe_error": 1 - linear_probe_accuracy(*probe),
-        "svm_error": _svm_error(*probe),
+        "svm_error": 1 - svm_accuracy(*probe),
     }
-
-
-def _svm_error(
-    train: ArrayLike, train_labels: ArrayLike, test: ArrayLike, test_labels: ArrayLike
-) -> float:
-    """Error of scikit-learn's SVC with its defaults on standardized embeddings."""
-    machine = make_pipeline(StandardScaler(), SVC()).fit(train, train_labels)
-    return float((machine.predict(test) != np.asarray(test_labels)).mean())
-
-
-@torch.no_grad()
-def _embedded(
-    vae: VAE, x: Tensor, generator: torch.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Posterior means and one draw of each posterior, both (N, K)."""
-    parts = x.split(ROWS)
-    means = torch.cat([vae.embed(rows) for rows in parts])
-    draws = torch.cat([draw(vae.encoder(rows), torch.Size(), generator) for rows in parts])
-    return means.cpu().numpy(), draws.cpu().numpy()
-
-
-def _first_weight(vae: VAE, num_latent: int) -> NDArray[np.float32]:
-    """What the decoder's first layer does to each component, shape (H, K)."""
-    layer: Any = vae.decoder.get_submodule("net.layers.0")
-    weight: NDArray[np.float32] = layer.weight.detach().cpu().numpy()
-    return weight.reshape(-1, num_latent)  # several features of a component, one after the other
 
 
 def _short(values: NDArray[np.float64]) -> list[float | None]:

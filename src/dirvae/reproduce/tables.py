@@ -128,6 +128,7 @@ def collapse_table(data: str, runs: Sequence[Run]) -> Table:
             _mean(found, lambda r: r["used_in_encoding"], 1),
             _mean(found, lambda r: r["used_in_decoding"], 1),
             _mean(found, lambda r: r["used_in_both"], 1),
+            _mean(found, lambda r: r["mutual_information"], 1),
             _joined(shape, " / "),
             *(
                 _with_prior(found, _over(moment), _over(f"prior_{moment}"), 2)
@@ -137,15 +138,16 @@ def collapse_table(data: str, runs: Sequence[Run]) -> Table:
         ]
 
     header = ("the paper's active units", "active units (prior's)", "used in encoding")
-    more = ("in decoding", "in both", "the paper's skewness / kurtosis", "skewness (prior's)")
+    more = ("in decoding", "in both", "I(x; z)", "the paper's skewness / kurtosis")
     note = (
         "Active: the variance of the posterior mean over test images is above the paper's absolute "
         "threshold; in brackets for how many components the prior's own variance is. Used in "
         "encoding: it is above 1 % of the prior's; in decoding: the reconstruction loses .01 nat "
-        "without it. Skewness and excess kurtosis of one draw of each posterior, mean over "
-        "components, and the prior's own."
+        "without it. I(x; z): mutual information in nats, of an encoder that returns the prior 0 and "
+        "at most the logarithm of the images' number. Skewness and excess kurtosis of one draw of "
+        "each posterior, mean over components, and the prior's own."
     )
-    columns = (*header, *more, "kurtosis (prior's)", "seeds")
+    columns = (*header, *more, "skewness (prior's)", "kurtosis (prior's)", "seeds")
     return _table(f"Components, {TITLES[data]}", note, columns, data, runs, cells)
 
 
