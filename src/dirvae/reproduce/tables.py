@@ -143,8 +143,8 @@ def collapse_table(data: str, runs: Sequence[Run]) -> Table:
         "Active: the variance of the posterior mean over test images is above the paper's absolute "
         "threshold; in brackets for how many components the prior's own variance is. Used in "
         "encoding: it is above 1 % of the prior's; in decoding: the reconstruction loses .01 nat "
-        "without it. I(x; z): mutual information in nats, of an encoder that returns the prior 0 and "
-        "at most the logarithm of the images' number. Skewness and excess kurtosis of one draw of "
+        "without it. I(x; z): mutual information in nats, 0 for an encoder that returns the prior, at "
+        "most the logarithm of the images' number. Skewness and excess kurtosis of one draw of "
         "each posterior, mean over components, and the prior's own."
     )
     columns = (*header, *more, "skewness (prior's)", "kurtosis (prior's)", "seeds")
@@ -206,13 +206,14 @@ def _table(
 
 
 def _groups(runs: Sequence[Run]) -> Iterator[tuple[str, str, str]]:
-    """All models and settings with drawn pixels, run or not; with grey ones where they were run."""
-    grey = {(r["row"], r["setting"]) for r in runs if r.get("pixels") == "grey"}
+    """What was run, and all of the paper's models as it trained them, run or not."""
+    known = {(r["row"], r["setting"], r.get("pixels", "binarised")) for r in runs}
+    known |= {(name, "paper", "binarised") for name in paper.DENSITY["mnist"]}
     for name in ROWS:
         for setting in SETTINGS:
-            yield name, setting, "binarised"
-            if (name, setting) in grey:
-                yield name, setting, "grey"
+            for pixels in ("binarised", "grey"):
+                if (name, setting, pixels) in known:
+                    yield name, setting, pixels
 
 
 def _values(found: Sequence[Run], value: Value) -> Iterator[float]:
