@@ -143,7 +143,7 @@ def collapse_table(data: str, runs: Sequence[Run]) -> Table:
         "Active: the variance of the posterior mean over test images is above the paper's absolute "
         "threshold; in brackets for how many components the prior's own variance is. Used in "
         "encoding: it is above 1 % of the prior's; in decoding: the reconstruction loses .01 nat "
-        "without it. I(x; z): mutual information in nats, 0 where the encoder returns the prior, at "
+        "without it. I(x; z): mutual information in nats, 0 if the encoder returns the prior, at "
         "most the logarithm of the images' number. Skewness and excess kurtosis of one draw of "
         "each posterior, mean over components, and the prior's own."
     )
