@@ -37,7 +37,7 @@ seeds: mean ± standard deviation.
   sticks, batches of 100, gradients clipped, early stopping), or with what trains best at the same
   network size ("ours"), or as that by the importance-weighted bound of five draws with the doubly
   reparameterised gradient ("iwae"); `dirvae/reproduce/settings.py` has all in full.
-- **Scaled Dirichlet**: a posterior under the same Dirichlet prior, free in place and certainty ([the
+- **Scaled Dirichlet**: a posterior under the Dirichlet prior, free in place and certainty ([the
   laws](distributions.md)).
 - **MNIST**: 45,000 / 5,000 / 10,000 images, K = 50. **OMNIGLOT**: K = 100, 22,095 / 2,250 / 8,115
   images of the official drawings, averaged over area to 28 x 28. The paper has 8,070 test images of
