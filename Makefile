@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo [ARGS=--quick]  train three models on handwritten digits, write a report"
+	@echo "make demo [ARGS=--quick]  three models of handwritten digits, topics of texts; reports"
 	@echo "make test                 style, types, layers, doctests, README examples, tests"
 	@echo "make lint | format        the checks alone | reformat the code"
 	@echo "make slow                 the tests that take minutes"
@@ -31,6 +31,7 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)
 	$(BIN)/dirvae demo $(ARGS)
+	$(BIN)/dirvae demo topics $(ARGS)
 
 test: lint
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)

@@ -51,11 +51,16 @@ def held_out(name: str = "20news_nvdm2000") -> tuple[Any, ...]:
 
 
 def ranked(beta: Any, x: Any) -> dict[str, list[float]]:
-    found = {}
-    for name, options in {
+    found, frequency = {}, np.asarray(x.sum(0)).ravel() / x.sum()
+    rankings: dict[str, dict[str, Any]] = {
         "probability": {"by": "probability"},
-        **{f"frex{w}": {"by": "frex", "frequency_weight": w} for w in (0.3, 0.5, 0.7)},
-    }.items():
+        **{f"frex{w}": {"by": "frex", "frequency_weight": w} for w in (0.3, 0.5)},
+        **{
+            f"relevance{w}": {"by": "relevance", "frequency_weight": w, "frequency": frequency}
+            for w in (0.1, 0.2, 0.3)
+        },
+    }
+    for name, options in rankings.items():
         ten, more = (top_word_ids(beta, n, **options) for n in (10, 25))
         found[name] = [
             round(float(topic_coherence(ten, x).mean()), 4),

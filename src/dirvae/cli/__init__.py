@@ -5,6 +5,7 @@ What needs PyTorch is imported inside the commands, so that help and bad usage a
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -26,8 +27,18 @@ app = typer.Typer(
 )
 
 
+class Demo(StrEnum):
+    """What to show."""
+
+    DIGITS = "digits"
+    TOPICS = "topics"
+
+
 @app.command()
 def demo(
+    which: Annotated[
+        Demo, typer.Argument(help="digits: three latents on images; topics: texts.")
+    ] = Demo.DIGITS,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the report and the model.")
     ] = Path("dirvae-demo"),
@@ -35,9 +46,11 @@ def demo(
         bool, typer.Option("--quick", help="Fewer epochs: seconds, not a minute.")
     ] = False,
 ) -> None:
-    """Train three models on handwritten digits and write a report; no network needed."""
-    from dirvae.report.demo import run
-
+    """Train on handwritten digits, or on docstrings, and write a report; no network needed."""
+    if which is Demo.TOPICS:
+        from dirvae.report.topics import run
+    else:
+        from dirvae.report.demo import run
     run(output, quick)
 
 

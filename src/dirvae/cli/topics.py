@@ -31,6 +31,7 @@ Encoding = Annotated[str, typer.Option(metavar="NAME", help="Of text files.")]
 class Ranking(StrEnum):
     """How words of a topic are ranked."""
 
+    RELEVANCE = "relevance"
     FREX = "frex"
     PROBABILITY = "probability"
     LIFT = "lift"
@@ -97,8 +98,8 @@ def topics(
     ] = None,
     words: Annotated[int, typer.Option(min=1, metavar="N", help="Words a topic.")] = 10,
     by: Annotated[
-        Ranking, typer.Option(metavar="NAME", help="Ranking: frex, probability or lift.")
-    ] = Ranking.FREX,
+        Ranking, typer.Option(metavar="NAME", help="Ranking: relevance, frex, probability or lift.")
+    ] = Ranking.RELEVANCE,
     examples: Annotated[int, typer.Option(min=0, metavar="N", help="Documents a topic.")] = 1,
     text_column: TextColumn = None,
     encoding: Encoding = "utf-8",
@@ -127,8 +128,7 @@ def measure_topics(estimator: Any, X: Any, labels: Any) -> dict[str, Any]:
     from dirvae import evaluation
 
     counts = estimator.counts(_rows(X))
-    beta = estimator.topic_word_
-    ten, more = (evaluation.top_word_ids(beta, min(n, beta.shape[1]), by="frex") for n in (10, 25))
+    ten, more = (estimator.top_word_ids(min(n, counts.shape[1])) for n in (10, 25))
     theta = estimator.transform(_rows(X))
     measured = {
         "documents": counts.shape[0],
@@ -182,11 +182,9 @@ def _load(path: Path) -> Any:
 
 
 def _described(estimator: Any, num_words: int, by: str) -> list[dict[str, Any]]:
-    from dirvae.evaluation import top_word_ids
-
     beta, num_words = estimator.topic_word_, min(num_words, estimator.n_features_in_)
     names = estimator.top_words(num_words, by=by)
-    ids = top_word_ids(beta, num_words, by=by)
+    ids = estimator.top_word_ids(num_words, by=by)
     return [
         {
             "topic": k,

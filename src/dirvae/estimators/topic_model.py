@@ -56,7 +56,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     """Topics of texts or of counts: each document is a mixture of K topics, each a law of words.
 
     Args:
-        n_components: K, number of topics, 2 or more.
+        n_components: K, number of topics.
         decoder: From theta to words: `MixtureDecoder` (LDA), `ProductDecoder` (ProdLDA, NVDM) or
             `EmbeddedDecoder` (GSM; ETM with ``word_vectors``).
         latent: Law of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
@@ -304,18 +304,22 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         beta: Any = decoder.numpy()
         return beta / beta.sum(1, keepdims=True)
 
-    def top_words(self, n: int = 10, *, by: str = "frex") -> list[list[Any]]:
+    def top_words(self, n: int = 10, *, by: str = "relevance") -> list[list[Any]]:
         """The n words that tell each topic best; their columns where words are not known.
 
         Args:
             n: From 1 to V.
-            by: "frex" (frequent and exclusive), "probability" or "lift", see
-                `evaluation.top_word_ids`.
+            by: "relevance" (probable, and more so than elsewhere), "frex", "probability" or
+                "lift": see `evaluation.top_word_ids`.
         """
-        ids = top_word_ids(self.topic_word_, n, by=by)
+        ids = self.top_word_ids(n, by=by)
         if not hasattr(self, "vocabulary_"):
             return [[int(column) for column in row] for row in ids]
         return [[str(word) for word in self.vocabulary_[row]] for row in ids]
+
+    def top_word_ids(self, n: int = 10, *, by: str = "relevance") -> Any:
+        """Columns of the words of `top_words`, shape (K, n)."""
+        return top_word_ids(self.topic_word_, n, by=by, frequency=self.word_frequency_)
 
     # --- documents --------------------------------------------------------------------------------
 
@@ -443,7 +447,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return counts
 
     def _check_arguments(self) -> None:
-        require_integer("n_components", self.n_components, 2)
+        require_integer("n_components", self.n_components, 1)
         for name in ("max_epochs", "batch_size"):
             require_integer(name, getattr(self, name), 1)
         require_sizes("hidden_sizes", self.hidden_sizes)

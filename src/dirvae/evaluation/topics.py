@@ -33,6 +33,7 @@ __all__ = [
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 ENTRIES_AT_ONCE = 1_000_000
+RANKINGS = ("probability", "lift", "frex", "relevance")
 
 
 # --- rankings of words ----------------------------------------------------------------------------
@@ -43,7 +44,8 @@ def top_word_ids(
     n: int = 10,
     *,
     by: str = "probability",
-    frequency_weight: float = 0.5,
+    frequency_weight: float | None = None,
+    frequency: ArrayLike | None = None,
 ) -> Ints:
     """Columns of the n top words of each topic, best first; which they are depends on the ranking.
 
@@ -51,12 +53,16 @@ def top_word_ids(
     - "lift": beta over its mean over topics.
     - "frex": weighted harmonic mean of two ranks in the topic, that of beta and that of the word's
       exclusivity, beta over its sum over topics.
+    - "relevance": weighted mean of log beta and of the log of beta over the word's frequency.
 
     Args:
         topic_word: beta, 0 or more, shape (K, V).
         n: From 1 to V.
         by: The ranking.
-        frequency_weight: Weight of beta's rank in "frex", in [0, 1].
+        frequency_weight: Weight of beta, in [0, 1], in "frex" (.5 by default) and "relevance"
+            (.2 by default).
+        frequency: Share of each word in the corpus, shape (V,), for "relevance"; the mean of beta
+            over topics if None.
 
     Returns:
         Shape (K, n).
@@ -65,7 +71,8 @@ def top_word_ids(
         ValueError: If an argument is out of range.
 
     References:
-        Taddy 2012 (lift); Bischof & Airoldi 2012, Roberts et al. 2019 (FREX).
+        Taddy 2012 (lift); Bischof & Airoldi 2012, Roberts et al. 2019 (FREX); Sievert & Shirley
+        2014, eq. 3 (relevance).
 
     Example:
         >>> beta = [[0.6, 0.4, 0.0], [0.6, 0.0, 0.4]]
@@ -80,19 +87,30 @@ def top_word_ids(
         )
     if not 1 <= n <= beta.shape[1]:
         raise ValueError(f"n is {n}, must be from 1 to the {beta.shape[1]} words")
-    if by not in ("probability", "lift", "frex"):
-        raise ValueError(f"by is {by!r}, must be probability, lift or frex")
+    if by not in RANKINGS:
+        raise ValueError(f"by is {by!r}, must be one of {', '.join(RANKINGS)}")
     score = beta
-    if by != "probability":
+    if by == "relevance":
+        score = _relevance(beta, frequency, 0.2 if frequency_weight is None else frequency_weight)
+    elif by != "probability":
         total = beta.sum(0)
         score = np.divide(beta, total, where=total > 0, out=np.zeros_like(beta))
     if by == "frex":
         exclusive, frequent = (rankdata(x, axis=1) / beta.shape[1] for x in (score, beta))
-        weight = frequency_weight
+        weight = 0.5 if frequency_weight is None else frequency_weight
         score = 1 / (weight / frequent + (1 - weight) / exclusive)
     # Stable, and by beta among equals, so that ties do not hang on the order of the words alone.
     order = np.lexsort((-beta, -score), axis=1)
     return order[:, :n].astype(np.int64)
+
+
+def _relevance(beta: Floats, frequency: ArrayLike | None, weight: float) -> Floats:
+    shares = beta.mean(0) if frequency is None else np.asarray(frequency, dtype=np.float64)
+    if shares.shape != beta.shape[1:] or not (shares >= 0).all():
+        raise ValueError(f"frequency has shape {shares.shape}, must be 0 or more for each word")
+    tiny = np.finfo(np.float64).tiny
+    log_beta = np.log(np.maximum(beta, tiny))
+    return log_beta - (1 - weight) * np.log(np.maximum(shares, tiny))
 
 
 # --- how different topics are from each other -----------------------------------------------------

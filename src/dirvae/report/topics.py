@@ -1,0 +1,159 @@
+"""The demo of topics: docstrings of installed packages, without a network; and a page of topics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from dirvae.data.corpora import Texts, docstrings
+from dirvae.estimators import TopicModel
+from dirvae.evaluation import (
+    diversity,
+    normalized_mutual_information,
+    topic_coherence,
+)
+from dirvae.report.figures import COLORS, bars, heatmap
+from dirvae.report.page import Panel, Section, Table, render, write_text
+
+__all__ = ["run", "topics_page"]
+
+NUM_TOPICS = 30
+NUM_LABELS = 25  # the largest, that are drawn
+
+
+def run(output: Path, quick: bool = False) -> dict[str, Any]:
+    """Fit topics to docstrings, print them, write ``topics.html`` and save the model in ``topics``.
+
+    Args:
+        output: Folder for both; made if it is not there.
+        quick: Whether to train for few epochs, to see that all works.
+
+    Returns:
+        The model as ``model``, and the paths as ``report`` and ``folder``.
+
+    Raises:
+        OSError: If ``output`` cannot be written to.
+    """
+    console = Console()
+    output = Path(output)
+    output.mkdir(parents=True, exist_ok=True)
+    with console.status("Reading docstrings of installed packages"):
+        texts = docstrings()
+    console.print(f"{len(texts.texts):,} docstrings; finding {NUM_TOPICS} topics")
+    options: dict[str, Any] = {"max_epochs": 2} if quick else {}
+    start = perf_counter()
+    model = TopicModel(NUM_TOPICS, random_state=0, verbose=console.is_terminal, **options)
+    model.fit(texts.texts)
+    seconds = perf_counter() - start
+    theta = model.transform(texts.texts)
+    paths = {"report": output / "topics.html", "folder": output / "topics"}
+    write_text(paths["report"], topics_page(model, texts, theta, seconds))
+    model.save(paths["folder"])
+    console.print(_printed(model))
+    console.print(f"Report: {paths['report']}   Model: {paths['folder']}", soft_wrap=True)
+    console.print(
+        "Next: your own texts: dirvae fit topics YOUR.csv --text-column text -k 30 -o my-topics",
+        soft_wrap=True,
+        highlight=False,
+    )
+    return {"model": model, **paths}
+
+
+def topics_page(model: TopicModel, texts: Texts, theta: NDArray[np.float64], seconds: float) -> str:
+    """Return a page of a model's topics: words, shares, documents, and labels where there are any.
+
+    Args:
+        model: Fitted to texts.
+        texts: The documents.
+        theta: Their proportions, shape (N, K).
+        seconds: That the fit took.
+    """
+    order = np.argsort(-theta.mean(0))
+    words = model.top_words(10)
+    names = _names(texts)
+    rows = [
+        [str(k), f"{theta[:, k].mean():.1%}", ", ".join(words[k]), names[int(theta[:, k].argmax())]]
+        for k in order
+    ]
+    sections = [
+        Section(
+            "Topics",
+            "Words that are frequent in a topic and in few others, and the document that has most "
+            "of it.",
+            table=Table(["topic", "share", "words", "document"], rows, numbers=False),
+        ),
+        Section(
+            "How much of the documents each topic is",
+            "Mean of the documents' proportions, which the model infers with their uncertainty.",
+            [Panel(_shares(theta, order))],
+        ),
+    ]
+    if texts.labels is not None:
+        sections.append(_by_label(theta, order, words, texts.labels))
+    introduction = (
+        f"{len(texts.texts):,} documents, {model.n_features_in_:,} words, {theta.shape[1]} topics, "
+        f"fitted in {seconds:.0f} s. {_scores(model, texts, theta)}"
+    )
+    return render("Topics", introduction, sections)
+
+
+def _names(texts: Texts) -> list[str]:
+    for values in texts.ids.values():
+        return [str(value) for value in values]
+    return [str(row + 1) for row in range(len(texts.texts))]
+
+
+def _scores(model: TopicModel, texts: Texts, theta: NDArray[np.float64]) -> str:
+    counts = model.counts(texts.texts)
+    ten, more = (model.top_word_ids(n) for n in (10, 25))
+    told = (
+        f"NPMI of the top 10 words over these documents {topic_coherence(ten, counts).mean():.3f}, "
+        f"distinct words among the top 25 {diversity(more):.0%}"
+    )
+    if texts.labels is None:
+        return f"{told}."
+    return f"{told}; NMI with the labels {normalized_mutual_information(theta, texts.labels):.2f}."
+
+
+def _shares(theta: NDArray[np.float64], order: NDArray[np.int64]) -> Any:
+    return bars(
+        theta.mean(0)[order],
+        color=COLORS[0],
+        x_title="topic, from the largest",
+        y_title="share of the documents",
+    )
+
+
+def _by_label(
+    theta: NDArray[np.float64], order: NDArray[np.int64], words: Any, labels: Sequence[str]
+) -> Section:
+    known, counts = np.unique(np.asarray(labels), return_counts=True)
+    largest = np.sort(known[np.argsort(-counts)[:NUM_LABELS]])
+    mean = np.stack([theta[np.asarray(labels) == label].mean(0) for label in largest])
+    figure = heatmap(
+        mean[:, order],
+        list(largest),
+        [f"{k}: {words[k][0]}" for k in order],
+        color=COLORS[0],
+        x_title="topic",
+        y_title="",
+    )
+    caption = "Mean proportions of the documents of each label, which the model was not told."
+    return Section("Topics and labels", caption, [Panel(figure, height=560)])
+
+
+def _printed(model: TopicModel) -> RichTable:
+    table = RichTable(box=None, pad_edge=False)
+    table.add_column("share", justify="right")
+    table.add_column("words")
+    words = model.top_words(8)
+    for k in np.argsort(-model.topic_prevalence_):
+        table.add_row(f"{model.topic_prevalence_[k]:.1%}", ", ".join(words[k]))
+    return table
