@@ -22,6 +22,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from dirvae import TopicModel
+from dirvae.estimators import topic_model
 from dirvae.evaluation import (
     diversity,
     mean_document_frequency,
@@ -29,7 +30,7 @@ from dirvae.evaluation import (
     top_word_ids,
     topic_coherence,
 )
-from dirvae.models import topic_start, topic_zoo
+from dirvae.models import topic_zoo
 
 SETTINGS = [
     f"--distinctness {price} --max_epochs {epochs} --ratio {ratio}"
@@ -51,13 +52,13 @@ def held_out(name: str = "20news_nvdm2000") -> tuple[Any, ...]:
 
 
 def ranked(beta: Any, x: Any) -> dict[str, list[float]]:
-    found, frequency = {}, np.asarray(x.sum(0)).ravel() / x.sum()
+    found, frequency = {}, np.asarray((x > 0).mean(0)).ravel()
     rankings: dict[str, dict[str, Any]] = {
         "probability": {"by": "probability"},
         **{f"frex{w}": {"by": "frex", "frequency_weight": w} for w in (0.3, 0.5)},
         **{
             f"relevance{w}": {"by": "relevance", "frequency_weight": w, "frequency": frequency}
-            for w in (0.1, 0.2, 0.3)
+            for w in (0.1, 0.2, 0.3, 0.4, 0.5)
         },
     }
     for name, options in rankings.items():
@@ -72,11 +73,12 @@ def ranked(beta: Any, x: Any) -> dict[str, list[float]]:
 
 def run(options: argparse.Namespace, data: tuple[Any, ...]) -> dict[str, Any]:
     x, y, x_held, y_held = data
-    topic_zoo.TOPIC_STEP, topic_start.BACKGROUND = options.ratio, options.background
+    topic_zoo.TOPIC_STEP, topic_model.BACKGROUND = options.ratio, bool(options.background)
     prior = "learn" if options.prior == "learn" else float(options.prior)
     model = TopicModel(
         options.topics,
         prior_concentration=prior,
+        damp=bool(options.damp),
         distinctness=options.distinctness,
         hidden_sizes=(options.hidden,) * options.layers,
         max_epochs=options.max_epochs,
@@ -97,11 +99,19 @@ def run(options: argparse.Namespace, data: tuple[Any, ...]) -> dict[str, Any]:
             "nmi": round(normalized_mutual_information(theta_held, y_held), 3),
             "probe": round(float(probe.score(theta_held, y_held)), 3),
         }
+    share = model.vae_.decoder.share_logit.detach().sigmoid().item() if options.background else 0
     last = model.history_[-1]
     ranks = ranked(model.topic_word_, x)
     if options.keep:
         np.save(options.keep, model.topic_word_)
-    return {"cpu, wall": seconds, "elbo": last["elbo"], "kl": last["kl"], **ranks, "steps": steps}
+    return {
+        "cpu, wall": seconds,
+        "elbo": last["elbo"],
+        "kl": last["kl"],
+        "background": share,
+        **ranks,
+        "steps": steps,
+    }
 
 
 def main() -> None:
@@ -116,10 +126,11 @@ def main() -> None:
         "batch_size": 200,
         "learning_rate": 5e-3,
         "ratio": 15.0,
-        "background": 0.2,
         "hidden": 200,
         "layers": 2,
         "prior": "learn",
+        "damp": 1,
+        "background": 1,
         "keep": "",
     }.items():
         own.add_argument(f"--{name}", type=type(value), default=value)

@@ -1,7 +1,7 @@
 """Topic models side by side: `python -m benchmarks topics`.
 
 Every model has the same counts, seeds and cores, and its output is scored by the same functions,
-its words ranked both ways: by probability and by our default, relevance. Peers that are not installed
+with its words ranked by probability and by our default, relevance. Peers that are not installed
 are left out (`pip install dirvae[benchmarks]` has tomotopy and gensim). Data are read from the
 folder that DIRVAE_DATA names. Results go to a JSON file, from which the table and the picture are
 made.
@@ -43,8 +43,11 @@ class Corpus(NamedTuple):
 
 
 class Fitted(NamedTuple):
+    """Topics to rank words by, theta, and word probabilities where those are something else."""
+
     beta: Any
     transform: Callable[[sparse.csr_matrix], Any]
+    word_probability: Any = None
 
 
 def corpus(name: str) -> Corpus:
@@ -75,7 +78,7 @@ def corpus(name: str) -> Corpus:
 
 def _ours(x: sparse.csr_matrix, topics: int, seed: int, **options: Any) -> Fitted:
     model = TopicModel(topics, random_state=seed, **options).fit(x)
-    return Fitted(model.topic_word_, model.transform)
+    return Fitted(model.topic_word_, model.transform, model.word_probability_)
 
 
 def _tomotopy(x: sparse.csr_matrix, topics: int, seed: int) -> Fitted:
@@ -168,7 +171,7 @@ MODELS: dict[str, tuple[str, Callable[..., Fitted]]] = {
 def scores(fitted: Fitted, data: Corpus) -> dict[str, float]:
     """Coherence, diversity and frequency under both rankings, theta against labels, completion."""
     found: dict[str, float] = {}
-    frequency = np.asarray(data.train.sum(0)).ravel() / data.train.sum()
+    frequency = np.asarray((data.train > 0).mean(0)).ravel()
     for by in RANKINGS:
         ten, more = (
             evaluation.top_word_ids(fitted.beta, n, by=by, frequency=frequency) for n in (10, 25)
@@ -180,9 +183,8 @@ def scores(fitted: Fitted, data: Corpus) -> dict[str, float]:
     start = time.perf_counter()
     theta = fitted.transform(data.test)
     found["documents_a_second"] = data.test.shape[0] / (time.perf_counter() - start)
-    found["perplexity"] = evaluation.completion_perplexity(
-        fitted.transform(encoded), fitted.beta, scored
-    )
+    beta = fitted.beta if fitted.word_probability is None else fitted.word_probability
+    found["perplexity"] = evaluation.completion_perplexity(fitted.transform(encoded), beta, scored)
     if data.test_labels is not None:
         found["nmi"] = evaluation.normalized_mutual_information(theta, data.test_labels)
         found["purity"] = evaluation.purity(theta, data.test_labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from scipy import sparse
+from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -23,6 +25,13 @@ from dirvae.estimators.documents import (
     checked_texts,
     default_vectorizer,
     vocabulary_of,
+)
+from dirvae.estimators.topic_effects import (
+    Effects,
+    Shares,
+    covariate_matrix,
+    effects_of,
+    shares_of,
 )
 from dirvae.estimators.topic_posterior import (
     TopicPosterior,
@@ -39,7 +48,7 @@ from dirvae.models.topic_decoders import (
 )
 from dirvae.models.topic_start import cluster_start
 from dirvae.models.topic_zoo import topic_optimizer, topic_prior, topic_vae
-from dirvae.models.topics import MixtureVAE, distinct_elbo
+from dirvae.models.topics import MixtureVAE, distinct_elbo, merged_topics
 from dirvae.models.vae import VAE
 from dirvae.persistence import ModelFormatError
 from dirvae.persistence import load as load_model
@@ -49,6 +58,7 @@ from dirvae.training import Training, fit
 __all__ = ["TopicModel"]
 
 EMBEDDING_SIZE = 100  # of word vectors that are learned
+BACKGROUND = True  # whether a mixture has words of no topic
 GUIDED_WEIGHT = 0.5  # share of a guided topic's words, at the start, that are its seed words
 
 
@@ -71,6 +81,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             topics, in this order.
         distinctness: Price of topics that share words, in nats a token for each nat of
             `topic_overlap`; 0 for the plain bound.
+        damp: Whether a word that is n times in a document counts as log2(1 + n): the second time
+            it says less than the first, since words come in bursts.
         hidden_sizes: Widths of the encoder's layers.
         max_epochs: Passes over the documents.
         batch_size: Documents a step.
@@ -80,10 +92,12 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         verbose: Whether to show a progress bar.
 
     Attributes:
-        topic_word_: beta, rows that sum to 1, shape (K, V).
+        topic_word_: The topics' own words, rows that sum to 1, shape (K, V).
+        word_probability_: Law of words of a document that is all one topic, shape (K, V): with a
+            `MixtureDecoder` some are of a background that all topics share.
         vocabulary_: The V words, where they are known.
         vectorizer_: The fitted vectorizer, where texts were given.
-        word_frequency_: Share of each word in the documents, shape (V,).
+        word_frequency_: Share of each word in the documents, damped or not, shape (V,).
         topic_prevalence_: Mean of theta over the documents, shape (K,).
         vae_: The fitted `VAE`.
         history_: Metrics of each epoch.
@@ -116,6 +130,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         word_vectors: Any = None,
         guide: Mapping[str, Sequence[str]] | None = None,
         distinctness: float = 0.15,
+        damp: bool = True,
         hidden_sizes: Sequence[int] = (200, 200),
         max_epochs: int = 20,
         batch_size: int = 200,
@@ -132,6 +147,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.word_vectors = word_vectors
         self.guide = guide
         self.distinctness = distinctness
+        self.damp = damp
         self.hidden_sizes = hidden_sizes
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -142,13 +158,22 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     # --- fitting ----------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any = None, *, vocabulary: Sequence[str] | None = None) -> TopicModel:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        vocabulary: Sequence[str] | None = None,
+        covariates: Any = None,
+    ) -> TopicModel:
         """Fit to documents.
 
         Args:
             X: N texts, or counts of words, 0 or more, dense or CSR, shape (N, V).
             y: Ignored.
             vocabulary: The V words of counts.
+            covariates: What is known of the documents, shape (N, C), or a data frame, whose words
+                become dummies: the prior of theta depends on it (with a prior that is learned).
 
         Returns:
             The estimator itself.
@@ -156,14 +181,15 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         Raises:
             ValueError: If an argument or a value of X is out of range; the message says which.
         """
-        counts = self._begin(X, vocabulary)
+        told = self._standardized(covariates)
+        counts = self._begin(X, vocabulary, 0 if told is None else told.shape[1])
         steps = math.ceil(counts.shape[0] / self.batch_size) * self.max_epochs
         training = Training(
             self.vae_,
             objective=self._objective(counts),
             optimizer=topic_optimizer(self.vae_, self.learning_rate, steps),
         )
-        self.history_ = self._train(training, counts, self.max_epochs, self._seed)
+        self.history_ = self._train(training, counts, self.max_epochs, self._seed, told)
         self._end(counts)
         return self
 
@@ -175,7 +201,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         The first call settles vocabulary and starting topics; from one call to the next the
         optimiser goes on where it was. Args and errors are those of `fit`.
         """
-        counts = self.counts(X) if hasattr(self, "vae_") else self._begin(X, vocabulary)
+        if hasattr(self, "vae_"):
+            counts = self._damped(self.counts(X))
+        else:
+            counts = self._begin(X, vocabulary)
         training = Training(self.vae_, objective=self._objective(counts), optimizer=self._resumed)
         epoch = len(self.history_)
         [metrics] = self._train(training, counts, 1, self._seed + epoch)
@@ -185,10 +214,12 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self._end(counts)
         return self
 
-    def _begin(self, X: Any, vocabulary: Sequence[str] | None) -> sparse.csr_matrix:
+    def _begin(
+        self, X: Any, vocabulary: Sequence[str] | None, num_covariates: int = 0
+    ) -> sparse.csr_matrix:
         """Check arguments and documents, and build the model at its starting topics."""
         self._check_arguments()
-        counts = self._counts_to_fit(X, vocabulary)
+        counts = self._damped(self._counts_to_fit(X, vocabulary))
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.history_, self._optimizer_state = [], None
         start = cluster_start(counts, self.n_components, self._seed)
@@ -199,17 +230,31 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             decoder.start(self._guided(start.log_topics), start.log_background)
             learn = self.prior_concentration == "learn"
             value = None if isinstance(self.prior_concentration, str) else self.prior_concentration
-            prior = topic_prior(self.latent, self.n_components, value, learn=learn)
+            prior = topic_prior(
+                self.latent, self.n_components, value, learn=learn, num_covariates=num_covariates
+            )
             self.vae_ = topic_vae(
                 decoder, self.latent, prior, hidden_sizes=tuple(self.hidden_sizes)
             )
         return counts
+
+    def _standardized(self, covariates: Any) -> Any:
+        """Covariates around 0, in standard deviations: so the prior without them is the mean's."""
+        if covariates is None:
+            return None
+        if self.latent is not Dirichlet or self.decoder is ProductDecoder:
+            raise ValueError("covariates go with a Dirichlet latent and a mixture of topics")
+        _, values = covariate_matrix(covariates)
+        std = values.std(0)
+        return (values - values.mean(0)) / np.where(std > 0, std, 1)
 
     def _decoder(self, num_words: int) -> Any:
         if self.word_vectors is not None:
             return EmbeddedDecoder.of_vectors(self.n_components, self._vectors(num_words))
         if self.decoder is EmbeddedDecoder:
             return EmbeddedDecoder(self.n_components, num_words, EMBEDDING_SIZE)
+        if self.decoder is MixtureDecoder:
+            return MixtureDecoder(self.n_components, num_words, background=BACKGROUND)
         return self.decoder(self.n_components, num_words)
 
     def _vectors(self, num_words: int) -> torch.Tensor:
@@ -264,14 +309,19 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return objective
 
     def _train(
-        self, training: Training, counts: sparse.csr_matrix, epochs: int, seed: int
+        self,
+        training: Training,
+        counts: sparse.csr_matrix,
+        epochs: int,
+        seed: int,
+        covariates: Any = None,
     ) -> list[dict[str, float]]:
         """Train; if that is cut off, do not look like a fitted estimator."""
         accelerator = {"cuda": "gpu"}.get(self.device, self.device)
         try:
             return fit(
                 training,
-                CountDataset(counts),
+                CountDataset(counts, covariates),
                 max_epochs=epochs,
                 batch_size=self.batch_size,
                 seed=seed,
@@ -297,12 +347,19 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     @property
     def topic_word_(self) -> Any:
-        """beta, rows that sum to 1, shape (K, V)."""
+        """The topics' own words, rows that sum to 1, shape (K, V)."""
         check_is_fitted(self)
         with torch.no_grad():
-            decoder = topic_word(self.vae_.decoder, self.n_components).double()
-        beta: Any = decoder.numpy()
-        return beta / beta.sum(1, keepdims=True)
+            own: Any = getattr(self.vae_.decoder, "own_words", None)
+            beta = topic_word(self.vae_.decoder, self.n_components) if own is None else own
+            return _rows_to_one(beta.double().numpy())
+
+    @property
+    def word_probability_(self) -> Any:
+        """Law of words of a document that is all one topic, its background included, (K, V)."""
+        check_is_fitted(self)
+        with torch.no_grad():
+            return _rows_to_one(topic_word(self.vae_.decoder, self.n_components).double().numpy())
 
     def top_words(self, n: int = 10, *, by: str = "relevance") -> list[list[Any]]:
         """The n words that tell each topic best; their columns where words are not known.
@@ -330,7 +387,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         words have the prior's mean.
         """
         check_is_fitted(self)
-        theta = proportions(self.vae_, self.counts(X))
+        theta = proportions(self.vae_, self._damped(self.counts(X)))
         return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
 
     def posterior(self, X: Any, *, level: float = 0.9) -> TopicPosterior:
@@ -348,9 +405,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             raise ValueError(f"level is {level!r}, must be in (0, 1)")
         counts = self.counts(X)
         return dirichlet_posterior(
-            concentrations(self.vae_, counts),
+            concentrations(self.vae_, self._damped(counts)),
             counts,
-            self.topic_word_,
+            self.word_probability_,
             self.word_frequency_,
             level=level,
             seed=self._seed,
@@ -367,8 +424,67 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         check_is_fitted(self)
         encoded, scored = split_tokens(self.counts(X), seed)
-        theta = proportions(self.vae_, encoded)
-        return completion_perplexity(theta, self.topic_word_, scored)
+        theta = proportions(self.vae_, self._damped(encoded))
+        return completion_perplexity(theta, self.word_probability_, scored)
+
+    def effects(self, X: Any, covariates: Any, *, level: float = 0.95) -> Effects:
+        """Effects of covariates on the proportions of topics, with intervals.
+
+        The intervals hold what the documents leave open of their proportions, too.
+
+        Args:
+            X: Documents, as in `fit`.
+            covariates: Shape (N, C), or a data frame, whose words become dummies.
+            level: Of the intervals, in (0, 1).
+        """
+        check_is_fitted(self)
+        gamma = concentrations(self.vae_, self._damped(self.counts(X)))
+        return effects_of(gamma, covariates, level=level, seed=self._seed)
+
+    def shares(self, X: Any, groups: Any) -> Shares:
+        """Share of each topic in each group of documents, such as those of a year.
+
+        Args:
+            X: Documents, as in `fit`.
+            groups: A value for each document; times are best cut to years or months first.
+        """
+        return shares_of(self.transform(X), groups)
+
+    def merge(self, groups: Sequence[Sequence[int]]) -> TopicModel:
+        """Return a model in which each group of topics is one, others as they are, after them.
+
+        Args:
+            groups: Topics to merge, each topic at most once.
+
+        Raises:
+            ValueError: If a topic is named twice or is not there, or decoder or latent are not
+                those of a mixture with a Dirichlet.
+        """
+        check_is_fitted(self)
+        named = [int(k) for group in groups for k in group]
+        if len(set(named)) < len(named) or not set(named) <= set(range(self.n_components)):
+            raise ValueError(
+                f"groups is {groups!r}, must name topics from 0 to {self.n_components - 1}, each "
+                "at most once"
+            )
+        rest = [[k] for k in range(self.n_components) if k not in named]
+        parts = [*([int(k) for k in group] for group in groups), *rest]
+        merged = copy.deepcopy(self)
+        merged.vae_ = merged_topics(self.vae_, parts, self.topic_prevalence_)
+        merged.n_components = merged._n_features_out = len(parts)
+        merged._optimizer_state = None
+        merged.topic_prevalence_ = np.array([self.topic_prevalence_[p].sum() for p in parts])
+        return merged
+
+    def reduce(self, n_components: int) -> TopicModel:
+        """Return a model with fewer topics, the most alike merged (average linkage of cosines)."""
+        require_integer("n_components", n_components, 1)
+        check_is_fitted(self)
+        if n_components > self.n_components:
+            raise ValueError(f"n_components is {n_components}, must be at most {self.n_components}")
+        tree = linkage(self.topic_word_, method="average", metric="cosine")
+        label = fcluster(tree, n_components, criterion="maxclust")
+        return self.merge([np.flatnonzero(label == group).tolist() for group in np.unique(label)])
 
     # --- saving -----------------------------------------------------------------------------------
 
@@ -432,6 +548,12 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             X = self.vectorizer_.transform(["" if t is None else t for t in checked_texts(X)])
         return self._validated(X, reset=False)
 
+    def _damped(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
+        if not self.damp:
+            return counts
+        parts = (np.log2(1 + counts.data), counts.indices, counts.indptr)
+        return sparse.csr_matrix(parts, shape=counts.shape)
+
     def _validated(self, X: Any, *, reset: bool) -> sparse.csr_matrix:
         X = validate_data(
             self,
@@ -481,3 +603,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         tags.input_tags.positive_only = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _rows_to_one(beta: Any) -> Any:
+    return beta / beta.sum(1, keepdims=True)

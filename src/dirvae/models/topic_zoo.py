@@ -33,7 +33,6 @@ def topic_vae(
     prior: nn.Module | None = None,
     *,
     hidden_sizes: Sequence[int] = (200, 200),
-    num_covariates: int = 0,
     dropout: float = 0.0,
 ) -> VAE:
     """An encoder of words around any decoder of topics and any latent.
@@ -43,7 +42,6 @@ def topic_vae(
         Latent: Law of q(theta|x).
         prior: p(theta); `topic_prior` of ``Latent`` by default.
         hidden_sizes: Widths of the encoder's layers, one or more.
-        num_covariates: C, size of what encoder and prior are told besides.
         dropout: Probability of dropping each activation after the first layer.
 
     Returns:
@@ -57,7 +55,7 @@ def topic_vae(
     num_topics, (first, *rest) = decoder.num_topics, hidden_sizes
     features = WordFeatures(decoder.num_words, first)
     net = MLP(
-        first + num_covariates,
+        first,
         rest,
         activation=nn.GELU,
         layer_norm=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,12 +10,19 @@ from torch import Tensor, nn
 
 from dirvae.distributions import Dirichlet
 from dirvae.distributions._sparse import as_sparse_rows, assigned_counts
-from dirvae.models.topic_decoders import topic_word
+from dirvae.models.topic_decoders import MixtureDecoder, topic_word
 from dirvae.models.vae import VAE
 from dirvae.nn import Conditional
 from dirvae.objectives import Terms, elbo
 
-__all__ = ["MixtureVAE", "PrevalencePrior", "TopicWeights", "distinct_elbo", "topic_overlap"]
+__all__ = [
+    "MixtureVAE",
+    "PrevalencePrior",
+    "TopicWeights",
+    "distinct_elbo",
+    "merged_topics",
+    "topic_overlap",
+]
 
 
 class TopicWeights(nn.Module):
@@ -103,7 +111,6 @@ class MixtureVAE(VAE):
         that is refined).
 
     Example:
-        >>> from dirvae.models.topic_decoders import MixtureDecoder
         >>> from dirvae.nn.counts import WordFeatures
         >>> encoder = TopicWeights(WordFeatures(4, 8), 2)
         >>> vae = MixtureVAE(encoder, MixtureDecoder(2, 4), PrevalencePrior(2))
@@ -119,7 +126,7 @@ class MixtureVAE(VAE):
 
     def infer(self, x: Tensor, *context: Tensor) -> Dirichlet:
         """Return q(theta|x) for counts of shape (B, V), sparse CSR or dense."""
-        weights: Tensor = self.encoder(x, *context)
+        weights: Tensor = self.encoder(x)  # the covariates tell the prior
         alpha: Tensor = self.prior(*context).concentration
         # The bound alone teaches topics: by way of the inference they would learn to be easy.
         words = topic_word(self.decoder, alpha.shape[-1]).detach().t().contiguous()
@@ -169,7 +176,6 @@ def distinct_elbo(
         kl_weight: As in `elbo`.
 
     Example:
-        >>> from dirvae.models.topic_decoders import MixtureDecoder
         >>> from dirvae.nn.counts import WordFeatures
         >>> decoder, even = MixtureDecoder(2, 4), torch.full((4,), 0.25)
         >>> vae = MixtureVAE(TopicWeights(WordFeatures(4, 8), 2), decoder, PrevalencePrior(2))
@@ -180,5 +186,42 @@ def distinct_elbo(
     bound = elbo(terms, kl_weight=kl_weight)
     if not weight:
         return bound
-    topics = topic_word(decoder, terms.z.shape[-1])
+    topics = getattr(decoder, "own_words", None)
+    if topics is None:
+        topics = topic_word(decoder, terms.z.shape[-1])
     return bound - weight * topic_overlap(topics, frequency)
+
+
+@torch.no_grad()
+def merged_topics(vae: VAE, parts: Sequence[Sequence[int]], prevalence: Any) -> MixtureVAE:
+    """Return a model whose topics are sums of another's.
+
+    Words and prior are added, the former by prevalence. Of the network's weights, where inference
+    only starts, each part has those of its most prevalent topic.
+
+    Args:
+        vae: A `MixtureVAE` with a `MixtureDecoder` and a prior without covariates.
+        parts: The topics of each new topic.
+        prevalence: Share of each topic, shape (K,).
+
+    Raises:
+        ValueError: If the model is another.
+    """
+    if not isinstance(vae, MixtureVAE) or not isinstance(vae.decoder, MixtureDecoder):
+        raise ValueError("topics can be merged in a mixture with a Dirichlet latent only")
+    old: Any = vae.encoder
+    alpha = vae.prior().concentration
+    decoder = MixtureDecoder(len(parts), vae.decoder.num_words, vae.decoder.background)
+    if decoder.background:
+        decoder.frequency.copy_(vae.decoder.frequency)
+        decoder.share_logit.copy_(vae.decoder.share_logit)
+    encoder, prior = TopicWeights(old.net, len(parts)), PrevalencePrior(len(parts))
+    own = vae.decoder.own_words
+    for new, part in enumerate(parts):
+        share = torch.as_tensor(prevalence)[part].to(own)
+        decoder.weight[new] = ((share / share.sum()) @ own[part]).log()
+        prior.log_concentration[new] = alpha[part].sum().log()
+        main = part[int(share.argmax())]
+        encoder.projection.weight[new] = old.projection.weight[main]
+        encoder.projection.bias[new] = old.projection.bias[main]
+    return MixtureVAE(encoder, decoder, prior, vae.num_steps).eval()

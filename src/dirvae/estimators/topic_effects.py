@@ -1,0 +1,159 @@
+"""How topics go with what is known of documents: effects of covariates, shares over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+__all__ = ["Effects", "Shares", "covariate_matrix", "effects_of", "shares_of"]
+
+Floats = NDArray[np.float64]
+DRAWS = 30
+
+
+class Effects(NamedTuple):
+    """Linear effects of covariates on the proportion of each topic.
+
+    Attributes:
+        names: Of the C covariates, after an intercept.
+        effect: Change of the proportion for a unit of the covariate, shape (1 + C, K).
+        std_error: Shape (1 + C, K).
+        lower: Lower ends of the intervals, shape (1 + C, K).
+        upper: Upper ends, shape (1 + C, K).
+    """
+
+    names: list[str]
+    effect: Floats
+    std_error: Floats
+    lower: Floats
+    upper: Floats
+
+
+class Shares(NamedTuple):
+    """Share of each topic in each group of documents, such as those of a year.
+
+    Attributes:
+        groups: Distinct values, sorted, length G.
+        documents: Documents of each, shape (G,).
+        share: Mean proportions, shape (G, K).
+        std_error: Shape (G, K); NaN for groups of one document.
+    """
+
+    groups: list[Any]
+    documents: NDArray[np.int64]
+    share: Floats
+    std_error: Floats
+
+
+def covariate_matrix(covariates: Any) -> tuple[list[str], Floats]:
+    """Return names and values, shape (N, C), of an array or a data frame; words become dummies.
+
+    Raises:
+        ValueError: If it is not two-dimensional or has NaN or infinite values.
+
+    Example:
+        >>> covariate_matrix([[0.0], [1.0]])[0]
+        ['covariate0']
+    """
+    if hasattr(covariates, "columns"):
+        import pandas
+
+        frame = pandas.get_dummies(pandas.DataFrame(covariates), drop_first=True, dtype=float)
+        names, values = [str(name) for name in frame.columns], frame.to_numpy(np.float64)
+    else:
+        values = np.asarray(covariates, dtype=np.float64)
+        names = [f"covariate{i}" for i in range(values.shape[-1])]
+    if values.ndim != 2 or not np.isfinite(values).all():
+        raise ValueError(
+            f"covariates has shape {values.shape}, must be (N, C) with finite values only"
+        )
+    return names, values
+
+
+def effects_of(
+    concentration: Floats, covariates: Any, *, level: float = 0.95, seed: int = 0
+) -> Effects:
+    """Regress proportions on covariates, with what is not known of the proportions in the errors.
+
+    Each of 30 draws of theta from its posterior is regressed by least squares; errors within and
+    between draws are added (Rubin's rule).
+
+    Args:
+        concentration: Of the posteriors, shape (N, K).
+        covariates: Shape (N, C), or a data frame.
+        level: Of the intervals, in (0, 1).
+        seed: Of the draws.
+
+    Raises:
+        ValueError: If there are not more rows than coefficients, or covariates repeat each other.
+
+    References:
+        Roberts et al. 2014, sec. 3.3; Rubin 1987.
+
+    Example:
+        >>> concentration = np.array([[9.0, 1.0], [8.0, 2.0], [1.0, 9.0], [2.0, 8.0]])
+        >>> found = effects_of(concentration, [[0.0], [0.0], [1.0], [1.0]])
+        >>> bool(found.effect[1, 0] < -0.5), found.names
+        (True, ['intercept', 'covariate0'])
+    """
+    names, values = covariate_matrix(covariates)
+    design = np.column_stack([np.ones(len(values)), values])
+    num_rows, num_columns = design.shape
+    if num_rows != len(concentration) or num_rows <= num_columns:
+        raise ValueError(
+            f"covariates has {num_rows} rows, must be the {len(concentration)} of X and more than "
+            f"the {num_columns} coefficients"
+        )
+    if np.linalg.matrix_rank(design) < num_columns:
+        raise ValueError("covariates has columns that follow from the others: leave them out")
+    inverse = np.linalg.inv(design.T @ design)
+    rng, found, within = np.random.default_rng(seed), [], []
+    for _ in range(DRAWS):
+        gamma = rng.standard_gamma(concentration) + np.finfo(float).tiny
+        theta = gamma / gamma.sum(1, keepdims=True)
+        coefficients = inverse @ (design.T @ theta)
+        residual = ((theta - design @ coefficients) ** 2).sum(0) / (num_rows - num_columns)
+        found.append(coefficients)
+        within.append(np.diag(inverse)[:, None] * residual)
+    effect = np.mean(found, 0)
+    error = np.sqrt(np.mean(within, 0) + (1 + 1 / DRAWS) * np.var(found, 0, ddof=1))
+    half = stats.norm.ppf((1 + level) / 2) * error
+    return Effects(["intercept", *names], effect, error, effect - half, effect + half)
+
+
+def shares_of(theta: Floats, groups: Sequence[Any]) -> Shares:
+    """Mean proportions of the documents of each group.
+
+    Args:
+        theta: Shape (N, K).
+        groups: A value for each document, length N.
+
+    Raises:
+        ValueError: If the lengths differ.
+
+    Example:
+        >>> shares_of(np.array([[1.0, 0.0], [0.0, 1.0]]), [2001, 2000]).groups
+        [2000, 2001]
+    """
+    values = np.asarray(groups)
+    if values.shape != (len(theta),):
+        raise ValueError(f"groups has shape {values.shape}, must have a value for each document")
+    known, place = np.unique(values, return_inverse=True)
+    parts = [theta[place == group] for group in range(len(known))]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        errors = [
+            part.std(0, ddof=1) / np.sqrt(len(part))
+            if len(part) > 1
+            else np.full(part.shape[1], np.nan)
+            for part in parts
+        ]
+    return Shares(
+        known.tolist(),
+        np.array([len(part) for part in parts]),
+        np.stack([part.mean(0) for part in parts]),
+        np.stack(errors),
+    )

@@ -1,0 +1,69 @@
+"""Texts from files: what is read, and one clear sentence for what cannot be."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from dirvae.data import CountDataset, read_texts, sparse_rows
+
+
+def test_a_folder_of_texts_and_its_subfolders(tmp_path):
+    for name, text in {"a/1.txt": "one", "b/2.txt": "two"}.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+    found = read_texts(tmp_path)
+    assert found.texts == ["one", "two"]
+    assert found.labels == ["a", "b"]
+    assert found.ids == {"file": ["a/1.txt", "b/2.txt"]}
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "jsonl"])
+def test_a_column_of_texts(tmp_path, kind):
+    frame = pd.DataFrame({"body": ["one", None, "three"], "class": ["x", "y", "x"]})
+    path = tmp_path / f"texts.{kind}"
+    if kind == "csv":
+        frame.to_csv(path, index=False)
+    elif kind == "parquet":
+        frame.to_parquet(path)
+    else:
+        rows = [{"body": b, "class": c} for b, c in zip(["one", None, "three"], "xyx", strict=True)]
+        path.write_text("\n".join(json.dumps(row) for row in rows))
+    found = read_texts(path, text_column="body", label_column="class")
+    assert found.texts == ["one", "", "three"]
+    assert found.labels == ["x", "y", "x"]
+    with pytest.raises(ValueError, match="has no column 'text'; its columns are body, class"):
+        read_texts(path)
+
+
+def test_what_cannot_be_read(tmp_path):
+    table = tmp_path / "numbers.csv"
+    pd.DataFrame({"text": [1, 2]}).to_csv(table, index=False)
+    with pytest.raises(ValueError, match="has 1 in row 1 of 'text', must be text"):
+        read_texts(table)
+    with pytest.raises(FileNotFoundError, match="absent does not exist"):
+        read_texts(tmp_path / "absent")
+    with pytest.raises(ValueError, match=r"holds no \.txt file"):
+        read_texts(tmp_path)
+    with pytest.raises(ValueError, match="encoding is 'utf-99', which is not known"):
+        read_texts(table, encoding="utf-99")
+    (tmp_path / "latin.txt").write_bytes("é".encode("latin-1"))
+    with pytest.raises(ValueError, match="is not utf-8"):
+        read_texts(tmp_path)
+    (tmp_path / "data.xyz").write_text("")
+    with pytest.raises(ValueError, match="is of no kind that can be read"):
+        read_texts(tmp_path / "data.xyz")
+
+
+def test_minibatches_are_the_rows_and_stay_sparse():
+    x = sparse.random(20, 7, 0.3, format="csr", random_state=np.random.default_rng(0))
+    batch = CountDataset(x, np.arange(20))[[3, 3, 0]]
+    np.testing.assert_allclose(batch.x.to_dense(), x[[3, 3, 0]].toarray(), rtol=1e-6)
+    assert batch.covariates.tolist() == [3, 3, 0]
+    assert sparse_rows(x).values().shape == (x.nnz,)
+    with pytest.raises(ValueError, match="covariates has 2 rows, x has 20"):
+        CountDataset(x, np.arange(2))

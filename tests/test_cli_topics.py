@@ -1,0 +1,85 @@
+"""The commands on topics: texts in, topics out, and one sentence for what goes wrong."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer.main
+from scipy import sparse
+
+from dirvae.cli import app
+
+TEXTS = ["the cat sat by the dog", "a dog and a cat", "moon and stars", "the moon, the stars"] * 6
+
+
+@pytest.fixture
+def run(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def ran(*arguments):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            typer.main.get_command(app).main([str(a) for a in arguments], prog_name="dirvae")
+        return int(stop.value.code or 0), *capsys.readouterr()
+
+    return ran
+
+
+@pytest.fixture
+def table(tmp_path):
+    labels = ["pets", "pets", "sky", "sky"] * 6
+    path = tmp_path / "texts.csv"
+    pd.DataFrame({"body": TEXTS, "class": labels}).to_csv(path, index=False)
+    return path
+
+
+def test_from_a_table_to_topics_proportions_and_scores(run, table):
+    options = ["--text-column", "body"]
+    code, _, err = run("fit", "topics", table, *options, "-k", 2, "--max-epochs", 15, "-o", "model")
+    assert code == 0, err
+    code, out, err = run("topics", "model", table, *options, "--words", 2, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert len(found) == 2
+    assert {len(topic["words"]) for topic in found} == {2}
+    assert sum(topic["prevalence"] for topic in found) == pytest.approx(1)
+    assert found[0]["examples"][0]["text"] in TEXTS
+    code, out, err = run("topics", "model")
+    assert code == 0
+    assert "moon" in out
+    code, _, err = run("transform", "model", table, *options, "-o", "theta.csv")
+    assert code == 0, err
+    theta = pd.read_csv("theta.csv").set_index("row")
+    np.testing.assert_allclose(theta.sum(axis=1), 1)
+    code, out, err = run("evaluate", "model", table, *options, "--label-column", "class", "--json")
+    assert code == 0, err
+    assert json.loads(out)["purity"] == 1
+    code, out, err = run("info", "model", "--json")
+    assert code == 0, err
+    assert json.loads(out)["kind"] == "TopicModel"
+
+
+def test_counts_with_their_words(run, tmp_path):
+    counts = np.random.default_rng(0).poisson(1, (30, 4))
+    sparse.save_npz(tmp_path / "counts.npz", sparse.csr_matrix(counts))
+    (tmp_path / "words.txt").write_text("one\ntwo\nthree\nfour\n")
+    arguments = ["counts.npz", "-k", 2, "--max-epochs", 2, "--vocabulary", "words.txt"]
+    code, _, err = run("fit", "topics", *arguments, "-o", "model")
+    assert code == 0, err
+    _, out, _ = run("topics", "model")
+    assert "three" in out
+
+
+def test_what_goes_wrong_is_one_sentence(run, table):
+    code, _, err = run("fit", "topics", table, "-o", "model")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "has no column 'text'; its columns are body, class" in err
+    code, _, err = run("fit", "topics", table, "--text-column", "body", "-o", "model")
+    assert code == 2
+    assert "n_components is 50, must be at most the number of documents, 24" in err
+    code, _, err = run("fit", "topics", table, "--vocabulary", "w.txt", "-o", "model")
+    assert code == 2
+    assert "--vocabulary goes with counts" in err

@@ -1,0 +1,105 @@
+"""Topics and what is known of documents: effects, shares, merging."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dirvae import TopicModel, load
+from dirvae.estimators.topic_effects import effects_of, shares_of
+
+LEFT, RIGHT = np.repeat([0.25, 0.0], 4), np.repeat([0.0, 0.25], 4)
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Two topics of four words each; a covariate moves their shares from .2 to .8."""
+    rng = np.random.default_rng(0)
+    covariate = rng.integers(0, 2, 300)
+    share = rng.beta(2 + 6 * covariate, 8 - 6 * covariate)
+    theta = np.column_stack([share, 1 - share])
+    counts = rng.multinomial(60, theta @ np.stack([LEFT, RIGHT])).astype(float)
+    return counts, theta, covariate
+
+
+@pytest.fixture(scope="module")
+def fitted(data):
+    options = {"hidden_sizes": (16,), "max_epochs": 30, "batch_size": 50, "damp": False}
+    model = TopicModel(2, random_state=0, **options)
+    return model.fit(data[0], covariates=data[2][:, None])
+
+
+def test_effect_of_a_covariate_is_the_planted_one(data, fitted):
+    counts, theta, covariate = data
+    left = int(fitted.topic_word_[:, :4].sum(1).argmax())
+    found = fitted.effects(counts, pd.DataFrame({"group": covariate}))
+    assert found.names == ["intercept", "group"]
+    truth = theta[covariate == 1, 0].mean() - theta[covariate == 0, 0].mean()
+    assert found.effect[1, left] == pytest.approx(truth, abs=0.06)
+    assert found.lower[1, left] < found.effect[1, left] < found.upper[1, left]
+    prior = fitted.vae_.prior
+    high, low = (prior(c).mean[0, left] for c in (_row(1.0), _row(-1.0)))
+    assert float(high) > float(low) + 0.2
+
+
+def _row(value):
+    import torch
+
+    return torch.tensor([[value]])
+
+
+def test_standard_errors_are_those_of_least_squares():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 1))
+    share = np.clip(0.5 + 0.1 * x[:, 0] + rng.normal(0, 0.05, 200), 0.05, 0.95)
+    certain = 1e7 * np.column_stack([share, 1 - share])  # posteriors without width
+    found = effects_of(certain, x)
+    design = np.column_stack([np.ones(200), x])
+    coefficients, residual, *_ = np.linalg.lstsq(design, share, rcond=None)
+    error = np.sqrt(np.diag(np.linalg.inv(design.T @ design)) * residual / 198)
+    np.testing.assert_allclose(found.effect[:, 0], coefficients, atol=1e-4)
+    np.testing.assert_allclose(found.std_error[:, 0], error, rtol=0.02)
+    wide = effects_of(5 * np.column_stack([share, 1 - share]), x)
+    assert (wide.std_error > found.std_error).all()
+
+
+def test_shares_of_groups(data, fitted):
+    found = fitted.shares(data[0], data[2])
+    assert found.groups == [0, 1]
+    np.testing.assert_allclose(found.share.sum(1), 1)
+    assert found.documents.sum() == 300
+    with pytest.raises(ValueError, match="groups has shape"):
+        shares_of(np.eye(3), [1])
+
+
+def test_merged_topics_are_sums(data, tmp_path):
+    counts = data[0]
+    model = TopicModel(4, hidden_sizes=(16,), max_epochs=10, random_state=0).fit(counts)
+    merged = model.merge([[0, 2]])
+    assert merged.topic_word_.shape == (3, 8)
+    np.testing.assert_allclose(merged.topic_word_[1], model.topic_word_[1], rtol=1e-5)
+    np.testing.assert_allclose(merged.transform(counts).sum(1), 1)
+    assert merged.topic_prevalence_.sum() == pytest.approx(1)
+    merged.save(tmp_path / "model")
+    again = load(tmp_path / "model").transform(counts)
+    np.testing.assert_array_equal(again, merged.transform(counts))
+    two = model.reduce(2)
+    masses = np.sort(two.topic_word_[:, :4].sum(1))
+    assert masses[0] < 0.2
+    assert masses[1] > 0.8
+    with pytest.raises(ValueError, match="each at most once"):
+        model.merge([[0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("covariates", "sentence"),
+    [
+        (np.full((300, 1), np.nan), "must be .* with finite values only"),
+        (np.zeros((3, 1)), "covariates has 3 rows"),
+        (np.zeros((300, 1)), "columns that follow from the others"),
+    ],
+)
+def test_bad_covariates_are_told_in_one_sentence(data, fitted, covariates, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        fitted.effects(data[0], covariates)
