@@ -3,7 +3,10 @@
 import runpy
 import sys
 
-NAMES = ("dirichlet_speed", "fit_overhead", "gradients", "topic_search", "topics", "training_step")
+NAMES = (
+    *("dirichlet_speed", "fit_overhead", "gradients", "planted_topics", "topic_search"),
+    *("topic_size", "topics", "training_step"),
+)
 
 if len(sys.argv) < 2 or sys.argv[1] not in NAMES:
     sys.exit(f"usage: python -m benchmarks {{{','.join(NAMES)}}} [--help]")

@@ -22,7 +22,6 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from dirvae import TopicModel
-from dirvae.estimators import topic_model
 from dirvae.evaluation import (
     diversity,
     mean_document_frequency,
@@ -73,7 +72,7 @@ def ranked(beta: Any, x: Any) -> dict[str, list[float]]:
 
 def run(options: argparse.Namespace, data: tuple[Any, ...]) -> dict[str, Any]:
     x, y, x_held, y_held = data
-    topic_zoo.TOPIC_STEP, topic_model.BACKGROUND = options.ratio, bool(options.background)
+    topic_zoo.TOPIC_STEP = options.ratio
     prior = "learn" if options.prior == "learn" else float(options.prior)
     model = TopicModel(
         options.topics,
@@ -99,7 +98,6 @@ def run(options: argparse.Namespace, data: tuple[Any, ...]) -> dict[str, Any]:
             "nmi": round(normalized_mutual_information(theta_held, y_held), 3),
             "probe": round(float(probe.score(theta_held, y_held)), 3),
         }
-    share = model.vae_.decoder.share_logit.detach().sigmoid().item() if options.background else 0
     last = model.history_[-1]
     ranks = ranked(model.topic_word_, x)
     if options.keep:
@@ -108,7 +106,6 @@ def run(options: argparse.Namespace, data: tuple[Any, ...]) -> dict[str, Any]:
         "cpu, wall": seconds,
         "elbo": last["elbo"],
         "kl": last["kl"],
-        "background": share,
         **ranks,
         "steps": steps,
     }
@@ -130,7 +127,6 @@ def main() -> None:
         "layers": 2,
         "prior": "learn",
         "damp": 1,
-        "background": 1,
         "keep": "",
     }.items():
         own.add_argument(f"--{name}", type=type(value), default=value)

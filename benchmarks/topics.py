@@ -43,11 +43,8 @@ class Corpus(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """Topics to rank words by, theta, and word probabilities where those are something else."""
-
     beta: Any
     transform: Callable[[sparse.csr_matrix], Any]
-    word_probability: Any = None
 
 
 def corpus(name: str) -> Corpus:
@@ -78,7 +75,7 @@ def corpus(name: str) -> Corpus:
 
 def _ours(x: sparse.csr_matrix, topics: int, seed: int, **options: Any) -> Fitted:
     model = TopicModel(topics, random_state=seed, **options).fit(x)
-    return Fitted(model.topic_word_, model.transform, model.word_probability_)
+    return Fitted(model.topic_word_, model.transform)
 
 
 def _tomotopy(x: sparse.csr_matrix, topics: int, seed: int) -> Fitted:
@@ -183,8 +180,8 @@ def scores(fitted: Fitted, data: Corpus) -> dict[str, float]:
     start = time.perf_counter()
     theta = fitted.transform(data.test)
     found["documents_a_second"] = data.test.shape[0] / (time.perf_counter() - start)
-    beta = fitted.beta if fitted.word_probability is None else fitted.word_probability
-    found["perplexity"] = evaluation.completion_perplexity(fitted.transform(encoded), beta, scored)
+    theta_half = fitted.transform(encoded)
+    found["perplexity"] = evaluation.completion_perplexity(theta_half, fitted.beta, scored)
     if data.test_labels is not None:
         found["nmi"] = evaluation.normalized_mutual_information(theta, data.test_labels)
         found["purity"] = evaluation.purity(theta, data.test_labels)

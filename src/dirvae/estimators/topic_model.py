@@ -58,7 +58,6 @@ from dirvae.training import Training, fit
 __all__ = ["TopicModel"]
 
 EMBEDDING_SIZE = 100  # of word vectors that are learned
-BACKGROUND = True  # whether a mixture has words of no topic
 GUIDED_WEIGHT = 0.5  # share of a guided topic's words, at the start, that are its seed words
 
 
@@ -92,9 +91,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         verbose: Whether to show a progress bar.
 
     Attributes:
-        topic_word_: The topics' own words, rows that sum to 1, shape (K, V).
-        word_probability_: Law of words of a document that is all one topic, shape (K, V): with a
-            `MixtureDecoder` some are of a background that all topics share.
+        topic_word_: beta, rows that sum to 1, shape (K, V).
         vocabulary_: The V words, where they are known.
         vectorizer_: The fitted vectorizer, where texts were given.
         word_frequency_: Share of each word in the documents, damped or not, shape (V,).
@@ -253,8 +250,6 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             return EmbeddedDecoder.of_vectors(self.n_components, self._vectors(num_words))
         if self.decoder is EmbeddedDecoder:
             return EmbeddedDecoder(self.n_components, num_words, EMBEDDING_SIZE)
-        if self.decoder is MixtureDecoder:
-            return MixtureDecoder(self.n_components, num_words, background=BACKGROUND)
         return self.decoder(self.n_components, num_words)
 
     def _vectors(self, num_words: int) -> torch.Tensor:
@@ -347,19 +342,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     @property
     def topic_word_(self) -> Any:
-        """The topics' own words, rows that sum to 1, shape (K, V)."""
+        """beta, rows that sum to 1, shape (K, V)."""
         check_is_fitted(self)
         with torch.no_grad():
-            own: Any = getattr(self.vae_.decoder, "own_words", None)
-            beta = topic_word(self.vae_.decoder, self.n_components) if own is None else own
-            return _rows_to_one(beta.double().numpy())
-
-    @property
-    def word_probability_(self) -> Any:
-        """Law of words of a document that is all one topic, its background included, (K, V)."""
-        check_is_fitted(self)
-        with torch.no_grad():
-            return _rows_to_one(topic_word(self.vae_.decoder, self.n_components).double().numpy())
+            beta: Any = topic_word(self.vae_.decoder, self.n_components).double().numpy()
+        return beta / beta.sum(1, keepdims=True)
 
     def top_words(self, n: int = 10, *, by: str = "relevance") -> list[list[Any]]:
         """The n words that tell each topic best; their columns where words are not known.
@@ -407,7 +394,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return dirichlet_posterior(
             concentrations(self.vae_, self._damped(counts)),
             counts,
-            self.word_probability_,
+            self.topic_word_,
             self.word_frequency_,
             level=level,
             seed=self._seed,
@@ -425,7 +412,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         check_is_fitted(self)
         encoded, scored = split_tokens(self.counts(X), seed)
         theta = proportions(self.vae_, self._damped(encoded))
-        return completion_perplexity(theta, self.word_probability_, scored)
+        return completion_perplexity(theta, self.topic_word_, scored)
 
     def effects(self, X: Any, covariates: Any, *, level: float = 0.95) -> Effects:
         """Effects of covariates on the proportions of topics, with intervals.
@@ -603,7 +590,3 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         tags.input_tags.positive_only = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _rows_to_one(beta: Any) -> Any:
-    return beta / beta.sum(1, keepdims=True)

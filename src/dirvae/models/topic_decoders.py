@@ -11,8 +11,6 @@ from dirvae.nn import Conditional
 
 __all__ = ["EmbeddedDecoder", "MixtureDecoder", "ProductDecoder", "topic_word"]
 
-START_SHARE = 0.2  # of the words, that are of the background
-
 
 def topic_word(decoder: nn.Module, num_topics: int) -> Tensor:
     """Return beta, the law of words of a document that is all one topic, shape (K, V).
@@ -32,43 +30,27 @@ def topic_word(decoder: nn.Module, num_topics: int) -> Tensor:
 class MixtureDecoder(Conditional):
     r"""Each word is of one topic: :math:`p(w) = \sum_k \theta_k \beta_{kw}`, as LDA has it.
 
-    With a background, a share s of the words, which is learned, is of no topic but as frequent as
-    in the corpus: :math:`\beta_k = (1 - s) b_k + s f`. What a topic is told by are its own words b.
-
     Args:
         num_topics: K.
         num_words: V.
-        background: Whether there is one.
 
     References:
-        Blei, Ng & Jordan 2003; Chemudugunta, Smyth & Steyvers 2006 (words of a background).
+        Blei, Ng & Jordan 2003.
 
     Example:
         >>> MixtureDecoder(2, 4)(torch.tensor([[0.5, 0.5]])).probs
         tensor([[0.2500, 0.2500, 0.2500, 0.2500]], grad_fn=<MmBackward0>)
     """
 
-    frequency: Tensor
-
-    def __init__(self, num_topics: int, num_words: int, background: bool = False) -> None:
+    def __init__(self, num_topics: int, num_words: int) -> None:
         super().__init__()
-        self.num_topics, self.num_words, self.background = num_topics, num_words, background
+        self.num_topics, self.num_words = num_topics, num_words
         self.weight = nn.Parameter(torch.zeros(num_topics, num_words))
-        if background:
-            self.register_buffer("frequency", torch.full((num_words,), 1 / num_words))
-            self.share_logit = nn.Parameter(torch.tensor(START_SHARE).logit())
-
-    @property
-    def own_words(self) -> Tensor:
-        """b, the topics' own words, rows that sum to 1, shape (K, V)."""
-        return self.weight.softmax(-1)
 
     @property
     def topics(self) -> Tensor:
         """beta, rows that sum to 1, shape (K, V)."""
-        if not self.background:
-            return self.own_words
-        return torch.lerp(self.own_words, self.frequency, self.share_logit.sigmoid())
+        return self.weight.softmax(-1)
 
     def forward(self, *context: Tensor) -> Distribution:
         """Return the law of words given theta, shape (..., B, K)."""
@@ -78,8 +60,6 @@ class MixtureDecoder(Conditional):
     def start(self, log_topics: Tensor, log_background: Tensor) -> None:
         """Start at topics, shape (K, V), and words' frequencies, shape (V,)."""
         self.weight.copy_(log_topics)
-        if self.background:
-            self.frequency.copy_(log_background.exp())
 
 
 class ProductDecoder(Conditional):

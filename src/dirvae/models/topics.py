@@ -186,9 +186,7 @@ def distinct_elbo(
     bound = elbo(terms, kl_weight=kl_weight)
     if not weight:
         return bound
-    topics = getattr(decoder, "own_words", None)
-    if topics is None:
-        topics = topic_word(decoder, terms.z.shape[-1])
+    topics = topic_word(decoder, terms.z.shape[-1])
     return bound - weight * topic_overlap(topics, frequency)
 
 
@@ -211,12 +209,9 @@ def merged_topics(vae: VAE, parts: Sequence[Sequence[int]], prevalence: Any) -> 
         raise ValueError("topics can be merged in a mixture with a Dirichlet latent only")
     old: Any = vae.encoder
     alpha = vae.prior().concentration
-    decoder = MixtureDecoder(len(parts), vae.decoder.num_words, vae.decoder.background)
-    if decoder.background:
-        decoder.frequency.copy_(vae.decoder.frequency)
-        decoder.share_logit.copy_(vae.decoder.share_logit)
+    decoder = MixtureDecoder(len(parts), vae.decoder.num_words)
     encoder, prior = TopicWeights(old.net, len(parts)), PrevalencePrior(len(parts))
-    own = vae.decoder.own_words
+    own = vae.decoder.topics
     for new, part in enumerate(parts):
         share = torch.as_tensor(prevalence)[part].to(own)
         decoder.weight[new] = ((share / share.sum()) @ own[part]).log()

@@ -306,7 +306,7 @@ _ARGUMENTS: dict[type[nn.Module], dict[str, _Kind]] = {
     MixtureVAE: {"encoder": MODULE, "decoder": MODULE, "prior": MODULE, "num_steps": SIZE},
     TopicWeights: {"net": MODULE, "num_topics": SIZE},
     PrevalencePrior: {"num_topics": SIZE, "num_covariates": SIZE},
-    MixtureDecoder: {"num_topics": SIZE, "num_words": SIZE, "background": FLAG},
+    MixtureDecoder: {"num_topics": SIZE, "num_words": SIZE},
     ProductDecoder: {"num_topics": SIZE, "num_words": SIZE, "batch_norm": FLAG},
     EmbeddedDecoder: {
         "num_topics": SIZE,

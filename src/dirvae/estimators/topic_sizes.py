@@ -1,0 +1,86 @@
+"""How many topics: held-out likelihood by K, with its uncertainty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from dirvae.estimators.arguments import require_integer
+from dirvae.estimators.documents import are_texts
+from dirvae.estimators.topic_model import TopicModel
+
+__all__ = ["TopicSizes", "compare_sizes"]
+
+
+class TopicSizes(NamedTuple):
+    """Held-out nats a token by number of topics, lower is better (document completion).
+
+    Attributes:
+        sizes: K of each row.
+        nats: Of each split, shape (number of sizes, number of splits).
+        mean: Over splits.
+        std_error: Of the difference to the best K, over splits; 0 for the best itself.
+        best: K of the least mean.
+        chosen: The least K whose difference to the best is within one standard error.
+    """
+
+    sizes: list[int]
+    nats: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    std_error: NDArray[np.float64]
+    best: int
+    chosen: int
+
+
+def compare_sizes(
+    model: TopicModel,
+    X: Any,
+    sizes: Sequence[int] = (5, 10, 20, 50, 100),
+    *,
+    num_splits: int = 3,
+    seed: int = 0,
+) -> TopicSizes:
+    """Fit a model of each size to parts of the documents, and score the others.
+
+    Args:
+        model: Settings; it is not fitted itself.
+        X: Documents, as in `TopicModel.fit`.
+        sizes: Numbers of topics.
+        num_splits: Splits, 2 or more, each with a tenth of the documents held out.
+        seed: Of the splits.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> counts = np.random.default_rng(0).poisson(1, (40, 12))
+        >>> model = TopicModel(max_epochs=1, hidden_sizes=(8,), random_state=0)
+        >>> compare_sizes(model, counts, (2, 3), num_splits=2).nats.shape
+        (2, 2)
+    """
+    require_integer("num_splits", num_splits, 2)
+    if not len(sizes):
+        raise ValueError("sizes is empty, must be one number of topics or more")
+    rows: Any = np.array(X, dtype=object) if are_texts(X) else X
+    count = len(rows) if not hasattr(rows, "shape") else rows.shape[0]
+    held = max(1, count // 10)
+    nats = np.zeros((len(sizes), num_splits))
+    for split in range(num_splits):
+        order = np.random.default_rng([seed, split]).permutation(count)
+        kept, scored = _rows(rows, order[held:]), _rows(rows, order[:held])
+        for place, size in enumerate(sizes):
+            fitted = clone(model).set_params(n_components=int(size)).fit(kept)
+            nats[place, split] = np.log(fitted.perplexity(scored))
+    mean = nats.mean(1)
+    best = int(mean.argmin())
+    std_error = (nats - nats[best]).std(1, ddof=1) / np.sqrt(num_splits)
+    near = [s for s, m, e in zip(sizes, mean, std_error, strict=True) if m - mean[best] <= e]
+    return TopicSizes(list(sizes), nats, mean, std_error, int(sizes[best]), int(min(near)))
+
+
+def _rows(X: Any, index: Any) -> Any:
+    return X.iloc[index] if hasattr(X, "iloc") else X[index]
