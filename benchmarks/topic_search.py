@@ -24,6 +24,7 @@ from sklearn.linear_model import LogisticRegression
 from dirvae import TopicModel
 from dirvae.evaluation import (
     diversity,
+    documents_of_words,
     mean_document_frequency,
     normalized_mutual_information,
     top_word_ids,
@@ -50,18 +51,24 @@ def held_out(name: str = "20news_nvdm2000") -> tuple[Any, ...]:
     return x[order[:cut]], y[order[:cut]], x[order[cut:]], y[order[cut:]]
 
 
-def ranked(beta: Any, x: Any) -> dict[str, list[float]]:
-    found, frequency = {}, np.asarray((x > 0).mean(0)).ravel()
-    rankings: dict[str, dict[str, Any]] = {
-        "probability": {"by": "probability"},
-        **{f"frex{w}": {"by": "frex", "frequency_weight": w} for w in (0.3, 0.5)},
+def ranked(beta: Any, x: Any, theta: Any) -> dict[str, list[float]]:
+    found = {}
+    documents = documents_of_words(theta, beta, x)
+    shares = (documents + 1e-3) / (documents + 1e-3).sum(1, keepdims=True)
+    frequency = documents.sum(0) / documents.sum()
+    rankings: dict[str, tuple[Any, dict[str, Any]]] = {
+        "probability": (beta, {"by": "probability"}),
+        "frex": (beta, {"by": "frex"}),
         **{
-            f"relevance{w}": {"by": "relevance", "frequency_weight": w, "frequency": frequency}
+            f"relevance{w}": (
+                shares,
+                {"by": "relevance", "frequency_weight": w, "frequency": frequency},
+            )
             for w in (0.1, 0.2, 0.3, 0.4, 0.5)
         },
     }
-    for name, options in rankings.items():
-        ten, more = (top_word_ids(beta, n, **options) for n in (10, 25))
+    for name, (topics, options) in rankings.items():
+        ten, more = (top_word_ids(topics, n, **options) for n in (10, 25))
         found[name] = [
             round(float(topic_coherence(ten, x).mean()), 4),
             round(diversity(more), 3),
@@ -77,7 +84,6 @@ def run(options: argparse.Namespace, data: tuple[Any, ...]) -> dict[str, Any]:
     model = TopicModel(
         options.topics,
         prior_concentration=prior,
-        damp=bool(options.damp),
         distinctness=options.distinctness,
         hidden_sizes=(options.hidden,) * options.layers,
         max_epochs=options.max_epochs,
@@ -99,7 +105,7 @@ def run(options: argparse.Namespace, data: tuple[Any, ...]) -> dict[str, Any]:
             "probe": round(float(probe.score(theta_held, y_held)), 3),
         }
     last = model.history_[-1]
-    ranks = ranked(model.topic_word_, x)
+    ranks = ranked(model.topic_word_, x, model.transform(x))
     if options.keep:
         np.save(options.keep, model.topic_word_)
     return {
@@ -126,7 +132,6 @@ def main() -> None:
         "hidden": 200,
         "layers": 2,
         "prior": "learn",
-        "damp": 1,
         "keep": "",
     }.items():
         own.add_argument(f"--{name}", type=type(value), default=value)

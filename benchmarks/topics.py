@@ -168,10 +168,13 @@ MODELS: dict[str, tuple[str, Callable[..., Fitted]]] = {
 def scores(fitted: Fitted, data: Corpus) -> dict[str, float]:
     """Coherence, diversity and frequency under both rankings, theta against labels, completion."""
     found: dict[str, float] = {}
-    frequency = np.asarray((data.train > 0).mean(0)).ravel()
+    documents = evaluation.documents_of_words(fitted.transform(data.train), fitted.beta, data.train)
     for by in RANKINGS:
         ten, more = (
-            evaluation.top_word_ids(fitted.beta, n, by=by, frequency=frequency) for n in (10, 25)
+            evaluation.top_words_by_documents(documents, n)
+            if by == "relevance"
+            else evaluation.top_word_ids(fitted.beta, n)
+            for n in (10, 25)
         )
         found[f"npmi_{by}"] = float(evaluation.topic_coherence(ten, data.train).mean())
         found[f"td25_{by}"] = evaluation.diversity(more)

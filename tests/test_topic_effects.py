@@ -25,7 +25,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def fitted(data):
-    options = {"hidden_sizes": (16,), "max_epochs": 30, "batch_size": 50, "damp": False}
+    options = {"hidden_sizes": (16,), "max_epochs": 30, "batch_size": 50}
     model = TopicModel(2, random_state=0, **options)
     return model.fit(data[0], covariates=data[2][:, None])
 

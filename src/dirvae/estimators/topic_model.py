@@ -39,7 +39,13 @@ from dirvae.estimators.topic_posterior import (
     dirichlet_posterior,
     proportions,
 )
-from dirvae.evaluation.topics import completion_perplexity, split_tokens, top_word_ids
+from dirvae.evaluation.topics import (
+    completion_perplexity,
+    documents_of_words,
+    split_tokens,
+    top_word_ids,
+    top_words_by_documents,
+)
 from dirvae.models.topic_decoders import (
     EmbeddedDecoder,
     MixtureDecoder,
@@ -80,8 +86,6 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             topics, in this order.
         distinctness: Price of topics that share words, in nats a token for each nat of
             `topic_overlap`; 0 for the plain bound.
-        damp: Whether a word that is n times in a document counts as log2(1 + n): the second time
-            it says less than the first, since words come in bursts.
         hidden_sizes: Widths of the encoder's layers.
         max_epochs: Passes over the documents.
         batch_size: Documents a step.
@@ -94,7 +98,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         topic_word_: beta, rows that sum to 1, shape (K, V).
         vocabulary_: The V words, where they are known.
         vectorizer_: The fitted vectorizer, where texts were given.
-        word_frequency_: Share of each word in the documents, damped or not, shape (V,).
+        word_frequency_: Share of each word in the documents, shape (V,).
         topic_prevalence_: Mean of theta over the documents, shape (K,).
         vae_: The fitted `VAE`.
         history_: Metrics of each epoch.
@@ -127,7 +131,6 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         word_vectors: Any = None,
         guide: Mapping[str, Sequence[str]] | None = None,
         distinctness: float = 0.15,
-        damp: bool = True,
         hidden_sizes: Sequence[int] = (200, 200),
         max_epochs: int = 20,
         batch_size: int = 200,
@@ -144,7 +147,6 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.word_vectors = word_vectors
         self.guide = guide
         self.distinctness = distinctness
-        self.damp = damp
         self.hidden_sizes = hidden_sizes
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -198,10 +200,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         The first call settles vocabulary and starting topics; from one call to the next the
         optimiser goes on where it was. Args and errors are those of `fit`.
         """
-        if hasattr(self, "vae_"):
-            counts = self._damped(self.counts(X))
-        else:
-            counts = self._begin(X, vocabulary)
+        counts = self.counts(X) if hasattr(self, "vae_") else self._begin(X, vocabulary)
         training = Training(self.vae_, objective=self._objective(counts), optimizer=self._resumed)
         epoch = len(self.history_)
         [metrics] = self._train(training, counts, 1, self._seed + epoch)
@@ -216,7 +215,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     ) -> sparse.csr_matrix:
         """Check arguments and documents, and build the model at its starting topics."""
         self._check_arguments()
-        counts = self._damped(self._counts_to_fit(X, vocabulary))
+        counts = self._counts_to_fit(X, vocabulary)
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.history_, self._optimizer_state = [], None
         start = cluster_start(counts, self.n_components, self._seed)
@@ -336,7 +335,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _end(self, counts: sparse.csr_matrix) -> None:
         self.vae_.cpu().eval()
         self.n_iter_, self._n_features_out = len(self.history_), self.n_components
-        self.topic_prevalence_ = proportions(self.vae_, counts).mean(0)
+        theta = proportions(self.vae_, counts)
+        self.topic_prevalence_ = theta.mean(0)
+        documents = documents_of_words(theta, self.topic_word_, counts)
+        decoder: Any = self.vae_.decoder
+        decoder.documents.copy_(torch.from_numpy(documents))
 
     # --- topics -----------------------------------------------------------------------------------
 
@@ -353,8 +356,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
         Args:
             n: From 1 to V.
-            by: "relevance" (probable, and more so than elsewhere), "frex", "probability" or
-                "lift": see `evaluation.top_word_ids`.
+            by: "relevance" (in many of the topic's documents, and in more than elsewhere: see
+                `evaluation.top_words_by_documents`), or "frex", "probability" or "lift" of beta
+                (`evaluation.top_word_ids`).
         """
         ids = self.top_word_ids(n, by=by)
         if not hasattr(self, "vocabulary_"):
@@ -363,7 +367,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     def top_word_ids(self, n: int = 10, *, by: str = "relevance") -> Any:
         """Columns of the words of `top_words`, shape (K, n)."""
-        return top_word_ids(self.topic_word_, n, by=by, frequency=self.word_frequency_)
+        if by != "relevance":
+            return top_word_ids(self.topic_word_, n, by=by)
+        check_is_fitted(self)
+        documents: Any = self.vae_.decoder.documents
+        return top_words_by_documents(documents.double().numpy(), n)
 
     # --- documents --------------------------------------------------------------------------------
 
@@ -374,7 +382,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         words have the prior's mean.
         """
         check_is_fitted(self)
-        theta = proportions(self.vae_, self._damped(self.counts(X)))
+        theta = proportions(self.vae_, self.counts(X))
         return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
 
     def posterior(self, X: Any, *, level: float = 0.9) -> TopicPosterior:
@@ -392,7 +400,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             raise ValueError(f"level is {level!r}, must be in (0, 1)")
         counts = self.counts(X)
         return dirichlet_posterior(
-            concentrations(self.vae_, self._damped(counts)),
+            concentrations(self.vae_, counts),
             counts,
             self.topic_word_,
             self.word_frequency_,
@@ -411,7 +419,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         check_is_fitted(self)
         encoded, scored = split_tokens(self.counts(X), seed)
-        theta = proportions(self.vae_, self._damped(encoded))
+        theta = proportions(self.vae_, encoded)
         return completion_perplexity(theta, self.topic_word_, scored)
 
     def effects(self, X: Any, covariates: Any, *, level: float = 0.95) -> Effects:
@@ -425,7 +433,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             level: Of the intervals, in (0, 1).
         """
         check_is_fitted(self)
-        gamma = concentrations(self.vae_, self._damped(self.counts(X)))
+        gamma = concentrations(self.vae_, self.counts(X))
         return effects_of(gamma, covariates, level=level, seed=self._seed)
 
     def shares(self, X: Any, groups: Any) -> Shares:
@@ -534,12 +542,6 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
                 raise ValueError("X has texts, but the model was fitted on counts: give counts")
             X = self.vectorizer_.transform(["" if t is None else t for t in checked_texts(X)])
         return self._validated(X, reset=False)
-
-    def _damped(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
-        if not self.damp:
-            return counts
-        parts = (np.log2(1 + counts.data), counts.indices, counts.indptr)
-        return sparse.csr_matrix(parts, shape=counts.shape)
 
     def _validated(self, X: Any, *, reset: bool) -> sparse.csr_matrix:
         X = validate_data(

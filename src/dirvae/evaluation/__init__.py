@@ -35,6 +35,7 @@ from dirvae.evaluation.topics import (
     Matching,
     completion_perplexity,
     diversity,
+    documents_of_words,
     inverted_rank_overlap,
     match_topics,
     mean_document_frequency,
@@ -44,6 +45,7 @@ from dirvae.evaluation.topics import (
     split_tokens,
     stability,
     top_word_ids,
+    top_words_by_documents,
     uniqueness,
 )
 
@@ -59,6 +61,7 @@ __all__ = [
     "decoding_cost",
     "divergence_from_draws",
     "diversity",
+    "documents_of_words",
     "effective_sample_size",
     "encoding_variance",
     "importance_sampled",
@@ -81,6 +84,7 @@ __all__ = [
     "stability",
     "svm_accuracy",
     "top_word_ids",
+    "top_words_by_documents",
     "topic_coherence",
     "uniqueness",
     "verdicts",

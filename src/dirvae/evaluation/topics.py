@@ -18,6 +18,7 @@ __all__ = [
     "Matching",
     "completion_perplexity",
     "diversity",
+    "documents_of_words",
     "inverted_rank_overlap",
     "match_topics",
     "mean_document_frequency",
@@ -27,12 +28,14 @@ __all__ = [
     "split_tokens",
     "stability",
     "top_word_ids",
+    "top_words_by_documents",
     "uniqueness",
 ]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 ENTRIES_AT_ONCE = 1_000_000
+DOCUMENTS_ADDED = 1e-3  # to what is expected, so that a word without documents has no advantage
 RANKINGS = ("probability", "lift", "frex", "relevance")
 
 
@@ -111,6 +114,68 @@ def _relevance(beta: Floats, frequency: ArrayLike | None, weight: float) -> Floa
     tiny = np.finfo(np.float64).tiny
     log_beta = np.log(np.maximum(beta, tiny))
     return log_beta - (1 - weight) * np.log(np.maximum(shares, tiny))
+
+
+def top_words_by_documents(documents: ArrayLike, n: int = 10) -> Ints:
+    """Columns of the n words that tell each topic, by the documents in which they are of it.
+
+    Ranked by relevance: the word's share in the topic's documents, and how much larger it is than
+    that in all documents.
+
+    Args:
+        documents: What `documents_of_words` returns, shape (K, V).
+        n: From 1 to V.
+
+    Returns:
+        Shape (K, n).
+
+    Example:
+        >>> top_words_by_documents([[5.0, 4.0, 0.0], [5.0, 0.0, 4.0]], 1).tolist()
+        [[1], [2]]
+    """
+    expected = np.asarray(documents, dtype=np.float64)
+    shares = expected + DOCUMENTS_ADDED
+    shares /= shares.sum(1, keepdims=True)
+    frequency = expected.sum(0) / max(expected.sum(), 1e-12)
+    return top_word_ids(shares, n, by="relevance", frequency=np.maximum(frequency, 1e-12))
+
+
+def documents_of_words(theta: ArrayLike, topic_word: ArrayLike, counts: Any) -> Floats:
+    r"""In how many documents each word is of each topic, as expected: documents rather than tokens.
+
+    .. math:: \sum_{d : x_{dv} > 0} \theta_{dk} \beta_{kv} / \sum_j \theta_{dj} \beta_{jv}
+
+    Words come in bursts, and a few documents that repeat one put it at the top of beta. Ranked by
+    this, the top words are those that many of a topic's documents share.
+
+    Args:
+        theta: 0 or more, shape (N, K).
+        topic_word: beta, shape (K, V).
+        counts: Of the same documents, shape (N, V), CSR or dense.
+
+    Returns:
+        Shape (K, V); its columns sum to the words' document frequencies.
+
+    Example:
+        >>> documents_of_words([[1.0, 0.0], [0.0, 1.0]], [[1.0], [1.0]], [[5], [1]])
+        array([[1.],
+               [1.]])
+    """
+    tiny = np.finfo(np.float64).tiny
+    weights = np.maximum(np.asarray(theta, dtype=np.float64), 1e-12)
+    by_word = np.ascontiguousarray(np.asarray(topic_word, dtype=np.float64).T)
+    matrix = sparse.csr_matrix(counts, copy=True)
+    matrix.eliminate_zeros()
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    inverse = np.empty(matrix.nnz)
+    step = max(1, ENTRIES_AT_ONCE // weights.shape[1])
+    for start in range(0, matrix.nnz, step):
+        part = slice(start, start + step)
+        both = np.einsum("nk,nk->n", weights[rows[part]], by_word[matrix.indices[part]])
+        inverse[part] = 1 / np.maximum(both, tiny)
+    ratios = sparse.csr_matrix((inverse, matrix.indices, matrix.indptr), matrix.shape)
+    expected: Floats = (by_word * (ratios.T @ weights)).T
+    return np.ascontiguousarray(expected)
 
 
 # --- how different topics are from each other -----------------------------------------------------

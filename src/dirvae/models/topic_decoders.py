@@ -1,4 +1,8 @@
-"""Decoders of topic models, from the latent of a document to the law of its words."""
+"""Decoders of topic models, from the latent of a document to the law of its words.
+
+Each also keeps what tells its topics, ``documents``: in how many of the documents that it was
+fitted to each word was of each topic (`evaluation.documents_of_words`), shape (K, V).
+"""
 
 from __future__ import annotations
 
@@ -42,10 +46,13 @@ class MixtureDecoder(Conditional):
         tensor([[0.2500, 0.2500, 0.2500, 0.2500]], grad_fn=<MmBackward0>)
     """
 
+    documents: Tensor
+
     def __init__(self, num_topics: int, num_words: int) -> None:
         super().__init__()
         self.num_topics, self.num_words = num_topics, num_words
         self.weight = nn.Parameter(torch.zeros(num_topics, num_words))
+        self.register_buffer("documents", torch.zeros(num_topics, num_words))
 
     @property
     def topics(self) -> Tensor:
@@ -81,11 +88,14 @@ class ProductDecoder(Conditional):
         tensor([[0.2500, 0.2500, 0.2500, 0.2500]], grad_fn=<SoftmaxBackward0>)
     """
 
+    documents: Tensor
+
     def __init__(self, num_topics: int, num_words: int, batch_norm: bool = False) -> None:
         super().__init__()
         self.num_topics, self.num_words, self.batch_norm = num_topics, num_words, batch_norm
         self.weight = nn.Parameter(torch.zeros(num_topics, num_words))
         self.bias = nn.Parameter(torch.zeros(num_words))
+        self.register_buffer("documents", torch.zeros(num_topics, num_words))
         self.norm = nn.BatchNorm1d(num_words, eps=1e-3, affine=False) if batch_norm else None
 
     def forward(self, *context: Tensor) -> Distribution:
@@ -122,6 +132,8 @@ class EmbeddedDecoder(Conditional):
         torch.Size([1, 3])
     """
 
+    documents: Tensor
+
     def __init__(
         self, num_topics: int, num_words: int, num_dimensions: int, learn_words: bool = True
     ) -> None:
@@ -132,6 +144,7 @@ class EmbeddedDecoder(Conditional):
         words = torch.randn(num_words, num_dimensions) / num_dimensions**0.5
         self.word_vectors = nn.Parameter(words, requires_grad=learn_words)
         self.bias = nn.Parameter(torch.zeros(num_words))
+        self.register_buffer("documents", torch.zeros(num_topics, num_words))
 
     @classmethod
     def of_vectors(cls, num_topics: int, word_vectors: Tensor) -> EmbeddedDecoder:

@@ -214,6 +214,7 @@ def merged_topics(vae: VAE, parts: Sequence[Sequence[int]], prevalence: Any) -> 
     own = vae.decoder.topics
     for new, part in enumerate(parts):
         share = torch.as_tensor(prevalence)[part].to(own)
+        decoder.documents[new] = vae.decoder.documents[part].sum(0)
         decoder.weight[new] = ((share / share.sum()) @ own[part]).log()
         prior.log_concentration[new] = alpha[part].sum().log()
         main = part[int(share.argmax())]
