@@ -77,7 +77,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         latent: Law of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
             `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`.
         prior_concentration: Concentration of the Dirichlet prior of theta: a positive number, or
-            "learn" (one for each topic, from .1); None for the latent's own default.
+            "learn" (one for each topic, from .1); None for the latent's own default. Covariates
+            have it learned.
         vectorizer: From texts to counts, any of scikit-learn's; None for
             `estimators.documents.default_vectorizer`.
         word_vectors: Vectors of the words for an `EmbeddedDecoder`, shape (V, E), or a mapping from
@@ -126,13 +127,13 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         *,
         decoder: Callable[..., Any] = MixtureDecoder,
         latent: Callable[..., Distribution] = Dirichlet,
-        prior_concentration: float | str | None = "learn",
+        prior_concentration: float | str | None = 0.1,
         vectorizer: Any = None,
         word_vectors: Any = None,
         guide: Mapping[str, Sequence[str]] | None = None,
-        distinctness: float = 0.15,
+        distinctness: float = 0.1,
         hidden_sizes: Sequence[int] = (200, 200),
-        max_epochs: int = 20,
+        max_epochs: int = 10,
         batch_size: int = 200,
         learning_rate: float = 5e-3,
         random_state: Any = None,

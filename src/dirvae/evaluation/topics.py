@@ -36,6 +36,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 ENTRIES_AT_ONCE = 1_000_000
 DOCUMENTS_ADDED = 1e-3  # to what is expected, so that a word without documents has no advantage
+DOCUMENTS_WEIGHT = 0.4  # of a word's share in a topic's documents, beside how much larger it is
 RANKINGS = ("probability", "lift", "frex", "relevance")
 
 
@@ -137,7 +138,13 @@ def top_words_by_documents(documents: ArrayLike, n: int = 10) -> Ints:
     shares = expected + DOCUMENTS_ADDED
     shares /= shares.sum(1, keepdims=True)
     frequency = expected.sum(0) / max(expected.sum(), 1e-12)
-    return top_word_ids(shares, n, by="relevance", frequency=np.maximum(frequency, 1e-12))
+    return top_word_ids(
+        shares,
+        n,
+        by="relevance",
+        frequency_weight=DOCUMENTS_WEIGHT,
+        frequency=np.maximum(frequency, 1e-12),
+    )
 
 
 def documents_of_words(theta: ArrayLike, topic_word: ArrayLike, counts: Any) -> Floats:

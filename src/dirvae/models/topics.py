@@ -104,7 +104,7 @@ class MixtureVAE(VAE):
         encoder: Module from counts to t, shape (B, K), such as `TopicWeights`.
         decoder: A `MixtureDecoder` or `EmbeddedDecoder`.
         prior: Module that returns a Dirichlet.
-        num_steps: Steps, 1 or more.
+        num_steps: Steps in training, 1 or more; in evaluation twice as many, which are cheap there.
 
     References:
         Blei, Ng & Jordan 2003, eq. 16 (the step); Marino, Yue & Mandt 2018 (amortised inference
@@ -114,7 +114,7 @@ class MixtureVAE(VAE):
         >>> from dirvae.nn.counts import WordFeatures
         >>> encoder = TopicWeights(WordFeatures(4, 8), 2)
         >>> vae = MixtureVAE(encoder, MixtureDecoder(2, 4), PrevalencePrior(2))
-        >>> vae.embed(torch.ones(1, 4))
+        >>> vae.embed(torch.zeros(1, 4))  # no words: the prior
         tensor([[0.5000, 0.5000]], grad_fn=<DivBackward0>)
     """
 
@@ -132,7 +132,7 @@ class MixtureVAE(VAE):
         words = topic_word(self.decoder, alpha.shape[-1]).detach().t().contiguous()
         x = as_sparse_rows(x).to(words.dtype)
         concentration = alpha + assigned_counts(x, weights, words)
-        for _ in range(self.num_steps - 1):
+        for _ in range(self.num_steps * (1 if self.training else 2) - 1):
             weights = torch.digamma(concentration).exp()
             concentration = alpha + assigned_counts(x, weights, words)
         return Dirichlet(concentration, validate_args=False)
