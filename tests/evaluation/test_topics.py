@@ -13,6 +13,7 @@ from scipy.stats import entropy, rankdata
 from dirvae.evaluation import (
     completion_perplexity,
     diversity,
+    documents_of_words,
     inverted_rank_overlap,
     match_topics,
     mean_document_frequency,
@@ -22,6 +23,7 @@ from dirvae.evaluation import (
     split_tokens,
     stability,
     top_word_ids,
+    top_words_by_documents,
     uniqueness,
 )
 
@@ -148,3 +150,35 @@ def test_matching_undoes_a_permutation(rng: np.random.Generator) -> None:
 def test_bad_input(call, message) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_documents_of_words_are_counted_one_by_one():
+    rng = np.random.default_rng(0)
+    theta, beta = rng.dirichlet(np.ones(3), 8), rng.dirichlet(np.ones(5), 3)
+    counts = rng.poisson(0.7, (8, 5))
+    wanted = np.zeros((3, 5))
+    for d, v in zip(*np.nonzero(counts), strict=True):
+        share = theta[d] * beta[:, v]
+        wanted[:, v] += share / share.sum()
+    found = documents_of_words(theta, beta, counts)
+    np.testing.assert_allclose(found, wanted, rtol=1e-10)
+    np.testing.assert_allclose(found.sum(0), (counts > 0).sum(0))
+
+
+def test_relevance_is_sievert_and_shirleys():
+    rng = np.random.default_rng(0)
+    beta, frequency = rng.dirichlet(np.ones(20), 4), rng.dirichlet(np.ones(20))
+    wanted = 0.6 * np.log(beta) + 0.4 * np.log(beta / frequency)
+    options = {"by": "relevance", "frequency_weight": 0.6, "frequency": frequency}
+    np.testing.assert_array_equal(top_word_ids(beta, 20, **options), np.argsort(-wanted, axis=1))
+    with pytest.raises(ValueError, match="frequency has shape"):
+        top_word_ids(beta, 5, by="relevance", frequency=frequency[:3])
+
+
+def test_words_of_many_documents_come_before_bursts():
+    counts = np.array([[9, 1, 0, 1]] + [[0, 1, 0, 1]] * 5 + [[0, 0, 1, 1]] * 5)
+    theta = np.array([[1.0, 0.0]] * 6 + [[0.0, 1.0]] * 5)
+    beta = np.array([[0.6, 0.2, 0.0, 0.2], [0.0, 0.0, 0.5, 0.5]])
+    documents = documents_of_words(theta, beta, counts)
+    assert top_word_ids(beta, 1)[0] == [0]
+    assert top_words_by_documents(documents, 1)[:, 0].tolist() == [1, 2]

@@ -101,8 +101,11 @@ def topic_prior(
     if learn or num_covariates:
         if Latent not in (Dirichlet, InverseCDFDirichlet):
             raise ValueError("a prior that is learned goes with a Dirichlet latent only")
-        start = 0.1 if concentration is None else float(torch.as_tensor(concentration).mean())
-        return PrevalencePrior(num_topics, num_covariates, concentration=start)
+        prior = PrevalencePrior(num_topics, num_covariates)
+        if concentration is not None:
+            with torch.no_grad():
+                prior.log_concentration.copy_(torch.as_tensor(concentration).log())
+        return prior
     if concentration is None or Latent is Normal:
         return standard_prior(Latent, num_topics)
     alpha = torch.as_tensor(concentration, dtype=torch.float32)

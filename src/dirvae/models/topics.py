@@ -62,23 +62,22 @@ class PrevalencePrior(Conditional):
     Args:
         num_topics: K.
         num_covariates: C.
-        concentration: What all start at, positive.
 
     References:
         Mimno & McCallum 2008 (Dirichlet-multinomial regression); Wallach, Mimno & McCallum 2009
         (why the prior of theta should be asymmetric).
 
     Example:
-        >>> PrevalencePrior(2, concentration=0.5)().concentration
-        tensor([0.5000, 0.5000], grad_fn=<ExpBackward0>)
+        >>> PrevalencePrior(2)().concentration
+        tensor([0.1000, 0.1000], grad_fn=<ExpBackward0>)
     """
 
-    def __init__(
-        self, num_topics: int, num_covariates: int = 0, *, concentration: float = 0.1
-    ) -> None:
+    START = 0.1  # of each concentration
+
+    def __init__(self, num_topics: int, num_covariates: int = 0) -> None:
         super().__init__()
         self.num_topics, self.num_covariates = num_topics, num_covariates
-        start = torch.full((num_topics,), concentration).log()
+        start = torch.full((num_topics,), self.START).log()
         self.log_concentration = nn.Parameter(start)
         self.weight = nn.Parameter(torch.zeros(num_covariates, num_topics))
 

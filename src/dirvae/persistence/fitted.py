@@ -164,7 +164,7 @@ def _count(value: Any) -> int:
 
 def _names(value: Any) -> Any:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ModelFormatError("names of columns must be a list of words")
+        raise ModelFormatError("names of columns must be a list of names")
     return np.array(value, dtype=object)
 
 
