@@ -83,9 +83,10 @@ def table_note(results: Results) -> str:
         "importance sampling). k-NN: error of 5 nearest "
         f"neighbours on posterior means. Active: of {size} components, those whose posterior "
         f"mean has a variance above {models[0]['threshold']:.2g} (.25 / K²); in brackets, how many "
-        "have it under the prior alone. Used: components that encoder and decoder use both, that "
-        "one of them does, that neither does. By the encoder: that variance is above 1 % of the "
-        "prior's; by the decoder: replacing the component by its mean costs more than .01 nat. "
+        "have it under the prior alone. Both/one/no: components that encoder and decoder use "
+        "both, that one of them uses, that neither does. By the encoder: that variance is above "
+        "1 % of the prior's; by the decoder: replacing the component by its mean costs more than "
+        ".01 nat. "
         f"For scale: pixel means alone cost {results['pixel_means_nats']:.1f} nats; k-NN on the "
         f"pixels themselves errs on {100 * results['pixel_knn_error']:.1f} %."
     )
