@@ -11,6 +11,7 @@ from torch import Tensor
 
 __all__ = [
     "as_sparse_rows",
+    "assigned_counts",
     "is_sparse",
     "log_coefficient",
     "mixture_evidence",
