@@ -34,9 +34,9 @@ from dirvae.models import topic_zoo
 
 SETTINGS = [
     f"--distinctness {price} --max_epochs {epochs} --ratio {ratio}"
-    for price in (0.0, 0.1, 0.2)
-    for epochs in (10, 20)
-    for ratio in (6, 15)
+    for price in (0.02, 0.04, 0.06, 0.1)
+    for epochs in (10, 15)
+    for ratio in (6, 8, 11, 15)
 ]
 
 
@@ -95,7 +95,7 @@ def run(options: argparse.Namespace, data: tuple[Any, ...]) -> dict[str, Any]:
     model.fit(x)
     seconds = [round(time.process_time() - cpu, 1), round(time.perf_counter() - wall, 1)]
     steps = {}
-    for number in (2, 5, 10):
+    for number in (1, 2, 4):
         model.vae_.num_steps = number
         theta, theta_held = model.transform(x), model.transform(x_held)
         probe = LogisticRegression(C=1, max_iter=1000).fit(theta, y)
@@ -124,14 +124,14 @@ def main() -> None:
     for name, value in {
         "topics": 50,
         "seed": 0,
-        "distinctness": 0.15,
+        "distinctness": 0.04,
         "max_epochs": 10,
         "batch_size": 200,
         "learning_rate": 5e-3,
-        "ratio": 15.0,
+        "ratio": 11.0,
         "hidden": 200,
         "layers": 2,
-        "prior": "learn",
+        "prior": "0.1",
         "keep": "",
     }.items():
         own.add_argument(f"--{name}", type=type(value), default=value)

@@ -131,7 +131,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         vectorizer: Any = None,
         word_vectors: Any = None,
         guide: Mapping[str, Sequence[str]] | None = None,
-        distinctness: float = 0.1,
+        distinctness: float = 0.04,
         hidden_sizes: Sequence[int] = (200, 200),
         max_epochs: int = 10,
         batch_size: int = 200,

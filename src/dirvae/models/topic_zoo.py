@@ -24,7 +24,7 @@ from dirvae.nn.counts import WordFeatures
 
 __all__ = ["gsm", "lda", "nvdm", "prodlda", "topic_optimizer", "topic_prior", "topic_vae"]
 
-TOPIC_STEP = 8.0  # the topics' step size over the encoder's: logs of probabilities go far
+TOPIC_STEP = 11.0  # the topics' step size over the encoder's: logs of probabilities go far
 
 
 def topic_vae(

@@ -96,7 +96,8 @@ class MixtureVAE(VAE):
 
     .. math:: \gamma_k = \alpha_k + \sum_v x_v \frac{t_k \beta_{kv}}{\sum_j t_j \beta_{jv}},
 
-    and q(theta|x) = Dirichlet(gamma); the next step has :math:`t_k = e^{\psi(\gamma_k)}`. So a
+    and q(theta|x) = Dirichlet(gamma); the next step has :math:`t_k = e^{\psi(\gamma_k)}`, that of
+    the bound, in training, and :math:`t_k = \gamma_k`, which predicts better, in evaluation. So a
     document without words has the prior, and one of n words a concentration of n more.
 
     Args:
@@ -106,7 +107,8 @@ class MixtureVAE(VAE):
         num_steps: Steps in training, 1 or more; in evaluation twice as many, which are cheap there.
 
     References:
-        Blei, Ng & Jordan 2003, eq. 16 (the step); Marino, Yue & Mandt 2018 (amortised inference
+        Blei, Ng & Jordan 2003, eq. 16 (the step); Asuncion, Welling, Smyth & Teh 2009 (that in
+        evaluation: CVB0); Marino, Yue & Mandt 2018 (amortised inference
         that is refined).
 
     Example:
@@ -132,7 +134,7 @@ class MixtureVAE(VAE):
         x = as_sparse_rows(x).to(words.dtype)
         concentration = alpha + assigned_counts(x, weights, words)
         for _ in range(self.num_steps * (1 if self.training else 2) - 1):
-            weights = torch.digamma(concentration).exp()
+            weights = torch.digamma(concentration).exp() if self.training else concentration
             concentration = alpha + assigned_counts(x, weights, words)
         return Dirichlet(concentration, validate_args=False)
 
