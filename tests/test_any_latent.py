@@ -280,7 +280,14 @@ def test_every_reparameterised_law_of_torch_is_a_latent_here():
     assert not set(TORCH) & set(EXCLUDED)
 
 
-@pytest.mark.parametrize("name", TORCH)
+# One of its 16 classes does die, and fit says so; of the other laws no component may.
+DYING = {"OneHotCategoricalStraightThrough"}
+TOLD = pytest.mark.filterwarnings("ignore::dirvae.callbacks.CollapseWarning")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=TOLD) if name in DYING else name for name in TORCH]
+)
 def test_vae_learns_with_each_law_of_torch(name, digits):
     case = TORCH[name]
     require_learned(trained(model(case, digits), digits, epochs=case.epochs), digits)
