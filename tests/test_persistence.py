@@ -39,7 +39,17 @@ from dirvae.distributions import (
 from dirvae.models import zoo
 from dirvae.models.likelihoods import likelihood_head
 from dirvae.models.priors import standard_prior
-from dirvae.nn import MLP, ConvDecoder, ConvEncoder, Fixed, Head, Learned, Log1p, Standardize
+from dirvae.nn import (
+    MLP,
+    ConvDecoder,
+    ConvEncoder,
+    Fixed,
+    Head,
+    Learned,
+    Log1p,
+    LogRatios,
+    Standardize,
+)
 from dirvae.persistence import constructors, folder, read_config
 
 D, K = 6, 3
@@ -216,7 +226,8 @@ def test_the_weights_are_a_plain_state_dict(tmp_path: Path) -> None:
 def test_every_argument_of_a_constructor_is_saved(cls: type[nn.Module]) -> None:
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     wanted = {n for n, p in inspect.signature(cls).parameters.items() if p.kind not in kinds}
-    in_the_state = {Head: {"initial"}, Standardize: {"mean", "std"}}.get(cls, set())
+    of_units = dict.fromkeys((Standardize, LogRatios), {"mean", "std"})
+    in_the_state = {Head: {"initial"}, **of_units}.get(cls, set())
     names_of_tensors = {Head: {"given"}, Fixed: {"names"}, Learned: {"names"}}.get(cls, set())
     assert wanted - in_the_state == set(constructors._ARGUMENTS[cls]) - names_of_tensors
 
