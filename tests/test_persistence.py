@@ -226,7 +226,7 @@ def test_the_weights_are_a_plain_state_dict(tmp_path: Path) -> None:
 def test_every_argument_of_a_constructor_is_saved(cls: type[nn.Module]) -> None:
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     wanted = {n for n, p in inspect.signature(cls).parameters.items() if p.kind not in kinds}
-    of_units = dict.fromkeys((Standardize, LogRatios), {"mean", "std"})
+    of_units = {cls: {"mean", "std"} for cls in (Standardize, LogRatios)}
     in_the_state = {Head: {"initial"}, **of_units}.get(cls, set())
     names_of_tensors = {Head: {"given"}, Fixed: {"names"}, Learned: {"names"}}.get(cls, set())
     assert wanted - in_the_state == set(constructors._ARGUMENTS[cls]) - names_of_tensors
