@@ -18,7 +18,7 @@ from lightning.pytorch.loggers import CSVLogger
 from dirvae.callbacks import CollapseWarning, CollapseWatch
 from dirvae.data import ArrayDataset, Batch, loader
 from dirvae.models import zoo
-from dirvae.nn import MLP, Head
+from dirvae.nn import MLP, Fixed, Head
 from dirvae.objectives import elbo, importance_weighted_bound, linear_warmup
 from dirvae.training import Training, fit
 
@@ -329,6 +329,12 @@ def test_components_in_use_do_not_warn(x):
     vae = zoo.gaussian(6, 2, hidden_sizes=(16,), decoder_hidden_sizes=(16,))
     history = quiet(Training(vae, optimizer=FAST), x, max_epochs=20)
     assert min(metrics["active"] for metrics in history[-10:]) == 2
+
+
+def test_a_law_without_a_mean_has_no_active_components(x):
+    prior = Fixed(torch.distributions.Cauchy, loc=torch.zeros(2), scale=torch.ones(2))
+    vae = zoo.mlp_vae(6, torch.distributions.Cauchy, prior, hidden_sizes=(8,))
+    assert "active" not in quiet(vae, x, max_epochs=11, batch_size=120)[-1]  # and no warning
 
 
 def test_a_resumed_run_counts_on(tmp_path):

@@ -143,8 +143,10 @@ class Training(lightning.LightningModule):
         """Whether the encoder used each component; None where mean or prior are not known."""
         if meter.embedding is None or not isinstance(self.vae.prior, Fixed):
             return None
-        spread = location_and_spread(self.vae.prior())[1]
-        return meter.embedding_var() > 0.01 * spread**2
+        spread, var = location_and_spread(self.vae.prior())[1], meter.embedding_var()
+        if not bool(var.isfinite().all()):  # a law without a mean, such as Cauchy's
+            return None
+        return var > 0.01 * spread**2
 
 
 def decaying_adam(learning_rate: float, steps: int) -> Callable[[Iterable[Any]], Any]:

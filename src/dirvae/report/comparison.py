@@ -67,7 +67,7 @@ def comparison_table(results: Results) -> Table:
         "k-hat\n> .7",
         "k-NN\nerror",
         "Active\n(prior)",
-        "Used: both\n/one/no",
+        "Both/\none/no",
     )
     return Table(header, [_texts(model) for model in results["models"]])
 

@@ -297,7 +297,7 @@ def _table(results: dict[str, Any]) -> Table:
         "Nats per image, lower is better; ± is the standard error of the sampling.\n"
         "k-NN: on posterior means. Active: components, of "
         f"{size}, whose posterior mean\nvaries (in brackets: the prior's value). "
-        "Used: by encoder and decoder both, by one, by neither.\n"
+        "Both/one/no: used by encoder and decoder, by one of them, by neither.\n"
         f"For scale: pixel means alone cost {results['pixel_means_nats']:.1f} nats."
     )
     table = Table(

@@ -308,6 +308,7 @@ def verdicts(uses: Mapping[str, Sequence[str]], legend: Mapping[str, str]) -> go
             marker={"color": color, "symbol": "square", "size": 13},
             hovertemplate="%{y}, component %{x}: %{fullData.name}<extra></extra>",
         )
+    figure.update_layout(showlegend=True)
     order = {"categoryorder": "array", "categoryarray": list(uses), "autorange": "reversed"}
     figure.update_layout(legend={"orientation": "h", "y": 1.05, "yanchor": "bottom", "x": 0})
     size = max(map(len, uses.values()), default=1)
