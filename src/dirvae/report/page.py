@@ -208,7 +208,7 @@ table { border-collapse: collapse; font-size: .95rem; width: 100%;
 th, td { padding: .5rem .8rem; text-align: right; vertical-align: top;
   border-bottom: 1px solid var(--line); }
 .numbers th, .numbers td { white-space: nowrap; }
-.texts td { text-align: left; }
+.texts th, .texts td { text-align: left; }
 thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
 .numbers thead th { white-space: pre-line; }
 tbody th { font-weight: 600; }
