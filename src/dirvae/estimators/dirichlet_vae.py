@@ -40,8 +40,7 @@ from dirvae.models.vae import VAE, closed_form_kl
 from dirvae.models.zoo import mlp_vae
 from dirvae.nn import Head
 from dirvae.objectives import linear_warmup, log_likelihood
-from dirvae.persistence import ModelFormatError
-from dirvae.persistence import load as load_model
+from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
 from dirvae.training import History, Training, decaying_adam, fit
 
@@ -347,11 +346,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Raises:
             ModelFormatError: If the folder is missing, damaged or holds another kind of model.
         """
-        loaded = load_model(path)
-        if not isinstance(loaded, cls):
-            held = type(loaded).__name__
-            raise ModelFormatError(f"{path} holds a {held}, not a {cls.__name__}: use dirvae.load")
-        return loaded
+        return load_as(cls, path)
 
     # --- checks ----------------------------------------------------------------------------------
 

@@ -42,8 +42,7 @@ from dirvae.models.priors import standard_prior
 from dirvae.models.semi_supervised import LabelledVAE, adversarial_divergence, labelled_elbo
 from dirvae.models.zoo import mlp_labelled_vae
 from dirvae.objectives import linear_warmup
-from dirvae.persistence import ModelFormatError
-from dirvae.persistence import load as load_model
+from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
 from dirvae.training import Training, decaying_adam, fit
 
@@ -308,11 +307,7 @@ class SemiSupervisedVAE(
         Raises:
             ModelFormatError: If the folder is missing, damaged or holds another kind of model.
         """
-        loaded = load_model(path)
-        if not isinstance(loaded, cls):
-            held = type(loaded).__name__
-            raise ModelFormatError(f"{path} holds a {held}, not a {cls.__name__}: use dirvae.load")
-        return loaded
+        return load_as(cls, path)
 
     # --- checks ----------------------------------------------------------------------------------
 

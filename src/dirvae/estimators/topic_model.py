@@ -56,8 +56,7 @@ from dirvae.models.topic_start import cluster_start
 from dirvae.models.topic_zoo import topic_optimizer, topic_prior, topic_vae
 from dirvae.models.topics import MixtureVAE, distinct_elbo, merged_topics
 from dirvae.models.vae import VAE
-from dirvae.persistence import ModelFormatError
-from dirvae.persistence import load as load_model
+from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
 from dirvae.training import Training, fit
 
@@ -495,11 +494,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         Raises:
             ModelFormatError: If the folder is missing, damaged or holds another kind of model.
         """
-        loaded = load_model(path)
-        if not isinstance(loaded, cls):
-            held = type(loaded).__name__
-            raise ModelFormatError(f"{path} holds a {held}, not a {cls.__name__}: use dirvae.load")
-        return loaded
+        return load_as(cls, path)
 
     # --- checks -----------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """Models on disk: a folder of JSON and safetensors, every file verified, nothing pickled."""
 
 from dirvae.persistence.folder import ModelFormatError
-from dirvae.persistence.model import load, read_config, save
+from dirvae.persistence.model import load, load_as, read_config, save
 
-__all__ = ["ModelFormatError", "load", "read_config", "save"]
+__all__ = ["ModelFormatError", "load", "load_as", "read_config", "save"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import safetensors.torch
 import torch
@@ -24,7 +24,7 @@ from dirvae.persistence.folder import (
     write_folder,
 )
 
-__all__ = ["load", "read_config", "save"]
+__all__ = ["load", "load_as", "read_config", "save"]
 
 FORMAT = 1
 
@@ -110,6 +110,31 @@ def load(path: str | Path, *, into: VAE | None = None) -> Any:
         return _built(config, state, path) if into is None else _filled(into, state)
     except ModelFormatError as error:
         raise ModelFormatError(f"{path} cannot be loaded: {error}") from error
+
+
+Model = TypeVar("Model")
+
+
+def load_as(cls: type[Model], path: str | Path) -> Model:
+    """Load a model that must be of one class.
+
+    Args:
+        cls: The class.
+        path: The folder.
+
+    Raises:
+        ModelFormatError: As `load` does, and if the folder holds another kind of model.
+
+    Example:
+        >>> load_as(VAE, "no-such-folder")
+        Traceback (most recent call last):
+        dirvae.persistence.folder.ModelFormatError: no-such-folder does not exist
+    """
+    loaded = load(path)
+    if not isinstance(loaded, cls):
+        held = type(loaded).__name__
+        raise ModelFormatError(f"{path} holds a {held}, not a {cls.__name__}: use dirvae.load")
+    return loaded
 
 
 def read_config(path: str | Path) -> dict[str, Any]:
