@@ -101,5 +101,9 @@ def test_quick_study_of_mnist_orders_the_models(run: Any) -> None:
     runs = {r["row"]: r for r in done("results/density-mnist-quick.jsonl")}
     nll = {row: found["nll"] for row, found in runs.items()}
     assert len(nll) == 4
-    assert nll["gaussian"] < nll["dirichlet"] < nll["inverse_cdf_dirichlet"]
+    # Three seeds: 109.9 ± .3, 115.2 ± .3, 120.0 ± .6, 134.6 ± .6. Each margin is at least four
+    # standard deviations of the difference below what was found.
+    assert nll["gaussian"] < nll["dirichlet"] - 3
+    assert nll["dirichlet"] < nll["inverse_cdf_dirichlet"] - 2
+    assert nll["inverse_cdf_dirichlet"] < nll["stick_breaking_kumaraswamy"] - 10
     assert "Density, MNIST" in ran.out
