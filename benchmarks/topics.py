@@ -244,12 +244,14 @@ def picture(results: list[dict[str, Any]], path: Path) -> None:
             mean = found["mean"]
             ours, y = found["model"].startswith("dirvae"), mean[f"npmi_{by}"] * mean[f"td25_{by}"]
             axis.scatter(mean["seconds"], y, s=60, color="#d9822b" if ours else "#3b82c4")
-            label = {"xytext": (6, 6 if place % 2 else -12), "textcoords": "offset points"}
-            axis.annotate(found["model"], (mean["seconds"], y), **label)
+            label = {"xytext": (0, 8 if place % 2 else -16), "textcoords": "offset points"}
+            axis.annotate(found["model"], (mean["seconds"], y), ha="center", **label)
         axis.set(xscale="log", xlabel="seconds a fit", title=f"words ranked by {by}")
-        axis.margins(0.25)
+        axis.set_xticks([2, 5, 10, 20, 50, 100, 200], [2, 5, 10, 20, 50, 100, 200])
+        axis.minorticks_off()
+        axis.set(xlim=(2, 200))
         axis.grid(alpha=0.25)
-    axes[0].set_ylabel("quality: NPMI times TD25")
+    axes[0].set(ylabel="quality: NPMI times TD25", ylim=(0, 1.2 * axes[0].dataLim.ymax))
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=130)
 
