@@ -14,7 +14,7 @@ from torch.distributions import kl_divergence
 
 from dirvae.distributions import Dirichlet, LogDirichlet, LogScaledDirichlet, ScaledDirichlet
 
-PAIRS = [(0.3, 0.2, 1.0), (2.0, 5.0, -3.0), (1.0, 0.5, 6.0), (400.0, 30.0, 0.7)]
+PAIRS = [(0.3, 0.2, 1.0), (2.0, 5.0, -3.0), (1.0, 0.5, 6.0), (400.0, 30.0, 0.7), (0.1, 1.0, 30.0)]
 
 
 def pair(a: float, b: float, shift: float) -> ScaledDirichlet:
@@ -43,7 +43,9 @@ def test_moments_of_two_parts(a: float, b: float, shift: float) -> None:
     law = pair(a, b, shift)
     mean = of_beta(a, b, shift, expit)
     square = of_beta(a, b, shift, lambda t: expit(t) ** 2)
-    np.testing.assert_allclose(law.mean.numpy(), [mean, 1 - mean], rtol=1e-7)
+    nodes_are_close = abs(shift) < 10
+    rtol = 1e-7 if nodes_are_close else 1e-6
+    np.testing.assert_allclose(law.mean.numpy(), [mean, 1 - mean], rtol=rtol)
     np.testing.assert_allclose(law.variance[0], square - mean**2, rtol=1e-6)
 
 

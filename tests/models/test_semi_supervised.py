@@ -229,3 +229,19 @@ def test_gradient_of_the_adversarial_divergence_leaves_inputs_and_targets_alone(
     )
     assert torch.equal(first, second)
     assert (first > 0).all()
+
+
+@pytest.mark.parametrize("gap", [40.0, 50.0, 60.0, 80.0])
+def test_no_step_is_longer_than_its_radius(gap: float) -> None:
+    torch.manual_seed(0)
+    weight, bias = torch.randn(5, 2), torch.tensor([gap, 0.0])
+    seen = []
+
+    def log_labels(x: torch.Tensor) -> torch.Tensor:
+        seen.append(x)
+        return (0.1 * x @ weight + bias).log_softmax(-1)
+
+    x = torch.randn(20, 5)
+    divergence = adversarial_divergence(log_labels, x, torch.tensor(0.1))
+    assert float((seen[-1] - x).norm(dim=-1).max()) < 0.1001
+    assert bool((divergence < 1e-3).all())

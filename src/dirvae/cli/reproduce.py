@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["reproduce"]
 
 STUDIES = {
-    "density-mnist": "likelihood, bound and all other measures of ten models on MNIST",
+    "density-mnist": "likelihood, bound and all other measures of the models on MNIST",
     "density-omniglot": "the same on OMNIGLOT",
     "knn": "nearest neighbours in the latent space, of the models of density-mnist",
     "collapse": "which components are used, of the models of density-mnist",
@@ -68,7 +68,7 @@ def reproduce(
     ] = None,
     settings: Annotated[
         str | None,
-        typer.Option(metavar="LIST", help="Training: paper, ours or paper,ours (density)."),
+        typer.Option(metavar="LIST", help="Training: of paper, ours, iwae (density)."),
     ] = None,
     shares: Annotated[
         str | None,

@@ -189,7 +189,7 @@ class _AssignedCounts(torch.autograd.Function):
             with_values(x, torch.zeros_like(probs)), pushed, words.t()
         ).values()
         ratios = x.values() / probs
-        back = with_values(x, -ratios / probs * along)
+        back = with_values(x, -ratios * (along / probs))
         grad_weights = grad * sums + back @ words if ctx.needs_input_grad[1] else None
         grad_words = None
         if ctx.needs_input_grad[2]:

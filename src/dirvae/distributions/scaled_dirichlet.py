@@ -20,8 +20,8 @@ _REAL_VECTOR = constraints.independent(constraints.real, 1)
 _POSITIVE_VECTOR = constraints.independent(constraints.positive, 1)
 
 # Nodes on the line of s, where u = sinh(s) - log A: close together at the hump, and far out where
-# a concentration below 1 leaves a long tail. Spacing and ends leave the rounding of each type.
-_NODES = {torch.float32: (-3.6, 6.4, 40), torch.float64: (-4.4, 7.4, 120)}
+# a concentration below 1 leaves a long tail. There they are far apart too: see `ScaledDirichlet`.
+_NODES = {torch.float32: (-3.6, 6.4, 40), torch.float64: (-4.4, 7.4, 320)}
 
 
 class _Line(NamedTuple):
@@ -178,7 +178,9 @@ class ScaledDirichlet(_ScaledDirichletParameters):
 
     As a posterior under a Dirichlet prior it is what a Gaussian with free means and variances is
     under a Gaussian prior. Means, variances and that KL are one smooth integral over a line,
-    taken to rounding by the trapezoid rule.
+    taken by the trapezoid rule: in float64 to about 1e-6 for shifts of up to 30 nats. In float32,
+    which trains, to 1e-5 where concentrations are above .1 and shifts a few nats, and to some
+    hundredths where tiny concentrations meet shifts of tens.
 
     Args:
         concentration: Shape (..., K), positive, K >= 2.
@@ -206,7 +208,7 @@ class ScaledDirichlet(_ScaledDirichletParameters):
 
     @property
     def mean(self) -> Tensor:
-        """E[z_k] = a_k int sigmoid(u + loc_k) phi(u) du, to rounding; shape (..., K)."""
+        """E[z_k] = a_k int sigmoid(u + loc_k) phi(u) du, shape (..., K)."""
         return self._moments()[0]
 
     @property

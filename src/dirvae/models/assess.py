@@ -184,7 +184,7 @@ def decoding_use(vae: VAE, x: Tensor, covariates: Tensor | None = None) -> Array
     """
     with evaluating(vae):
         embedding = posterior_means(vae, x, covariates)
-        simplex = on_simplex(vae.encoder(x[:1], *_context(covariates, slice(1))))
+        simplex = on_simplex(vae.infer(x[:1], *_context(covariates, slice(1))))
 
         def likelihood(z: Array) -> Array:
             latent = torch.as_tensor(z).to(embedding)

@@ -82,7 +82,7 @@ def posteriors(vae: VAE, x: Tensor, covariates: Tensor | None = None) -> Iterato
         [torch.Size([500]), torch.Size([100])]
     """
     for rows, told in parts(ROWS_AT_ONCE, x, covariates):
-        yield vae.encoder(rows, *(() if told is None else (told,)))
+        yield vae.infer(rows, *(() if told is None else (told,)))
 
 
 def on_simplex(law: Distribution) -> bool:
@@ -107,13 +107,14 @@ def evaluating(module: nn.Module) -> Iterator[None]:
         >>> layer.training
         True
     """
-    training = module.training
+    modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
         with torch.no_grad():
             yield
     finally:
-        module.train(training)
+        for part, training in modes:  # each its own: some may have been set apart
+            part.training = training
 
 
 def parts(size: int, x: Tensor, *others: Tensor | None) -> Iterator[tuple[Any, ...]]:

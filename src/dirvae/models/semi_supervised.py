@@ -161,6 +161,10 @@ class LabelledVAE(VAE):
         y = self.log_labels(x).exp() if y is None else y
         return cast(Distribution, self.encoder(x, y))
 
+    def infer(self, x: Tensor, *context: Tensor) -> Distribution:
+        """Return `posterior`."""
+        return self.posterior(x, *context)
+
     def embed(
         self, x: Tensor, covariates: Tensor | None = None, *, mask: Tensor | None = None
     ) -> Tensor:
@@ -273,7 +277,9 @@ def _divergence(log_q: Tensor, log_p: Tensor) -> Tensor:
 
 
 def _unit(rows: Tensor) -> Tensor:
-    return nn.functional.normalize(rows, dim=-1, eps=1e-30)
+    # By its largest part first: the square of a tiny gradient would underflow.
+    largest = rows.abs().amax(-1, keepdim=True).clamp(min=torch.finfo(rows.dtype).tiny)
+    return nn.functional.normalize(rows / largest, dim=-1)
 
 
 def _thinned(share: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:

@@ -108,8 +108,7 @@ class MixtureVAE(VAE):
 
     References:
         Blei, Ng & Jordan 2003, eq. 16 (the step); Asuncion, Welling, Smyth & Teh 2009 (that in
-        evaluation: CVB0); Marino, Yue & Mandt 2018 (amortised inference
-        that is refined).
+        evaluation: CVB0); Marino, Yue & Mandt 2018 (amortised inference that is refined).
 
     Example:
         >>> from dirvae.nn.counts import WordFeatures
@@ -134,7 +133,8 @@ class MixtureVAE(VAE):
         x = as_sparse_rows(x).to(words.dtype)
         concentration = alpha + assigned_counts(x, weights, words)
         for _ in range(self.num_steps * (1 if self.training else 2) - 1):
-            weights = torch.digamma(concentration).exp() if self.training else concentration
+            # Only the ratios of weights matter, and none of all of them may underflow.
+            weights = torch.digamma(concentration).softmax(-1) if self.training else concentration
             concentration = alpha + assigned_counts(x, weights, words)
         return Dirichlet(concentration, validate_args=False)
 
