@@ -179,12 +179,18 @@ def run_all(wanted: Sequence[Job], file: Path, bars: Bars, device: str = "cpu") 
             result = run(job, data, device, verbose)
         record.add(file, result)
         line = f"{job.row}, {job.share:.0%} labels, seed {job.seed}"
-        error = f"test error {100 * result['test_error']:.2f} %"
-        bars.progress.console.print(f"{number}/{len(wanted)} {line}: {error}", highlight=False)
+        bars.progress.console.print(
+            f"{number}/{len(wanted)} {line}: {_outcome(result)}", highlight=False
+        )
+
+
+def _outcome(result: Run) -> str:
+    failed: str | None = result.get("failed")
+    return failed or f"test error {100 * result['test_error']:.2f} %"
 
 
 def run(job: Job, data: Labelled, device: str = "cpu", verbose: bool = False) -> Run:
-    """Train and score one model."""
+    """Train and score one model, or say why training failed."""
     rng = np.random.RandomState(job.seed)
     order = rng.permutation(len(data.x))
     train, validation = _sizes(job, len(order))
@@ -193,7 +199,10 @@ def run(job: Job, data: Labelled, device: str = "cpu", verbose: bool = False) ->
     test = slice(QUICK_TEST if job.quick else None)
     start = time.perf_counter()
     y = labels(data.y[kept], job.share, rng)
-    model = job.estimator(device, verbose).fit(data.x[kept], y)
+    try:
+        model = job.estimator(device, verbose).fit(data.x[kept], y)
+    except FloatingPointError as error:
+        return job.key | {"failed": str(error)}
     seconds = time.perf_counter() - start
     return job.key | {
         "train_rows": train,
