@@ -216,3 +216,32 @@ def test_posterior_of_another_latent(data):
     model = TopicModel(3, latent=SoftmaxNormal, prior_concentration=None, **SMALL).fit(data[0])
     with pytest.raises(ValueError, match="posterior takes a topic model with a Dirichlet latent"):
         model.posterior(data[0])
+
+
+def test_counts_of_the_caller_stay_as_they_are(fitted):
+    data, columns = np.array([1.0, 0.0, 2.0, 3.0]), np.array([7, 3, 7, 9])
+    given = sparse.csr_matrix((data, columns, [0, 3, 4]), shape=(2, 200))
+    theta = fitted.transform(given)
+    assert given.data.tolist() == [1, 0, 2, 3]
+    assert given.indices.tolist() == [7, 3, 7, 9]
+    assert given.indptr.tolist() == [0, 3, 4]
+    np.testing.assert_allclose(theta, fitted.transform(given.toarray()), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "vectorizer",
+    [
+        CountVectorizer(min_df=6, max_features=np.int64(3), decode_error="ignore"),
+        CountVectorizer(vocabulary=["dog", "cat"]),
+        CountVectorizer().fit(["words that are not used"]),
+    ],
+)
+def test_a_vectorizer_given_is_saved_by_its_settings(vectorizer, tmp_path):
+    model = TopicModel(2, vectorizer=vectorizer, **SMALL).fit(TEXTS)
+    model.save(tmp_path / "model")
+    again = TopicModel.load(tmp_path / "model")
+    np.testing.assert_array_equal(again.transform(TEXTS), model.transform(TEXTS))
+    for name in ("min_df", "max_features", "decode_error"):
+        assert getattr(again.vectorizer, name) == getattr(vectorizer, name)
+        assert getattr(again.vectorizer_, name) == getattr(vectorizer, name)
+    assert again.fit(TEXTS).vocabulary_.tolist() == model.vocabulary_.tolist()

@@ -550,7 +550,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             estimator=self,
         )
         counts = sparse.csr_matrix(X, dtype=np.float64)
-        counts.eliminate_zeros()
+        if not counts.has_canonical_format or not counts.data.all():
+            counts = counts.copy()  # the arrays may be the caller's
+            counts.sum_duplicates()
+            counts.eliminate_zeros()
         return counts
 
     def _check_arguments(self) -> None:

@@ -96,7 +96,7 @@ def _to_json(name: str, value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_to_json(name, item) for item in value]
     if name == "vectorizer":
-        return {"vectorizer": describe_vectorizer(value)}
+        return {"vectorizer": describe_vectorizer(value, fitted=False)}
     if isinstance(value, Mapping):
         return {"words": {str(key): [str(word) for word in words] for key, words in value.items()}}
     if any(value is decoder for decoder in _DECODERS.values()):
@@ -197,6 +197,13 @@ def _history(value: Any) -> list[dict[str, float]]:
     return [{name: float(number) for name, number in row.items()} for row in value]
 
 
+def _fitted_vectorizer(value: Any) -> Any:
+    vectorizer = vectorizer_from(value)
+    if vectorizer.vocabulary is None:
+        raise ModelFormatError("the vectorizer of the model has no words")
+    return vectorizer
+
+
 class _Kind(NamedTuple):
     to_json: Callable[[Any], Any]
     from_json: Callable[[Any], Any]
@@ -213,7 +220,7 @@ _FITTED = {
     "n_features_in_": _COUNT,
     "feature_names_in_": _Kind(list, _names),
     "vocabulary_": _Kind(list, _names),
-    "vectorizer_": _Kind(describe_vectorizer, vectorizer_from),
+    "vectorizer_": _Kind(describe_vectorizer, _fitted_vectorizer),
     "word_frequency_": _ARRAY,
     "topic_prevalence_": _ARRAY,
     "_n_features_out": _COUNT,

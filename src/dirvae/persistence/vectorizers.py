@@ -1,22 +1,40 @@
-"""A count vectorizer as JSON: its settings that are plain values, and its vocabulary."""
+"""A count vectorizer as JSON: its settings that are plain values, and its words if it has any."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from dirvae.persistence.folder import ModelFormatError
 
 __all__ = ["describe_vectorizer", "vectorizer_from"]
 
-_SETTINGS = ("strip_accents", "lowercase", "stop_words", "token_pattern", "analyzer", "binary")
+_PLAIN = (
+    "strip_accents",
+    "lowercase",
+    "token_pattern",
+    "analyzer",
+    "binary",
+    "input",
+    "encoding",
+    "decode_error",
+)
+_LIMITS = ("min_df", "max_df", "max_features")
+_SETTINGS = ("stop_words", *_PLAIN, *_LIMITS)
 
 
-def describe_vectorizer(vectorizer: Any) -> dict[str, Any]:
-    """Return what `vectorizer_from` builds a fitted `CountVectorizer` from.
+def describe_vectorizer(vectorizer: Any, *, fitted: bool = True) -> dict[str, Any]:
+    """Return what `vectorizer_from` builds a `CountVectorizer` from.
+
+    Args:
+        vectorizer: A `CountVectorizer`.
+        fitted: Whether the words that it learned are kept; otherwise its settings alone are.
 
     Raises:
         ValueError: If it is of another class, or has functions of the user's own.
     """
+    from sklearn.base import clone
     from sklearn.feature_extraction.text import CountVectorizer
 
     name = type(vectorizer).__name__
@@ -28,15 +46,18 @@ def describe_vectorizer(vectorizer: Any) -> dict[str, Any]:
     settings = {key: getattr(vectorizer, key) for key in _SETTINGS}
     if isinstance(settings["stop_words"], list | tuple | set | frozenset):
         settings["stop_words"] = sorted(settings["stop_words"])
+    for key in _LIMITS:
+        if isinstance(settings[key], np.generic):
+            settings[key] = settings[key].item()
     own = [key for key in ("preprocessor", "tokenizer") if getattr(vectorizer, key) is not None]
     own += [key for key, value in settings.items() if callable(value)]
     if own:
         raise ValueError(f"vectorizer has a {own[0]} of your own, which cannot be saved")
-    return {
-        **settings,
-        "ngram_range": list(vectorizer.ngram_range),
-        "words": [str(word) for word in vectorizer.get_feature_names_out()],
-    }
+    words = None
+    if fitted or vectorizer.vocabulary is not None:
+        known = vectorizer if fitted else clone(vectorizer)
+        words = [str(word) for word in known.get_feature_names_out()]
+    return {**settings, "ngram_range": list(vectorizer.ngram_range), "words": words}
 
 
 def vectorizer_from(described: Any) -> Any:
@@ -52,14 +73,13 @@ def vectorizer_from(described: Any) -> Any:
         raise ModelFormatError("the vectorizer of the model is malformed")
     words, spans = described["words"], described["ngram_range"]
     plain = all(
-        value is None or isinstance(value, bool | str)
-        for value in (described[key] for key in _SETTINGS if key != "stop_words")
-    )
+        described[key] is None or isinstance(described[key], bool | str) for key in _PLAIN
+    ) and all(described[key] is None or type(described[key]) in (int, float) for key in _LIMITS)
     stop = described["stop_words"]
     valid = (
         plain
         and (stop is None or stop == "english" or _are_words(stop))
-        and _are_words(words)
+        and (words is None or _are_words(words))
         and isinstance(spans, list)
         and len(spans) == 2
         and all(type(n) is int and 1 <= n <= 10 for n in spans)
@@ -67,11 +87,8 @@ def vectorizer_from(described: Any) -> Any:
     if not valid:
         raise ModelFormatError("the vectorizer of the model is malformed")
     settings = {key: described[key] for key in _SETTINGS}
-    return CountVectorizer(
-        **settings,
-        ngram_range=tuple(spans),
-        vocabulary={word: column for column, word in enumerate(words)},
-    )
+    vocabulary = None if words is None else {word: i for i, word in enumerate(words)}
+    return CountVectorizer(**settings, ngram_range=tuple(spans), vocabulary=vocabulary)
 
 
 def _are_words(value: Any) -> bool:
