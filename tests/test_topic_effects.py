@@ -8,6 +8,7 @@ import pytest
 
 from dirvae import TopicModel, load
 from dirvae.estimators.topic_effects import effects_of, shares_of
+from dirvae.models.topics import merged_topics
 
 LEFT, RIGHT = np.repeat([0.25, 0.0], 4), np.repeat([0.0, 0.25], 4)
 
@@ -103,3 +104,28 @@ def test_merged_topics_are_sums(data, tmp_path):
 def test_bad_covariates_are_told_in_one_sentence(data, fitted, covariates, sentence):
     with pytest.raises(ValueError, match=sentence):
         fitted.effects(data[0], covariates)
+
+
+def test_what_cannot_be_merged_is_told_in_one_sentence(data, fitted):
+    with pytest.raises(ValueError, match="cannot be merged in a model with covariates"):
+        fitted.merge([[0, 1]])
+    model = TopicModel(2, hidden_sizes=(8,), max_epochs=1, random_state=0).fit(data[0])
+    with pytest.raises(ValueError, match="a group of topics is empty"):
+        model.merge([[], [0, 1]])
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_reducing_to_as_many_topics_changes_nothing(data, size):
+    model = TopicModel(size, hidden_sizes=(8,), max_epochs=1, random_state=0).fit(data[0])
+    same = model.reduce(size)
+    np.testing.assert_array_equal(same.transform(data[0]), model.transform(data[0]))
+
+
+def test_a_merged_model_is_its_own(data):
+    model = TopicModel(3, hidden_sizes=(8,), max_epochs=1, random_state=0).fit(data[0])
+    before = model.transform(data[0])
+    vae = merged_topics(model.vae_, [(0, 2), (1,)], model.topic_prevalence_)
+    merged = model.merge([[0, 2]])
+    np.testing.assert_allclose(vae.decoder.topics.detach(), merged.topic_word_, rtol=1e-5)
+    merged.partial_fit(data[0])
+    np.testing.assert_array_equal(model.transform(data[0]), before)

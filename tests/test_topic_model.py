@@ -8,6 +8,7 @@ from scipy import sparse
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from torch.distributions import Normal
 
 from dirvae import TopicModel, load
 from dirvae.distributions import (
@@ -245,3 +246,39 @@ def test_a_vectorizer_given_is_saved_by_its_settings(vectorizer, tmp_path):
         assert getattr(again.vectorizer, name) == getattr(vectorizer, name)
         assert getattr(again.vectorizer_, name) == getattr(vectorizer, name)
     assert again.fit(TEXTS).vocabulary_.tolist() == model.vocabulary_.tolist()
+
+
+@pytest.mark.parametrize("decoder", [MixtureDecoder, EmbeddedDecoder])
+def test_a_mixture_needs_a_latent_on_the_simplex(decoder):
+    model = TopicModel(2, decoder=decoder, latent=Normal, prior_concentration=None, **SMALL)
+    with pytest.raises(ValueError, match="latent is Normal, must be a law on the simplex"):
+        model.fit(np.eye(8))
+
+
+def test_a_product_takes_any_latent_but_no_word_vectors(data):
+    options = {"decoder": ProductDecoder, "latent": Normal, "prior_concentration": None, **SMALL}
+    assert np.isfinite(TopicModel(2, **options).fit(data[0]).topic_word_).all()
+    with pytest.raises(ValueError, match="word_vectors is given with decoder=ProductDecoder"):
+        TopicModel(2, word_vectors=np.eye(8), **options).fit(np.eye(8))
+
+
+def test_empty_texts_have_the_prior():
+    model = TopicModel(2, **SMALL).fit(TEXTS)
+    prior = model.vae_.prior().mean.detach().numpy()
+    np.testing.assert_allclose(model.transform(["", " "]), np.stack([prior] * 2), 1e-5)
+
+
+def test_documents_of_all_passes_count(data, tmp_path):
+    first, second = data[0][:400], data[0][400:]
+    model = TopicModel(5, **SMALL).partial_fit(first)
+    theta = model.transform(first).sum(0)
+    model.save(tmp_path / "model")
+    again = TopicModel.load(tmp_path / "model")
+    for passes in (model, again):
+        passes.partial_fit(second)
+        both = (theta + passes.transform(second).sum(0)) / 600
+        np.testing.assert_allclose(passes.topic_prevalence_, both, rtol=1e-6)
+        frequency = (data[0] > 0).sum(0)  # documents that have the word
+        np.testing.assert_allclose(passes.vae_.decoder.documents.sum(0), frequency, rtol=1e-4)
+    model.fit(first)
+    np.testing.assert_allclose(model.topic_prevalence_, model.transform(first).mean(0))

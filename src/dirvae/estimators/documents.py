@@ -32,7 +32,7 @@ def checked_texts(X: Any) -> list[str]:
     """Return the texts as a list.
 
     Raises:
-        ValueError: If an entry is no string, or all are empty.
+        ValueError: If an entry is no string.
     """
     texts = list(X)
     for row, text in enumerate(texts):
@@ -41,8 +41,6 @@ def checked_texts(X: Any) -> list[str]:
                 f"X has a {type(text).__name__} in row {row}, must be strings only: replace "
                 'missing texts by "" or leave them out'
             )
-    if not any(text.strip() for text in texts):
-        raise ValueError("X has empty strings only; at least two texts must have words")
     return texts
 
 

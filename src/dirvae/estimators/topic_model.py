@@ -15,7 +15,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints
 
 from dirvae.data.counts import CountDataset
 from dirvae.distributions import Dirichlet
@@ -74,7 +74,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         decoder: From theta to words: `MixtureDecoder` (LDA), `ProductDecoder` (ProdLDA, NVDM) or
             `EmbeddedDecoder` (GSM; ETM with ``word_vectors``).
         latent: Law of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
-            `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`.
+            `StickBreakingKumaraswamy`, `SoftmaxNormal` or, with a `ProductDecoder` only,
+            `torch.distributions.Normal`.
         prior_concentration: Concentration of the Dirichlet prior of theta: a positive number, or
             "learn" (one for each topic, from .1); None for the latent's own default. Covariates
             have it learned.
@@ -99,7 +100,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         vocabulary_: The V words, where they are known.
         vectorizer_: The fitted vectorizer, where texts were given.
         word_frequency_: Share of each word in the documents, shape (V,).
-        topic_prevalence_: Mean of theta over the documents, shape (K,).
+        topic_prevalence_: Mean of theta over the documents, those of each `partial_fit` as it left
+            them, shape (K,).
         vae_: The fitted `VAE`.
         history_: Metrics of each epoch.
         n_iter_: Epochs trained.
@@ -118,6 +120,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     vae_: VAE
     model_type = (VAE, MixtureVAE)
     _seed: int
+    _num_documents: int
     _optimizer_state: dict[str, Any] | None
 
     def __init__(
@@ -218,6 +221,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         counts = self._counts_to_fit(X, vocabulary)
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.history_, self._optimizer_state = [], None
+        self._num_documents, self.topic_prevalence_ = 0, np.zeros(self.n_components)
         start = cluster_start(counts, self.n_components, self._seed)
         self.word_frequency_ = start.log_background.double().exp().numpy()
         with torch.random.fork_rng(devices=[]):
@@ -336,10 +340,12 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.vae_.cpu().eval()
         self.n_iter_, self._n_features_out = len(self.history_), self.n_components
         theta = proportions(self.vae_, counts)
-        self.topic_prevalence_ = theta.mean(0)
+        before = self._num_documents * self.topic_prevalence_
+        self._num_documents += len(theta)
+        self.topic_prevalence_ = (before + theta.sum(0)) / self._num_documents
         documents = documents_of_words(theta, self.topic_word_, counts)
         decoder: Any = self.vae_.decoder
-        decoder.documents.copy_(torch.from_numpy(documents))
+        decoder.documents.add_(torch.from_numpy(documents))
 
     # --- topics -----------------------------------------------------------------------------------
 
@@ -449,11 +455,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """Return a model in which each group of topics is one, others as they are, after them.
 
         Args:
-            groups: Topics to merge, each topic at most once.
+            groups: Topics to merge, one or more in each group, each topic at most once.
 
         Raises:
-            ValueError: If a topic is named twice or is not there, or decoder or latent are not
-                those of a mixture with a Dirichlet.
+            ValueError: If a topic is named twice or is not there, a group is empty, decoder or
+                latent are not those of a mixture with a Dirichlet, or there are covariates.
         """
         check_is_fitted(self)
         named = [int(k) for group in groups for k in group]
@@ -477,6 +483,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         check_is_fitted(self)
         if n_components > self.n_components:
             raise ValueError(f"n_components is {n_components}, must be at most {self.n_components}")
+        if n_components == self.n_components:
+            return copy.deepcopy(self)
         tree = linkage(self.topic_word_, method="average", metric="cosine")
         label = fcluster(tree, n_components, criterion="maxclust")
         return self.merge([np.flatnonzero(label == group).tolist() for group in np.unique(label)])
@@ -505,6 +513,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         words: Any = vocabulary
         if are_texts(X):
             texts = checked_texts(X)
+            if not any(text.strip() for text in texts):
+                raise ValueError("X has empty strings only; at least two texts must have words")
             given = self.vectorizer
             self.vectorizer_ = default_vectorizer(len(texts)) if given is None else clone(given)
             try:
@@ -536,7 +546,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if are_texts(X):
             if not hasattr(self, "vectorizer_"):
                 raise ValueError("X has texts, but the model was fitted on counts: give counts")
-            X = self.vectorizer_.transform(["" if t is None else t for t in checked_texts(X)])
+            X = self.vectorizer_.transform(checked_texts(X))
         return self._validated(X, reset=False)
 
     def _validated(self, X: Any, *, reset: bool) -> sparse.csr_matrix:
@@ -565,6 +575,18 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if self.decoder not in (MixtureDecoder, ProductDecoder, EmbeddedDecoder):
             raise ValueError(
                 f"decoder is {self.decoder!r}, must be MixtureDecoder, ProductDecoder or "
+                "EmbeddedDecoder"
+            )
+        on_simplex = getattr(self.latent, "support", None) in (None, constraints.simplex)
+        if self.decoder is not ProductDecoder and not on_simplex:
+            name = getattr(self.latent, "__name__", repr(self.latent))
+            raise ValueError(
+                f"latent is {name}, must be a law on the simplex with decoder="
+                f"{self.decoder.__name__}; ProductDecoder takes any"
+            )
+        if self.decoder is ProductDecoder and self.word_vectors is not None:
+            raise ValueError(
+                "word_vectors is given with decoder=ProductDecoder, must be None or go with "
                 "EmbeddedDecoder"
             )
         if self.guide is not None and len(self.guide) > self.n_components:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -200,18 +201,23 @@ def merged_topics(vae: VAE, parts: Sequence[Sequence[int]], prevalence: Any) -> 
 
     Args:
         vae: A `MixtureVAE` with a `MixtureDecoder` and a prior without covariates.
-        parts: The topics of each new topic.
+        parts: The topics of each new topic, one or more.
         prevalence: Share of each topic, shape (K,).
 
     Raises:
-        ValueError: If the model is another.
+        ValueError: If the model is another, or a part is empty.
     """
     if not isinstance(vae, MixtureVAE) or not isinstance(vae.decoder, MixtureDecoder):
         raise ValueError("topics can be merged in a mixture with a Dirichlet latent only")
+    if getattr(vae.prior, "num_covariates", 0):
+        raise ValueError("topics cannot be merged in a model with covariates: fit one without")
+    parts = [list(part) for part in parts]
+    if not all(parts):
+        raise ValueError("a group of topics is empty, must have one topic or more")
     old: Any = vae.encoder
     alpha = vae.prior().concentration
     decoder = MixtureDecoder(len(parts), vae.decoder.num_words)
-    encoder, prior = TopicWeights(old.net, len(parts)), PrevalencePrior(len(parts))
+    encoder, prior = TopicWeights(copy.deepcopy(old.net), len(parts)), PrevalencePrior(len(parts))
     own = vae.decoder.topics
     for new, part in enumerate(parts):
         share = torch.as_tensor(prevalence)[part].to(own)

@@ -224,5 +224,6 @@ _FITTED = {
     "word_frequency_": _ARRAY,
     "topic_prevalence_": _ARRAY,
     "_n_features_out": _COUNT,
+    "_num_documents": _COUNT,
     "_seed": _COUNT,
 }
