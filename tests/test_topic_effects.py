@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from dirvae import TopicModel, load
-from dirvae.estimators.topic_effects import effects_of, shares_of
+from dirvae.estimators.topic_effects import covariate_matrix, effects_of, shares_of
 from dirvae.models.topics import merged_topics
 
 LEFT, RIGHT = np.repeat([0.25, 0.0], 4), np.repeat([0.0, 0.25], 4)
@@ -129,3 +129,15 @@ def test_a_merged_model_is_its_own(data):
     np.testing.assert_allclose(vae.decoder.topics.detach(), merged.topic_word_, rtol=1e-5)
     merged.partial_fit(data[0])
     np.testing.assert_array_equal(model.transform(data[0]), before)
+
+
+@pytest.mark.parametrize("level", [0, 1, 95])
+def test_level_of_effects_is_a_share(data, level):
+    with pytest.raises(ValueError, match=f"level is {level}, must be in"):
+        effects_of(1 + data[0][:, :2], data[2][:, None], level=level)
+
+
+@pytest.mark.parametrize("values", [["a", None, "b"], [0.0, np.nan, 1.0]])
+def test_missing_covariates_are_named(values):
+    with pytest.raises(ValueError, match="missing values in column 'kind'"):
+        covariate_matrix(pd.DataFrame({"whole": [1, 2, 3], "kind": values}))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
@@ -17,8 +19,9 @@ from dirvae.distributions import (
     SoftmaxNormal,
     StickBreakingKumaraswamy,
 )
+from dirvae.estimators import compare_sizes
 from dirvae.evaluation import match_topics
-from dirvae.models.topic_decoders import EmbeddedDecoder, MixtureDecoder, ProductDecoder
+from dirvae.models.topic_decoders import EmbeddedDecoder, MixtureDecoder, ProductDecoder, topic_word
 
 SMALL = {"hidden_sizes": (8,), "max_epochs": 2, "batch_size": 50, "random_state": 0}
 TEXTS = ["the cat sat by the dog", "a dog and a cat", "moon and stars", "the moon, a star"] * 5
@@ -282,3 +285,23 @@ def test_documents_of_all_passes_count(data, tmp_path):
         np.testing.assert_allclose(passes.vae_.decoder.documents.sum(0), frequency, rtol=1e-4)
     model.fit(first)
     np.testing.assert_allclose(model.topic_prevalence_, model.transform(first).mean(0))
+
+
+def test_topics_leave_batch_statistics_alone():
+    decoder = ProductDecoder(2, 8, batch_norm=True)
+    decoder(torch.randn(16, 2))
+    before = [value.clone() for value in decoder.norm.buffers()]
+    topics = topic_word(decoder, 2)
+    assert decoder.training
+    assert decoder.norm.training
+    for old, new in zip(before, decoder.norm.buffers(), strict=True):
+        assert torch.equal(old, new)
+    torch.testing.assert_close(topics, topic_word(decoder.eval(), 2))
+
+
+@pytest.mark.parametrize("kind", [np.ndarray.tolist, sparse.coo_matrix, pd.DataFrame])
+def test_sizes_take_documents_as_fit_does(data, kind):
+    counts = data[0][:60].astype(int)
+    model = TopicModel(**{**SMALL, "max_epochs": 1})
+    found, known = (compare_sizes(model, X, (2,), num_splits=2) for X in (kind(counts), counts))
+    np.testing.assert_allclose(found.nats, known.nats, rtol=1e-6)

@@ -67,3 +67,11 @@ def test_minibatches_are_the_rows_and_stay_sparse():
     assert sparse_rows(x).values().shape == (x.nnz,)
     with pytest.raises(ValueError, match="covariates has 2 rows, x has 20"):
         CountDataset(x, np.arange(2))
+
+
+def test_lines_of_json_may_hold_other_breaks(tmp_path):
+    texts = ["one\u2028two", "three\u2029four", "five\u0085six"]
+    rows = [json.dumps({"text": text}, ensure_ascii=False) for text in texts]
+    path = tmp_path / "texts.jsonl"
+    path.write_bytes("\r\n".join([*rows, ""]).encode())
+    assert read_texts(path).texts == texts

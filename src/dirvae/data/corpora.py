@@ -144,7 +144,7 @@ def _frame(pandas: Any, path: Path, encoding: str) -> Any:
             required("pyarrow", path)
             return pandas.read_parquet(path, engine="pyarrow")
         case _:
-            lines = path.read_text(encoding=encoding).splitlines()
+            lines = path.read_text(encoding=encoding).split("\n")  # JSON may hold other breaks
             return pandas.DataFrame([json.loads(line) for line in lines if line.strip()])
 
 

@@ -53,7 +53,7 @@ def covariate_matrix(covariates: Any) -> tuple[list[str], Floats]:
     """Return names and values, shape (N, C), of an array or a data frame; words become dummies.
 
     Raises:
-        ValueError: If it is not two-dimensional or has NaN or infinite values.
+        ValueError: If it is not two-dimensional or has missing, NaN or infinite values.
 
     Example:
         >>> covariate_matrix([[0.0], [1.0]])[0]
@@ -62,7 +62,14 @@ def covariate_matrix(covariates: Any) -> tuple[list[str], Floats]:
     if hasattr(covariates, "columns"):
         import pandas
 
-        frame = pandas.get_dummies(pandas.DataFrame(covariates), drop_first=True, dtype=float)
+        given = pandas.DataFrame(covariates)
+        for name, missing in given.isna().any().items():
+            if missing:
+                raise ValueError(
+                    f"covariates has missing values in column {name!r}: fill them or leave those "
+                    "documents out"
+                )
+        frame = pandas.get_dummies(given, drop_first=True, dtype=float)
         names, values = [str(name) for name in frame.columns], frame.to_numpy(np.float64)
     else:
         values = np.asarray(covariates, dtype=np.float64)
@@ -89,7 +96,8 @@ def effects_of(
         seed: Of the draws.
 
     Raises:
-        ValueError: If there are not more rows than coefficients, or covariates repeat each other.
+        ValueError: If ``level`` is out of range, there are not more rows than coefficients, or
+            covariates repeat each other.
 
     References:
         Roberts et al. 2014, sec. 3.3; Rubin 1987.
@@ -100,6 +108,8 @@ def effects_of(
         >>> bool(found.effect[1, 0] < -0.5), found.names
         (True, ['intercept', 'covariate0'])
     """
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level!r}, must be in (0, 1)")
     names, values = covariate_matrix(covariates)
     design = np.column_stack([np.ones(len(values)), values])
     num_rows, num_columns = design.shape

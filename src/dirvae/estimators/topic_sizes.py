@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.utils import check_array
 
 from dirvae.estimators.arguments import require_integer
 from dirvae.estimators.documents import are_texts
@@ -65,8 +66,12 @@ def compare_sizes(
     require_integer("num_splits", num_splits, 2)
     if not len(sizes):
         raise ValueError("sizes is empty, must be one number of topics or more")
-    rows: Any = np.array(X, dtype=object) if are_texts(X) else X
-    count = len(rows) if not hasattr(rows, "shape") else rows.shape[0]
+    rows: Any = X
+    if are_texts(X):
+        rows = np.array(X, dtype=object)
+    elif not hasattr(X, "iloc"):
+        rows = check_array(X, accept_sparse="csr", input_name="X")
+    count = rows.shape[0]
     held = max(1, count // 10)
     nats = np.zeros((len(sizes), num_splits))
     for split in range(num_splits):

@@ -19,14 +19,18 @@ __all__ = ["EmbeddedDecoder", "MixtureDecoder", "ProductDecoder", "topic_word"]
 def topic_word(decoder: nn.Module, num_topics: int) -> Tensor:
     """Return beta, the law of words of a document that is all one topic, shape (K, V).
 
+    Where logits are normalized over the batch, by the running statistics, which stay as they are.
+
     Example:
         >>> topic_word(ProductDecoder(2, 4), 2).shape
         torch.Size([2, 4])
     """
     if isinstance(decoder, MixtureDecoder | EmbeddedDecoder):
         return decoder.topics
-    like = next(decoder.parameters())
+    like, training = next(decoder.parameters()), decoder.training
+    decoder.eval()
     probs: Tensor = decoder(torch.eye(num_topics, dtype=like.dtype, device=like.device)).probs
+    decoder.train(training)
     return probs
 
 
