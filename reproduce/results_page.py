@@ -47,7 +47,7 @@ seeds: mean ± standard deviation.
   set once; "grey" marks runs on grey values.
 - What the paper's likelihoods owe to their estimator, and why its learned prior runs away: [the
   paper's likelihood](paper_likelihood.md).
-- Not here yet: the topic models.
+- Topic models have [a page of their own](topics.md); the paper's topic table is not here yet.
 """
 
 
