@@ -23,6 +23,7 @@ DRAWN = {
     "stick_breaking_kumaraswamy": "stick-breaking",
     "inverse_cdf_dirichlet": "DirVAE",
     "dirichlet": "exact Dirichlet",
+    "scaled_dirichlet_learned_by_gradient": "scaled Dirichlet",
 }
 
 HEAD = """# The paper's tables, and ours
@@ -105,7 +106,7 @@ def draw(runs: Sequence[Run]) -> bool:
 
 
 def _one(runs: Sequence[Run], name: str) -> Run | None:
-    for setting in ("ours", "paper"):
+    for setting in ("ours", "iwae", "paper"):
         found = latest(runs, row=name, setting=setting, pixels="binarised")
         for run in found:
             if "components" in run:
