@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -111,8 +112,7 @@ def linear_probe_accuracy(
         1.0
     """
     regression = LogisticRegression(C=inverse_penalty, max_iter=2000)
-    probe = make_pipeline(StandardScaler(), regression).fit(train_embedding, train_labels)
-    return float((probe.predict(test_embedding) == np.asarray(test_labels)).mean())
+    return _accuracy(regression, train_embedding, train_labels, test_embedding, test_labels)
 
 
 def svm_accuracy(
@@ -140,6 +140,16 @@ def svm_accuracy(
         >>> svm_accuracy([[0.0], [1.0], [2.0]], [0, 1, 0], [[0.1], [1.0], [2.1]], [0, 1, 0])
         1.0
     """
-    machine = make_pipeline(StandardScaler(), SVC(C=inverse_penalty))
-    machine.fit(train_embedding, train_labels)
-    return float((machine.predict(test_embedding) == np.asarray(test_labels)).mean())
+    machine = SVC(C=inverse_penalty)
+    return _accuracy(machine, train_embedding, train_labels, test_embedding, test_labels)
+
+
+def _accuracy(
+    classifier: Any,
+    train_embedding: ArrayLike,
+    train_labels: ArrayLike,
+    test_embedding: ArrayLike,
+    test_labels: ArrayLike,
+) -> float:
+    fitted = make_pipeline(StandardScaler(), classifier).fit(train_embedding, train_labels)
+    return float((fitted.predict(test_embedding) == np.asarray(test_labels)).mean())
