@@ -59,9 +59,9 @@ def epochs(documents: int, words: int, number: int) -> dict[str, Any]:
 
 
 def full() -> dict[str, Any]:
-    from benchmarks.topics import corpus
+    from dirvae.reproduce.bags import bags
 
-    data = corpus("20news_full61188")
+    data = bags("20news_full61188")
     start = time.perf_counter()
     model = TopicModel(50, random_state=0).fit(data.train)
     return {"seconds": time.perf_counter() - start, "perplexity": model.perplexity(data.test)}

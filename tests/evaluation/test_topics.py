@@ -182,3 +182,6 @@ def test_words_of_many_documents_come_before_bursts():
     documents = documents_of_words(theta, beta, counts)
     assert top_word_ids(beta, 1)[0] == [0]
     assert top_words_by_documents(documents, 1)[:, 0].tolist() == [1, 2]
+    absent = np.column_stack([documents, np.zeros(len(documents))])  # a word of other documents
+    last = absent.shape[1] - 1
+    assert top_words_by_documents(absent, last + 1)[:, -1].tolist() == [last] * len(documents)

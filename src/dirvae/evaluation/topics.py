@@ -137,13 +137,15 @@ def top_words_by_documents(documents: ArrayLike, n: int = 10) -> Ints:
     expected = np.asarray(documents, dtype=np.float64)
     shares = expected + DOCUMENTS_ADDED
     shares /= shares.sum(1, keepdims=True)
-    frequency = expected.sum(0) / max(expected.sum(), 1e-12)
+    total = expected.sum(0)
+    # A word that no document has tells no topic, and is no rare word either: it comes last.
+    frequency = np.where(total > 0, total / max(total.sum(), 1e-12), 1.0)
     return top_word_ids(
         shares,
         n,
         by="relevance",
         frequency_weight=DOCUMENTS_WEIGHT,
-        frequency=np.maximum(frequency, 1e-12),
+        frequency=frequency,
     )
 
 

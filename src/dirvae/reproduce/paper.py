@@ -7,7 +7,15 @@ that is put beside Kumaraswamy sticks.
 
 from __future__ import annotations
 
-__all__ = ["ACTIVE_UNITS", "DENSITY", "KNN", "SEMI_SUPERVISED", "SKEWNESS_KURTOSIS"]
+__all__ = [
+    "ACTIVE_UNITS",
+    "DENSITY",
+    "KNN",
+    "SEMI_SUPERVISED",
+    "SKEWNESS_KURTOSIS",
+    "TOPICS",
+    "TOPICS_PERPLEXITY",
+]
 
 DENSITY: dict[str, dict[str, tuple[float, float, float]]] = {
     "mnist": {
@@ -88,3 +96,31 @@ SEMI_SUPERVISED: dict[str, dict[str, tuple[float, float, float]]] = {
     },
 }
 """Error at 10, 5 and 1 % labels, in %."""
+
+TOPICS: dict[str, dict[str, tuple[float, float, float]]] = {
+    "20news": {
+        "prodlda": (0.273, 0.247, 0.359),
+        "nvdm": (0.119, 0.162, 0.247),
+        "gsm": (0.199, 0.162, 0.201),
+    },
+    "rcv1": {
+        "prodlda": (0.194, 0.190, 0.193),
+        "nvdm": (0.023, 0.116, 0.131),
+        "gsm": (0.267, 0.207, 0.308),
+    },
+}
+"""NPMI of topic models: with their own latent, with sticks, with the Dirichlet."""
+
+TOPICS_PERPLEXITY: dict[str, dict[str, tuple[float, float, float]]] = {
+    "20news": {
+        "prodlda": (1219, 1164, 1114),
+        "nvdm": (810, 878, 752),
+        "gsm": (954, 980, 916),
+    },
+    "rcv1": {
+        "prodlda": (1190, 1077, 992),
+        "nvdm": (796, 1050, 809),
+        "gsm": (1386, 1670, 1526),
+    },
+}
+"""Their perplexity."""
