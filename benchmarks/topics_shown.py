@@ -8,6 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
+from dirvae.reproduce.tables import Table
 
 RESULTS = Path(__file__).parent / "results" / "topics.json"
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "topics_quality.png"
@@ -26,6 +32,28 @@ COLUMNS = {
 }
 HEADER = ("model", *COLUMNS, "stability", "seeds", "threads")
 DASH = "-"
+TITLES = {
+    "20news_nvdm2000": "20 Newsgroups (V 2,000)",
+    "20news_full61188": "20 Newsgroups (V 61,188)",
+    "reuters_modapte5000": "Reuters-21578 (V 5,000)",
+    "bbc_news": "BBC News",
+    "m10": "M10",
+    "ap": "Associated Press",
+}
+TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+OUR_COLOR = "#d9822b"
+OURS, REFERENCE = "dirvae", "tomotopy LDA"
+NOTE = (
+    "`dirvae` is `TopicModel` with its defaults, `dirvae, product` that with ProdLDA's decoder. "
+    "All have the same counts, seeds and cores. Where a cell has two numbers, topics' words are "
+    "ranked by documents, as `top_words` does, and by probability, for every model alike; ± is the "
+    "standard deviation over seeds. NPMI: of the ten first words, over whole training documents; "
+    "TD25: share of distinct words among the first 25; document frequency: of the ten first words. "
+    "NMI and purity of the largest topic, and accuracy of a logistic regression on theta (probe): "
+    "against the labels of test documents. Perplexity: of half of each test document given the "
+    "other half, by the model's own law of words (topica does not give it). Stability: cosine of "
+    "matched topics of two seeds, which flat topics have as well. Seconds: of a fit."
+)
 
 Row = dict[str, Any]
 
@@ -44,6 +72,41 @@ def cells(row: Row) -> list[str]:
     stability = row["mean"].get("stability")
     shown = DASH if stability is None else f"{stability:.3f}"
     return [row["model"], *measured, shown, str(len(row["runs"])), str(row["setting"]["threads"])]
+
+
+def tables(rows: Sequence[Row]) -> list[Table]:
+    """One for each corpus and number of topics; what its note says is found in the rows."""
+    found = []
+    for corpus, topics in dict.fromkeys((row["corpus"], row["topics"]) for row in rows):
+        chosen = [row for row in rows if (row["corpus"], row["topics"]) == (corpus, topics)]
+        title = f"{TITLES.get(corpus, corpus)}, K = {topics}"
+        found.append(Table(title, _note(chosen), HEADER, [cells(row) for row in chosen]))
+    return found
+
+
+def _note(rows: Sequence[Row]) -> str:
+    """Ours against the reference under both rankings, and on what they ran."""
+    by_name = {row["model"]: row["mean"] for row in rows}
+    known = [row["setting"] for row in rows]
+    cores = " or ".join(sorted({str(setting["cores"]) for setting in known}))
+    load = max(setting["load_before"] for setting in known)
+    where = f"On {cores} cores; the load of the machine before a run was at most {load}."
+    if not {OURS, REFERENCE} <= set(by_name):
+        return where
+    changes = {
+        by: [by_name[OURS][f"{m}_{by}"] - by_name[REFERENCE][f"{m}_{by}"] for m in ("npmi", "td25")]
+        for by in RANKINGS
+    }
+    parts = [
+        f"by {name} {npmi:+.3f} in NPMI and {td25:+.3f} in TD25"
+        for name, (npmi, td25) in zip(("documents", "probability"), changes.values(), strict=True)
+    ]
+    better = sum(min(change) > 0 for change in changes.values())
+    verdict = ("neither ranking", "one ranking of the two", "both rankings")[better]
+    return (
+        f"`{OURS}` less {REFERENCE}: {', '.join(parts)}; it is above in both measures under "
+        f"{verdict}. {where}"
+    )
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -77,14 +140,12 @@ def _spread(values: Sequence[float]) -> str:
 
 def picture(rows: Sequence[Row], path: Path) -> None:
     """Draw quality against seconds, of the first corpus and its first number of topics."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
     first = rows[0]["corpus"], rows[0]["topics"]
     shown = [row for row in rows if (row["corpus"], row["topics"]) == first]
-    figure, axes = plt.subplots(1, 2, figsize=(12, 4.6), sharey=True, layout="constrained")
+    figure = Figure(figsize=(11, 4.8), dpi=120)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, 2, sharey=True)
+    figure.subplots_adjust(left=0.07, right=0.99, bottom=0.11, top=0.85, wspace=0.05)
     quality = {
         by: [row["mean"][f"npmi_{by}"] * row["mean"][f"td25_{by}"] for row in shown]
         for by in RANKINGS
@@ -95,53 +156,64 @@ def picture(rows: Sequence[Row], path: Path) -> None:
         _panel(axis, shown, quality[by], (low, top))
         axis.set(title=f"words {RANKED[by]}", xlabel="seconds a fit")
     axes[0].set_ylabel("NPMI x TD25: coherent and distinct")
-    figure.suptitle(f"{first[0]}, K = {first[1]}: up and to the left is better")
+    name = TITLES.get(first[0], first[0])
+    figure.suptitle(f"{name}, K = {first[1]}: up and to the left is better")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    figure.savefig(path)
 
 
 def _panel(axis: Any, rows: Sequence[Row], quality: Sequence[float], limits: Any) -> None:
     seconds = [row["mean"]["seconds"] for row in rows]
-    low, high = limits
-    axis.set(xscale="log", ylim=limits, xlim=(min(seconds) / 1.6, max(seconds) * 1.6))
-    # Labels stand in a column beside the points, in their order and never nearer than a line.
-    order = np.argsort(quality)
-    heights = _apart(np.sort(quality), (high - low) / 17, low, high)
-    for place, height in zip(order, heights, strict=True):
-        ours = rows[place]["model"].startswith("dirvae")
-        color = "#d9822b" if ours else "#3b82c4"
-        axis.scatter(seconds[place], quality[place], s=60, color=color, zorder=3)
-        axis.annotate(
-            f"{rows[place]['model']}  {quality[place]:.3f}",
-            (seconds[place], quality[place]),
-            xytext=(1.03, (height - low) / (high - low)),
-            textcoords="axes fraction",
-            va="center",
-            fontsize=9,
-            fontweight="bold" if ours else "normal",
-            color=color,
-            arrowprops={"arrowstyle": "-", "color": color, "lw": 0.6, "alpha": 0.6},
-        )
-    ticks = [t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if _inside(t, axis.get_xlim())]
+    axis.set(xscale="log", ylim=limits, xlim=(min(seconds) / 2, max(seconds) * 2))
+    ticks = [t for t in TICKS if axis.get_xlim()[0] <= t <= axis.get_xlim()[1]]
     axis.set_xticks(ticks, ticks)
     axis.minorticks_off()
     axis.grid(alpha=0.25)
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
+    colors = [OUR_COLOR if row["model"].startswith(OURS) else "#3b82c4" for row in rows]
+    axis.scatter(seconds, quality, s=60, c=colors, zorder=3)
+    axis.figure.canvas.draw()  # lays out, so that what is on the screen where is known
+    points = axis.transData.transform(list(zip(seconds, quality, strict=True)))
+    taken = [Bbox.from_bounds(x - 7, y - 7, 14, 14) for x, y in points]
+    for i in np.argsort(quality)[::-1]:
+        others = np.delete(points, i, axis=0)
+        place = (seconds[i], quality[i])
+        taken.append(_label(axis, rows[i]["model"], place, colors[i], taken, points[i], others))
 
 
-def _inside(value: float, limits: tuple[float, float]) -> bool:
-    return limits[0] <= value <= limits[1]
+def _label(
+    axis: Any, text: str, place: Any, color: str, taken: Sequence[Bbox], own: Any, others: Any
+) -> Bbox:
+    """Write a name where nothing else is and no other point is nearer, as near as that allows."""
+    line = {"arrowstyle": "-", "color": color, "lw": 0.7}
+    bold = "bold" if color == OUR_COLOR else "normal"
+    for distance in range(9, 120, 6):
+        for angle in range(0, 360, 30):
+            x, y = distance * np.cos(np.radians(angle)), distance * np.sin(np.radians(angle))
+            note = axis.annotate(
+                text,
+                place,
+                xytext=(x, y),
+                textcoords="offset points",
+                ha="left" if x > 1 else "right" if x < -1 else "center",
+                va="center",
+                fontsize=9,
+                fontweight=bold,
+                color=color,
+                arrowprops=line if distance > 15 else None,
+            )
+            note.update_positions(axis.figure.canvas.get_renderer())
+            box = Text.get_window_extent(note).padded(2)
+            inside = axis.bbox.contains(*box.min) and axis.bbox.contains(*box.max)
+            near = all(_gap(box, own) < 0.8 * _gap(box, other) for other in others)
+            free = inside and not box.count_overlaps(taken)
+            if free and (near or distance > 15):
+                return box
+            note.remove()
+    raise ValueError(f"the picture has no room for the label {text!r}")
 
 
-def _apart(values: Any, gap: float, low: float, high: float) -> list[float]:
-    """Rising values moved so that neighbours are a gap apart, all between two limits."""
-    placed: list[float] = []
-    for value in values:
-        placed.append(max(value, placed[-1] + gap if placed else low + gap / 2))
-    over = placed[-1] - (high - gap / 2)
-    for i in range(len(placed) - 1, -1, -1):
-        ceiling = placed[i + 1] - gap if i + 1 < len(placed) else placed[i] - max(over, 0.0)
-        placed[i] = min(placed[i], ceiling)
-    return placed
+def _gap(box: Bbox, point: Any) -> float:
+    """Distance of a point from the nearest of a box."""
+    return float(np.hypot(*(point - np.clip(point, box.min, box.max))))

@@ -9,15 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import topics_shown
 from dirvae.reproduce import tables
 from dirvae.reproduce.record import Run, done
 from dirvae.reproduce.tables import Table, latest
+from dirvae.reproduce.topics_table import topics_table
 from reproduce import RESULTS
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE, PICTURE = DOCS / "results.md", DOCS / "images" / "components.png"
 DENSITY = ("mnist", "omniglot")
 SEMI_SUPERVISED = ("mnist", "mnist-rot", "omniglot", "svhn")
+TOPICS = ("20news", "rcv1")
 DRAWN = {
     "gaussian": "Gaussian",
     "stick_breaking_kumaraswamy": "stick-breaking",
@@ -48,12 +51,15 @@ seeds: mean ± standard deviation.
   set once; "grey" marks runs on grey values.
 - What the paper's likelihoods owe to their estimator, and why its learned prior runs away: [the
   paper's likelihood](paper_likelihood.md).
-- Topic models have [a page of their own](topics.md); the paper's topic table is not here yet.
+- **Topics** of ours and of other libraries, at the end, are made by `python -m benchmarks topics`
+  and come from `benchmarks/results/topics.json`; what ours are stands on [another page](topics.md).
 """
 
 
-def page(files: Path = RESULTS, picture: bool = True) -> str:
-    """Markdown, from the result files of a folder."""
+def page(
+    files: Path = RESULTS, picture: bool = True, benchmark: Path = topics_shown.RESULTS
+) -> str:
+    """Markdown, from the result files of a folder, and from that of the benchmark of topics."""
     density = {name: done(files / f"density-{name}.jsonl") for name in DENSITY}
     parts = [HEAD]
     for make in (
@@ -68,13 +74,19 @@ def page(files: Path = RESULTS, picture: bool = True) -> str:
     for name in SEMI_SUPERVISED:
         runs = done(files / f"semi-supervised-{name}.jsonl")
         parts.append(markdown(tables.semi_supervised_table(name, runs)))
+    for name in TOPICS:
+        if runs := done(files / f"topics-{name}.jsonl"):
+            parts.append(markdown(topics_table(name, runs)))
+    if rows := topics_shown.on_file(benchmark):
+        parts.append(f"## Topics\n\n{textwrap.fill(topics_shown.NOTE, 100)}\n")
+        parts += [markdown(table, "###") for table in topics_shown.tables(rows)]
     return "\n".join(parts)
 
 
-def markdown(table: Table) -> str:
+def markdown(table: Table, level: str = "##") -> str:
     lines = [_line(table.header), "|---" * len(table.header) + "|", *map(_line, table.rows)]
     note = textwrap.fill(table.note, 100)
-    return f"## {table.title}\n\n{note}\n\n" + "\n".join(lines) + "\n"
+    return f"{level} {table.title}\n\n{note}\n\n" + "\n".join(lines) + "\n"
 
 
 def _line(cells: Sequence[str]) -> str:

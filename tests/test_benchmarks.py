@@ -1,10 +1,22 @@
-"""The gradient laboratory finds what is known: exact gradients, and wrong ones."""
+"""The gradient laboratory finds what is known, and topic models are scored and filed as told."""
+
+import json
+from pathlib import Path
+from typing import Any
 
 import mpmath
+import numpy as np
 import pytest
 import torch
+from matplotlib.image import imread
+from scipy import sparse
 
+from benchmarks import topics_shown
 from benchmarks.gradients import FUNCTIONS, estimators, measure, weights
+from benchmarks.topic_peers import MODELS, Fitted, installed, tokens
+from benchmarks.topics import add, completion, scores
+from dirvae import evaluation
+from dirvae.reproduce.bags import Bags
 
 
 def expectation(name: str, a: list[mpmath.mpf], w: list[float]) -> mpmath.mpf:
@@ -49,3 +61,122 @@ def test_lost_draws_are_counted() -> None:
     torch.manual_seed(0)
     assert measure(estimators()["torch"], 1e-3, 2, 1000)["lost_share"] > 0.5
     assert measure(estimators()["Dirichlet"], 1e-3, 2, 1000)["lost_share"] == 0
+
+
+# --- topic models ---------------------------------------------------------------------------------
+
+
+def planted(number: int, seed: int) -> tuple[sparse.csr_matrix, Any]:
+    """Documents of 30 tokens of one of two topics, which share no word, and an empty one."""
+    rng = np.random.default_rng(seed)
+    beta = np.kron(np.eye(2), np.full(15, 1 / 15))
+    labels = np.arange(number) % 2
+    return sparse.csr_matrix([rng.multinomial(30, beta[y]) for y in labels]), labels
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Bags:
+    (x, y), (x_test, y_test) = planted(80, 0), planted(40, 1)
+    return Bags(x, x_test, y, y_test)
+
+
+SLOW_TO_IMPORT = ("gensim", "topica", "topmost")  # where they are there at all
+
+
+@pytest.mark.parametrize("name", [n for n in MODELS if MODELS[n][0] not in SLOW_TO_IMPORT])
+def test_every_model_finds_planted_topics(name: str, corpus: Bags) -> None:
+    package, _, make = MODELS[name]
+    if missing := installed(package):
+        pytest.skip(missing)
+    fitted = make(corpus.train, 2, 1, 1)
+    np.testing.assert_allclose(fitted.beta.sum(1), 1, rtol=1e-5)
+    np.testing.assert_allclose(fitted.transform(corpus.test).sum(1), 1, rtol=1e-5)
+    found = scores(fitted, corpus)
+    assert found["purity"] == found["nmi"] == found["probe"] == 1
+    assert found["td25_relevance"] == 30 / 50
+    assert found["npmi_probability"] > 0.5
+    assert found["perplexity"] < 20  # 15 words of 30
+
+
+def test_tokens_are_the_counts() -> None:
+    x, _ = planted(5, 0)
+    for row, document in zip(x.toarray(), tokens(x), strict=True):
+        assert np.bincount(np.array(document, int), minlength=30).tolist() == row.tolist()
+    assert tokens(sparse.csr_matrix((1, 3))) == [[]]
+
+
+def test_completion_by_a_law_of_words_is_that_by_theta_and_beta(corpus: Bags) -> None:
+    rng = np.random.default_rng(0)
+    beta = rng.dirichlet(np.ones(30), 2)
+
+    def transform(rows: Any) -> Any:
+        return np.tile([0.3, 0.7], (rows.shape[0], 1))
+
+    mixture, law = Fitted(beta, transform), Fitted(beta, transform, lambda theta: theta @ beta)
+    assert completion(law, corpus) == pytest.approx(completion(mixture, corpus), rel=1e-12)
+    assert "perplexity" not in scores(Fitted(beta, transform, False), corpus)
+    _, scored = evaluation.split_tokens(corpus.test)
+    words = np.log([0.3, 0.7] @ beta)
+    expected = np.exp(-(scored @ words).sum() / scored.sum())
+    assert completion(law, corpus) == pytest.approx(expected)
+
+
+def row(model: str, seconds: float = 10.0, npmi: float = 0.3, **other: Any) -> dict[str, Any]:
+    figures = {"seconds": seconds, "frequency_relevance": 300.0, "frequency_probability": 900.0}
+    for by in topics_shown.RANKINGS:
+        figures |= {f"npmi_{by}": npmi, f"td25_{by}": 0.5 + npmi}
+    runs = [{"seed": 0, **figures}, {"seed": 1, **figures}]
+    setting = {"threads": 2, "cores": 2, "load_before": 0.5}
+    named = {"corpus": "ap", "topics": 50, "model": model, "setting": setting}
+    return {**named, "mean": {**figures, "stability": 0.75}, "runs": runs, **other}
+
+
+def test_a_run_replaces_its_own_row_only(tmp_path: Path) -> None:
+    file = tmp_path / "results" / "topics.json"
+    one_thread = {"threads": 1, "cores": 2, "load_before": 9.0}
+    for made in (row("a"), row("b"), row("a", topics=20), row("a", corpus="bbc_news")):
+        add(file, made)
+    add(file, row("a", setting=one_thread))
+    before = topics_shown.on_file(file)
+    add(file, row("a", npmi=0.4))
+    after = topics_shown.on_file(file)
+    assert len(before) == len(after) == 5
+    assert after[0] == row("a", npmi=0.4)
+    assert after[1:] == before[1:]
+    assert [path.name for path in file.parent.iterdir()] == ["topics.json"]
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        add(file, row("a", npmi=float("nan")))
+    assert json.loads(file.read_text())["results"] == after
+
+
+def test_table_tells_both_rankings_and_whether_ours_is_better() -> None:
+    rows = [row("dirvae", npmi=0.32), row("tomotopy LDA", npmi=0.30)]
+    (table,) = topics_shown.tables(rows)
+    assert table.title == "Associated Press, K = 50"
+    assert "by documents +0.020 in NPMI and +0.020 in TD25" in table.note
+    assert "above in both measures under both rankings" in table.note
+    found = dict(zip(table.header, table.rows[0], strict=True))
+    assert found["NPMI"] == "0.320 ± 0.000 / 0.320 ± 0.000"
+    assert found["document frequency"] == "300 ± 0 / 900 ± 0"
+    assert (found["probe"], found["stability"], found["seeds"]) == ("-", "0.750", "2")
+    (table,) = topics_shown.tables([row("dirvae", npmi=0.2), row("tomotopy LDA", npmi=0.3)])
+    assert "under neither ranking" in table.note
+    text = topics_shown.table(rows)
+    assert text.count("| ap | 50 | dirvae |") == 3  # the mean, and each of two seeds
+
+
+def test_labels_of_the_picture_are_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    boxes: list[Any] = []
+    write = topics_shown._label
+
+    def noted(*arguments: Any) -> Any:
+        boxes.append(write(*arguments))
+        return boxes[-1]
+
+    monkeypatch.setattr(topics_shown, "_label", noted)
+    rows = [row(n, 20 + i % 3, 0.3 + i % 4 / 100) for i, n in enumerate(MODELS)]  # near each other
+    topics_shown.picture(rows, tmp_path / "quality.png")
+    assert imread(tmp_path / "quality.png").shape[:2] == (576, 1320)
+    assert len(boxes) == 16
+    for panel in (boxes[:8], boxes[8:]):
+        assert not any(box.count_overlaps([b for b in panel if b is not box]) for box in panel)

@@ -28,7 +28,10 @@ STUDIES = {
     "semi-supervised-mnist-rot": "the same with rotated copies of the digits",
     "semi-supervised-omniglot": "the same of OMNIGLOT's alphabets",
     "semi-supervised-svhn": "the same of street view house numbers (not measured yet)",
+    "topics-20news": "ProdLDA, NVDM and GSM with four latents each, on 20 Newsgroups",
+    "topics-rcv1": "the same on Reuters-21578, which stands in for RCV1-v2",
 }
+TOPICS = "topics-"
 SEMI_SUPERVISED = "semi-supervised-"
 VIEWS = ("knn", "collapse", "supervised")
 
@@ -100,8 +103,10 @@ def reproduce(
     if name not in STUDIES:
         _list_studies(err=True)
         raise ValueError(f"{name!r} is no study, must be one of those above")
-    semi = name.startswith(SEMI_SUPERVISED)
-    _refuse(name, {"--settings": settings, "--pixels": pixels} if semi else {"--shares": shares})
+    semi, topics = (name.startswith(kind) for kind in (SEMI_SUPERVISED, TOPICS))
+    of_density = {"--settings": settings, "--pixels": pixels}
+    _refuse(name, {} if semi else {"--shares": shares})
+    _refuse(name, of_density if semi or topics else {})
     common = {
         "rows": _words(rows),
         "seeds": range(first_seed, first_seed + seeds),
@@ -110,7 +115,9 @@ def reproduce(
     }
     if not table:
         require_writable(output)
-        run = _semi_supervised(shares) if semi else _density(settings, pixels)
+        run = _density(settings, pixels)
+        if semi or topics:
+            run = _semi_supervised(shares) if semi else _topics
         _run(run, name, output, common, _available(device), threads)
     _show(_tables(name, output, quick))
 
@@ -137,6 +144,12 @@ def _semi_supervised(shares: str | None) -> Study:
         run_all(wanted, file, bars, device)
 
     return study
+
+
+def _topics(name: str, file: Path, common: dict[str, Any], bars: Any, device: str) -> None:
+    from dirvae.reproduce.topics import jobs, run_all
+
+    run_all(list(jobs(_data(name), **common)), file, bars, device)
 
 
 def _run(
@@ -168,7 +181,7 @@ def _data(name: str) -> str:
     """Name of the data set that a study is of."""
     if name in VIEWS:
         return "mnist"
-    return name.removeprefix(SEMI_SUPERVISED).removeprefix("density-")
+    return name.removeprefix(SEMI_SUPERVISED).removeprefix(TOPICS).removeprefix("density-")
 
 
 def _file(name: str, quick: bool) -> str:
@@ -183,6 +196,10 @@ def _tables(name: str, output: Path, quick: bool) -> list[Table]:
 
     if name.startswith(SEMI_SUPERVISED):
         return [tables.semi_supervised_table(_data(name), done(output / _file(name, quick)))]
+    if name.startswith(TOPICS):
+        from dirvae.reproduce.topics_table import topics_table
+
+        return [topics_table(_data(name), done(output / _file(name, quick)))]
     of = {
         "knn": tables.knn_table,
         "collapse": tables.collapse_table,

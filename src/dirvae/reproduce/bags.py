@@ -45,9 +45,9 @@ def bags(name: str) -> Bags:
         OSError: If the file is not there.
 
     Example:
-        >>> bags("no_such_corpus")
+        >>> bags("none")
         Traceback (most recent call last):
-        OSError: no_such_corpus.npz cannot be downloaded: put it into a folder and name that in ...
+        OSError: none.npz cannot be downloaded: put it into a folder and name that in DIRVAE_DATA
     """
     path = Path(os.environ.get("DIRVAE_DATA", ""), f"{name}.npz")
     if not path.is_file():

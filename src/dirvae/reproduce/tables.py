@@ -21,8 +21,11 @@ __all__ = [
     "density_table",
     "knn_table",
     "latest",
+    "mean_of",
+    "seeds_of",
     "semi_supervised_table",
     "supervised_table",
+    "values_of",
 ]
 
 DASH = "-"
@@ -72,14 +75,14 @@ def density_table(data: str, runs: Sequence[Run]) -> Table:
         theirs = paper.DENSITY[data].get(name)
         return [
             _joined(theirs, " / "),
-            _mean(found, lambda r: r["nll"]),
-            _mean(found, lambda r: r["negative_elbo"]),
-            _mean(found, lambda r: r["negative_elbo"] - r["kl"]),
-            _mean(found, lambda r: r["kl"]),
-            _mean(found, lambda r: 100 * r["nll_unreliable_share"], 1),
+            mean_of(found, lambda r: r["nll"]),
+            mean_of(found, lambda r: r["negative_elbo"]),
+            mean_of(found, lambda r: r["negative_elbo"] - r["kl"]),
+            mean_of(found, lambda r: r["kl"]),
+            mean_of(found, lambda r: 100 * r["nll_unreliable_share"], 1),
             _both(found, ("annealed_nll", "nll_of_annealed_images")),
             _both(found, ("doubtful_nll", "doubtful_negative_elbo")),
-            _seeds(found),
+            seeds_of(found),
         ]
 
     header = ("the paper's NLL / -ELBO / reconstruction", "NLL", "-ELBO", "reconstruction", "KL")
@@ -98,13 +101,13 @@ def knn_table(data: str, runs: Sequence[Run]) -> Table:
 
     def cells(name: str, found: list[Run]) -> list[str]:
         ours = (
-            [_mean(found, _percent(of, k)) for k in ("3", "5", "10")]
+            [mean_of(found, _percent(of, k)) for k in ("3", "5", "10")]
             for of in ("knn_error", "knn_error_of_samples")
         )
         return [
             _joined(paper.KNN[data].get(name), " / "),
             *(" / ".join(c) if c != [DASH] * 3 else DASH for c in ours),
-            _seeds(found),
+            seeds_of(found),
         ]
 
     header = ("the paper's", "on posterior means", "on one draw of each posterior", "seeds")
@@ -125,16 +128,16 @@ def collapse_table(data: str, runs: Sequence[Run]) -> Table:
         return [
             DASH if theirs is None else f"{theirs:.1f}",
             _with_prior(found, lambda r: r["active"], lambda r: r["active_prior"]),
-            _mean(found, lambda r: r["used_in_encoding"], 1),
-            _mean(found, lambda r: r["used_in_decoding"], 1),
-            _mean(found, lambda r: r["used_in_both"], 1),
-            _mean(found, lambda r: r["mutual_information"], 1),
+            mean_of(found, lambda r: r["used_in_encoding"], 1),
+            mean_of(found, lambda r: r["used_in_decoding"], 1),
+            mean_of(found, lambda r: r["used_in_both"], 1),
+            mean_of(found, lambda r: r["mutual_information"], 1),
             _joined(shape, " / "),
             *(
                 _with_prior(found, _over(moment), _over(f"prior_{moment}"), 2)
                 for moment in ("skewness", "kurtosis")
             ),
-            _seeds(found),
+            seeds_of(found),
         ]
 
     header = ("the paper's active units", "active units (prior's)", "used in encoding")
@@ -156,8 +159,8 @@ def supervised_table(data: str, runs: Sequence[Run]) -> Table:
 
     def cells(_: str, found: list[Run]) -> list[str]:
         measures = ("linear_probe_error", "svm_error")
-        ours = [_mean(found, _percent(name)) for name in measures]
-        return [*ours, _mean(found, _percent("knn_error", "5")), _seeds(found)]
+        ours = [mean_of(found, _percent(name)) for name in measures]
+        return [*ours, mean_of(found, _percent("knn_error", "5")), seeds_of(found)]
 
     header = ("linear probe", "SVM", "5 nearest neighbours", "seeds")
     note = (
@@ -177,7 +180,7 @@ def semi_supervised_table(data: str, runs: Sequence[Run]) -> Table:
         counts = []
         for share in SHARES:
             found = latest(runs, row=name, share=share)
-            cells.append(_mean(found, lambda r: 100 * r["test_error"]))
+            cells.append(mean_of(found, lambda r: 100 * r["test_error"]))
             counts.append(len(found))
         rows.append([*cells, "/".join(map(str, counts)) if any(counts) else DASH])
     remark = " Not run: its data are not at hand." if data == "svhn" and not runs else ""
@@ -216,8 +219,13 @@ def _groups(runs: Sequence[Run]) -> Iterator[tuple[str, str, str]]:
                     yield name, setting, pixels
 
 
-def _values(found: Sequence[Run], value: Value) -> Iterator[float]:
-    """Of the runs that have it: older ones lack what is measured since."""
+def values_of(found: Sequence[Run], value: Value) -> Iterator[float]:
+    """Yield a value of the runs that have it: older ones lack what is measured since.
+
+    Example:
+        >>> list(values_of([{"nll": 1.5}, {"failed": "diverged"}], itemgetter("nll")))
+        [1.5]
+    """
     for run in found:
         try:
             number = value(run)
@@ -227,8 +235,14 @@ def _values(found: Sequence[Run], value: Value) -> Iterator[float]:
             yield number
 
 
-def _mean(found: Sequence[Run], value: Value, digits: int = 2) -> str:
-    values = np.array(list(_values(found, value)))
+def mean_of(found: Sequence[Run], value: Value, digits: int = 2) -> str:
+    """Write mean ± standard deviation, the mean of one run alone, or a dash of none.
+
+    Example:
+        >>> mean_of([{"nll": 1.0}, {"nll": 3.0}], itemgetter("nll"))
+        '2.00 ± 1.41'
+    """
+    values = np.array(list(values_of(found, value)))
     if not len(values):
         return DASH
     spread = f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
@@ -240,13 +254,13 @@ def _percent(name: str, key: str | None = None) -> Value:
 
 
 def _both(found: Sequence[Run], names: Sequence[str]) -> str:
-    cells = [_mean(found, itemgetter(name)) for name in names]
+    cells = [mean_of(found, itemgetter(name)) for name in names]
     return DASH if DASH in cells else " / ".join(cells)
 
 
 def _with_prior(found: Sequence[Run], ours: Value, prior: Value, digits: int = 1) -> str:
-    text = _mean(found, ours, digits)
-    return text if text == DASH else f"{text} ({_mean(found, prior, digits)})"
+    text = mean_of(found, ours, digits)
+    return text if text == DASH else f"{text} ({mean_of(found, prior, digits)})"
 
 
 def _over(moment: str) -> Value:
@@ -259,7 +273,13 @@ def _over(moment: str) -> Value:
     return value
 
 
-def _seeds(found: Sequence[Run]) -> str:
+def seeds_of(found: Sequence[Run]) -> str:
+    """Write how many runs there are, and how many of them diverged.
+
+    Example:
+        >>> seeds_of([{"nll": 1.0}, {"failed": "the loss is nan"}])
+        '2, 1 diverged'
+    """
     if not found:
         return DASH
     failed = sum("failed" in run for run in found)

@@ -1,0 +1,110 @@
+"""The paper's table of topic models from runs on file, and whether the Dirichlet improves them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from operator import itemgetter
+
+import numpy as np
+
+from dirvae.reproduce import paper
+from dirvae.reproduce.record import Run
+from dirvae.reproduce.tables import Table, latest, mean_of, seeds_of, values_of
+from dirvae.reproduce.topics import ROWS
+
+__all__ = ["difference", "topics_table"]
+
+MODELS = {"prodlda": "ProdLDA", "nvdm": "NVDM", "gsm": "GSM"}
+DIRICHLETS = {"inverse_cdf_dirichlet": "the paper's", "dirichlet": "the exact"}
+PLACES = {"own": 0, "stick_breaking": 1}  # in the paper's rows; both Dirichlets are the third
+TITLES = {
+    "20news": "Topic models of the paper, 20 Newsgroups, K = 50",
+    "rcv1": "Topic models of the paper, Reuters-21578 in place of RCV1-v2, K = 100",
+}
+DOCUMENTS = {
+    "20news": "The bag of words of NVDM (V 2,000), since the paper's 1,995 words are not at hand.",
+    "rcv1": "Reuters-21578 (ModApte, V 5,000) stands in for RCV1-v2, which is not at hand, so that "
+    "the paper's numbers are of other documents.",
+}
+NOTE = (
+    "Own: a Gaussian (NVDM) or the softmax of one. NPMI: of the ten first words, over whole "
+    "training documents; words are ranked as the originals rank them, by weights in products of "
+    "experts (ProdLDA, NVDM), by probability in mixtures (GSM). TD25: share of distinct words "
+    "among the first 25. Document frequency: of the ten first words. Perplexity: of half of each "
+    "test document given the other half, which is not the paper's. All latents train alike, with "
+    "early stopping on a tenth of the training documents."
+)
+VERDICTS = (
+    "Improvement: difference in mean NPMI from the model's own latent ± its standard error; one "
+    "of less than two standard errors is none."
+)
+
+
+def topics_table(data: str, runs: Sequence[Run]) -> Table:
+    """Coherence, diversity and perplexity of three models with four latents each.
+
+    Args:
+        data: "20news" or "rcv1".
+        runs: Of its study.
+    """
+    rows = []
+    for name, (model, latent) in ROWS.items():
+        found = latest(runs, row=name)
+        place = PLACES.get(latent, 2)
+        theirs = paper.TOPICS[data][model][place], paper.TOPICS_PERPLEXITY[data][model][place]
+        rows.append(
+            [
+                MODELS[model],
+                latent.replace("_", " "),
+                f"{theirs[0]:.3f} / {theirs[1]:,.0f}",
+                *(mean_of(found, itemgetter(value), 3) for value in ("npmi", "td25")),
+                mean_of(found, itemgetter("frequency"), 0),
+                mean_of(found, itemgetter("npmi_by_probability"), 3),
+                *(mean_of(found, itemgetter(value), 0) for value in ("perplexity", "epochs")),
+                seeds_of(found),
+            ]
+        )
+    header = ("model", "latent", "the paper's NPMI / perplexity", "NPMI", "TD25")
+    more = ("document frequency", "NPMI by probability", "perplexity", "epochs", "seeds")
+    verdicts = [text for model in MODELS if (text := _verdict(model, runs))]
+    remarks = [VERDICTS, *verdicts] if verdicts else []
+    note = " ".join([DOCUMENTS[data], NOTE, *remarks])
+    return Table(TITLES[data], note, (*header, *more), rows)
+
+
+def _verdict(model: str, runs: Sequence[Run]) -> str:
+    """One sentence, or nothing where either side has not been run."""
+    found = {name: latest(runs, row=f"{model}_{name}") for name in ("own", *DIRICHLETS)}
+    npmi, td25 = (
+        {name: list(values_of(of, itemgetter(value))) for name, of in found.items()}
+        for value in ("npmi", "td25")
+    )
+    parts = [
+        f"{name} Dirichlet {difference(npmi[latent], npmi['own'])} at a TD25 of "
+        f"{np.mean(td25[latent]):.3f} for {np.mean(td25['own']):.3f}"
+        for latent, name in DIRICHLETS.items()
+        if npmi[latent] and npmi["own"]
+    ]
+    return f"{MODELS[model]}: {', '.join(parts)}." if parts else ""
+
+
+def difference(values: Sequence[float], others: Sequence[float]) -> str:
+    """Say whether NPMI improves, with the difference in the mean and its standard error.
+
+    Args:
+        values: One a seed.
+        others: What they are compared with.
+
+    Example:
+        >>> difference([0.31, 0.33], [0.21, 0.23])
+        'improves it (+0.100 ± 0.014)'
+    """
+    change = float(np.mean(values) - np.mean(others))
+    if min(len(values), len(others)) < 2:
+        return f"is {change:+.3f} off (one seed, no standard error)"
+    error = math.sqrt(sum(np.var(v, ddof=1) / len(v) for v in (values, others)))
+    verdict = "does not improve it"
+    if abs(change) > 2 * error:
+        verdict = "improves it" if change > 0 else "makes it worse"
+    return f"{verdict} ({change:+.3f} ± {error:.3f})"
