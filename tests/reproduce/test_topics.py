@@ -91,14 +91,19 @@ def test_study_runs_once_and_finds_planted_topics(tmp_path: Path) -> None:
     assert runs[1]["plan"]["concentration"] == DATA["20news"].concentration["prodlda"]
 
 
-@pytest.mark.usefixtures("corpus")
+@pytest.mark.parametrize("data", DATA)
 @pytest.mark.parametrize("row", ROWS)
-def test_every_cell_has_a_finite_bound(row: str) -> None:
-    (job,) = jobs("20news", rows=[row])
+def test_every_cell_has_a_finite_bound_and_gradient(data: str, row: str) -> None:
+    (job,) = jobs(data, rows=[row])
     torch.manual_seed(0)
-    terms = job.model(WORDS).terms(sparse_rows(counts(8, 0)))
-    assert torch.isfinite(terms.log_likelihood).all()
-    assert torch.isfinite(terms.kl).all()
+    vae = job.model(WORDS)
+    terms = vae.terms(sparse_rows(counts(8, 0)))
+    bound = (terms.log_likelihood.mean(0) - terms.kl).sum()
+    assert torch.isfinite(bound)
+    bound.backward()
+    gradients = [p.grad for p in vae.parameters() if p.grad is not None]
+    assert all(torch.isfinite(gradient).all() for gradient in gradients)
+    assert sum(float(gradient.abs().sum()) for gradient in gradients) > 0
 
 
 def test_a_run_that_diverges_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

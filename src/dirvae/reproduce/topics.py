@@ -2,8 +2,9 @@
 
 The latents: the model's own (a Gaussian, or its softmax), sticks, the paper's Dirichlet by the
 inverse CDF, and the exact Dirichlet. Decoders are the originals'; every encoder has one hidden
-layer, as wide as the paper's. All of a study train alike: Adam, a KL that is warmed up, and early
-stopping on the bound of a tenth of the training documents.
+layer, as wide as the paper's. All latents of a model train alike: Adam, a KL that is warmed up, and
+early stopping on the bound of a tenth of the training documents. ProdLDA has its paper's step size;
+at that one NVDM with a latent on the simplex stays at the words' frequencies, and stops there.
 
 Words are ranked as the originals rank them: by the topic's weights in a product of experts, by
 probability in a mixture. NPMI is over whole training documents, of the ten first words.
@@ -51,6 +52,7 @@ LATENTS: dict[str, Callable[..., Distribution] | None] = {
 ROWS = {f"{model}_{latent}": (model, latent) for model, latent in product(MODELS, LATENTS)}
 """From the name of a row to its model and its latent."""
 QUICK_ROWS = tuple(name for name, (model, _) in ROWS.items() if model == "prodlda")
+LEARNING_RATES = {"prodlda": 2e-3, "nvdm": 1e-2, "gsm": 1e-2}  # see the module's documentation
 STICKS = 5.0  # of the GEM, as Nalisnick & Smyth have it
 HELD_OUT = 10  # every tenth training document says when to stop
 QUICK_EVERY, QUICK_EPOCHS = 5, 10
@@ -86,22 +88,22 @@ class Plan(NamedTuple):
         num_topics: K.
         hidden: Width of the encoder's layer.
         concentration: Of the prior (Dirichlet or sticks); None for the model's own latent.
+        learning_rate: Adam's, the same for all latents of a model.
         epochs: Most passes over the data.
         patience: Epochs without a better bound of the held-out documents before training stops.
         warmup: Epochs in which the KL's weight rises to 1.
         batch_size: Documents a step.
-        learning_rate: Adam's.
         every: 1 for all documents, n for every n-th.
     """
 
     num_topics: int
     hidden: int
     concentration: float | None
+    learning_rate: float
     epochs: int = 100
-    patience: int = 10
+    patience: int = 20
     warmup: int = 10
     batch_size: int = 200
-    learning_rate: float = 2e-3
     every: int = 1
 
 
@@ -168,9 +170,8 @@ def jobs(
     for seed, row in product(seeds, rows):
         model, latent = ROWS[row]
         known = {"own": None, "stick_breaking": STICKS}
-        plan = Plan(
-            corpus.num_topics, corpus.hidden, known.get(latent, corpus.concentration[model])
-        )
+        concentration = known.get(latent, corpus.concentration[model])
+        plan = Plan(corpus.num_topics, corpus.hidden, concentration, LEARNING_RATES[model])
         if epochs:
             plan = plan._replace(epochs=epochs, warmup=min(plan.warmup, epochs // 2))
         yield Job(data, row, seed, plan._replace(every=QUICK_EVERY) if quick else plan)
