@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from copy import deepcopy
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -55,9 +56,11 @@ def _our_product(x: Rows, topics: int, seed: int, threads: int) -> Fitted:
     model = TopicModel(topics, random_state=seed, decoder=ProductDecoder, prior_concentration=0.5)
     model.fit(x)
 
+    decoder = deepcopy(model.vae_.decoder).double()
+
     def words(theta: Any) -> Any:
         with torch.no_grad():
-            return model.vae_.decoder(torch.as_tensor(theta, dtype=torch.float32)).probs.numpy()
+            return decoder(torch.as_tensor(theta, dtype=torch.float64)).probs.numpy()
 
     return Fitted(model.topic_word_, model.transform, words)
 
@@ -139,9 +142,11 @@ def _topmost(x: Rows, topics: int, seed: int, threads: int) -> Fitted:
     trainer = BasicTrainer(model, data, epochs=50)
     trainer.train()
 
+    decoder = deepcopy(model).double().eval()  # in single precision a rare word may have 0
+
     def words(theta: Any) -> Any:
         with torch.no_grad():
-            return model.decode(torch.as_tensor(theta, dtype=torch.float32)).numpy()
+            return decoder.decode(torch.as_tensor(theta, dtype=torch.float64)).numpy()
 
     beta = softmax(trainer.get_beta().astype(float), axis=1)
     return Fitted(beta, lambda rows: _normalized(trainer.test(_dense(rows))), words)

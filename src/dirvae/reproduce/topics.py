@@ -16,6 +16,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -279,10 +280,11 @@ def completion_perplexity(vae: VAE, test: Any, rows: int = 500) -> float:
         rows: Documents at a time.
     """
     encoded, scored = evaluation.split_tokens(test)
+    decoder = deepcopy(vae.decoder).double()  # in single precision a rare word may have 0
     total = 0.0
     for first in range(0, test.shape[0], rows):
         z = vae.embed(sparse_rows(encoded[first : first + rows]))
         part = scored[first : first + rows].tocoo()
-        law: NDArray[np.float64] = vae.decoder(z).probs.double().numpy()
+        law: NDArray[np.float64] = decoder(z.double()).probs.numpy()
         total += float(part.data @ np.log(law[part.row, part.col]))
     return float(np.exp(-total / scored.sum()))

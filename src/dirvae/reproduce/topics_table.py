@@ -32,8 +32,8 @@ NOTE = (
     "training documents; words are ranked as the originals rank them, by weights in products of "
     "experts (ProdLDA, NVDM), by probability in mixtures (GSM). TD25: share of distinct words "
     "among the first 25. Document frequency: of the ten first words. Perplexity: of half of each "
-    "test document given the other half, which is not the paper's. All latents train alike, with "
-    "early stopping on a tenth of the training documents."
+    "test document given the other half, which is not the paper's. All latents of a model train "
+    "alike, with early stopping on a tenth of the training documents."
 )
 VERDICTS = (
     "Improvement: difference in mean NPMI from the model's own latent ± its standard error; one "
