@@ -8,9 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.utils.validation import validate_data
 
-__all__ = ["are_texts", "checked_texts", "default_vectorizer", "vocabulary_of"]
+__all__ = [
+    "are_texts",
+    "checked_counts",
+    "checked_texts",
+    "counted_texts",
+    "default_vectorizer",
+    "require_documents",
+    "vocabulary_of",
+]
 
 
 def are_texts(X: Any) -> bool:
@@ -42,6 +52,31 @@ def checked_texts(X: Any) -> list[str]:
                 'missing texts by "" or leave them out'
             )
     return texts
+
+
+def counted_texts(X: Any, vectorizer: Any) -> tuple[Any, Any]:
+    """Fit a vectorizer to texts; return it and the counts.
+
+    Args:
+        X: Texts.
+        vectorizer: Of which a clone is fitted; `default_vectorizer` if None.
+
+    Raises:
+        ValueError: If an entry is no string, or no text has a word that is counted.
+
+    Example:
+        >>> counted_texts(["One cat", "Two cats"], None)[1].toarray().tolist()
+        [[1, 0], [0, 1]]
+    """
+    texts = checked_texts(X)
+    if not any(text.strip() for text in texts):
+        raise ValueError("X has empty strings only; at least two texts must have words")
+    fitted = default_vectorizer(len(texts)) if vectorizer is None else clone(vectorizer)
+    try:
+        return fitted, fitted.fit_transform(texts)
+    except ValueError as error:  # no word is left
+        reason = str(error).rstrip(".")
+        raise ValueError(f"X has no words to count: {reason}; see vectorizer") from error
 
 
 def default_vectorizer(num_texts: int) -> CountVectorizer:
@@ -77,3 +112,52 @@ def vocabulary_of(words: Any, num_words: int) -> NDArray[np.object_]:
             "columns of X"
         )
     return np.array(listed, dtype=object)
+
+
+def checked_counts(estimator: Any, X: Any, *, reset: bool) -> sparse.csr_matrix:
+    """Return counts as a CSR matrix without zeros or duplicates; the caller's stay as they are.
+
+    Args:
+        estimator: Whose ``n_features_in_`` and ``feature_names_in_`` they are checked against.
+        X: Counts of words, 0 or more, dense or sparse, shape (N, V).
+        reset: Whether those attributes are set instead.
+
+    Raises:
+        ValueError: If a count is negative or not finite, or the shape is wrong.
+    """
+    X = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        accept_sparse="csr",
+        dtype=[np.float64, np.float32],
+        ensure_non_negative=True,
+        estimator=estimator,
+    )
+    counts = sparse.csr_matrix(X, dtype=np.float64)
+    if not counts.has_canonical_format or not counts.data.all():
+        counts = counts.copy()  # the arrays may be the caller's
+        counts.sum_duplicates()
+        counts.eliminate_zeros()
+    return counts
+
+
+def require_documents(counts: sparse.csr_matrix, num_topics: int) -> None:
+    """Raise ValueError unless topics can be fitted to the counts.
+
+    Example:
+        >>> require_documents(sparse.csr_matrix((3, 4)), 2)
+        Traceback (most recent call last):
+        ValueError: X has no words: every count is 0
+    """
+    if counts.shape[0] < 2:
+        raise ValueError("X has one document (n_samples=1); at least 2 are needed to fit")
+    if counts.shape[1] < 2:
+        raise ValueError("X has one word (n_features=1); topics need at least 2 to differ in")
+    if counts.nnz == 0:
+        raise ValueError("X has no words: every count is 0")
+    if num_topics > counts.shape[0]:
+        raise ValueError(
+            f"n_components is {num_topics}, must be at most the number of documents, "
+            f"{counts.shape[0]}"
+        )

@@ -11,21 +11,23 @@ from typing import Any, cast
 import numpy as np
 import torch
 from scipy import sparse
-from scipy.cluster.hierarchy import fcluster, linkage
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
-from torch.distributions import Distribution, constraints
+from sklearn.utils.validation import check_is_fitted
+from torch.distributions import Distribution
 
-from dirvae.data.counts import CountDataset
 from dirvae.distributions import Dirichlet
-from dirvae.estimators.arguments import require_integer, require_positive, require_sizes
+from dirvae.estimators.arguments import require_integer
 from dirvae.estimators.documents import (
     are_texts,
+    checked_counts,
     checked_texts,
-    default_vectorizer,
+    counted_texts,
+    require_documents,
     vocabulary_of,
 )
+from dirvae.estimators.topic_arguments import require_topic_arguments
+from dirvae.estimators.topic_building import starting_vae
 from dirvae.estimators.topic_effects import (
     Effects,
     Shares,
@@ -33,12 +35,14 @@ from dirvae.estimators.topic_effects import (
     effects_of,
     shares_of,
 )
+from dirvae.estimators.topic_merging import alike_topics, all_topics
 from dirvae.estimators.topic_posterior import (
     TopicPosterior,
     concentrations,
     dirichlet_posterior,
     proportions,
 )
+from dirvae.estimators.topic_training import train_topics
 from dirvae.evaluation.topics import (
     completion_perplexity,
     documents_of_words,
@@ -46,24 +50,15 @@ from dirvae.evaluation.topics import (
     top_word_ids,
     top_words_by_documents,
 )
-from dirvae.models.topic_decoders import (
-    EmbeddedDecoder,
-    MixtureDecoder,
-    ProductDecoder,
-    topic_word,
-)
+from dirvae.models.topic_decoders import MixtureDecoder, ProductDecoder, topic_word
 from dirvae.models.topic_start import cluster_start
-from dirvae.models.topic_zoo import topic_optimizer, topic_prior, topic_vae
-from dirvae.models.topics import MixtureVAE, distinct_elbo, merged_topics
+from dirvae.models.topic_zoo import topic_optimizer
+from dirvae.models.topics import MixtureVAE, merged_topics
 from dirvae.models.vae import VAE
 from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
-from dirvae.training import Training, fit
 
 __all__ = ["TopicModel"]
-
-EMBEDDING_SIZE = 100  # of word vectors that are learned
-GUIDED_WEIGHT = 0.5  # share of a guided topic's words, at the start, that are its seed words
 
 
 class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -186,12 +181,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         told = self._standardized(covariates)
         counts = self._begin(X, vocabulary, 0 if told is None else told.shape[1])
         steps = math.ceil(counts.shape[0] / self.batch_size) * self.max_epochs
-        training = Training(
-            self.vae_,
-            objective=self._objective(counts),
-            optimizer=topic_optimizer(self.vae_, self.learning_rate, steps),
+        optimizer = topic_optimizer(self.vae_, self.learning_rate, steps)
+        training = train_topics(
+            self, counts, told, epochs=self.max_epochs, seed=self._seed, optimizer=optimizer
         )
-        self.history_ = self._train(training, counts, self.max_epochs, self._seed, told)
+        self.history_ = training.history
         self._end(counts)
         return self
 
@@ -204,9 +198,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         optimiser goes on where it was. Args and errors are those of `fit`.
         """
         counts = self.counts(X) if hasattr(self, "vae_") else self._begin(X, vocabulary)
-        training = Training(self.vae_, objective=self._objective(counts), optimizer=self._resumed)
         epoch = len(self.history_)
-        [metrics] = self._train(training, counts, 1, self._seed + epoch)
+        training = train_topics(
+            self, counts, epochs=1, seed=self._seed + epoch, optimizer=self._resumed
+        )
+        [metrics] = training.history
         self.history_.append({**metrics, "epoch": float(epoch)})
         adam = cast(torch.optim.Optimizer, training.optimizers(use_pl_optimizer=False))
         self._optimizer_state = adam.state_dict()
@@ -224,18 +220,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self._num_documents, self.topic_prevalence_ = 0, np.zeros(self.n_components)
         start = cluster_start(counts, self.n_components, self._seed)
         self.word_frequency_ = start.log_background.double().exp().numpy()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self._seed)
-            decoder = self._decoder(counts.shape[1])
-            decoder.start(self._guided(start.log_topics), start.log_background)
-            learn = self.prior_concentration == "learn"
-            value = None if isinstance(self.prior_concentration, str) else self.prior_concentration
-            prior = topic_prior(
-                self.latent, self.n_components, value, learn=learn, num_covariates=num_covariates
-            )
-            self.vae_ = topic_vae(
-                decoder, self.latent, prior, hidden_sizes=tuple(self.hidden_sizes)
-            )
+        self.vae_ = starting_vae(self, start, num_covariates, self._seed)
         return counts
 
     def _standardized(self, covariates: Any) -> Any:
@@ -248,88 +233,6 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         std = values.std(0)
         return (values - values.mean(0)) / np.where(std > 0, std, 1)
 
-    def _decoder(self, num_words: int) -> Any:
-        if self.word_vectors is not None:
-            return EmbeddedDecoder.of_vectors(self.n_components, self._vectors(num_words))
-        if self.decoder is EmbeddedDecoder:
-            return EmbeddedDecoder(self.n_components, num_words, EMBEDDING_SIZE)
-        return self.decoder(self.n_components, num_words)
-
-    def _vectors(self, num_words: int) -> torch.Tensor:
-        vectors = self.word_vectors
-        if isinstance(vectors, Mapping):
-            if not hasattr(self, "vocabulary_"):
-                raise ValueError("word_vectors by word need the words: give fit a vocabulary")
-            size = len(next(iter(vectors.values())))
-            vectors = [vectors.get(word, np.zeros(size)) for word in self.vocabulary_]
-        array = np.asarray(vectors, dtype=np.float32)
-        if array.ndim != 2 or len(array) != num_words or not np.isfinite(array).all():
-            raise ValueError(
-                f"word_vectors has shape {array.shape}, must be finite, with a row for each of the "
-                f"{num_words} words"
-            )
-        return torch.from_numpy(array)
-
-    def _guided(self, log_topics: torch.Tensor) -> torch.Tensor:
-        """Give each guided topic its words, in place of the cluster that has most of them."""
-        if not self.guide:
-            return log_topics
-        if not hasattr(self, "vocabulary_"):
-            raise ValueError("guide names words: give fit texts, or counts with a vocabulary")
-        place = {word: column for column, word in enumerate(self.vocabulary_)}
-        topics, free = log_topics.exp(), list(range(len(log_topics)))
-        order = []
-        for name, words in self.guide.items():
-            columns = [place[word] for word in words if word in place]
-            if not columns:
-                raise ValueError(f"guide[{name!r}] has no word of the vocabulary: {list(words)}")
-            best = max(free, key=lambda k: float(topics[k, columns].sum()))
-            topics[best] *= 1 - GUIDED_WEIGHT
-            topics[best, columns] += GUIDED_WEIGHT / len(columns)
-            free.remove(best)
-            order.append(best)
-        return topics[order + free].log()
-
-    def _objective(self, counts: sparse.csr_matrix) -> Callable[..., torch.Tensor]:
-        frequency = torch.from_numpy(self.word_frequency_).float()
-        weight = self.distinctness * float(counts.sum()) / counts.shape[0]
-        decoder = self.vae_.decoder
-
-        def objective(terms: Any, *, kl_weight: float = 1.0) -> torch.Tensor:
-            return distinct_elbo(
-                terms,
-                decoder=decoder,
-                frequency=frequency.to(terms.kl.device),
-                weight=weight,
-                kl_weight=kl_weight,
-            )
-
-        return objective
-
-    def _train(
-        self,
-        training: Training,
-        counts: sparse.csr_matrix,
-        epochs: int,
-        seed: int,
-        covariates: Any = None,
-    ) -> list[dict[str, float]]:
-        """Train; if that is cut off, do not look like a fitted estimator."""
-        accelerator = {"cuda": "gpu"}.get(self.device, self.device)
-        try:
-            return fit(
-                training,
-                CountDataset(counts, covariates),
-                max_epochs=epochs,
-                batch_size=self.batch_size,
-                seed=seed,
-                verbose=bool(self.verbose),
-                accelerator=accelerator,
-            )
-        except BaseException:
-            del self.vae_
-            raise
-
     def _resumed(self, parameters: Any) -> Any:
         adam = topic_optimizer(self.vae_, self.learning_rate)(parameters)
         if self._optimizer_state is not None:
@@ -337,7 +240,6 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return adam
 
     def _end(self, counts: sparse.csr_matrix) -> None:
-        self.vae_.cpu().eval()
         self.n_iter_, self._n_features_out = len(self.history_), self.n_components
         theta = proportions(self.vae_, counts)
         before = self._num_documents * self.topic_prevalence_
@@ -462,14 +364,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
                 latent are not those of a mixture with a Dirichlet, or there are covariates.
         """
         check_is_fitted(self)
-        named = [int(k) for group in groups for k in group]
-        if len(set(named)) < len(named) or not set(named) <= set(range(self.n_components)):
-            raise ValueError(
-                f"groups is {groups!r}, must name topics from 0 to {self.n_components - 1}, each "
-                "at most once"
-            )
-        rest = [[k] for k in range(self.n_components) if k not in named]
-        parts = [*([int(k) for k in group] for group in groups), *rest]
+        parts = all_topics(groups, self.n_components)
         merged = copy.deepcopy(self)
         merged.vae_ = merged_topics(self.vae_, parts, self.topic_prevalence_)
         merged.n_components = merged._n_features_out = len(parts)
@@ -485,9 +380,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             raise ValueError(f"n_components is {n_components}, must be at most {self.n_components}")
         if n_components == self.n_components:
             return copy.deepcopy(self)
-        tree = linkage(self.topic_word_, method="average", metric="cosine")
-        label = fcluster(tree, n_components, criterion="maxclust")
-        return self.merge([np.flatnonzero(label == group).tolist() for group in np.unique(label)])
+        return self.merge(alike_topics(self.topic_word_, n_components))
 
     # --- saving -----------------------------------------------------------------------------------
 
@@ -512,29 +405,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
                 delattr(self, name)
         words: Any = vocabulary
         if are_texts(X):
-            texts = checked_texts(X)
-            if not any(text.strip() for text in texts):
-                raise ValueError("X has empty strings only; at least two texts must have words")
-            given = self.vectorizer
-            self.vectorizer_ = default_vectorizer(len(texts)) if given is None else clone(given)
-            try:
-                X = self.vectorizer_.fit_transform(texts)
-            except ValueError as error:  # no word is left
-                reason = str(error).rstrip(".")
-                raise ValueError(f"X has no words to count: {reason}; see vectorizer") from error
+            self.vectorizer_, X = counted_texts(X, self.vectorizer)
             words = self.vectorizer_.get_feature_names_out()
-        counts = self._validated(X, reset=True)
-        if counts.shape[0] < 2:
-            raise ValueError("X has one document (n_samples=1); at least 2 are needed to fit")
-        if counts.shape[1] < 2:
-            raise ValueError("X has one word (n_features=1); topics need at least 2 to differ in")
-        if counts.nnz == 0:
-            raise ValueError("X has no words: every count is 0")
-        if self.n_components > counts.shape[0]:
-            raise ValueError(
-                f"n_components is {self.n_components}, must be at most the number of documents, "
-                f"{counts.shape[0]}"
-            )
+        counts = checked_counts(self, X, reset=True)
+        require_documents(counts, self.n_components)
         if words is None:
             words = getattr(self, "feature_names_in_", None)
         if words is not None:
@@ -547,62 +421,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             if not hasattr(self, "vectorizer_"):
                 raise ValueError("X has texts, but the model was fitted on counts: give counts")
             X = self.vectorizer_.transform(checked_texts(X))
-        return self._validated(X, reset=False)
-
-    def _validated(self, X: Any, *, reset: bool) -> sparse.csr_matrix:
-        X = validate_data(
-            self,
-            X,
-            reset=reset,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            ensure_non_negative=True,
-            estimator=self,
-        )
-        counts = sparse.csr_matrix(X, dtype=np.float64)
-        if not counts.has_canonical_format or not counts.data.all():
-            counts = counts.copy()  # the arrays may be the caller's
-            counts.sum_duplicates()
-            counts.eliminate_zeros()
-        return counts
+        return checked_counts(self, X, reset=False)
 
     def _check_arguments(self) -> None:
-        require_integer("n_components", self.n_components, 1)
-        for name in ("max_epochs", "batch_size"):
-            require_integer(name, getattr(self, name), 1)
-        require_sizes("hidden_sizes", self.hidden_sizes)
-        require_positive("learning_rate", self.learning_rate)
-        if self.decoder not in (MixtureDecoder, ProductDecoder, EmbeddedDecoder):
-            raise ValueError(
-                f"decoder is {self.decoder!r}, must be MixtureDecoder, ProductDecoder or "
-                "EmbeddedDecoder"
-            )
-        on_simplex = getattr(self.latent, "support", None) in (None, constraints.simplex)
-        if self.decoder is not ProductDecoder and not on_simplex:
-            name = getattr(self.latent, "__name__", repr(self.latent))
-            raise ValueError(
-                f"latent is {name}, must be a law on the simplex with decoder="
-                f"{self.decoder.__name__}; ProductDecoder takes any"
-            )
-        if self.decoder is ProductDecoder and self.word_vectors is not None:
-            raise ValueError(
-                "word_vectors is given with decoder=ProductDecoder, must be None or go with "
-                "EmbeddedDecoder"
-            )
-        if self.guide is not None and len(self.guide) > self.n_components:
-            raise ValueError(
-                f"guide has {len(self.guide)} topics, must have at most n_components, "
-                f"{self.n_components}"
-            )
-        if not isinstance(self.distinctness, int | float) or not self.distinctness >= 0:
-            raise ValueError(f"distinctness is {self.distinctness!r}, must be 0 or more")
-        value = self.prior_concentration
-        if not (value is None or value == "learn"):
-            if isinstance(value, str):
-                raise ValueError(
-                    f"prior_concentration is {value!r}, must be a positive number, 'learn' or None"
-                )
-            require_positive("prior_concentration", value)
+        require_topic_arguments(self)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "vae_")

@@ -1,0 +1,62 @@
+"""What `TopicModel` may be given: each refusal is one sentence that says what would be right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch.distributions import constraints
+
+from dirvae.estimators.arguments import require_integer, require_positive, require_sizes
+from dirvae.models.topic_decoders import EmbeddedDecoder, MixtureDecoder, ProductDecoder
+
+if TYPE_CHECKING:
+    from dirvae.estimators.topic_model import TopicModel
+
+__all__ = ["require_topic_arguments"]
+
+
+def require_topic_arguments(model: TopicModel) -> None:
+    """Raise ValueError unless the arguments are in range and go with each other.
+
+    Example:
+        >>> from dirvae.estimators import TopicModel
+        >>> require_topic_arguments(TopicModel(0))
+        Traceback (most recent call last):
+        ValueError: n_components is 0, must be an integer of 1 or more
+    """
+    require_integer("n_components", model.n_components, 1)
+    for name in ("max_epochs", "batch_size"):
+        require_integer(name, getattr(model, name), 1)
+    require_sizes("hidden_sizes", model.hidden_sizes)
+    require_positive("learning_rate", model.learning_rate)
+    if model.decoder not in (MixtureDecoder, ProductDecoder, EmbeddedDecoder):
+        raise ValueError(
+            f"decoder is {model.decoder!r}, must be MixtureDecoder, ProductDecoder or "
+            "EmbeddedDecoder"
+        )
+    on_simplex = getattr(model.latent, "support", None) in (None, constraints.simplex)
+    if model.decoder is not ProductDecoder and not on_simplex:
+        name = getattr(model.latent, "__name__", repr(model.latent))
+        raise ValueError(
+            f"latent is {name}, must be a law on the simplex with decoder="
+            f"{model.decoder.__name__}; ProductDecoder takes any"
+        )
+    if model.decoder is ProductDecoder and model.word_vectors is not None:
+        raise ValueError(
+            "word_vectors is given with decoder=ProductDecoder, must be None or go with "
+            "EmbeddedDecoder"
+        )
+    if model.guide is not None and len(model.guide) > model.n_components:
+        raise ValueError(
+            f"guide has {len(model.guide)} topics, must have at most n_components, "
+            f"{model.n_components}"
+        )
+    if not isinstance(model.distinctness, int | float) or not model.distinctness >= 0:
+        raise ValueError(f"distinctness is {model.distinctness!r}, must be 0 or more")
+    value = model.prior_concentration
+    if not (value is None or value == "learn"):
+        if isinstance(value, str):
+            raise ValueError(
+                f"prior_concentration is {value!r}, must be a positive number, 'learn' or None"
+            )
+        require_positive("prior_concentration", value)

@@ -1,0 +1,91 @@
+"""The VAE that a `TopicModel`'s arguments ask for, at the topics that it starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dirvae.models.topic_decoders import EmbeddedDecoder
+from dirvae.models.topic_start import TopicStart
+from dirvae.models.topic_zoo import topic_prior, topic_vae
+from dirvae.models.vae import VAE
+
+if TYPE_CHECKING:
+    from dirvae.estimators.topic_model import TopicModel
+
+__all__ = ["starting_vae"]
+
+EMBEDDING_SIZE = 100  # of word vectors that are learned
+GUIDED_WEIGHT = 0.5  # share of a guided topic's words, at the start, that are its seed words
+
+
+def starting_vae(model: TopicModel, start: TopicStart, num_covariates: int, seed: int) -> VAE:
+    """Build the VAE; of the fitted attributes, ``vocabulary_`` alone is read.
+
+    Args:
+        model: Its arguments say what is built.
+        start: Topics and words' frequencies to start from.
+        num_covariates: C, on which the prior depends.
+        seed: Of the weights.
+
+    Raises:
+        ValueError: If word vectors, guide or prior do not go with the words or the latent.
+    """
+    words = getattr(model, "vocabulary_", None)
+    num_topics, num_words = start.log_topics.shape
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if model.word_vectors is not None:
+            vectors = _vectors(model.word_vectors, words, num_words)
+            decoder: Any = EmbeddedDecoder.of_vectors(num_topics, vectors)
+        elif model.decoder is EmbeddedDecoder:
+            decoder = EmbeddedDecoder(num_topics, num_words, EMBEDDING_SIZE)
+        else:
+            decoder = model.decoder(num_topics, num_words)
+        decoder.start(_guided(start.log_topics, model.guide, words), start.log_background)
+        learn = model.prior_concentration == "learn"
+        value = None if isinstance(model.prior_concentration, str) else model.prior_concentration
+        prior = topic_prior(
+            model.latent, num_topics, value, learn=learn, num_covariates=num_covariates
+        )
+        return topic_vae(decoder, model.latent, prior, hidden_sizes=tuple(model.hidden_sizes))
+
+
+def _vectors(vectors: Any, words: Any, num_words: int) -> Tensor:
+    if isinstance(vectors, Mapping):
+        if words is None:
+            raise ValueError("word_vectors by word need the words: give fit a vocabulary")
+        size = len(next(iter(vectors.values())))
+        vectors = [vectors.get(word, np.zeros(size)) for word in words]
+    array = np.asarray(vectors, dtype=np.float32)
+    if array.ndim != 2 or len(array) != num_words or not np.isfinite(array).all():
+        raise ValueError(
+            f"word_vectors has shape {array.shape}, must be finite, with a row for each of the "
+            f"{num_words} words"
+        )
+    return torch.from_numpy(array)
+
+
+def _guided(log_topics: Tensor, guide: Any, words: Any) -> Tensor:
+    """Give each guided topic its words, in place of the cluster that has most of them."""
+    if not guide:
+        return log_topics
+    if words is None:
+        raise ValueError("guide names words: give fit texts, or counts with a vocabulary")
+    place = {word: column for column, word in enumerate(words)}
+    topics, free = log_topics.exp(), list(range(len(log_topics)))
+    order = []
+    for name, seeds in guide.items():
+        columns = [place[word] for word in seeds if word in place]
+        if not columns:
+            raise ValueError(f"guide[{name!r}] has no word of the vocabulary: {list(seeds)}")
+        best = max(free, key=lambda k: float(topics[k, columns].sum()))
+        topics[best] *= 1 - GUIDED_WEIGHT
+        topics[best, columns] += GUIDED_WEIGHT / len(columns)
+        free.remove(best)
+        order.append(best)
+    return topics[order + free].log()
