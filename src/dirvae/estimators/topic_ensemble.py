@@ -1,0 +1,87 @@
+"""Which topics to trust: the same model from several seeds, and what they agree on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from dirvae.estimators.arguments import require_integer
+from dirvae.estimators.topic_model import TopicModel
+from dirvae.evaluation.topics import match_topics
+
+__all__ = ["TopicEnsemble", "fit_seeds"]
+
+
+class TopicEnsemble(NamedTuple):
+    """Models of several seeds, and how far each topic is found again by the others.
+
+    Attributes:
+        models: The fitted models, length S.
+        stability: Of each topic of each model: cosine of its words with those of the topic that it
+            is matched to, mean over the other models, in [0, 1], shape (S, K). Near 1 the topic
+            does not hang on the seed. The mean of all is `evaluation.stability`.
+        best: Place of the model that the others agree with most, on average over its topics.
+    """
+
+    models: list[TopicModel]
+    stability: NDArray[np.float64]
+    best: int
+
+
+def fit_seeds(
+    model: TopicModel,
+    X: Any,
+    seeds: Sequence[int] = (0, 1, 2, 3, 4),
+    *,
+    y: Any = None,
+    vocabulary: Sequence[str] | None = None,
+    covariates: Any = None,
+) -> TopicEnsemble:
+    """Fit the same model with several seeds, and match the topics of each to those of the others.
+
+    Args:
+        model: Settings, but for ``random_state``; it is not fitted itself.
+        X: Documents, as in `TopicModel.fit`; likewise ``y``, ``vocabulary`` and ``covariates``.
+        seeds: Two or more, all different.
+        y: Labels.
+        vocabulary: The V words of counts.
+        covariates: What is known of the documents.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    References:
+        Greene, O'Callaghan & Cunningham, "How many topics? Stability analysis for topic models",
+        2014 (matched topics; there of top words, here of all).
+
+    Example:
+        >>> counts = np.random.default_rng(0).poisson(1, (40, 12))
+        >>> found = fit_seeds(TopicModel(3, max_epochs=1, hidden_sizes=(8,)), counts, (0, 1))
+        >>> found.stability.shape, len(found.models[found.best].top_words(2))
+        ((2, 3), 3)
+    """
+    for seed in seeds:
+        require_integer("seeds", seed, 0)
+    if len(seeds) < 2 or len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds is {seeds!r}, must be two or more different integers")
+    models = [
+        clone(model)
+        .set_params(random_state=int(seed))
+        .fit(X, y, vocabulary=vocabulary, covariates=covariates)
+        for seed in seeds
+    ]
+    stability = _stability([fitted.topic_word_ for fitted in models])
+    return TopicEnsemble(models, stability, int(stability.mean(1).argmax()))
+
+
+def _stability(topic_words: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Mean similarity of each topic to its match in each other model, shape (S, K)."""
+    found = np.zeros((len(topic_words), len(topic_words[0])))
+    for place, own in enumerate(topic_words):
+        others = [other for i, other in enumerate(topic_words) if i != place]
+        found[place] = np.mean([match_topics(own, other).similarity for other in others], axis=0)
+    return found

@@ -1,0 +1,59 @@
+"""Topics of several seeds: planted ones come back, others do not, and the medoid is the nearest."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dirvae import TopicModel
+from dirvae.estimators import fit_seeds
+from dirvae.evaluation import match_topics, stability
+
+SMALL = {"hidden_sizes": (16,), "max_epochs": 15, "batch_size": 100}
+
+
+@pytest.fixture(scope="module")
+def planted():
+    rng = np.random.default_rng(0)
+    beta = rng.dirichlet(np.full(150, 0.05), 4)
+    theta = rng.dirichlet(np.full(4, 0.1), 400)
+    return rng.multinomial(60, theta @ beta).astype(float), beta
+
+
+@pytest.fixture(scope="module")
+def found(planted):
+    return fit_seeds(TopicModel(7, **SMALL), planted[0], (0, 1, 2))
+
+
+def test_planted_topics_are_the_stable_ones(planted, found):
+    """Seven topics for four: those that are planted are found by every seed, spare ones are not."""
+    cosine = _cosines(planted[1], found.models[found.best].topic_word_)
+    true, own = cosine.argmax(1), found.stability[found.best]
+    assert cosine.max(1).min() > 0.9
+    spare = [k for k in range(7) if k not in set(true)]
+    assert own[true].mean() > own[spare].mean() + 0.1
+
+
+def test_stability_is_that_of_matched_pairs(found):
+    betas = [model.topic_word_ for model in found.models]
+    assert found.stability.mean() == pytest.approx(stability(betas))
+    own = [match_topics(betas[1], betas[other]).similarity for other in (0, 2)]
+    np.testing.assert_allclose(found.stability[1], np.mean(own, axis=0))
+    assert found.best == found.stability.mean(1).argmax()
+
+
+def test_each_seed_is_fitted_as_by_itself(planted, found):
+    alone = TopicModel(7, **SMALL, random_state=1).fit(planted[0])
+    np.testing.assert_array_equal(found.models[1].topic_word_, alone.topic_word_)
+    assert [model.random_state for model in found.models] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("seeds", [(0,), (1, 1), (0, 1.5), (0, -1)])
+def test_seeds_are_two_or_more_integers(seeds):
+    with pytest.raises(ValueError, match="seeds is"):
+        fit_seeds(TopicModel(2), np.eye(4), seeds)
+
+
+def _cosines(first, second):
+    first, second = (a / np.linalg.norm(a, axis=1, keepdims=True) for a in (first, second))
+    return first @ second.T
