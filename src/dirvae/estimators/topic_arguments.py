@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Real
 from typing import TYPE_CHECKING
 
 from torch.distributions import constraints
@@ -51,8 +53,10 @@ def require_topic_arguments(model: TopicModel) -> None:
             f"guide has {len(model.guide)} topics, must have at most n_components, "
             f"{model.n_components}"
         )
-    if not isinstance(model.distinctness, int | float) or not model.distinctness >= 0:
-        raise ValueError(f"distinctness is {model.distinctness!r}, must be 0 or more")
+    for name in ("distinctness", "label_weight"):
+        weight = getattr(model, name)
+        if not isinstance(weight, Real) or not 0 <= float(weight) < math.inf:
+            raise ValueError(f"{name} is {weight!r}, must be 0 or more")
     value = model.prior_concentration
     if not (value is None or value == "learn"):
         if isinstance(value, str):

@@ -5,14 +5,17 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 from scipy import sparse
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch.distributions import Distribution
 
@@ -26,6 +29,7 @@ from dirvae.estimators.documents import (
     require_documents,
     vocabulary_of,
 )
+from dirvae.estimators.labels import class_indicators
 from dirvae.estimators.topic_arguments import require_topic_arguments
 from dirvae.estimators.topic_building import starting_vae
 from dirvae.estimators.topic_effects import (
@@ -42,7 +46,7 @@ from dirvae.estimators.topic_posterior import (
     dirichlet_posterior,
     proportions,
 )
-from dirvae.estimators.topic_training import train_topics
+from dirvae.estimators.topic_training import LabelledTraining, train_topics
 from dirvae.evaluation.topics import (
     completion_perplexity,
     documents_of_words,
@@ -59,6 +63,12 @@ from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
 
 __all__ = ["TopicModel"]
+
+
+def _has_labels(model: Any) -> bool:
+    if not hasattr(model, "coef_"):
+        raise AttributeError("this TopicModel was not fitted to labels: give them as fit(X, y)")
+    return True
 
 
 class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -82,6 +92,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             topics, in this order.
         distinctness: Price of topics that share words, in nats a token for each nat of
             `topic_overlap`; 0 for the plain bound.
+        label_weight: Of a nat of a label's log probability, in nats of its document's bound; 0
+            leaves labels out.
         hidden_sizes: Widths of the encoder's layers.
         max_epochs: Passes over the documents.
         batch_size: Documents a step.
@@ -97,6 +109,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         word_frequency_: Share of each word in the documents, shape (V,).
         topic_prevalence_: Mean of theta over the documents, those of each `partial_fit` as it left
             them, shape (K,).
+        classes_: The L classes, sorted, where labels were given.
+        coef_: How much each topic says for each class, shape (L, K), where labels were given: the
+            logits of classes are ``theta @ coef_.T + intercept_``.
+        intercept_: Shape (L,).
         vae_: The fitted `VAE`.
         history_: Metrics of each epoch.
         n_iter_: Epochs trained.
@@ -104,6 +120,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     References:
         Blei, Ng & Jordan 2003; Srivastava & Sutton 2017; Joo, Lee, Park & Moon 2020, sec. 4.4.
+        Labels: Mcauliffe & Blei, "Supervised topic models", 2007.
 
     Example:
         >>> texts = ["the cat and the dog", "dog and cat", "stars and moon", "moon and a star"] * 5
@@ -129,6 +146,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         word_vectors: Any = None,
         guide: Mapping[str, Sequence[str]] | None = None,
         distinctness: float = 0.04,
+        label_weight: float = 30.0,
         hidden_sizes: Sequence[int] = (200, 200),
         max_epochs: int = 10,
         batch_size: int = 200,
@@ -145,6 +163,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.word_vectors = word_vectors
         self.guide = guide
         self.distinctness = distinctness
+        self.label_weight = label_weight
         self.hidden_sizes = hidden_sizes
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -163,11 +182,16 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         vocabulary: Sequence[str] | None = None,
         covariates: Any = None,
     ) -> TopicModel:
-        """Fit to documents.
+        """Fit to documents, and to labels where there are some.
+
+        With labels the topics learn to tell them: theta's mean goes through a linear softmax, whose
+        log-likelihood is added to the bound. A pipeline that ends in a classifier gives its labels
+        to all its steps, so its topics are supervised too, unless ``label_weight`` is 0.
 
         Args:
             X: N texts, or counts of words, 0 or more, dense or CSR, shape (N, V).
-            y: Ignored.
+            y: Labels of documents, words or whole numbers, length N; the number -1, None or NaN
+                where unknown. None for none.
             vocabulary: The V words of counts.
             covariates: What is known of the documents, shape (N, C), or a data frame, whose words
                 become dummies: the prior of theta depends on it (with a prior that is learned).
@@ -176,16 +200,27 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             The estimator itself.
 
         Raises:
-            ValueError: If an argument or a value of X is out of range; the message says which.
+            ValueError: If an argument or a value of X or y is out of range; the message says which.
         """
         told = self._standardized(covariates)
-        counts = self._begin(X, vocabulary, 0 if told is None else told.shape[1])
+        self._check_arguments()
+        counts = self._counts_to_fit(X, vocabulary)
+        labels = self._labels(y, counts.shape[0])
+        self._begin(counts, 0 if told is None else told.shape[1])
         steps = math.ceil(counts.shape[0] / self.batch_size) * self.max_epochs
-        optimizer = topic_optimizer(self.vae_, self.learning_rate, steps)
         training = train_topics(
-            self, counts, told, epochs=self.max_epochs, seed=self._seed, optimizer=optimizer
+            self,
+            counts,
+            told,
+            labels,
+            epochs=self.max_epochs,
+            seed=self._seed,
+            optimizer=partial(topic_optimizer, self.vae_, self.learning_rate, steps),
         )
         self.history_ = training.history
+        if isinstance(training, LabelledTraining):
+            self.coef_ = training.head.weight.detach().double().numpy()
+            self.intercept_ = training.head.bias.detach().double().numpy()
         self._end(counts)
         return self
 
@@ -195,9 +230,16 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """Take one more pass over documents, which may be new ones, at a constant step size.
 
         The first call settles vocabulary and starting topics; from one call to the next the
-        optimiser goes on where it was. Args and errors are those of `fit`.
+        optimiser goes on where it was. Args and errors are those of `fit`, but ``y`` is left out:
+        topics go on without labels, and a model that had some forgets them.
         """
-        counts = self.counts(X) if hasattr(self, "vae_") else self._begin(X, vocabulary)
+        if hasattr(self, "vae_"):
+            counts = self.counts(X)
+        else:
+            self._check_arguments()
+            counts = self._counts_to_fit(X, vocabulary)
+            self._begin(counts)
+        self._labels(None, counts.shape[0])
         epoch = len(self.history_)
         training = train_topics(
             self, counts, epochs=1, seed=self._seed + epoch, optimizer=self._resumed
@@ -209,19 +251,24 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self._end(counts)
         return self
 
-    def _begin(
-        self, X: Any, vocabulary: Sequence[str] | None, num_covariates: int = 0
-    ) -> sparse.csr_matrix:
-        """Check arguments and documents, and build the model at its starting topics."""
-        self._check_arguments()
-        counts = self._counts_to_fit(X, vocabulary)
+    def _begin(self, counts: sparse.csr_matrix, num_covariates: int = 0) -> None:
+        """Build the model at its starting topics."""
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.history_, self._optimizer_state = [], None
         self._num_documents, self.topic_prevalence_ = 0, np.zeros(self.n_components)
         start = cluster_start(counts, self.n_components, self._seed)
         self.word_frequency_ = start.log_background.double().exp().numpy()
         self.vae_ = starting_vae(self, start, num_covariates, self._seed)
-        return counts
+
+    def _labels(self, y: Any, num_documents: int) -> Any:
+        """Labels as rows of an identity, or None; sets ``classes_``, or forgets them."""
+        for name in ("classes_", "coef_", "intercept_"):
+            if hasattr(self, name):
+                delattr(self, name)
+        if y is None or not self.label_weight:
+            return None
+        self.classes_, labels = class_indicators(y, num_documents)
+        return labels
 
     def _standardized(self, covariates: Any) -> Any:
         """Covariates around 0, in standard deviations: so the prior without them is the mean's."""
@@ -233,11 +280,14 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         std = values.std(0)
         return (values - values.mean(0)) / np.where(std > 0, std, 1)
 
-    def _resumed(self, parameters: Any) -> Any:
-        adam = topic_optimizer(self.vae_, self.learning_rate)(parameters)
-        if self._optimizer_state is not None:
-            adam.load_state_dict(self._optimizer_state)
-        return adam
+    def _resumed(self, head: None) -> Callable[[Any], Any]:
+        def configure(parameters: Any) -> Any:
+            adam = topic_optimizer(self.vae_, self.learning_rate)(parameters)
+            if self._optimizer_state is not None:
+                adam.load_state_dict(self._optimizer_state)
+            return adam
+
+        return configure
 
     def _end(self, counts: sparse.csr_matrix) -> None:
         self.n_iter_, self._n_features_out = len(self.history_), self.n_components
@@ -292,6 +342,25 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         check_is_fitted(self)
         theta = proportions(self.vae_, self.counts(X))
         return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
+
+    @available_if(_has_labels)
+    def predict_proba(self, X: Any) -> Any:
+        """Probability of each class, shape (N, L), of a model that was fitted to labels.
+
+        Args:
+            X: Documents, as in `fit`.
+        """
+        logits = proportions(self.vae_, self.counts(X)) @ self.coef_.T + self.intercept_
+        return softmax(logits, axis=1)
+
+    @available_if(_has_labels)
+    def predict(self, X: Any) -> Any:
+        """Most probable class of each document, shape (N,), of a model that was fitted to labels.
+
+        Args:
+            X: Documents, as in `fit`.
+        """
+        return self.classes_[self.predict_proba(X).argmax(1)]
 
     def posterior(self, X: Any, *, level: float = 0.9) -> TopicPosterior:
         """The whole posterior of theta of each document, of a model with a Dirichlet latent.
@@ -370,6 +439,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         merged.n_components = merged._n_features_out = len(parts)
         merged._optimizer_state = None
         merged.topic_prevalence_ = np.array([self.topic_prevalence_[p].sum() for p in parts])
+        if hasattr(self, "coef_"):
+            merged.coef_ = np.stack(
+                [np.average(self.coef_[:, p], 1, self.topic_prevalence_[p]) for p in parts], 1
+            )
         return merged
 
     def reduce(self, n_components: int) -> TopicModel:

@@ -1,32 +1,37 @@
-"""How a `TopicModel` is trained: its bound, with topics that share words at a price."""
+"""How a `TopicModel` is trained: its bound, a price of words that topics share, and labels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import torch
 from scipy import sparse
-from torch import Tensor
+from torch import Tensor, nn
 
+from dirvae.data.arrays import Batch
 from dirvae.data.counts import CountDataset
-from dirvae.models.topics import distinct_elbo
+from dirvae.models.topics import MixtureVAE, distinct_elbo
+from dirvae.models.vae import VAE
+from dirvae.objectives import Terms
 from dirvae.training import Training, fit
 
 if TYPE_CHECKING:
     from dirvae.estimators.topic_model import TopicModel
 
-__all__ = ["train_topics"]
+__all__ = ["LabelledTraining", "train_topics"]
 
 
 def train_topics(
     model: TopicModel,
     counts: sparse.csr_matrix,
     covariates: Any = None,
+    labels: Any = None,
     *,
     epochs: int,
     seed: int,
-    optimizer: Callable[[Iterable[Any]], Any],
+    optimizer: Callable[..., Callable[[Iterable[Any]], Any]],
 ) -> Training:
     """Train ``vae_`` in place; if that is cut off, it is gone, and the estimator is not fitted.
 
@@ -34,18 +39,28 @@ def train_topics(
         model: The estimator, with ``vae_`` and ``word_frequency_``.
         counts: Shape (N, V).
         covariates: What the prior is told, shape (N, C), or None.
+        labels: Rows of an identity, of zeros for documents without a label, shape (N, L), or None.
         epochs: Passes over the documents.
         seed: Of order and noise.
-        optimizer: What `topic_optimizer` returns.
+        optimizer: What `topic_optimizer` returns, given the head that tells labels, or None.
 
     Returns:
         The training that was done, with its history and optimiser.
     """
-    training = Training(model.vae_, objective=_objective(model, counts), optimizer=optimizer)
+    options: dict[str, Any] = {"objective": _objective(model, counts)}
+    told = covariates
+    if labels is None:
+        training = Training(model.vae_, optimizer=optimizer(None), **options)
+    else:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            head = nn.Linear(model.n_components, labels.shape[1])
+        training = LabelledTraining(model.vae_, head, optimizer=optimizer(head), **options)
+        told = labels if covariates is None else np.hstack([labels, covariates])
     try:
         fit(
             training,
-            CountDataset(counts, covariates),
+            CountDataset(counts, told),
             max_epochs=epochs,
             batch_size=model.batch_size,
             seed=seed,
@@ -55,8 +70,38 @@ def train_topics(
     except BaseException:
         del model.vae_
         raise
-    model.vae_.cpu().eval()
+    training.cpu().eval()
     return training
+
+
+class LabelledTraining(Training):
+    """Training in which theta's mean tells labels, by a linear softmax, and so learns to.
+
+    The first columns of a batch's covariates are the labels.
+
+    Args:
+        vae: The model.
+        head: From theta to logits of the L classes.
+        options: Those of `Training`.
+    """
+
+    def __init__(self, vae: VAE, head: nn.Linear, **options: Any) -> None:
+        super().__init__(vae, **options)
+        self.head = head
+
+    def _terms(self, batch: Batch) -> Terms:
+        told = cast(Tensor, batch.covariates)
+        labels, covariates = told.tensor_split([self.head.out_features], 1)
+        terms = super()._terms(
+            batch._replace(covariates=covariates if covariates.numel() else None)
+        )
+        # Without covariates, which are not there when labels are asked for.
+        vae = self.vae
+        if isinstance(vae, MixtureVAE):
+            theta = vae.infer_by_topics(batch.x).mean
+        else:
+            theta = vae.embed(batch.x)
+        return terms._replace(log_label=(labels * self.head(theta).log_softmax(-1)).sum(-1))
 
 
 def _objective(model: TopicModel, counts: sparse.csr_matrix) -> Callable[..., Tensor]:
@@ -64,13 +109,14 @@ def _objective(model: TopicModel, counts: sparse.csr_matrix) -> Callable[..., Te
     weight = model.distinctness * float(counts.sum()) / counts.shape[0]
     decoder = model.vae_.decoder
 
-    def objective(terms: Any, *, kl_weight: float = 1.0) -> Tensor:
-        return distinct_elbo(
+    def objective(terms: Terms, *, kl_weight: float = 1.0) -> Tensor:
+        bound = distinct_elbo(
             terms,
             decoder=decoder,
             frequency=frequency.to(terms.kl.device),
             weight=weight,
             kl_weight=kl_weight,
         )
+        return bound if terms.log_label is None else bound + model.label_weight * terms.log_label
 
     return objective

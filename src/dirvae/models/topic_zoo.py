@@ -25,6 +25,7 @@ from dirvae.nn.counts import WordFeatures
 __all__ = ["gsm", "lda", "nvdm", "prodlda", "topic_optimizer", "topic_prior", "topic_vae"]
 
 TOPIC_STEP = 11.0  # the topics' step size over the encoder's: logs of probabilities go far
+HEAD_STEP = 11.0  # likewise that of a head that tells labels
 
 
 def topic_vae(
@@ -116,7 +117,7 @@ def topic_prior(
 
 
 def topic_optimizer(
-    vae: VAE, learning_rate: float, steps: int | None = None
+    vae: VAE, learning_rate: float, steps: int | None = None, head: nn.Module | None = None
 ) -> Callable[[Iterable[Any]], Any]:
     """Adam with larger steps for topics and a learned prior; falling to 0 if ``steps`` is given.
 
@@ -126,7 +127,10 @@ def topic_optimizer(
         3
     """
     ratio = TOPIC_STEP if isinstance(vae.decoder, MixtureDecoder) else 1.0
-    parts = ((vae.encoder, 1.0), (vae.decoder, ratio), (vae.prior, 2.0))
+    parts = [(vae.encoder, 1.0), (vae.decoder, ratio), (vae.prior, 2.0)]
+    if head is not None:
+
+        parts.append((head, HEAD_STEP))
     groups = [
         {"params": learned, "lr": learning_rate * factor}
         for part, factor in parts

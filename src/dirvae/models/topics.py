@@ -127,10 +127,21 @@ class MixtureVAE(VAE):
 
     def infer(self, x: Tensor, *context: Tensor) -> Dirichlet:
         """Return q(theta|x) for counts of shape (B, V), sparse CSR or dense."""
+        # The bound alone teaches topics: by way of the inference they would learn to be easy.
+        return self._refined(x, self._topics().detach(), *context)
+
+    def infer_by_topics(self, x: Tensor, *context: Tensor) -> Dirichlet:
+        """Return the same with a gradient to the topics, by which labels can teach them."""
+        return self._refined(x, self._topics(), *context)
+
+    def _topics(self) -> Tensor:
+        decoder: Any = self.decoder
+        return topic_word(decoder, decoder.num_topics)
+
+    def _refined(self, x: Tensor, topics: Tensor, *context: Tensor) -> Dirichlet:
         weights: Tensor = self.encoder(x)  # the covariates tell the prior
         alpha: Tensor = self.prior(*context).concentration
-        # The bound alone teaches topics: by way of the inference they would learn to be easy.
-        words = topic_word(self.decoder, alpha.shape[-1]).detach().t().contiguous()
+        words = topics.t().contiguous()
         x = as_sparse_rows(x).to(words.dtype)
         concentration = alpha + assigned_counts(x, weights, words)
         for _ in range(self.num_steps * (1 if self.training else 2) - 1):

@@ -213,6 +213,8 @@ _OUTPUTS = (None, "default", "pandas", "polars")
 _COUNT, _ARRAY = _Kind(int, _count), _Kind(_array_to_json, _array)
 _FITTED = {
     "classes_": _Kind(_classes_to_json, _classes),
+    "coef_": _ARRAY,
+    "intercept_": _ARRAY,
     "likelihood_": _Kind(law_name, law_from_name),
     "prior_concentration_": _ARRAY,
     "history_": _Kind(_history_to_json, _history),
