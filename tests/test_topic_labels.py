@@ -81,7 +81,9 @@ def test_unknown_labels_say_nothing(data, supervised, unknown):
     np.testing.assert_array_equal(classes[rows[:400].argmax(1)], data[1][:400])
 
 
-@pytest.mark.parametrize("y", [[3, 1, -1], np.array([3.0, 1.0, np.nan]), pd.Series([3, 1, None])])
+@pytest.mark.parametrize(
+    "y", [[np.int64(3), 1, -1], np.array([3.0, 1.0, np.nan]), pd.Series([3, 1, None])]
+)
 def test_whole_numbers_are_classes(y):
     classes, rows = class_indicators(y, 3)
     assert classes.tolist() == [1, 3]
@@ -183,6 +185,7 @@ def test_labels_have_a_gradient_to_topics():
         (["a", 2] * 4, "y has words and numbers"),
         (["a", "-1"] * 4, "y has the word '-1': give the number -1"),
         ([0.5, 1] * 4, "y has 0.5, must be classes"),
+        ([[1, 2], [3, 4]] * 4, r"y has \[1, 2\], must be classes"),
         ([(1, 2), (3, 4)] * 4, r"y has \(1, 2\), must be classes"),
         (np.eye(8), "y should be a 1d array"),
     ],

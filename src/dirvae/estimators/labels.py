@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -30,7 +32,7 @@ def class_indicators(y: Any, num_rows: int) -> tuple[NDArray[Any], NDArray[np.fl
         >>> classes.tolist(), rows.tolist()
         (['air', 'sea'], [[0.0, 1.0], [0.0, 0.0], [1.0, 0.0]])
     """
-    given = y if hasattr(y, "dtype") else _objects(y)
+    given = _objects(y) if isinstance(y, list | tuple) else y
     labels = column_or_1d(given, warn=True).tolist()
     check_consistent_length(labels, range(num_rows))
     known = [row for row, label in enumerate(labels) if not _is_unknown(label)]
@@ -47,10 +49,11 @@ def class_indicators(y: Any, num_rows: int) -> tuple[NDArray[Any], NDArray[np.fl
     return classes, rows
 
 
-def _objects(y: Any) -> NDArray[np.object_]:
+def _objects(y: Sequence[Any]) -> NDArray[np.object_]:
     """As they are: an array of its own accord would make words of numbers among words."""
     labels = np.empty(len(y), dtype=object)
-    labels[:] = list(y)
+    for row, label in enumerate(y):
+        labels[row] = label
     return labels
 
 
@@ -66,7 +69,7 @@ def _require_classes(labels: list[Any]) -> None:
     if str(UNLABELLED) in labels:
         raise ValueError("y has the word '-1': give the number -1, or None, where unknown")
     for label in () if any(words) else labels:
-        if not isinstance(label, int | float) or label % 1:
+        if not isinstance(label, Real) or label % 1:
             raise ValueError(
                 f"y has {label!r}, must be classes, words or whole numbers; label_weight=0 leaves "
                 "y out"

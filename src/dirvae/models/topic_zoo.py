@@ -129,7 +129,6 @@ def topic_optimizer(
     ratio = TOPIC_STEP if isinstance(vae.decoder, MixtureDecoder) else 1.0
     parts = [(vae.encoder, 1.0), (vae.decoder, ratio), (vae.prior, 2.0)]
     if head is not None:
-
         parts.append((head, HEAD_STEP))
     groups = [
         {"params": learned, "lr": learning_rate * factor}
