@@ -12,6 +12,7 @@ from dirvae.distributions import MixedMultinomial, Multinomial
 from dirvae.distributions._sparse import (
     as_sparse_rows,
     assigned_counts,
+    fresh_counts,
     mixture_evidence,
     sparse_product,
 )
@@ -73,6 +74,32 @@ def test_assigned_counts_add_up_to_the_words(counts):
     x = sparse_rows(counts, torch.float64)
     found = assigned_counts(x, torch.ones(12, 4).double(), simplex(4, 30).t())
     np.testing.assert_allclose(found.sum(1).detach(), counts.sum(1).A1, rtol=1e-12)
+
+
+def fresh(count, concentration):
+    """Of one category among two: the other takes the rest of the precision, 100."""
+    x = as_sparse_rows(torch.tensor([[count, 1.0]], dtype=torch.float64))
+    theta = torch.tensor([[concentration, 100 - concentration]], dtype=torch.float64)
+    words = torch.eye(2, dtype=torch.float64)
+    return float(fresh_counts(x, theta, words, torch.tensor(100.0).double()).values()[0])
+
+
+@pytest.mark.parametrize(("count", "concentration"), [(1, 3.0), (20, 0.5), (300, 7.0)])
+def test_fresh_counts_are_those_of_an_urn(count, concentration):
+    rng = np.random.default_rng(0)
+    new = concentration / (concentration + np.arange(count))  # of each count to be a fresh draw
+    draws = (rng.random((4000, count)) < new).sum(1)
+    error = draws.std() / np.sqrt(4000)  # bound of 5 of them
+    assert abs(fresh(count, concentration) - draws.mean()) <= 5 * error + 1e-12
+
+
+def test_fresh_counts_are_all_of_a_vast_precision_and_one_of_a_tiny_one():
+    x = as_sparse_rows(torch.tensor([[50.0, 3.0]]))
+    half, words = torch.full((1, 2), 0.5), torch.eye(2)
+    vast = fresh_counts(x, half, words, torch.tensor(1e8)).values()
+    torch.testing.assert_close(vast, x.values(), rtol=1e-5, atol=0)
+    tiny = fresh_counts(x, half, words, torch.tensor(1e-12)).values()
+    torch.testing.assert_close(tiny, torch.ones(2))
 
 
 def test_mean_and_draws_of_the_mixture():

@@ -12,6 +12,8 @@ from torch import Tensor
 __all__ = [
     "as_sparse_rows",
     "assigned_counts",
+    "flat_places",
+    "fresh_counts",
     "is_sparse",
     "log_coefficient",
     "mixture_evidence",
@@ -135,7 +137,7 @@ class _SoftmaxEvidence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, logits: Tensor) -> Tensor:
         log_total = logits.logsumexp(-1)
-        places = _flat_places(x)
+        places = flat_places(x)
         taken = x.values() * logits.reshape(-1).index_select(0, places)
         totals = row_sums(x)
         ctx.x = x
@@ -165,7 +167,8 @@ def softmax_evidence(x: Tensor, logits: Tensor) -> Tensor:
     return evidence
 
 
-def _flat_places(x: Tensor) -> Tensor:
+def flat_places(x: Tensor) -> Tensor:
+    """Where the entries of sparse ``x`` of shape (B, V) are among B V numbers."""
     rows = torch.arange(x.shape[0], device=x.device).repeat_interleave(x.crow_indices().diff())
     return rows * x.shape[1] + x.col_indices().long()
 
@@ -217,3 +220,39 @@ def assigned_counts(x: Tensor, weights: Tensor, words: Tensor) -> Tensor:
     """
     counts: Tensor = _AssignedCounts.apply(x, weights.contiguous(), words.contiguous())
     return counts
+
+
+@torch.no_grad()
+def fresh_counts(x: Tensor, weights: Tensor, words: Tensor, precision: Tensor) -> Tensor:
+    r"""Expected number of counts that are draws of their own, the others being repeats.
+
+    Dirichlet-multinomial counts are those of an urn: each repeats an earlier one or is drawn
+    afresh from p. Of x counts of a category with concentration :math:`a = s p` there are
+
+    .. math:: a (\psi(x + a) - \psi(a)) \in [1, x]
+
+    fresh ones, which all that is known of p comes from. There is no gradient.
+
+    Args:
+        x: Sparse, shape (B, V), of the type of the others.
+        weights: Weights of topics, positive, shape (B, K).
+        words: beta transposed, shape (V, K).
+        precision: s, positive, shape ().
+
+    Returns:
+        Sparse, the places of ``x``.
+
+    References:
+        Antoniak 1974; Doyle & Elkan 2009 (bursts of words).
+
+    Example:
+        >>> x = as_sparse_rows(torch.tensor([[100.0, 0.0]]))
+        >>> fresh_counts(x, torch.ones(1, 2), torch.eye(2), torch.tensor(2.0)).values()
+        tensor([5.1874])
+    """
+    theta = (weights / weights.sum(-1, keepdim=True)).contiguous()
+    probs = torch.sparse.sampled_addmm(x, theta, words.t(), beta=0.0).values()
+    # In double precision, since for large a the two are nearly equal.
+    a = (precision * probs.clamp(min=torch.finfo(probs.dtype).tiny)).double()
+    fresh = a * (torch.digamma(x.values() + a) - torch.digamma(a))
+    return with_values(x, fresh.to(probs.dtype))

@@ -11,7 +11,7 @@ from torch.distributions.utils import broadcast_all
 from torch.nn.functional import logsigmoid
 
 from dirvae.distributions.log_gamma import full_precision
-from dirvae.distributions.log_space import log_gamma_ratio
+from dirvae.distributions.log_space import log_multiset
 
 __all__ = ["NegativeBinomial", "ZeroInflatedNegativeBinomial"]
 
@@ -165,7 +165,4 @@ class ZeroInflatedNegativeBinomial(Distribution):
 def _log_negative_binomial(x: Tensor, mean: Tensor, r: Tensor) -> Tensor:
     # At a mean of 0, r / mean would be infinite and 0 times it NaN.
     mean = torch.maximum(mean, 1e-30 * r.detach()).clamp_min(torch.finfo(mean.dtype).tiny)
-    # Differences of lgamma at the larger argument: no cancellation for huge counts or huge r.
-    less, more = torch.minimum(x + 1, r), torch.maximum(x + 1, r)
-    coefficient = log_gamma_ratio(more, less - 1) - torch.lgamma(less)
-    return coefficient - r * torch.log1p(mean / r) - x * torch.log1p(r / mean)
+    return log_multiset(x, r) - r * torch.log1p(mean / r) - x * torch.log1p(r / mean)

@@ -9,7 +9,14 @@ from torch import Tensor
 from torch.distributions import constraints
 from torch.nn.functional import softplus
 
-__all__ = ["log1mexp", "log_gamma_ratio", "log_proportions", "log_simplex", "scaled_lgamma1p"]
+__all__ = [
+    "log1mexp",
+    "log_gamma_ratio",
+    "log_multiset",
+    "log_proportions",
+    "log_simplex",
+    "scaled_lgamma1p",
+]
 
 # Taylor coefficients of lgamma(1 + a) / a at 0: -gamma, then zeta(k) (-1)^k / k.
 _LGAMMA1P = (
@@ -106,6 +113,25 @@ def log_gamma_ratio(base: Tensor, step: Tensor) -> Tensor:
     stirling = stirling + _stirling_rest(b + s) - _stirling_rest(b)
     b, s = torch.where(large, 1.0, base), torch.where(large, 1.0, step)
     return torch.where(large, stirling, torch.lgamma(b + s) - torch.lgamma(b))
+
+
+def log_multiset(x: Tensor, a: Tensor) -> Tensor:
+    r"""Return :math:`\log \Gamma(x + a) - \log \Gamma(a) - \log x!` for x >= 0 and a > 0.
+
+    For whole a it is the number of multisets of x of a kinds. Differences are taken at the larger
+    argument, so that nothing cancels, neither for huge x nor for huge a.
+
+    Example:
+        >>> round(float(log_multiset(torch.tensor(2.0), torch.tensor(3.0)).exp()), 3)
+        6.0
+    """
+    x = x.to(torch.promote_types(x.dtype, a.dtype))
+    less, more = torch.minimum(x + 1, a), torch.maximum(x + 1, a)
+    large = more > 32.0
+    b, c = torch.where(large, more, 64.0), torch.where(large, less, 1.0)
+    far = log_gamma_ratio(b, c - 1) - torch.lgamma(c)
+    y, b = torch.where(large, 1.0, x), torch.where(large, 1.0, a)
+    return torch.where(large, far, torch.lgamma(y + b) - torch.lgamma(b) - torch.lgamma(y + 1))
 
 
 def _stirling_rest(x: Tensor) -> Tensor:

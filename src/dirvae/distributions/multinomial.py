@@ -8,10 +8,16 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from dirvae.distributions._sparse import is_sparse, log_coefficient, softmax_evidence
+from dirvae.distributions._sparse import (
+    flat_places,
+    is_sparse,
+    log_coefficient,
+    row_sums,
+    softmax_evidence,
+)
 from dirvae.distributions.dirichlet import LogDirichlet
 from dirvae.distributions.log_gamma import full_precision
-from dirvae.distributions.log_space import log_gamma_ratio
+from dirvae.distributions.log_space import log_multiset
 
 __all__ = ["DirichletMultinomial", "Multinomial", "counts_support"]
 
@@ -190,10 +196,30 @@ class DirichletMultinomial(Distribution):
         return Multinomial(log_p, self.total_count, validate_args=False).sample((), generator)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Log probability of the counts given their total, shape (..., V) -> (...), in nats."""
+        """Log probability of the counts given their total, in nats.
+
+        Args:
+            value: Shape (..., V), or sparse CSR, shape (B, V), for a concentration of shape
+                (..., B, V); Gammas of the categories that are present only are then computed.
+
+        Returns:
+            Shape (...).
+        """
+        if is_sparse(value):
+            return self._sparse_log_prob(value)
         if self._validate_args:
             self._validate_sample(value)
         return _log_dirichlet_multinomial(value, self.concentration)
+
+    def _sparse_log_prob(self, x: Tensor) -> Tensor:
+        places, counts, totals = flat_places(x), x.values(), row_sums(x)
+        flat = self.concentration.reshape(-1, *self.concentration.shape[-2:])
+        found = [
+            row_sums(x, log_multiset(counts, a.reshape(-1).index_select(0, places)))
+            - log_multiset(totals, a.sum(-1))
+            for a in flat
+        ]
+        return torch.stack(found).reshape(self.batch_shape)
 
     def masked_log_prob(self, value: Tensor, mask: Tensor) -> Tensor:
         """Log probability of the observed counts given their own total.
@@ -209,14 +235,13 @@ class DirichletMultinomial(Distribution):
 
 
 def _log_dirichlet_multinomial(x: Tensor, a: Tensor, mask: Tensor | None = None) -> Tensor:
-    terms = log_gamma_ratio(a, x) - torch.lgamma(x + 1)
+    terms = log_multiset(x, a)
     if mask is not None:
         terms, a = torch.where(mask, terms, 0.0), torch.where(mask, a, 0.0)
     total, sum_a = x.sum(-1), a.sum(-1)
     some = sum_a > 0
-    sum_a = torch.where(some, sum_a, 1.0)
-    rest = torch.lgamma(total + 1) - log_gamma_ratio(sum_a, total)
-    return terms.sum(-1) + torch.where(some, rest, 0.0)
+    rest = log_multiset(total, torch.where(some, sum_a, 1.0))
+    return terms.sum(-1) - torch.where(some, rest, 0.0)
 
 
 def _totals(total_count: int | Tensor, like: Tensor) -> Tensor:
