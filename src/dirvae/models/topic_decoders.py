@@ -10,10 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from dirvae.distributions import MixedMultinomial, Multinomial
+from dirvae.distributions import DirichletMultinomial, MixedMultinomial, Multinomial
 from dirvae.nn import Conditional
 
-__all__ = ["EmbeddedDecoder", "MixtureDecoder", "ProductDecoder", "topic_word"]
+__all__ = [
+    "EmbeddedDecoder",
+    "MixtureDecoder",
+    "OverdispersedDecoder",
+    "ProductDecoder",
+    "topic_word",
+]
 
 
 def topic_word(decoder: nn.Module, num_topics: int) -> Tensor:
@@ -70,6 +76,53 @@ class MixtureDecoder(Conditional):
     def start(self, log_topics: Tensor, log_background: Tensor) -> None:
         """Start at topics, shape (K, V), and words' frequencies, shape (V,)."""
         self.weight.copy_(log_topics)
+
+
+class OverdispersedDecoder(MixtureDecoder):
+    r"""Counts that vary more than words do: a Dirichlet-multinomial around the mixture.
+
+    .. math:: x \mid n, \theta \sim \mathrm{DirMult}(n, s\,p), \quad p = \theta^\top \beta
+
+    The precision s is learned. As it grows, this becomes the `MixtureDecoder`; as it falls, each
+    row strays further from what its topics say, and its counts say less about them. The total n is
+    given, so that it is the row's size factor: negative binomials with means proportional to p and
+    one variance-to-mean ratio have this law given their sum.
+
+    Args:
+        num_topics: K.
+        num_words: V.
+
+    References:
+        Doyle & Elkan 2009 (word bursts); Holmes, Harris & Quince 2012 (microbes).
+
+    Example:
+        >>> decoder = OverdispersedDecoder(2, 4)
+        >>> float(decoder.precision)
+        100.0
+        >>> decoder(torch.tensor([[0.5, 0.5]])).concentration.shape
+        torch.Size([1, 4])
+    """
+
+    START = 100.0  # of the precision
+    FLOOR = 1e-12  # of a probability: one of 0 could not be counted, ever
+
+    def __init__(self, num_topics: int, num_words: int) -> None:
+        super().__init__(num_topics, num_words)
+        self.log_precision = nn.Parameter(torch.tensor(self.START).log())
+
+    @property
+    def precision(self) -> Tensor:
+        """s, the concentration of rows around their mixtures, shape ()."""
+        return self.log_precision.clamp(-12, 20).exp()
+
+    def effective(self, total: Tensor) -> Tensor:
+        """How many words would tell as much of theta as ``total`` counts: n (1 + s) / (n + s)."""
+        return total * (1 + self.precision) / (total + self.precision)
+
+    def forward(self, *context: Tensor) -> Distribution:
+        """Return the law of counts given theta, shape (..., B, K)."""
+        probs = (context[0] @ self.topics).clamp(min=self.FLOOR)
+        return DirichletMultinomial(self.precision * probs, validate_args=False)
 
 
 class ProductDecoder(Conditional):

@@ -16,7 +16,12 @@ from dirvae.distributions import (
     laplace_softmax_normal,
 )
 from dirvae.models.priors import standard_prior
-from dirvae.models.topic_decoders import EmbeddedDecoder, MixtureDecoder, ProductDecoder
+from dirvae.models.topic_decoders import (
+    EmbeddedDecoder,
+    MixtureDecoder,
+    OverdispersedDecoder,
+    ProductDecoder,
+)
 from dirvae.models.topics import MixtureVAE, PrevalencePrior, TopicWeights
 from dirvae.models.vae import VAE
 from dirvae.nn import MLP, Fixed, Head
@@ -26,6 +31,7 @@ __all__ = ["gsm", "lda", "nvdm", "prodlda", "topic_optimizer", "topic_prior", "t
 
 TOPIC_STEP = 11.0  # the topics' step size over the encoder's: logs of probabilities go far
 HEAD_STEP = 11.0  # likewise that of a head that tells labels
+OVERDISPERSED_STEPS = 10  # of inference: repeated counts tell little of theta, so it moves slowly
 
 
 def topic_vae(
@@ -65,7 +71,8 @@ def topic_vae(
     )
     prior = topic_prior(Latent, num_topics) if prior is None else prior
     if Latent is Dirichlet and not isinstance(decoder, ProductDecoder):
-        return MixtureVAE(TopicWeights(net, num_topics), decoder, prior)
+        steps = OVERDISPERSED_STEPS if isinstance(decoder, OverdispersedDecoder) else 2
+        return MixtureVAE(TopicWeights(net, num_topics), decoder, prior, steps)
     options: dict[str, Any] = {}
     if Latent in (Dirichlet, InverseCDFDirichlet):
         options = {"exponential": ("concentration",), "initial": {"concentration": 1.0}}

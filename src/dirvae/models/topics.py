@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from dirvae.distributions import Dirichlet
-from dirvae.distributions._sparse import as_sparse_rows, assigned_counts
-from dirvae.models.topic_decoders import MixtureDecoder, topic_word
+from dirvae.distributions._sparse import as_sparse_rows, assigned_counts, fresh_counts, row_sums
+from dirvae.models.topic_decoders import MixtureDecoder, OverdispersedDecoder, topic_word
 from dirvae.models.vae import VAE
 from dirvae.nn import Conditional
 from dirvae.objectives import Terms, elbo
@@ -24,6 +24,9 @@ __all__ = [
     "merged_topics",
     "topic_overlap",
 ]
+
+
+LONGEST_STEP = 1.7  # of over-dispersed counts, in steps of words; 2 and more need not converge
 
 
 class TopicWeights(nn.Module):
@@ -58,7 +61,8 @@ class TopicWeights(nn.Module):
 class PrevalencePrior(Conditional):
     r"""A Dirichlet whose concentration is learned: :math:`\alpha_k = e^{a_k + c^\top w_k}`.
 
-    Without covariates c it is one asymmetric Dirichlet for all documents.
+    Here c are the covariates less their mean, in their standard deviations, which `standardize`
+    sets. Without covariates it is one asymmetric Dirichlet for all documents.
 
     Args:
         num_topics: K.
@@ -73,6 +77,8 @@ class PrevalencePrior(Conditional):
         tensor([0.1000, 0.1000], grad_fn=<ExpBackward0>)
     """
 
+    shift: Tensor
+    unit: Tensor
     START = 0.1  # of each concentration
 
     def __init__(self, num_topics: int, num_covariates: int = 0) -> None:
@@ -81,12 +87,21 @@ class PrevalencePrior(Conditional):
         start = torch.full((num_topics,), self.START).log()
         self.log_concentration = nn.Parameter(start)
         self.weight = nn.Parameter(torch.zeros(num_covariates, num_topics))
+        self.register_buffer("shift", torch.zeros(num_covariates))
+        self.register_buffer("unit", torch.ones(num_covariates))
+
+    def standardize(self, covariates: Tensor) -> None:
+        """Take means and standard deviations, where these are not 0, from rows of shape (N, C)."""
+        std = covariates.std(0, correction=0)
+        self.shift.copy_(covariates.mean(0))
+        self.unit.copy_(torch.where(std > 0, std, 1.0))
 
     def forward(self, *context: Tensor) -> Dirichlet:
-        """Return p(theta | covariates), shape (B, C); at covariates of 0 where none are given."""
+        """Return p(theta | covariates), shape (B, C); at their means where none are given."""
         log_concentration: Tensor = self.log_concentration
         if context:
-            log_concentration = log_concentration + context[0] @ self.weight
+            standard = (context[0] - self.shift) / self.unit
+            log_concentration = log_concentration + standard @ self.weight
         return Dirichlet(log_concentration.clamp(-12, 12).exp(), validate_args=False)
 
 
@@ -99,7 +114,9 @@ class MixtureVAE(VAE):
 
     and q(theta|x) = Dirichlet(gamma); the next step has :math:`t_k = e^{\psi(\gamma_k)}`, that of
     the bound, in training, and :math:`t_k = \gamma_k`, which predicts better, in evaluation. So a
-    document without words has the prior, and one of n words a concentration of n more.
+    document without words has the prior, and one of n words a concentration of n more. Counts of an
+    `OverdispersedDecoder` that repeat others tell nothing: x is then the fresh ones alone, and n
+    their effective number, n (1 + s) / (n + s).
 
     Args:
         encoder: Module from counts to t, shape (B, K), such as `TopicWeights`.
@@ -142,13 +159,39 @@ class MixtureVAE(VAE):
         weights: Tensor = self.encoder(x)  # the covariates tell the prior
         alpha: Tensor = self.prior(*context).concentration
         words = topics.t().contiguous()
-        x = as_sparse_rows(x).to(words.dtype)
+        x, num_steps = as_sparse_rows(x).to(words.dtype), self.num_steps * (1 + (not self.training))
+        if isinstance(self.decoder, OverdispersedDecoder):
+            return _infer_overdispersed(self.decoder, alpha, x, weights, words, num_steps)
         concentration = alpha + assigned_counts(x, weights, words)
-        for _ in range(self.num_steps * (1 if self.training else 2) - 1):
+        for _ in range(num_steps - 1):
             # Only the ratios of weights matter, and none of all of them may underflow.
             weights = torch.digamma(concentration).softmax(-1) if self.training else concentration
             concentration = alpha + assigned_counts(x, weights, words)
         return Dirichlet(concentration, validate_args=False)
+
+
+def _infer_overdispersed(
+    decoder: OverdispersedDecoder,
+    alpha: Tensor,
+    x: Tensor,
+    weights: Tensor,
+    words: Tensor,
+    num_steps: int,
+) -> Dirichlet:
+    """The mean where fresh counts, taken for words, put it; as wide as what all counts tell.
+
+    They tell less than as many words would, so that steps taken for words are short.
+    """
+    precision, known = decoder.precision.detach(), decoder.effective(row_sums(x)).detach()
+    log_weights = weights.log()
+    for _ in range(num_steps):
+        fresh = fresh_counts(x, weights, words, precision)
+        mean = alpha + assigned_counts(fresh, weights, words)
+        mean = mean / mean.sum(-1, keepdim=True)
+        longer = (row_sums(fresh) / known.clamp(min=1e-6)).clamp(1, LONGEST_STEP).unsqueeze(-1)
+        log_weights = (log_weights + longer * (mean.log() - log_weights)).log_softmax(-1)
+        weights = log_weights.exp()
+    return Dirichlet(mean * (alpha.sum(-1) + known).unsqueeze(-1), validate_args=False)
 
 
 def topic_overlap(topics: Tensor, frequency: Tensor) -> Tensor:

@@ -15,7 +15,12 @@ from torch.overrides import TorchFunctionMode
 from dirvae import distributions
 from dirvae.models.likelihoods import affine_normal, unit_normal
 from dirvae.models.semi_supervised import LabelledVAE
-from dirvae.models.topic_decoders import EmbeddedDecoder, MixtureDecoder, ProductDecoder
+from dirvae.models.topic_decoders import (
+    EmbeddedDecoder,
+    MixtureDecoder,
+    OverdispersedDecoder,
+    ProductDecoder,
+)
 from dirvae.models.topics import MixtureVAE, PrevalencePrior, TopicWeights
 from dirvae.models.vae import VAE
 from dirvae.nn import (
@@ -307,6 +312,7 @@ _ARGUMENTS: dict[type[nn.Module], dict[str, _Kind]] = {
     TopicWeights: {"net": MODULE, "num_topics": SIZE},
     PrevalencePrior: {"num_topics": SIZE, "num_covariates": SIZE},
     MixtureDecoder: {"num_topics": SIZE, "num_words": SIZE},
+    OverdispersedDecoder: {"num_topics": SIZE, "num_words": SIZE},
     ProductDecoder: {"num_topics": SIZE, "num_words": SIZE, "batch_norm": FLAG},
     EmbeddedDecoder: {
         "num_topics": SIZE,

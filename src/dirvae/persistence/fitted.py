@@ -9,7 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from dirvae.models.topic_decoders import EmbeddedDecoder, MixtureDecoder, ProductDecoder
+from dirvae.models.topic_decoders import (
+    EmbeddedDecoder,
+    MixtureDecoder,
+    OverdispersedDecoder,
+    ProductDecoder,
+)
 from dirvae.models.vae import VAE
 from dirvae.persistence.constructors import law_from_name, law_name
 from dirvae.persistence.folder import ModelFormatError
@@ -133,7 +138,10 @@ def _decoder(value: Any) -> Any:
     return _DECODERS[value]
 
 
-_DECODERS = {cls.__name__: cls for cls in (MixtureDecoder, ProductDecoder, EmbeddedDecoder)}
+_DECODERS = {
+    cls.__name__: cls
+    for cls in (MixtureDecoder, OverdispersedDecoder, ProductDecoder, EmbeddedDecoder)
+}
 _PARAMETERS: dict[str, Callable[[Any], Any]] = {
     "law": law_from_name,
     "decoder": _decoder,
@@ -222,6 +230,7 @@ _FITTED = {
     "n_features_in_": _COUNT,
     "feature_names_in_": _Kind(list, _names),
     "vocabulary_": _Kind(list, _names),
+    "covariate_names_": _Kind(list, _names),
     "vectorizer_": _Kind(describe_vectorizer, _fitted_vectorizer),
     "word_frequency_": _ARRAY,
     "topic_prevalence_": _ARRAY,
