@@ -40,7 +40,7 @@ def test_effect_of_a_covariate_is_the_planted_one(data, fitted):
     assert found.effect[1, left] == pytest.approx(truth, abs=0.06)
     assert found.lower[1, left] < found.effect[1, left] < found.upper[1, left]
     prior = fitted.vae_.prior
-    high, low = (prior(c).mean[0, left].detach() for c in (_row(1.0), _row(-1.0)))
+    high, low = (prior(c).mean[0, left].detach() for c in (_row(1.0), _row(0.0)))
     assert float(high) > float(low) + 0.2
 
 
@@ -141,3 +141,58 @@ def test_level_of_effects_is_a_share(data, level):
 def test_missing_covariates_are_named(values):
     with pytest.raises(ValueError, match="missing values in column 'kind'"):
         covariate_matrix(pd.DataFrame({"whole": [1, 2, 3], "kind": values}))
+
+
+@pytest.fixture(scope="module")
+def grouped(data):
+    """The same documents with the covariate as a word; the second column says nothing."""
+    frame = pd.DataFrame({"group": np.where(data[2], "many", "few"), "age": np.arange(300) % 7})
+    options = {"hidden_sizes": (16,), "max_epochs": 30, "batch_size": 50}
+    return TopicModel(2, random_state=0, **options).fit(data[0], covariates=frame), frame
+
+
+def test_new_documents_are_told_their_covariates(data, grouped, tmp_path):
+    model, frame = grouped
+    assert model.covariate_names_.tolist() == ["age", "group_few", "group_many"]
+    left = int(model.topic_word_[:, :4].sum(1).argmax())
+    nothing = model.transform(np.zeros((300, 8)), covariates=frame)
+    values = np.column_stack([frame["age"], data[2] == 0, data[2] == 1])
+    standard = (values - values.mean(0)) / values.std(0)
+    prior = {name: value.double().numpy() for name, value in model.vae_.prior.state_dict().items()}
+    alpha = np.exp(prior["log_concentration"] + standard @ prior["weight"])
+    oracle = alpha / alpha.sum(1, keepdims=True)
+    np.testing.assert_allclose(nothing, oracle, rtol=1e-5)  # without words the prior is all
+    assert nothing[data[2] == 1, left].min() > nothing[data[2] == 0, left].max() + 0.2
+    few_words = np.random.default_rng(1).binomial(data[0].astype(int), 0.03)
+    told, untold = model.transform(few_words, covariates=frame), model.transform(few_words)
+    off, before = (np.abs(theta[:, left] - data[1][:, 0]) for theta in (told, untold))
+    error = (off - before).std() / np.sqrt(300)
+    assert (off - before).mean() < -5 * error
+    assert model.perplexity(few_words, covariates=frame) < model.perplexity(few_words)
+    one = frame.iloc[[5]]  # which has one of the two levels only
+    posterior = model.posterior(few_words[[5]], covariates=one)
+    np.testing.assert_allclose(posterior.mean[0, left], told[5, left], rtol=1e-6)
+    model.save(tmp_path / "model")
+    again = load(tmp_path / "model").transform(few_words[[5]], covariates=one)
+    np.testing.assert_allclose(again[0, left], told[5, left], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda f: f.assign(group="none"), "levels that fit did not see, .'group_none'"),
+        (lambda f: f.drop(columns="age"), "lacks some, .'age'"),
+        (lambda f: f.iloc[:3], "covariates has 3 rows, must be the 300 of X"),
+        (lambda f: f.to_numpy()[:, [1]].astype(float), "must have those of fit"),
+    ],
+)
+def test_other_covariates_than_those_of_fit_are_refused(data, grouped, change, sentence):
+    model, frame = grouped
+    with pytest.raises(ValueError, match=sentence):
+        model.transform(data[0], covariates=change(frame))
+
+
+def test_covariates_need_a_model_with_covariates(data):
+    model = TopicModel(2, hidden_sizes=(8,), max_epochs=1, random_state=0).fit(data[0])
+    with pytest.raises(ValueError, match="the model was fitted without any"):
+        model.transform(data[0], covariates=data[2][:, None])

@@ -21,7 +21,13 @@ from dirvae.distributions import (
 )
 from dirvae.estimators import compare_sizes
 from dirvae.evaluation import match_topics
-from dirvae.models.topic_decoders import EmbeddedDecoder, MixtureDecoder, ProductDecoder, topic_word
+from dirvae.models.topic_decoders import (
+    EmbeddedDecoder,
+    MixtureDecoder,
+    OverdispersedDecoder,
+    ProductDecoder,
+    topic_word,
+)
 
 SMALL = {"hidden_sizes": (8,), "max_epochs": 2, "batch_size": 50, "random_state": 0}
 TEXTS = ["the cat sat by the dog", "a dog and a cat", "moon and stars", "the moon, a star"] * 5
@@ -101,7 +107,9 @@ def test_documents_without_words_have_the_prior(fitted):
     np.testing.assert_allclose(fitted.transform(np.zeros((2, 200))), np.stack([prior] * 2), 1e-5)
 
 
-@pytest.mark.parametrize("decoder", [MixtureDecoder, ProductDecoder, EmbeddedDecoder])
+@pytest.mark.parametrize(
+    "decoder", [MixtureDecoder, OverdispersedDecoder, ProductDecoder, EmbeddedDecoder]
+)
 @pytest.mark.parametrize(
     "latent", [Dirichlet, InverseCDFDirichlet, SoftmaxNormal, StickBreakingKumaraswamy]
 )
@@ -305,3 +313,25 @@ def test_sizes_take_documents_as_fit_does(data, kind):
     model = TopicModel(**{**SMALL, "max_epochs": 1})
     found, known = (compare_sizes(model, X, (2,), num_splits=2) for X in (kind(counts), counts))
     np.testing.assert_allclose(found.nats, known.nats, rtol=1e-6)
+
+
+def test_planted_components_of_overdispersed_counts_are_found():
+    """Samples of 5,000 reads each with a composition of its own around its mixture."""
+    rng = np.random.default_rng(0)
+    beta = rng.dirichlet(np.full(30, 0.2), 3)
+    theta = rng.dirichlet(np.full(3, 0.5), 200)
+    compositions = np.stack([rng.dirichlet(50 * p + 1e-9) for p in theta @ beta])
+    counts = rng.multinomial(5000, compositions).astype(float)
+    options = {"distinctness": 0, "hidden_sizes": (16,), "max_epochs": 20, "random_state": 0}
+    model = TopicModel(3, decoder=OverdispersedDecoder, batch_size=50, **options).fit(counts)
+    matching = match_topics(beta, model.topic_word_)
+    assert matching.similarity.min() > 0.97
+    assert model.vae_.decoder.precision.item() == pytest.approx(50, rel=0.15)
+    posterior, truth = model.posterior(counts), theta[:, np.argsort(matching.order)]
+    assert np.abs(posterior.mean - truth).mean() < 0.06
+    inside = ((posterior.lower <= truth) & (truth <= posterior.upper)).mean()
+    assert 0.75 < inside < 0.97  # nominal: .9; taken for words, under .2
+    words = TopicModel(3, **options).fit(counts)
+    taken, order = words.posterior(counts), match_topics(beta, words.topic_word_).order
+    truth = theta[:, np.argsort(order)]
+    assert ((taken.lower <= truth) & (truth <= taken.upper)).mean() < 0.2

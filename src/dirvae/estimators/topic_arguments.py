@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING
 from torch.distributions import constraints
 
 from dirvae.estimators.arguments import require_integer, require_positive, require_sizes
-from dirvae.models.topic_decoders import EmbeddedDecoder, MixtureDecoder, ProductDecoder
+from dirvae.models.topic_decoders import (
+    EmbeddedDecoder,
+    MixtureDecoder,
+    OverdispersedDecoder,
+    ProductDecoder,
+)
 
 if TYPE_CHECKING:
     from dirvae.estimators.topic_model import TopicModel
 
 __all__ = ["require_topic_arguments"]
+
+DECODERS = (MixtureDecoder, OverdispersedDecoder, ProductDecoder, EmbeddedDecoder)
 
 
 def require_topic_arguments(model: TopicModel) -> None:
@@ -31,10 +38,10 @@ def require_topic_arguments(model: TopicModel) -> None:
         require_integer(name, getattr(model, name), 1)
     require_sizes("hidden_sizes", model.hidden_sizes)
     require_positive("learning_rate", model.learning_rate)
-    if model.decoder not in (MixtureDecoder, ProductDecoder, EmbeddedDecoder):
+    if model.decoder not in DECODERS:
+        names = ", ".join(cls.__name__ for cls in DECODERS[:-1])
         raise ValueError(
-            f"decoder is {model.decoder!r}, must be MixtureDecoder, ProductDecoder or "
-            "EmbeddedDecoder"
+            f"decoder is {model.decoder!r}, must be {names} or {DECODERS[-1].__name__}"
         )
     on_simplex = getattr(model.latent, "support", None) in (None, constraints.simplex)
     if model.decoder is not ProductDecoder and not on_simplex:

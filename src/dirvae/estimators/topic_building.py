@@ -12,6 +12,7 @@ from torch import Tensor
 from dirvae.models.topic_decoders import EmbeddedDecoder
 from dirvae.models.topic_start import TopicStart
 from dirvae.models.topic_zoo import topic_prior, topic_vae
+from dirvae.models.topics import PrevalencePrior
 from dirvae.models.vae import VAE
 
 if TYPE_CHECKING:
@@ -23,13 +24,13 @@ EMBEDDING_SIZE = 100  # of word vectors that are learned
 GUIDED_WEIGHT = 0.5  # share of a guided topic's words, at the start, that are its seed words
 
 
-def starting_vae(model: TopicModel, start: TopicStart, num_covariates: int, seed: int) -> VAE:
+def starting_vae(model: TopicModel, start: TopicStart, told: Any, seed: int) -> VAE:
     """Build the VAE; of the fitted attributes, ``vocabulary_`` alone is read.
 
     Args:
         model: Its arguments say what is built.
         start: Topics and words' frequencies to start from.
-        num_covariates: C, on which the prior depends.
+        told: Covariates on which the prior depends, shape (N, C), or None.
         seed: Of the weights.
 
     Raises:
@@ -49,9 +50,12 @@ def starting_vae(model: TopicModel, start: TopicStart, num_covariates: int, seed
         decoder.start(_guided(start.log_topics, model.guide, words), start.log_background)
         learn = model.prior_concentration == "learn"
         value = None if isinstance(model.prior_concentration, str) else model.prior_concentration
+        num_covariates = 0 if told is None else told.shape[1]
         prior = topic_prior(
             model.latent, num_topics, value, learn=learn, num_covariates=num_covariates
         )
+        if isinstance(prior, PrevalencePrior) and told is not None:
+            prior.standardize(torch.from_numpy(told).float())
         return topic_vae(decoder, model.latent, prior, hidden_sizes=tuple(model.hidden_sizes))
 
 

@@ -49,11 +49,19 @@ class Shares(NamedTuple):
     std_error: Floats
 
 
-def covariate_matrix(covariates: Any) -> tuple[list[str], Floats]:
+def covariate_matrix(
+    covariates: Any, *, all_levels: bool = False, names: Sequence[str] | None = None
+) -> tuple[list[str], Floats]:
     """Return names and values, shape (N, C), of an array or a data frame; words become dummies.
 
+    Args:
+        covariates: Shape (N, C), or a data frame.
+        all_levels: Whether words have a dummy for each level, rather than for all but the first.
+        names: Those that ``all_levels`` gave for other rows, which are wanted again.
+
     Raises:
-        ValueError: If it is not two-dimensional or has missing, NaN or infinite values.
+        ValueError: If it is not two-dimensional, has missing, NaN or infinite values, or other
+            columns or levels than ``names``.
 
     Example:
         >>> covariate_matrix([[0.0], [1.0]])[0]
@@ -69,16 +77,37 @@ def covariate_matrix(covariates: Any) -> tuple[list[str], Floats]:
                     f"covariates has missing values in column {name!r}: fill them or leave those "
                     "documents out"
                 )
-        frame = pandas.get_dummies(given, drop_first=True, dtype=float)
-        names, values = [str(name) for name in frame.columns], frame.to_numpy(np.float64)
+        drop = not (all_levels or names is not None)
+        frame = pandas.get_dummies(given, drop_first=drop, dtype=float).rename(columns=str)
+        if names is not None:
+            frame = _as_before(frame, list(names), {f"{column}_" for column in given.columns})
+        found, values = list(frame.columns), frame.to_numpy(np.float64)
     else:
         values = np.asarray(covariates, dtype=np.float64)
-        names = [f"covariate{i}" for i in range(values.shape[-1])]
+        found = [f"covariate{i}" for i in range(values.shape[-1])] if values.ndim else []
+        if names is not None and found != list(names):
+            raise ValueError(f"covariates has columns {found}, must have those of fit: {names}")
     if values.ndim != 2 or not np.isfinite(values).all():
         raise ValueError(
             f"covariates has shape {values.shape}, must be (N, C) with finite values only"
         )
-    return names, values
+    return found, values
+
+
+def _as_before(frame: Any, names: list[str], prefixes: set[str]) -> Any:
+    """The columns ``names`` of dummies; levels that these rows do not have are 0."""
+    new = [name for name in frame.columns if name not in names]
+    gone = [
+        name
+        for name in names
+        if name not in frame.columns and not any(name.startswith(prefix) for prefix in prefixes)
+    ]
+    if new or gone:
+        raise ValueError(
+            f"covariates has columns or levels that fit did not see, {new}, or lacks some, {gone}; "
+            f"must be of {names}"
+        )
+    return frame.reindex(columns=names, fill_value=0.0)
 
 
 def effects_of(

@@ -76,8 +76,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     Args:
         n_components: K, number of topics.
-        decoder: From theta to words: `MixtureDecoder` (LDA), `ProductDecoder` (ProdLDA, NVDM) or
-            `EmbeddedDecoder` (GSM; ETM with ``word_vectors``).
+        decoder: From theta to words: `MixtureDecoder` (LDA), `OverdispersedDecoder` (counts of
+            microbes, cells or goods), `ProductDecoder` (ProdLDA, NVDM) or `EmbeddedDecoder` (GSM;
+            ETM with ``word_vectors``).
         latent: Law of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
             `StickBreakingKumaraswamy`, `SoftmaxNormal` or, with a `ProductDecoder` only,
             `torch.distributions.Normal`.
@@ -105,6 +106,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     Attributes:
         topic_word_: beta, rows that sum to 1, shape (K, V).
         vocabulary_: The V words, where they are known.
+        covariate_names_: Of covariates, where there are any; a level of words each.
         vectorizer_: The fitted vectorizer, where texts were given.
         word_frequency_: Share of each word in the documents, shape (V,).
         topic_prevalence_: Mean of theta over the documents, those of each `partial_fit` as it left
@@ -132,6 +134,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     vae_: VAE
     model_type = (VAE, MixtureVAE)
     _seed: int
+    covariate_names_: Any
     _num_documents: int
     _optimizer_state: dict[str, Any] | None
 
@@ -202,11 +205,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         Raises:
             ValueError: If an argument or a value of X or y is out of range; the message says which.
         """
-        told = self._standardized(covariates)
         self._check_arguments()
         counts = self._counts_to_fit(X, vocabulary)
         labels = self._labels(y, counts.shape[0])
-        self._begin(counts, 0 if told is None else told.shape[1])
+        told = self._told(covariates, counts.shape[0], reset=True)
+        self._begin(counts, told)
         steps = math.ceil(counts.shape[0] / self.batch_size) * self.max_epochs
         training = train_topics(
             self,
@@ -238,6 +241,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         else:
             self._check_arguments()
             counts = self._counts_to_fit(X, vocabulary)
+            self._told(None, counts.shape[0], reset=True)
             self._begin(counts)
         self._labels(None, counts.shape[0])
         epoch = len(self.history_)
@@ -251,14 +255,14 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self._end(counts)
         return self
 
-    def _begin(self, counts: sparse.csr_matrix, num_covariates: int = 0) -> None:
+    def _begin(self, counts: sparse.csr_matrix, told: Any = None) -> None:
         """Build the model at its starting topics."""
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.history_, self._optimizer_state = [], None
         self._num_documents, self.topic_prevalence_ = 0, np.zeros(self.n_components)
         start = cluster_start(counts, self.n_components, self._seed)
         self.word_frequency_ = start.log_background.double().exp().numpy()
-        self.vae_ = starting_vae(self, start, num_covariates, self._seed)
+        self.vae_ = starting_vae(self, start, told, self._seed)
 
     def _labels(self, y: Any, num_documents: int) -> Any:
         """Labels as rows of an identity, or None; sets ``classes_``, or forgets them."""
@@ -270,15 +274,23 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.classes_, labels = class_indicators(y, num_documents)
         return labels
 
-    def _standardized(self, covariates: Any) -> Any:
-        """Covariates around 0, in standard deviations: so the prior without them is the mean's."""
+    def _told(self, covariates: Any, num_rows: int, *, reset: bool = False) -> Any:
+        """Covariates as numbers, shape (N, C): words have a dummy for each level that `fit` saw."""
+        if reset:
+            self.__dict__.pop("covariate_names_", None)
         if covariates is None:
             return None
         if self.latent is not Dirichlet or self.decoder is ProductDecoder:
             raise ValueError("covariates go with a Dirichlet latent and a mixture of topics")
-        _, values = covariate_matrix(covariates)
-        std = values.std(0)
-        return (values - values.mean(0)) / np.where(std > 0, std, 1)
+        if not reset and not hasattr(self, "covariate_names_"):
+            raise ValueError("covariates is given, must be None: the model was fitted without any")
+        names = None if reset else self.covariate_names_
+        found, values = covariate_matrix(covariates, all_levels=True, names=names)
+        if len(values) != num_rows:
+            raise ValueError(f"covariates has {len(values)} rows, must be the {num_rows} of X")
+        if reset:
+            self.covariate_names_ = np.array(found, dtype=object)
+        return values
 
     def _resumed(self, head: None) -> Callable[[Any], Any]:
         def configure(parameters: Any) -> Any:
@@ -333,14 +345,19 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     # --- documents --------------------------------------------------------------------------------
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Any, *, covariates: Any = None) -> Any:
         """Posterior mean of theta of each document, rows that sum to 1, shape (N, K).
 
         It depends on the document alone, and not on the batch that it comes in; documents without
         words have the prior's mean.
+
+        Args:
+            X: Documents, as in `fit`.
+            covariates: Those of these documents, as in `fit`; the mean's prior for all if None.
         """
         check_is_fitted(self)
-        theta = proportions(self.vae_, self.counts(X))
+        counts = self.counts(X)
+        theta = proportions(self.vae_, counts, self._told(covariates, counts.shape[0]))
         return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
 
     @available_if(_has_labels)
@@ -362,12 +379,13 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         return self.classes_[self.predict_proba(X).argmax(1)]
 
-    def posterior(self, X: Any, *, level: float = 0.9) -> TopicPosterior:
+    def posterior(self, X: Any, *, level: float = 0.9, covariates: Any = None) -> TopicPosterior:
         """The whole posterior of theta of each document, of a model with a Dirichlet latent.
 
         Args:
             X: Documents, as in `fit`.
             level: Of the credible intervals, in (0, 1).
+            covariates: As in `transform`.
 
         Raises:
             ValueError: If ``level`` is out of range, or the latent is no Dirichlet.
@@ -377,7 +395,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             raise ValueError(f"level is {level!r}, must be in (0, 1)")
         counts = self.counts(X)
         return dirichlet_posterior(
-            concentrations(self.vae_, counts),
+            concentrations(self.vae_, counts, self._told(covariates, counts.shape[0])),
             counts,
             self.topic_word_,
             self.word_frequency_,
@@ -385,7 +403,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             seed=self._seed,
         )
 
-    def perplexity(self, X: Any, *, seed: int = 0) -> float:
+    def perplexity(self, X: Any, *, seed: int = 0, covariates: Any = None) -> float:
         """Document completion: theta from half of each document's tokens, the rest scored.
 
         Lower is better; see `evaluation.completion_perplexity`.
@@ -393,10 +411,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         Args:
             X: Documents, as in `fit`; counts must be whole numbers.
             seed: Of the split.
+            covariates: As in `transform`.
         """
         check_is_fitted(self)
         encoded, scored = split_tokens(self.counts(X), seed)
-        theta = proportions(self.vae_, encoded)
+        theta = proportions(self.vae_, encoded, self._told(covariates, encoded.shape[0]))
         return completion_perplexity(theta, self.topic_word_, scored)
 
     def effects(self, X: Any, covariates: Any, *, level: float = 0.95) -> Effects:

@@ -59,39 +59,47 @@ def _wide(vae: VAE) -> VAE:
 @torch.no_grad()
 def proportions(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> Floats:
     """Posterior means of the latent, shape (N, K); of rows without words the prior's."""
-    wide, parts, start = _wide(vae), [], 0
-    prior = posterior_mean(wide.prior()).numpy()
-    for rows in _parts(X):
-        told = () if covariates is None else (covariates[start : start + rows.shape[0]],)
-        q = wide.infer(sparse_rows(rows, torch.float64), *told)
-        theta = posterior_mean(q).numpy()
-        if covariates is None:
-            theta[np.diff(rows.indptr) == 0] = prior
-        parts.append(theta)
-        start += rows.shape[0]
-    return np.concatenate(parts)
+    return np.concatenate(
+        [
+            _or_prior(posterior_mean(q).numpy(), posterior_mean(prior).numpy(), rows)
+            for q, prior, rows in _posteriors(vae, X, covariates)
+        ]
+    )
 
 
 @torch.no_grad()
-def concentrations(vae: VAE, X: sparse.csr_matrix) -> Floats:
+def concentrations(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> Floats:
     """Concentrations of the posterior, shape (N, K); of rows without words the prior's.
 
     Raises:
         ValueError: If the posterior is no Dirichlet.
     """
-    wide, parts = _wide(vae), []
-    prior: Any = wide.prior()
-    for rows in _parts(X):
-        q = wide.infer(sparse_rows(rows, torch.float64))
+    parts = []
+    for q, prior, rows in _posteriors(vae, X, covariates):
         if not isinstance(q, Dirichlet):
             raise ValueError(
                 f"the latent is a {type(q).__name__}, but posterior takes a topic model with a "
                 "Dirichlet latent; see its vae_ for others"
             )
-        found = q.concentration.numpy().copy()
-        found[np.diff(rows.indptr) == 0] = prior.concentration.numpy()
-        parts.append(found)
+        parts.append(_or_prior(q.concentration.numpy(), prior.concentration.numpy(), rows))
     return np.concatenate(parts)
+
+
+def _posteriors(
+    vae: VAE, X: sparse.csr_matrix, covariates: Any
+) -> Iterator[tuple[Any, Any, sparse.csr_matrix]]:
+    """q(theta|x) and p(theta) of some rows after others, and those rows."""
+    wide, start = _wide(vae), 0
+    for rows in _parts(X):
+        stop = start + rows.shape[0]
+        told = () if covariates is None else (torch.as_tensor(covariates[start:stop]).double(),)
+        yield wide.infer(sparse_rows(rows, torch.float64), *told), wide.prior(*told), rows
+        start = stop
+
+
+def _or_prior(found: Any, prior: Any, rows: sparse.csr_matrix) -> Floats:
+    empty = (np.diff(rows.indptr) == 0)[:, None]
+    return np.where(empty, prior, found)
 
 
 def dirichlet_posterior(
