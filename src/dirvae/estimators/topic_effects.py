@@ -111,7 +111,12 @@ def _as_before(frame: Any, names: list[str], prefixes: set[str]) -> Any:
 
 
 def effects_of(
-    concentration: Floats, covariates: Any, *, level: float = 0.95, seed: int = 0
+    concentration: Floats,
+    covariates: Any,
+    *,
+    mean: Floats | None = None,
+    level: float = 0.95,
+    seed: int = 0,
 ) -> Effects:
     """Regress proportions on covariates, with what is not known of the proportions in the errors.
 
@@ -121,6 +126,7 @@ def effects_of(
     Args:
         concentration: Of the posteriors, shape (N, K).
         covariates: Shape (N, C), or a data frame.
+        mean: Of the posteriors, shape (N, K), where they are no Dirichlets: see `TopicPosterior`.
         level: Of the intervals, in (0, 1).
         seed: Of the draws.
 
@@ -150,9 +156,10 @@ def effects_of(
     if np.linalg.matrix_rank(design) < num_columns:
         raise ValueError("covariates has columns that follow from the others: leave them out")
     inverse = np.linalg.inv(design.T @ design)
+    scale = np.ones_like(concentration) if mean is None else mean / concentration
     rng, found, within = np.random.default_rng(seed), [], []
     for _ in range(DRAWS):
-        gamma = rng.standard_gamma(concentration) + np.finfo(float).tiny
+        gamma = rng.standard_gamma(concentration) * scale + np.finfo(float).tiny
         theta = gamma / gamma.sum(1, keepdims=True)
         coefficients = inverse @ (design.T @ theta)
         residual = ((theta - design @ coefficients) ** 2).sum(0) / (num_rows - num_columns)

@@ -42,8 +42,9 @@ from dirvae.estimators.topic_effects import (
 from dirvae.estimators.topic_merging import alike_topics, all_topics
 from dirvae.estimators.topic_posterior import (
     TopicPosterior,
-    concentrations,
-    dirichlet_posterior,
+    marginals,
+    off_topic_scores,
+    posterior_of,
     proportions,
 )
 from dirvae.estimators.topic_training import LabelledTraining, train_topics
@@ -382,6 +383,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def posterior(self, X: Any, *, level: float = 0.9, covariates: Any = None) -> TopicPosterior:
         """The whole posterior of theta of each document, of a model with a Dirichlet latent.
 
+        It holds what the words leave open of their topics, but takes the topics themselves for
+        known: from few documents, or with topics that are mixed up, intervals are too narrow.
+
         Args:
             X: Documents, as in `fit`.
             level: Of the credible intervals, in (0, 1).
@@ -394,11 +398,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if not 0 < level < 1:
             raise ValueError(f"level is {level!r}, must be in (0, 1)")
         counts = self.counts(X)
-        return dirichlet_posterior(
-            concentrations(self.vae_, counts, self._told(covariates, counts.shape[0])),
-            counts,
-            self.topic_word_,
-            self.word_frequency_,
+        told = self._told(covariates, counts.shape[0])
+        weights = proportions(self.vae_, counts, told)
+        return posterior_of(
+            *marginals(self.vae_, counts, told, num_topics=self.n_components),
+            off_topic_scores(weights, counts, self.topic_word_, self.word_frequency_),
             level=level,
             seed=self._seed,
         )
@@ -429,8 +433,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             level: Of the intervals, in (0, 1).
         """
         check_is_fitted(self)
-        gamma = concentrations(self.vae_, self.counts(X))
-        return effects_of(gamma, covariates, level=level, seed=self._seed)
+        counts = self.counts(X)
+        mean, concentration = marginals(self.vae_, counts, num_topics=self.n_components)
+        return effects_of(concentration, covariates, mean=mean, level=level, seed=self._seed)
 
     def shares(self, X: Any, groups: Any) -> Shares:
         """Share of each topic in each group of documents, such as those of a year.

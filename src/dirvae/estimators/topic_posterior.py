@@ -13,9 +13,20 @@ from scipy import sparse, stats
 
 from dirvae.data.counts import sparse_rows
 from dirvae.distributions import Dirichlet, posterior_mean
+from dirvae.models.topic_decoders import OverdispersedDecoder, topic_word
+from dirvae.models.topics import MixtureVAE
 from dirvae.models.vae import VAE
 
-__all__ = ["TopicPosterior", "concentrations", "dirichlet_posterior", "proportions"]
+__all__ = [
+    "TopicPosterior",
+    "among_topics",
+    "credible_intervals",
+    "marginals",
+    "off_topic_scores",
+    "posterior_of",
+    "proportions",
+    "widened",
+]
 
 Floats = NDArray[np.float64]
 ROWS_AT_ONCE = 2000
@@ -23,13 +34,15 @@ DRAWS = 500
 
 
 class TopicPosterior(NamedTuple):
-    """The posterior of theta of N documents, which is Dirichlet.
+    """The posterior of theta of N documents: gammas over their sum, each with its own scale.
 
     Attributes:
-        concentration: Shape (N, K).
-        mean: Posterior means, rows that sum to 1, shape (N, K).
+        concentration: Shapes a of the gammas, shape (N, K): theta_k is Beta(a_k, a_k / m_k - a_k)
+            with m the mean. Where words leave no doubt of their topics these are the concentrations
+            of a Dirichlet, the prior's and the numbers of words; otherwise they are smaller.
+        mean: Posterior means m, rows that sum to 1, shape (N, K).
         std: Posterior standard deviations, shape (N, K).
-        lower: Lower ends of the credible intervals, shape (N, K).
+        lower: Lower ends of the credible intervals, shape (N, K); see `credible_intervals`.
         upper: Upper ends, shape (N, K).
         dominates: Probability that the topic is the largest, shape (N, K), by 500 draws.
         off_topic: Nats a word by which the words' mere frequencies explain the document better than
@@ -67,22 +80,46 @@ def proportions(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> Float
     )
 
 
+def among_topics(weights: Floats, num_topics: int) -> Floats:
+    """Shares of the first ``num_topics`` of what a model mixes, without the background after them.
+
+    Example:
+        >>> among_topics(np.array([[0.3, 0.1, 0.6]]), 2)
+        array([[0.75, 0.25]])
+    """
+    topics = weights[:, :num_topics]
+    return topics / topics.sum(1, keepdims=True)
+
+
 @torch.no_grad()
-def concentrations(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> Floats:
-    """Concentrations of the posterior, shape (N, K); of rows without words the prior's.
+def marginals(
+    vae: VAE, X: sparse.csr_matrix, covariates: Any = None, *, num_topics: int
+) -> tuple[Floats, Floats]:
+    """Means and shapes of the posterior of shares `among_topics`, both (N, K).
+
+    Those of rows without words are the prior's.
 
     Raises:
         ValueError: If the posterior is no Dirichlet.
     """
-    parts = []
+    decoder: Any = vae.decoder
+    # Of a network's concentrations, and of counts that repeat, the shapes are as they are.
+    words = isinstance(vae, MixtureVAE) and not isinstance(decoder, OverdispersedDecoder)
+    topics = topic_word(decoder, decoder.num_topics).double().numpy()
+    means, shapes = [], []
     for q, prior, rows in _posteriors(vae, X, covariates):
         if not isinstance(q, Dirichlet):
             raise ValueError(
                 f"the latent is a {type(q).__name__}, but posterior takes a topic model with a "
                 "Dirichlet latent; see its vae_ for others"
             )
-        parts.append(_or_prior(q.concentration.numpy(), prior.concentration.numpy(), rows))
-    return np.concatenate(parts)
+        alpha = prior.concentration.numpy()
+        gamma = _or_prior(q.concentration.numpy(), alpha, rows)
+        means.append(among_topics(gamma, num_topics))
+        shapes.append(
+            widened(gamma, alpha, rows, topics, num_topics) if words else gamma[:, :num_topics]
+        )
+    return np.concatenate(means), np.concatenate(shapes)
 
 
 def _posteriors(
@@ -102,54 +139,153 @@ def _or_prior(found: Any, prior: Any, rows: sparse.csr_matrix) -> Floats:
     return np.where(empty, prior, found)
 
 
-def dirichlet_posterior(
+def widened(
     concentration: Floats,
+    prior: Floats,
     X: sparse.csr_matrix,
     topic_word: Floats,
-    frequency: Floats,
-    *,
-    level: float,
-    seed: int,
-) -> TopicPosterior:
-    """Moments, intervals and probabilities of Dirichlet posteriors.
+    num_topics: int | None = None,
+) -> Floats:
+    r"""Shapes of theta's marginals that know that the topics of a document's words go together.
+
+    Variational Bayes takes the topics of words for independent, which makes
+    :math:`\mathrm{Dirichlet}(\gamma)` too narrow. In :math:`\log\theta` the information of a
+    document whose words' topics were known would be :math:`\mathrm{diag}(\gamma)`; what is missing
+    of it is the variance of those topics, so that with
+    :math:`\phi_{wk} \propto \gamma_k \beta_{kw}` there is left
+
+    .. math:: P = \mathrm{diag}(\alpha) + \sum_w x_w \phi_w \phi_w^\top .
+
+    Its inverse is also the linear response of :math:`\log\gamma` to :math:`\alpha` where the steps
+    of variational Bayes end. Since :math:`P 1 = \gamma`, the squared coefficient of variation of
+    :math:`\theta_k` is :math:`(P^{-1})_{kk} - 1 / \sum_j \gamma_j`, and the shape that has it is
+
+    .. math:: a_k = \gamma_k \frac{1 - m_k}{\gamma_k (P^{-1})_{kk} - m_k} \le \gamma_k .
+
+    Of the first topics' shares among themselves it is that of their logs less their mean by those
+    shares.
 
     Args:
-        concentration: Shape (N, K).
+        concentration: gamma, shape (N, J).
+        prior: alpha, shape (J,) or (N, J).
         X: Counts of the same documents, shape (N, V).
-        topic_word: beta, shape (K, V).
-        frequency: Share of each word in the corpus, shape (V,).
-        level: Of the credible intervals, equal tails, in (0, 1).
-        seed: Of the draws.
+        topic_word: beta, shape (J, V), taken for known.
+        num_topics: K, of the J that the document mixes; all by default.
+
+    Returns:
+        Shape (N, K); rows without words are left as they are.
+
+    References:
+        Louis 1982 (missing information); Giordano, Broderick & Jordan 2018 (linear response).
+
+    Example:
+        >>> X, gamma = sparse.csr_matrix([[4.0, 4.0]]), np.array([[5.0, 5.0]])
+        >>> widened(gamma, np.ones(2), X, np.eye(2))  # each word is of one topic
+        array([[5., 5.]])
+        >>> widened(gamma, np.ones(2), X, np.array([[0.8, 0.2], [0.2, 0.8]])).round(2)
+        array([[2.44, 2.44]])
     """
-    total = concentration.sum(1, keepdims=True)
-    mean = concentration / total
-    law = stats.beta(concentration, total - concentration)
-    tail = (1 - level) / 2
-    return TopicPosterior(
-        concentration=concentration,
-        mean=mean,
-        std=np.sqrt(mean * (1 - mean) / (total + 1)),
-        lower=law.ppf(tail),
-        upper=law.ppf(1 - tail),
-        dominates=_dominates(concentration, seed),
-        off_topic=_off_topic(mean, X, topic_word, frequency),
+    size = concentration.shape[1] if num_topics is None else num_topics
+    mean = among_topics(concentration, size)
+    alpha, by_word = np.broadcast_to(prior, concentration.shape), np.ascontiguousarray(topic_word.T)
+    variation = 1 - mean  # squared coefficients of variation, times gamma
+    for row in np.flatnonzero(np.diff(X.indptr)):
+        place = slice(X.indptr[row], X.indptr[row + 1])
+        gamma, words = concentration[row], X.indices[place]
+        share = by_word[words] * gamma
+        share /= np.maximum(share.sum(1, keepdims=True), np.finfo(float).tiny)
+        share *= np.sqrt(X.data[place, None] / gamma)  # P over sqrt(gamma_j gamma_k): no overflow
+        information = share.T @ share
+        information.flat[:: len(gamma) + 1] += alpha[row] / gamma
+        covariance = np.linalg.inv(information)[:size, :size]
+        root, total = np.sqrt(gamma[:size]), gamma[:size].sum()
+        with_mean = covariance @ root / total
+        found = covariance.diagonal() - 2 * root * with_mean + mean[row] * (root @ with_mean)
+        variation[row] = np.maximum(found, variation[row])  # known topics would vary that much
+    return concentration[:, :size] * np.divide(
+        1 - mean, variation, where=mean < 1, out=np.ones_like(mean)
     )
 
 
-def _dominates(concentration: Floats, seed: int) -> Floats:
+def posterior_of(
+    mean: Floats, concentration: Floats, off_topic: Floats, *, level: float, seed: int
+) -> TopicPosterior:
+    """Moments, intervals and probabilities of posteriors with these means and shapes.
+
+    Args:
+        mean: Rows that sum to 1, shape (N, K).
+        concentration: Shape (N, K).
+        off_topic: Shape (N,).
+        level: Of the credible intervals, in (0, 1).
+        seed: Of the draws.
+    """
+    lower, upper = credible_intervals(mean, concentration, level)
+    return TopicPosterior(
+        concentration=concentration,
+        mean=mean,
+        std=mean * np.sqrt((1 - mean) / (concentration + mean)),
+        lower=lower,
+        upper=upper,
+        dominates=_dominates(mean, concentration, seed),
+        off_topic=off_topic,
+    )
+
+
+def credible_intervals(mean: Floats, concentration: Floats, level: float) -> tuple[Floats, Floats]:
+    """Intervals that hold proportions with a probability of ``level``.
+
+    They have equal tails, except where the density is highest at 0 (or 1): a topic of which a
+    document may have nothing has an interval from 0, whose equal tail would leave out the
+    proportions that are the likeliest.
+
+    Args:
+        mean: m of Beta(a, a / m - a), any shape.
+        concentration: a, of the same shape.
+        level: In (0, 1).
+
+    Example:
+        >>> lower, upper = credible_intervals(np.array([0.02, 0.5]), np.array([0.1, 9.0]), 0.9)
+        >>> lower.round(2), upper.round(2)
+        (array([0.  , 0.31]), array([0.06, 0.69]))
+    """
+    rest = np.maximum(concentration * (1 - mean) / mean, np.finfo(float).tiny)
+    from_0 = (concentration <= 1) & (concentration <= rest)
+    to_1 = (rest <= 1) & (rest < concentration)
+    below = np.where(from_0, 0.0, np.where(to_1, 1 - level, (1 - level) / 2))
+    above = np.where(to_1, 1.0, below + level)
+    law = stats.beta(concentration, rest)
+    return law.ppf(below), law.ppf(above)
+
+
+def _dominates(mean: Floats, concentration: Floats, seed: int) -> Floats:
     """Share of draws in which each topic is the largest, in log space."""
     found = np.zeros_like(concentration)
+    log_scale = np.log(mean / concentration)
     for row, a in enumerate(concentration):
         rng = np.random.default_rng(seed)  # the same for each row, so that the batch does not show
         shape = (DRAWS, len(a))
         log_gamma = np.log(rng.standard_gamma(a + 1, shape)) - rng.standard_exponential(shape) / a
-        found[row] = np.bincount(log_gamma.argmax(1), minlength=len(a)) / DRAWS
+        largest = (log_gamma + log_scale[row]).argmax(1)
+        found[row] = np.bincount(largest, minlength=len(a)) / DRAWS
     return found
 
 
-def _off_topic(
+def off_topic_scores(
     theta: Floats, X: sparse.csr_matrix, topic_word: Floats, frequency: Floats
 ) -> Floats:
+    """Nats a word by which frequencies explain documents better than topics, shape (N,).
+
+    Args:
+        theta: Shape (N, K).
+        X: Counts of the same documents, shape (N, V).
+        topic_word: beta, shape (K, V).
+        frequency: Share of each word in the corpus, shape (V,).
+
+    Example:
+        >>> X = sparse.csr_matrix([[2.0, 0.0]])
+        >>> off_topic_scores(np.ones((1, 1)), X, np.array([[0.5, 0.5]]), np.ones(2)).round(4)
+        array([0.6931])
+    """
     entries = X.tocoo()
     by_word = np.ascontiguousarray(topic_word.T)
     gain = np.zeros(X.shape[0])
