@@ -33,7 +33,7 @@ from dirvae.evaluation import match_topics
 RESULTS = Path(__file__).parent / "results" / "planted_topics.json"
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "topics_calibration.png"
 LEVELS = (0.2, 0.5, 0.8, 0.9, 0.95, 0.99)
-SCORED = 2000  # documents
+SCORED = 1000  # documents
 KINDS = {"mean field": "#999999", "fitted": "#d9822b", "given beta": "#3b82c4"}
 PARTS = {
     "all": "all topics of all documents",
@@ -172,6 +172,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     setting = {
         "documents": options.documents,
+        "documents_scored": SCORED,
         "levels": LEVELS,
         "threads": options.threads,
         "cores": os.cpu_count(),
@@ -182,15 +183,18 @@ def main() -> None:
         "scipy": scipy.__version__,
         "scikit-learn": sklearn.__version__,
     }
-    runs = [run(k, seed, options.documents) for k in options.topics for seed in options.seeds]
+    options.output.parent.mkdir(exist_ok=True)
+    runs = []
+    for seed in options.seeds:
+        for topics in options.topics:
+            runs.append(run(topics, seed, options.documents))
+            options.output.write_text(json.dumps({**setting, "runs": runs}, indent=1) + "\n")
     for topics in options.topics:
         some = [r for r in runs if r["topics"] == topics]
         numbers = [key for key, value in some[0].items() if isinstance(value, float)]
         medians = {key: round(float(np.median([r[key] for r in some])), 4) for key in numbers}
         print(topics, medians)
     print(table(runs))
-    options.output.parent.mkdir(exist_ok=True)
-    options.output.write_text(json.dumps({**setting, "runs": runs}, indent=1) + "\n")
     picture(runs, options.picture)
 
 
