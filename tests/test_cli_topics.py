@@ -10,6 +10,7 @@ import pytest
 import typer.main
 from scipy import sparse
 
+from dirvae import load
 from dirvae.cli import app
 
 TEXTS = ["the cat sat by the dog", "a dog and a cat", "moon and stars", "the moon, the stars"] * 6
@@ -60,6 +61,33 @@ def test_from_a_table_to_topics_proportions_and_scores(run, table):
     code, out, err = run("info", "model", "--json")
     assert code == 0, err
     assert json.loads(out)["kind"] == "TopicModel"
+
+
+def test_topics_that_tell_labels(run, tmp_path, table):
+    frame = pd.read_csv(table)
+    frame.loc[[0, 2], "class"] = None
+    frame.to_csv(tmp_path / "some.csv", index=False)
+    options = ["--text-column", "body", "--label-column", "class"]
+    fit = ["fit", "topics", "some.csv", *options, "-k", 2, "--max-epochs", 30, "-o", "model"]
+    code, _, err = run(*fit)
+    assert code == 0, err
+    model = load("model")
+    assert model.classes_.tolist() == ["pets", "sky"]
+    assert model.predict(["a cat", "the moon"]).tolist() == ["pets", "sky"]
+    code, out, err = run("evaluate", "model", table, *options, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["accuracy"] == (model.predict(TEXTS) == pd.read_csv(table)["class"]).mean()
+    code, out, err = run("evaluate", "model", "some.csv", *options, "--json")
+    assert code == 0, err
+    assert json.loads(out)["documents"] == 24
+    frame.assign(**{"class": None}).to_csv(tmp_path / "none.csv", index=False)
+    code, _, err = run("evaluate", "model", "none.csv", *options)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "no document has a label" in err
+    code, _, err = run("fit", "topics", "docstrings", "--label-column", "class", "-o", "model")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--label-column goes with a table (.csv, .parquet, .jsonl)" in err
 
 
 def test_counts_with_their_words(run, tmp_path):

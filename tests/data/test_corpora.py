@@ -75,3 +75,12 @@ def test_lines_of_json_may_hold_other_breaks(tmp_path):
     path = tmp_path / "texts.jsonl"
     path.write_bytes("\r\n".join([*rows, ""]).encode())
     assert read_texts(path).texts == texts
+
+
+def test_missing_classes_are_empty_and_whole_numbers_stay_whole(tmp_path):
+    frame = pd.DataFrame({"text": ["a", "b", "c"], "class": ["x", None, "y"], "year": [1, None, 2]})
+    for suffix, write in ((".csv", frame.to_csv), (".parquet", frame.to_parquet)):
+        path = tmp_path / f"texts{suffix}"
+        write(path, index=False)
+        assert read_texts(path, label_column="class").labels == ["x", "", "y"]
+        assert read_texts(path, label_column="year").labels == ["1", "", "2"]

@@ -17,6 +17,7 @@ from dirvae.cli.outputs import require_model_folder
 __all__ = ["fit_topics", "measure_topics", "read_documents", "topics"]
 
 COUNTS = (".npy", ".npz")
+TABLES = (".csv", ".parquet", ".jsonl")
 DOCUMENTS = (
     "A folder of .txt, .csv, .parquet or .jsonl with a column of texts, .npz or .npy of counts, or "
     "docstrings or 20news."
@@ -49,6 +50,10 @@ def fit_topics(
     documents: Annotated[str, typer.Argument(metavar="INPUT", help=DOCUMENTS)],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the model.")],
     text_column: TextColumn = None,
+    label_column: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Column of classes that the topics are to tell."),
+    ] = None,
     components: Annotated[
         int, typer.Option("--components", "-k", min=2, metavar="N", help="Number of topics.")
     ] = 50,
@@ -67,8 +72,11 @@ def fit_topics(
 ) -> None:
     """Find topics in documents and save the model."""
     require_model_folder(output)
+    if label_column is not None and Path(documents).suffix.lower() not in TABLES:
+        raise ValueError(f"--label-column goes with a table ({', '.join(TABLES)})")
     words = _vocabulary(vocabulary, documents)
-    X = read_documents(documents, text_column, None, encoding)
+    X = read_documents(documents, text_column, label_column, encoding)
+    labels = None if label_column is None else [label or None for label in X.labels]
     from dirvae.estimators import TopicModel
     from dirvae.models import topic_decoders
 
@@ -85,7 +93,7 @@ def fit_topics(
         verbose=not quiet and sys.stdout.isatty(),
         **options,
     )
-    model.fit(_rows(X), vocabulary=words)
+    model.fit(_rows(X), labels, vocabulary=words)
     model.save(output)
     say(f"{output}: {components} topics, {model.n_features_in_:,} words, {model.n_iter_} epochs")
     say(f"Next: dirvae topics {shlex.quote(str(output))}")
@@ -138,8 +146,27 @@ def measure_topics(estimator: Any, X: Any, labels: Any) -> dict[str, Any]:
         "mean_document_frequency": evaluation.mean_document_frequency(ten, counts),
     }
     if labels is not None:
-        measured["purity"] = evaluation.purity(theta, labels)
-        measured["nmi"] = evaluation.normalized_mutual_information(theta, labels)
+        measured |= _label_measures(estimator, X, theta, labels)
+    return measured
+
+
+def _label_measures(estimator: Any, X: Any, theta: Any, labels: Any) -> dict[str, float]:
+    """How far topics go with the labels that are known, and how many a supervised model tells."""
+    import numpy as np
+
+    from dirvae import evaluation
+
+    known = [row for row, label in enumerate(labels) if label]
+    if not known:
+        raise ValueError("no document has a label: leave --label-column out")
+    theta, truth = theta[known], np.array([labels[row] for row in known])
+    measured = {
+        "purity": evaluation.purity(theta, truth),
+        "nmi": evaluation.normalized_mutual_information(theta, truth),
+    }
+    if hasattr(estimator, "predict"):
+        told = estimator.predict(_rows(X))[known].astype(str)
+        measured["accuracy"] = float((told == truth).mean())
     return measured
 
 

@@ -25,7 +25,7 @@ class Texts(NamedTuple):
     Attributes:
         texts: N strings.
         ids: What identifies documents, each of length N, by column name.
-        labels: Class of each document, length N, or None.
+        labels: Class of each document, length N, or None; a missing one is the empty string.
 
     Example:
         >>> Texts(["a b", "c"], {"file": ["1.txt", "2.txt"]}).labels is None
@@ -132,8 +132,18 @@ def _table(path: Path, text_column: str | None, label_column: str | None, encodi
     for row, text in enumerate(texts):
         if not isinstance(text, str):
             raise ValueError(f"{path} has {text!r} in row {row + 1} of {column!r}, must be text")
-    labels = None if label_column is None else [str(v) for v in frame[label_column].tolist()]
+    labels = None if label_column is None else _classes(frame[label_column])
     return Texts(texts, {"row": list(range(1, len(texts) + 1))}, labels)
+
+
+def _classes(column: Any) -> list[str]:
+    """As words; whole numbers among missing values, which pandas makes fractions, as such."""
+    values = zip(column.tolist(), column.isna().tolist(), strict=True)
+    whole = (
+        "" if missing else int(v) if isinstance(v, float) and v.is_integer() else v
+        for v, missing in values
+    )
+    return [str(value) for value in whole]
 
 
 def _frame(pandas: Any, path: Path, encoding: str) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,7 +34,6 @@ from dirvae.estimators.topic_building import starting_vae
 from dirvae.estimators.topic_effects import (
     Effects,
     Shares,
-    covariate_matrix,
     effects_of,
     shares_of,
 )
@@ -57,7 +55,6 @@ from dirvae.evaluation.topics import (
 )
 from dirvae.models.topic_decoders import MixtureDecoder, ProductDecoder, topic_word
 from dirvae.models.topic_start import cluster_start
-from dirvae.models.topic_zoo import topic_optimizer
 from dirvae.models.topics import MixtureVAE, merged_topics
 from dirvae.models.vae import VAE
 from dirvae.persistence import load_as
@@ -211,7 +208,6 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         labels = self._labels(y, counts.shape[0])
         told = self._told(covariates, counts.shape[0], reset=True)
         self._begin(counts, told)
-        steps = math.ceil(counts.shape[0] / self.batch_size) * self.max_epochs
         training = train_topics(
             self,
             counts,
@@ -219,7 +215,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             labels,
             epochs=self.max_epochs,
             seed=self._seed,
-            optimizer=partial(topic_optimizer, self.vae_, self.learning_rate, steps),
+            steps=math.ceil(counts.shape[0] / self.batch_size) * self.max_epochs,
         )
         self.history_ = training.history
         if isinstance(training, LabelledTraining):
@@ -246,9 +242,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             self._begin(counts)
         self._labels(None, counts.shape[0])
         epoch = len(self.history_)
-        training = train_topics(
-            self, counts, epochs=1, seed=self._seed + epoch, optimizer=self._resumed
-        )
+        training = train_topics(self, counts, epochs=1, seed=self._seed + epoch)
         [metrics] = training.history
         self.history_.append({**metrics, "epoch": float(epoch)})
         adam = cast(torch.optim.Optimizer, training.optimizers(use_pl_optimizer=False))
@@ -267,12 +261,14 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     def _labels(self, y: Any, num_documents: int) -> Any:
         """Labels as rows of an identity, or None; sets ``classes_``, or forgets them."""
+        told = y is not None and self.label_weight
+        found = class_indicators(y, num_documents) if told else None
         for name in ("classes_", "coef_", "intercept_"):
             if hasattr(self, name):
                 delattr(self, name)
-        if y is None or not self.label_weight:
+        if found is None:
             return None
-        self.classes_, labels = class_indicators(y, num_documents)
+        self.classes_, labels = found
         return labels
 
     def _told(self, covariates: Any, num_rows: int, *, reset: bool = False) -> Any:
@@ -292,15 +288,6 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if reset:
             self.covariate_names_ = np.array(found, dtype=object)
         return values
-
-    def _resumed(self, head: None) -> Callable[[Any], Any]:
-        def configure(parameters: Any) -> Any:
-            adam = topic_optimizer(self.vae_, self.learning_rate)(parameters)
-            if self._optimizer_state is not None:
-                adam.load_state_dict(self._optimizer_state)
-            return adam
-
-        return configure
 
     def _end(self, counts: sparse.csr_matrix) -> None:
         self.n_iter_, self._n_features_out = len(self.history_), self.n_components

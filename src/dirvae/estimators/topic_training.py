@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from dirvae.data.arrays import Batch
 from dirvae.data.counts import CountDataset
+from dirvae.models.topic_zoo import topic_optimizer
 from dirvae.models.topics import MixtureVAE, distinct_elbo
 from dirvae.models.vae import VAE
 from dirvae.objectives import Terms
@@ -31,32 +32,38 @@ def train_topics(
     *,
     epochs: int,
     seed: int,
-    optimizer: Callable[..., Callable[[Iterable[Any]], Any]],
+    steps: int | None = None,
 ) -> Training:
     """Train ``vae_`` in place; if that is cut off, it is gone, and the estimator is not fitted.
 
     Args:
-        model: The estimator, with ``vae_`` and ``word_frequency_``.
+        model: The estimator, with ``vae_`` and ``word_frequency_``; its optimiser goes on from
+            where it was.
         counts: Shape (N, V).
         covariates: What the prior is told, shape (N, C), or None.
         labels: Rows of an identity, of zeros for documents without a label, shape (N, L), or None.
         epochs: Passes over the documents.
         seed: Of order and noise.
-        optimizer: What `topic_optimizer` returns, given the head that tells labels, or None.
+        steps: After which the step size is 0; None for a constant one.
 
     Returns:
         The training that was done, with its history and optimiser.
     """
-    options: dict[str, Any] = {"objective": _objective(model, counts)}
-    told = covariates
-    if labels is None:
-        training = Training(model.vae_, optimizer=optimizer(None), **options)
-    else:
+    head, told = None, covariates
+    if labels is not None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             head = nn.Linear(model.n_components, labels.shape[1])
-        training = LabelledTraining(model.vae_, head, optimizer=optimizer(head), **options)
         told = labels if covariates is None else np.hstack([labels, covariates])
+    options: dict[str, Any] = {
+        "objective": _objective(model, counts),
+        "optimizer": _optimizer(model, head, steps),
+    }
+    training = (
+        Training(model.vae_, **options)
+        if head is None
+        else LabelledTraining(model.vae_, head, **options)
+    )
     try:
         fit(
             training,
@@ -102,6 +109,20 @@ class LabelledTraining(Training):
         else:
             theta = vae.embed(batch.x)
         return terms._replace(log_label=(labels * self.head(theta).log_softmax(-1)).sum(-1))
+
+
+def _optimizer(
+    model: TopicModel, head: nn.Module | None, steps: int | None
+) -> Callable[[Iterable[Any]], Any]:
+    configure = topic_optimizer(model.vae_, model.learning_rate, steps, head)
+    state = model._optimizer_state
+
+    def resumed(parameters: Iterable[Any]) -> Any:
+        adam = configure(parameters)
+        adam.load_state_dict(state)
+        return adam
+
+    return configure if state is None else resumed
 
 
 def _objective(model: TopicModel, counts: sparse.csr_matrix) -> Callable[..., Tensor]:
