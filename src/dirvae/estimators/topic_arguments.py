@@ -60,10 +60,11 @@ def require_topic_arguments(model: TopicModel) -> None:
             f"guide has {len(model.guide)} topics, must have at most n_components, "
             f"{model.n_components}"
         )
-    for name in ("distinctness", "label_weight"):
-        weight = getattr(model, name)
-        if not isinstance(weight, Real) or not 0 <= float(weight) < math.inf:
-            raise ValueError(f"{name} is {weight!r}, must be 0 or more")
+    if not isinstance(model.background, bool):
+        raise ValueError(f"background is {model.background!r}, must be True or False")
+    weight = model.label_weight
+    if not isinstance(weight, Real) or not 0 <= float(weight) < math.inf:
+        raise ValueError(f"label_weight is {weight!r}, must be 0 or more")
     value = model.prior_concentration
     if not (value is None or value == "learn"):
         if isinstance(value, str):

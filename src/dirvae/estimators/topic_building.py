@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dirvae.models.topic_decoders import EmbeddedDecoder
+from dirvae.distributions import Dirichlet, InverseCDFDirichlet
+from dirvae.models.topic_decoders import EmbeddedDecoder, ProductDecoder
 from dirvae.models.topic_start import TopicStart
 from dirvae.models.topic_zoo import topic_prior, topic_vae
 from dirvae.models.topics import PrevalencePrior
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["starting_vae"]
 
 EMBEDDING_SIZE = 100  # of word vectors that are learned
+BACKGROUND_START = 1.0  # concentration of the words that go with no topic, or where it starts
+DIRICHLETS = (Dirichlet, InverseCDFDirichlet)  # latents whose prior can be learned
 GUIDED_WEIGHT = 0.5  # share of a guided topic's words, at the start, that are its seed words
 
 
@@ -37,7 +40,11 @@ def starting_vae(model: TopicModel, start: TopicStart, told: Any, seed: int) -> 
         ValueError: If word vectors, guide or prior do not go with the words or the latent.
     """
     words = getattr(model, "vocabulary_", None)
-    num_topics, num_words = start.log_topics.shape
+    log_topics = _guided(start.log_topics, model.guide, words)
+    mixture = model.latent is Dirichlet and model.decoder is not ProductDecoder
+    if model.background and mixture:
+        log_topics = torch.cat([log_topics, start.log_background.unsqueeze(0)])
+    num_topics, num_words = log_topics.shape
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if model.word_vectors is not None:
@@ -47,16 +54,26 @@ def starting_vae(model: TopicModel, start: TopicStart, told: Any, seed: int) -> 
             decoder = EmbeddedDecoder(num_topics, num_words, EMBEDDING_SIZE)
         else:
             decoder = model.decoder(num_topics, num_words)
-        decoder.start(_guided(start.log_topics, model.guide, words), start.log_background)
-        learn = model.prior_concentration == "learn"
-        value = None if isinstance(model.prior_concentration, str) else model.prior_concentration
-        num_covariates = 0 if told is None else told.shape[1]
-        prior = topic_prior(
-            model.latent, num_topics, value, learn=learn, num_covariates=num_covariates
-        )
-        if isinstance(prior, PrevalencePrior) and told is not None:
-            prior.standardize(torch.from_numpy(told).float())
+        decoder.start(log_topics, start.log_background)
+        prior = _prior(model, num_topics, told)
         return topic_vae(decoder, model.latent, prior, hidden_sizes=tuple(model.hidden_sizes))
+
+
+def _prior(model: TopicModel, num_topics: int, told: Any) -> Any:
+    value: Any = model.prior_concentration
+    learned = told is not None or (value == "learn" and model.latent in DIRICHLETS)
+    if value == "learn":
+        value = PrevalencePrior.START if learned else None
+    if num_topics > model.n_components and value is not None:
+        value = torch.full((num_topics,), float(value))
+        value[model.n_components :] = BACKGROUND_START
+    num_covariates = 0 if told is None else told.shape[1]
+    prior = topic_prior(
+        model.latent, num_topics, value, learn=learned, num_covariates=num_covariates
+    )
+    if isinstance(prior, PrevalencePrior) and told is not None:
+        prior.standardize(torch.from_numpy(told).float())
+    return prior
 
 
 def _vectors(vectors: Any, words: Any, num_words: int) -> Tensor:

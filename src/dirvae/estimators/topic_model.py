@@ -34,12 +34,14 @@ from dirvae.estimators.topic_building import starting_vae
 from dirvae.estimators.topic_effects import (
     Effects,
     Shares,
+    covariate_matrix,
     effects_of,
     shares_of,
 )
 from dirvae.estimators.topic_merging import alike_topics, all_topics
 from dirvae.estimators.topic_posterior import (
     TopicPosterior,
+    among_topics,
     marginals,
     off_topic_scores,
     posterior_of,
@@ -81,16 +83,16 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             `StickBreakingKumaraswamy`, `SoftmaxNormal` or, with a `ProductDecoder` only,
             `torch.distributions.Normal`.
         prior_concentration: Concentration of the Dirichlet prior of theta: a positive number, or
-            "learn" (one for each topic, from .1); None for the latent's own default. Covariates
-            have it learned.
+            "learn" (one for each topic, from .1; of a latent that is no Dirichlet the latent's own
+            default); None for that default. Covariates have it learned.
         vectorizer: From texts to counts, any of scikit-learn's; None for
             `estimators.documents.default_vectorizer`.
         word_vectors: Vectors of the words for an `EmbeddedDecoder`, shape (V, E), or a mapping from
             words to vectors (words without one have zeros).
         guide: Words that topics start from, such as ``{"sport": ["team", "game"]}``: the first
             topics, in this order.
-        distinctness: Price of topics that share words, in nats a token for each nat of
-            `topic_overlap`; 0 for the plain bound.
+        background: Whether words that go with no topic have a law of their own, which theta leaves
+            out; in a mixture with a Dirichlet latent only, others have none.
         label_weight: Of a nat of a label's log probability, in nats of its document's bound; 0
             leaves labels out.
         hidden_sizes: Widths of the encoder's layers.
@@ -103,6 +105,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     Attributes:
         topic_word_: beta, rows that sum to 1, shape (K, V).
+        background_: Law of the words that go with no topic, shape (V,), where there is one.
         vocabulary_: The V words, where they are known.
         covariate_names_: Of covariates, where there are any; a level of words each.
         vectorizer_: The fitted vectorizer, where texts were given.
@@ -142,14 +145,14 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         *,
         decoder: Callable[..., Any] = MixtureDecoder,
         latent: Callable[..., Distribution] = Dirichlet,
-        prior_concentration: float | str | None = 0.1,
+        prior_concentration: float | str | None = "learn",
         vectorizer: Any = None,
         word_vectors: Any = None,
         guide: Mapping[str, Sequence[str]] | None = None,
-        distinctness: float = 0.04,
+        background: bool = True,
         label_weight: float = 30.0,
-        hidden_sizes: Sequence[int] = (200, 200),
-        max_epochs: int = 10,
+        hidden_sizes: Sequence[int] = (100, 100),
+        max_epochs: int = 15,
         batch_size: int = 200,
         learning_rate: float = 5e-3,
         random_state: Any = None,
@@ -163,7 +166,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.vectorizer = vectorizer
         self.word_vectors = word_vectors
         self.guide = guide
-        self.distinctness = distinctness
+        self.background = background
         self.label_weight = label_weight
         self.hidden_sizes = hidden_sizes
         self.max_epochs = max_epochs
@@ -291,11 +294,12 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     def _end(self, counts: sparse.csr_matrix) -> None:
         self.n_iter_, self._n_features_out = len(self.history_), self.n_components
-        theta = proportions(self.vae_, counts)
+        weights = proportions(self.vae_, counts)
         before = self._num_documents * self.topic_prevalence_
-        self._num_documents += len(theta)
+        self._num_documents += len(weights)
+        theta = among_topics(weights, self.n_components)
         self.topic_prevalence_ = (before + theta.sum(0)) / self._num_documents
-        documents = documents_of_words(theta, self.topic_word_, counts)
+        documents = documents_of_words(weights, self._mixed(), counts)
         decoder: Any = self.vae_.decoder
         decoder.documents.add_(torch.from_numpy(documents))
 
@@ -304,9 +308,22 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     @property
     def topic_word_(self) -> Any:
         """beta, rows that sum to 1, shape (K, V)."""
+        return self._mixed()[: self.n_components]
+
+    @property
+    def background_(self) -> Any:
+        """Law of the words that go with no topic, shape (V,)."""
+        mixed = self._mixed()
+        if len(mixed) == self.n_components:
+            raise AttributeError("this TopicModel has no background")
+        return mixed[-1]
+
+    def _mixed(self) -> Any:
+        """All laws of words that documents mix, the background after the topics."""
         check_is_fitted(self)
+        decoder: Any = self.vae_.decoder
         with torch.no_grad():
-            beta: Any = topic_word(self.vae_.decoder, self.n_components).double().numpy()
+            beta = topic_word(decoder, decoder.num_topics).double().numpy()
         return beta / beta.sum(1, keepdims=True)
 
     def top_words(self, n: int = 10, *, by: str = "relevance") -> list[list[Any]]:
@@ -328,8 +345,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if by != "relevance":
             return top_word_ids(self.topic_word_, n, by=by)
         check_is_fitted(self)
-        documents: Any = self.vae_.decoder.documents
-        return top_words_by_documents(documents.double().numpy(), n)
+        decoder: Any = self.vae_.decoder
+        return top_words_by_documents(decoder.documents.double()[: self.n_components], n)
 
     # --- documents --------------------------------------------------------------------------------
 
@@ -344,9 +361,12 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             covariates: Those of these documents, as in `fit`; the mean's prior for all if None.
         """
         check_is_fitted(self)
-        counts = self.counts(X)
-        theta = proportions(self.vae_, counts, self._told(covariates, counts.shape[0]))
+        theta = self._theta(self.counts(X), covariates)
         return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
+
+    def _theta(self, counts: sparse.csr_matrix, covariates: Any = None) -> Any:
+        told = self._told(covariates, counts.shape[0])
+        return among_topics(proportions(self.vae_, counts, told), self.n_components)
 
     @available_if(_has_labels)
     def predict_proba(self, X: Any) -> Any:
@@ -355,7 +375,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         Args:
             X: Documents, as in `fit`.
         """
-        logits = proportions(self.vae_, self.counts(X)) @ self.coef_.T + self.intercept_
+        logits = self._theta(self.counts(X)) @ self.coef_.T + self.intercept_
         return softmax(logits, axis=1)
 
     @available_if(_has_labels)
@@ -389,7 +409,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         weights = proportions(self.vae_, counts, told)
         return posterior_of(
             *marginals(self.vae_, counts, told, num_topics=self.n_components),
-            off_topic_scores(weights, counts, self.topic_word_, self.word_frequency_),
+            off_topic_scores(weights, counts, self._mixed(), self.word_frequency_),
             level=level,
             seed=self._seed,
         )
@@ -406,8 +426,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         check_is_fitted(self)
         encoded, scored = split_tokens(self.counts(X), seed)
-        theta = proportions(self.vae_, encoded, self._told(covariates, encoded.shape[0]))
-        return completion_perplexity(theta, self.topic_word_, scored)
+        weights = proportions(self.vae_, encoded, self._told(covariates, encoded.shape[0]))
+        return completion_perplexity(weights, self._mixed(), scored)
 
     def effects(self, X: Any, covariates: Any, *, level: float = 0.95) -> Effects:
         """Effects of covariates on the proportions of topics, with intervals.
@@ -446,7 +466,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         check_is_fitted(self)
         parts = all_topics(groups, self.n_components)
         merged = copy.deepcopy(self)
-        merged.vae_ = merged_topics(self.vae_, parts, self.topic_prevalence_)
+        mixed: Any = self.vae_.decoder
+        others = [[k] for k in range(self.n_components, mixed.num_topics)]
+        prevalence = np.append(self.topic_prevalence_, np.ones(len(others)))
+        merged.vae_ = merged_topics(self.vae_, [*parts, *others], prevalence)
         merged.n_components = merged._n_features_out = len(parts)
         merged._optimizer_state = None
         merged.topic_prevalence_ = np.array([self.topic_prevalence_[p].sum() for p in parts])

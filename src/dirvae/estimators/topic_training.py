@@ -1,4 +1,4 @@
-"""How a `TopicModel` is trained: its bound, a price of words that topics share, and labels."""
+"""How a `TopicModel` is trained: its bound, and what labels add to it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from dirvae.data.arrays import Batch
 from dirvae.data.counts import CountDataset
 from dirvae.models.topic_zoo import topic_optimizer
-from dirvae.models.topics import MixtureVAE, distinct_elbo
+from dirvae.models.topics import MixtureVAE
 from dirvae.models.vae import VAE
-from dirvae.objectives import Terms
+from dirvae.objectives import Terms, elbo
 from dirvae.training import Training, fit
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def train_topics(
             head = nn.Linear(model.n_components, labels.shape[1])
         told = labels if covariates is None else np.hstack([labels, covariates])
     options: dict[str, Any] = {
-        "objective": _objective(model, counts),
+        "objective": _objective(model.label_weight),
         "optimizer": _optimizer(model, head, steps),
     }
     training = (
@@ -108,6 +108,8 @@ class LabelledTraining(Training):
             theta = vae.infer_by_topics(batch.x).mean
         else:
             theta = vae.embed(batch.x)
+        theta = theta[:, : self.head.in_features]  # without the background
+        theta = theta / theta.sum(-1, keepdim=True)
         return terms._replace(log_label=(labels * self.head(theta).log_softmax(-1)).sum(-1))
 
 
@@ -125,19 +127,9 @@ def _optimizer(
     return configure if state is None else resumed
 
 
-def _objective(model: TopicModel, counts: sparse.csr_matrix) -> Callable[..., Tensor]:
-    frequency = torch.from_numpy(model.word_frequency_).float()
-    weight = model.distinctness * float(counts.sum()) / counts.shape[0]
-    decoder = model.vae_.decoder
-
+def _objective(label_weight: float) -> Callable[..., Tensor]:
     def objective(terms: Terms, *, kl_weight: float = 1.0) -> Tensor:
-        bound = distinct_elbo(
-            terms,
-            decoder=decoder,
-            frequency=frequency.to(terms.kl.device),
-            weight=weight,
-            kl_weight=kl_weight,
-        )
-        return bound if terms.log_label is None else bound + model.label_weight * terms.log_label
+        bound = elbo(terms, kl_weight=kl_weight)
+        return bound if terms.log_label is None else bound + label_weight * terms.log_label
 
     return objective

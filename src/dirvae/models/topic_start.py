@@ -15,6 +15,7 @@ __all__ = ["TopicStart", "cluster_start", "document_clusters"]
 DOCUMENTS_AT_MOST = 20_000  # that are clustered: a sample of them where there are more
 DIMENSIONS = 100
 BACKGROUND = 0.2  # share of each starting topic that is the words of all documents
+LONG = 300  # words; longer documents weigh no more
 PSEUDO_COUNT = 0.5
 
 
@@ -68,6 +69,9 @@ def cluster_start(x: sparse.csr_matrix, num_topics: int, seed: int) -> TopicStar
 def document_clusters(x: sparse.csr_matrix, num_clusters: int, seed: int) -> NDArray[np.int64]:
     """K-means of documents by tf-idf, reduced to 100 dimensions; labels of shape (N,).
 
+    Documents weigh by the root of their length: without, clusters of short ones, which say little,
+    become topics of chance.
+
     Example:
         >>> document_clusters(sparse.csr_matrix(np.eye(2)), 2, seed=0).shape
         (2,)
@@ -85,5 +89,6 @@ def document_clusters(x: sparse.csr_matrix, num_clusters: int, seed: int) -> NDA
     place = normalize(left * scale)
     distinct = len(np.unique(place.round(6), axis=0))
     model: Any = KMeans(min(num_clusters, distinct), n_init=1, max_iter=30, random_state=seed)
-    labels: NDArray[np.int64] = model.fit_predict(place).astype(np.int64)
+    weight = np.sqrt(np.minimum(np.asarray(x.sum(1)).ravel(), LONG))
+    labels: NDArray[np.int64] = model.fit_predict(place, sample_weight=weight).astype(np.int64)
     return labels

@@ -14,15 +14,12 @@ from dirvae.distributions._sparse import as_sparse_rows, assigned_counts, fresh_
 from dirvae.models.topic_decoders import MixtureDecoder, OverdispersedDecoder, topic_word
 from dirvae.models.vae import VAE
 from dirvae.nn import Conditional
-from dirvae.objectives import Terms, elbo
 
 __all__ = [
     "MixtureVAE",
     "PrevalencePrior",
     "TopicWeights",
-    "distinct_elbo",
     "merged_topics",
-    "topic_overlap",
 ]
 
 
@@ -106,15 +103,16 @@ class PrevalencePrior(Conditional):
 
 
 class MixtureVAE(VAE):
-    r"""LDA whose inference is a network followed by steps of variational Bayes.
+    r"""LDA whose inference is a network followed by steps of collapsed variational Bayes.
 
     The network gives weights t. Each step assigns every word to topics and counts,
 
     .. math:: \gamma_k = \alpha_k + \sum_v x_v \frac{t_k \beta_{kv}}{\sum_j t_j \beta_{jv}},
 
-    and q(theta|x) = Dirichlet(gamma); the next step has :math:`t_k = e^{\psi(\gamma_k)}`, that of
-    the bound, in training, and :math:`t_k = \gamma_k`, which predicts better, in evaluation. So a
-    document without words has the prior, and one of n words a concentration of n more. Counts of an
+    and q(theta|x) = Dirichlet(gamma); the next step has :math:`t_k = \gamma_k` (CVB0). Steps of
+    :math:`e^{\psi(\gamma_k)}`, where the bound is highest, shut most topics out of short documents,
+    so that each topic learns the words of all. A document without words has the prior, and one of n
+    words a concentration of n more. Counts of an
     `OverdispersedDecoder` that repeat others tell nothing: x is then the fresh ones alone, and n
     their effective number, n (1 + s) / (n + s).
 
@@ -125,8 +123,8 @@ class MixtureVAE(VAE):
         num_steps: Steps in training, 1 or more; in evaluation twice as many, which are cheap there.
 
     References:
-        Blei, Ng & Jordan 2003, eq. 16 (the step); Asuncion, Welling, Smyth & Teh 2009 (that in
-        evaluation: CVB0); Marino, Yue & Mandt 2018 (amortised inference that is refined).
+        Blei, Ng & Jordan 2003 (the model); Asuncion, Welling, Smyth & Teh 2009 (CVB0); Marino, Yue
+        & Mandt 2018 (amortised inference that is refined).
 
     Example:
         >>> from dirvae.nn.counts import WordFeatures
@@ -164,9 +162,7 @@ class MixtureVAE(VAE):
             return _infer_overdispersed(self.decoder, alpha, x, weights, words, num_steps)
         concentration = alpha + assigned_counts(x, weights, words)
         for _ in range(num_steps - 1):
-            # Only the ratios of weights matter, and none of all of them may underflow.
-            weights = torch.digamma(concentration).softmax(-1) if self.training else concentration
-            concentration = alpha + assigned_counts(x, weights, words)
+            concentration = alpha + assigned_counts(x, concentration, words)
         return Dirichlet(concentration, validate_args=False)
 
 
@@ -192,58 +188,6 @@ def _infer_overdispersed(
         log_weights = (log_weights + longer * (mean.log() - log_weights)).log_softmax(-1)
         weights = log_weights.exp()
     return Dirichlet(mean * (alpha.sum(-1) + known).unsqueeze(-1), validate_args=False)
-
-
-def topic_overlap(topics: Tensor, frequency: Tensor) -> Tensor:
-    r"""Entropy of a word's topic, mean over words by frequency: from 0, no overlap, to log K.
-
-    .. math:: \sum_v f_v H(p(k|v)), \quad p(k|v) = \beta_{kv} / \sum_j \beta_{jv}
-
-    Args:
-        topics: beta, shape (K, V).
-        frequency: Share of each word in the corpus, shape (V,).
-
-    Returns:
-        Shape (), in nats a word.
-
-    Example:
-        >>> topic_overlap(torch.eye(2), torch.tensor([0.5, 0.5]))
-        tensor(0.)
-    """
-    share = topics / topics.sum(0).clamp(min=torch.finfo(topics.dtype).tiny)
-    return torch.special.entr(share).sum(0) @ frequency
-
-
-def distinct_elbo(
-    terms: Terms,
-    *,
-    decoder: nn.Module,
-    frequency: Tensor,
-    weight: float,
-    kl_weight: float = 1.0,
-) -> Tensor:
-    """The ELBO less what topics that share their words cost, shape (B,).
-
-    Args:
-        terms: Terms of B documents.
-        decoder: Module that has the topics.
-        frequency: Share of each word in the corpus, shape (V,).
-        weight: Price of a nat of `topic_overlap`, in nats a document.
-        kl_weight: As in `elbo`.
-
-    Example:
-        >>> from dirvae.nn.counts import WordFeatures
-        >>> decoder, even = MixtureDecoder(2, 4), torch.full((4,), 0.25)
-        >>> vae = MixtureVAE(TopicWeights(WordFeatures(4, 8), 2), decoder, PrevalencePrior(2))
-        >>> terms = vae.terms(torch.ones(3, 4))
-        >>> distinct_elbo(terms, decoder=decoder, frequency=even, weight=1.0).shape
-        torch.Size([3])
-    """
-    bound = elbo(terms, kl_weight=kl_weight)
-    if not weight:
-        return bound
-    topics = topic_word(decoder, terms.z.shape[-1])
-    return bound - weight * topic_overlap(topics, frequency)
 
 
 @torch.no_grad()
