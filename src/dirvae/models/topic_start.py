@@ -15,6 +15,7 @@ __all__ = ["TopicStart", "cluster_start", "document_clusters"]
 DOCUMENTS_AT_MOST = 20_000  # that are clustered: a sample of them where there are more
 DIMENSIONS = 100
 BACKGROUND = 0.2  # share of each starting topic that is the words of all documents
+CENTRES = 100  # of clusters in all starts of k-means: the fewer clusters, the worse is one missed
 LONG = 300  # words; longer documents weigh no more
 PSEUDO_COUNT = 0.5
 
@@ -88,7 +89,8 @@ def document_clusters(x: sparse.csr_matrix, num_clusters: int, seed: int) -> NDA
     left, scale, _ = randomized_svd(weighted, size, n_iter=2, random_state=seed)
     place = normalize(left * scale)
     distinct = len(np.unique(place.round(6), axis=0))
-    model: Any = KMeans(min(num_clusters, distinct), n_init=1, max_iter=30, random_state=seed)
+    size, starts = min(num_clusters, distinct), max(1, CENTRES // num_clusters)
+    model: Any = KMeans(size, n_init=starts, max_iter=30, random_state=seed)
     weight = np.sqrt(np.minimum(np.asarray(x.sum(1)).ravel(), LONG))
     labels: NDArray[np.int64] = model.fit_predict(place, sample_weight=weight).astype(np.int64)
     return labels
