@@ -85,6 +85,7 @@ def run(options: argparse.Namespace, data: tuple[Any, ...]) -> dict[str, Any]:
         options.topics,
         prior_concentration=prior,
         distinctness=options.distinctness,
+        label_weight=options.label_weight,
         hidden_sizes=(options.hidden,) * options.layers,
         max_epochs=options.max_epochs,
         batch_size=options.batch_size,
@@ -92,9 +93,9 @@ def run(options: argparse.Namespace, data: tuple[Any, ...]) -> dict[str, Any]:
         random_state=options.seed,
     )
     cpu, wall = time.process_time(), time.perf_counter()
-    model.fit(x)
+    model.fit(x, y)  # labels of no weight are left out
     seconds = [round(time.process_time() - cpu, 1), round(time.perf_counter() - wall, 1)]
-    steps = {}
+    steps: dict[Any, Any] = {}
     for number in (1, 2, 4):
         model.vae_.num_steps = number
         theta, theta_held = model.transform(x), model.transform(x_held)
@@ -104,6 +105,8 @@ def run(options: argparse.Namespace, data: tuple[Any, ...]) -> dict[str, Any]:
             "nmi": round(normalized_mutual_information(theta_held, y_held), 3),
             "probe": round(float(probe.score(theta_held, y_held)), 3),
         }
+    if options.label_weight:
+        steps["predicted"] = round(float((model.predict(x_held) == y_held).mean()), 3)
     last = model.history_[-1]
     ranks = ranked(model.topic_word_, x, model.transform(x))
     if options.keep:
@@ -125,6 +128,7 @@ def main() -> None:
         "topics": 50,
         "seed": 0,
         "distinctness": 0.04,
+        "label_weight": 0.0,
         "max_epochs": 10,
         "batch_size": 200,
         "learning_rate": 5e-3,
