@@ -48,6 +48,16 @@ def test_each_seed_is_fitted_as_by_itself(planted, found):
     assert [model.random_state for model in found.models] == [0, 1, 2]
 
 
+def test_words_and_labels_go_to_every_model(planted):
+    counts, words = planted[0], [f"w{i}" for i in range(150)]
+    y = np.where(counts[:, :75].sum(1) > 30, "left", "right")
+    options = {**SMALL, "max_epochs": 1}
+    found = fit_seeds(TopicModel(3, **options), counts, (0, 1), y=y, vocabulary=words)
+    for model in found.models:
+        assert model.classes_.tolist() == ["left", "right"]
+        assert model.vocabulary_.tolist() == words
+
+
 @pytest.mark.parametrize("seeds", [(0,), (1, 1), (0, 1.5), (0, -1)])
 def test_seeds_are_two_or_more_integers(seeds):
     with pytest.raises(ValueError, match="seeds is"):

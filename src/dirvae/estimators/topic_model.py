@@ -47,7 +47,7 @@ from dirvae.estimators.topic_posterior import (
     posterior_of,
     proportions,
 )
-from dirvae.estimators.topic_training import LabelledTraining, train_topics
+from dirvae.estimators.topic_training import train_topics
 from dirvae.evaluation.topics import (
     completion_perplexity,
     documents_of_words,
@@ -211,7 +211,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         labels = self._labels(y, counts.shape[0])
         told = self._told(covariates, counts.shape[0], reset=True)
         self._begin(counts, told)
-        training = train_topics(
+        training, head = train_topics(
             self,
             counts,
             told,
@@ -221,9 +221,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             steps=math.ceil(counts.shape[0] / self.batch_size) * self.max_epochs,
         )
         self.history_ = training.history
-        if isinstance(training, LabelledTraining):
-            self.coef_ = training.head.weight.detach().double().numpy()
-            self.intercept_ = training.head.bias.detach().double().numpy()
+        if head is not None:
+            self.coef_ = head.weight.detach().double().numpy()
+            self.intercept_ = head.bias.detach().double().numpy()
         self._end(counts)
         return self
 
@@ -245,7 +245,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             self._begin(counts)
         self._labels(None, counts.shape[0])
         epoch = len(self.history_)
-        training = train_topics(self, counts, epochs=1, seed=self._seed + epoch)
+        training, _ = train_topics(self, counts, epochs=1, seed=self._seed + epoch)
         [metrics] = training.history
         self.history_.append({**metrics, "epoch": float(epoch)})
         adam = cast(torch.optim.Optimizer, training.optimizers(use_pl_optimizer=False))

@@ -21,7 +21,7 @@ from dirvae.training import Training, fit
 if TYPE_CHECKING:
     from dirvae.estimators.topic_model import TopicModel
 
-__all__ = ["LabelledTraining", "train_topics"]
+__all__ = ["train_topics"]
 
 
 def train_topics(
@@ -33,7 +33,7 @@ def train_topics(
     epochs: int,
     seed: int,
     steps: int | None = None,
-) -> Training:
+) -> tuple[Training, nn.Linear | None]:
     """Train ``vae_`` in place; if that is cut off, it is gone, and the estimator is not fitted.
 
     Args:
@@ -47,7 +47,7 @@ def train_topics(
         steps: After which the step size is 0; None for a constant one.
 
     Returns:
-        The training that was done, with its history and optimiser.
+        The training that was done, with its history and optimiser, and the head that tells labels.
     """
     head, told = None, covariates
     if labels is not None:
@@ -62,7 +62,7 @@ def train_topics(
     training = (
         Training(model.vae_, **options)
         if head is None
-        else LabelledTraining(model.vae_, head, **options)
+        else _LabelledTraining(model.vae_, head, **options)
     )
     try:
         fit(
@@ -78,10 +78,10 @@ def train_topics(
         del model.vae_
         raise
     training.cpu().eval()
-    return training
+    return training, head
 
 
-class LabelledTraining(Training):
+class _LabelledTraining(Training):
     """Training in which theta's mean tells labels, by a linear softmax, and so learns to.
 
     The first columns of a batch's covariates are the labels.
