@@ -95,7 +95,7 @@ def run(options: argparse.Namespace, data: tuple[Any, ...]) -> dict[str, Any]:
     cpu, wall = time.process_time(), time.perf_counter()
     model.fit(x, y)  # labels of no weight are left out
     seconds = [round(time.process_time() - cpu, 1), round(time.perf_counter() - wall, 1)]
-    steps: dict[Any, Any] = {}
+    steps = {}
     for number in (1, 2, 4):
         model.vae_.num_steps = number
         theta, theta_held = model.transform(x), model.transform(x_held)
@@ -105,8 +105,9 @@ def run(options: argparse.Namespace, data: tuple[Any, ...]) -> dict[str, Any]:
             "nmi": round(normalized_mutual_information(theta_held, y_held), 3),
             "probe": round(float(probe.score(theta_held, y_held)), 3),
         }
-    if options.label_weight:
-        steps["predicted"] = round(float((model.predict(x_held) == y_held).mean()), 3)
+        if options.label_weight:
+            hits = model.predict(x_held) == y_held
+            steps[number]["predicted"] = round(float(hits.mean()), 3)
     last = model.history_[-1]
     ranks = ranked(model.topic_word_, x, model.transform(x))
     if options.keep:
