@@ -102,8 +102,13 @@ def test_same_seed_same_topics(data):
     assert np.abs(first - other).max() > 1e-3
 
 
+def _among_topics(concentration, num_topics):
+    alpha = concentration.detach().double().numpy()[:num_topics]
+    return alpha / alpha.sum()
+
+
 def test_documents_without_words_have_the_prior(fitted):
-    prior = fitted.vae_.prior().mean.detach().numpy()
+    prior = _among_topics(fitted.vae_.prior().concentration, 5)
     np.testing.assert_allclose(fitted.transform(np.zeros((2, 200))), np.stack([prior] * 2), 1e-5)
 
 
@@ -204,7 +209,7 @@ def test_bad_documents_are_told_in_one_sentence(X, sentence):
     [
         ({"n_components": 0}, "n_components is 0, must be an integer of 1 or more"),
         ({"decoder": "lda"}, "decoder is 'lda', must be MixtureDecoder"),
-        ({"distinctness": -1}, "distinctness is -1, must be 0 or more"),
+        ({"background": "no"}, "background is 'no', must be True or False"),
         ({"prior_concentration": "yes"}, "must be a positive number, 'learn' or None"),
         ({"guide": {str(i): ["a"] for i in range(9)}}, "guide has 9 topics"),
         ({"guide": {"a": ["b"]}}, "guide names words"),
@@ -275,7 +280,7 @@ def test_a_product_takes_any_latent_but_no_word_vectors(data):
 
 def test_empty_texts_have_the_prior():
     model = TopicModel(2, **SMALL).fit(TEXTS)
-    prior = model.vae_.prior().mean.detach().numpy()
+    prior = _among_topics(model.vae_.prior().concentration, 2)
     np.testing.assert_allclose(model.transform(["", " "]), np.stack([prior] * 2), 1e-5)
 
 
@@ -322,7 +327,7 @@ def test_planted_components_of_overdispersed_counts_are_found():
     theta = rng.dirichlet(np.full(3, 0.5), 200)
     compositions = np.stack([rng.dirichlet(50 * p + 1e-9) for p in theta @ beta])
     counts = rng.multinomial(5000, compositions).astype(float)
-    options = {"distinctness": 0, "hidden_sizes": (16,), "max_epochs": 20, "random_state": 0}
+    options = {"background": False, "hidden_sizes": (16,), "max_epochs": 20, "random_state": 0}
     model = TopicModel(3, decoder=OverdispersedDecoder, batch_size=50, **options).fit(counts)
     matching = match_topics(beta, model.topic_word_)
     assert matching.similarity.min() > 0.97

@@ -218,9 +218,7 @@ def test_documents_without_words_have_the_posterior_of_the_prior(fitted):
 
 def test_a_network_of_its_own_keeps_its_dirichlet():
     counts = planted(3, 40, 60, 30)[0]
-    model = TopicModel(
-        3, decoder=ProductDecoder, distinctness=0, hidden_sizes=(8,), max_epochs=1, random_state=0
-    )
+    model = TopicModel(3, decoder=ProductDecoder, hidden_sizes=(8,), max_epochs=1, random_state=0)
     found = model.fit(counts).posterior(counts)
     totals = found.concentration.sum(1, keepdims=True)
     np.testing.assert_allclose(found.mean, found.concentration / totals)

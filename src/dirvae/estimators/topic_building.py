@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["starting_vae"]
 
 EMBEDDING_SIZE = 100  # of word vectors that are learned
-BACKGROUND_START = 1.0  # concentration of the words that go with no topic, or where it starts
+BACKGROUND = 0.2  # concentration of words of no topic, or its start, over that of all topics
 DIRICHLETS = (Dirichlet, InverseCDFDirichlet)  # latents whose prior can be learned
 GUIDED_WEIGHT = 0.5  # share of a guided topic's words, at the start, that are its seed words
 
@@ -65,8 +65,8 @@ def _prior(model: TopicModel, num_topics: int, told: Any) -> Any:
     if value == "learn":
         value = PrevalencePrior.START if learned else None
     if num_topics > model.n_components and value is not None:
-        value = torch.full((num_topics,), float(value))
-        value[model.n_components :] = BACKGROUND_START
+        topics = torch.full((model.n_components,), float(value))
+        value = torch.cat([topics, BACKGROUND * topics.sum().unsqueeze(0)])
     num_covariates = 0 if told is None else told.shape[1]
     prior = topic_prior(
         model.latent, num_topics, value, learn=learned, num_covariates=num_covariates

@@ -126,7 +126,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         Labels: Mcauliffe & Blei, "Supervised topic models", 2007.
 
     Example:
-        >>> texts = ["the cat and the dog", "dog and cat", "stars and moon", "moon and a star"] * 5
+        >>> texts = ["the cat and the dog", "dog and cat", "stars and moon", "moon, stars"] * 5
         >>> model = TopicModel(2, max_epochs=20, random_state=0).fit(texts)
         >>> sorted(sorted(words) for words in model.top_words(2))
         [['cat', 'dog'], ['moon', 'stars']]

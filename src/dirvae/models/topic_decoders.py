@@ -97,8 +97,8 @@ class OverdispersedDecoder(MixtureDecoder):
 
     Example:
         >>> decoder = OverdispersedDecoder(2, 4)
-        >>> float(decoder.precision)
-        100.0
+        >>> round(float(decoder.precision.detach()))
+        100
         >>> decoder(torch.tensor([[0.5, 0.5]])).concentration.shape
         torch.Size([1, 4])
     """
