@@ -4,8 +4,8 @@ import runpy
 import sys
 
 NAMES = (
-    *("dirichlet_speed", "fit_overhead", "gradients", "planted_topics", "topic_search"),
-    *("topic_size", "topics", "training_step"),
+    *("compositions", "dirichlet_speed", "fit_overhead", "gradients", "planted_topics"),
+    *("topic_search", "topic_size", "topics", "training_step"),
 )
 
 if len(sys.argv) < 2 or sys.argv[1] not in NAMES:

@@ -42,6 +42,7 @@ class Decoder(StrEnum):
     """Words for decoders."""
 
     MIXTURE = "mixture"
+    OVERDISPERSED = "overdispersed"
     PRODUCT = "product"
     EMBEDDED = "embedded"
 
@@ -58,7 +59,8 @@ def fit_topics(
         int, typer.Option("--components", "-k", min=2, metavar="N", help="Number of topics.")
     ] = 50,
     decoder: Annotated[
-        Decoder, typer.Option(metavar="NAME", help="mixture (LDA), product (ProdLDA), embedded.")
+        Decoder,
+        typer.Option(metavar="NAME", help="mixture, overdispersed, product, embedded."),
     ] = Decoder.MIXTURE,
     vocabulary: Annotated[
         Path | None, typer.Option(help="Words of counts, one a line in the order of columns.")
@@ -82,6 +84,7 @@ def fit_topics(
 
     decoders = {
         Decoder.MIXTURE: topic_decoders.MixtureDecoder,
+        Decoder.OVERDISPERSED: topic_decoders.OverdispersedDecoder,
         Decoder.PRODUCT: topic_decoders.ProductDecoder,
         Decoder.EMBEDDED: topic_decoders.EmbeddedDecoder,
     }

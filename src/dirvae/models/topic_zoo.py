@@ -31,7 +31,7 @@ __all__ = ["gsm", "lda", "nvdm", "prodlda", "topic_optimizer", "topic_prior", "t
 
 TOPIC_STEP = 40.0  # the topics' step size over the encoder's: logs of probabilities go far
 HEAD_STEP = 30.0  # likewise that of a head that tells labels
-OVERDISPERSED_STEPS = 10  # of inference: repeated counts tell little of theta, so it moves slowly
+OVERDISPERSED_STEPS = 4  # of inference: repeated counts tell little of theta, so it moves slowly
 
 
 def topic_vae(
