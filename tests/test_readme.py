@@ -1,4 +1,4 @@
-"""Every ```python block of README.md runs by itself, in an empty working folder."""
+"""Every ```python block of these pages runs by itself, in an empty working folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "compositions.md"]
 
 
 def python_blocks(text: str) -> list[tuple[int, str]]:
@@ -16,19 +17,25 @@ def python_blocks(text: str) -> list[tuple[int, str]]:
     return [(text[: block.start(1)].count("\n") + 1, block[1]) for block in blocks]
 
 
-BLOCKS = python_blocks(README.read_text(encoding="utf-8")) if README.exists() else []
+BLOCKS = [
+    (page, line, source)
+    for page in PAGES
+    if page.exists()
+    for line, source in python_blocks(page.read_text(encoding="utf-8"))
+]
 
 
-def test_readme_has_python_examples() -> None:
-    assert BLOCKS
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_have_python_examples(page: Path) -> None:
+    assert any(page == other for other, _, _ in BLOCKS)
 
 
 @pytest.mark.parametrize(
-    ("line", "source"), BLOCKS, ids=[f"README.md:{line}" for line, _ in BLOCKS]
+    ("page", "line", "source"), BLOCKS, ids=[f"{page.name}:{line}" for page, line, _ in BLOCKS]
 )
-def test_readme_example_runs(
-    line: int, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_example_runs(
+    page: Path, line: int, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code = compile("\n" * (line - 1) + source, str(README), "exec")
+    code = compile("\n" * (line - 1) + source, str(page), "exec")
     exec(code, {"__name__": "__main__"})
