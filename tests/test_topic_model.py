@@ -327,7 +327,8 @@ def test_planted_components_of_overdispersed_counts_are_found():
     theta = rng.dirichlet(np.full(3, 0.5), 200)
     compositions = np.stack([rng.dirichlet(50 * p + 1e-9) for p in theta @ beta])
     counts = rng.multinomial(5000, compositions).astype(float)
-    options = {"background": False, "hidden_sizes": (16,), "max_epochs": 20, "random_state": 0}
+    options = {"background": False, "hidden_sizes": (16,), "max_epochs": 30, "random_state": 0}
+    options["learning_rate"] = 0.02
     model = TopicModel(3, decoder=OverdispersedDecoder, batch_size=50, **options).fit(counts)
     matching = match_topics(beta, model.topic_word_)
     assert matching.similarity.min() > 0.97
