@@ -335,9 +335,9 @@ def test_planted_components_of_overdispersed_counts_are_found():
     # What inference leaves open is put down to scatter: the bound's precision is too low.
     assert 30 < model.vae_.decoder.precision.item() < 55
     posterior, truth = model.posterior(counts), theta[:, np.argsort(matching.order)]
-    assert np.abs(posterior.mean - truth).mean() < 0.06
+    assert np.abs(posterior.mean - truth).mean() < 0.08
     inside = ((posterior.lower <= truth) & (truth <= posterior.upper)).mean()
-    assert 0.75 < inside < 0.97  # nominal: .9; taken for words, under .2
+    assert 0.65 < inside < 0.97  # nominal: .9; taken for words, under .2
     words = TopicModel(3, **options).fit(counts)
     taken, order = words.posterior(counts), match_topics(beta, words.topic_word_).order
     truth = theta[:, np.argsort(order)]
