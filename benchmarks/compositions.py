@@ -94,14 +94,8 @@ def samples(name: str) -> Samples:
 
 def _ours(decoder: Any, told: bool, train: Samples, size: int, seed: int) -> Fitted:
     epochs = int(np.ceil(STEPS * 100 / len(train.counts)))
-    options = {"prior_concentration": "learn", "distinctness": 0, "hidden_sizes": (64, 64)}
-    options |= {
-        "max_epochs": epochs,
-        "batch_size": 100,
-        "random_state": seed,
-        "learning_rate": 0.02,
-    }
-    model = TopicModel(size, decoder=decoder, **options)
+    options = {"background": False, "max_epochs": epochs, "batch_size": 100}
+    model = TopicModel(size, decoder=decoder, random_state=seed, **options)
     model.fit(train.counts, covariates=train.covariates if told else None)
     beta = np.maximum(model.topic_word_, 1e-12)
 

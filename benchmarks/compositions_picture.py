@@ -42,9 +42,7 @@ def picture(data: dict[str, Any], size: int, path: Path) -> None:
         np.atleast_1d(figure.subfigures(len(data), 1, hspace=0.04)), data.items(), strict=True
     ):
         epochs = int(np.ceil(100 * 100 / len(samples.counts)))
-        options = {"prior_concentration": "learn", "distinctness": 0, "hidden_sizes": (64, 64)}
-        options |= {"max_epochs": epochs, "batch_size": 100, "random_state": 0}
-        options |= {"learning_rate": 0.02}
+        options = {"background": False, "max_epochs": epochs, "batch_size": 100, "random_state": 0}
         model = TopicModel(size, decoder=OverdispersedDecoder, **options).fit(samples.counts)
         theta, beta = model.transform(samples.counts), model.topic_word_
         order = np.argsort(-theta.mean(0))

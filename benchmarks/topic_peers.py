@@ -22,6 +22,7 @@ from scipy import sparse
 from scipy.special import softmax
 
 from dirvae.estimators import TopicModel
+from dirvae.estimators.topic_posterior import proportions
 from dirvae.models.topic_decoders import ProductDecoder
 
 Rows = sparse.csr_matrix
@@ -30,12 +31,18 @@ Rows = sparse.csr_matrix
 class Fitted(NamedTuple):
     """A model's topics, shape (K, V), its theta of documents, and its law of words given theta.
 
-    `words` is None for a mixture, whose law is theta beta, and False where it is not known.
+    `words` is None for a mixture, whose law is theta beta, and False where it is not known. With
+    `background`, beta has a last row that is no topic, and theta a last column.
     """
 
     beta: Any
     transform: Callable[[Rows], Any]
     words: Callable[[Any], Any] | bool | None = None
+    background: bool = False
+
+    def topics(self, shares: Any) -> Any:
+        """Shares of topics alone, of (N, K) or (N, K + 1)."""
+        return _normalized(shares[:, :-1]) if self.background else shares
 
 
 def installed(package: str) -> str:
@@ -49,7 +56,11 @@ def installed(package: str) -> str:
 
 def _ours(x: Rows, topics: int, seed: int, threads: int) -> Fitted:
     model = TopicModel(topics, random_state=seed).fit(x)
-    return Fitted(model.topic_word_, model.transform)
+
+    def shares(rows: Rows) -> Any:
+        return proportions(model.vae_, model.counts(rows))
+
+    return Fitted(np.vstack([model.topic_word_, model.background_]), shares, background=True)
 
 
 def _our_product(x: Rows, topics: int, seed: int, threads: int) -> Fitted:

@@ -33,10 +33,11 @@ from dirvae.evaluation import (
 from dirvae.models import topic_zoo
 
 SETTINGS = [
-    f"--distinctness {price} --max_epochs {epochs} --ratio {ratio}"
-    for price in (0.02, 0.04, 0.06, 0.1)
+    f"--background {background} --max_epochs {epochs} --ratio {ratio} --hidden {hidden}"
+    for background in (0, 1)
     for epochs in (10, 15)
-    for ratio in (6, 8, 11, 15)
+    for ratio in (11, 20, 30, 40)
+    for hidden in (100, 200)
 ]
 
 
@@ -84,7 +85,7 @@ def run(options: argparse.Namespace, data: tuple[Any, ...]) -> dict[str, Any]:
     model = TopicModel(
         options.topics,
         prior_concentration=prior,
-        distinctness=options.distinctness,
+        background=bool(options.background),
         label_weight=options.label_weight,
         hidden_sizes=(options.hidden,) * options.layers,
         max_epochs=options.max_epochs,
@@ -128,15 +129,15 @@ def main() -> None:
     for name, value in {
         "topics": 50,
         "seed": 0,
-        "distinctness": 0.04,
+        "background": 1,
         "label_weight": 0.0,
-        "max_epochs": 10,
+        "max_epochs": 15,
         "batch_size": 200,
         "learning_rate": 5e-3,
-        "ratio": 11.0,
-        "hidden": 200,
+        "ratio": 40.0,
+        "hidden": 100,
         "layers": 2,
-        "prior": "0.1",
+        "prior": "learn",
         "keep": "",
     }.items():
         own.add_argument(f"--{name}", type=type(value), default=value)

@@ -36,20 +36,21 @@ ROWS_AT_ONCE = 500
 def scores(fitted: Fitted, data: Bags) -> dict[str, float]:
     """Coherence, diversity and frequency under both rankings, theta against labels, completion."""
     found: dict[str, float] = {}
-    train_theta = fitted.transform(data.train)
-    documents = evaluation.documents_of_words(train_theta, fitted.beta, data.train)
+    shares, last = fitted.transform(data.train), -1 if fitted.background else None
+    documents = evaluation.documents_of_words(shares, fitted.beta, data.train)[:last]
+    train_theta, beta = fitted.topics(shares), fitted.beta[:last]
     for by in RANKINGS:
         ten, more = (
             evaluation.top_words_by_documents(documents, n)
             if by == "relevance"
-            else evaluation.top_word_ids(fitted.beta, n)
+            else evaluation.top_word_ids(beta, n)
             for n in (10, 25)
         )
         found[f"npmi_{by}"] = float(evaluation.topic_coherence(ten, data.train).mean())
         found[f"td25_{by}"] = evaluation.diversity(more)
         found[f"frequency_{by}"] = evaluation.mean_document_frequency(ten, data.train)
     start = time.perf_counter()
-    theta = fitted.transform(data.test)
+    theta = fitted.topics(fitted.transform(data.test))
     found["documents_a_second"] = data.test.shape[0] / (time.perf_counter() - start)
     if fitted.words is not False:
         found["perplexity"] = completion(fitted, data)
@@ -87,7 +88,7 @@ def run(
         fitted = make(data.train, topics, seed, threads)
         seconds = time.perf_counter() - start
         runs.append({"seed": seed, "seconds": seconds, **scores(fitted, data)})
-        betas.append(fitted.beta)
+        betas.append(fitted.beta[:-1] if fitted.background else fitted.beta)
         shown = {k: round(v, 3) for k, v in runs[-1].items()}
         console.print(f"{name} {shown}", highlight=False, soft_wrap=True)
     mean = {key: float(np.mean([r[key] for r in runs])) for key in runs[0] if key != "seed"}
