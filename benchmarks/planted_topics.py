@@ -34,6 +34,7 @@ RESULTS = Path(__file__).parent / "results" / "planted_topics.json"
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "topics_calibration.png"
 LEVELS = (0.2, 0.5, 0.8, 0.9, 0.95, 0.99)
 SCORED = 1000  # documents
+NONE = -12.0  # log concentration of what documents have nothing of
 KINDS = {"mean field": "#999999", "fitted": "#d9822b", "given beta": "#3b82c4"}
 PARTS = {
     "all": "all topics of all documents",
@@ -52,10 +53,11 @@ def planted(topics: int, seed: int, words: int = 2000, documents: int = 10_000) 
 
 @torch.no_grad()
 def told(model: TopicModel, beta: Any, order: Any) -> TopicModel:
-    """The model with the planted topics in the places of those that match them."""
+    """The model with the planted topics in the places of those that match them, and no background."""
     knows = copy.deepcopy(model)
-    decoder: Any = knows.vae_.decoder
-    decoder.weight[order] = torch.tensor(np.maximum(beta, 1e-30)).log().float()
+    vae: Any = knows.vae_
+    vae.decoder.weight[order] = torch.tensor(np.maximum(beta, 1e-30)).log().float()
+    vae.prior.log_concentration[-1] = NONE
     return knows
 
 
@@ -63,7 +65,7 @@ def told(model: TopicModel, beta: Any, order: Any) -> TopicModel:
 def mean_field(model: TopicModel, counts: Any, level: float) -> tuple[Any, Any]:
     """Equal tails of the Dirichlet that variational Bayes ends with."""
     q = copy.deepcopy(model.vae_).double().infer(sparse_rows(counts, torch.float64))
-    gamma = q.concentration.numpy()
+    gamma = q.concentration.numpy()[:, : model.n_components]
     law = stats.beta(gamma, gamma.sum(1, keepdims=True) - gamma)
     return law.ppf((1 - level) / 2), law.ppf((1 + level) / 2)
 
