@@ -53,7 +53,7 @@ def planted(topics: int, seed: int, words: int = 2000, documents: int = 10_000) 
 
 @torch.no_grad()
 def told(model: TopicModel, beta: Any, order: Any) -> TopicModel:
-    """The model with the planted topics in the places of those that match them, and no background."""
+    """The model with the planted topics in place of those that match them, and no background."""
     knows = copy.deepcopy(model)
     vae: Any = knows.vae_
     vae.decoder.weight[order] = torch.tensor(np.maximum(beta, 1e-30)).log().float()
