@@ -278,6 +278,16 @@ def test_a_product_takes_any_latent_but_no_word_vectors(data):
         TopicModel(2, word_vectors=np.eye(8), **options).fit(np.eye(8))
 
 
+def test_a_gaussian_latent_is_no_share_of_anything(data):
+    options = {"decoder": ProductDecoder, "latent": Normal, "prior_concentration": None, **SMALL}
+    model = TopicModel(2, **options).fit(data[0], (data[0][:, :100].sum(1) > 40).astype(int))
+    with torch.no_grad():
+        mean = model.vae_.embed(torch.from_numpy(data[0]).float()).numpy()
+    np.testing.assert_allclose(model.transform(data[0]), mean, atol=1e-4)
+    np.testing.assert_allclose(model.topic_prevalence_, mean.mean(0), atol=1e-4)
+    assert model.predict_proba(data[0]).shape == (600, 2)
+
+
 def test_empty_texts_have_the_prior():
     model = TopicModel(2, **SMALL).fit(TEXTS)
     prior = _among_topics(model.vae_.prior().concentration, 2)

@@ -85,12 +85,19 @@ def proportions(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> Float
 def among_topics(weights: Floats, num_topics: int) -> Floats:
     """Shares of the first ``num_topics`` of what a model mixes, without the background after them.
 
+    Without a background they are as they are; those of a Gaussian latent are no shares.
+
     Example:
         >>> among_topics(np.array([[0.3, 0.1, 0.6]]), 2)
         array([[0.75, 0.25]])
     """
-    topics = weights[:, :num_topics]
-    return topics / topics.sum(1, keepdims=True)
+    if weights.shape[1] == num_topics:
+        return weights
+    return _normalized(weights[:, :num_topics])
+
+
+def _normalized(weights: Floats) -> Floats:
+    return weights / weights.sum(1, keepdims=True)
 
 
 @torch.no_grad()
@@ -117,7 +124,7 @@ def marginals(
             )
         alpha = prior.concentration.numpy()
         gamma = _or_prior(q.concentration.numpy(), alpha, rows)
-        means.append(among_topics(gamma, num_topics))
+        means.append(_normalized(gamma[:, :num_topics]))
         shapes.append(
             widened(gamma, alpha, rows, topics, num_topics) if words else gamma[:, :num_topics]
         )
@@ -190,7 +197,7 @@ def widened(
         array([[2.44, 2.44]])
     """
     size = concentration.shape[1] if num_topics is None else num_topics
-    mean = among_topics(concentration, size)
+    mean = _normalized(concentration[:, :size])
     alpha, by_word = np.broadcast_to(prior, concentration.shape), np.ascontiguousarray(topic_word.T)
     variation = 1 - mean  # squared coefficients of variation, times gamma
     for row in np.flatnonzero(np.diff(X.indptr)):

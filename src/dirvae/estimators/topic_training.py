@@ -105,11 +105,10 @@ class _LabelledTraining(Training):
         # Without covariates, which are not there when labels are asked for.
         vae = self.vae
         if isinstance(vae, MixtureVAE):
-            theta = vae.infer_by_topics(batch.x).mean
+            theta = vae.infer_by_topics(batch.x).mean[:, : self.head.in_features]
+            theta = theta / theta.sum(-1, keepdim=True)  # without the background
         else:
             theta = vae.embed(batch.x)
-        theta = theta[:, : self.head.in_features]  # without the background
-        theta = theta / theta.sum(-1, keepdim=True)
         return terms._replace(log_label=(labels * self.head(theta).log_softmax(-1)).sum(-1))
 
 
