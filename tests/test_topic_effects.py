@@ -8,6 +8,7 @@ import pytest
 
 from dirvae import TopicModel, load
 from dirvae.estimators.topic_effects import covariate_matrix, effects_of, shares_of
+from dirvae.models.topic_decoders import OverdispersedDecoder
 from dirvae.models.topics import merged_topics
 
 LEFT, RIGHT = np.repeat([0.25, 0.0], 4), np.repeat([0.0, 0.25], 4)
@@ -129,6 +130,32 @@ def test_a_merged_model_is_its_own(data):
     np.testing.assert_allclose(vae.decoder.topics.detach(), merged.topic_word_, rtol=1e-5)
     merged.partial_fit(data[0])
     np.testing.assert_array_equal(model.transform(data[0]), before)
+
+
+def test_what_is_merged_keeps_its_law_of_counts_and_its_prior(data, tmp_path):
+    options = {"hidden_sizes": (8,), "max_epochs": 1, "random_state": 0}
+    model = TopicModel(3, decoder=OverdispersedDecoder, prior_concentration=0.3, **options)
+    merged = model.fit(data[0]).merge([[0, 2]])
+    decoder = merged.vae_.decoder
+    assert type(decoder) is OverdispersedDecoder
+    assert decoder.precision == model.vae_.decoder.precision
+    alpha = [0.6, 0.3, 0.2 * 0.9]  # the last is the background's
+    np.testing.assert_allclose(merged.vae_.prior().concentration, alpha, rtol=1e-6)
+    np.testing.assert_allclose(merged.background_, model.background_, rtol=1e-5)
+    merged.save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    np.testing.assert_array_equal(again.transform(data[0]), merged.transform(data[0]))
+    merged.partial_fit(data[0])
+    np.testing.assert_allclose(merged.vae_.prior().concentration, alpha, rtol=1e-6)
+
+
+def test_guided_topics_that_are_merged_can_be_loaded(data, tmp_path):
+    words, options = list("abcdefgh"), {"hidden_sizes": (8,), "max_epochs": 1, "random_state": 0}
+    model = TopicModel(2, guide={"left": ["a"], "right": ["h"]}, **options)
+    merged = model.fit(data[0], vocabulary=words).reduce(1)
+    merged.save(tmp_path / "model")
+    assert load(tmp_path / "model").guide is None
+    assert set(model.guide) == {"left", "right"}
 
 
 @pytest.mark.parametrize("level", [0, 1, 95])

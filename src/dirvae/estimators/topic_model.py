@@ -456,6 +456,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def merge(self, groups: Sequence[Sequence[int]]) -> TopicModel:
         """Return a model in which each group of topics is one, others as they are, after them.
 
+        The background stays as it is. The model has no ``guide`` any more, whose topics have moved.
+
         Args:
             groups: Topics to merge, one or more in each group, each topic at most once.
 
@@ -471,7 +473,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         prevalence = np.append(self.topic_prevalence_, np.ones(len(others)))
         merged.vae_ = merged_topics(self.vae_, [*parts, *others], prevalence)
         merged.n_components = merged._n_features_out = len(parts)
-        merged._optimizer_state = None
+        merged.guide, merged._optimizer_state = None, None
         merged.topic_prevalence_ = np.array([self.topic_prevalence_[p].sum() for p in parts])
         if hasattr(self, "coef_"):
             merged.coef_ = np.stack(

@@ -13,7 +13,7 @@ from dirvae.distributions import Dirichlet
 from dirvae.distributions._sparse import as_sparse_rows, assigned_counts, fresh_counts, row_sums
 from dirvae.models.topic_decoders import MixtureDecoder, OverdispersedDecoder, topic_word
 from dirvae.models.vae import VAE
-from dirvae.nn import Conditional
+from dirvae.nn import Conditional, Fixed
 
 __all__ = [
     "MixtureVAE",
@@ -197,11 +197,13 @@ def merged_topics(vae: VAE, parts: Sequence[Sequence[int]], prevalence: Any) -> 
     """Return a model whose topics are sums of another's.
 
     Words and prior are added, the former by prevalence. Of the network's weights, where inference
-    only starts, each part has those of its most prevalent topic.
+    only starts, each part has those of its most prevalent topic. A prior that is fixed stays so,
+    and so does the precision of over-dispersed counts.
 
     Args:
-        vae: A `MixtureVAE` with a `MixtureDecoder` and a prior without covariates.
-        parts: The topics of each new topic, one or more.
+        vae: A `MixtureVAE` with a `MixtureDecoder` or `OverdispersedDecoder`, and a prior without
+            covariates.
+        parts: The topics of each new topic, one or more; a background is one of them.
         prevalence: Share of each topic, shape (K,).
 
     Raises:
@@ -216,15 +218,21 @@ def merged_topics(vae: VAE, parts: Sequence[Sequence[int]], prevalence: Any) -> 
         raise ValueError("a group of topics is empty, must have one topic or more")
     old: Any = vae.encoder
     alpha = vae.prior().concentration
-    decoder = MixtureDecoder(len(parts), vae.decoder.num_words)
-    encoder, prior = TopicWeights(copy.deepcopy(old.net), len(parts)), PrevalencePrior(len(parts))
+    decoder = type(vae.decoder)(len(parts), vae.decoder.num_words)
+    if isinstance(decoder, OverdispersedDecoder):
+        decoder.log_precision.copy_(vae.decoder.log_precision)
+    encoder = TopicWeights(copy.deepcopy(old.net), len(parts))
     own = vae.decoder.topics
     for new, part in enumerate(parts):
         share = torch.as_tensor(prevalence)[part].to(own)
         decoder.documents[new] = vae.decoder.documents[part].sum(0)
         decoder.weight[new] = ((share / share.sum()) @ own[part]).log()
-        prior.log_concentration[new] = alpha[part].sum().log()
         main = part[int(share.argmax())]
         encoder.projection.weight[new] = old.projection.weight[main]
         encoder.projection.bias[new] = old.projection.bias[main]
+    sums = torch.stack([alpha[part].sum() for part in parts])
+    prior: nn.Module = Fixed(Dirichlet, concentration=sums)
+    if isinstance(vae.prior, PrevalencePrior):
+        prior = PrevalencePrior(len(parts))
+        prior.log_concentration.copy_(sums.log())
     return MixtureVAE(encoder, decoder, prior, vae.num_steps).eval()
