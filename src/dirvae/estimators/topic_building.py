@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dirvae.distributions import Dirichlet, InverseCDFDirichlet
+from dirvae.models.priors import default_concentration
 from dirvae.models.topic_decoders import EmbeddedDecoder, ProductDecoder
 from dirvae.models.topic_start import TopicStart
 from dirvae.models.topic_zoo import topic_prior, topic_vae
@@ -62,10 +63,11 @@ def starting_vae(model: TopicModel, start: TopicStart, told: Any, seed: int) -> 
 def _prior(model: TopicModel, num_topics: int, told: Any) -> Any:
     value: Any = model.prior_concentration
     learned = told is not None or (value == "learn" and model.latent in DIRICHLETS)
-    if value == "learn":
+    if value in (None, "learn"):
         value = PrevalencePrior.START if learned else None
-    if num_topics > model.n_components and value is not None:
-        topics = torch.full((model.n_components,), float(value))
+    if num_topics > model.n_components:
+        default = default_concentration(model.n_components)
+        topics = default if value is None else torch.full_like(default, float(value))
         value = torch.cat([topics, BACKGROUND * topics.sum().unsqueeze(0)])
     num_covariates = 0 if told is None else told.shape[1]
     prior = topic_prior(
