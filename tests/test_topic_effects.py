@@ -182,6 +182,8 @@ def test_new_documents_are_told_their_covariates(data, grouped, tmp_path):
     model, frame = grouped
     assert model.covariate_names_.tolist() == ["age", "group_few", "group_many"]
     left = int(model.topic_word_[:, :4].sum(1).argmax())
+    told = model.transform(data[0], covariates=frame)
+    np.testing.assert_allclose(model.topic_prevalence_, told.mean(0), rtol=1e-9)
     nothing = model.transform(np.zeros((300, 8)), covariates=frame)
     values = np.column_stack([frame["age"], data[2] == 0, data[2] == 1])
     standard = (values - values.mean(0)) / values.std(0)

@@ -81,6 +81,32 @@ def test_noise_is_off_topic(fitted, data):
     assert np.isnan(fitted.posterior(np.zeros((1, 200))).off_topic).all()
 
 
+@pytest.mark.parametrize("background", [True, False])
+def test_documents_of_other_topics_are_off_topic(background):
+    """They have the corpus's background too, so that only their topics tell them."""
+    rng = np.random.default_rng(0)
+    common, (own, other) = rng.dirichlet(np.full(200, 0.3)), rng.dirichlet([0.05] * 200, (2, 5))
+    words = [
+        (0.7 * rng.dirichlet(np.full(5, 0.1), size) @ topics + 0.3 * common)
+        for topics, size in ((own, 400), (other, 100))
+    ]
+    corpus, others = (rng.multinomial(80, p).astype(float) for p in words)
+    options = {"background": background, "hidden_sizes": (16,), "batch_size": 50}
+    model = TopicModel(5, max_epochs=15, random_state=0, **options).fit(corpus)
+    on, off = (model.posterior(x).off_topic for x in (corpus, others))
+    assert (off[:, None] > on).mean() > 0.9
+    assert np.quantile(on, 0.9) < np.median(off) - 0.2
+
+
+@pytest.mark.parametrize(
+    ("value", "topics"), [(None, [2 / 3] * 3), (0.2, [0.2] * 3), ("learn", [0.1] * 3)]
+)
+def test_the_background_starts_at_a_fifth_of_all_topics(data, value, topics):
+    model = TopicModel(3, prior_concentration=value, **{**SMALL, "learning_rate": 1e-9})
+    alpha = model.fit(data[0]).vae_.prior().concentration.detach()
+    np.testing.assert_allclose(alpha, [*topics, 0.2 * sum(topics)], rtol=1e-5)
+
+
 def test_theta_of_one_document_is_that_in_any_batch(data, fitted, tmp_path):
     counts = data[0][:40]
     together = fitted.transform(counts)

@@ -74,6 +74,9 @@ def _has_labels(model: Any) -> bool:
 class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Topics of texts or of counts: each document is a mixture of K topics, each a law of words.
 
+    Beside topics a document may have words of a background that all share. Its proportions theta
+    are those of the topics among themselves, whatever its share of the background.
+
     Args:
         n_components: K, number of topics.
         decoder: From theta to words: `MixtureDecoder` (LDA), `OverdispersedDecoder` (counts of
@@ -84,7 +87,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             `torch.distributions.Normal`.
         prior_concentration: Concentration of the Dirichlet prior of theta: a positive number, or
             "learn" (one for each topic, from .1; of a latent that is no Dirichlet the latent's own
-            default); None for that default. Covariates have it learned.
+            default); None for that default. Covariates have it learned. The background's is a fifth
+            of the sum of the topics', or starts there.
         vectorizer: From texts to counts, any of scikit-learn's; None for
             `estimators.documents.default_vectorizer`.
         word_vectors: Vectors of the words for an `EmbeddedDecoder`, shape (V, E), or a mapping from
@@ -224,7 +228,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if head is not None:
             self.coef_ = head.weight.detach().double().numpy()
             self.intercept_ = head.bias.detach().double().numpy()
-        self._end(counts)
+        self._end(counts, told)
         return self
 
     def partial_fit(
@@ -292,9 +296,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             self.covariate_names_ = np.array(found, dtype=object)
         return values
 
-    def _end(self, counts: sparse.csr_matrix) -> None:
+    def _end(self, counts: sparse.csr_matrix, told: Any = None) -> None:
         self.n_iter_, self._n_features_out = len(self.history_), self.n_components
-        weights = proportions(self.vae_, counts)
+        weights = proportions(self.vae_, counts, told)
         before = self._num_documents * self.topic_prevalence_
         self._num_documents += len(weights)
         theta = among_topics(weights, self.n_components)

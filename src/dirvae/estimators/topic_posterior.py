@@ -48,8 +48,8 @@ class TopicPosterior(NamedTuple):
         upper: Upper ends, shape (N, K).
         dominates: Probability that the topic is the largest, shape (N, K), by 500 draws.
         off_topic: Nats a word by which the words' mere frequencies explain the document better than
-            its topics do, shape (N,): above 0 the document is none of the model's; NaN without
-            words.
+            the model does, by its topics and its background, shape (N,): well below 0 for documents
+            of the topics, near 0 or above it for others; NaN without words.
     """
 
     concentration: Floats
@@ -73,7 +73,10 @@ def _wide(vae: VAE) -> VAE:
 
 @torch.no_grad()
 def proportions(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> Floats:
-    """Posterior means of the latent, shape (N, K); of rows without words the prior's."""
+    """Posterior means of the latent, shape (N, J); of rows without words the prior's.
+
+    J is K, or K + 1 with a background, which is the last.
+    """
     return np.concatenate(
         [
             _or_prior(posterior_mean(q).numpy(), posterior_mean(prior).numpy(), rows)
@@ -284,12 +287,12 @@ def _dominates(mean: Floats, concentration: Floats, seed: int) -> Floats:
 def off_topic_scores(
     theta: Floats, X: sparse.csr_matrix, topic_word: Floats, frequency: Floats
 ) -> Floats:
-    """Nats a word by which frequencies explain documents better than topics, shape (N,).
+    """Nats a word by which frequencies explain documents better than a mixture, shape (N,).
 
     Args:
-        theta: Shape (N, K).
+        theta: Shares of all that is mixed, a background too, shape (N, J).
         X: Counts of the same documents, shape (N, V).
-        topic_word: beta, shape (K, V).
+        topic_word: Its laws of words, shape (J, V).
         frequency: Share of each word in the corpus, shape (V,).
 
     Example:
