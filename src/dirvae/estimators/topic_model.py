@@ -120,7 +120,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         coef_: How much each topic says for each class, shape (L, K), where labels were given: the
             logits of classes are ``theta @ coef_.T + intercept_``.
         intercept_: Shape (L,).
-        vae_: The fitted `VAE`.
+        vae_: The fitted `VAE`; its latent has the background's share, where there is one, after
+            those of the K topics.
         history_: Metrics of each epoch.
         n_iter_: Epochs trained.
         n_features_in_: V.
@@ -238,7 +239,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
         The first call settles vocabulary and starting topics; from one call to the next the
         optimiser goes on where it was. Args and errors are those of `fit`, but ``y`` is left out:
-        topics go on without labels, and a model that had some forgets them.
+        topics go on without labels, and a model that had some forgets them. Covariates are left out
+        too: the prior is that at their mean.
         """
         if hasattr(self, "vae_"):
             counts = self.counts(X)

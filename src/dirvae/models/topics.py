@@ -217,15 +217,16 @@ def merged_topics(vae: VAE, parts: Sequence[Sequence[int]], prevalence: Any) -> 
     if not all(parts):
         raise ValueError("a group of topics is empty, must have one topic or more")
     old: Any = vae.encoder
+    mixed: Any = vae.decoder
     alpha = vae.prior().concentration
-    decoder = type(vae.decoder)(len(parts), vae.decoder.num_words)
-    if isinstance(decoder, OverdispersedDecoder):
-        decoder.log_precision.copy_(vae.decoder.log_precision)
+    decoder = type(mixed)(len(parts), mixed.num_words)
+    if isinstance(mixed, OverdispersedDecoder):
+        decoder.log_precision.copy_(mixed.log_precision)
     encoder = TopicWeights(copy.deepcopy(old.net), len(parts))
-    own = vae.decoder.topics
+    own = mixed.topics
     for new, part in enumerate(parts):
         share = torch.as_tensor(prevalence)[part].to(own)
-        decoder.documents[new] = vae.decoder.documents[part].sum(0)
+        decoder.documents[new] = mixed.documents[part].sum(0)
         decoder.weight[new] = ((share / share.sum()) @ own[part]).log()
         main = part[int(share.argmax())]
         encoder.projection.weight[new] = old.projection.weight[main]
