@@ -24,13 +24,13 @@ from dirvae.callbacks import MethodOfMoments
 from dirvae.data import ArrayDataset
 from dirvae.models.vae import VAE
 from dirvae.persistence import load, save
-from dirvae.reproduce import record
 from dirvae.reproduce.images import IMAGES, Images, drawn
 from dirvae.reproduce.measures import Amounts, measure
 from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.record import Run
 from dirvae.reproduce.rows import QUICK_ROWS, ROWS
 from dirvae.reproduce.settings import SETTINGS, Setting, build, training_of
+from dirvae.reproduce.studies import make_missing, require_known
 from dirvae.training import fit
 
 __all__ = ["Job", "jobs", "run_all"]
@@ -115,8 +115,8 @@ def jobs(
     """
     rows = rows or (QUICK_ROWS if quick else tuple(ROWS))
     settings = settings or (("ours",) if quick else tuple(SETTINGS))
-    _require_known("rows", rows, ROWS)
-    _require_known("settings", settings, SETTINGS)
+    require_known("rows", rows, ROWS)
+    require_known("settings", settings, SETTINGS)
     epochs = epochs or (QUICK_EPOCHS if quick else None)
     small: dict[str, Any] = {"amounts": QUICK_AMOUNTS, "images": QUICK_IMAGES} if quick else {}
     for seed in seeds:
@@ -140,12 +140,13 @@ def run_all(wanted: Sequence[Job], file: Path, bars: Bars, device: str = "cpu") 
         OSError: If the data are not there.
     """
     images = IMAGES[wanted[0].data]().first(*wanted[0].images)
-    for number, job in enumerate(bars.track(wanted, "runs"), 1):
-        if _on_file(job, file):
-            continue
-        result = run(job, images, file.parent / "runs" / job.name, bars, device)
-        record.add(file, result)
-        bars.progress.console.print(f"{number}/{len(wanted)} {_summary(result)}", highlight=False)
+    make_missing(
+        wanted,
+        file,
+        bars,
+        lambda job: run(job, images, file.parent / "runs" / job.name, bars, device),
+        lambda _, result: _summary(result),
+    )
 
 
 def run(job: Job, images: Images, folder: Path, bars: Bars, device: str) -> Run:
@@ -192,7 +193,7 @@ def _trained(
             resume=(checkpoints / "last.ckpt").is_file(),
             gradient_clip_val=plan.clip,
             precision=plan.precision,
-            accelerator={"cuda": "gpu"}.get(device, device),
+            accelerator=device,
             callbacks=[bar, *([MethodOfMoments(plan.epochs)] if row.by_moments else [])],
         )
     trained = {"epochs": len(history), "training_seconds": round(time.perf_counter() - start)}
@@ -208,19 +209,8 @@ def _datasets(images: Images, pixels: str) -> tuple[ArrayDataset, Tensor]:
     return ArrayDataset(images.train, binarize=True), drawn(images.validation)
 
 
-def _on_file(job: Job, file: Path) -> bool:
-    key = job.key
-    return any(all(found.get(name) == key[name] for name in key) for found in record.done(file))
-
-
 def _summary(run: Run) -> str:
     what = f"{run['row']}, {run['setting']}, seed {run['seed']}"
     if "failed" in run:
         return f"{what}: {run['failed']}"
     return f"{what}: NLL {run['nll']:.2f}, negative ELBO {run['negative_elbo']:.2f}"
-
-
-def _require_known(what: str, names: Sequence[str], known: Any) -> None:
-    for name in names:
-        if name not in known:
-            raise ValueError(f"--{what}: {name!r} is unknown, must be of {', '.join(known)}")

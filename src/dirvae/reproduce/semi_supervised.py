@@ -21,9 +21,9 @@ from dirvae.data import mnist, omniglot, rotated_mnist, svhn
 from dirvae.distributions import Dirichlet, StickBreakingKumaraswamy
 from dirvae.estimators import SemiSupervisedVAE
 from dirvae.models.likelihoods import unit_normal
-from dirvae.reproduce import record
 from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.record import Run
+from dirvae.reproduce.studies import make_missing, require_known
 
 __all__ = ["DATA", "ROWS", "Job", "Labelled", "jobs", "labels", "run_all"]
 
@@ -147,9 +147,7 @@ def jobs(
     for share in shares or ():
         if not 0 < share <= 1:
             raise ValueError(f"--shares has {share}, must be above 0 and at most 1")
-    for row in rows or ():
-        if row not in ROWS:
-            raise ValueError(f"--rows: {row!r} is unknown, must be of {', '.join(ROWS)}")
+    require_known("rows", rows or (), ROWS)
     shares = shares or ((0.1,) if quick else SHARES)
     epochs = epochs or (QUICK_EPOCHS if quick else None)
     for seed in seeds:
@@ -171,17 +169,15 @@ def run_all(wanted: Sequence[Job], file: Path, bars: Bars, device: str = "cpu") 
         OSError: If the data are not there.
     """
     data = DATA[wanted[0].data]()
-    for number, job in enumerate(bars.track(wanted, "runs"), 1):
-        key = job.key
-        if any(all(r.get(name) == key[name] for name in key) for r in record.done(file)):
-            continue
+
+    def make(job: Job) -> Run:
         with bars.aside() as verbose:
-            result = run(job, data, device, verbose)
-        record.add(file, result)
-        line = f"{job.row}, {job.share:.0%} labels, seed {job.seed}"
-        bars.progress.console.print(
-            f"{number}/{len(wanted)} {line}: {_outcome(result)}", highlight=False
-        )
+            return run(job, data, device, verbose)
+
+    def told(job: Job, result: Run) -> str:
+        return f"{job.row}, {job.share:.0%} labels, seed {job.seed}: {_outcome(result)}"
+
+    make_missing(wanted, file, bars, make, told)
 
 
 def _outcome(result: Run) -> str:

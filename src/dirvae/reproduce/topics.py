@@ -35,10 +35,10 @@ from dirvae.models.topic_decoders import ProductDecoder, topic_word
 from dirvae.models.topic_zoo import gsm, nvdm, prodlda
 from dirvae.models.vae import VAE
 from dirvae.objectives import linear_warmup
-from dirvae.reproduce import record
 from dirvae.reproduce.bags import Bags, bags
 from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.record import Run
+from dirvae.reproduce.studies import make_missing, require_known
 from dirvae.training import Training, fit
 
 __all__ = ["DATA", "LATENTS", "MODELS", "QUICK_ROWS", "ROWS", "Job", "Plan", "jobs", "run_all"]
@@ -163,9 +163,7 @@ def jobs(
         [None, 0.2]
     """
     rows = rows or (QUICK_ROWS if quick else tuple(ROWS))
-    for row in rows:
-        if row not in ROWS:
-            raise ValueError(f"--rows: {row!r} is unknown, must be of {', '.join(ROWS)}")
+    require_known("rows", rows, ROWS)
     epochs = epochs or (QUICK_EPOCHS if quick else None)
     corpus = DATA[data]
     for seed, row in product(seeds, rows):
@@ -191,14 +189,13 @@ def run_all(wanted: Sequence[Job], file: Path, bars: Bars, device: str = "cpu") 
         OSError: If the data are not there.
     """
     data = bags(DATA[wanted[0].data].file)
-    for number, job in enumerate(bars.track(wanted, "runs"), 1):
-        key = job.key
-        if any(all(found.get(name) == key[name] for name in key) for found in record.done(file)):
-            continue
-        result = run(job, data, bars, device)
-        record.add(file, result)
-        line = f"{number}/{len(wanted)} {job.row}, seed {job.seed}: {_outcome(result)}"
-        bars.progress.console.print(line, highlight=False)
+    make_missing(
+        wanted,
+        file,
+        bars,
+        lambda job: run(job, data, bars, device),
+        lambda job, result: f"{job.row}, seed {job.seed}: {_outcome(result)}",
+    )
 
 
 def _outcome(result: Run) -> str:
@@ -232,7 +229,7 @@ def run(job: Job, data: Bags, bars: Bars, device: str = "cpu") -> Run:
                 patience=plan.patience,
                 seed=job.seed,
                 verbose=False,
-                accelerator={"cuda": "gpu"}.get(device, device),
+                accelerator=device,
                 callbacks=[bar],
             )
     except FloatingPointError as error:
