@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 from dirvae.estimators.arguments import require_integer
 from dirvae.estimators.topic_model import TopicModel
-from dirvae.evaluation.topics import match_topics
+from dirvae.evaluation.topics import topic_stability
 
 __all__ = ["TopicEnsemble", "fit_seeds"]
 
@@ -74,14 +74,5 @@ def fit_seeds(
         .fit(X, y, vocabulary=vocabulary, covariates=covariates)
         for seed in seeds
     ]
-    stability = _stability([fitted.topic_word_ for fitted in models])
+    stability = topic_stability([fitted.topic_word_ for fitted in models])
     return TopicEnsemble(models, stability, int(stability.mean(1).argmax()))
-
-
-def _stability(topic_words: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Mean similarity of each topic to its match in each other model, shape (S, K)."""
-    found = np.zeros((len(topic_words), len(topic_words[0])))
-    for place, own in enumerate(topic_words):
-        others = [other for i, other in enumerate(topic_words) if i != place]
-        found[place] = np.mean([match_topics(own, other).similarity for other in others], axis=0)
-    return found

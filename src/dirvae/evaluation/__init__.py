@@ -46,6 +46,7 @@ from dirvae.evaluation.topics import (
     stability,
     top_word_ids,
     top_words_by_documents,
+    topic_stability,
     uniqueness,
 )
 
@@ -86,6 +87,7 @@ __all__ = [
     "top_word_ids",
     "top_words_by_documents",
     "topic_coherence",
+    "topic_stability",
     "uniqueness",
     "verdicts",
 ]

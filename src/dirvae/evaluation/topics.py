@@ -29,6 +29,7 @@ __all__ = [
     "stability",
     "top_word_ids",
     "top_words_by_documents",
+    "topic_stability",
     "uniqueness",
 ]
 
@@ -447,10 +448,28 @@ def stability(topic_words: Sequence[ArrayLike]) -> float:
         >>> stability([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])
         1.0
     """
+    return float(topic_stability(topic_words).mean())
+
+
+def topic_stability(topic_words: Sequence[ArrayLike]) -> Floats:
+    """Similarity of each topic to its matches in the other models, mean over these, shape (S, K).
+
+    Args:
+        topic_words: beta of each of S models, two or more, each (K, V).
+
+    Example:
+        >>> topic_stability([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])
+        array([[1., 1.],
+               [1., 1.]])
+    """
     if len(topic_words) < 2:
         raise ValueError(f"topic_words has {len(topic_words)} models, must have two or more")
-    pairs = combinations(topic_words, 2)
-    return float(np.mean([match_topics(a, b).similarity.mean() for a, b in pairs]))
+    total = np.zeros((len(topic_words), len(np.asarray(topic_words[0]))))
+    for first, second in combinations(range(len(topic_words)), 2):
+        matched = match_topics(topic_words[first], topic_words[second])
+        total[first] += matched.similarity
+        total[second, matched.order] += matched.similarity
+    return total / (len(topic_words) - 1)
 
 
 def _ids(topics: ArrayLike, least: int = 1) -> Ints:
