@@ -412,9 +412,12 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             raise ValueError(f"level is {level!r}, must be in (0, 1)")
         counts = self.counts(X)
         told = self._told(covariates, counts.shape[0])
-        weights = proportions(self.vae_, counts, told)
+        mean, concentration, weights = marginals(
+            self.vae_, counts, told, num_topics=self.n_components
+        )
         return posterior_of(
-            *marginals(self.vae_, counts, told, num_topics=self.n_components),
+            mean,
+            concentration,
             off_topic_scores(weights, counts, self._mixed(), self.word_frequency_),
             level=level,
             seed=self._seed,
@@ -447,7 +450,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         check_is_fitted(self)
         counts = self.counts(X)
-        mean, concentration = marginals(self.vae_, counts, num_topics=self.n_components)
+        mean, concentration, _ = marginals(self.vae_, counts, num_topics=self.n_components)
         return effects_of(concentration, covariates, mean=mean, level=level, seed=self._seed)
 
     def shares(self, X: Any, groups: Any) -> Shares:

@@ -106,8 +106,8 @@ def _normalized(weights: Floats) -> Floats:
 @torch.no_grad()
 def marginals(
     vae: VAE, X: sparse.csr_matrix, covariates: Any = None, *, num_topics: int
-) -> tuple[Floats, Floats]:
-    """Means and shapes of the posterior of shares `among_topics`, both (N, K).
+) -> tuple[Floats, Floats, Floats]:
+    """Means and shapes of the posterior of shares `among_topics`, both (N, K), and `proportions`.
 
     Those of rows without words are the prior's.
 
@@ -118,7 +118,7 @@ def marginals(
     # Of a network's concentrations, and of counts that repeat, the shapes are as they are.
     words = isinstance(vae, MixtureVAE) and not isinstance(decoder, OverdispersedDecoder)
     topics = topic_word(decoder, decoder.num_topics).double().numpy()
-    means, shapes = [], []
+    weights, shapes = [], []
     for q, prior, rows in _posteriors(vae, X, covariates):
         if not isinstance(q, Dirichlet):
             raise ValueError(
@@ -127,11 +127,12 @@ def marginals(
             )
         alpha = prior.concentration.numpy()
         gamma = _or_prior(q.concentration.numpy(), alpha, rows)
-        means.append(_normalized(gamma[:, :num_topics]))
+        weights.append(_normalized(gamma))
         shapes.append(
             widened(gamma, alpha, rows, topics, num_topics) if words else gamma[:, :num_topics]
         )
-    return np.concatenate(means), np.concatenate(shapes)
+    shares = np.concatenate(weights)
+    return among_topics(shares, num_topics), np.concatenate(shapes), shares
 
 
 def _posteriors(
