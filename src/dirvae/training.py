@@ -236,8 +236,8 @@ def fit(
             global generator is used.
         verbose: Whether to show a progress bar.
         callbacks: Further Lightning callbacks.
-        trainer: Further options of ``lightning.pytorch.Trainer``, such as ``accelerator``,
-            ``strategy``, ``logger``, ``precision``, ``gradient_clip_val``.
+        trainer: Further options of ``lightning.pytorch.Trainer``, such as ``accelerator``
+            (torch's "cuda", too), ``strategy``, ``logger``, ``precision``, ``gradient_clip_val``.
 
     Returns:
         One dict of metrics an epoch.
@@ -269,15 +269,14 @@ def fit(
         )
         bar = [_Bar(refresh_rate=5)] if verbose else []
         callbacks = [*bar, *keepers, CollapseWatch(), *callbacks]
-        options = {
+        options: dict[str, Any] = {
             "enable_progress_bar": verbose,
             "enable_checkpointing": any(isinstance(c, ModelCheckpoint) for c in callbacks),
         }
-        run = lightning.Trainer(
-            max_epochs=max_epochs,
-            callbacks=callbacks,
-            **{**_QUIET, **options, **trainer},
-        )
+        options = {**_QUIET, **options, **trainer}
+        if options["accelerator"] == "cuda":
+            options["accelerator"] = "gpu"  # Lightning's word for torch's
+        run = lightning.Trainer(max_epochs=max_epochs, callbacks=callbacks, **options)
         last = str(folder / LAST) if resume else None
         with _interruptible(run, folder if checkpoint_dir is not None else None):
             run.fit(training, train_loader, valid_loader, ckpt_path=last, weights_only=True)

@@ -261,8 +261,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return adam
 
     def _options(self) -> dict[str, Any]:
-        accelerator = {"cuda": "gpu"}.get(self.device, self.device)
-        return {"verbose": bool(self.verbose), "accelerator": accelerator}
+        return {"verbose": bool(self.verbose), "accelerator": self.device}
 
     def _dataset(self, X: Any, weight: Any) -> ArrayDataset:
         return ArrayDataset(X, weight=weight, binarize=self.likelihood_ is Bernoulli)

@@ -238,7 +238,7 @@ class SemiSupervisedVAE(
             max_epochs=self.max_epochs,
             seed=self._seed,
             verbose=bool(self.verbose),
-            accelerator={"cuda": "gpu"}.get(self.device, self.device),
+            accelerator=self.device,
         )
 
     # --- using -----------------------------------------------------------------------------------

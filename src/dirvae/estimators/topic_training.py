@@ -72,7 +72,7 @@ def train_topics(
             batch_size=model.batch_size,
             seed=seed,
             verbose=bool(model.verbose),
-            accelerator={"cuda": "gpu"}.get(model.device, model.device),
+            accelerator=model.device,
         )
     except BaseException:
         del model.vae_
