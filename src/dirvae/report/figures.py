@@ -245,8 +245,9 @@ def heatmap(
             hovertemplate=f"{y_title} %{{y}}<br>{x_title} %{{x}}<br>%{{z}}<extra></extra>",
         )
     )
-    figure.update_xaxes(title=x_title, type="category", showgrid=False)
-    figure.update_yaxes(title=y_title, type="category", autorange="reversed", showgrid=False)
+    axes: dict[str, Any] = {"type": "category", "showgrid": False, "automargin": True}
+    figure.update_xaxes(title=x_title, **axes)
+    figure.update_yaxes(title=y_title, autorange="reversed", **axes)
     return _plain(figure, margin={"l": 44, "r": 6, "t": 8, "b": 42})
 
 
