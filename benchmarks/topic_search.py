@@ -24,7 +24,6 @@ from sklearn.linear_model import LogisticRegression
 from dirvae import TopicModel
 from dirvae.evaluation import (
     diversity,
-    documents_of_words,
     mean_document_frequency,
     normalized_mutual_information,
     top_word_ids,
@@ -52,9 +51,10 @@ def held_out(name: str = "20news_nvdm2000") -> tuple[Any, ...]:
     return x[order[:cut]], y[order[:cut]], x[order[cut:]], y[order[cut:]]
 
 
-def ranked(beta: Any, x: Any, theta: Any) -> dict[str, list[float]]:
-    found = {}
-    documents = documents_of_words(theta, beta, x)
+def ranked(model: TopicModel, x: Any) -> dict[str, list[float]]:
+    found, beta = {}, model.topic_word_
+    decoder: Any = model.vae_.decoder
+    documents = decoder.documents.double().numpy()[: len(beta)]
     shares = (documents + 1e-3) / (documents + 1e-3).sum(1, keepdims=True)
     frequency = documents.sum(0) / documents.sum()
     rankings: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -110,7 +110,7 @@ def run(options: argparse.Namespace, data: tuple[Any, ...]) -> dict[str, Any]:
             hits = model.predict(x_held) == y_held
             steps[number]["predicted"] = round(float(hits.mean()), 3)
     last = model.history_[-1]
-    ranks = ranked(model.topic_word_, x, model.transform(x))
+    ranks = ranked(model, x)
     if options.keep:
         np.save(options.keep, model.topic_word_)
     return {
