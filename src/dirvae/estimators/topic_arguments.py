@@ -9,19 +9,12 @@ from typing import TYPE_CHECKING
 from torch.distributions import constraints
 
 from dirvae.estimators.arguments import require_integer, require_positive, require_sizes
-from dirvae.models.topic_decoders import (
-    EmbeddedDecoder,
-    MixtureDecoder,
-    OverdispersedDecoder,
-    ProductDecoder,
-)
+from dirvae.models.topic_decoders import DECODERS, ProductDecoder
 
 if TYPE_CHECKING:
     from dirvae.estimators.topic_model import TopicModel
 
 __all__ = ["require_topic_arguments"]
-
-DECODERS = (MixtureDecoder, OverdispersedDecoder, ProductDecoder, EmbeddedDecoder)
 
 
 def require_topic_arguments(model: TopicModel) -> None:

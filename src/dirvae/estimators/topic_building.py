@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["starting_vae"]
 
 EMBEDDING_SIZE = 100  # of word vectors that are learned
-BACKGROUND = 0.2  # concentration of words of no topic, or its start, over that of all topics
+BACKGROUND_PRIOR = 0.2  # concentration of words of no topic, or its start, over that of all topics
 DIRICHLETS = (Dirichlet, InverseCDFDirichlet)  # latents whose prior can be learned
 GUIDED_WEIGHT = 0.5  # share of a guided topic's words, at the start, that are its seed words
 
@@ -68,7 +68,7 @@ def _prior(model: TopicModel, num_topics: int, told: Any) -> Any:
     if num_topics > model.n_components:
         default = default_concentration(model.n_components)
         topics = default if value is None else torch.full_like(default, float(value))
-        value = torch.cat([topics, BACKGROUND * topics.sum().unsqueeze(0)])
+        value = torch.cat([topics, BACKGROUND_PRIOR * topics.sum().unsqueeze(0)])
     num_covariates = 0 if told is None else told.shape[1]
     prior = topic_prior(
         model.latent, num_topics, value, learn=learned, num_covariates=num_covariates

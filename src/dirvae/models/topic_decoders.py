@@ -14,6 +14,7 @@ from dirvae.distributions import DirichletMultinomial, MixedMultinomial, Multino
 from dirvae.nn import Conditional
 
 __all__ = [
+    "DECODERS",
     "EmbeddedDecoder",
     "MixtureDecoder",
     "OverdispersedDecoder",
@@ -237,6 +238,9 @@ class EmbeddedDecoder(Conditional):
             self.topic_vectors.copy_(
                 torch.linalg.solve(gram, self.word_vectors.t() @ wanted.t()).t()
             )
+
+
+DECODERS = (MixtureDecoder, OverdispersedDecoder, ProductDecoder, EmbeddedDecoder)
 
 
 def _random(rows: int, columns: int) -> Tensor:

@@ -112,9 +112,8 @@ class MixtureVAE(VAE):
     and q(theta|x) = Dirichlet(gamma); the next step has :math:`t_k = \gamma_k` (CVB0). Steps of
     :math:`e^{\psi(\gamma_k)}`, where the bound is highest, shut most topics out of short documents,
     so that each topic learns the words of all. A document without words has the prior, and one of n
-    words a concentration of n more. Counts of an
-    `OverdispersedDecoder` that repeat others tell nothing: x is then the fresh ones alone, and n
-    their effective number, n (1 + s) / (n + s).
+    words a concentration of n more. Counts of an `OverdispersedDecoder` that repeat others tell
+    nothing: x is then the fresh ones alone, and n their effective number, n (1 + s) / (n + s).
 
     Args:
         encoder: Module from counts to t, shape (B, K), such as `TopicWeights`.

@@ -9,12 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from dirvae.models.topic_decoders import (
-    EmbeddedDecoder,
-    MixtureDecoder,
-    OverdispersedDecoder,
-    ProductDecoder,
-)
+from dirvae.models.topic_decoders import DECODERS
 from dirvae.models.vae import VAE
 from dirvae.persistence.constructors import law_from_name, law_name
 from dirvae.persistence.folder import ModelFormatError
@@ -138,10 +133,7 @@ def _decoder(value: Any) -> Any:
     return _DECODERS[value]
 
 
-_DECODERS = {
-    cls.__name__: cls
-    for cls in (MixtureDecoder, OverdispersedDecoder, ProductDecoder, EmbeddedDecoder)
-}
+_DECODERS = {cls.__name__: cls for cls in DECODERS}
 _PARAMETERS: dict[str, Callable[[Any], Any]] = {
     "law": law_from_name,
     "decoder": _decoder,
