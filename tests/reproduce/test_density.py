@@ -10,13 +10,14 @@ import pytest
 import torch
 from rich.console import Console
 
-from dirvae.reproduce import density, record
+from dirvae.models.assess import log_evidence
+from dirvae.reproduce import density, measures, record
 from dirvae.reproduce.density import Job, jobs, run_all
 from dirvae.reproduce.images import Images, drawn
 from dirvae.reproduce.measures import Amounts
 from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.rows import ROWS
-from dirvae.reproduce.settings import SETTINGS
+from dirvae.reproduce.settings import SETTINGS, build
 
 AMOUNTS = Amounts(
     samples=30, annealed_images=4, annealed_chains=2, annealed_temperatures=5, probe_rows=30
@@ -66,11 +67,26 @@ def test_every_row_is_trained_and_measured(row: str, tmp_path: Path) -> None:
         assert 0 < run["nll"] < run["negative_elbo"] + 0.5
         assert run["annealed_nll"] > 0
         assert ("doubtful_nll" in run) == row.startswith("inverse_cdf")
-        assert set(run["knn_error"]) == set(run["knn_error_of_samples"]) == {"3", "5", "10"}
+        for errors in ("knn_error", "knn_error_as_decoded", "knn_error_of_samples"):
+            assert set(run[errors]) == {"3", "5", "10"}
+        if run["setting"] == "paper":  # there the decoder sees the latent as it is
+            assert run["knn_error_as_decoded"] == run["knn_error"]
         assert {len(values) for values in run["components"].values()} == {4}
         assert run["seed"] == 0
         assert run["versions"]["torch"] == torch.__version__
         assert run["plan"]["epochs"] == run["epochs"] == 2
+
+
+def test_honest_and_doubtful_estimates_are_of_one_model() -> None:
+    images, many = tiny(), AMOUNTS._replace(samples=2_000)
+    torch.manual_seed(0)
+    vae = build(ROWS["inverse_cdf_dirichlet"], SETTINGS["paper"], 4, images.train)
+    torch.nn.init.constant_(vae.encoder.projection.bias, 5.0)  # there both estimates lie far apart
+    found = measures.measure(vae, images, images.test, many, multi_gamma=True)
+    direct = log_evidence(vae.eval(), images.test, 2_000)
+    error = 5 * (found["nll_std_error"] ** 2 + direct.mean_std_error**2) ** 0.5
+    assert found["nll"] == pytest.approx(-direct.mean, abs=error)
+    assert abs(found["doubtful_nll"] - found["nll"]) > error
 
 
 def test_a_model_that_has_learned_the_images(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from dirvae.objectives import elbo
 from dirvae.reproduce.images import Images
 from dirvae.reproduce.progress import Track, silent
 
-__all__ = ["Amounts", "doubtful_figures", "measure"]
+__all__ = ["Amounts", "measure"]
 
 ROWS = 500  # at a time
 LEAPFROG_STEPS = 5  # more temperatures are worth more than longer trajectories
@@ -81,9 +81,8 @@ def measure(
     device = next(vae.parameters()).device
     x = x.to(device)
     vae.eval()
-    found = _bound(vae, x, track) | _likelihood(vae, x, amounts, track)
-    if multi_gamma:
-        found |= doubtful_figures(vae, x, amounts.samples, track)
+    likelihood = _likelihood_and_doubtful if multi_gamma else _likelihood
+    found = _bound(vae, x, track) | likelihood(vae, x, amounts, track)
     for part in track((collapse, _representation), "components, classifiers"):
         found |= part(vae, images, x, amounts)
     return found | _annealed(vae, x, amounts, track)
@@ -110,6 +109,10 @@ def _likelihood(vae: VAE, x: Tensor, amounts: Amounts, track: Track) -> Figures:
         log_evidence(vae, rows, amounts.samples, generator=generator)
         for rows in track(x.split(ROWS), f"likelihood, {amounts.samples} draws")
     )
+    return _nll(evidence, amounts)
+
+
+def _nll(evidence: Evidence, amounts: Amounts) -> Figures:
     checked = evidence.value[: amounts.annealed_images]
     return {
         "nll": -evidence.mean,
@@ -137,34 +140,32 @@ def _annealed(vae: VAE, x: Tensor, amounts: Amounts, track: Track) -> Figures:
 
 
 @torch.no_grad()
-def doubtful_figures(vae: VAE, x: Tensor, samples: int, track: Track = silent) -> Figures:
-    """Return the paper's estimates for its own model, in nats.
+def _likelihood_and_doubtful(vae: VAE, x: Tensor, amounts: Amounts, track: Track) -> Figures:
+    """Likelihood of the paper's own model, and the paper's estimates, of the same draws.
 
-    The likelihood weighs by the Dirichlet that was meant, not by the density of what was drawn; the
-    bound has the KL of MultiGammas (docs/paper_likelihood.md).
-
-    Args:
-        vae: A model with an inverse-CDF Dirichlet.
-        x: Shape (N, D).
-        samples: S.
-        track: Shows progress.
+    The paper's likelihood weighs by the Dirichlet that was meant, not by the density of what was
+    drawn; its bound has the KL of MultiGammas (docs/paper_likelihood.md).
     """
-    generator, evidence, bound = _generator(x), [], []
+    generator, honest, doubtful, bound = _generator(x), [], [], []
     model: Any = vae
     prior = model.prior().concentration
-    for rows in track(x.split(max(1, 10_000 // samples)), "the paper's estimates"):
+    for rows in track(x.split(max(1, 10_000 // amounts.samples)), "likelihood, and the paper's"):
         law = model.encoder(rows)
-        log_z = law.log().rsample((samples,), generator)
+        log_z = law.log().rsample((amounts.samples,), generator)
         likelihood = model.decoder(log_z.exp()).log_prob(rows)
-        log_q = Dirichlet(law.concentration).log().log_prob(log_z)
-        log_p = Dirichlet(prior).log().log_prob(log_z)
-        weights = (likelihood + log_p - log_q).double().cpu().numpy()
-        evidence.append(importance_sampled(weights).value)
+        joint = likelihood + Dirichlet(prior).log().log_prob(log_z)
+        meant = Dirichlet(law.concentration)
+        honest.append(_evidence(joint - law.log().log_prob(log_z)))
+        doubtful.append(_evidence(joint - meant.log().log_prob(log_z)))
         bound.append(likelihood.mean(0) - multi_gamma_kl(law.concentration, prior))
-    return {
-        "doubtful_nll": -float(np.concatenate(evidence).mean()),
-        "doubtful_negative_elbo": -float(torch.cat(bound).mean()),
+    return _nll(Evidence.concatenate(honest), amounts) | {
+        "doubtful_nll": -Evidence.concatenate(doubtful).mean,
+        "doubtful_negative_elbo": -float(torch.cat(bound).double().mean()),
     }
+
+
+def _evidence(log_weights: Tensor) -> Evidence:
+    return importance_sampled(log_weights.double().cpu().numpy())
 
 
 def collapse(vae: VAE, images: Images, x: Tensor, amounts: Amounts) -> Figures:
@@ -198,13 +199,17 @@ def collapse(vae: VAE, images: Images, x: Tensor, amounts: Amounts) -> Figures:
 def _representation(vae: VAE, images: Images, x: Tensor, amounts: Amounts) -> Figures:
     """Errors of classifiers on grey images' posterior means, and on one draw of each posterior."""
     generator, pair = _generator(x), (images.train.to(x.device), images.test.to(x.device))
-    means = [posterior_means(vae, rows).cpu().numpy() for rows in pair]
+    model: Any = vae
+    embedded = [posterior_means(vae, rows) for rows in pair]
+    means = [rows.cpu().numpy() for rows in embedded]
+    seen = [model.decoder.net.features(rows).cpu().numpy() for rows in embedded]
     draws = [posterior_draws(vae, rows, generator=generator).cpu().numpy() for rows in pair]
     labels = images.train_labels, images.test_labels
     few = slice(amounts.probe_rows)
     probe = means[0][few], labels[0][few], means[1], labels[1]
     return {
         "knn_error": knn_errors(means[0], labels[0], means[1], labels[1]),
+        "knn_error_as_decoded": knn_errors(seen[0], labels[0], seen[1], labels[1]),
         "knn_error_of_samples": knn_errors(draws[0], labels[0], draws[1], labels[1]),
         "linear_probe_error": 1 - linear_probe_accuracy(*probe),
         "svm_error": 1 - svm_accuracy(*probe),
