@@ -93,6 +93,12 @@ def learned_prior() -> dirvae.VAE:
     return zoo.mlp_vae(D, Dirichlet, prior, **SMALL)
 
 
+def committed() -> dirvae.VAE:
+    """A posterior whose concentrations have a bound."""
+    prior = Fixed(Dirichlet, concentration=torch.tensor([0.3, 1.0, 5.0]))
+    return zoo.mlp_vae(D, ScaledDirichlet, prior, commitment=1.5, **SMALL)
+
+
 def learned() -> dirvae.VAE:
     """Weights, initial values and prior other than those that the constructors give."""
     vae = zoo.dirichlet(D, torch.ones(K), **SMALL)
@@ -124,6 +130,7 @@ MODELS: dict[str, Callable[[], dirvae.VAE]] = {
     "relaxed": relaxed,
     "learned": learned,
     "learned_prior": learned_prior,
+    "committed": committed,
     **{
         law.__name__: counts(law)
         for law in (
@@ -180,6 +187,15 @@ def test_a_loaded_vae_is_the_saved_one_to_the_bit(name: str, tmp_path: Path) -> 
     assert_same(vae, again)
     requires = [p.requires_grad for p in vae.parameters()]
     assert [p.requires_grad for p in again.parameters()] == requires
+
+
+def test_a_description_from_before_bounds_is_read() -> None:
+    vae = learned().eval()
+    described = constructors.describe(vae)
+    assert [described[part].pop("least") for part in ("encoder", "decoder")] == [[], []]
+    again = constructors.build(described, vae.state_dict())
+    assert isinstance(again, dirvae.VAE)
+    assert_same(vae, again.eval())
 
 
 def test_a_conditional_vae_is_the_same(tmp_path: Path) -> None:

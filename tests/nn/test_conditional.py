@@ -64,6 +64,15 @@ def test_initial_is_the_value_at_raw_zero():
     torch.testing.assert_close(law.loc, torch.full((1, 3), 2.0))
 
 
+def test_a_parameter_stays_above_its_least_value():
+    options = {"least": {"concentration": torch.tensor([0.5, 1.0, 2.0])}}
+    head = Head(nn.Linear(4, 8), 3, td.Dirichlet, exponential=("concentration",), **options)
+    least = torch.tensor([0.5, 1.0, 2.0])
+    torch.testing.assert_close(head.law(torch.full((3,), -50.0)).concentration, least + 1e-4)
+    start = Head(nn.Linear(4, 8), 3, td.Dirichlet, initial={"concentration": 3.0}, **options)
+    torch.testing.assert_close(start.law(torch.zeros(1, 3)).concentration, torch.full((1, 3), 3.0))
+
+
 def test_shared_parameters_do_not_depend_on_the_context():
     head = Head(nn.Linear(4, 8), 3, td.Normal, shared=("scale",))
     law = head(torch.randn(6, 4)).base_dist
@@ -118,6 +127,8 @@ def test_mlp_joins_inputs_and_broadcasts_samples():
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match="initial names"):
         Head(nn.Linear(4, 8), 3, td.Normal, initial={"variance": 1.0})
+    with pytest.raises(ValueError, match="least names"):
+        Head(nn.Linear(4, 8), 3, td.Normal, least={"variance": 1.0})
 
 
 def test_law_that_does_not_fit_is_refused_with_its_name():

@@ -127,10 +127,12 @@ class Head(Conditional):
         shared: Names of parameters that are learned but do not depend on the context, such as the
             scale of a Gaussian likelihood.
         initial: Values of parameters where the raw output is zero, such as ``{"scale": 0.1}``.
+        least: Values that positive parameters stay above, such as ``{"concentration": 1.0}``.
         parameters: Parameters that are given and not learned, such as a temperature.
 
     Raises:
-        ValueError: If the parameters of ``Law`` cannot be laid out for events of this shape.
+        ValueError: If the parameters of ``Law`` cannot be laid out for events of this shape, or an
+            option names one that is not among them.
 
     Example:
         >>> _ = torch.manual_seed(0)
@@ -149,6 +151,7 @@ class Head(Conditional):
         exponential: Sequence[str] = (),
         shared: Sequence[str] = (),
         initial: Mapping[str, float | Tensor] | None = None,
+        least: Mapping[str, float | Tensor] | None = None,
         **parameters: Tensor | float,
     ) -> None:
         super().__init__()
@@ -162,13 +165,20 @@ class Head(Conditional):
         self.layout = layout_of(
             Law, self.event_shape, {n: torch.as_tensor(v) for n, v in parameters.items()}
         )
-        initial = initial or {}
+        initial, least = initial or {}, least or {}
         _refuse_unknown("initial", initial, self.layout)
+        _refuse_unknown("least", least, self.layout)
         _refuse_unknown("shared", shared, self.layout)
         _refuse_unknown("exponential", exponential, self.layout)
-        self.exponential, self.shared = tuple(exponential), tuple(shared)
+        self.exponential, self.shared, self.least = tuple(exponential), tuple(shared), tuple(least)
+        for name, bound in least.items():
+            value = torch.as_tensor(bound, dtype=torch.float32)
+            self.register_buffer(f"least_{name}", value.expand(self.layout[name][1]).clone())
         for name, (constraint, shape) in self.layout.items():
-            start = from_parameter(constraint, initial.get(name), name in self.exponential)
+            wanted = initial.get(name)
+            if wanted is not None and name in least:
+                wanted = wanted - getattr(self, f"least_{name}")
+            start = from_parameter(constraint, wanted, name in self.exponential)
             offset = torch.broadcast_to(start, shape)
             self.register_buffer(f"offset_{name}", offset.clone())
             if name in shared:
@@ -212,6 +222,8 @@ class Head(Conditional):
                 free = next(pieces).reshape(*raw.shape[:-1], *shape)
             free = free + getattr(self, f"offset_{name}")
             found[name] = to_parameter(constraint, free, name in self.exponential)
+            if name in self.least:
+                found[name] = found[name] + getattr(self, f"least_{name}")
         return found
 
 

@@ -186,6 +186,8 @@ def _module_from_json(value: Any, source: _Source) -> nn.Module:
     if cls is None:
         raise ModelFormatError(f"the model names a module that is not known here: {name!r}")
     kinds = _ARGUMENTS[cls]
+    if cls is Head:
+        value = {"least": [], **value}  # which models of dirvae 0.1 lack
     if set(value) != {"module", *kinds}:
         raise ModelFormatError(f"the arguments of {name} must be {sorted(kinds)}")
     made = {key: kind.from_json(value[key], source.child(key)) for key, kind in kinds.items()}
@@ -197,6 +199,7 @@ def _module_from_json(value: Any, source: _Source) -> nn.Module:
 def _tensors(cls: type[nn.Module], made: dict[str, Any], source: _Source) -> dict[str, Tensor]:
     """Take what are names of tensors out of the arguments, and return the tensors."""
     if cls is Head:
+        made["least"] = {name: source.tensor(f"least_{name}") for name in made["least"]}
         return {name: source.tensor(f"given_{name}") for name in made.pop("given")}
     if cls is Fixed:
         return {name: source.tensor(name) for name in made.pop("names")}
@@ -289,6 +292,7 @@ _ARGUMENTS: dict[type[nn.Module], dict[str, _Kind]] = {
         "exponential": NAMES,
         "shared": NAMES,
         "given": NAMES,
+        "least": NAMES,
     },
     Fixed: {"Law": LAW, "names": NAMES},
     Learned: {"Law": LAW, "names": NAMES},

@@ -107,6 +107,7 @@ def build(row: Row, setting: Setting, num_latent: int, images: Tensor) -> VAE:
         layer_norm=setting.layer_norm,
         activation=getattr(nn, setting.activation),
         moments=(images.mean(0), images.std(0)) if setting.start_at_mean else None,
+        commitment=row.commitment,
     )
     networks: Any = vae
     if not setting.exponential:

@@ -1,0 +1,35 @@
+"""VAEs by name: what their options bound and refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch.distributions import Normal
+
+from dirvae.distributions import Dirichlet, ScaledDirichlet
+from dirvae.models.priors import standard_prior
+from dirvae.models.zoo import mlp_vae
+from dirvae.nn import Fixed
+
+
+def posterior(Latent: Any, **options: Any) -> Any:
+    torch.manual_seed(0)
+    prior = Fixed(Dirichlet, concentration=torch.tensor([0.2, 1.0, 4.0]))
+    vae = mlp_vae(5, Latent, prior, hidden_sizes=(8,), decoder_hidden_sizes=(8,), **options)
+    return vae.infer(1000 * torch.randn(200, 5))
+
+
+@pytest.mark.parametrize("Latent", [Dirichlet, ScaledDirichlet])
+def test_a_committed_posterior_is_never_its_prior(Latent: Any) -> None:
+    prior = torch.tensor([0.2, 1.0, 4.0])
+    assert (posterior(Latent, commitment=1.5).concentration > 1.5 * prior).all()
+    free = posterior(Latent).concentration
+    assert (free < 1.5 * prior).any()
+
+
+@pytest.mark.parametrize(("Latent", "commitment"), [(Normal, 1.5), (Dirichlet, -1.0)])
+def test_a_commitment_that_means_nothing_is_refused(Latent: Any, commitment: float) -> None:
+    with pytest.raises(ValueError, match="commitment is"):
+        mlp_vae(5, Latent, standard_prior(Latent, 3), commitment=commitment)
