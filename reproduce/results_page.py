@@ -42,7 +42,8 @@ seeds: mean ± standard deviation.
   network size ("ours"), or as that by the importance-weighted bound of five draws with the doubly
   reparameterised gradient ("iwae"); `dirvae/reproduce/settings.py` has all in full.
 - **Scaled Dirichlet**: a posterior under the Dirichlet prior, free in place and certainty ([the
-  laws](distributions.md)).
+  laws](distributions.md)); "committed": under a prior of 5, and with concentrations of at least 1.5
+  times that, so that a component out of use costs as well ([training](training.md)).
 - **MNIST**: 45,000 / 5,000 / 10,000 images, K = 50. **OMNIGLOT**: K = 100, 22,095 / 2,250 / 8,115
   images of the official drawings, averaged over area to 28 x 28. The paper has 8,070 test images of
   another matrix (the IWAE's), so that its numbers are near this setting and not of it; and batches
