@@ -189,15 +189,6 @@ def test_a_loaded_vae_is_the_saved_one_to_the_bit(name: str, tmp_path: Path) -> 
     assert [p.requires_grad for p in again.parameters()] == requires
 
 
-def test_a_description_from_before_bounds_is_read() -> None:
-    vae = learned().eval()
-    described = constructors.describe(vae)
-    assert [described[part].pop("least") for part in ("encoder", "decoder")] == [[], []]
-    again = constructors.build(described, vae.state_dict())
-    assert isinstance(again, dirvae.VAE)
-    assert_same(vae, again.eval())
-
-
 def test_a_conditional_vae_is_the_same(tmp_path: Path) -> None:
     vae = zoo.dirichlet(D, torch.ones(K), num_covariates=2, **SMALL).eval()
     save(vae, tmp_path / "model")

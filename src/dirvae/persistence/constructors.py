@@ -186,8 +186,6 @@ def _module_from_json(value: Any, source: _Source) -> nn.Module:
     if cls is None:
         raise ModelFormatError(f"the model names a module that is not known here: {name!r}")
     kinds = _ARGUMENTS[cls]
-    if cls is Head:
-        value = {"least": [], **value}  # which models of dirvae 0.1 lack
     if set(value) != {"module", *kinds}:
         raise ModelFormatError(f"the arguments of {name} must be {sorted(kinds)}")
     made = {key: kind.from_json(value[key], source.child(key)) for key, kind in kinds.items()}
