@@ -89,6 +89,19 @@ def test_honest_and_doubtful_estimates_are_of_one_model() -> None:
     assert abs(found["doubtful_nll"] - found["nll"]) > error
 
 
+def test_more_draws_are_another_measurement_of_the_same_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "runs.jsonl"
+    made([job()], file)
+    monkeypatch.setattr(density, "fit", None)
+    few, many = made([job()._replace(amounts=AMOUNTS._replace(samples=60))], file)
+    assert (few["amounts"]["samples"], many["amounts"]["samples"]) == (30, 60)
+    assert many["negative_elbo"] == few["negative_elbo"]
+    (wanted,) = jobs("tiny", rows=["dirichlet"], settings=["ours"], samples=60)
+    assert wanted.amounts.samples == 60
+
+
 def test_a_model_that_has_learned_the_images(tmp_path: Path) -> None:
     gaussian = job("gaussian", epochs=10)
     slowly = AMOUNTS._replace(samples=500, annealed_chains=8, annealed_temperatures=100)

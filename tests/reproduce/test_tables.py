@@ -53,6 +53,13 @@ def test_a_run_that_diverged_counts_and_is_told() -> None:
     assert (found["NLL"], found["seeds"]) == ("90.00", "2, 1 diverged")
 
 
+def test_only_runs_measured_as_the_last_are_averaged() -> None:
+    few, many = {"amounts": {"samples": 1000}}, {"amounts": {"samples": 5000}}
+    runs = [run(nll=3.0, **few), run(nll=2.0, **many), run(nll=1.0, **many)]
+    found = cells(tables.density_table("mnist", runs), "gaussian", "paper")
+    assert (found["NLL"], found["draws"], found["seeds"]) == ("1.50 ± 0.71", "5,000", "2")
+
+
 def test_only_runs_of_the_last_plan_are_averaged() -> None:
     runs = [run(plan=1, nll=1.0), run(plan=2, nll=3.0), run(plan=2, nll=3.0)]
     assert [r["plan"] for r in latest(runs, row="gaussian")] == [2, 2]

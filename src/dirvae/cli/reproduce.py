@@ -85,6 +85,15 @@ def reproduce(
         int | None,
         typer.Option(min=1, metavar="N", help="Epochs, in place of the study's own."),
     ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            min=25,
+            metavar="N",
+            help="Draws for an image's likelihood (density).",
+            show_default="1,000",
+        ),
+    ] = None,
     device: Annotated[
         Device, typer.Option(metavar="NAME", help="auto, cpu or cuda.")
     ] = Device.AUTO,
@@ -104,7 +113,7 @@ def reproduce(
         _list_studies(err=True)
         raise ValueError(f"{name!r} is no study, must be one of those above")
     semi, topics = (name.startswith(kind) for kind in (SEMI_SUPERVISED, TOPICS))
-    of_density = {"--settings": settings, "--pixels": pixels}
+    of_density = {"--settings": settings, "--pixels": pixels, "--samples": samples}
     _refuse(name, {} if semi else {"--shares": shares})
     _refuse(name, of_density if semi or topics else {})
     common = {
@@ -115,7 +124,7 @@ def reproduce(
     }
     if not table:
         require_writable(output)
-        run = _density(settings, pixels)
+        run = _density(settings, pixels, samples)
         if semi or topics:
             run = _semi_supervised(shares) if semi else _topics
         _run(run, name, output, common, _available(device), threads)
@@ -125,13 +134,13 @@ def reproduce(
 Study = Callable[..., None]
 
 
-def _density(settings: str | None, pixels: Pixels | None) -> Study:
+def _density(settings: str | None, pixels: Pixels | None, samples: int | None) -> Study:
     def study(name: str, file: Path, common: dict[str, Any], bars: Any, device: str) -> None:
         from dirvae.reproduce.density import jobs, run_all
 
         drawn = (pixels or Pixels.BINARISED).value
-        wanted = list(jobs(_data(name), **common, settings=_words(settings), pixels=drawn))
-        run_all(wanted, file, bars, device)
+        options = {"settings": _words(settings), "samples": samples, "pixels": drawn, **common}
+        run_all(list(jobs(_data(name), **options)), file, bars, device)
 
     return study
 

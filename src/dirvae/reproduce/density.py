@@ -93,6 +93,7 @@ def jobs(
     seeds: Sequence[int] = (0,),
     pixels: str = "binarised",
     epochs: int | None = None,
+    samples: int | None = None,
     quick: bool = False,
 ) -> Iterator[Job]:
     """Yield the runs of a study, all models of one seed before the next.
@@ -104,6 +105,7 @@ def jobs(
         seeds: One run each.
         pixels: "binarised" or "grey".
         epochs: In place of the settings' own.
+        samples: Draws for each image's likelihood, in place of the study's own.
         quick: Whether to take few images, epochs and draws.
 
     Raises:
@@ -118,13 +120,15 @@ def jobs(
     require_known("rows", rows, ROWS)
     require_known("settings", settings, SETTINGS)
     epochs = epochs or (QUICK_EPOCHS if quick else None)
-    small: dict[str, Any] = {"amounts": QUICK_AMOUNTS, "images": QUICK_IMAGES} if quick else {}
+    amounts = QUICK_AMOUNTS if quick else Amounts()
+    amounts = amounts._replace(samples=samples) if samples else amounts
+    images = QUICK_IMAGES if quick else (None, None, None)
     for seed in seeds:
         for row in rows:
             for setting in settings:
                 plan = SETTINGS[setting]
                 plan = plan._replace(epochs=epochs) if epochs else plan
-                yield Job(data, row, setting, seed, pixels, plan, **small)
+                yield Job(data, row, setting, seed, pixels, plan, amounts, images)
 
 
 def run_all(wanted: Sequence[Job], file: Path, bars: Bars, device: str = "cpu") -> None:

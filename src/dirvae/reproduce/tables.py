@@ -57,7 +57,7 @@ class Table(NamedTuple):
 
 
 def latest(runs: Sequence[Run], **wanted: Any) -> list[Run]:
-    """Return the runs that agree with ``wanted`` and were made by the plan of the last of them.
+    """Return the runs that agree with ``wanted`` and were made and measured as the last of them.
 
     Example:
         >>> runs = [{"row": "a", "plan": 1}, {"row": "a", "plan": 2}, {"row": "b", "plan": 1}]
@@ -65,7 +65,11 @@ def latest(runs: Sequence[Run], **wanted: Any) -> list[Run]:
         [{'row': 'a', 'plan': 2}]
     """
     found = [r for r in runs if all(r.get(name) == value for name, value in wanted.items())]
-    return [r for r in found if r.get("plan") == found[-1].get("plan")]
+    return [r for r in found if _made(r) == _made(found[-1])]
+
+
+def _made(run: Run) -> tuple[Any, Any]:
+    return run.get("plan"), run.get("amounts")
 
 
 def density_table(data: str, runs: Sequence[Run]) -> Table:
@@ -79,6 +83,7 @@ def density_table(data: str, runs: Sequence[Run]) -> Table:
             mean_of(found, lambda r: r["negative_elbo"]),
             mean_of(found, lambda r: r["negative_elbo"] - r["kl"]),
             mean_of(found, lambda r: r["kl"]),
+            _draws(found),
             mean_of(found, lambda r: 100 * r["nll_unreliable_share"], 1),
             _both(found, ("annealed_nll", "nll_of_annealed_images")),
             _both(found, ("doubtful_nll", "doubtful_negative_elbo")),
@@ -86,12 +91,13 @@ def density_table(data: str, runs: Sequence[Run]) -> Table:
         ]
 
     header = ("the paper's NLL / -ELBO / reconstruction", "NLL", "-ELBO", "reconstruction", "KL")
-    more = ("k̂ > .7, %", "annealed / sampled", "by the paper's estimators", "seeds")
+    more = ("draws", "k̂ > .7, %", "annealed / sampled", "by the paper's estimators", "seeds")
     note = (
         "Nats an image, lower is better. NLL: importance sampling with the true density of what is "
-        "sampled; k̂: share of images whose Pareto shape is above .7, for which it errs, upwards as "
-        "a rule. Annealed / sampled: NLL of the first 100 images by annealed importance sampling, "
-        "which needs no encoder, and by importance sampling."
+        "sampled, by so many draws an image; k̂: share of images whose Pareto shape is above .7, "
+        "for which it errs, upwards as a rule and less with more draws. Annealed / sampled: NLL of "
+        "the first 100 images by annealed importance sampling, which needs no encoder, and by "
+        "importance sampling."
     )
     return _table(f"Density, {TITLES[data]}", note, (*header, *more), data, runs, cells)
 
@@ -263,6 +269,11 @@ def _both(found: Sequence[Run], names: Sequence[str]) -> str:
 def _with_prior(found: Sequence[Run], ours: Value, prior: Value, digits: int = 1) -> str:
     text = mean_of(found, ours, digits)
     return text if text == DASH else f"{text} ({mean_of(found, prior, digits)})"
+
+
+def _draws(found: Sequence[Run]) -> str:
+    """Draws of the latent for the likelihood; runs that do not say had 1,000."""
+    return f"{found[0].get('amounts', {}).get('samples', 1000):,}" if found else DASH
 
 
 def _over(moment: str) -> Value:
