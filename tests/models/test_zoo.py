@@ -29,7 +29,9 @@ def test_a_committed_posterior_is_never_its_prior(Latent: Any) -> None:
     assert (free < 1.5 * prior).any()
 
 
-@pytest.mark.parametrize(("Latent", "commitment"), [(Normal, 1.5), (Dirichlet, -1.0)])
+@pytest.mark.parametrize(
+    ("Latent", "commitment"), [(Normal, 1.5), (Dirichlet, -1.0), (Dirichlet, float("inf"))]
+)
 def test_a_commitment_that_means_nothing_is_refused(Latent: Any, commitment: float) -> None:
     with pytest.raises(ValueError, match="commitment is"):
         mlp_vae(5, Latent, standard_prior(Latent, 3), commitment=commitment)

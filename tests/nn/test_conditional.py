@@ -127,8 +127,14 @@ def test_mlp_joins_inputs_and_broadcasts_samples():
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match="initial names"):
         Head(nn.Linear(4, 8), 3, td.Normal, initial={"variance": 1.0})
-    with pytest.raises(ValueError, match="least names"):
-        Head(nn.Linear(4, 8), 3, td.Normal, least={"variance": 1.0})
+    for name in ("variance", "loc"):
+        with pytest.raises(ValueError, match="least names"):
+            Head(nn.Linear(4, 8), 3, td.Normal, least={name: 1.0})
+
+
+def test_what_starts_below_its_least_value_is_refused():
+    with pytest.raises(ValueError, match="initial scale must be above"):
+        Head(nn.Linear(4, 8), 3, td.Normal, least={"scale": 1.0}, initial={"scale": 0.5})
 
 
 def test_law_that_does_not_fit_is_refused_with_its_name():

@@ -8,6 +8,7 @@ free in the log ratios, it sees these. Why these defaults: docs/training.md.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -69,13 +70,12 @@ def mlp_vae(
         num_covariates: C, size of what encoder and decoder are told besides.
         moments: Mean and standard deviation of the data, each (D,): the decoder starts at the mean,
             and a Gaussian likelihood works in these units.
-        commitment: Of a Dirichlet or scaled Dirichlet under a Dirichlet prior: the least of the
-            posterior's concentrations, in units of the prior's at the start. Above 1 the posterior
-            of a component cannot be its prior, so that one out of use costs as well; at 1.5 this
-            brought all 50 of MNIST into use for some tenths of a nat (docs/results.md).
+        commitment: Of a Dirichlet latent of any kind under a Dirichlet prior: the least of the
+            posterior's concentrations, in units of the prior's at the start. Above 1 a component's
+            posterior cannot be its prior, so that one out of use costs as well (docs/training.md).
 
     Raises:
-        ValueError: If ``commitment`` is negative, or other than 0 for another latent or prior.
+        ValueError: If ``commitment`` is negative or infinite, or not 0 for another latent or prior.
 
     References:
         Razavi, van den Oord, Poole & Vinyals 2019, "Preventing posterior collapse with
@@ -193,10 +193,10 @@ def _concentration_options(
     """
     dirichlets = (Dirichlet, InverseCDFDirichlet, ScaledDirichlet)
     known = Latent in dirichlets and prior.Law is Dirichlet
-    if not (commitment == 0 or (commitment > 0 and known)):
+    if commitment != 0 and not (known and 0 < commitment < math.inf):
         raise ValueError(
-            f"commitment is {commitment}, must be 0 or more, and 0 unless latent and prior are "
-            "Dirichlets"
+            f"commitment is {commitment}, must be a finite number of 0 or more, and 0 unless "
+            "latent and prior are Dirichlets"
         )
     if not known:
         return {}

@@ -11,7 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
-from dirvae.nn.parameters import constructor, from_parameter, layout_of, to_parameter
+from dirvae.nn.parameters import (
+    constructor,
+    from_parameter,
+    is_positive,
+    layout_of,
+    to_parameter,
+)
 
 __all__ = ["Conditional", "Fixed", "Head", "Learned"]
 
@@ -131,8 +137,9 @@ class Head(Conditional):
         parameters: Parameters that are given and not learned, such as a temperature.
 
     Raises:
-        ValueError: If the parameters of ``Law`` cannot be laid out for events of this shape, or an
-            option names one that is not among them.
+        ValueError: If the parameters of ``Law`` cannot be laid out for events of this shape, an
+            option names one that is not among them, or ``least`` one that is not positive or
+            starts no higher.
 
     Example:
         >>> _ = torch.manual_seed(0)
@@ -172,12 +179,17 @@ class Head(Conditional):
         _refuse_unknown("exponential", exponential, self.layout)
         self.exponential, self.shared, self.least = tuple(exponential), tuple(shared), tuple(least)
         for name, bound in least.items():
+            constraint, shape = self.layout[name]
+            if not is_positive(constraint):
+                raise ValueError(f"least names {name!r}, must name positive parameters")
             value = torch.as_tensor(bound, dtype=torch.float32)
-            self.register_buffer(f"least_{name}", value.expand(self.layout[name][1]).clone())
+            self.register_buffer(f"least_{name}", value.expand(shape).clone())
         for name, (constraint, shape) in self.layout.items():
             wanted = initial.get(name)
             if wanted is not None and name in least:
                 wanted = wanted - getattr(self, f"least_{name}")
+                if bool((wanted <= 0).any()):
+                    raise ValueError(f"initial {name} must be above its least value")
             start = from_parameter(constraint, wanted, name in self.exponential)
             offset = torch.broadcast_to(start, shape)
             self.register_buffer(f"offset_{name}", offset.clone())

@@ -19,6 +19,7 @@ __all__ = [
     "constructor",
     "from_parameter",
     "inverse_softplus",
+    "is_positive",
     "layout_of",
     "to_parameter",
 ]
@@ -100,6 +101,18 @@ def _parameter_shape(constraint: Constraint, event_shape: torch.Size) -> torch.S
 
 
 # --- raw numbers -> parameters --------------------------------------------------------------------
+
+
+def is_positive(constraint: Constraint) -> bool:
+    """Whether a parameter is a number, or numbers, above a bound.
+
+    Example:
+        >>> is_positive(constraints.positive), is_positive(constraints.simplex)
+        (True, False)
+    """
+    if isinstance(constraint, constraints.independent):
+        return is_positive(constraint.base_constraint)
+    return isinstance(constraint, constraints.greater_than | constraints.greater_than_eq)
 
 
 def to_parameter(constraint: Constraint, raw: Tensor, exponential: bool = False) -> Tensor:

@@ -197,7 +197,7 @@ def collapse(vae: VAE, images: Images, x: Tensor, amounts: Amounts) -> Figures:
 
 
 def _representation(vae: VAE, images: Images, x: Tensor, amounts: Amounts) -> Figures:
-    """Errors of classifiers on grey images' posterior means, and on one draw of each posterior."""
+    """Errors of classifiers on grey images' posterior means, and of neighbours on draws too."""
     generator, pair = _generator(x), (images.train.to(x.device), images.test.to(x.device))
     model: Any = vae
     embedded = [posterior_means(vae, rows) for rows in pair]
