@@ -26,7 +26,8 @@ DRAWN = {
     "stick_breaking_kumaraswamy": "stick-breaking",
     "inverse_cdf_dirichlet": "DirVAE",
     "dirichlet": "exact Dirichlet",
-    "scaled_dirichlet_learned_by_gradient": "scaled Dirichlet",
+    "scaled_dirichlet": "scaled Dirichlet",
+    "scaled_dirichlet_committed": "committed",
 }
 
 HEAD = """# The paper's tables, and ours
