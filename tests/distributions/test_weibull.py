@@ -130,6 +130,7 @@ def test_log_prob_has_derivatives() -> None:
         return LogWeibullDirichlet(scale, c).log_prob(torch.log_softmax(u, -1))
 
     assert torch.autograd.gradcheck(log_prob, (scale, c, log_u))
+    assert torch.autograd.gradgradcheck(log_prob, (scale, c, log_u))
 
 
 def test_equal_exponentials_are_uniform_on_the_simplex() -> None:

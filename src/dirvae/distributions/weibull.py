@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -11,13 +12,14 @@ from torch.distributions import Gamma as TorchGamma
 from torch.distributions import Weibull as TorchWeibull
 from torch.distributions.utils import broadcast_all, euler_constant
 
-from dirvae.distributions._quadrature import trapezoid_nodes
+from dirvae.distributions._quadrature import LOG_DROP
 from dirvae.distributions.log_gamma import Gamma, LogGamma, full_precision, validation, wide
 from dirvae.distributions.log_space import log_proportions, log_simplex
 from dirvae.distributions.noise import standard_exponential
 
 __all__ = ["LogWeibull", "LogWeibullDirichlet", "Weibull", "WeibullDirichlet"]
 
+_NODES = 128
 _POSITIVE_VECTOR = constraints.independent(constraints.positive, 1)
 
 
@@ -254,8 +256,8 @@ class LogWeibullDirichlet(_WeibullsOnSimplex):
         if self._validate_args:
             self._validate_sample(value)
         c, y = wide(self.concentration), wide(value)
-        log_integral = _log_integral(y - wide(self.scale).log(), c)
-        log_prob = c.log().sum(-1) - y[..., -1] + log_integral
+        d, c = torch.broadcast_tensors(y - wide(self.scale).log(), c)
+        log_prob = c.log().sum(-1) - y[..., -1] + _LogIntegral.apply(d, c)
         return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
 
 
@@ -309,29 +311,97 @@ def _log_weibull(
     return scale.log() + standard_exponential(shape, scale, generator).log() / c
 
 
-def _log_integral(d: Tensor, c: Tensor) -> Tensor:
+class _LogIntegral(torch.autograd.Function):
     """Log of the integral over s of exp(sum_k t_k - exp(t_k)), t_k = c_k (d_k + s)."""
-    d, c = torch.broadcast_tensors(d, c)
 
-    def log_density(s: Tensor) -> Tensor:
-        t = c * (d + s.unsqueeze(-1))
-        return (t - t.exp()).sum(-1)
+    generate_vmap_rule = True
 
-    with torch.no_grad():
-        nodes, log_weight = trapezoid_nodes(log_density, _mode(d, c), 1 / c.sum(-1))
-    # The integral does not depend on the nodes, so neither do its derivatives.
-    return log_density(nodes).logsumexp(0) + log_weight
+    @staticmethod
+    def forward(d: Tensor, c: Tensor) -> Tensor:
+        return _trapezoid(d, c)[0]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        d, c = ctx.saved_tensors
+        _, slope_d, slope_c = _trapezoid(d, c, slopes=True)
+        return grad.unsqueeze(-1) * slope_d, grad.unsqueeze(-1) * slope_c
+
+
+def _trapezoid(d: Tensor, c: Tensor, slopes: bool = False) -> tuple[Tensor, ...]:
+    """The log integral and, if wanted, its derivatives in d and c; from right to left.
+
+    From one node to the next each exp(t_k) changes by a factor of its own: a node costs products
+    and no exponential.
+    """
+    with torch.no_grad():  # the integral does not depend on the nodes
+        mode = _mode(d, c)
+        left, right = _reach(c * (d + mode.unsqueeze(-1)), c)
+        step = (left + right) / (_NODES - 1)
+    ahead, total = d + mode.unsqueeze(-1), c.sum(-1)
+    height = (c * ahead).exp().sum(-1)
+    terms, factor = (c * (ahead + right.unsqueeze(-1))).exp(), (-c * step.unsqueeze(-1)).exp()
+    mass, mean, mean_term, mean_product = (torch.zeros_like(x) for x in (mode, mode, terms, terms))
+    multiply = Tensor.mul if torch.is_grad_enabled() else Tensor.mul_
+    for node in range(_NODES):
+        offset = right - node * step
+        weight = (total * offset + height - terms.sum(-1)).exp()
+        mass += weight
+        if slopes:
+            weighted = weight.unsqueeze(-1) * terms
+            mean += weight * offset
+            mean_term += weighted
+            mean_product += multiply(weighted, offset.unsqueeze(-1))
+        terms = multiply(terms, factor)
+    value = (c * ahead).sum(-1) - height + (mass * step).log()
+    if not slopes:
+        return (value,)
+    mass, mean = mass.unsqueeze(-1), mean.unsqueeze(-1)
+    less = 1 - mean_term / mass
+    return value, c * less, ahead * less + (mean - mean_product) / mass
 
 
 def _mode(d: Tensor, c: Tensor) -> Tensor:
     """The s where sum_k c_k exp(t_k) = sum_k c_k: Newton from its right on a convex function."""
-    level = c.sum(-1).log()
-    s = ((level.unsqueeze(-1) - c.log()) / c - d).amin(-1)
+    total = c.sum(-1)
+    s = ((total.log().unsqueeze(-1) - c.log()) / c - d).amin(-1)
     for _ in range(8):
-        log_terms = c.log() + c * (d + s.unsqueeze(-1))
-        slope = (torch.softmax(log_terms, -1) * c).sum(-1)
-        s = s - (log_terms.logsumexp(-1) - level) / slope
+        terms = c * (c * (d + s.unsqueeze(-1))).exp()
+        level = terms.sum(-1)
+        s = s - (level / total).log() * level / (terms * c).sum(-1)
     return s
+
+
+def _reach(t: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    """How far left and right of the mode the integrand has fallen by `LOG_DROP`; never less.
+
+    It falls by sum_k p_k h(u_k), where h(u) = exp(u) - 1 - u, p = exp(t) at the mode and u = c
+    times the way. That is no less than any one term and, by Jensen's inequality, than sum(p) at the
+    mean of u; and h is at least w^2 / 2 at log(1 + w + w^2 / 2) and at -(w + w^2 / 2), w > 0. From
+    there Newton's steps on a convex function do not pass the root.
+    """
+    total = t.exp().sum(-1)
+    mean_c = c.sum(-1) / total  # c p and c have the same sum at the mode
+    w = (2 * LOG_DROP / total).sqrt()
+    left, together = (w + w.square() / 2) / mean_c, torch.log1p(w + w.square() / 2) / mean_c
+    log_w = (math.log(2 * LOG_DROP) - t) / 2
+    log_sum = torch.logaddexp(log_w, 2 * log_w - math.log(2))
+    single = (torch.logaddexp(log_sum, torch.zeros_like(t)) / c).amin(-1)
+    return (
+        _newton_to_drop(left, t, c, -1.0),
+        _newton_to_drop(torch.minimum(single, together), t, c, 1.0),
+    )
+
+
+def _newton_to_drop(way: Tensor, t: Tensor, c: Tensor, sign: float) -> Tensor:
+    for _ in range(3):
+        change = (t + sign * c * way.unsqueeze(-1)).exp() - t.exp()
+        fall = change.sum(-1) - sign * c.sum(-1) * way
+        way = way - (fall - LOG_DROP) / (sign * (c * change).sum(-1))
+    return way
 
 
 def _kl_weibull_gamma(q: Any, p: Any) -> Tensor:
