@@ -28,7 +28,7 @@ from torch import Tensor
 from dirvae.data import ArrayDataset, mnist
 from dirvae.models import zoo
 from dirvae.models.vae import VAE
-from dirvae.training import fit
+from dirvae.training import adam, fit
 
 RESULTS = Path(__file__).parent / "results" / "fit_overhead.json"
 BAR, BATCH, K = 1.15, 100, 50
@@ -44,7 +44,7 @@ def pixels(num_rows: int) -> tuple[Tensor, str]:
 
 
 def bare(vae: VAE, x: Tensor, epochs: int) -> None:
-    adam = torch.optim.Adam(vae.parameters(), lr=1e-3)
+    optimizer = adam(vae.parameters())
     vae.train()
     for _ in range(epochs):
         order = torch.randperm(len(x))
@@ -52,9 +52,9 @@ def bare(vae: VAE, x: Tensor, epochs: int) -> None:
         for rows in order.split(BATCH):
             terms = vae.terms(torch.bernoulli(x[rows]))
             loss = -(terms.log_likelihood.mean(0) - terms.kl).mean()
-            adam.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            adam.step()
+            optimizer.step()
 
 
 def quiet(vae: VAE, x: Tensor, epochs: int) -> None:

@@ -20,7 +20,7 @@ from dirvae.data import ArrayDataset, Batch, loader
 from dirvae.models import zoo
 from dirvae.nn import MLP, Fixed, Head
 from dirvae.objectives import elbo, importance_weighted_bound, linear_warmup
-from dirvae.training import Training, fit
+from dirvae.training import Training, adam, fit
 
 
 @pytest.fixture
@@ -278,6 +278,27 @@ def test_pixels_are_drawn_anew_at_each_fetch():
     assert set(first.unique().tolist()) == {0.0, 1.0}
     assert not torch.equal(first, second)
     assert abs(float(first.mean()) - 0.3) < 5 * (0.21 / 2000) ** 0.5
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("algorithm", [None, "value"])
+def test_fused_adam_is_adam_and_its_gradients_are_clipped(x, precision, algorithm):
+    def weights(optimizer, clip):
+        torch.manual_seed(0)
+        vae = zoo.gaussian(6, 2, hidden_sizes=(16,), decoder_hidden_sizes=(16,))
+        options = {"precision": precision, "gradient_clip_algorithm": algorithm}
+        training = Training(vae, optimizer=optimizer)
+        quiet(training, x, max_epochs=2, gradient_clip_val=clip, **options)
+        return torch.cat([p.detach().flatten() for p in vae.parameters()])
+
+    def fused_sgd(parameters):  # of which, unlike Adam's, the step is as long as the gradient
+        return torch.optim.SGD(parameters, lr=0.1, fused=True)
+
+    fused, plain = partial(adam, learning_rate=0.05), partial(torch.optim.Adam, lr=0.05)
+    torch.testing.assert_close(weights(fused, 0.1), weights(plain, 0.1), rtol=1e-3, atol=1e-4)
+    clipped = weights(fused_sgd, 0.1)
+    torch.testing.assert_close(clipped, weights(partial(torch.optim.SGD, lr=0.1), 0.1))
+    assert not torch.allclose(clipped, weights(fused_sgd, None), rtol=0.01)
 
 
 LARGE = partial(torch.optim.Adam, lr=0.05)

@@ -9,7 +9,6 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,8 @@ from lightning.pytorch.callbacks import (
     ModelCheckpoint,
     RichProgressBar,
 )
+from lightning.pytorch.plugins.precision import MixedPrecision, Precision
+from lightning.pytorch.utilities import GradClipAlgorithmType
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -31,7 +32,7 @@ from dirvae.models.vae import VAE
 from dirvae.nn import Fixed
 from dirvae.objectives import KLSchedule, Terms, constant, elbo
 
-__all__ = ["History", "Training", "decaying_adam", "fit"]
+__all__ = ["History", "Training", "adam", "decaying_adam", "fit"]
 
 History = list[dict[str, float]]
 """One dict an epoch: elbo, reconstruction and kl in nats, active (components), and val_* alike."""
@@ -47,7 +48,7 @@ class Training(lightning.LightningModule):
         objective: From terms and ``kl_weight`` to a bound of each example, shape (B,).
         kl_schedule: From optimiser steps taken to the weight of the KL.
         optimizer: From parameters to what ``LightningModule.configure_optimizers`` may return;
-            Adam at 1e-3 by default.
+            `adam` at 1e-3 by default.
         num_samples: S, draws of the latent for each example and step.
         importance: Whether the objective reads ``terms.log_ratio``.
 
@@ -71,7 +72,7 @@ class Training(lightning.LightningModule):
     ) -> None:
         super().__init__()
         self.vae, self.objective = vae, objective
-        self.optimizer = optimizer or partial(torch.optim.Adam, lr=1e-3)
+        self.optimizer = optimizer or adam
         self.kl_schedule = kl_schedule or constant()
         self.num_samples, self.importance = num_samples, importance
         self.history: History = []
@@ -81,6 +82,23 @@ class Training(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         """Give the trainer the optimiser."""
         return self.optimizer(self.vae.parameters())
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip as the trainer is told, a fused optimiser's gradients too.
+
+        Lightning refuses these under any mixed precision, though only float16 scales gradients.
+        """
+        plugin, algorithm = self.trainer.precision_plugin, gradient_clip_algorithm
+        if gradient_clip_val and isinstance(plugin, MixedPrecision) and plugin.scaler is None:
+            kind = GradClipAlgorithmType(algorithm or "norm")
+            Precision.clip_gradients(plugin, optimizer, gradient_clip_val, kind)
+        else:
+            super().configure_gradient_clipping(optimizer, gradient_clip_val, algorithm)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Return the negative objective, the mean over (weighted) rows."""
@@ -149,8 +167,21 @@ class Training(lightning.LightningModule):
         return var > 0.01 * spread**2
 
 
+def adam(parameters: Iterable[Any], learning_rate: float = 1e-3) -> torch.optim.Adam:
+    """Adam, whose step on a CPU is one pass over the weights: a quarter of a small model's time.
+
+    Example:
+        >>> from functools import partial
+        >>> from dirvae.models.zoo import gaussian
+        >>> training = Training(gaussian(4, 2), optimizer=partial(adam, learning_rate=5e-4))
+    """
+    parameters = list(parameters)
+    on_cpu = all(p.device.type == "cpu" for p in parameters)
+    return torch.optim.Adam(parameters, lr=learning_rate, fused=on_cpu or None)
+
+
 def decaying_adam(learning_rate: float, steps: int) -> Callable[[Iterable[Any]], Any]:
-    """Adam whose step size falls from ``learning_rate`` in a straight line to 0 after ``steps``.
+    """`adam` whose step size falls from ``learning_rate`` in a straight line to 0 after ``steps``.
 
     Example:
         >>> from dirvae.models.zoo import gaussian
@@ -158,9 +189,11 @@ def decaying_adam(learning_rate: float, steps: int) -> Callable[[Iterable[Any]],
     """
 
     def configure(parameters: Iterable[Any]) -> Any:
-        adam = torch.optim.Adam(parameters, lr=learning_rate)
-        decay = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: max(0.0, 1 - step / steps))
-        return {"optimizer": adam, "lr_scheduler": {"scheduler": decay, "interval": "step"}}
+        optimizer = adam(parameters, learning_rate)
+        decay = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: max(0.0, 1 - step / steps)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": decay, "interval": "step"}}
 
     return configure
 

@@ -42,7 +42,7 @@ from dirvae.nn import Head
 from dirvae.objectives import linear_warmup, log_likelihood
 from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
-from dirvae.training import History, Training, decaying_adam, fit
+from dirvae.training import History, Training, adam, decaying_adam, fit
 
 __all__ = ["DirichletVAE"]
 
@@ -207,8 +207,8 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         options = {"batch_size": self.batch_size, "seed": self._seed + epoch, **self._options()}
         [metrics] = self._train(training, data, max_epochs=1, **options)
         self.history_.append({**metrics, "epoch": float(epoch)})
-        adam = cast(torch.optim.Optimizer, training.optimizers(use_pl_optimizer=False))
-        self._optimizer_state = adam.state_dict()
+        optimizer = cast(torch.optim.Optimizer, training.optimizers(use_pl_optimizer=False))
+        self._optimizer_state = optimizer.state_dict()
         self._end(len(self.history_))
         return self
 
@@ -255,10 +255,10 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             raise
 
     def _resumed(self, parameters: Any) -> torch.optim.Adam:
-        adam = torch.optim.Adam(parameters, lr=self.learning_rate)
+        optimizer = adam(parameters, self.learning_rate)
         if self._optimizer_state is not None:
-            adam.load_state_dict(self._optimizer_state)
-        return adam
+            optimizer.load_state_dict(self._optimizer_state)
+        return optimizer
 
     def _options(self) -> dict[str, Any]:
         return {"verbose": bool(self.verbose), "accelerator": self.device}

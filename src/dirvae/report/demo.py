@@ -37,7 +37,7 @@ from dirvae.persistence import save
 from dirvae.report.comparison import comparison_page, comparison_table
 from dirvae.report.page import write_text
 from dirvae.report.pictures import pictures, square
-from dirvae.training import History, Training, fit
+from dirvae.training import History, Training, adam, fit
 
 __all__ = ["Digits", "Plan", "compare", "digits", "run"]
 
@@ -206,7 +206,7 @@ def _train(vae: VAE, data: Digits, plan: Plan, bar: Callback) -> History:
     training = Training(
         vae,
         kl_schedule=linear_warmup(int(plan.warmup * steps)),
-        optimizer=partial(torch.optim.Adam, lr=plan.learning_rate),
+        optimizer=partial(adam, learning_rate=plan.learning_rate),
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CollapseWarning)  # the page shows what has collapsed

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from dirvae.distributions.inverse_cdf import multi_gamma_kl
@@ -13,7 +12,7 @@ from dirvae.models.vae import VAE
 from dirvae.models.zoo import mlp_vae
 from dirvae.objectives import Terms, doubly_reparameterized_bound, linear_warmup
 from dirvae.reproduce.rows import Row
-from dirvae.training import Training, decaying_adam
+from dirvae.training import Training, adam, decaying_adam
 
 __all__ = ["SETTINGS", "Setting", "build", "paper_bound", "training_of"]
 
@@ -152,8 +151,8 @@ def training_of(row: Row, setting: Setting, vae: VAE, steps: int) -> Training:
         steps: How many optimiser steps are planned.
     """
     rate = setting.learning_rate or row.learning_rate
-    adam = decaying_adam(rate, steps) if setting.decay else partial(torch.optim.Adam, lr=rate)
-    options: dict[str, Any] = {"optimizer": adam}
+    optimizer = decaying_adam(rate, steps) if setting.decay else partial(adam, learning_rate=rate)
+    options: dict[str, Any] = {"optimizer": optimizer}
     if setting.warmup:
         options["kl_schedule"] = linear_warmup(min(setting.warmup, steps // 2))
     if setting.paper_kl and row.as_multi_gamma:

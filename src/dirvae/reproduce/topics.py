@@ -39,7 +39,7 @@ from dirvae.reproduce.bags import Bags, bags
 from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.record import Run
 from dirvae.reproduce.studies import make_missing, require_known
-from dirvae.training import Training, fit
+from dirvae.training import Training, adam, fit
 
 __all__ = ["DATA", "LATENTS", "MODELS", "QUICK_ROWS", "ROWS", "Job", "Plan", "jobs", "run_all"]
 
@@ -215,7 +215,7 @@ def run(job: Job, data: Bags, bars: Bars, device: str = "cpu") -> Run:
     training = Training(
         vae,
         kl_schedule=linear_warmup(max(1, plan.warmup * steps)),
-        optimizer=partial(torch.optim.Adam, lr=plan.learning_rate),
+        optimizer=partial(adam, learning_rate=plan.learning_rate),
     )
     start = time.perf_counter()
     try:
