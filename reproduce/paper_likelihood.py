@@ -10,7 +10,7 @@ is fed with draws of that very prior, by the inverse-CDF sampler and exactly.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from statistics import fmean
 
 import matplotlib
 
@@ -23,6 +23,7 @@ from dirvae.callbacks import concentration_by_moments
 from dirvae.distributions import Dirichlet, InverseCDFDirichlet
 from dirvae.reproduce import record
 from dirvae.reproduce.paper import DENSITY
+from dirvae.reproduce.record import Run
 from dirvae.reproduce.tables import latest
 from reproduce import RESULTS
 
@@ -38,22 +39,29 @@ ESTIMATES = {
 }
 
 
-def figures(run: dict[str, Any]) -> dict[str, tuple[float, float]]:
-    """NLL and negative ELBO by each way of estimating."""
-    found = {"honest": (run["nll"], run["negative_elbo"])}
-    if run["row"] in DENSITY["mnist"]:
-        found["paper"] = DENSITY["mnist"][run["row"]][:2]
-    if "doubtful_nll" in run:
-        found["doubtful"] = (run["doubtful_nll"], run["doubtful_negative_elbo"])
+def figures(runs: list[Run]) -> dict[str, tuple[float, float]]:
+    """NLL and negative ELBO by each way of estimating, means over seeds."""
+    found = {"honest": _means(runs, "nll", "negative_elbo")}
+    row = runs[0]["row"]
+    if row in DENSITY["mnist"]:
+        found["paper"] = DENSITY["mnist"][row][:2]
+    if "doubtful_nll" in runs[0]:
+        found["doubtful"] = _means(runs, "doubtful_nll", "doubtful_negative_elbo")
     return found
 
 
-def draw(runs: list[dict[str, Any]]) -> None:
-    figure, axes = plt.subplots(1, 2, figsize=(10, 1.2 + 0.75 * len(runs)), sharey=True)
+def _means(runs: list[Run], *names: str) -> tuple[float, float]:
+    first, second = (fmean(run[name] for run in runs) for name in names)
+    return first, second
+
+
+def draw(models: dict[str, list[Run]]) -> None:
+    figure, axes = plt.subplots(1, 2, figsize=(10, 1.2 + 0.75 * len(models)), sharey=True)
     titles = ("negative log-likelihood, nats", "negative ELBO, nats")
+    names = list(reversed(models))
     for place, (ax, title) in enumerate(zip(axes, titles, strict=True)):
-        for height, run in enumerate(reversed(runs)):
-            found = figures(run)
+        for height, row in enumerate(names):
+            found = figures(models[row])
             for offset, (name, (_, colour, marker)) in enumerate(ESTIMATES.items()):
                 if name in found:
                     value, y = found[name][place], height + 0.22 * (1 - offset)
@@ -64,8 +72,8 @@ def draw(runs: list[dict[str, Any]]) -> None:
         ax.grid(axis="x", alpha=0.3)
         for side in ("top", "right", "left"):
             ax.spines[side].set_visible(False)
-    axes[0].set_yticks(range(len(runs)), [NAMES[run["row"]] for run in reversed(runs)])
-    axes[0].set_ylim(-0.5, len(runs) - 0.5)
+    axes[0].set_yticks(range(len(names)), [NAMES[row] for row in names])
+    axes[0].set_ylim(-0.5, len(names) - 0.5)
     for name, colour, marker in ESTIMATES.values():
         axes[0].plot([], [], marker, color=colour, label=name)
     figure.legend(loc="lower center", ncols=3, frameon=False)
@@ -86,12 +94,11 @@ def moments(Law: type[Distribution], updates: int = 5) -> list[float]:
 
 def main() -> None:
     runs = record.done(RESULTS / "density-mnist.jsonl")
-    wanted = [
-        latest(runs, row=name, setting="paper", seed=0, pixels="binarised")[-1] for name in NAMES
-    ]
-    for run in wanted:
-        print(run["row"], {k: tuple(round(v, 2) for v in pair) for k, pair in figures(run).items()})
-    draw(wanted)
+    models = {row: latest(runs, row=row, setting="paper", pixels="binarised") for row in NAMES}
+    for row, found in models.items():
+        means = {k: tuple(round(v, 2) for v in pair) for k, pair in figures(found).items()}
+        print(row, len(found), "seeds", means)
+    draw(models)
     for Law in (InverseCDFDirichlet, Dirichlet):
         print(Law.__name__, " -> ".join(f"{a:.4g}" for a in moments(Law)))
 
