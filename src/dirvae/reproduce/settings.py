@@ -95,6 +95,7 @@ def build(row: Row, setting: Setting, num_latent: int, images: Tensor) -> VAE:
         images: Training images in [0, 1], shape (N, D), whose moments the decoder may start at.
 
     Example:
+        >>> import torch
         >>> from dirvae.reproduce.rows import ROWS
         >>> vae = build(ROWS["gaussian"], SETTINGS["paper"], 3, torch.zeros(2, 8))
         >>> vae.embed(torch.zeros(2, 8)).shape
