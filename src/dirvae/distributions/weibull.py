@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -12,14 +11,13 @@ from torch.distributions import Gamma as TorchGamma
 from torch.distributions import Weibull as TorchWeibull
 from torch.distributions.utils import broadcast_all, euler_constant
 
-from dirvae.distributions._quadrature import LOG_DROP
+from dirvae.distributions._quadrature import trapezoid_nodes
 from dirvae.distributions.log_gamma import Gamma, LogGamma, full_precision, validation, wide
 from dirvae.distributions.log_space import log_proportions, log_simplex
 from dirvae.distributions.noise import standard_exponential
 
 __all__ = ["LogWeibull", "LogWeibullDirichlet", "Weibull", "WeibullDirichlet"]
 
-_NODES = 128
 _POSITIVE_VECTOR = constraints.independent(constraints.positive, 1)
 
 
@@ -337,17 +335,20 @@ def _trapezoid(d: Tensor, c: Tensor, slopes: bool = False) -> tuple[Tensor, ...]
     From one node to the next each exp(t_k) changes by a factor of its own: a node costs products
     and no exponential.
     """
+
+    def log_density(s: Tensor) -> Tensor:
+        t = c * (d + s.unsqueeze(-1))
+        return (t - t.exp()).sum(-1)
+
     with torch.no_grad():  # the integral does not depend on the nodes
         mode = _mode(d, c)
-        left, right = _reach(c * (d + mode.unsqueeze(-1)), c)
-        step = (left + right) / (_NODES - 1)
-    ahead, total = d + mode.unsqueeze(-1), c.sum(-1)
+        nodes, log_step = trapezoid_nodes(log_density, mode, 1 / c.sum(-1))
+    ahead, total, step = d + mode.unsqueeze(-1), c.sum(-1), log_step.exp()
     height = (c * ahead).exp().sum(-1)
-    terms, factor = (c * (ahead + right.unsqueeze(-1))).exp(), (-c * step.unsqueeze(-1)).exp()
+    terms, factor = (c * (d + nodes[-1].unsqueeze(-1))).exp(), (-c * step.unsqueeze(-1)).exp()
     mass, mean, mean_term, mean_product = (torch.zeros_like(x) for x in (mode, mode, terms, terms))
     multiply = Tensor.mul if torch.is_grad_enabled() else Tensor.mul_
-    for node in range(_NODES):
-        offset = right - node * step
+    for offset in (nodes - mode).flip(0):
         weight = (total * offset + height - terms.sum(-1)).exp()
         mass += weight
         if slopes:
@@ -356,7 +357,7 @@ def _trapezoid(d: Tensor, c: Tensor, slopes: bool = False) -> tuple[Tensor, ...]
             mean_term += weighted
             mean_product += multiply(weighted, offset.unsqueeze(-1))
         terms = multiply(terms, factor)
-    value = (c * ahead).sum(-1) - height + (mass * step).log()
+    value = (c * ahead).sum(-1) - height + mass.log() + log_step
     if not slopes:
         return (value,)
     mass, mean = mass.unsqueeze(-1), mean.unsqueeze(-1)
@@ -373,35 +374,6 @@ def _mode(d: Tensor, c: Tensor) -> Tensor:
         level = terms.sum(-1)
         s = s - (level / total).log() * level / (terms * c).sum(-1)
     return s
-
-
-def _reach(t: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-    """How far left and right of the mode the integrand has fallen by `LOG_DROP`; never less.
-
-    It falls by sum_k p_k h(u_k), where h(u) = exp(u) - 1 - u, p = exp(t) at the mode and u = c
-    times the way. That is no less than any one term and, by Jensen's inequality, than sum(p) at the
-    mean of u; and h is at least w^2 / 2 at log(1 + w + w^2 / 2) and at -(w + w^2 / 2), w > 0. From
-    there Newton's steps on a convex function do not pass the root.
-    """
-    total = t.exp().sum(-1)
-    mean_c = c.sum(-1) / total  # c p and c have the same sum at the mode
-    w = (2 * LOG_DROP / total).sqrt()
-    left, together = (w + w.square() / 2) / mean_c, torch.log1p(w + w.square() / 2) / mean_c
-    log_w = (math.log(2 * LOG_DROP) - t) / 2
-    log_sum = torch.logaddexp(log_w, 2 * log_w - math.log(2))
-    single = (torch.logaddexp(log_sum, torch.zeros_like(t)) / c).amin(-1)
-    return (
-        _newton_to_drop(left, t, c, -1.0),
-        _newton_to_drop(torch.minimum(single, together), t, c, 1.0),
-    )
-
-
-def _newton_to_drop(way: Tensor, t: Tensor, c: Tensor, sign: float) -> Tensor:
-    for _ in range(3):
-        change = (t + sign * c * way.unsqueeze(-1)).exp() - t.exp()
-        fall = change.sum(-1) - sign * c.sum(-1) * way
-        way = way - (fall - LOG_DROP) / (sign * (c * change).sum(-1))
-    return way
 
 
 def _kl_weibull_gamma(q: Any, p: Any) -> Tensor:
