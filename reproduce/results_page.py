@@ -41,7 +41,8 @@ seeds: mean ± standard deviation.
 - **Training** is as the paper says ("paper": 2 x 500 and 1 x 500 ReLU, Xavier, Adam 5e-4, 3e-4 for
   sticks, batches of 100, gradients clipped, early stopping), or with what trains best at the same
   network size ("ours"), or as that by the importance-weighted bound of five draws with the doubly
-  reparameterised gradient ("iwae"); `dirvae/reproduce/settings.py` has all in full.
+  reparameterised gradient ("iwae"; in bfloat16, or in float32 where the processor has no
+  instructions for it); `dirvae/reproduce/settings.py` has all in full.
 - **Scaled Dirichlet**: a posterior under the Dirichlet prior, free in place and certainty ([the
   laws](distributions.md)); "committed": under a prior of 5, and with concentrations of at least 1.5
   times that, so that a component out of use costs as well ([training](training.md)).

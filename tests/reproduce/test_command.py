@@ -53,6 +53,7 @@ def test_names_are_listed(run: Any) -> None:
         (["knn", "--shares", "0.1"], "--shares does not go with knn"),
         (["semi-supervised-mnist", "--settings", "ours"], "--settings does not go with"),
         (["semi-supervised-mnist", "--samples", "100"], "--samples does not go with"),
+        (["topics-20news", "--precision", "32-true"], "--precision does not go with"),
         (["semi-supervised-mnist", "--shares", "few"], "--shares is 'few', must be numbers"),
         (["semi-supervised-mnist", "--shares", "2"], "--shares has 2.0, must be above 0"),
     ],

@@ -102,6 +102,13 @@ def test_more_draws_are_another_measurement_of_the_same_model(
     assert wanted.amounts.samples == 60
 
 
+def test_precision_is_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fit, given = density.fit, []
+    monkeypatch.setattr(density, "fit", lambda *a, **o: given.append(o) or fit(*a, **o))
+    made([job(setting="iwae"), job(setting="iwae", precision="32-true")], tmp_path / "runs.jsonl")
+    assert [options["precision"] for options in given] == ["bf16-mixed", "32-true"]
+
+
 def test_a_model_that_has_learned_the_images(tmp_path: Path) -> None:
     gaussian = job("gaussian", epochs=10)
     slowly = AMOUNTS._replace(samples=500, annealed_chains=8, annealed_temperatures=100)
@@ -123,6 +130,8 @@ def test_what_is_on_file_is_not_run_again(tmp_path: Path, monkeypatch: pytest.Mo
         made([job(epochs=3)], file)
     with pytest.raises(TypeError):
         made([job(pixels="grey")], file)
+    with pytest.raises(TypeError):
+        made([job(precision="bf16-mixed")], file)
 
 
 @pytest.mark.parametrize(("row", "setting"), [("inverse_cdf_dirichlet_learned", "paper")])

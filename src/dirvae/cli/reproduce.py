@@ -43,6 +43,13 @@ class Pixels(StrEnum):
     GREY = "grey"
 
 
+class Precision(StrEnum):
+    """Of the training."""
+
+    SINGLE = "32-true"
+    HALF = "bf16-mixed"
+
+
 class Device(StrEnum):
     """Where to train and measure."""
 
@@ -94,6 +101,13 @@ def reproduce(
             show_default="1,000",
         ),
     ] = None,
+    precision: Annotated[
+        Precision | None,
+        typer.Option(
+            metavar="NAME",
+            help="32-true or bf16-mixed, in place of the settings' own (density).",
+        ),
+    ] = None,
     device: Annotated[
         Device, typer.Option(metavar="NAME", help="auto, cpu or cuda.")
     ] = Device.AUTO,
@@ -113,7 +127,12 @@ def reproduce(
         _list_studies(err=True)
         raise ValueError(f"{name!r} is no study, must be one of those above")
     semi, topics = (name.startswith(kind) for kind in (SEMI_SUPERVISED, TOPICS))
-    of_density = {"--settings": settings, "--pixels": pixels, "--samples": samples}
+    of_density = {
+        "--settings": settings,
+        "--pixels": pixels,
+        "--samples": samples,
+        "--precision": precision,
+    }
     _refuse(name, {} if semi else {"--shares": shares})
     _refuse(name, of_density if semi or topics else {})
     common = {
@@ -124,7 +143,7 @@ def reproduce(
     }
     if not table:
         require_writable(output)
-        run = _density(settings, pixels, samples)
+        run = _density(settings, pixels, samples, precision)
         if semi or topics:
             run = _semi_supervised(shares) if semi else _topics
         _run(run, name, output, common, _available(device), threads)
@@ -134,12 +153,15 @@ def reproduce(
 Study = Callable[..., None]
 
 
-def _density(settings: str | None, pixels: Pixels | None, samples: int | None) -> Study:
+def _density(
+    settings: str | None, pixels: Pixels | None, samples: int | None, precision: Precision | None
+) -> Study:
     def study(name: str, file: Path, common: dict[str, Any], bars: Any, device: str) -> None:
         from dirvae.reproduce.density import jobs, run_all
 
         drawn = (pixels or Pixels.BINARISED).value
         options = {"settings": _words(settings), "samples": samples, "pixels": drawn, **common}
+        options["precision"] = precision.value if precision else None
         run_all(list(jobs(_data(name), **options)), file, bars, device)
 
     return study

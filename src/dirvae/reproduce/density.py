@@ -94,6 +94,7 @@ def jobs(
     pixels: str = "binarised",
     epochs: int | None = None,
     samples: int | None = None,
+    precision: str | None = None,
     quick: bool = False,
 ) -> Iterator[Job]:
     """Yield the runs of a study, all models of one seed before the next.
@@ -106,6 +107,7 @@ def jobs(
         pixels: "binarised" or "grey".
         epochs: In place of the settings' own.
         samples: Draws for each image's likelihood, in place of the study's own.
+        precision: Lightning's, in place of the settings' own.
         quick: Whether to take few images, epochs and draws.
 
     Raises:
@@ -123,11 +125,12 @@ def jobs(
     amounts = QUICK_AMOUNTS if quick else Amounts()
     amounts = amounts._replace(samples=samples) if samples else amounts
     images = QUICK_IMAGES if quick else (None, None, None)
+    own: dict[str, Any] = {"epochs": epochs, "precision": precision}
+    own = {name: value for name, value in own.items() if value is not None}
     for seed in seeds:
         for row in rows:
             for setting in settings:
-                plan = SETTINGS[setting]
-                plan = plan._replace(epochs=epochs) if epochs else plan
+                plan = SETTINGS[setting]._replace(**own)
                 yield Job(data, row, setting, seed, pixels, plan, amounts, images)
 
 

@@ -37,7 +37,8 @@ class Setting(NamedTuple):
         samples: Draws of the latent a row and step; several train the importance-weighted bound,
             with the doubly reparameterised gradient.
         precision: Lightning's, of the training. bfloat16 is for a GPU or a CPU with instructions
-            for it (avx512_bf16, AMX); on another, products of matrices take seven times as long.
+            for it (avx512_bf16, AMX); on another, products of matrices take seven times as long
+            and more: there ``dirvae reproduce --precision 32-true``.
     """
 
     epochs: int
