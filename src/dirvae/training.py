@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -170,13 +171,18 @@ class Training(lightning.LightningModule):
 def adam(parameters: Iterable[Any], learning_rate: float = 1e-3) -> torch.optim.Adam:
     """Adam, whose step on a CPU is one pass over the weights: a quarter of a small model's time.
 
+    Args:
+        parameters: Weights, or groups of them (torch's; lists, each maybe with its own step size).
+        learning_rate: The others'.
+
     Example:
         >>> from functools import partial
         >>> from dirvae.models.zoo import gaussian
         >>> training = Training(gaussian(4, 2), optimizer=partial(adam, learning_rate=5e-4))
     """
     parameters = list(parameters)
-    on_cpu = all(p.device.type == "cpu" for p in parameters)
+    groups = (p["params"] if isinstance(p, dict) else [p] for p in parameters)
+    on_cpu = all(weight.device.type == "cpu" for weight in chain.from_iterable(groups))
     return torch.optim.Adam(parameters, lr=learning_rate, fused=on_cpu or None)
 
 

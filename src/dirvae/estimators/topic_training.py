@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from dirvae.data.arrays import Batch
 from dirvae.data.counts import CountDataset
-from dirvae.models.topic_zoo import topic_optimizer
+from dirvae.models.topic_zoo import topic_parameter_groups
 from dirvae.models.topics import MixtureVAE
 from dirvae.models.vae import VAE
 from dirvae.objectives import Terms, elbo
-from dirvae.training import Training, fit
+from dirvae.training import Training, adam, decaying_adam, fit
 
 if TYPE_CHECKING:
     from dirvae.estimators.topic_model import TopicModel
@@ -115,15 +115,18 @@ class _LabelledTraining(Training):
 def _optimizer(
     model: TopicModel, head: nn.Module | None, steps: int | None
 ) -> Callable[[Iterable[Any]], Any]:
-    configure = topic_optimizer(model.vae_, model.learning_rate, steps, head)
-    state = model._optimizer_state
+    rate, state = model.learning_rate, model._optimizer_state
+    groups = topic_parameter_groups(model.vae_, rate, head)
 
-    def resumed(parameters: Iterable[Any]) -> Any:
-        adam = configure(parameters)
-        adam.load_state_dict(state)
-        return adam
+    def configure(_: Iterable[Any]) -> Any:
+        if steps is not None:
+            return decaying_adam(rate, steps)(groups)
+        optimizer = adam(groups, rate)
+        if state is not None:
+            optimizer.load_state_dict(state)
+        return optimizer
 
-    return configure if state is None else resumed
+    return configure
 
 
 def _objective(label_weight: float) -> Callable[..., Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -27,7 +27,7 @@ from dirvae.models.vae import VAE
 from dirvae.nn import MLP, Fixed, Head
 from dirvae.nn.counts import WordFeatures
 
-__all__ = ["gsm", "lda", "nvdm", "prodlda", "topic_optimizer", "topic_prior", "topic_vae"]
+__all__ = ["gsm", "lda", "nvdm", "prodlda", "topic_parameter_groups", "topic_prior", "topic_vae"]
 
 TOPIC_STEP = 40.0  # the topics' step size over the encoder's: logs of probabilities go far
 HEAD_STEP = 30.0  # likewise that of a head that tells labels
@@ -123,34 +123,25 @@ def topic_prior(
     return standard_prior(Latent, num_topics, alpha)
 
 
-def topic_optimizer(
-    vae: VAE, learning_rate: float, steps: int | None = None, head: nn.Module | None = None
-) -> Callable[[Iterable[Any]], Any]:
-    """Adam with larger steps for topics and a learned prior; falling to 0 if ``steps`` is given.
+def topic_parameter_groups(
+    vae: VAE, learning_rate: float, head: nn.Module | None = None
+) -> list[dict[str, Any]]:
+    """What is learned, for an optimiser: topics and a learned prior take larger steps.
 
     Example:
         >>> vae = lda(3, 8, hidden_sizes=(16,))
-        >>> len(topic_optimizer(vae, 1e-3)(vae.parameters()).param_groups)
+        >>> len(topic_parameter_groups(vae, 1e-3))
         3
     """
     ratio = TOPIC_STEP if isinstance(vae.decoder, MixtureDecoder) else 1.0
     parts = [(vae.encoder, 1.0), (vae.decoder, ratio), (vae.prior, 2.0)]
     if head is not None:
         parts.append((head, HEAD_STEP))
-    groups = [
+    return [
         {"params": learned, "lr": learning_rate * factor}
         for part, factor in parts
         if (learned := [p for p in part.parameters() if p.requires_grad])
     ]
-
-    def configure(_: Iterable[Any]) -> Any:
-        adam = torch.optim.Adam(groups, fused=True)
-        if steps is None:
-            return adam
-        decay = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: max(0.0, 1 - step / steps))
-        return {"optimizer": adam, "lr_scheduler": {"scheduler": decay, "interval": "step"}}
-
-    return configure
 
 
 def lda(num_topics: int, num_words: int, **options: Any) -> VAE:
