@@ -309,6 +309,8 @@ def test_demo_is_called(run, monkeypatch):
         (["--prior-concentration", "nan"], "prior_concentration"),
         (["--prior-concentration", "high"], "--prior-concentration is 'high'"),
         (["--latent", "gaussian", "--prior-concentration", 2], "prior_concentration"),
+        (["--commitment", -1], "commitment is -1.0"),
+        (["--latent", "gaussian", "--commitment", 1.5], "commitment"),
         (["--latent", "cauchy"], "'cauchy' is not one of"),
         (["--likelihood", "poison"], "'poison' is not one of"),
         (["--hidden-sizes", "5;5"], "--hidden-sizes is '5;5'"),

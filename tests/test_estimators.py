@@ -21,6 +21,7 @@ from dirvae.distributions import (
     InverseCDFDirichlet,
     Multinomial,
     NegativeBinomial,
+    ScaledDirichlet,
     SoftmaxNormal,
     StickBreakingKumaraswamy,
     ZeroInflatedNegativeBinomial,
@@ -175,6 +176,16 @@ def test_prior_concentration(digits, value):
     np.testing.assert_allclose(estimator.prior_concentration_, np.broadcast_to(value, 4), rtol=1e-6)
 
 
+def test_commitment_keeps_the_posterior_off_its_prior(digits):
+    options = {"latent": ScaledDirichlet, "prior_concentration": 5.0, "learning_rate": 0.02}
+    x = torch.tensor(digits, dtype=torch.float32)
+    free, committed = (
+        small(commitment=value, **options).fit(digits).vae_.infer(x).concentration.detach()
+        for value in (0.0, 1.5)
+    )
+    assert float(committed.min()) >= 7.5 > float(free.min())
+
+
 def test_prior_is_learned_by_moments(digits):
     estimator = small(prior_concentration="learn", max_epochs=40, patience=1).fit(digits)
     assert not np.allclose(estimator.prior_concentration_, 0.75)
@@ -278,6 +289,13 @@ def test_checkpoint_and_resume(digits, tmp_path):
         ({"prior_concentration": "lern"}, "prior_concentration is 'lern'"),
         ({"prior_concentration": [1.0, 2.0]}, "shape"),
         ({"prior_concentration": "learn", "latent": SoftmaxNormal}, "Dirichlet latent"),
+        ({"commitment": -1.5}, "commitment is -1.5, must be a finite number of 0 or more"),
+        ({"commitment": float("nan")}, "commitment is nan"),
+        ({"commitment": "high"}, "commitment is 'high'"),
+        (
+            {"commitment": 1.5, "latent": SoftmaxNormal},
+            "commitment=1.5 goes with a Dirichlet latent",
+        ),
         ({"likelihood": "bernoulli"}, "likelihood is 'bernoulli'"),
         ({"hidden_sizes": 10}, "hidden_sizes is 10"),
         ({"validation_fraction": "a"}, "validation_fraction"),

@@ -829,6 +829,7 @@ def test_each_likelihood_of_the_estimator(likelihood: Any, tmp_path: Path) -> No
         {"prior_concentration": np.array([0.1, 1.0, 2.0], dtype=np.float32)},
         {"prior_concentration": (0.1, 1.0, 2.0), "validation_fraction": 0.0},
         {"prior_concentration": "learn", "max_epochs": 4},
+        {"prior_concentration": 5.0, "latent": ScaledDirichlet, "commitment": 1.5},
         {"learning_rate": np.float64(1e-3), "random_state": np.int64(5)},
     ],
 )

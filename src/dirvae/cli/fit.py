@@ -88,6 +88,14 @@ def fit_vae(
             show_default="1 - 1/K; 5 for stick-breaking",
         ),
     ] = None,
+    commitment: Annotated[
+        float,
+        typer.Option(
+            metavar="NUMBER",
+            help="Least concentration of a Dirichlet posterior, in units of the prior's; above 1, "
+            "such as 1.5, against components out of use.",
+        ),
+    ] = 0.0,
     hidden_sizes: Annotated[
         str, typer.Option(metavar="LIST", help="Widths of the encoder's layers.")
     ] = "500,500",
@@ -150,6 +158,7 @@ def fit_vae(
     options = {
         "n_components": components,
         "prior_concentration": _concentration(prior_concentration),
+        "commitment": commitment,
         "hidden_sizes": _sizes("--hidden-sizes", hidden_sizes),
         "decoder_hidden_sizes": _sizes("--decoder-hidden-sizes", decoder_hidden_sizes),
         "max_epochs": max_epochs,

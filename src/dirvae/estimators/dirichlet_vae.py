@@ -19,12 +19,7 @@ from torch.distributions import Bernoulli, Distribution
 
 from dirvae.callbacks import MethodOfMoments
 from dirvae.data.arrays import ArrayDataset
-from dirvae.distributions import (
-    Dirichlet,
-    InverseCDFDirichlet,
-    ScaledDirichlet,
-    draw_with_log_ratio,
-)
+from dirvae.distributions import Dirichlet, draw_with_log_ratio
 from dirvae.distributions.moments import posterior_mean
 from dirvae.estimators.arguments import (
     likelihood_of,
@@ -37,7 +32,7 @@ from dirvae.estimators.arguments import (
 from dirvae.estimators.rows import chunks, generator_of, mean_and_std, weighted
 from dirvae.models.priors import standard_prior
 from dirvae.models.vae import VAE, closed_form_kl
-from dirvae.models.zoo import mlp_vae
+from dirvae.models.zoo import DIRICHLETS, mlp_vae
 from dirvae.nn import Head
 from dirvae.objectives import linear_warmup, log_likelihood
 from dirvae.persistence import load_as
@@ -61,6 +56,9 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         latent: Law of the latent: `distributions.Dirichlet`, `ScaledDirichlet` (tighter bounds,
             under the same prior), `InverseCDFDirichlet`, `StickBreakingKumaraswamy`,
             `SoftmaxNormal` or `torch.distributions.Normal`. For any other build a `VAE`.
+        commitment: Least concentration of a Dirichlet posterior, in units of the prior's; above 1,
+            such as 1.5, a component costs even if it is out of use. Best with ``latent=ScaledDirichlet`` and a
+            ``prior_concentration`` of some 5.
         likelihood: Law of the data: Bernoulli, Normal, or a law of counts such as
             `distributions.Multinomial`. None chooses: values in [0, 1] are probabilities of a
             Bernoulli (drawn as 0 or 1 anew each epoch), other reals are Gaussian.
@@ -107,6 +105,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         *,
         prior_concentration: float | Sequence[float] | str | None = None,
         latent: Callable[..., Distribution] = Dirichlet,
+        commitment: float = 0.0,
         likelihood: Callable[..., Distribution] | None = None,
         hidden_sizes: Sequence[int] = (500, 500),
         decoder_hidden_sizes: Sequence[int] = (500,),
@@ -122,6 +121,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self.n_components = n_components
         self.prior_concentration = prior_concentration
         self.latent = latent
+        self.commitment = commitment
         self.likelihood = likelihood
         self.hidden_sizes = hidden_sizes
         self.decoder_hidden_sizes = decoder_hidden_sizes
@@ -244,6 +244,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             hidden_sizes=tuple(self.hidden_sizes),
             decoder_hidden_sizes=tuple(self.decoder_hidden_sizes),
             moments=mean_and_std(X, weight),
+            commitment=self.commitment,
         )
 
     def _train(self, training: Training, data: ArrayDataset, **options: Any) -> History:
@@ -378,13 +379,18 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 f"validation_fraction is {self.validation_fraction!r}, must be in [0, 1)"
             )
         self._check_prior_concentration()
+        commitment = self.commitment
+        if not isinstance(commitment, Real) or not 0 <= commitment < math.inf:
+            raise ValueError(f"commitment is {commitment!r}, must be a finite number of 0 or more")
+        if commitment and self.latent not in DIRICHLETS:
+            raise ValueError(f"commitment={commitment} goes with a Dirichlet latent only")
 
     def _check_prior_concentration(self) -> None:
         value = self.prior_concentration
         if value is None:
             return
         if isinstance(value, str) and value == "learn":
-            if self.latent not in (Dirichlet, InverseCDFDirichlet, ScaledDirichlet):
+            if self.latent not in DIRICHLETS:
                 raise ValueError("prior_concentration='learn' goes with a Dirichlet latent only")
             return
         try:

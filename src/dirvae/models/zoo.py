@@ -41,6 +41,9 @@ __all__ = [
     "stick_breaking",
 ]
 
+DIRICHLETS = (Dirichlet, InverseCDFDirichlet, ScaledDirichlet)
+"""Laws of q(z|x) whose concentrations are in the units of a Dirichlet prior's."""
+
 
 def mlp_vae(
     num_features: int,
@@ -191,8 +194,7 @@ def _concentration_options(
     It starts halfway, on a log scale, between 1 and the prior's: from 1 itself, training under a
     sparse prior often ends with a posterior that is the prior. A bound from below comes on top.
     """
-    dirichlets = (Dirichlet, InverseCDFDirichlet, ScaledDirichlet)
-    known = Latent in dirichlets and prior.Law is Dirichlet
+    known = Latent in DIRICHLETS and prior.Law is Dirichlet
     if commitment != 0 and not (known and 0 < commitment < math.inf):
         raise ValueError(
             f"commitment is {commitment}, must be a finite number of 0 or more, and 0 unless "
