@@ -161,6 +161,8 @@ def test_inverse_transform_is_the_decoders_mean(digits):
     with torch.no_grad():
         expected = estimator.vae_.decoder(torch.from_numpy(theta).float()).mean
     np.testing.assert_allclose(estimator.inverse_transform(theta), expected, atol=1e-5)
+    estimator.set_params(n_components=9)
+    np.testing.assert_allclose(estimator.inverse_transform(theta), expected, atol=1e-5)
 
 
 def test_partial_fit_goes_on(digits):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -195,6 +197,17 @@ def test_word_vectors_of_ones_own(data):
     assert match_topics(data[2], model.topic_word_).similarity.mean() > 0.8
     with pytest.raises(ValueError, match="word_vectors has shape"):
         TopicModel(5, word_vectors=vectors[:3], **SMALL).fit(data[0])
+
+
+@pytest.mark.parametrize("size", [2, 9])
+def test_a_parameter_set_after_fit_is_for_the_next_fit(data, fitted, size, tmp_path):
+    changed = copy.deepcopy(fitted).set_params(n_components=size)
+    changed.save(tmp_path / "model")
+    for model in (changed, TopicModel.load(tmp_path / "model")):
+        np.testing.assert_array_equal(model.topic_word_, fitted.topic_word_)
+        np.testing.assert_array_equal(model.transform(data[0]), fitted.transform(data[0]))
+        assert model.reduce(4).topic_word_.shape[0] == 4
+    assert changed.partial_fit(data[0]).transform(data[0]).shape[1] == 5
 
 
 def test_passes_one_at_a_time(data):

@@ -57,8 +57,8 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             under the same prior), `InverseCDFDirichlet`, `StickBreakingKumaraswamy`,
             `SoftmaxNormal` or `torch.distributions.Normal`. For any other build a `VAE`.
         commitment: Least concentration of a Dirichlet posterior, in units of the prior's; above 1,
-            such as 1.5, a component costs even if it is out of use. Best with ``latent=ScaledDirichlet`` and a
-            ``prior_concentration`` of some 5.
+            such as 1.5, a component costs even if it is out of use. Best with
+            ``latent=ScaledDirichlet`` and a ``prior_concentration`` of some 5.
         likelihood: Law of the data: Bernoulli, Normal, or a law of counts such as
             `distributions.Multinomial`. None chooses: values in [0, 1] are probabilities of a
             Bernoulli (drawn as 0 or 1 anew each epoch), other reals are Gaussian.
@@ -292,9 +292,9 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """Mean of the data, shape (N, D), given latents of shape (N, K)."""
         check_is_fitted(self)
         z = check_array(X, dtype=[np.float64, np.float32], input_name="X")
-        if z.shape[1] != self.n_components:
+        if z.shape[1] != self._n_features_out:
             raise ValueError(
-                f"X has shape {z.shape}, must be (N, {self.n_components}): one latent a row"
+                f"X has shape {z.shape}, must be (N, {self._n_features_out}): one latent a row"
             )
         with torch.no_grad():
             decoder = copy.deepcopy(self.vae_.decoder).double()

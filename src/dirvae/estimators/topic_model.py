@@ -263,6 +263,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """Build the model at its starting topics."""
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.history_, self._optimizer_state = [], None
+        self._n_features_out = self.n_components
         self._num_documents, self.topic_prevalence_ = 0, np.zeros(self.n_components)
         start = cluster_start(counts, self.n_components, self._seed)
         self.word_frequency_ = start.log_background.double().exp().numpy()
@@ -299,11 +300,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return values
 
     def _end(self, counts: sparse.csr_matrix, told: Any = None) -> None:
-        self.n_iter_, self._n_features_out = len(self.history_), self.n_components
+        self.n_iter_ = len(self.history_)
         weights = proportions(self.vae_, counts, told)
         before = self._num_documents * self.topic_prevalence_
         self._num_documents += len(weights)
-        theta = among_topics(weights, self.n_components)
+        theta = among_topics(weights, self._n_features_out)
         self.topic_prevalence_ = (before + theta.sum(0)) / self._num_documents
         documents = documents_of_words(weights, self._mixed(), counts)
         decoder: Any = self.vae_.decoder
@@ -314,13 +315,13 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     @property
     def topic_word_(self) -> Any:
         """beta, rows that sum to 1, shape (K, V)."""
-        return self._mixed()[: self.n_components]
+        return self._mixed()[: self._n_features_out]
 
     @property
     def background_(self) -> Any:
         """Law of the words that go with no topic, shape (V,)."""
         mixed = self._mixed()
-        if len(mixed) == self.n_components:
+        if len(mixed) == self._n_features_out:
             raise AttributeError("this TopicModel has no background")
         return mixed[-1]
 
@@ -352,7 +353,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             return top_word_ids(self.topic_word_, n, by=by)
         check_is_fitted(self)
         decoder: Any = self.vae_.decoder
-        return top_words_by_documents(decoder.documents.double()[: self.n_components], n)
+        return top_words_by_documents(decoder.documents.double()[: self._n_features_out], n)
 
     # --- documents --------------------------------------------------------------------------------
 
@@ -372,7 +373,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     def _theta(self, counts: sparse.csr_matrix, covariates: Any = None) -> Any:
         told = self._told(covariates, counts.shape[0])
-        return among_topics(proportions(self.vae_, counts, told), self.n_components)
+        return among_topics(proportions(self.vae_, counts, told), self._n_features_out)
 
     @available_if(_has_labels)
     def predict_proba(self, X: Any) -> Any:
@@ -413,7 +414,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         counts = self.counts(X)
         told = self._told(covariates, counts.shape[0])
         mean, concentration, weights = marginals(
-            self.vae_, counts, told, num_topics=self.n_components
+            self.vae_, counts, told, num_topics=self._n_features_out
         )
         return posterior_of(
             mean,
@@ -450,7 +451,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         check_is_fitted(self)
         counts = self.counts(X)
-        mean, concentration, _ = marginals(self.vae_, counts, num_topics=self.n_components)
+        mean, concentration, _ = marginals(self.vae_, counts, num_topics=self._n_features_out)
         return effects_of(concentration, covariates, mean=mean, level=level, seed=self._seed)
 
     def shares(self, X: Any, groups: Any) -> Shares:
@@ -475,10 +476,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
                 latent are not those of a mixture with a Dirichlet, or there are covariates.
         """
         check_is_fitted(self)
-        parts = all_topics(groups, self.n_components)
+        parts = all_topics(groups, self._n_features_out)
         merged = copy.deepcopy(self)
         mixed: Any = self.vae_.decoder
-        others = [[k] for k in range(self.n_components, mixed.num_topics)]
+        others = [[k] for k in range(self._n_features_out, mixed.num_topics)]
         prevalence = np.append(self.topic_prevalence_, np.ones(len(others)))
         merged.vae_ = merged_topics(self.vae_, [*parts, *others], prevalence)
         merged.n_components = merged._n_features_out = len(parts)
@@ -494,9 +495,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """Return a model with fewer topics, the most alike merged (average linkage of cosines)."""
         require_integer("n_components", n_components, 1)
         check_is_fitted(self)
-        if n_components > self.n_components:
-            raise ValueError(f"n_components is {n_components}, must be at most {self.n_components}")
-        if n_components == self.n_components:
+        if n_components > self._n_features_out:
+            raise ValueError(
+                f"n_components is {n_components}, must be at most {self._n_features_out}"
+            )
+        if n_components == self._n_features_out:
             return copy.deepcopy(self)
         return self.merge(alike_topics(self.topic_word_, n_components))
 
