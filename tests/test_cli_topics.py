@@ -81,6 +81,14 @@ def test_topics_that_tell_labels(run, tmp_path, table):
     code, out, err = run("evaluate", "model", "some.csv", *options, "--json")
     assert code == 0, err
     assert json.loads(out)["documents"] == 24
+    numbers = np.where(frame["class"].isna(), -1, frame["class"] == "sky")
+    frame.assign(**{"class": numbers}).to_csv(tmp_path / "numbers.csv", index=False)
+    code, _, err = run("fit", "topics", "numbers.csv", *fit[3:-1], "again")
+    assert code == 0, err
+    np.testing.assert_array_equal(load("again").topic_word_, model.topic_word_)
+    code, out, err = run("evaluate", "again", "numbers.csv", *options, "--json")
+    assert code == 0, err
+    assert json.loads(out)["purity"] == 1
     frame.assign(**{"class": None}).to_csv(tmp_path / "none.csv", index=False)
     code, _, err = run("evaluate", "model", "none.csv", *options)
     assert (code, err.count("\n")) == (2, 1)

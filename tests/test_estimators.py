@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from dirvae.callbacks import MethodOfMoments
+from dirvae.data import Batch
 from dirvae.distributions import (
     Dirichlet,
     DirichletMultinomial,
@@ -192,6 +196,24 @@ def test_prior_is_learned_by_moments(digits):
     estimator = small(prior_concentration="learn", max_epochs=40, patience=1).fit(digits)
     assert not np.allclose(estimator.prior_concentration_, 0.75)
     assert (estimator.prior_concentration_ > 0).all()
+
+
+def test_a_prior_learned_from_weighted_rows_is_that_of_repeated_rows():
+    z = Dirichlet(torch.tensor([0.5, 1.0, 3.0])).sample((2, 4))  # (S, B, K)
+    weight = torch.tensor([0.0, 1.0, 2.0, 5.0])
+
+    def learned(z, weight):
+        prior = SimpleNamespace(concentration=torch.ones(3))
+        training = SimpleNamespace(latent=z, vae=SimpleNamespace(prior=prior))
+        stages = MethodOfMoments(3)
+        trainer = SimpleNamespace(current_epoch=1)
+        stages.on_train_batch_end(trainer, training, None, Batch(z, weight=weight), 0)
+        stages.on_train_epoch_end(trainer, training)
+        return prior.concentration
+
+    repeated = learned(z.repeat_interleave(weight.long(), 1), None)
+    torch.testing.assert_close(learned(z, weight), repeated)
+    assert not torch.allclose(repeated, learned(z, None), rtol=0.01)
 
 
 # With so few rows one of the four components does die, which is not what is tested here.

@@ -85,6 +85,10 @@ def test_fully_labelled_and_names(digits):
     objects = y.astype(object)
     objects[150:] = -1
     assert list(small().fit(X, objects).classes_) == list(model.classes_)
+    first = small().fit(X, objects).predict(X)
+    for unknown in (None, np.nan):
+        objects[150:] = unknown
+        np.testing.assert_array_equal(small().fit(X, objects.tolist()).predict(X), first)
 
 
 @pytest.mark.parametrize("latent", [Normal, InverseCDFDirichlet])
@@ -176,10 +180,12 @@ def test_saved_and_loaded(tmp_path, few_labels, kind):
     ("y", "message"),
     [
         (None, "requires y to be passed"),
-        (np.full(1000, -1), "y is -1 in every row"),
+        (np.full(1000, -1), "y is -1 or missing in every row"),
         (np.r_[np.zeros(10, int), np.full(990, -1)], "y has one class only"),
         (np.zeros(5, int), "inconsistent numbers of samples"),
-        (np.array(["a", "b", "-1", "a"] * 250), "make it of dtype object"),
+        (np.array(["a", "b", "-1", "a"] * 250), "y has the word '-1': give the number -1, or None"),
+        (np.array([0.5, 1.0, np.nan, -1.0] * 250), "Unknown label type: continuous"),
+        (np.array([0.0, 1.0, np.inf, -1.0] * 250), "contains infinity"),
     ],
 )
 def test_bad_labels(few_labels, y, message):

@@ -221,6 +221,14 @@ def test_other_covariates_than_those_of_fit_are_refused(data, grouped, change, s
         model.transform(data[0], covariates=change(frame))
 
 
+def test_a_numeric_covariate_that_is_left_out_is_no_level_of_another(data):
+    frame = pd.DataFrame({"age": np.arange(300) % 7, "age_group": np.arange(300) % 2})
+    model = TopicModel(2, hidden_sizes=(8,), max_epochs=1, random_state=0)
+    model.fit(data[0], covariates=frame)
+    with pytest.raises(ValueError, match=r"lacks some, .'age_group'"):
+        model.transform(data[0], covariates=frame[["age"]])
+
+
 def test_covariates_need_a_model_with_covariates(data):
     model = TopicModel(2, hidden_sizes=(8,), max_epochs=1, random_state=0).fit(data[0])
     with pytest.raises(ValueError, match="the model was fitted without any"):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from scipy import sparse
+from scipy.special import log_softmax
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -22,7 +23,7 @@ from dirvae.distributions import (
     StickBreakingKumaraswamy,
 )
 from dirvae.estimators import compare_sizes
-from dirvae.evaluation import match_topics
+from dirvae.evaluation import match_topics, split_tokens
 from dirvae.models.topic_decoders import (
     EmbeddedDecoder,
     MixtureDecoder,
@@ -191,12 +192,21 @@ def test_guided_topics_come_first(data):
 
 def test_word_vectors_of_ones_own(data):
     vectors = np.linalg.svd(data[0], full_matrices=False)[2][:20].T
-    model = TopicModel(5, word_vectors=vectors, **{**SMALL, "max_epochs": 20}).fit(data[0])
+    small = {"decoder": EmbeddedDecoder, **SMALL}
+    model = TopicModel(5, word_vectors=vectors, **{**small, "max_epochs": 20}).fit(data[0])
     assert isinstance(model.vae_.decoder, EmbeddedDecoder)
     np.testing.assert_allclose(model.vae_.decoder.word_vectors.detach(), vectors, atol=1e-6)
     assert match_topics(data[2], model.topic_word_).similarity.mean() > 0.8
     with pytest.raises(ValueError, match="word_vectors has shape"):
-        TopicModel(5, word_vectors=vectors[:3], **SMALL).fit(data[0])
+        TopicModel(5, word_vectors=vectors[:3], **small).fit(data[0])
+    words = [f"w{i}" for i in range(len(vectors))]
+    some = TopicModel(5, word_vectors={"w7": vectors[7]}, **small).fit(data[0], vocabulary=words)
+    given = some.vae_.decoder.word_vectors.detach()
+    np.testing.assert_allclose(given[7], vectors[7], atol=1e-6)
+    assert not given[:7].any()
+    for none in ({}, {"absent": vectors[0]}):
+        with pytest.raises(ValueError, match="word_vectors has no word of the vocabulary"):
+            TopicModel(5, word_vectors=none, **small).fit(data[0], vocabulary=words)
 
 
 @pytest.mark.parametrize("size", [2, 9])
@@ -221,6 +231,19 @@ def test_passes_one_at_a_time(data):
 
 def test_perplexity_is_between_the_truth_and_chance(data, fitted):
     assert 20 < fitted.perplexity(data[0]) < 80
+
+
+@pytest.mark.parametrize("latent", [Dirichlet, Normal])
+def test_perplexity_of_a_product_is_by_its_own_law(data, latent):
+    options = {"decoder": ProductDecoder, "latent": latent, "prior_concentration": None}
+    model = TopicModel(5, **options, **{**SMALL, "max_epochs": 10}).fit(data[0])
+    encoded, scored = split_tokens(data[0], seed=3)
+    weight, bias = (
+        model.vae_.decoder.state_dict()[name].double().numpy() for name in ("weight", "bias")
+    )
+    log_words = log_softmax(model.transform(encoded) @ weight + bias, axis=1)
+    expected = np.exp(-(scored.toarray() * log_words).sum() / scored.sum())
+    assert model.perplexity(data[0], seed=3) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -250,6 +273,10 @@ def test_bad_documents_are_told_in_one_sentence(X, sentence):
         ({"decoder": "lda"}, "decoder is 'lda', must be MixtureDecoder"),
         ({"background": "no"}, "background is 'no', must be True or False"),
         ({"prior_concentration": "yes"}, "must be a positive number, 'learn' or None"),
+        ({"prior_concentration": np.ones(3)}, "prior_concentration is"),
+        ({"guide": ["a"]}, "guide is .*, must be a mapping from names of topics to lists of words"),
+        ({"guide": {"x": "abc"}}, "must be a mapping from names of topics to lists of words"),
+        ({"word_vectors": np.eye(2)}, "word_vectors is given with decoder=MixtureDecoder"),
         ({"guide": {str(i): ["a"] for i in range(9)}}, "guide has 9 topics"),
         ({"guide": {"a": ["b"]}}, "guide names words"),
     ],

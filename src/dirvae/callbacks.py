@@ -50,8 +50,8 @@ class MethodOfMoments(Callback):
     """Learns a Dirichlet prior from the sampled latents, in the paper's three stages.
 
     For the first third of the epochs the prior stays as it is; in the second it is set, at the end
-    of every epoch, by the moments of the latents sampled in that epoch; then it is fixed again
-    while the networks finish.
+    of every epoch, by the moments of the latents sampled in that epoch, each row with its weight;
+    then it is fixed again while the networks finish.
 
     Args:
         max_epochs: Number of epochs that the stages are thirds of.
@@ -69,17 +69,19 @@ class MethodOfMoments(Callback):
         self.first = max_epochs // 3
         self.last = max(self.first + 1, 2 * max_epochs // 3)
         self.sums: Tensor | None = None
-        self.rows = 0
+        self.rows: Tensor | float = 0.0
 
     def on_train_batch_end(
         self, trainer: Any, training: Any, outputs: Any, batch: Any, batch_index: int
     ) -> None:
         """Add the latents of a batch to the epoch's moments."""
         if self.first <= trainer.current_epoch < self.last:
-            z = training.latent.flatten(0, 1).double()
-            moments = torch.stack([z.sum(0), z.square().sum(0)])
+            z = training.latent.double()  # (S, B, K)
+            weight = z.new_ones(z.shape[1]) if batch.weight is None else batch.weight.double()
+            weighted = weight.unsqueeze(-1) * z
+            moments = torch.stack([weighted.sum((0, 1)), (weighted * z).sum((0, 1))])
             self.sums = moments if self.sums is None else self.sums + moments
-            self.rows += len(z)
+            self.rows = self.rows + len(z) * weight.sum()
 
     def on_train_epoch_end(self, trainer: Any, training: Any) -> None:
         """Set the prior."""
@@ -88,7 +90,7 @@ class MethodOfMoments(Callback):
         mean, mean_square = self.sums / self.rows
         concentration = training.vae.prior.concentration
         concentration.copy_(concentration_by_moments(mean, mean_square))
-        self.sums, self.rows = None, 0
+        self.sums, self.rows = None, 0.0
 
 
 class CollapseWarning(UserWarning):

@@ -105,3 +105,21 @@ def test_mode_of_draws_far_below_the_smallest_float() -> None:
     q = dd.Kumaraswamy(torch.tensor(1e-3), torch.tensor(1.0))
     log_x = q.log().sample(torch.Size([5000]))[:, 0]
     assert abs(float((-1e-3 * log_x).mean()) - 1) < 5 / 5000**0.5
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_variance_is_mpmaths_to_where_it_underflows(dtype: torch.dtype) -> None:
+    grid = [*GRID, (0.01, 1e4), (1e4, 0.01), (1e-3, 1.0)]
+    for a, b in grid:
+        with mpmath.workdps(60):
+            moments = [b * mpmath.beta(1 + mpmath.mpf(k) / a, b) for k in (1, 2)]
+            exact = float(moments[1] - moments[0] ** 2)
+        q = dd.Kumaraswamy(torch.tensor(a, dtype=dtype), torch.tensor(b, dtype=dtype))
+        least = torch.finfo(dtype).tiny
+        assert float(q.variance) == pytest.approx(exact, rel=3e-6, abs=least)
+
+
+def test_a_stick_that_is_as_good_as_zero_leaves_the_others_their_variance() -> None:
+    a, b = torch.tensor([0.01, 1.0]), torch.tensor([1e4, 1.0])
+    variance = dd.StickBreakingKumaraswamy(a, b).variance
+    torch.testing.assert_close(variance, torch.tensor([0.0, 1 / 12, 1 / 12]))

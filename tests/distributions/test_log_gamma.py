@@ -205,6 +205,12 @@ class TestFormulas:
         np.testing.assert_allclose(q.variance, law.var(), rtol=1e-10)
         np.testing.assert_allclose(q.entropy(), law.entropy(), rtol=1e-9)
 
+    @pytest.mark.parametrize("a", [1e-4, 1.0, 1e6])
+    def test_entropies_in_float32_are_scipys(self, a: float) -> None:
+        q = Gamma(torch.tensor(a), torch.tensor(2.0))
+        assert float(q.entropy()) == pytest.approx(st.gamma(a, scale=0.5).entropy(), rel=1e-6)
+        assert float(q.log().entropy()) == pytest.approx(st.loggamma(a).entropy(), rel=1e-6)
+
     def test_entropies_differ_by_the_mean_of_the_log(self) -> None:
         difference = Gamma(A, R).entropy() - Gamma(A, R).log().entropy()
         torch.testing.assert_close(difference, LogGamma(A, R).mean)

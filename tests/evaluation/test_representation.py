@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits, make_blobs, make_circles
@@ -60,3 +62,13 @@ def test_svm_separates_what_no_line_does() -> None:
     assert svm_accuracy(*parts) == by_hand
     units = np.array([1e-3, 1e3])
     assert svm_accuracy(X[:200] * units, y[:200], X[200:] * units, y[200:]) == by_hand
+
+
+@pytest.mark.parametrize("score", [knn_error, linear_probe_accuracy, svm_accuracy])
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_labels_must_be_one_a_row(score: Any, part: str) -> None:
+    X, y = make_blobs(40, random_state=0)
+    for labels in (y[:, None], y[:1], y[0], np.eye(3)[y]):
+        arguments = {"train": y, "test": y, part: labels}
+        with pytest.raises(ValueError, match=rf"{part}_labels has shape .*, must be \(40,\)"):
+            score(X, arguments["train"], X, arguments["test"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -78,7 +79,7 @@ def fit_topics(
         raise ValueError(f"--label-column goes with a table ({', '.join(TABLES)})")
     words = _vocabulary(vocabulary, documents)
     X = read_documents(documents, text_column, label_column, encoding)
-    labels = None if label_column is None else [label or None for label in X.labels]
+    labels = None if label_column is None else _known_or_none(X.labels)
     from dirvae.estimators import TopicModel
     from dirvae.models import topic_decoders
 
@@ -153,13 +154,18 @@ def measure_topics(estimator: Any, X: Any, labels: Any) -> dict[str, Any]:
     return measured
 
 
+def _known_or_none(labels: Sequence[str]) -> list[str | None]:
+    """Cells of a column of classes; those without any are empty or, of whole numbers, -1."""
+    return [None if label in ("", "-1") else label for label in labels]
+
+
 def _label_measures(estimator: Any, X: Any, theta: Any, labels: Any) -> dict[str, float]:
     """How far topics go with the labels that are known, and how many a supervised model tells."""
     import numpy as np
 
     from dirvae import evaluation
 
-    known = [row for row, label in enumerate(labels) if label]
+    known = [row for row, label in enumerate(_known_or_none(labels)) if label is not None]
     if not known:
         raise ValueError("no document has a label: leave --label-column out")
     theta, truth = theta[known], np.array([labels[row] for row in known])

@@ -12,7 +12,7 @@ from torch.distributions import Kumaraswamy as TorchKumaraswamy
 from torch.distributions.utils import broadcast_all, euler_constant
 
 from dirvae.distributions.beta import Beta
-from dirvae.distributions.log_gamma import full_precision
+from dirvae.distributions.log_gamma import full_precision, wide
 from dirvae.distributions.log_space import (
     log1mexp,
     log1mexp_of_log,
@@ -142,16 +142,16 @@ class Kumaraswamy(Distribution):
     @property
     def mean(self) -> Tensor:
         """Mean b B(1 + 1/a, b), batch shape."""
-        return self._log_moment(1).exp()
+        return kumaraswamy_log_moment(self.concentration1, self.concentration0, 1).exp()
 
     @property
     def variance(self) -> Tensor:
         """Variance, batch shape."""
-        log_mean = self._log_moment(1)
-        return (2 * log_mean).exp() * torch.expm1(self._log_moment(2) - 2 * log_mean).clamp_min(0)
-
-    def _log_moment(self, order: int) -> Tensor:
-        return kumaraswamy_log_moment(self.concentration1, self.concentration0, order)
+        a, b = wide(self.concentration1), wide(self.concentration0)
+        first, second = (kumaraswamy_log_moment(a, b, order) for order in (1, 2))
+        # In units of the second moment: the square of the first may underflow before it does.
+        variance = second.exp() * -torch.expm1(2 * first - second)
+        return variance.clamp_min(0).to(self.concentration1.dtype)
 
     def entropy(self) -> Tensor:
         """Entropy in nats, batch shape."""

@@ -139,8 +139,9 @@ class LogGamma(_GammaParameters):
         return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
 
     def entropy(self) -> Tensor:
-        a = self.concentration
-        return torch.lgamma(a) + a * (1 - torch.digamma(a))
+        a, _ = self._wide()
+        entropy = torch.lgamma(a) + a * (1 - torch.digamma(a))
+        return entropy.to(self.concentration.dtype)
 
 
 class Gamma(_GammaParameters):
@@ -212,8 +213,9 @@ class Gamma(_GammaParameters):
         return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
 
     def entropy(self) -> Tensor:
-        a = self.concentration
-        return a - self.rate.log() + torch.lgamma(a) + (1 - a) * torch.digamma(a)
+        a, r = self._wide()
+        entropy = a - r.log() + torch.lgamma(a) + (1 - a) * torch.digamma(a)
+        return entropy.to(self.concentration.dtype)
 
 
 def _kl_gamma(p: Any, q: Any) -> Tensor:

@@ -52,6 +52,6 @@ def location_and_spread(p: Distribution, num_samples: int = 4096) -> tuple[Tenso
     except NotImplementedError:
         pass
     z = draw(p, torch.Size([num_samples]), torch.Generator().manual_seed(0))
-    low, median, high = z.quantile(torch.tensor([0.25, 0.5, 0.75], dtype=z.dtype), 0)
+    low, median, high = z.quantile(z.new_tensor([0.25, 0.5, 0.75]), 0)
     # 1.349 quartile ranges make one standard deviation of a Gaussian.
     return median, ((high - low) / 1.349).clamp(min=torch.finfo(z.dtype).eps)

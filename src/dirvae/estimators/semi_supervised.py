@@ -21,7 +21,7 @@ from sklearn.base import (
 )
 from sklearn.utils import assert_all_finite, check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 from torch.utils.data import DataLoader, Sampler
@@ -36,6 +36,7 @@ from dirvae.estimators.arguments import (
     require_sizes,
     require_support,
 )
+from dirvae.estimators.labels import class_indicators
 from dirvae.estimators.rows import chunks, mean_and_std
 from dirvae.models.likelihoods import COUNT_LAWS
 from dirvae.models.priors import standard_prior
@@ -48,7 +49,6 @@ from dirvae.training import Training, decaying_adam, fit
 
 __all__ = ["SemiSupervisedVAE"]
 
-UNLABELLED = -1
 LABELLED_SHARE = 0.125  # of each batch at least: of few labels, most batches would have hardly any
 WARMUP = 1000  # steps in which the KL's weight rises to 1; half of those planned if that is less
 
@@ -153,8 +153,8 @@ class SemiSupervisedVAE(
 
         Args:
             X: Dense or CSR, shape (N, D), finite.
-            y: Classes, shape (N,), -1 where unknown. Names of classes go into an array of dtype
-                object, with the number -1 for the unknown.
+            y: Classes, shape (N,), words or whole numbers; the number -1, None or NaN where
+                unknown.
 
         Returns:
             The estimator itself.
@@ -184,27 +184,12 @@ class SemiSupervisedVAE(
 
     def _one_hot(self, X: Any, y: Any) -> Tensor:
         """Classes as rows of an identity, rows of zeros for the unknown; sets ``classes_``."""
-        y = column_or_1d(np.asarray(y), warn=True)
-        if y.dtype.kind == "f":
-            assert_all_finite(y, input_name="y")
-        check_consistent_length(X, y)
-        if y.dtype.kind in "US" and bool((y == str(UNLABELLED)).any()):
-            raise ValueError(
-                "y is an array of strings in which -1 is a word: make it of dtype object, with the "
-                "number -1 for the unlabelled"
-            )
-        known = np.array([label != UNLABELLED for label in y.tolist()])
-        if not known.any():
-            raise ValueError("y is -1 in every row: at least one row of each class must have it")
-        check_classification_targets(y[known])
-        self.classes_, index = np.unique(y[known], return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"y has one class only, {self.classes_[0]!r}; it must have two classes or more"
-            )
-        one_hot = torch.zeros(len(y), len(self.classes_))
-        one_hot[torch.from_numpy(np.flatnonzero(known)), torch.from_numpy(index)] = 1
-        return one_hot
+        numbers = np.asarray(y)
+        if numbers.dtype.kind == "f":
+            assert_all_finite(numbers, allow_nan=True, input_name="y")
+            check_classification_targets(numbers[~np.isnan(numbers)])
+        self.classes_, one_hot = class_indicators(y, X.shape[0])
+        return torch.from_numpy(one_hot)
 
     def _build(self, X: Any, num_classes: int) -> LabelledVAE:
         return mlp_labelled_vae(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch.distributions import constraints
 
 from dirvae.estimators.arguments import require_integer, require_positive, require_sizes
-from dirvae.models.topic_decoders import DECODERS, ProductDecoder
+from dirvae.models.topic_decoders import DECODERS, EmbeddedDecoder, ProductDecoder
 
 if TYPE_CHECKING:
     from dirvae.estimators.topic_model import TopicModel
@@ -43,25 +44,34 @@ def require_topic_arguments(model: TopicModel) -> None:
             f"latent is {name}, must be a law on the simplex with decoder="
             f"{model.decoder.__name__}; ProductDecoder takes any"
         )
-    if model.decoder is ProductDecoder and model.word_vectors is not None:
+    if model.decoder is not EmbeddedDecoder and model.word_vectors is not None:
         raise ValueError(
-            "word_vectors is given with decoder=ProductDecoder, must be None or go with "
+            f"word_vectors is given with decoder={model.decoder.__name__}, must be None or go with "
             "EmbeddedDecoder"
         )
-    if model.guide is not None and len(model.guide) > model.n_components:
-        raise ValueError(
-            f"guide has {len(model.guide)} topics, must have at most n_components, "
-            f"{model.n_components}"
-        )
+    _require_guide(model.guide, model.n_components)
     if not isinstance(model.background, bool):
         raise ValueError(f"background is {model.background!r}, must be True or False")
     weight = model.label_weight
     if not isinstance(weight, Real) or not 0 <= float(weight) < math.inf:
         raise ValueError(f"label_weight is {weight!r}, must be 0 or more")
     value = model.prior_concentration
-    if not (value is None or value == "learn"):
-        if isinstance(value, str):
-            raise ValueError(
-                f"prior_concentration is {value!r}, must be a positive number, 'learn' or None"
-            )
+    if isinstance(value, str) and value != "learn":
+        raise ValueError(
+            f"prior_concentration is {value!r}, must be a positive number, 'learn' or None"
+        )
+    if value is not None and not isinstance(value, str):
         require_positive("prior_concentration", value)
+
+
+def _require_guide(guide: Any, num_topics: int) -> None:
+    if guide is None:
+        return
+    if not isinstance(guide, Mapping) or any(isinstance(words, str) for words in guide.values()):
+        raise ValueError(
+            f"guide is {guide!r}, must be a mapping from names of topics to lists of words"
+        )
+    if len(guide) > num_topics:
+        raise ValueError(
+            f"guide has {len(guide)} topics, must have at most n_components, {num_topics}"
+        )

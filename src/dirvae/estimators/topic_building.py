@@ -82,7 +82,10 @@ def _vectors(vectors: Any, words: Any, num_words: int) -> Tensor:
     if isinstance(vectors, Mapping):
         if words is None:
             raise ValueError("word_vectors by word need the words: give fit a vocabulary")
-        size = len(next(iter(vectors.values())))
+        known = [word for word in words if word in vectors]
+        if not known:
+            raise ValueError("word_vectors has no word of the vocabulary, must have some")
+        size = len(vectors[known[0]])
         vectors = [vectors.get(word, np.zeros(size)) for word in words]
     array = np.asarray(vectors, dtype=np.float32)
     if array.ndim != 2 or len(array) != num_words or not np.isfinite(array).all():

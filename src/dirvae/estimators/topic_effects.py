@@ -80,8 +80,9 @@ def covariate_matrix(
         drop = not (all_levels or names is not None)
         frame = pandas.get_dummies(given, drop_first=drop, dtype=float).rename(columns=str)
         if names is not None:
-            frame = _as_before(frame, list(names), {f"{column}_" for column in given.columns})
-        found, values = list(frame.columns), frame.to_numpy(np.float64)
+            words = [column for column in given.columns if str(column) not in frame.columns]
+            frame = _as_before(frame, list(names), {f"{column}_" for column in words})
+        found, values = list(frame.columns), frame.to_numpy(np.float64, copy=True)
     else:
         values = np.asarray(covariates, dtype=np.float64)
         found = [f"covariate{i}" for i in range(values.shape[-1])] if values.ndim else []

@@ -57,7 +57,7 @@ from dirvae.evaluation.topics import (
 )
 from dirvae.models.topic_decoders import MixtureDecoder, ProductDecoder, topic_word
 from dirvae.models.topic_start import cluster_start
-from dirvae.models.topics import MixtureVAE, merged_topics
+from dirvae.models.topics import MixtureVAE, decoded_perplexity, merged_topics
 from dirvae.models.vae import VAE
 from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
@@ -427,7 +427,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def perplexity(self, X: Any, *, seed: int = 0, covariates: Any = None) -> float:
         """Document completion: theta from half of each document's tokens, the rest scored.
 
-        Lower is better; see `evaluation.completion_perplexity`.
+        Lower is better; see `evaluation.completion_perplexity`. Of a `ProductDecoder`, which does
+        not mix its topics, the words have the decoder's own law.
 
         Args:
             X: Documents, as in `fit`; counts must be whole numbers.
@@ -437,6 +438,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         check_is_fitted(self)
         encoded, scored = split_tokens(self.counts(X), seed)
         weights = proportions(self.vae_, encoded, self._told(covariates, encoded.shape[0]))
+        if isinstance(self.vae_.decoder, ProductDecoder):
+            return decoded_perplexity(self.vae_.decoder, torch.from_numpy(weights), scored)
         return completion_perplexity(weights, self._mixed(), scored)
 
     def effects(self, X: Any, covariates: Any, *, level: float = 0.95) -> Effects:

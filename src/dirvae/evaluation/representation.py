@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
@@ -34,6 +34,9 @@ def knn_error(
 
     Returns:
         Error in [0, 1].
+
+    Raises:
+        ValueError: If k is out of range, or there is not one label a row.
 
     References:
         Joo et al. 2020, table 3, with k = 3, 5 and 10.
@@ -66,11 +69,16 @@ def knn_errors(
     Returns:
         From each k to the error in [0, 1].
 
+    Raises:
+        ValueError: If a k is out of range, or there is not one label a row.
+
     Example:
         >>> knn_errors([[0.0], [1.0], [1.1]], list("abb"), [[0.1]], ["a"], ks=(1, 3))
         {1: 0.0, 3: 1.0}
     """
-    classes, labels = np.unique(np.asarray(train_labels), return_inverse=True)
+    known = _labels("train", train_labels, train_embedding)
+    truth = _labels("test", test_labels, test_embedding)
+    classes, labels = np.unique(known, return_inverse=True)
     for k in ks:
         if not 1 <= k <= len(labels):
             raise ValueError(f"k is {k}, must be from 1 to the number of training rows")
@@ -79,7 +87,6 @@ def knn_errors(
         .fit(train_embedding)
         .kneighbors(test_embedding, return_distance=False)
     ]
-    truth = np.asarray(test_labels)
     errors = {}
     for k in ks:
         votes = np.zeros((len(nearest), len(classes)), dtype=np.intp)
@@ -106,6 +113,9 @@ def linear_probe_accuracy(
 
     Returns:
         Accuracy in [0, 1].
+
+    Raises:
+        ValueError: If there is not one label a row.
 
     Example:
         >>> linear_probe_accuracy([[0.0], [1.0]], [0, 1], [[-1.0], [2.0]], [0, 1])
@@ -136,6 +146,9 @@ def svm_accuracy(
     Returns:
         Accuracy in [0, 1].
 
+    Raises:
+        ValueError: If there is not one label a row.
+
     Example:
         >>> svm_accuracy([[0.0], [1.0], [2.0]], [0, 1, 0], [[0.1], [1.0], [2.1]], [0, 1, 0])
         1.0
@@ -151,5 +164,18 @@ def _accuracy(
     test_embedding: ArrayLike,
     test_labels: ArrayLike,
 ) -> float:
-    fitted = make_pipeline(StandardScaler(), classifier).fit(train_embedding, train_labels)
-    return float((fitted.predict(test_embedding) == np.asarray(test_labels)).mean())
+    known = _labels("train", train_labels, train_embedding)
+    truth = _labels("test", test_labels, test_embedding)
+    fitted = make_pipeline(StandardScaler(), classifier).fit(train_embedding, known)
+    return float((fitted.predict(test_embedding) == truth).mean())
+
+
+def _labels(part: str, labels: ArrayLike, embedding: ArrayLike) -> NDArray[Any]:
+    """Refuse what numpy would compare all the same, with a silently wrong share."""
+    found, rows = np.asarray(labels), len(np.asarray(embedding))
+    if found.shape != (rows,):
+        raise ValueError(
+            f"{part}_labels has shape {found.shape}, must be ({rows},): one for each row of "
+            f"{part}_embedding"
+        )
+    return found

@@ -6,7 +6,9 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor, nn
 
 from dirvae.distributions import Dirichlet
@@ -19,10 +21,12 @@ __all__ = [
     "MixtureVAE",
     "PrevalencePrior",
     "TopicWeights",
+    "decoded_perplexity",
     "merged_topics",
 ]
 
 
+DOCUMENTS_AT_ONCE = 500
 LONGEST_STEP = 1.7  # of over-dispersed counts, in steps of words; 2 and more need not converge
 
 
@@ -189,6 +193,38 @@ def _infer_overdispersed(
         log_weights = (log_weights + longer * (mean.log() - log_weights)).log_softmax(-1)
         weights = log_weights.exp()
     return Dirichlet(mean * (alpha.sum(-1) + known).unsqueeze(-1), validate_args=False)
+
+
+@torch.no_grad()
+def decoded_perplexity(decoder: nn.Module, z: Tensor, held_out: sparse.csr_matrix) -> float:
+    """Exp of minus the mean log probability of held-out tokens, by the decoder's own law.
+
+    Of a mixture it is `evaluation.completion_perplexity`; a product of experts is no mixture.
+
+    Args:
+        decoder: From z to a law of words with ``probs``.
+        z: Latents that other tokens of the documents gave, shape (N, K).
+        held_out: Counts, shape (N, V).
+
+    Raises:
+        ValueError: If nothing is held out.
+
+    Example:
+        >>> from dirvae.models.topic_decoders import ProductDecoder
+        >>> product = ProductDecoder(2, 4)
+        >>> product.start(torch.zeros(2, 4), torch.zeros(4))
+        >>> decoded_perplexity(product, torch.ones(1, 2), sparse.csr_matrix([[3, 1, 0, 0]]))
+        4.0
+    """
+    if not held_out.sum() > 0:
+        raise ValueError("held_out has no tokens")
+    exact = copy.deepcopy(decoder).double()  # in single precision a rare word may have 0
+    total = 0.0
+    for first in range(0, len(z), DOCUMENTS_AT_ONCE):
+        part = held_out[first : first + DOCUMENTS_AT_ONCE].tocoo()
+        law = exact(z[first : first + DOCUMENTS_AT_ONCE].double()).probs.numpy()
+        total += float(part.data @ np.log(law[part.row, part.col]))
+    return float(np.exp(-total / held_out.sum()))
 
 
 @torch.no_grad()

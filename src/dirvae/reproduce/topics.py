@@ -16,7 +16,6 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from copy import deepcopy
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -24,7 +23,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.special import softmax
 from torch.distributions import Distribution
 
@@ -33,6 +31,7 @@ from dirvae.data import CountDataset, sparse_rows
 from dirvae.distributions import Dirichlet, InverseCDFDirichlet, StickBreakingKumaraswamy
 from dirvae.models.topic_decoders import ProductDecoder, topic_word
 from dirvae.models.topic_zoo import gsm, nvdm, prodlda
+from dirvae.models.topics import decoded_perplexity
 from dirvae.models.vae import VAE
 from dirvae.objectives import linear_warmup
 from dirvae.reproduce.bags import Bags, bags
@@ -277,11 +276,6 @@ def completion_perplexity(vae: VAE, test: Any, rows: int = 500) -> float:
         rows: Documents at a time.
     """
     encoded, scored = evaluation.split_tokens(test)
-    decoder = deepcopy(vae.decoder).double()  # in single precision a rare word may have 0
-    total = 0.0
-    for first in range(0, test.shape[0], rows):
-        z = vae.embed(sparse_rows(encoded[first : first + rows]))
-        part = scored[first : first + rows].tocoo()
-        law: NDArray[np.float64] = decoder(z.double()).probs.numpy()
-        total += float(part.data @ np.log(law[part.row, part.col]))
-    return float(np.exp(-total / scored.sum()))
+    parts = (encoded[first : first + rows] for first in range(0, test.shape[0], rows))
+    z = torch.cat([vae.embed(sparse_rows(part)) for part in parts])
+    return decoded_perplexity(vae.decoder, z, scored)
