@@ -106,11 +106,14 @@ def test_fit_transform_evaluate_info(run):
     np.save("x.npy", X)
     done = run(*fit())
     assert done.code == 0, done
-    assert "model: 2 epochs, held-out ELBO" in done.err
+    model = dirvae.load("model")
+    kept = model.history_[model.best_epoch_]["val_elbo"]
+    assert f"model: 2 epochs, held-out ELBO {kept:.2f}" in done.err
     assert sorted(os.listdir()) == ["model", "x.npy"]
 
     facts = json.loads(run("info", "model", "--json").out)
     assert facts["kind"] == "DirichletVAE"
+    assert facts["val_elbo"] == kept
     assert (facts["latent"], facts["likelihood"]) == ("Dirichlet", "Bernoulli")
     assert (facts["components"], facts["columns"], facts["epochs"]) == (3, 6, 2)
     assert facts["prior_concentration"] == pytest.approx(2 / 3)
@@ -176,6 +179,26 @@ def test_a_classifier_transforms_but_is_not_evaluated(run):
     refused = run("evaluate", "model", "x.npy")
     assert refused.code != 0
     assert "model holds a SemiSupervisedVAE: score it in Python" in refused.err
+
+
+@pytest.mark.parametrize("options", [["--samples", 1], ["--samples", 0]])
+def test_figures_without_a_standard_error_are_json_all_the_same(run, fitted, options):
+    np.save("x.npy", (X[:1] > 0.5).astype(np.float32))
+    out = run("evaluate", fitted, "x.npy", "--json", *options).out
+    facts = json.loads(out, parse_constant=pytest.fail)
+    assert facts["elbo_std_error"] is None
+    assert facts.get("nll_std_error") is None
+
+
+@pytest.mark.parametrize(
+    "options", [["--text-column", "a"], ["--label-column", "a"], ["--encoding", "latin1"]]
+)
+def test_options_of_texts_do_not_go_with_a_model_of_rows(run, fitted, options):
+    np.save("x.npy", X)
+    assert_one_sentence(run("evaluate", fitted, "x.npy", *options), f"{options[0]} does not go")
+    if options[0] != "--label-column":
+        done = run("transform", fitted, "x.npy", "-o", "theta.csv", *options)
+        assert_one_sentence(done, f"{options[0]} does not go with")
 
 
 def test_evaluate_of_probabilities_is_repeatable(run, fitted):

@@ -10,7 +10,7 @@ import pytest
 import typer.main
 from scipy import sparse
 
-from dirvae import load
+from dirvae import TopicModel, load
 from dirvae.cli import app
 
 TEXTS = ["the cat sat by the dog", "a dog and a cat", "moon and stars", "the moon, the stars"] * 6
@@ -96,6 +96,50 @@ def test_topics_that_tell_labels(run, tmp_path, table):
     code, _, err = run("fit", "topics", "docstrings", "--label-column", "class", "-o", "model")
     assert (code, err.count("\n")) == (2, 1)
     assert "--label-column goes with a table (.csv, .parquet, .jsonl)" in err
+
+
+def test_an_array_of_counts_is_chosen(run, tmp_path):
+    rng = np.random.default_rng(0)
+    first, second = rng.poisson(1, (2, 30, 4))
+    np.savez(tmp_path / "counts.npz", a=first, b=second)
+    fit = ["fit", "topics", "counts.npz", "-k", 2, "--max-epochs", 2, "-o", "model"]
+    code, _, err = run(*fit)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "choose one of a, b with --array" in err
+    code, _, err = run(*fit, "--array", "b")
+    assert code == 0, err
+    model = load("model")
+    oracle = TopicModel(2, max_epochs=2, random_state=0).fit(second)
+    np.testing.assert_array_equal(model.topic_word_, oracle.topic_word_)
+    code, _, err = run("transform", "model", "counts.npz", "--array", "a", "-o", "theta.npy")
+    assert code == 0, err
+    np.testing.assert_array_equal(np.load("theta.npy"), model.transform(first))
+    code, out, err = run("evaluate", "model", "counts.npz", "--array", "a", "--json")
+    assert code == 0, err
+    assert json.loads(out)["completion_perplexity"] == model.perplexity(first)
+    code, out, err = run("topics", "model", "counts.npz", "--array", "a")
+    assert code == 0, err
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["counts.npy", "--id-column", "a"], "counts.npy is no table"),
+        (["counts.npy", "--text-column", "a"], "--text-column does not go with counts"),
+        (["counts.npy", "--encoding", "latin1"], "--encoding does not go with counts"),
+        (["counts.npy", "--samples", 5], "--samples does not go with model, which has topics"),
+        (["docstrings", "--array", "a"], "--array does not go with texts"),
+        (["docstrings", "--id-column", "a"], "--id-column does not go with texts"),
+    ],
+)
+def test_options_that_nothing_would_read_are_refused(run, tmp_path, options, sentence):
+    counts = np.random.default_rng(0).poisson(1, (30, 4))
+    np.save(tmp_path / "counts.npy", counts)
+    fitted = TopicModel(2, max_epochs=1, hidden_sizes=(4,), random_state=0).fit(counts)
+    fitted.save(tmp_path / "model")
+    code, _, err = run("evaluate", "model", *options)
+    assert (code, err.count("\n")) == (2, 1)
+    assert sentence in err
 
 
 def test_counts_with_their_words(run, tmp_path):

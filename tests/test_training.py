@@ -10,10 +10,12 @@ from functools import partial
 from types import SimpleNamespace as Named
 
 import lightning.pytorch as lightning
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
+from torch.distributions import Bernoulli, Poisson
 
 from dirvae.callbacks import CollapseWarning, CollapseWatch
 from dirvae.data import ArrayDataset, Batch, loader
@@ -399,3 +401,29 @@ def _told_at(used):
         for warning in caught:
             told[epoch] = int(str(warning.message).split()[0])
     return told
+
+
+@pytest.mark.parametrize(("law", "values"), [(Bernoulli, [0.0, 16.0]), (Poisson, [-1.0, 3.0])])
+@pytest.mark.parametrize("part", ["data", "validation"])
+def test_data_that_the_decoder_cannot_give_are_refused(law, values, part):
+    good, bad = torch.zeros(6, 2), torch.tensor([values] * 6)
+    rows = {"data": good, "validation": good, part: bad}
+    vae = zoo.gaussian(2, 2, likelihood=law, hidden_sizes=(4,), decoder_hidden_sizes=(4,))
+    with pytest.raises(ValueError, match=rf"{part} has .*values"):
+        quiet(vae, rows["data"], validation=rows["validation"], max_epochs=1)
+    masked = ArrayDataset(bad, mask=(bad >= 0) & (bad <= 1))
+    assert len(quiet(vae, masked, validation=good, max_epochs=1)) == 1
+
+
+def test_probabilities_are_in_the_unit_interval():
+    with pytest.raises(ValueError, match=r"x has values from 0 to 2, but binarize=True"):
+        ArrayDataset(2 * np.eye(2), binarize=True)
+
+
+def test_best_epoch_is_that_of_the_weights_kept(x):
+    training = Training(zoo.gaussian(6, 2, hidden_sizes=(16,)), optimizer=LARGE)
+    history = quiet(training, x, validation=x[:20], max_epochs=12, patience=3)
+    bounds = [metrics["val_elbo"] for metrics in history]
+    assert training.best_epoch == int(np.argmax(bounds))
+    training = Training(zoo.gaussian(6, 2, hidden_sizes=(16,)), kl_schedule=linear_warmup(10**6))
+    assert len(quiet(training, x, validation=x[:20], max_epochs=3)) == training.best_epoch + 1 == 3

@@ -29,8 +29,9 @@ from torch.utils.data import DataLoader, Dataset
 from dirvae.callbacks import CollapseWatch, settled
 from dirvae.data.arrays import ArrayDataset, Batch, loader
 from dirvae.distributions.moments import location_and_spread
+from dirvae.models.likelihoods import require_support
 from dirvae.models.vae import VAE
-from dirvae.nn import Fixed
+from dirvae.nn import Fixed, Head
 from dirvae.objectives import KLSchedule, Terms, constant, elbo
 
 __all__ = ["History", "Training", "adam", "decaying_adam", "fit"]
@@ -52,6 +53,11 @@ class Training(lightning.LightningModule):
             `adam` at 1e-3 by default.
         num_samples: S, draws of the latent for each example and step.
         importance: Whether the objective reads ``terms.log_ratio``.
+
+    Attributes:
+        history: One dict of metrics an epoch.
+        best_epoch: Place in ``history`` of the epoch whose weights `fit` left: the last, or with
+            validation the best of those that can be compared.
 
     Example:
         >>> from dirvae.models.zoo import gaussian
@@ -77,6 +83,7 @@ class Training(lightning.LightningModule):
         self.kl_schedule = kl_schedule or constant()
         self.num_samples, self.importance = num_samples, importance
         self.history: History = []
+        self.best_epoch = -1
         self.active: Tensor | None = None
         self._train, self._validation = _Meter(), _Meter()
 
@@ -282,7 +289,8 @@ def fit(
         One dict of metrics an epoch.
 
     Raises:
-        ValueError: If there are no rows, or an argument is out of range.
+        ValueError: If there are no rows, an argument is out of range, or the decoder's law cannot
+            give the data (a Bernoulli takes probabilities, laws of counts 0 or more).
         FileNotFoundError: If there is no checkpoint to resume from.
         FloatingPointError: If the loss becomes NaN or infinite.
         KeyboardInterrupt: On Ctrl-C; the last epoch's checkpoint is kept and the message says how
@@ -301,6 +309,7 @@ def fit(
         valid_loader = None
         if validation is not None:
             valid_loader = _as_loader(validation, "validation", batch_size)
+        _require_support(training.vae, {"data": train_loader, "validation": valid_loader})
         _materialize(training.vae, train_loader)
         folder = Path(checkpoint_dir or temporary)
         keepers, best = _keepers(
@@ -319,9 +328,11 @@ def fit(
         last = str(folder / LAST) if resume else None
         with _interruptible(run, folder if checkpoint_dir is not None else None):
             run.fit(training, train_loader, valid_loader, ckpt_path=last, weights_only=True)
+        training.best_epoch = len(training.history) - 1
         if best is not None and best.best_model_path:
-            state = torch.load(best.best_model_path, weights_only=True)["state_dict"]
-            training.load_state_dict(state)
+            kept = torch.load(best.best_model_path, weights_only=True)
+            training.load_state_dict(kept["state_dict"])
+            training.best_epoch = kept["epoch"]
     training.vae.eval()
     return training.history
 
@@ -395,6 +406,14 @@ def _as_loader(data: Any, name: str, batch_size: int, *, shuffle: bool = False) 
     if len(data) == 0:
         raise ValueError(f"{name} has no rows; at least one is needed")
     return loader(data, batch_size, shuffle=shuffle)
+
+
+def _require_support(vae: VAE, loaders: dict[str, Any]) -> None:
+    """Refuse what the decoder's law cannot give: its density there may well be a number."""
+    for name, batches in loaders.items():
+        data = getattr(batches, "dataset", None)
+        if isinstance(vae.decoder, Head) and isinstance(data, ArrayDataset):
+            require_support(data.observed(), vae.decoder.Law, name)
 
 
 def _materialize(vae: VAE, batches: Iterable[Batch]) -> None:

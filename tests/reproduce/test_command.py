@@ -54,6 +54,7 @@ def test_names_are_listed(run: Any) -> None:
         (["semi-supervised-mnist", "--settings", "ours"], "--settings does not go with"),
         (["semi-supervised-mnist", "--samples", "100"], "--samples does not go with"),
         (["topics-20news", "--precision", "32-true"], "--precision does not go with"),
+        (["knn", "--table", "--rows", "gaussian"], "--rows does not go with --table"),
         (["semi-supervised-mnist", "--shares", "few"], "--shares is 'few', must be numbers"),
         (["semi-supervised-mnist", "--shares", "2"], "--shares has 2.0, must be above 0"),
     ],

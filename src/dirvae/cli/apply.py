@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dirvae.cli.errors import say
+from dirvae.cli.errors import refuse, say
 from dirvae.cli.outputs import require_table, write_table
 from dirvae.cli.topics import (
+    UTF8,
+    Array,
     Encoding,
     LabelColumn,
     TextColumn,
@@ -33,13 +35,11 @@ Data = Annotated[
         show_default=False,
     ),
 ]
-Array = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Which array of an .npz file or of mnist.")
-]
 IdColumn = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", help="Column that is no data; give it again for more."),
 ]
+SAMPLES = 100
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -50,15 +50,18 @@ def transform(
     array: Array = None,
     id_column: IdColumn = None,
     text_column: TextColumn = None,
-    encoding: Encoding = "utf-8",
+    encoding: Encoding = UTF8,
 ) -> None:
     """Write the posterior mean of each row's latent, and the columns that identify the row."""
     require_table(output)
     if _has_topics(model):
-        documents = read_documents(data, text_column, None, encoding)
+        documents = read_documents(
+            data, array=array, id_column=id_column, text_column=text_column, encoding=encoding
+        )
         estimator, ids = _load(model), documents.ids
         theta = estimator.transform(documents[0])
     else:
+        _refuse_texts(model, text_column, None, encoding)
         rows = _rows(data, array, id_column)
         estimator, ids = _load(model), rows.ids
         theta = estimator.transform(_in_order(estimator, rows, data))
@@ -70,21 +73,34 @@ def evaluate(
     model: Model,
     data: Data,
     samples: Annotated[
-        int,
-        typer.Option(min=0, help="Draws a row for the importance-sampled likelihood; 0 for none."),
-    ] = 100,
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Draws a row for the importance-sampled likelihood; 0 for none.",
+            show_default=str(SAMPLES),
+        ),
+    ] = None,
     array: Array = None,
     id_column: IdColumn = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
-    encoding: Encoding = "utf-8",
+    encoding: Encoding = UTF8,
     as_json: AsJson = False,
 ) -> None:
     """Score a model on rows: means over rows, in nats; of a topic model coherence and the like."""
     from dirvae.cli.measures import measure
 
     if _has_topics(model):
-        documents = read_documents(data, text_column, label_column, encoding)
+        refuse(f"{model}, which has topics", {"--samples": samples is not None})
+        documents = read_documents(
+            data,
+            array=array,
+            id_column=id_column,
+            text_column=text_column,
+            label_column=label_column,
+            encoding=encoding,
+        )
         labels = getattr(documents, "labels", None)
         _print(measure_topics(_load(model), documents, labels), as_json)
         return
@@ -93,8 +109,10 @@ def evaluate(
         raise ValueError(
             f"{model} holds a {type(estimator).__name__}: score it in Python, with its score(X, y)"
         )
+    _refuse_texts(model, text_column, label_column, encoding)
     rows = _rows(data, array, id_column)
-    facts = measure(estimator, _in_order(estimator, rows, data), samples)
+    draws = SAMPLES if samples is None else samples
+    facts = measure(estimator, _in_order(estimator, rows, data), draws)
     _print(facts if as_json else _in_brief(facts), as_json)
 
 
@@ -120,7 +138,7 @@ def _latent(vae: Any) -> str:
 
 
 def _facts(estimator: Any) -> dict[str, Any]:
-    last = estimator.history_[-1] if estimator.history_ else {}
+    kept = estimator.history_[getattr(estimator, "best_epoch_", -1)] if estimator.history_ else {}
     has_likelihood = hasattr(estimator, "likelihood_")
     return {
         "latent": estimator.latent.__name__,
@@ -129,7 +147,7 @@ def _facts(estimator: Any) -> dict[str, Any]:
         "columns": estimator.n_features_in_,
         "prior_concentration": _prior(estimator),
         "epochs": estimator.n_iter_,
-        **{name: value for name, value in last.items() if name != "epoch"},
+        **{name: value for name, value in kept.items() if name != "epoch"},
     }
 
 
@@ -146,6 +164,14 @@ def _has_topics(path: Path) -> bool:
     from dirvae.persistence import read_config
 
     return bool(read_config(path).get("kind") == "TopicModel")
+
+
+def _refuse_texts(
+    model: Path, text_column: str | None, label_column: str | None, encoding: str
+) -> None:
+    """Options of documents, which nothing reads for a model of other rows."""
+    given = {"--text-column": text_column, "--label-column": label_column}
+    refuse(f"{model}, which has no topics", {**given, "--encoding": encoding != UTF8})
 
 
 def _load(path: Path) -> Any:
@@ -196,7 +222,7 @@ def _in_brief(facts: dict[str, Any]) -> dict[str, Any]:
 
 def _print(facts: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(facts, indent=2))
+        typer.echo(json.dumps(facts, indent=2, allow_nan=False))
         return
     from rich.console import Console
     from rich.table import Table

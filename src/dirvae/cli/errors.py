@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-__all__ = ["INTERRUPTED", "OneSentenceGroup", "Stop", "say", "sentence"]
+__all__ = ["INTERRUPTED", "OneSentenceGroup", "Stop", "refuse", "say", "sentence"]
 
 EXPECTED = (ValueError, TypeError, OSError, ArithmeticError, ImportError)
 INTERRUPTED = 130
@@ -55,6 +55,18 @@ class OneSentenceGroup(TyperGroup):
             raise
         except EXPECTED as error:
             _end(sentence(error), 2)
+
+
+def refuse(what: str, given: Mapping[str, Any]) -> None:
+    """Raise ValueError for the first option that was given and would not be read.
+
+    Args:
+        what: With which it does not go.
+        given: From options to their values, None, False or empty where not given.
+    """
+    for option, value in given.items():
+        if value:
+            raise ValueError(f"{option} does not go with {what}")
 
 
 def sentence(error: BaseException) -> str:

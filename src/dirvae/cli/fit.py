@@ -275,8 +275,8 @@ def _warnings_told() -> Iterator[None]:
 
 
 def _summarise(model: Any, output: Path) -> None:
-    last = model.history_[-1]
-    held_out = "held-out " if "val_elbo" in last else ""
-    elbo = max(epoch.get("val_elbo", epoch["elbo"]) for epoch in model.history_)
+    kept = model.history_[model.best_epoch_]
+    held_out = "held-out " if "val_elbo" in kept else ""
+    elbo = kept.get("val_elbo", kept["elbo"])
     say(f"{output}: {model.n_iter_} epochs, {held_out}ELBO {elbo:.2f} nats a row")
     say(f"Next: dirvae transform {shlex.quote(str(output))} DATA -o theta.csv")

@@ -49,14 +49,14 @@ def measure(estimator: Any, X: Any, num_samples: int) -> dict[str, Any]:
     measured = {
         "rows": len(elbo),
         "elbo": float(elbo.mean()),
-        "elbo_std_error": float(elbo.std() / np.sqrt(len(elbo))),
+        "elbo_std_error": _std_error(elbo),
         "reconstruction": float(elbo.mean() + divergence.mean()),
         "kl": float(divergence.mean()),
     }
     if num_samples:
         measured |= {
             "nll": -evidence.mean,
-            "nll_std_error": evidence.mean_std_error,
+            "nll_std_error": _number(evidence.mean_std_error),
             "nll_samples": num_samples,
         }
         if not np.isnan(evidence.unreliable_share):
@@ -101,6 +101,11 @@ def _components(found: Diagnosis) -> dict[str, Any]:
         measured["weight_norm"] = found.weight_norms
     lists = {name: [_number(value) for value in values] for name, values in measured.items()}
     return {"used_in": [str(use) for use in found.uses], **lists}
+
+
+def _std_error(values: Any) -> float | None:
+    """Of the mean over rows; one row has none."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
 
 
 def _number(value: float) -> float | None:

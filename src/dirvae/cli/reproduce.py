@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dirvae.cli.errors import INTERRUPTED, Stop
+from dirvae.cli.errors import INTERRUPTED, Stop, refuse
 from dirvae.cli.outputs import require_writable
 
 if TYPE_CHECKING:
@@ -133,8 +133,10 @@ def reproduce(
         "--samples": samples,
         "--precision": precision,
     }
-    _refuse(name, {} if semi else {"--shares": shares})
-    _refuse(name, of_density if semi or topics else {})
+    refuse(name, {} if semi else {"--shares": shares})
+    refuse(name, of_density if semi or topics else {})
+    of_runs = {**of_density, "--rows": rows, "--shares": shares, "--epochs": epochs}
+    refuse("--table", of_runs if table else {})
     common = {
         "rows": _words(rows),
         "seeds": range(first_seed, first_seed + seeds),
@@ -261,12 +263,6 @@ def _show(tables: Sequence[Table]) -> None:
 def _list_studies(err: bool = False) -> None:
     for name, summary in STUDIES.items():
         typer.echo(f"{name:<26} {summary}", err=err)
-
-
-def _refuse(name: str, options: dict[str, Any]) -> None:
-    for option, value in options.items():
-        if value is not None:
-            raise ValueError(f"{option} does not go with {name}: leave it out")
 
 
 def _words(text: str | None) -> list[str] | None:

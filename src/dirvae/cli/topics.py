@@ -12,10 +12,10 @@ from typing import Annotated, Any
 
 import typer
 
-from dirvae.cli.errors import say
+from dirvae.cli.errors import refuse, say
 from dirvae.cli.outputs import require_model_folder
 
-__all__ = ["fit_topics", "measure_topics", "read_documents", "topics"]
+__all__ = ["UTF8", "fit_topics", "measure_topics", "read_documents", "topics"]
 
 COUNTS = (".npy", ".npz")
 TABLES = (".csv", ".parquet", ".jsonl")
@@ -28,6 +28,10 @@ TextColumn = Annotated[
 ]
 LabelColumn = Annotated[str | None, typer.Option(metavar="NAME", help="Column of classes.")]
 Encoding = Annotated[str, typer.Option(metavar="NAME", help="Of text files.")]
+Array = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Which array of an .npz file or of mnist.")
+]
+UTF8 = "utf-8"
 
 
 class Ranking(StrEnum):
@@ -70,7 +74,8 @@ def fit_topics(
         int | None, typer.Option(min=1, metavar="N", help="Passes over the documents.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same topics.")] = 0,
-    encoding: Encoding = "utf-8",
+    encoding: Encoding = UTF8,
+    array: Array = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Find topics in documents and save the model."""
@@ -78,7 +83,13 @@ def fit_topics(
     if label_column is not None and Path(documents).suffix.lower() not in TABLES:
         raise ValueError(f"--label-column goes with a table ({', '.join(TABLES)})")
     words = _vocabulary(vocabulary, documents)
-    X = read_documents(documents, text_column, label_column, encoding)
+    X = read_documents(
+        documents,
+        array=array,
+        text_column=text_column,
+        label_column=label_column,
+        encoding=encoding,
+    )
     labels = None if label_column is None else _known_or_none(X.labels)
     from dirvae.estimators import TopicModel
     from dirvae.models import topic_decoders
@@ -114,14 +125,15 @@ def topics(
     ] = Ranking.RELEVANCE,
     examples: Annotated[int, typer.Option(min=0, metavar="N", help="Documents a topic.")] = 1,
     text_column: TextColumn = None,
-    encoding: Encoding = "utf-8",
+    encoding: Encoding = UTF8,
+    array: Array = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print a model's topics: share of the documents, words, and documents that have most of it."""
     estimator = _load(model)
     found = _described(estimator, words, by.value)
     if documents is not None and examples:
-        X = read_documents(documents, text_column, None, encoding)
+        X = read_documents(documents, array=array, text_column=text_column, encoding=encoding)
         theta = estimator.transform(_rows(X))
         for k, topic in enumerate(found):
             best = (-theta[:, k]).argsort(kind="stable")[:examples]
@@ -180,13 +192,22 @@ def _label_measures(estimator: Any, X: Any, theta: Any, labels: Any) -> dict[str
 
 
 def read_documents(
-    source: str, text_column: str | None, label_column: str | None, encoding: str
+    source: str,
+    *,
+    array: str | None = None,
+    id_column: list[str] | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    encoding: str = UTF8,
 ) -> Any:
-    """Texts, or the rows of a file of counts."""
+    """Texts, or the rows of a file of counts; an option of the other kind is refused."""
     if Path(source).suffix.lower() in COUNTS:
+        of_texts = {"--text-column": text_column, "--label-column": label_column}
+        refuse(f"counts, {source}", {**of_texts, "--encoding": encoding != UTF8})
         from dirvae.data.files import read_rows
 
-        return read_rows(source)
+        return read_rows(source, array=array, id_columns=id_column or ())
+    refuse(f"texts, {source}", {"--array": array, "--id-column": id_column})
     from dirvae.data.corpora import read_texts
 
     return read_texts(source, text_column=text_column, label_column=label_column, encoding=encoding)

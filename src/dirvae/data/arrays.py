@@ -73,6 +73,8 @@ class ArrayDataset(Dataset[Batch]):
         if self.mask is not None and not isinstance(self.x, Tensor):
             raise ValueError("mask goes with dense x only; x is sparse")
         _require_finite(self.x, self.mask)
+        if binarize:
+            _require_probabilities(self.observed())
         for name in ("covariates", "mask", "weight"):
             values = getattr(self, name)
             if values is not None and len(values) != len(self):
@@ -82,6 +84,12 @@ class ArrayDataset(Dataset[Batch]):
 
     def __len__(self) -> int:
         return int(self.x.shape[0])
+
+    def observed(self) -> Any:
+        """Values that count, in any order; of a sparse x those that are stored."""
+        if isinstance(self.x, Tensor):
+            return self.x if self.mask is None else self.x[self.mask]
+        return torch.from_numpy(self.x.data)
 
     def __getitem__(self, rows: Sequence[int] | Tensor) -> Batch:
         index = torch.as_tensor(rows)
@@ -141,6 +149,14 @@ def _mean_one(weight: Tensor) -> Tensor:
     if not bool((weight.isfinite() & (weight >= 0)).all()) or not bool(weight.sum() > 0):
         raise ValueError("weight must be finite, 0 or more, and not 0 in every row")
     return weight / weight.mean()
+
+
+def _require_probabilities(values: Tensor) -> None:
+    if values.numel() and not bool(((values >= 0) & (values <= 1)).all()):
+        raise ValueError(
+            f"x has values from {values.min():g} to {values.max():g}, but binarize=True takes "
+            "probabilities in [0, 1]"
+        )
 
 
 def _require_finite(x: Any, mask: Tensor | None) -> None:

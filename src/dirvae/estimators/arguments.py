@@ -10,15 +10,12 @@ from typing import Any
 from scipy import sparse
 from torch.distributions import Bernoulli, Normal
 
-from dirvae.models.likelihoods import COUNT_LAWS
-
 __all__ = [
     "likelihood_of",
     "require_integer",
     "require_likelihood",
     "require_positive",
     "require_sizes",
-    "require_support",
 ]
 
 
@@ -55,20 +52,3 @@ def likelihood_of(X: Any, likelihood: Any) -> Any:
     values = X.data if sparse.issparse(X) else X
     unit = values.size == 0 or (values.min() >= 0 and values.max() <= 1)
     return Bernoulli if unit else Normal
-
-
-def require_support(X: Any, likelihood: Any) -> None:
-    """Raise ValueError if X has values that the law of the data cannot give."""
-    values = X.data if sparse.issparse(X) else X
-    if values.size == 0:
-        return
-    if likelihood in COUNT_LAWS and values.min() < 0:
-        raise ValueError(
-            f"X has negative values (least: {values.min():g}), but "
-            f"likelihood={likelihood.__name__} is a law of counts, 0 or more"
-        )
-    if likelihood is Bernoulli and (values.min() < 0 or values.max() > 1):
-        raise ValueError(
-            f"X has values from {values.min():g} to {values.max():g}, but a Bernoulli "
-            "likelihood takes probabilities in [0, 1]"
-        )

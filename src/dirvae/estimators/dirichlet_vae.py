@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,9 +27,9 @@ from dirvae.estimators.arguments import (
     require_likelihood,
     require_positive,
     require_sizes,
-    require_support,
 )
 from dirvae.estimators.rows import chunks, generator_of, mean_and_std, weighted
+from dirvae.models.likelihoods import require_support
 from dirvae.models.priors import standard_prior
 from dirvae.models.vae import VAE, closed_form_kl
 from dirvae.models.zoo import DIRICHLETS, mlp_vae
@@ -79,6 +79,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         likelihood_: The law of the data that was used.
         prior_concentration_: Concentration of the prior, shape (K,), where it has one.
         history_: Metrics of each epoch.
+        best_epoch_: Place in ``history_`` of the epoch whose weights were kept.
         n_iter_: Epochs trained.
         n_features_in_: D.
 
@@ -152,7 +153,8 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             y: Ignored.
             sample_weight: Non-negative weights, shape (N,).
             checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
-            resume: Whether to go on from that folder's last checkpoint.
+            resume: Whether to go on from that folder's last checkpoint, of the same data and
+                arguments; ``random_state`` must be an integer.
 
         Returns:
             The estimator itself.
@@ -160,6 +162,11 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Raises:
             ValueError: If an argument or a value of X is out of range; the message says which.
         """
+        if resume and not isinstance(self.random_state, Integral):
+            raise ValueError(
+                f"resume=True with random_state={self.random_state!r}, must be an integer: only so "
+                "are the rows held out again those that were"
+            )
         X, weight = self._begin(self._validated(X, reset=True), sample_weight)
         train, validation = self._split(X, weight)
         steps = math.ceil(len(train) / self.batch_size) * self.max_epochs
@@ -182,7 +189,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             callbacks=[MethodOfMoments(self.max_epochs)] if learn else [],
             **self._options(),
         )
-        self._end(len(self.history_))
+        self._end(training.best_epoch)
         return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> DirichletVAE:
@@ -209,7 +216,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self.history_.append({**metrics, "epoch": float(epoch)})
         optimizer = cast(torch.optim.Optimizer, training.optimizers(use_pl_optimizer=False))
         self._optimizer_state = optimizer.state_dict()
-        self._end(len(self.history_))
+        self._end(epoch)
         return self
 
     def _begin(self, X: Any, sample_weight: Any) -> tuple[Any, Any]:
@@ -227,9 +234,9 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             self.vae_ = self._build(X, weight)
         return X, weight
 
-    def _end(self, num_epochs: int) -> None:
+    def _end(self, best_epoch: int) -> None:
         self.vae_.cpu().eval()
-        self.n_iter_ = num_epochs
+        self.n_iter_, self.best_epoch_ = len(self.history_), best_epoch
         self._n_features_out = self.n_components
         concentration = getattr(self.vae_.prior, "concentration", None)
         if concentration is not None:

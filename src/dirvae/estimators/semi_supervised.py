@@ -34,11 +34,10 @@ from dirvae.estimators.arguments import (
     require_likelihood,
     require_positive,
     require_sizes,
-    require_support,
 )
 from dirvae.estimators.labels import class_indicators
 from dirvae.estimators.rows import chunks, mean_and_std
-from dirvae.models.likelihoods import COUNT_LAWS
+from dirvae.models.likelihoods import COUNT_LAWS, require_support
 from dirvae.models.priors import standard_prior
 from dirvae.models.semi_supervised import LabelledVAE, adversarial_divergence, labelled_elbo
 from dirvae.models.zoo import mlp_labelled_vae

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from scipy import sparse
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Distribution, Normal, constraints
 
@@ -17,7 +18,14 @@ from dirvae.distributions import (
 )
 from dirvae.nn import Head, Log1p, Standardize
 
-__all__ = ["COUNT_LAWS", "affine_normal", "data_features", "likelihood_head", "unit_normal"]
+__all__ = [
+    "COUNT_LAWS",
+    "affine_normal",
+    "data_features",
+    "likelihood_head",
+    "require_support",
+    "unit_normal",
+]
 
 COUNT_LAWS: tuple[Callable[..., Distribution], ...] = (
     Multinomial,
@@ -124,3 +132,33 @@ def _initial(likelihood: Callable[..., Distribution], mean: Tensor) -> dict[str,
     if likelihood is unit_normal:
         return {"loc": mean}
     return {}
+
+
+def require_support(x: Any, likelihood: Any, name: str = "X") -> None:
+    """Raise ValueError if data have values that their law cannot give.
+
+    Args:
+        x: Array, tensor or SciPy sparse matrix of finite numbers.
+        likelihood: Law of the data. Under a Bernoulli, values between 0 and 1 are probabilities;
+            laws of counts take fractions, too.
+        name: What the message calls the data.
+
+    Example:
+        >>> require_support(torch.tensor([[0.5, 16.0]]), Bernoulli, "pixels")
+        Traceback (most recent call last):
+        ValueError: pixels has values from 0.5 to 16, but a Bernoulli likelihood takes
+        probabilities in [0, 1]
+    """
+    values = x.data if sparse.issparse(x) else x
+    if 0 in values.shape:
+        return
+    if likelihood in COUNT_LAWS and values.min() < 0:
+        raise ValueError(
+            f"{name} has negative values (least: {values.min():g}), but "
+            f"likelihood={likelihood.__name__} is a law of counts, 0 or more"
+        )
+    if likelihood is Bernoulli and (values.min() < 0 or values.max() > 1):
+        raise ValueError(
+            f"{name} has values from {values.min():g} to {values.max():g}, but a Bernoulli "
+            "likelihood takes probabilities in [0, 1]"
+        )

@@ -219,6 +219,7 @@ _FITTED = {
     "prior_concentration_": _ARRAY,
     "history_": _Kind(_history_to_json, _history),
     "n_iter_": _COUNT,
+    "best_epoch_": _COUNT,
     "n_features_in_": _COUNT,
     "feature_names_in_": _Kind(list, _names),
     "vocabulary_": _Kind(list, _names),
