@@ -7,17 +7,18 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.distributions import Beta as TorchBeta
-from torch.distributions import Distribution, constraints, register_kl
+from torch.distributions import constraints, register_kl
 from torch.distributions.utils import broadcast_all
 
 from dirvae.distributions._log_gamma_gradient import rsample_log_gamma
 from dirvae.distributions.dirichlet import LogDirichlet
 from dirvae.distributions.log_gamma import full_precision, validation, wide
+from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["Beta"]
 
 
-class Beta(Distribution):
+class Beta(Reparameterized):
     r"""Beta(concentration1, concentration0), drawn in log space.
 
     log p(x) = (a - 1) log x + (b - 1) log(1 - x) - log B(a, b), 0 <= x <= 1.
@@ -46,7 +47,6 @@ class Beta(Distribution):
         "concentration0": constraints.positive,
     }
     support = constraints.unit_interval
-    has_rsample = True
 
     def __init__(
         self,
@@ -111,14 +111,6 @@ class Beta(Distribution):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         return self._rsample_log_odds(sample_shape, generator).sigmoid()
-
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
 
     def _wide(self) -> tuple[Tensor, Tensor]:
         return wide(self.concentration1), wide(self.concentration0)

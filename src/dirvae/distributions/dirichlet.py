@@ -8,13 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
-from torch.distributions import Distribution, constraints, register_kl
+from torch.distributions import constraints, register_kl
 
 from dirvae.distributions._gamma_functions import lgamma_and_digamma, trigamma
 from dirvae.distributions._log_gamma_gradient import attach_gradient
 from dirvae.distributions._log_gamma_sampler import sample_log_gamma
 from dirvae.distributions.log_gamma import full_precision, validation, wide
 from dirvae.distributions.log_space import log_simplex
+from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["Dirichlet", "LogDirichlet"]
 
@@ -75,11 +76,10 @@ def _normalizer_and_mean_log(concentration: Tensor) -> tuple[Tensor, Tensor]:
     return log_normalizer, mean_log
 
 
-class _DirichletParameters(Distribution):
+class _DirichletParameters(Reparameterized):
     """The concentration that both laws share, and what follows from it alone."""
 
     arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}
-    has_rsample = True
 
     def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
         if concentration.dim() < 1:
@@ -161,14 +161,6 @@ class LogDirichlet(_DirichletParameters):
     ) -> Tensor:
         """As `Dirichlet.rsample`, for log z."""
         return _LogNormalize.apply(self._rsample_log_gamma(sample_shape, generator, totals))
-
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
 
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
@@ -262,14 +254,6 @@ class Dirichlet(_DirichletParameters):
             ICML 2018, section 5.2, for the Beta-marginal gradient.
         """
         return self._rsample_log_gamma(sample_shape, generator, totals).softmax(-1)
-
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
 
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:

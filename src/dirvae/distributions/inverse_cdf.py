@@ -6,16 +6,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import constraints
 
 from dirvae.distributions.log_gamma import full_precision
 from dirvae.distributions.log_space import log_proportions, log_simplex, scaled_lgamma1p
 from dirvae.distributions.noise import standard_exponential
+from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["InverseCDFDirichlet", "LogInverseCDFDirichlet", "multi_gamma_kl"]
 
 
-class LogInverseCDFDirichlet(Distribution):
+class LogInverseCDFDirichlet(Reparameterized):
     r"""Law of log z for z ~ `InverseCDFDirichlet`: the log-space form, which does not underflow.
 
     With y = log z, :math:`r_k = \log\Gamma(a_k + 1) / a_k` and
@@ -36,7 +37,6 @@ class LogInverseCDFDirichlet(Distribution):
 
     arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}
     support = log_simplex
-    has_rsample = True
 
     def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
         _require_parts(concentration)
@@ -61,15 +61,6 @@ class LogInverseCDFDirichlet(Distribution):
         log_v = scaled_lgamma1p(self.concentration) - minus_log_u / self.concentration
         return torch.log_softmax(log_v, -1)
 
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw log z without a path, shape S + (..., K)."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
-
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
         if self._validate_args:
@@ -80,7 +71,7 @@ class LogInverseCDFDirichlet(Distribution):
         return a.log().sum(-1) - a.sum(-1).log() + (a * w).sum(-1) - value[..., -1]
 
 
-class InverseCDFDirichlet(Distribution):
+class InverseCDFDirichlet(Reparameterized):
     r"""What the inverse Gamma CDF approximation of a Dirichlet samples, with its exact density.
 
     .. math:: z = \mathrm{softmax}(\log v), \quad
@@ -111,7 +102,6 @@ class InverseCDFDirichlet(Distribution):
 
     arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}
     support = constraints.simplex
-    has_rsample = True
 
     def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
         _require_parts(concentration)
@@ -136,15 +126,6 @@ class InverseCDFDirichlet(Distribution):
     ) -> Tensor:
         """Draw z, shape S + (..., K); the path is the derivative at fixed uniform noise."""
         return self.log().rsample(sample_shape, generator).exp()
-
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw z without a path, shape S + (..., K)."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density on the simplex (Lebesgue measure on z_1 .. z_{K-1}), in nats."""

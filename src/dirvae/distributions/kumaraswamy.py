@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.distributions import Beta as TorchBeta
-from torch.distributions import Distribution, constraints, register_kl
 from torch.distributions import Kumaraswamy as TorchKumaraswamy
+from torch.distributions import constraints, register_kl
 from torch.distributions.utils import broadcast_all, euler_constant
 
 from dirvae.distributions.beta import Beta
@@ -22,11 +22,12 @@ from dirvae.distributions.log_space import (
     neg_log_sigmoid_log,
 )
 from dirvae.distributions.noise import standard_exponential
+from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["Kumaraswamy", "LogKumaraswamy", "expected_log1m"]
 
 
-class LogKumaraswamy(Distribution):
+class LogKumaraswamy(Reparameterized):
     r"""Law of the pair (log x, log(1 - x)) for x ~ `Kumaraswamy`: exact at both ends.
 
     The density is that of log x: :math:`\log a + \log b + a \log x + (b - 1) \log(1 - x^a)`.
@@ -48,7 +49,6 @@ class LogKumaraswamy(Distribution):
         "concentration0": constraints.positive,
     }
     support = log_simplex
-    has_rsample = True
 
     def __init__(
         self,
@@ -79,15 +79,6 @@ class LogKumaraswamy(Distribution):
         log_neg_log_x = log_of_neg_log1mexp(y) - a.log()
         return torch.stack((log1mexp(y) / a, log1mexp_of_log(log_neg_log_x)), -1)
 
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw (log x, log(1 - x)) without a path, shape S + (..., 2)."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
-
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of log x at ``value`` = (log x, log(1 - x)), shape (..., 2) -> (...)."""
         if self._validate_args:
@@ -97,7 +88,7 @@ class LogKumaraswamy(Distribution):
         )
 
 
-class Kumaraswamy(Distribution):
+class Kumaraswamy(Reparameterized):
     r"""Kumaraswamy(a, b): x = (1 - u^(1/b))^(1/a), computed in log space.
 
     .. math:: \log p(x) = \log a + \log b + (a - 1) \log x + (b - 1) \log(1 - x^a)
@@ -120,7 +111,6 @@ class Kumaraswamy(Distribution):
         "concentration0": constraints.positive,
     }
     support = constraints.unit_interval
-    has_rsample = True
 
     def __init__(
         self,
@@ -170,15 +160,6 @@ class Kumaraswamy(Distribution):
     ) -> Tensor:
         """Draw x, shape S + (...)."""
         return self.log().rsample(sample_shape, generator)[..., 0].exp()
-
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw x without a path, shape S + (...)."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density at x, in nats; 0 and 1 are read as the floats next to them."""

@@ -10,11 +10,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints, register_kl
 from torch.distributions import Gamma as TorchGamma
+from torch.distributions import constraints, register_kl
 from torch.distributions.utils import broadcast_all
 
 from dirvae.distributions._log_gamma_gradient import rsample_log_gamma
+from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["Gamma", "LogGamma"]
 
@@ -36,14 +37,13 @@ def validation(validate_args: bool | None) -> bool | None:
     return False if torch.compiler.is_compiling() else validate_args
 
 
-class _GammaParameters(Distribution):
+class _GammaParameters(Reparameterized):
     """The concentration and rate that both laws share, and what follows from them alone."""
 
     arg_constraints = {
         "concentration": constraints.positive,
         "rate": constraints.positive,
     }
-    has_rsample = True
 
     def __init__(
         self,
@@ -122,14 +122,6 @@ class LogGamma(_GammaParameters):
     ) -> Tensor:
         return self._rsample_log(sample_shape, generator)
 
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        with torch.no_grad():
-            return self._rsample_log(sample_shape, generator)
-
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
@@ -196,14 +188,6 @@ class Gamma(_GammaParameters):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         return self._rsample_log(sample_shape, generator).exp()
-
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        with torch.no_grad():
-            return self._rsample_log(sample_shape, generator).exp()
 
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:

@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
-from torch.distributions import Distribution, constraints, kl_divergence, register_kl
+from torch.distributions import constraints, kl_divergence, register_kl
 
 from dirvae.distributions.dirichlet import Dirichlet
 from dirvae.distributions.log_gamma import full_precision, validation
 from dirvae.distributions.log_space import log_proportions, log_simplex
+from dirvae.distributions.reparameterized import Reparameterized
 from dirvae.distributions.stick_breaking import StickBreakingKumaraswamy
 
 __all__ = [
@@ -27,11 +28,10 @@ _POSITIVE_VECTOR = constraints.independent(constraints.positive, 1)
 _MOST_PARTS = 6
 
 
-class _Parameters(Distribution):
+class _Parameters(Reparameterized):
     """The concentration of all four laws, and the order of the sticks, None for all orders."""
 
     arg_constraints = {"concentration": _POSITIVE_VECTOR}
-    has_rsample = True
     ordering: Tensor | None
 
     def __init__(
@@ -56,15 +56,6 @@ class _Parameters(Distribution):
             order = self.ordering.expand(shape)
         sticks = _sticks(self.concentration.expand(shape), order)
         return sticks.log().rsample(generator=generator).gather(-1, order.argsort(-1))
-
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw without a path, shape S + (..., K)."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
 
     def rsample(
         self,

@@ -6,16 +6,16 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 from torch.distributions.constraints import Constraint
 from torch.distributions.utils import broadcast_all
 
 from dirvae.distributions.log_gamma import validation
+from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["NamedParameters"]
 
 
-class NamedParameters(Distribution):
+class NamedParameters(Reparameterized):
     """Parameters by position or by the names in ``arg_constraints``; a subclass draws and scores.
 
     Args:
@@ -27,7 +27,6 @@ class NamedParameters(Distribution):
         TypeError: If they are not those of ``arg_constraints``.
     """
 
-    has_rsample = True
     arg_constraints: ClassVar[dict[str, Constraint]] = {}
 
     def __init__(
@@ -50,20 +49,3 @@ class NamedParameters(Distribution):
         new = type(self)(validate_args=False, **values)
         new._validate_args = self._validate_args
         return new
-
-    def rsample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw z with its path, shape S + (...)."""
-        raise NotImplementedError
-
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw z without a path, shape S + (...)."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)

@@ -13,6 +13,7 @@ from torch.distributions import Distribution, constraints, kl_divergence, regist
 from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
 from dirvae.distributions.log_gamma import full_precision, validation, wide
 from dirvae.distributions.log_space import log_proportions, log_simplex
+from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["LogScaledDirichlet", "ScaledDirichlet"]
 
@@ -85,11 +86,10 @@ class _MeanLogScale(torch.autograd.Function):
         return grad.unsqueeze(-1) * of_a, grad.unsqueeze(-1) * of_loc
 
 
-class _ScaledDirichletParameters(Distribution):
+class _ScaledDirichletParameters(Reparameterized):
     """The parameters that both laws share, and the integral from which their moments follow."""
 
     arg_constraints = {"concentration": _POSITIVE_VECTOR, "loc": _REAL_VECTOR}
-    has_rsample = True
 
     def __init__(
         self, concentration: Tensor, loc: Tensor, validate_args: bool | None = None
@@ -113,17 +113,6 @@ class _ScaledDirichletParameters(Distribution):
         )
         new._validate_args = self._validate_args
         return new
-
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw without a path, shape S + (..., K)."""
-        draw: Any = self.rsample
-        with torch.no_grad():
-            z: Tensor = draw(sample_shape, generator)
-            return z
 
 
 class LogScaledDirichlet(_ScaledDirichletParameters):

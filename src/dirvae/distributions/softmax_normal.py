@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints, register_kl
+from torch.distributions import constraints, register_kl
 
 from dirvae.distributions.log_gamma import full_precision
 from dirvae.distributions.log_space import log_proportions, log_simplex
 from dirvae.distributions.noise import standard_normal
+from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["LogSoftmaxNormal", "SoftmaxNormal"]
 
@@ -19,7 +20,7 @@ _REAL_VECTOR = constraints.independent(constraints.real, 1)
 _POSITIVE_VECTOR = constraints.independent(constraints.positive, 1)
 
 
-class LogSoftmaxNormal(Distribution):
+class LogSoftmaxNormal(Reparameterized):
     r"""Law of log z for z ~ `SoftmaxNormal`, which does not underflow.
 
     The density is with respect to Lebesgue measure on log z_1 .. log z_{K-1}.
@@ -38,7 +39,6 @@ class LogSoftmaxNormal(Distribution):
 
     arg_constraints = {"loc": _REAL_VECTOR, "scale": _POSITIVE_VECTOR}
     support = log_simplex
-    has_rsample = True
 
     def __init__(self, loc: Tensor, scale: Tensor, validate_args: bool | None = None) -> None:
         self.loc, self.scale = torch.broadcast_tensors(full_precision(loc), full_precision(scale))
@@ -62,15 +62,6 @@ class LogSoftmaxNormal(Distribution):
         noise = standard_normal(shape, self.loc, generator)
         return torch.log_softmax(self.loc + self.scale * noise, -1)
 
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw log z without a path, shape S + (..., K)."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
-
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
         if self._validate_args:
@@ -85,7 +76,7 @@ class LogSoftmaxNormal(Distribution):
         return log_prob
 
 
-class SoftmaxNormal(Distribution):
+class SoftmaxNormal(Reparameterized):
     r"""Law of softmax(n) for n ~ N(loc, diag(scale^2)) in K dimensions, with its exact density.
 
     The shift that all n_k share is lost in the softmax; integrating it out is a Gaussian integral.
@@ -114,7 +105,6 @@ class SoftmaxNormal(Distribution):
 
     arg_constraints = {"loc": _REAL_VECTOR, "scale": _POSITIVE_VECTOR}
     support = constraints.simplex
-    has_rsample = True
 
     def __init__(self, loc: Tensor, scale: Tensor, validate_args: bool | None = None) -> None:
         self.loc, self.scale = torch.broadcast_tensors(full_precision(loc), full_precision(scale))
@@ -139,15 +129,6 @@ class SoftmaxNormal(Distribution):
     ) -> Tensor:
         """Draw z, shape S + (..., K)."""
         return self.log().rsample(sample_shape, generator).exp()
-
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw z without a path, shape S + (..., K)."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density on the simplex (Lebesgue measure on z_1 .. z_{K-1}), in nats."""

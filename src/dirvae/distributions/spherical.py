@@ -13,6 +13,7 @@ from dirvae.distributions._cosine import Cosine
 from dirvae.distributions.beta import Beta
 from dirvae.distributions.log_gamma import full_precision, validation, wide
 from dirvae.distributions.noise import standard_normal
+from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["HyperSphericalUniform", "PowerSpherical", "VonMisesFisher", "unit_sphere"]
 
@@ -32,11 +33,10 @@ class _UnitSphere(constraints.Constraint):
 unit_sphere = _UnitSphere()
 
 
-class _Spherical(Distribution):
+class _Spherical(Reparameterized):
     """A law of x that depends on the cosine w between x and a direction alone."""
 
     support = unit_sphere
-    has_rsample = True
     spread_name: str
 
     def __init__(self, loc: Tensor, spread: Tensor | float, validate_args: bool | None) -> None:
@@ -95,15 +95,6 @@ class _Spherical(Distribution):
         across = noise / noise.norm(dim=-1, keepdim=True).clamp_min(torch.finfo(noise.dtype).tiny)
         tangent = _reflect(self.loc, across)
         return cosine.unsqueeze(-1) * self.loc + sine.unsqueeze(-1) * tangent
-
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw x without a path, shape S + (..., D)."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
 
     def _one_minus_cosine(self, value: Tensor) -> Tensor:
         """1 - w to full precision near the direction, shape (..., D) -> (...)."""

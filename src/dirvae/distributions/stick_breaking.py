@@ -8,19 +8,20 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
-from torch.distributions import Distribution, constraints, kl_divergence, register_kl
+from torch.distributions import constraints, kl_divergence, register_kl
 
 from dirvae.distributions.beta import Beta
 from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
 from dirvae.distributions.kumaraswamy import Kumaraswamy, LogKumaraswamy
 from dirvae.distributions.log_space import log_odds_of_sticks, log_proportions, log_simplex
+from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["GEM", "LogStickBreaking", "StickBreakingBeta", "StickBreakingKumaraswamy"]
 
 _POSITIVE_VECTOR = constraints.independent(constraints.positive, 1)
 
 
-class LogStickBreaking(Distribution):
+class LogStickBreaking(Reparameterized):
     r"""Law of log z where z is what K - 1 independent sticks leave.
 
     .. math:: \log z_k = \log v_k + \sum_{j<k} \log(1 - v_j), \quad v_K = 1
@@ -41,7 +42,6 @@ class LogStickBreaking(Distribution):
 
     arg_constraints = {}
     support = log_simplex
-    has_rsample = True
 
     def __init__(
         self, log_sticks: LogDirichlet | LogKumaraswamy, validate_args: bool | None = None
@@ -68,15 +68,6 @@ class LogStickBreaking(Distribution):
         head, tail = log_v[..., :1], log_v[..., 1:] + left[..., :-1]
         return torch.cat((head, tail, left[..., -1:]), -1)
 
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw log z without a path, shape S + (..., K)."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
-
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
         if self._validate_args:
@@ -86,11 +77,10 @@ class LogStickBreaking(Distribution):
         return self.log_sticks.log_prob(torch.nn.functional.logsigmoid(pair)).sum(-1)
 
 
-class _StickBreaking(Distribution):
+class _StickBreaking(Reparameterized):
     """What stick breaking is whatever the sticks' law: ``sticks`` has batch shape (..., K-1)."""
 
     support = constraints.simplex
-    has_rsample = True
     sticks: Beta | Kumaraswamy
 
     def __init__(self, sticks: Beta | Kumaraswamy, validate_args: bool | None) -> None:
@@ -134,15 +124,6 @@ class _StickBreaking(Distribution):
     ) -> Tensor:
         """Draw z, shape S + (..., K)."""
         return self.log().rsample(sample_shape, generator).exp()
-
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw z without a path, shape S + (..., K)."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density on the simplex (Lebesgue measure on z_1 .. z_{K-1}), in nats."""

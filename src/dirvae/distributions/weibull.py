@@ -6,26 +6,26 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints, register_kl
 from torch.distributions import Gamma as TorchGamma
 from torch.distributions import Weibull as TorchWeibull
+from torch.distributions import constraints, register_kl
 from torch.distributions.utils import broadcast_all, euler_constant
 
 from dirvae.distributions._quadrature import trapezoid_nodes
 from dirvae.distributions.log_gamma import Gamma, LogGamma, full_precision, validation, wide
 from dirvae.distributions.log_space import log_proportions, log_simplex
 from dirvae.distributions.noise import standard_exponential
+from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["LogWeibull", "LogWeibullDirichlet", "Weibull", "WeibullDirichlet"]
 
 _POSITIVE_VECTOR = constraints.independent(constraints.positive, 1)
 
 
-class _WeibullParameters(Distribution):
+class _WeibullParameters(Reparameterized):
     """The scale and concentration that both laws share."""
 
     arg_constraints = {"scale": constraints.positive, "concentration": constraints.positive}
-    has_rsample = True
 
     def __init__(
         self,
@@ -55,15 +55,6 @@ class _WeibullParameters(Distribution):
         """Draw log x, shape S + (...)."""
         shape = self._extended_shape(torch.Size(sample_shape))
         return _log_weibull(self.scale, self.concentration, shape, generator)
-
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw without a path, shape S + (...)."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
 
 
 class LogWeibull(_WeibullParameters):
@@ -172,11 +163,10 @@ class Weibull(_WeibullParameters):
         return euler_constant * (1 - 1 / c) + self.scale.log() - c.log() + 1
 
 
-class _WeibullsOnSimplex(Distribution):
+class _WeibullsOnSimplex(Reparameterized):
     """The scale and concentration vectors that both laws share."""
 
     arg_constraints = {"scale": _POSITIVE_VECTOR, "concentration": _POSITIVE_VECTOR}
-    has_rsample = True
 
     def __init__(
         self, scale: Tensor, concentration: Tensor, validate_args: bool | None = None
@@ -210,15 +200,6 @@ class _WeibullsOnSimplex(Distribution):
         shape = self._extended_shape(torch.Size(sample_shape))
         log_x = _log_weibull(self.scale, self.concentration, shape, generator)
         return torch.log_softmax(log_x, -1)
-
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw without a path, shape S + (..., K)."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator)
 
 
 class LogWeibullDirichlet(_WeibullsOnSimplex):

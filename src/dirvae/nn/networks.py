@@ -9,6 +9,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from dirvae.distributions.log_space import log_proportions
+
 __all__ = ["MLP", "ConvDecoder", "ConvEncoder", "Log1p", "LogRatios", "Standardize"]
 
 
@@ -191,7 +193,7 @@ class LogRatios(Standardize):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map proportions of shape (..., K); one that is 0 is taken as the least normal float."""
-        log_x = x.clamp_min(torch.finfo(x.dtype).tiny).log()
+        log_x = log_proportions(x)
         return super().forward(log_x - log_x.mean(-1, keepdim=True))
 
 

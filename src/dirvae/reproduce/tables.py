@@ -99,7 +99,7 @@ def density_table(data: str, runs: Sequence[Run]) -> Table:
         "the first 100 images by annealed importance sampling, which needs no encoder, and by "
         "importance sampling."
     )
-    return _table(f"Density, {TITLES[data]}", note, (*header, *more), data, runs, cells)
+    return _table(f"Density, {TITLES[data]}", note, (*header, *more), runs, cells)
 
 
 def knn_table(data: str, runs: Sequence[Run]) -> Table:
@@ -124,7 +124,7 @@ def knn_table(data: str, runs: Sequence[Run]) -> Table:
         "whether it has means or draws. As decoded: in units of the prior; a scaled "
         "Dirichlet's as log ratios (Aitchison's distance), \"paper\" ones as they are."
     )
-    return _table(f"Nearest neighbours, {TITLES[data]}", note, header, data, runs, cells)
+    return _table(f"Nearest neighbours, {TITLES[data]}", note, header, runs, cells)
 
 
 def collapse_table(data: str, runs: Sequence[Run]) -> Table:
@@ -159,7 +159,7 @@ def collapse_table(data: str, runs: Sequence[Run]) -> Table:
         "each posterior, mean over components, and the prior's own."
     )
     columns = (*header, *more, "skewness (prior's)", "kurtosis (prior's)", "seeds")
-    return _table(f"Components, {TITLES[data]}", note, columns, data, runs, cells)
+    return _table(f"Components, {TITLES[data]}", note, columns, runs, cells)
 
 
 def supervised_table(data: str, runs: Sequence[Run]) -> Table:
@@ -176,7 +176,7 @@ def supervised_table(data: str, runs: Sequence[Run]) -> Table:
         "kernel), both with their defaults on standardized values of the first 10,000 training "
         "images; nearest neighbours have all of them."
     )
-    return _table(f"Supervised, {TITLES[data]}", note, header, data, runs, cells)
+    return _table(f"Supervised, {TITLES[data]}", note, header, runs, cells)
 
 
 def semi_supervised_table(data: str, runs: Sequence[Run]) -> Table:
@@ -204,7 +204,6 @@ def _table(
     title: str,
     note: str,
     header: Sequence[str],
-    data: str,
     runs: Sequence[Run],
     cells: Callable[[str, list[Run]], list[str]],
 ) -> Table:
