@@ -15,6 +15,7 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
+from scipy import sparse
 from torch.distributions import Bernoulli, Poisson
 
 from dirvae.callbacks import CollapseWarning, CollapseWatch
@@ -418,6 +419,8 @@ def test_data_that_the_decoder_cannot_give_are_refused(law, values, part):
 def test_probabilities_are_in_the_unit_interval():
     with pytest.raises(ValueError, match=r"x has values from 0 to 2, but binarize=True"):
         ArrayDataset(2 * np.eye(2), binarize=True)
+    with pytest.raises(ValueError, match=r"x has values from 2 to 2, but binarize=True"):
+        ArrayDataset(sparse.csr_matrix(2 * np.eye(2)), binarize=True)
 
 
 def test_best_epoch_is_that_of_the_weights_kept(x):

@@ -86,10 +86,10 @@ class ArrayDataset(Dataset[Batch]):
         return int(self.x.shape[0])
 
     def observed(self) -> Any:
-        """Values that count, in any order; of a sparse x those that are stored."""
+        """Values that count, in any order, a tensor; of a sparse x those stored, an array."""
         if isinstance(self.x, Tensor):
             return self.x if self.mask is None else self.x[self.mask]
-        return torch.from_numpy(self.x.data)
+        return self.x.data
 
     def __getitem__(self, rows: Sequence[int] | Tensor) -> Batch:
         index = torch.as_tensor(rows)
@@ -151,8 +151,8 @@ def _mean_one(weight: Tensor) -> Tensor:
     return weight / weight.mean()
 
 
-def _require_probabilities(values: Tensor) -> None:
-    if values.numel() and not bool(((values >= 0) & (values <= 1)).all()):
+def _require_probabilities(values: Any) -> None:
+    if 0 not in values.shape and (values.min() < 0 or values.max() > 1):
         raise ValueError(
             f"x has values from {values.min():g} to {values.max():g}, but binarize=True takes "
             "probabilities in [0, 1]"
