@@ -34,7 +34,7 @@ from dirvae.models.vae import VAE
 from dirvae.nn import Fixed, Head
 from dirvae.objectives import KLSchedule, Terms, constant, elbo
 
-__all__ = ["History", "Training", "adam", "decaying_adam", "fit"]
+__all__ = ["History", "Training", "adam", "decaying_adam", "fit", "resumed_adam"]
 
 History = list[dict[str, float]]
 """One dict an epoch: elbo, reconstruction and kl in nats, active (components), and val_* alike."""
@@ -191,6 +191,27 @@ def adam(parameters: Iterable[Any], learning_rate: float = 1e-3) -> torch.optim.
     groups = (p["params"] if isinstance(p, dict) else [p] for p in parameters)
     on_cpu = all(weight.device.type == "cpu" for weight in chain.from_iterable(groups))
     return torch.optim.Adam(parameters, lr=learning_rate, fused=on_cpu or None)
+
+
+def resumed_adam(
+    learning_rate: float, state: dict[str, Any] | None
+) -> Callable[[Iterable[Any]], torch.optim.Adam]:
+    """`adam` that goes on from the state of an earlier one, or afresh from None.
+
+    Example:
+        >>> from dirvae.models.zoo import gaussian
+        >>> vae = gaussian(4, 2)
+        >>> state = resumed_adam(1e-3, None)(vae.parameters()).state_dict()
+        >>> training = Training(vae, optimizer=resumed_adam(1e-3, state))
+    """
+
+    def configure(parameters: Iterable[Any]) -> torch.optim.Adam:
+        optimizer = adam(parameters, learning_rate)
+        if state is not None:
+            optimizer.load_state_dict(state)
+        return optimizer
+
+    return configure
 
 
 def decaying_adam(learning_rate: float, steps: int) -> Callable[[Iterable[Any]], Any]:

@@ -19,6 +19,7 @@ from dirvae.cli.topics import (
     TextColumn,
     measure_topics,
     read_documents,
+    refuse_texts,
 )
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def transform(
         estimator, ids = _load(model), documents.ids
         theta = estimator.transform(documents[0])
     else:
-        _refuse_texts(model, text_column, None, encoding)
+        refuse_texts(f"{model}, which has no topics", text_column, None, encoding)
         rows = _rows(data, array, id_column)
         estimator, ids = _load(model), rows.ids
         theta = estimator.transform(_in_order(estimator, rows, data))
@@ -109,7 +110,7 @@ def evaluate(
         raise ValueError(
             f"{model} holds a {type(estimator).__name__}: score it in Python, with its score(X, y)"
         )
-    _refuse_texts(model, text_column, label_column, encoding)
+    refuse_texts(f"{model}, which has no topics", text_column, label_column, encoding)
     rows = _rows(data, array, id_column)
     draws = SAMPLES if samples is None else samples
     facts = measure(estimator, _in_order(estimator, rows, data), draws)
@@ -164,14 +165,6 @@ def _has_topics(path: Path) -> bool:
     from dirvae.persistence import read_config
 
     return bool(read_config(path).get("kind") == "TopicModel")
-
-
-def _refuse_texts(
-    model: Path, text_column: str | None, label_column: str | None, encoding: str
-) -> None:
-    """Options of documents, which nothing reads for a model of other rows."""
-    given = {"--text-column": text_column, "--label-column": label_column}
-    refuse(f"{model}, which has no topics", {**given, "--encoding": encoding != UTF8})
 
 
 def _load(path: Path) -> Any:

@@ -15,7 +15,7 @@ import typer
 from dirvae.cli.errors import refuse, say
 from dirvae.cli.outputs import require_model_folder
 
-__all__ = ["UTF8", "fit_topics", "measure_topics", "read_documents", "topics"]
+__all__ = ["UTF8", "fit_topics", "measure_topics", "read_documents", "refuse_texts", "topics"]
 
 COUNTS = (".npy", ".npz")
 TABLES = (".csv", ".parquet", ".jsonl")
@@ -202,8 +202,7 @@ def read_documents(
 ) -> Any:
     """Texts, or the rows of a file of counts; an option of the other kind is refused."""
     if Path(source).suffix.lower() in COUNTS:
-        of_texts = {"--text-column": text_column, "--label-column": label_column}
-        refuse(f"counts, {source}", {**of_texts, "--encoding": encoding != UTF8})
+        refuse_texts(f"counts, {source}", text_column, label_column, encoding)
         from dirvae.data.files import read_rows
 
         return read_rows(source, array=array, id_columns=id_column or ())
@@ -211,6 +210,14 @@ def read_documents(
     from dirvae.data.corpora import read_texts
 
     return read_texts(source, text_column=text_column, label_column=label_column, encoding=encoding)
+
+
+def refuse_texts(
+    what: str, text_column: str | None, label_column: str | None, encoding: str
+) -> None:
+    """Refuse the options of texts, given for what has none."""
+    given = {"--text-column": text_column, "--label-column": label_column}
+    refuse(what, {**given, "--encoding": encoding != UTF8})
 
 
 def _rows(X: Any) -> Any:

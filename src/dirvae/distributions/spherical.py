@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints, register_kl
+from torch.distributions import constraints, register_kl
 
 from dirvae.distributions._cosine import Cosine
 from dirvae.distributions.beta import Beta
@@ -256,7 +256,7 @@ class VonMisesFisher(_Spherical):
         return log_integral.to(self.concentration.dtype)
 
 
-class HyperSphericalUniform(Distribution):
+class HyperSphericalUniform(Reparameterized):
     """Uniform law on the unit sphere of R^dim: the prior of spherical latents.
 
     Args:
@@ -271,7 +271,6 @@ class HyperSphericalUniform(Distribution):
 
     arg_constraints = {}
     support = unit_sphere
-    has_rsample = True
 
     def __init__(self, dim: int | Tensor, validate_args: bool | None = None) -> None:
         if int(dim) < 2:
@@ -304,14 +303,6 @@ class HyperSphericalUniform(Distribution):
         shape = self._extended_shape(torch.Size(sample_shape))
         noise = standard_normal(shape, torch.empty(0), generator)
         return noise / noise.norm(dim=-1, keepdim=True)
-
-    def sample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw x, shape S + (..., D)."""
-        return self.rsample(sample_shape, generator)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Minus the log of the sphere's area, (..., D) -> (...)."""

@@ -37,7 +37,7 @@ from dirvae.nn import Head
 from dirvae.objectives import linear_warmup, log_likelihood
 from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
-from dirvae.training import History, Training, adam, decaying_adam, fit
+from dirvae.training import History, Training, decaying_adam, fit, resumed_adam
 
 __all__ = ["DirichletVAE"]
 
@@ -208,14 +208,15 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         else:
             require_support(X, self.likelihood_)
             X, weight = weighted(X, sample_weight)
-        training = Training(self.vae_, optimizer=self._resumed)
+        optimizer = resumed_adam(self.learning_rate, self._optimizer_state)
+        training = Training(self.vae_, optimizer=optimizer)
         data = self._dataset(X, weight)
         epoch = len(self.history_)
         options = {"batch_size": self.batch_size, "seed": self._seed + epoch, **self._options()}
         [metrics] = self._train(training, data, max_epochs=1, **options)
         self.history_.append({**metrics, "epoch": float(epoch)})
-        optimizer = cast(torch.optim.Optimizer, training.optimizers(use_pl_optimizer=False))
-        self._optimizer_state = optimizer.state_dict()
+        used = cast(torch.optim.Optimizer, training.optimizers(use_pl_optimizer=False))
+        self._optimizer_state = used.state_dict()
         self._end(epoch)
         return self
 
@@ -261,12 +262,6 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         except BaseException:
             del self.vae_
             raise
-
-    def _resumed(self, parameters: Any) -> torch.optim.Adam:
-        optimizer = adam(parameters, self.learning_rate)
-        if self._optimizer_state is not None:
-            optimizer.load_state_dict(self._optimizer_state)
-        return optimizer
 
     def _options(self) -> dict[str, Any]:
         return {"verbose": bool(self.verbose), "accelerator": self.device}

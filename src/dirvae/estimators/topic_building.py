@@ -24,7 +24,7 @@ __all__ = ["starting_vae"]
 
 EMBEDDING_SIZE = 100  # of word vectors that are learned
 BACKGROUND_PRIOR = 0.2  # concentration of words of no topic, or its start, over that of all topics
-DIRICHLETS = (Dirichlet, InverseCDFDirichlet)  # latents whose prior can be learned
+LEARNABLE = (Dirichlet, InverseCDFDirichlet)  # latents whose prior can be learned
 GUIDED_WEIGHT = 0.5  # share of a guided topic's words, at the start, that are its seed words
 
 
@@ -62,7 +62,7 @@ def starting_vae(model: TopicModel, start: TopicStart, told: Any, seed: int) -> 
 
 def _prior(model: TopicModel, num_topics: int, told: Any) -> Any:
     value: Any = model.prior_concentration
-    learned = told is not None or (value == "learn" and model.latent in DIRICHLETS)
+    learned = told is not None or (value == "learn" and model.latent in LEARNABLE)
     if value in (None, "learn"):
         value = PrevalencePrior.START if learned else None
     if num_topics > model.n_components:

@@ -16,7 +16,7 @@ from dirvae.models.topic_zoo import topic_parameter_groups
 from dirvae.models.topics import MixtureVAE
 from dirvae.models.vae import VAE
 from dirvae.objectives import Terms, elbo
-from dirvae.training import Training, adam, decaying_adam, fit
+from dirvae.training import Training, decaying_adam, fit, resumed_adam
 
 if TYPE_CHECKING:
     from dirvae.estimators.topic_model import TopicModel
@@ -115,18 +115,12 @@ class _LabelledTraining(Training):
 def _optimizer(
     model: TopicModel, head: nn.Module | None, steps: int | None
 ) -> Callable[[Iterable[Any]], Any]:
-    rate, state = model.learning_rate, model._optimizer_state
+    rate = model.learning_rate
     groups = topic_parameter_groups(model.vae_, rate, head)
-
-    def configure(_: Iterable[Any]) -> Any:
-        if steps is not None:
-            return decaying_adam(rate, steps)(groups)
-        optimizer = adam(groups, rate)
-        if state is not None:
-            optimizer.load_state_dict(state)
-        return optimizer
-
-    return configure
+    configure = (
+        resumed_adam(rate, model._optimizer_state) if steps is None else decaying_adam(rate, steps)
+    )
+    return lambda _: configure(groups)
 
 
 def _objective(label_weight: float) -> Callable[..., Tensor]:
