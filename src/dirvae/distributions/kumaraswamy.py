@@ -16,6 +16,7 @@ from dirvae.distributions._once import once
 from dirvae.distributions.beta import Beta
 from dirvae.distributions.log_gamma import full_precision, wide
 from dirvae.distributions.log_space import (
+    in_order,
     log1mexp,
     log1mexp_of_log,
     log_gamma_ratio,
@@ -176,7 +177,7 @@ def kumaraswamy_log_density(a: Tensor, b: Tensor, log_x: Tensor, log_odds: Tenso
 def kumaraswamy_log_moment(a: Tensor, b: Tensor, order: int) -> Tensor:
     """Return log E[x^order] = log(b B(1 + order/a, b))."""
     power = order / a
-    less, more = torch.minimum(power, b), torch.maximum(power, b)
+    less, more = in_order(power, b)
     return torch.lgamma(1 + less) - log_gamma_ratio(1 + more, less)
 
 

@@ -22,6 +22,7 @@ from dirvae.testing.case import (
     require,
     worst_z,
 )
+from dirvae.testing.derivatives import check_derivatives
 from dirvae.testing.goodness_of_fit import goodness_of_fit
 from dirvae.testing.gradient import check_gradient
 
@@ -279,6 +280,7 @@ _CHECKS: dict[str, Callable[[Case], str]] = {
     "entropy": _entropy,
     "kl": _kl,
     "gradient": check_gradient,
+    "derivatives": check_derivatives,
     "dtype": _dtype,
     "extremes": _extremes,
     "generator": _generator,
