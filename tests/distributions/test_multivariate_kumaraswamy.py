@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import permutations
 
 import numpy as np
@@ -67,6 +68,28 @@ def test_a_kl_given_the_order_bounds_that_of_the_mixture() -> None:
     orders = torch.tensor(list(permutations(range(3))))
     given = float(kl_divergence(OrderedKumaraswamy(A, orders), p).mean())
     assert float(terms.mean() + 5 * terms.std() / 20_000**0.5) < given < 0.1
+
+
+@pytest.mark.parametrize("batch", [(1,), (6,), (2, 6), (2, 3)])
+@pytest.mark.parametrize("log", [False, True])
+def test_one_value_under_many_laws(batch: tuple[int, ...], log: bool) -> None:
+    """Six laws are as many as there are orders of three."""
+    scale = torch.linspace(0.5, 2.0, math.prod(batch), dtype=torch.float64).view(*batch, 1)
+    q = MVKumaraswamy(A * scale)
+    z = draws(1)[0]
+    value, laws = (z.log(), q.log()) if log else (z, q)
+    found = laws.log_prob(value)
+    one = [MVKumaraswamy(A * s) for s in scale.flatten()]
+    wanted = torch.stack([(p.log() if log else p).log_prob(value) for p in one]).view(batch)
+    torch.testing.assert_close(found, wanted)
+
+
+def test_kl_broadcasts_both_ways() -> None:
+    one = OrderedKumaraswamy(A, torch.tensor([2, 0, 1]))
+    many = Dirichlet(torch.stack((A, A.flip(-1), A + 1)).unsqueeze(1))
+    found = kl_divergence(one, many)
+    wanted = [[kl_divergence(one, Dirichlet(row))] for row in many.concentration[:, 0]]
+    torch.testing.assert_close(found, torch.tensor(wanted, dtype=torch.float64))
 
 
 def test_orders_are_uniform() -> None:

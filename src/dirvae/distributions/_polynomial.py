@@ -68,10 +68,10 @@ class BivariatePolynomial:
         cube, fourth = square * t, square * square
         powers = [torch.ones_like(t), t, square, cube, fourth, fourth * t, fourth * square]
         powers = [*powers, fourth * cube][: self._single.shape[1]]
-        stacked = torch.stack(powers).flatten(1)
+        stacked = torch.stack(powers).reshape(len(powers), t.numel())
         matrix = self._single if _products_keep_float32(t.device.type) else self._double
         product = matrix.to(t.device) @ stacked.to(matrix.dtype)
-        return list(product.to(t.dtype).view(-1, self.outputs, *t.shape))
+        return list(product.to(t.dtype).view(len(self.coefficients), self.outputs, *t.shape))
 
 
 def _horner(coefficients: Sequence[Any], x: Tensor) -> Tensor:

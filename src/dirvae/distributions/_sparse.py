@@ -9,6 +9,9 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from dirvae.distributions._once import once
+from dirvae.distributions.log_gamma import wide
+
 __all__ = [
     "as_sparse_rows",
     "assigned_counts",
@@ -68,9 +71,9 @@ def row_sums(x: Tensor, values: Tensor | None = None) -> Tensor:
 
 
 def log_coefficient(x: Tensor) -> Tensor:
-    """Logarithm of the multinomial coefficient of each row of sparse ``x``, shape (B,)."""
-    counts = x.values()
-    return torch.lgamma(row_sums(x) + 1) - row_sums(x, torch.lgamma(counts + 1))
+    """Logarithm of the multinomial coefficient of each row of sparse ``x``, (B,), in float64."""
+    counts = wide(x.values())
+    return torch.lgamma(row_sums(x, counts) + 1) - row_sums(x, torch.lgamma(counts + 1))
 
 
 class _Product(torch.autograd.Function):
@@ -98,26 +101,32 @@ def sparse_product(x: Tensor, weight: Tensor) -> Tensor:
 class _MixtureEvidence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weights: Tensor, words: Tensor) -> Tensor:
-        probs = torch.sparse.sampled_addmm(x, weights, words.t(), beta=0.0).values()
-        probs = probs.clamp(min=torch.finfo(probs.dtype).tiny)
+        counts = wide(x.values())
+        product = (with_values(x, counts), wide(weights), wide(words).t())
+        probs = torch.sparse.sampled_addmm(*product, beta=0.0).values()
+        least = torch.finfo(weights.dtype).tiny  # so that gradients stay finite
         ctx.x = x
-        ctx.save_for_backward(weights, words, probs)
-        return row_sums(x, x.values() * probs.log())
+        ctx.save_for_backward(weights, words, probs.to(weights.dtype).clamp(min=least))
+        return row_sums(x, torch.xlogy(counts, probs))
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor | None, Tensor | None]:
         x, (weights, words, probs) = ctx.x, ctx.saved_tensors
+        grad = grad.to(weights.dtype)
         ratios = with_values(x, x.values() / probs)
         # A row's gradient scales that row: cheaper of (B, K) than of the words.
-        grad_weights = (ratios @ words) * grad.unsqueeze(-1) if ctx.needs_input_grad[1] else None
-        grad_words = None
+        grad_weights = grad_words = None
+        if ctx.needs_input_grad[1]:
+            grad_weights = (ratios @ words) * grad.unsqueeze(-1)
+            grad_weights = once(grad_weights, "sparse counts", weights, words, grad)
         if ctx.needs_input_grad[2]:
             grad_words = _transposed(ratios) @ (weights * grad.unsqueeze(-1))
+            grad_words = once(grad_words, "sparse counts", weights, words, grad)
         return None, grad_weights, grad_words
 
 
 def mixture_evidence(x: Tensor, weights: Tensor, words: Tensor) -> Tensor:
-    r"""Sum over words of :math:`x_{bv} \log \sum_k \theta_{bk} \beta_{kv}`, shape (B,).
+    r"""Sum over words of :math:`x_{bv} \log \sum_k \theta_{bk} \beta_{kv}`, (B,), in float64.
 
     Args:
         x: Sparse, shape (B, V), of the type of the others.
@@ -127,7 +136,7 @@ def mixture_evidence(x: Tensor, weights: Tensor, words: Tensor) -> Tensor:
     Example:
         >>> x = as_sparse_rows(torch.eye(2))
         >>> mixture_evidence(x, torch.full((2, 2), 0.5), torch.eye(2)).exp()
-        tensor([0.5000, 0.5000])
+        tensor([0.5000, 0.5000], dtype=torch.float64)
     """
     evidence: Tensor = _MixtureEvidence.apply(x, weights.contiguous(), words.contiguous())
     return evidence
@@ -136,10 +145,10 @@ def mixture_evidence(x: Tensor, weights: Tensor, words: Tensor) -> Tensor:
 class _SoftmaxEvidence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, logits: Tensor) -> Tensor:
-        log_total = logits.logsumexp(-1)
-        places = flat_places(x)
-        taken = x.values() * logits.reshape(-1).index_select(0, places)
-        totals = row_sums(x)
+        log_total = wide(logits).logsumexp(-1)
+        places, counts = flat_places(x), wide(x.values())
+        taken = counts * logits.reshape(-1).index_select(0, places)
+        totals = row_sums(x, counts)
         ctx.x = x
         ctx.save_for_backward(logits, log_total, places, totals)
         return row_sums(x, taken) - totals * log_total
@@ -147,13 +156,15 @@ class _SoftmaxEvidence(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
         logits, log_total, places, totals = ctx.saved_tensors
+        log_total, totals, grad = (v.to(logits.dtype) for v in (log_total, totals, grad))
         dense = (logits - log_total.unsqueeze(-1)).exp_().mul_((-totals * grad).unsqueeze(-1))
         taken = ctx.x.values() * grad.repeat_interleave(ctx.x.crow_indices().diff())
-        return None, dense.view(-1).index_add_(0, places, taken).view_as(logits)
+        slope = dense.view(-1).index_add_(0, places, taken).view_as(logits)
+        return None, once(slope, "sparse counts", logits, grad)
 
 
 def softmax_evidence(x: Tensor, logits: Tensor) -> Tensor:
-    r"""Sum over words of :math:`x_{bv} \log \mathrm{softmax}(\ell_b)_v`, shape (B,).
+    r"""Sum over words of :math:`x_{bv} \log \mathrm{softmax}(\ell_b)_v`, (B,), in float64.
 
     Args:
         x: Sparse, shape (B, V), of the type of the logits.
@@ -161,7 +172,7 @@ def softmax_evidence(x: Tensor, logits: Tensor) -> Tensor:
 
     Example:
         >>> softmax_evidence(as_sparse_rows(torch.eye(2)), torch.zeros(2, 2)).exp()
-        tensor([0.5000, 0.5000])
+        tensor([0.5000, 0.5000], dtype=torch.float64)
     """
     evidence: Tensor = _SoftmaxEvidence.apply(x, logits.contiguous())
     return evidence
@@ -193,10 +204,12 @@ class _AssignedCounts(torch.autograd.Function):
         ).values()
         ratios = x.values() / probs
         back = with_values(x, -ratios * (along / probs))
-        grad_weights = grad * sums + back @ words if ctx.needs_input_grad[1] else None
-        grad_words = None
+        grad_weights = grad_words = None
+        if ctx.needs_input_grad[1]:
+            grad_weights = once(grad * sums + back @ words, "sparse counts", weights, words, grad)
         if ctx.needs_input_grad[2]:
             grad_words = _transposed(with_values(x, ratios)) @ pushed + _transposed(back) @ weights
+            grad_words = once(grad_words, "sparse counts", weights, words, grad)
         return None, grad_weights, grad_words
 
 

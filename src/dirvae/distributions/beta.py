@@ -10,6 +10,7 @@ from torch.distributions import Beta as TorchBeta
 from torch.distributions import constraints, register_kl
 from torch.distributions.utils import broadcast_all
 
+from dirvae.distributions._expand import expand_law
 from dirvae.distributions._log_gamma_gradient import rsample_log_gamma
 from dirvae.distributions.dirichlet import LogDirichlet
 from dirvae.distributions.log_gamma import full_precision, validation, wide
@@ -60,13 +61,7 @@ class Beta(Reparameterized):
         super().__init__(self.concentration1.shape, validate_args=validation(validate_args))
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        new = self._get_checked_instance(Beta, _instance)
-        batch_shape = torch.Size(batch_shape)
-        new.concentration1 = self.concentration1.expand(batch_shape)
-        new.concentration0 = self.concentration0.expand(batch_shape)
-        super(Beta, new).__init__(batch_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "concentration1", "concentration0")
 
     @property
     def mean(self) -> Tensor:

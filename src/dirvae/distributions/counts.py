@@ -10,7 +10,8 @@ from torch.distributions import Distribution, constraints
 from torch.distributions.utils import broadcast_all
 from torch.nn.functional import logsigmoid
 
-from dirvae.distributions.log_gamma import full_precision
+from dirvae.distributions._expand import expand_law
+from dirvae.distributions.log_gamma import full_precision, wide
 from dirvae.distributions.log_space import log_multiset
 
 __all__ = ["NegativeBinomial", "ZeroInflatedNegativeBinomial"]
@@ -51,10 +52,7 @@ class NegativeBinomial(Distribution):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> NegativeBinomial:
         """Return the law with batch shape ``batch_shape``."""
-        mean, concentration = self._mean.expand(batch_shape), self.concentration.expand(batch_shape)
-        new = type(self)(mean, concentration, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "_mean", "concentration")
 
     @property
     def mean(self) -> Tensor:
@@ -123,11 +121,7 @@ class ZeroInflatedNegativeBinomial(Distribution):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> ZeroInflatedNegativeBinomial:
         """Return the law with batch shape ``batch_shape``."""
-        counts = self.counts.expand(batch_shape)
-        logits = self.gate_logits.expand(batch_shape)
-        new = type(self)(counts.mean, counts.concentration, logits, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "counts", "gate_logits")
 
     @property
     def concentration(self) -> Tensor:
@@ -163,6 +157,10 @@ class ZeroInflatedNegativeBinomial(Distribution):
 
 
 def _log_negative_binomial(x: Tensor, mean: Tensor, r: Tensor) -> Tensor:
+    dtype = torch.promote_types(x.dtype, mean.dtype)
+    # In float64, since of a million counts each term is a million nats, of which a few are left.
+    x, mean, r = wide(x), wide(mean), wide(r)
     # At a mean of 0, r / mean would be infinite and 0 times it NaN.
     mean = torch.maximum(mean, 1e-30 * r.detach()).clamp_min(torch.finfo(mean.dtype).tiny)
-    return log_multiset(x, r) - r * torch.log1p(mean / r) - x * torch.log1p(r / mean)
+    log_prob = log_multiset(x, r) - r * torch.log1p(mean / r) - x * torch.log1p(r / mean)
+    return log_prob.to(dtype)

@@ -10,9 +10,11 @@ from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
 from torch.distributions import constraints, register_kl
 
+from dirvae.distributions._expand import expand_law
 from dirvae.distributions._gamma_functions import lgamma_and_digamma, trigamma
 from dirvae.distributions._log_gamma_gradient import attach_gradient
 from dirvae.distributions._log_gamma_sampler import sample_log_gamma
+from dirvae.distributions._vectors import positive_vector
 from dirvae.distributions.log_gamma import full_precision, validation, wide
 from dirvae.distributions.log_space import log_simplex
 from dirvae.distributions.reparameterized import Reparameterized
@@ -79,7 +81,7 @@ def _normalizer_and_mean_log(concentration: Tensor) -> tuple[Tensor, Tensor]:
 class _DirichletParameters(Reparameterized):
     """The concentration that both laws share, and what follows from it alone."""
 
-    arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}
+    arg_constraints = {"concentration": positive_vector}
 
     def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
         if concentration.dim() < 1:
@@ -91,14 +93,7 @@ class _DirichletParameters(Reparameterized):
         super().__init__(shape[:-1], shape[-1:], validate_args=validation(validate_args))
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        new = self._get_checked_instance(type(self), _instance)
-        batch_shape = torch.Size(batch_shape)
-        new.concentration = self.concentration.expand(batch_shape + self.event_shape)
-        super(_DirichletParameters, new).__init__(
-            batch_shape, self.event_shape, validate_args=False
-        )
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "concentration")
 
     def _rsample_log_gamma(
         self, sample_shape: Any, generator: torch.Generator | None, totals: int

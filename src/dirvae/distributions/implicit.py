@@ -17,6 +17,8 @@ from torch.distributions import (
 )
 from torch.distributions.constraints import Constraint
 
+from dirvae.distributions._expand import expand_law
+from dirvae.distributions._once import implicit_path
 from dirvae.distributions.kl import draw
 from dirvae.distributions.log_gamma import validation
 from dirvae.distributions.named import NamedParameters
@@ -134,10 +136,8 @@ class ImplicitCDF(NamedParameters):
         with torch.no_grad():
             u = torch.exp(-standard_exponential(shape, like.double(), generator))
             z = self._solve(u.clamp(max=1 - 2**-53))
-            density = self._density(z)
-        probability = self._cdf(z)
-        z = z - _no_value(probability) / density
-        return z.to(like.dtype)
+            slope = -1 / self._density(z)
+        return implicit_path(z, self._cdf(z), slope).to(like.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats: the log of the cdf's derivative."""
@@ -214,7 +214,7 @@ class ImplicitMixture(Distribution):
     ) -> None:
         validate_args = validation(validate_args)
         self.mixture = MixtureSameFamily(
-            mixture_distribution, component_distribution, validate_args=validate_args
+            mixture_distribution, component_distribution, validate_args=False
         )
         self._univariate = _coordinates(component_distribution)
         law = self.mixture
@@ -240,10 +240,8 @@ class ImplicitMixture(Distribution):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> ImplicitMixture:
         """Return the law with batch shape ``batch_shape``."""
-        shape = torch.Size(batch_shape)
-        parts = self.component_distribution.expand(shape + self._weights_shape)
-        new = ImplicitMixture(self.mixture_distribution.expand(shape), parts, validate_args=False)
-        new._validate_args = self._validate_args
+        new = expand_law(self, batch_shape, _instance, "mixture")
+        new._univariate = _coordinates(new.component_distribution)
         return new
 
     @property
@@ -262,6 +260,8 @@ class ImplicitMixture(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats."""
+        if self._validate_args and value.numel():  # torch's support of a mixture takes no empty one
+            self._validate_sample(value)
         return self.mixture.log_prob(value)
 
     def cdf(self, value: Tensor) -> Tensor:
@@ -311,8 +311,8 @@ class ImplicitMixture(Distribution):
             own = z[..., d]
             probability = (weights * self._of_coordinate("cdf", own, d)).sum(-1)
             log_parts = self._of_coordinate("log_prob", own, d)
-            density = (weights * log_parts.exp()).sum(-1).detach()
-            done.append(own - _no_value(probability) / density)
+            slope = -1 / (weights * log_parts.exp()).sum(-1).detach()
+            done.append(implicit_path(own, probability, slope))
             if d + 1 < z.shape[-1]:
                 log_weights = log_weights + self._of_coordinate("log_prob", done[-1], d)
         return torch.stack(done, -1)
@@ -326,11 +326,6 @@ class ImplicitMixture(Distribution):
         rows = z[..., None, None].expand(*z.shape, *law.batch_shape[-2:])
         value = getattr(law, name)(rows)
         return value[..., d]
-
-
-def _no_value(x: Tensor) -> Tensor:
-    """Zero with the derivatives of ``x``."""
-    return x - x.detach()
 
 
 def _coordinates(components: Distribution) -> Distribution:

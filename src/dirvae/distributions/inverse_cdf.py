@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
+from dirvae.distributions._expand import expand_law
+from dirvae.distributions._vectors import positive_vector
 from dirvae.distributions.log_gamma import full_precision
 from dirvae.distributions.log_space import log_proportions, log_simplex, scaled_lgamma1p
 from dirvae.distributions.noise import standard_exponential
@@ -35,7 +37,7 @@ class LogInverseCDFDirichlet(Reparameterized):
         True
     """
 
-    arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}
+    arg_constraints = {"concentration": positive_vector}
     support = log_simplex
 
     def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
@@ -45,10 +47,7 @@ class LogInverseCDFDirichlet(Reparameterized):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> LogInverseCDFDirichlet:
         """Return the law with batch shape ``batch_shape``."""
-        concentration = self.concentration.expand(torch.Size(batch_shape) + self.event_shape)
-        new = type(self)(concentration, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "concentration")
 
     def rsample(
         self,
@@ -100,7 +99,7 @@ class InverseCDFDirichlet(Reparameterized):
         (torch.Size([2, 4]), torch.Size([2]))
     """
 
-    arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}
+    arg_constraints = {"concentration": positive_vector}
     support = constraints.simplex
 
     def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
@@ -110,10 +109,7 @@ class InverseCDFDirichlet(Reparameterized):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> InverseCDFDirichlet:
         """Return the law with batch shape ``batch_shape``."""
-        concentration = self.concentration.expand(torch.Size(batch_shape) + self.event_shape)
-        new = type(self)(concentration, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "concentration")
 
     def log(self) -> LogInverseCDFDirichlet:
         """Return the law of log z."""

@@ -11,9 +11,12 @@ from torch.distributions import Kumaraswamy as TorchKumaraswamy
 from torch.distributions import constraints, register_kl
 from torch.distributions.utils import broadcast_all, euler_constant
 
+from dirvae.distributions._expand import expand_law
+from dirvae.distributions._once import once
 from dirvae.distributions.beta import Beta
 from dirvae.distributions.log_gamma import full_precision, wide
 from dirvae.distributions.log_space import (
+    in_order,
     log1mexp,
     log1mexp_of_log,
     log_gamma_ratio,
@@ -62,10 +65,7 @@ class LogKumaraswamy(Reparameterized):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> LogKumaraswamy:
         """Return the law with batch shape ``batch_shape``."""
-        a, b = self.concentration1.expand(batch_shape), self.concentration0.expand(batch_shape)
-        new = type(self)(a, b, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "concentration1", "concentration0")
 
     def rsample(
         self,
@@ -124,10 +124,7 @@ class Kumaraswamy(Reparameterized):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Kumaraswamy:
         """Return the law with batch shape ``batch_shape``."""
-        a, b = self.concentration1.expand(batch_shape), self.concentration0.expand(batch_shape)
-        new = type(self)(a, b, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "concentration1", "concentration0")
 
     @property
     def mean(self) -> Tensor:
@@ -180,7 +177,7 @@ def kumaraswamy_log_density(a: Tensor, b: Tensor, log_x: Tensor, log_odds: Tenso
 def kumaraswamy_log_moment(a: Tensor, b: Tensor, order: int) -> Tensor:
     """Return log E[x^order] = log(b B(1 + order/a, b))."""
     power = order / a
-    less, more = torch.minimum(power, b), torch.maximum(power, b)
+    less, more = in_order(power, b)
     return torch.lgamma(1 + less) - log_gamma_ratio(1 + more, less)
 
 
@@ -230,12 +227,13 @@ class _ExpectedLog1m(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: tuple[Tensor, ...]) -> None:
-        ctx.save_for_backward(*output[1:])
+        ctx.save_for_backward(*inputs, *output[1:])
         ctx.mark_non_differentiable(*output[1:])
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor, Tensor]:
-        slope_a, slope_b = ctx.saved_tensors
+        a, b, *slopes = ctx.saved_tensors
+        slope_a, slope_b = (once(s, "E[log(1 - x)] of a Kumaraswamy", a, b) for s in slopes)
         return grad * slope_a, grad * slope_b
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution, constraints, register_kl
 from torch.distributions import Gamma as TorchGamma
-from torch.distributions import constraints, register_kl
 from torch.distributions.utils import broadcast_all
 
+from dirvae.distributions._expand import expand_law
 from dirvae.distributions._log_gamma_gradient import rsample_log_gamma
 from dirvae.distributions.reparameterized import Reparameterized
 
@@ -37,6 +38,12 @@ def validation(validate_args: bool | None) -> bool | None:
     return False if torch.compiler.is_compiling() else validate_args
 
 
+def validates(validate_args: bool | None) -> bool:
+    """Whether a constructor looks at its arguments: as it is asked to, or by torch's default."""
+    asked = validation(validate_args)
+    return Distribution._validate_args if asked is None else asked
+
+
 class _GammaParameters(Reparameterized):
     """The concentration and rate that both laws share, and what follows from them alone."""
 
@@ -57,13 +64,7 @@ class _GammaParameters(Reparameterized):
         super().__init__(self.concentration.shape, validate_args=validation(validate_args))
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        new = self._get_checked_instance(type(self), _instance)
-        batch_shape = torch.Size(batch_shape)
-        new.concentration = self.concentration.expand(batch_shape)
-        new.rate = self.rate.expand(batch_shape)
-        super(_GammaParameters, new).__init__(batch_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "concentration", "rate")
 
     def _rsample_log(self, sample_shape: Any, generator: torch.Generator | None) -> Tensor:
         shape = self._extended_shape(torch.Size(sample_shape))

@@ -8,8 +8,17 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from dirvae.distributions._sparse import as_sparse_rows, log_coefficient, mixture_evidence
-from dirvae.distributions.multinomial import Multinomial, counts_support
+from dirvae.distributions._expand import expand_law
+from dirvae.distributions._sparse import is_sparse, log_coefficient, mixture_evidence
+from dirvae.distributions.log_gamma import full_precision, wide
+from dirvae.distributions.multinomial import (
+    Multinomial,
+    counts_support,
+    log_multinomial,
+    require_rows,
+    rows_of,
+    with_totals,
+)
 
 __all__ = ["MixedMultinomial"]
 
@@ -20,14 +29,18 @@ class MixedMultinomial(Distribution):
     .. math:: \log p(x) = \log\Gamma(n + 1) - \sum_v \log\Gamma(x_v + 1)
               + \sum_v x_v \log \sum_k \theta_k \beta_{kv}, \quad n = \sum_v x_v
 
-    What `Multinomial` is for these probabilities, but only words that are in x are touched: the
-    cost is K for each of them, not K V for each document.
+    What `Multinomial` is for these probabilities. Of sparse x only the words that are there are
+    touched: the cost is K for each of them, not K V for each document.
 
     Args:
-        weights: theta, on the simplex, shape (..., B, K) or (K,).
+        weights: theta, on the simplex, shape (..., K).
         topics: beta, rows on the simplex, shape (K, V).
-        total_count: n >= 0, for `sample` and the moments; ``log_prob`` takes each row's own.
-        validate_args: Whether to check parameters.
+        total_count: n >= 0, an integer or a tensor that broadcasts against (...), for `sample` and
+            the moments; ``log_prob`` takes each row's own.
+        validate_args: Whether to check parameters and values.
+
+    Raises:
+        ValueError: If the parameters' shapes do not fit together.
 
     References:
         Blei, Ng & Jordan 2003, eq. 3, with the words' assignments summed out.
@@ -48,15 +61,18 @@ class MixedMultinomial(Distribution):
         total_count: int | Tensor = 1,
         validate_args: bool | None = None,
     ) -> None:
-        self.weights, self.topics, self.total_count = weights, topics, total_count
-        super().__init__(weights.shape[:-1], topics.shape[-1:], validate_args)
+        if topics.dim() != 2 or weights.shape[-1:] != topics.shape[:1]:
+            raise ValueError(
+                f"weights has shape {tuple(weights.shape)} and topics {tuple(topics.shape)}, "
+                "must be (..., K) and (K, V)"
+            )
+        self.weights, self.total_count = with_totals("weights", weights, total_count, validate_args)
+        self.topics = full_precision(topics)
+        super().__init__(self.weights.shape[:-1], topics.shape[-1:], validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> MixedMultinomial:
         """Return the law with batch shape ``batch_shape``."""
-        weights = self.weights.expand(torch.Size(batch_shape) + self.weights.shape[-1:])
-        new = type(self)(weights, self.topics, self.total_count, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "weights", "total_count")
 
     @property
     def probs(self) -> Tensor:
@@ -80,20 +96,32 @@ class MixedMultinomial(Distribution):
         return self._dense().sample(sample_shape, generator)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Log probability of counts given their total, in nats.
+        """Log probability of counts given their total, in nats; -inf for a word of probability 0.
 
         Args:
-            value: Shape (B, V), sparse CSR or dense.
+            value: Shape (..., V), dense; or sparse CSR, shape (B, V), for weights (..., B, K), of
+                which only the words that are there are touched.
 
         Returns:
-            Shape (..., B): that of ``weights`` without its last dimension.
+            Shape (...).
+
+        Raises:
+            ValueError: If the counts are of another shape, negative or NaN.
         """
-        x = as_sparse_rows(value)
-        weights = self.weights.expand(*self.batch_shape[:-1], x.shape[0], -1)
-        flat = weights.reshape(-1, *weights.shape[-2:])
+        if is_sparse(value):
+            return self._sparse_log_prob(value)
+        if self._validate_args:
+            self._validate_sample(value)
+        probs = wide(self.weights) @ wide(self.topics)
+        log_prob = log_multinomial(value, torch.where(value > 0, probs, 1.0).log())
+        return log_prob.to(torch.promote_types(value.dtype, self.weights.dtype))
+
+    def _sparse_log_prob(self, x: Tensor) -> Tensor:
+        require_rows(x, self)
         words = self.topics.t().contiguous()
-        evidence = torch.stack([mixture_evidence(x, theta, words) for theta in flat])
-        return evidence.reshape(weights.shape[:-1]) + log_coefficient(x)
+        found = [mixture_evidence(x, theta, words) for theta in rows_of(self.weights, x)]
+        evidence = torch.stack(found).view(*self.batch_shape[:-1], -1)
+        return (evidence + log_coefficient(x)).to(self.weights.dtype)
 
     def _dense(self) -> Multinomial:
         return Multinomial(self.probs.log(), self.total_count, validate_args=False)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from dirvae.distributions._expand import expand_law
 from dirvae.distributions._sparse import (
     flat_places,
     is_sparse,
@@ -15,14 +17,12 @@ from dirvae.distributions._sparse import (
     row_sums,
     softmax_evidence,
 )
+from dirvae.distributions._vectors import positive_vector, real_vector
 from dirvae.distributions.dirichlet import LogDirichlet
-from dirvae.distributions.log_gamma import full_precision
+from dirvae.distributions.log_gamma import full_precision, validates, wide
 from dirvae.distributions.log_space import log_multiset
 
 __all__ = ["DirichletMultinomial", "Multinomial", "counts_support"]
-
-_REAL_VECTOR = constraints.independent(constraints.real, 1)
-_POSITIVE_VECTOR = constraints.independent(constraints.positive, 1)
 
 
 class _Counts(constraints.Constraint):
@@ -49,8 +49,11 @@ class Multinomial(Distribution):
 
     Args:
         logits: Shape (..., V); -inf makes a category impossible.
-        total_count: n >= 0, an integer or a tensor of shape (...).
+        total_count: n >= 0, an integer or a tensor that broadcasts against (...).
         validate_args: Whether to check parameters and values.
+
+    Raises:
+        ValueError: If ``total_count`` and ``logits`` have no batch shape in common.
 
     Example:
         >>> law = Multinomial(torch.zeros(3))
@@ -58,21 +61,18 @@ class Multinomial(Distribution):
         0.2222
     """
 
-    arg_constraints = {"logits": _REAL_VECTOR}
+    arg_constraints = {"logits": real_vector}
     support = counts_support
 
     def __init__(
         self, logits: Tensor, total_count: int | Tensor = 1, validate_args: bool | None = None
     ) -> None:
-        self.logits, self.total_count = full_precision(logits), total_count
-        super().__init__(logits.shape[:-1], logits.shape[-1:], validate_args)
+        self.logits, self.total_count = with_totals("logits", logits, total_count, validate_args)
+        super().__init__(self.logits.shape[:-1], logits.shape[-1:], validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Multinomial:
         """Return the law with batch shape ``batch_shape``."""
-        logits = self.logits.expand(torch.Size(batch_shape) + self.event_shape)
-        new = type(self)(logits, self.total_count, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "logits", "total_count")
 
     @property
     def probs(self) -> Tensor:
@@ -82,7 +82,7 @@ class Multinomial(Distribution):
     @property
     def mean(self) -> Tensor:
         """Mean n p, shape (..., V)."""
-        return _totals(self.total_count, self.logits).unsqueeze(-1) * self.probs
+        return self.total_count.unsqueeze(-1) * self.probs
 
     @property
     def variance(self) -> Tensor:
@@ -95,7 +95,7 @@ class Multinomial(Distribution):
         """Draw counts with total ``total_count``, shape S + (..., V)."""
         shape = self._extended_shape(torch.Size(sample_shape))
         with torch.no_grad():
-            totals = _totals(self.total_count, self.logits).expand(shape[:-1])
+            totals = self.total_count.expand(shape[:-1])
             return _split_counts(totals, self.probs.expand(shape), generator)
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -108,15 +108,14 @@ class Multinomial(Distribution):
             Shape (...).
         """
         if is_sparse(value):
-            flat = self.logits.reshape(-1, *self.logits.shape[-2:])
-            evidence = torch.stack([softmax_evidence(value, logits) for logits in flat])
-            return evidence.reshape(self.batch_shape) + log_coefficient(value)
+            require_rows(value, self)
+            found = [softmax_evidence(value, logits) for logits in rows_of(self.logits, value)]
+            evidence = torch.stack(found).view(*self.batch_shape[:-1], -1)
+            return (evidence + log_coefficient(value)).to(self.logits.dtype)
         if self._validate_args:
             self._validate_sample(value)
-        log_p = torch.log_softmax(self.logits, -1)
-        # A count of 0 in an impossible category says nothing: 0 * -inf would be NaN.
-        evidence = value * torch.where(value > 0, log_p, 0.0)
-        return (evidence - torch.lgamma(value + 1)).sum(-1) + torch.lgamma(value.sum(-1) + 1)
+        log_prob = log_multinomial(value, torch.log_softmax(wide(self.logits), -1))
+        return log_prob.to(torch.promote_types(value.dtype, self.logits.dtype))
 
     def masked_log_prob(self, value: Tensor, mask: Tensor) -> Tensor:
         """Log probability of the observed counts given their own total.
@@ -146,8 +145,12 @@ class DirichletMultinomial(Distribution):
 
     Args:
         concentration: a, positive, shape (..., V).
-        total_count: n >= 0, an integer or a tensor of shape (...), for `sample` and the moments.
+        total_count: n >= 0, an integer or a tensor that broadcasts against (...), for `sample` and
+            the moments.
         validate_args: Whether to check parameters and values.
+
+    Raises:
+        ValueError: If ``total_count`` and ``concentration`` have no batch shape in common.
 
     Example:
         >>> law = DirichletMultinomial(torch.ones(3))
@@ -155,7 +158,7 @@ class DirichletMultinomial(Distribution):
         0.1667
     """
 
-    arg_constraints = {"concentration": _POSITIVE_VECTOR}
+    arg_constraints = {"concentration": positive_vector}
     support = counts_support
 
     def __init__(
@@ -164,26 +167,25 @@ class DirichletMultinomial(Distribution):
         total_count: int | Tensor = 1,
         validate_args: bool | None = None,
     ) -> None:
-        self.concentration, self.total_count = full_precision(concentration), total_count
-        super().__init__(concentration.shape[:-1], concentration.shape[-1:], validate_args)
+        self.concentration, self.total_count = with_totals(
+            "concentration", concentration, total_count, validate_args
+        )
+        super().__init__(self.concentration.shape[:-1], concentration.shape[-1:], validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> DirichletMultinomial:
         """Return the law with batch shape ``batch_shape``."""
-        concentration = self.concentration.expand(torch.Size(batch_shape) + self.event_shape)
-        new = type(self)(concentration, self.total_count, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "concentration", "total_count")
 
     @property
     def mean(self) -> Tensor:
         """Mean n a / A, shape (..., V)."""
-        total = _totals(self.total_count, self.concentration).unsqueeze(-1)
+        total = self.total_count.unsqueeze(-1)
         return total * self.concentration / self.concentration.sum(-1, keepdim=True)
 
     @property
     def variance(self) -> Tensor:
         """Variance n p (1 - p) (n + A) / (1 + A) with p = a / A, shape (..., V)."""
-        total = _totals(self.total_count, self.concentration).unsqueeze(-1)
+        total = self.total_count.unsqueeze(-1)
         sum_a = self.concentration.sum(-1, keepdim=True)
         return self.mean * (1 - self.concentration / sum_a) * (total + sum_a) / (1 + sum_a)
 
@@ -212,14 +214,14 @@ class DirichletMultinomial(Distribution):
         return _log_dirichlet_multinomial(value, self.concentration)
 
     def _sparse_log_prob(self, x: Tensor) -> Tensor:
-        places, counts, totals = flat_places(x), x.values(), row_sums(x)
-        flat = self.concentration.reshape(-1, *self.concentration.shape[-2:])
+        require_rows(x, self)
+        places, counts, totals = flat_places(x), wide(x.values()), wide(row_sums(x))
         found = [
-            row_sums(x, log_multiset(counts, a.reshape(-1).index_select(0, places)))
-            - log_multiset(totals, a.sum(-1))
-            for a in flat
+            row_sums(x, log_multiset(counts, wide(a.reshape(-1).index_select(0, places))))
+            - log_multiset(totals, wide(a).sum(-1))
+            for a in rows_of(self.concentration, x)
         ]
-        return torch.stack(found).reshape(self.batch_shape)
+        return torch.stack(found).view(*self.batch_shape[:-1], -1).to(self.concentration.dtype)
 
     def masked_log_prob(self, value: Tensor, mask: Tensor) -> Tensor:
         """Log probability of the observed counts given their own total.
@@ -234,19 +236,64 @@ class DirichletMultinomial(Distribution):
         return _log_dirichlet_multinomial(torch.where(mask, value, 0.0), self.concentration, mask)
 
 
+def log_multinomial(value: Tensor, log_p: Tensor) -> Tensor:
+    """Log probability of counts (..., V) in float64: a million words cancel to a few nats."""
+    x = wide(value)
+    # A count of 0 in an impossible category says nothing: 0 * -inf would be NaN.
+    evidence = x * torch.where(x > 0, log_p, 0.0)
+    return (evidence - torch.lgamma(x + 1)).sum(-1) + torch.lgamma(x.sum(-1) + 1)
+
+
 def _log_dirichlet_multinomial(x: Tensor, a: Tensor, mask: Tensor | None = None) -> Tensor:
+    dtype, x, a = torch.promote_types(x.dtype, a.dtype), wide(x), wide(a)
     terms = log_multiset(x, a)
     if mask is not None:
         terms, a = torch.where(mask, terms, 0.0), torch.where(mask, a, 0.0)
     total, sum_a = x.sum(-1), a.sum(-1)
     some = sum_a > 0
     rest = log_multiset(total, torch.where(some, sum_a, 1.0))
-    return terms.sum(-1) - torch.where(some, rest, 0.0)
+    return (terms.sum(-1) - torch.where(some, rest, 0.0)).to(dtype)
 
 
-def _totals(total_count: int | Tensor, like: Tensor) -> Tensor:
-    total = torch.as_tensor(total_count, dtype=like.dtype, device=like.device)
-    return total.expand(torch.broadcast_shapes(total.shape, like.shape[:-1]))
+def rows_of(parameter: Tensor, x: Tensor) -> Tensor:
+    """The parameter for each row of sparse ``x``, leading dimensions as one: (S, B, ...)."""
+    *lead, size = parameter.shape
+    lead = lead[:-1]
+    return parameter.expand(*lead, len(x), size).reshape(math.prod(lead), len(x), size)
+
+
+def require_rows(x: Tensor, law: Distribution) -> None:
+    """Raise ValueError unless sparse ``x`` is a matrix of counts with a row for each law."""
+    (words,), rows = law.event_shape, law.batch_shape[-1:]
+    if x.dim() != 2 or x.shape[1] != words or rows not in ((), (1,), x.shape[:1]):
+        wanted = f"({rows[0]}, {words})" if rows else f"(B, {words})"
+        raise ValueError(f"value has shape {tuple(x.shape)}, must be {wanted} where it is sparse")
+    if law._validate_args and not bool((x.values() >= 0).all()):
+        raise ValueError("value has counts that are negative or NaN, must be 0 or more")
+
+
+def with_totals(
+    name: str, parameter: Tensor, total_count: int | Tensor, validate_args: bool | None
+) -> tuple[Tensor, Tensor]:
+    """Parameter and totals, both expanded to the batch shape that they have together.
+
+    Raises:
+        ValueError: If they have none, or the totals are no numbers of things.
+    """
+    if parameter.dim() < 1:
+        raise ValueError(f"{name} is a scalar, must have shape (..., V)")
+    parameter, batch = full_precision(parameter), parameter.shape[:-1]
+    total = torch.as_tensor(total_count, dtype=parameter.dtype, device=parameter.device)
+    if validates(validate_args) and not bool(((total >= 0) & (total == total.floor())).all()):
+        raise ValueError("total_count has numbers that are not whole or below 0")
+    try:
+        shape = torch.broadcast_shapes(total.shape, batch)
+    except RuntimeError:
+        raise ValueError(
+            f"total_count has shape {tuple(total.shape)}, which does not broadcast against the "
+            f"batch shape {tuple(batch)} of {name}"
+        ) from None
+    return parameter.expand(shape + parameter.shape[-1:]), total.expand(shape)
 
 
 def _split_counts(totals: Tensor, probs: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
 from torch.distributions import constraints, kl_divergence, register_kl
 
+from dirvae.distributions._expand import expand_law
+from dirvae.distributions._vectors import positive_vector
 from dirvae.distributions.dirichlet import Dirichlet
 from dirvae.distributions.log_gamma import full_precision, validation
 from dirvae.distributions.log_space import log_proportions, log_simplex
@@ -24,14 +26,13 @@ __all__ = [
     "OrderedKumaraswamy",
 ]
 
-_POSITIVE_VECTOR = constraints.independent(constraints.positive, 1)
 _MOST_PARTS = 6
 
 
 class _Parameters(Reparameterized):
     """The concentration of all four laws, and the order of the sticks, None for all orders."""
 
-    arg_constraints = {"concentration": _POSITIVE_VECTOR}
+    arg_constraints = {"concentration": positive_vector}
     ordering: Tensor | None
 
     def __init__(
@@ -69,11 +70,8 @@ class _Parameters(Reparameterized):
         """Log density of log z = ``y`` on the first K - 1 coordinates."""
         if self.ordering is not None:
             return _log_prob_given(self.concentration, self.ordering, y)
-        orders = _all_orders(y)
-        a = self.concentration.expand(len(orders), *self.concentration.shape)
-        orders = orders.view(len(orders), *[1] * (y.dim() - 1), y.shape[-1])
-        a = a.view(len(orders), *[1] * (y.dim() - self.concentration.dim()), *a.shape[1:])
-        mixture = _log_prob_given(a, orders, y).logsumexp(0)
+        orders = _all_orders(y, max(y.dim(), self.concentration.dim()))
+        mixture = _log_prob_given(self.concentration, orders, y).logsumexp(0)
         return mixture - math.lgamma(y.shape[-1] + 1)
 
 
@@ -89,10 +87,7 @@ class _Ordered(_Parameters):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """Return the law with batch shape ``batch_shape``."""
-        shape = torch.Size(batch_shape) + self.event_shape
-        new = type(self)(self.concentration.expand(shape), self.ordering.expand(shape), False)
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "concentration", "ordering")
 
 
 class _Mixed(_Parameters):
@@ -103,10 +98,7 @@ class _Mixed(_Parameters):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """Return the law with batch shape ``batch_shape``."""
-        shape = torch.Size(batch_shape) + self.event_shape
-        new = type(self)(self.concentration.expand(shape), validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "concentration")
 
 
 class LogOrderedKumaraswamy(_Ordered):
@@ -258,13 +250,11 @@ class MVKumaraswamy(_Mixed):
     def variance(self) -> Tensor:
         """Variance of each component, shape (..., K); for K <= 6."""
         law = self._given_all()
-        return law.variance.mean(0) + law.mean.var(0, correction=0)
+        return law.variance.mean(0) + (law.mean - law.mean.mean(0)).square().mean(0)
 
     def _given_all(self) -> OrderedKumaraswamy:
         a = self.concentration
-        orders = _all_orders(a)
-        orders = orders.view(len(orders), *[1] * (a.dim() - 1), a.shape[-1])
-        return OrderedKumaraswamy(a.unsqueeze(0), orders, validate_args=False)
+        return OrderedKumaraswamy(a, _all_orders(a, a.dim()), validate_args=False)
 
     def log(self) -> LogMVKumaraswamy:
         """Return the law of log z."""
@@ -291,15 +281,16 @@ def _random_orders(like: Tensor, shape: torch.Size, generator: torch.Generator |
     return noise.argsort(-1)
 
 
-def _all_orders(like: Tensor) -> Tensor:
-    """All permutations, (K!, K)."""
+def _all_orders(like: Tensor, dims: int) -> Tensor:
+    """All permutations, (K!, 1, ..., 1, K), before a batch of vectors with ``dims`` dimensions."""
     size = like.shape[-1]
     if size > _MOST_PARTS:
         raise NotImplementedError(
             f"the sum over all orders of K = {size} components is too long, K must be at most "
             f"{_MOST_PARTS}: use given_ordering(), whose density is exact for any K"
         )
-    return torch.tensor(list(permutations(range(size))), device=like.device)
+    orders = torch.tensor(list(permutations(range(size))), device=like.device)
+    return orders.view(-1, *[1] * (dims - 1), size)
 
 
 def _sticks(a: Tensor, order: Tensor) -> StickBreakingKumaraswamy:
@@ -318,8 +309,8 @@ def _log_prob_given(a: Tensor, order: Tensor, y: Tensor) -> Tensor:
 
 def _kl_to_dirichlet(q: OrderedKumaraswamy, p: Any) -> Tensor:
     """A Dirichlet's components may be put in any order."""
-    a = p.concentration.expand(q.ordering.shape).gather(-1, q.ordering)
-    return kl_divergence(q.sticks, Dirichlet(a, validate_args=False))
+    a, order = torch.broadcast_tensors(p.concentration, q.ordering)
+    return kl_divergence(q.sticks, Dirichlet(a.gather(-1, order), validate_args=False))
 
 
 for _law in (Dirichlet, TorchDirichlet):

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.distributions.constraints import Constraint
 from torch.distributions.utils import broadcast_all
 
+from dirvae.distributions._expand import expand_law
 from dirvae.distributions.log_gamma import validation
 from dirvae.distributions.reparameterized import Reparameterized
 
@@ -45,7 +46,6 @@ class NamedParameters(Reparameterized):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """Return the law with batch shape ``batch_shape``."""
-        values = {key: value.expand(batch_shape) for key, value in self.parameters.items()}
-        new = type(self)(validate_args=False, **values)
-        new._validate_args = self._validate_args
+        new = expand_law(self, batch_shape, _instance, *self.parameters)
+        new.parameters = {key: new.__dict__[key] for key in self.parameters}
         return new

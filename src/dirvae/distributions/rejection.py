@@ -25,12 +25,6 @@ class _Rejection(_DirichletParameters):
         self.boost = int(boost)
         super().__init__(concentration, validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """Return the law with batch shape ``batch_shape``."""
-        new = super().expand(batch_shape, _instance)
-        new.boost = self.boost
-        return new
-
     def _rsample_log_gamma(
         self, sample_shape: Any, generator: torch.Generator | None, totals: int
     ) -> Tensor:

@@ -10,6 +10,9 @@ from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
 from torch.distributions import Distribution, constraints, kl_divergence, register_kl
 
+from dirvae.distributions._expand import expand_law
+from dirvae.distributions._once import once
+from dirvae.distributions._vectors import positive_vector, real_vector
 from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
 from dirvae.distributions.log_gamma import full_precision, validation, wide
 from dirvae.distributions.log_space import log_proportions, log_simplex
@@ -17,8 +20,6 @@ from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["LogScaledDirichlet", "ScaledDirichlet"]
 
-_REAL_VECTOR = constraints.independent(constraints.real, 1)
-_POSITIVE_VECTOR = constraints.independent(constraints.positive, 1)
 
 # Nodes on the line of s, where u = sinh(s) - log A: close together at the hump, and far out where
 # a concentration below 1 leaves a long tail. There they are far apart too: see `ScaledDirichlet`.
@@ -78,19 +79,20 @@ class _MeanLogScale(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: tuple[Tensor, ...]) -> None:
-        ctx.save_for_backward(*output[1:])
+        ctx.save_for_backward(*inputs, *output[1:])
         ctx.mark_non_differentiable(*output[1:])
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor, Tensor]:
-        of_a, of_loc = ctx.saved_tensors
+        a, loc, *slopes = ctx.saved_tensors
+        of_a, of_loc = (once(s, "a scaled Dirichlet's mean log scale", a, loc) for s in slopes)
         return grad.unsqueeze(-1) * of_a, grad.unsqueeze(-1) * of_loc
 
 
 class _ScaledDirichletParameters(Reparameterized):
     """The parameters that both laws share, and the integral from which their moments follow."""
 
-    arg_constraints = {"concentration": _POSITIVE_VECTOR, "loc": _REAL_VECTOR}
+    arg_constraints = {"concentration": positive_vector, "loc": real_vector}
 
     def __init__(
         self, concentration: Tensor, loc: Tensor, validate_args: bool | None = None
@@ -108,12 +110,7 @@ class _ScaledDirichletParameters(Reparameterized):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """Return the law with batch shape ``batch_shape``."""
-        shape = torch.Size(batch_shape) + self.event_shape
-        new = type(self)(
-            self.concentration.expand(shape), self.loc.expand(shape), validate_args=False
-        )
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "concentration", "loc")
 
 
 class LogScaledDirichlet(_ScaledDirichletParameters):

@@ -9,15 +9,14 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints, register_kl
 
+from dirvae.distributions._expand import expand_law
+from dirvae.distributions._vectors import positive_vector, real_vector
 from dirvae.distributions.log_gamma import full_precision
 from dirvae.distributions.log_space import log_proportions, log_simplex
 from dirvae.distributions.noise import standard_normal
 from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["LogSoftmaxNormal", "SoftmaxNormal"]
-
-_REAL_VECTOR = constraints.independent(constraints.real, 1)
-_POSITIVE_VECTOR = constraints.independent(constraints.positive, 1)
 
 
 class LogSoftmaxNormal(Reparameterized):
@@ -37,7 +36,7 @@ class LogSoftmaxNormal(Reparameterized):
         torch.Size([2])
     """
 
-    arg_constraints = {"loc": _REAL_VECTOR, "scale": _POSITIVE_VECTOR}
+    arg_constraints = {"loc": real_vector, "scale": positive_vector}
     support = log_simplex
 
     def __init__(self, loc: Tensor, scale: Tensor, validate_args: bool | None = None) -> None:
@@ -47,10 +46,7 @@ class LogSoftmaxNormal(Reparameterized):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> LogSoftmaxNormal:
         """Return the law with batch shape ``batch_shape``."""
-        shape = torch.Size(batch_shape) + self.event_shape
-        new = type(self)(self.loc.expand(shape), self.scale.expand(shape), validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "loc", "scale")
 
     def rsample(
         self,
@@ -103,7 +99,7 @@ class SoftmaxNormal(Reparameterized):
         True
     """
 
-    arg_constraints = {"loc": _REAL_VECTOR, "scale": _POSITIVE_VECTOR}
+    arg_constraints = {"loc": real_vector, "scale": positive_vector}
     support = constraints.simplex
 
     def __init__(self, loc: Tensor, scale: Tensor, validate_args: bool | None = None) -> None:
@@ -113,10 +109,7 @@ class SoftmaxNormal(Reparameterized):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> SoftmaxNormal:
         """Return the law with batch shape ``batch_shape``."""
-        shape = torch.Size(batch_shape) + self.event_shape
-        new = type(self)(self.loc.expand(shape), self.scale.expand(shape), validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "loc", "scale")
 
     def log(self) -> LogSoftmaxNormal:
         """Return the law of log z."""

@@ -10,14 +10,15 @@ from torch import Tensor
 from torch.distributions import constraints, register_kl
 
 from dirvae.distributions._cosine import Cosine
+from dirvae.distributions._expand import expand_law
+from dirvae.distributions._once import implicit_path
+from dirvae.distributions._vectors import real_vector
 from dirvae.distributions.beta import Beta
-from dirvae.distributions.log_gamma import full_precision, validation, wide
+from dirvae.distributions.log_gamma import full_precision, validates, validation, wide
 from dirvae.distributions.noise import standard_normal
 from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["HyperSphericalUniform", "PowerSpherical", "VonMisesFisher", "unit_sphere"]
-
-_REAL_VECTOR = constraints.independent(constraints.real, 1)
 
 
 class _UnitSphere(constraints.Constraint):
@@ -48,17 +49,15 @@ class _Spherical(Reparameterized):
         spread = full_precision(spread.to(loc.dtype) if spread.dim() == 0 else spread)
         batch_shape = torch.broadcast_shapes(loc.shape[:-1], spread.shape)
         unit = torch.nn.functional.normalize(loc, dim=-1, eps=torch.finfo(loc.dtype).tiny)
+        if validates(validate_args):
+            _require_direction(unit)
         self.loc: Tensor = unit.expand(batch_shape + loc.shape[-1:])
         self.__dict__[self.spread_name] = spread.expand(batch_shape)
         super().__init__(batch_shape, loc.shape[-1:], validate_args=validation(validate_args))
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """Return the law with batch shape ``batch_shape``."""
-        shape = torch.Size(batch_shape)
-        loc, spread = self.loc.expand(shape + self.event_shape), self._spread.expand(shape)
-        new = type(self)(loc, spread, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "loc", self.spread_name)
 
     @property
     def _spread(self) -> Tensor:
@@ -138,7 +137,7 @@ class PowerSpherical(_Spherical):
         tensor([0.0000, 0.0000, 0.3333])
     """
 
-    arg_constraints = {"loc": _REAL_VECTOR, "scale": constraints.positive}
+    arg_constraints = {"loc": real_vector, "scale": constraints.positive}
     spread_name = "scale"
     scale: Tensor
 
@@ -211,7 +210,7 @@ class VonMisesFisher(_Spherical):
         tensor([0.0000, 0.0000, 0.9000])
     """
 
-    arg_constraints = {"loc": _REAL_VECTOR, "concentration": constraints.positive}
+    arg_constraints = {"loc": real_vector, "concentration": constraints.positive}
     spread_name = "concentration"
     concentration: Tensor
 
@@ -236,7 +235,7 @@ class VonMisesFisher(_Spherical):
         with torch.no_grad():
             s = cosine.sample(generator)
             slope = cosine.slope(s, self._marginal.gap().expand(shape))
-        s = s + slope * (cosine.concentration - cosine.concentration.detach())
+        s = implicit_path(s, cosine.concentration, slope)
         dtype = self.concentration.dtype
         return torch.tanh(s).to(dtype), (1 / torch.cosh(s)).to(dtype)
 
@@ -280,9 +279,7 @@ class HyperSphericalUniform(Reparameterized):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> HyperSphericalUniform:
         """Return the law with batch shape ``batch_shape``."""
-        new = HyperSphericalUniform(self.dim, validate_args=False)
-        new._batch_shape, new._validate_args = torch.Size(batch_shape), self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance)
 
     @property
     def mean(self) -> Tensor:
@@ -327,6 +324,14 @@ def _reflect(loc: Tensor, across: Tensor) -> Tensor:
     return torch.cat((-scale * first, across - scale * rest), -1)
 
 
+def _require_direction(unit: Tensor) -> None:
+    # Not a number passes here: the constraint of loc names it.
+    if bool((unit.norm(dim=-1) < 0.5).any()):
+        raise ValueError(
+            "loc has a vector that gives no direction: its length must be above 0 and finite"
+        )
+
+
 def _log_area(dim: int) -> float:
     """Log of the surface of the unit sphere of R^dim; that of R^1 has two points."""
     return math.log(2) + dim / 2 * math.log(math.pi) - math.lgamma(dim / 2)
@@ -335,7 +340,8 @@ def _log_area(dim: int) -> float:
 def _kl_to_uniform(q: PowerSpherical | VonMisesFisher, p: HyperSphericalUniform) -> Tensor:
     if q.event_shape != p.event_shape:
         raise ValueError(f"q lies in R^{q.event_shape[0]}, p in R^{p.dim}: must be the same sphere")
-    return _log_area(p.dim) - q.entropy()
+    batch_shape = torch.broadcast_shapes(q.batch_shape, p.batch_shape)
+    return (_log_area(p.dim) - q.entropy()).expand(batch_shape)
 
 
 for _law in (PowerSpherical, VonMisesFisher):

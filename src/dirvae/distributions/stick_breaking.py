@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
 from torch.distributions import constraints, kl_divergence, register_kl
 
+from dirvae.distributions._expand import expand_law
+from dirvae.distributions._vectors import positive_vector
 from dirvae.distributions.beta import Beta
 from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
 from dirvae.distributions.kumaraswamy import Kumaraswamy, LogKumaraswamy
@@ -17,8 +19,6 @@ from dirvae.distributions.log_space import log_odds_of_sticks, log_proportions, 
 from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["GEM", "LogStickBreaking", "StickBreakingBeta", "StickBreakingKumaraswamy"]
-
-_POSITIVE_VECTOR = constraints.independent(constraints.positive, 1)
 
 
 class LogStickBreaking(Reparameterized):
@@ -52,10 +52,7 @@ class LogStickBreaking(Reparameterized):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> LogStickBreaking:
         """Return the law with batch shape ``batch_shape``."""
-        shape = torch.Size(batch_shape) + self.log_sticks.batch_shape[-1:]
-        new = type(self)(self.log_sticks.expand(shape), validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "log_sticks")
 
     def rsample(
         self,
@@ -93,11 +90,8 @@ class _StickBreaking(Reparameterized):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """Return the law with batch shape ``batch_shape``."""
-        new = self._get_checked_instance(type(self), _instance)
-        sticks = self.sticks.expand(torch.Size(batch_shape) + self.sticks.batch_shape[-1:])
-        _StickBreaking.__init__(new, sticks, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        names = ("sticks", "concentration1", "concentration0")
+        return expand_law(self, batch_shape, _instance, *names)
 
     def log(self) -> LogStickBreaking:
         """Return the law of log z."""
@@ -151,7 +145,7 @@ class StickBreakingKumaraswamy(_StickBreaking):
         tensor([0.3333, 0.3333, 0.3333])
     """
 
-    arg_constraints = {"concentration1": _POSITIVE_VECTOR, "concentration0": _POSITIVE_VECTOR}
+    arg_constraints = {"concentration1": positive_vector, "concentration0": positive_vector}
 
     def __init__(
         self, concentration1: Tensor, concentration0: Tensor, validate_args: bool | None = None
@@ -179,7 +173,7 @@ class StickBreakingBeta(_StickBreaking):
         tensor([0.3333, 0.3333, 0.3333])
     """
 
-    arg_constraints = {"concentration1": _POSITIVE_VECTOR, "concentration0": _POSITIVE_VECTOR}
+    arg_constraints = {"concentration1": positive_vector, "concentration0": positive_vector}
 
     def __init__(
         self, concentration1: Tensor, concentration0: Tensor, validate_args: bool | None = None

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
 
+from dirvae.distributions._once import implicit_path
 from dirvae.distributions.kl import draw
 from dirvae.distributions.named import NamedParameters
 from dirvae.distributions.noise import standard_exponential
@@ -103,7 +104,7 @@ class MonotoneTransform(NamedParameters):
         return self._forward(u).to(self._like.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Log density in nats, exact to rounding in value and in first derivatives."""
+        """Log density in nats, exact to rounding in value and gradient; a second one raises."""
         if self._validate_args:
             self._validate_sample(value)
         u, slope, reached = self._invert(value.double())
@@ -134,9 +135,8 @@ class MonotoneTransform(NamedParameters):
         with torch.no_grad():
             root, reached = self._bisect(value)
             slope = self._slope(root)
-        # One Newton step: it moves the root by rounding only, and gives it its exact derivatives.
-        u = root - (self._forward(root) - value) / slope
-        u = torch.where(_interior(self.noise.support, u) & reached & u.isfinite(), u, root)
+            inverse = torch.where(reached & (slope != 0), 1 / slope, 0.0)
+        u = implicit_path(root, self._forward(root) - value, -inverse)
         return u, self._slope(u), reached
 
     def _bisect(self, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -177,14 +177,6 @@ def _between(low: Any, high: Any, s: Tensor) -> Tensor:
     from_low = low + (high - low) * torch.sigmoid(s)
     inside: Tensor = from_low.clamp(low + torch.finfo(s.dtype).tiny, torch.nextafter(high, low))
     return inside
-
-
-def _interior(support: Any, u: Tensor) -> Tensor:
-    low, high = getattr(support, "lower_bound", None), getattr(support, "upper_bound", None)
-    inside = torch.ones_like(u, dtype=torch.bool)
-    if low is not None:
-        inside = inside & (u > low)
-    return inside if high is None else inside & (u < high)
 
 
 def _draw_wide(

@@ -11,15 +11,15 @@ from torch.distributions import Weibull as TorchWeibull
 from torch.distributions import constraints, register_kl
 from torch.distributions.utils import broadcast_all, euler_constant
 
+from dirvae.distributions._expand import expand_law
 from dirvae.distributions._quadrature import trapezoid_nodes
+from dirvae.distributions._vectors import positive_vector
 from dirvae.distributions.log_gamma import Gamma, LogGamma, full_precision, validation, wide
 from dirvae.distributions.log_space import log_proportions, log_simplex
 from dirvae.distributions.noise import standard_exponential
 from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["LogWeibull", "LogWeibullDirichlet", "Weibull", "WeibullDirichlet"]
-
-_POSITIVE_VECTOR = constraints.independent(constraints.positive, 1)
 
 
 class _WeibullParameters(Reparameterized):
@@ -40,12 +40,7 @@ class _WeibullParameters(Reparameterized):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """Return the law with batch shape ``batch_shape``."""
-        shape = torch.Size(batch_shape)
-        new = type(self)(
-            self.scale.expand(shape), self.concentration.expand(shape), validate_args=False
-        )
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "scale", "concentration")
 
     def rsample(
         self,
@@ -166,7 +161,7 @@ class Weibull(_WeibullParameters):
 class _WeibullsOnSimplex(Reparameterized):
     """The scale and concentration vectors that both laws share."""
 
-    arg_constraints = {"scale": _POSITIVE_VECTOR, "concentration": _POSITIVE_VECTOR}
+    arg_constraints = {"scale": positive_vector, "concentration": positive_vector}
 
     def __init__(
         self, scale: Tensor, concentration: Tensor, validate_args: bool | None = None
@@ -184,12 +179,7 @@ class _WeibullsOnSimplex(Reparameterized):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """Return the law with batch shape ``batch_shape``."""
-        shape = torch.Size(batch_shape) + self.event_shape
-        new = type(self)(
-            self.scale.expand(shape), self.concentration.expand(shape), validate_args=False
-        )
-        new._validate_args = self._validate_args
-        return new
+        return expand_law(self, batch_shape, _instance, "scale", "concentration")
 
     def rsample(
         self,

@@ -7,11 +7,20 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints
 
 from dirvae.distributions.kl import draw
 
-__all__ = ["Case", "Factory", "NotApplicable", "Parameters", "implemented", "require", "worst_z"]
+__all__ = [
+    "Case",
+    "Factory",
+    "NotApplicable",
+    "Parameters",
+    "event_dims",
+    "implemented",
+    "require",
+    "worst_z",
+]
 
 Parameters = Mapping[str, Tensor]
 Factory = Callable[..., Distribution]
@@ -28,6 +37,7 @@ class Case(NamedTuple):
     extremes: Sequence[Parameters]
     num_samples: int
     seed: int
+    skip: Mapping[str, str] = {}
 
     def law(self, dtype: torch.dtype = torch.float64) -> Distribution:
         return self.factory(**{k: v.to(dtype) for k, v in self.parameters.items()})
@@ -58,6 +68,13 @@ def worst_z(estimates: Tensor, exact: Tensor, what: str) -> str:
     z = ((estimates.mean(0) - exact).abs() / (error + rounding)).max()
     require(z <= _MAX_Z, f"{what} is off by {float(z):.1f} standard errors")
     return f"{what} within {float(z):.1f} standard errors"
+
+
+def event_dims(law: Distribution, name: str, value: Tensor) -> int:
+    """How many dimensions of a parameter are not of the batch: declared, or what is left over."""
+    declared: Any = law.arg_constraints
+    constraint: constraints.Constraint = declared.get(name, constraints.real)
+    return max(constraint.event_dim, value.dim() - len(law.batch_shape))
 
 
 def implemented(q: Distribution, name: str) -> Tensor | None:

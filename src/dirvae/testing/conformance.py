@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.distributions import Distribution, kl_divergence
 
 from dirvae.distributions.kl import draw, draw_with_log_ratio, log_law
+from dirvae.testing.batches import FORMS, check_batches
 from dirvae.testing.case import (
     Case,
     Factory,
@@ -21,6 +22,7 @@ from dirvae.testing.case import (
     require,
     worst_z,
 )
+from dirvae.testing.derivatives import check_derivatives
 from dirvae.testing.goodness_of_fit import goodness_of_fit
 from dirvae.testing.gradient import check_gradient
 
@@ -77,7 +79,8 @@ def check_distribution(
         parameters: Floating-point tensors whose shapes give a batch of one to a few laws.
         others: Laws p whose registered KL(q || p) is held against Monte Carlo.
         extremes: Parameters at which draws and densities must be free of NaN.
-        skip: Names of checks to leave out, each with the reason.
+        skip: Names of checks to leave out, each with the reason; "batches (0,)" and the like leave
+            out one form of the batch.
         num_samples: Draws for each statistic.
         seed: Seed of all draws.
 
@@ -94,10 +97,11 @@ def check_distribution(
         >>> [check.name for check in checks if check.status == "skipped"]
         ['extremes']
     """
-    case = Case(factory, parameters, others, extremes, num_samples, seed)
     skip = skip or {}
-    if set(skip) - set(_CHECKS):
-        raise ValueError(f"skip names {sorted(set(skip) - set(_CHECKS))}, not in {list(_CHECKS)}")
+    known = [*_CHECKS, *(f"batches {form}" for form in FORMS)]
+    if set(skip) - set(known):
+        raise ValueError(f"skip names {sorted(set(skip) - set(known))}, not in {known}")
+    case = Case(factory, parameters, others, extremes, num_samples, seed, skip)
     checks = [_outcome(name, case, skip.get(name)) for name in _CHECKS]
     failed = [f"{check.name}: {check.detail}" for check in checks if check.status == "failed"]
     if failed:
@@ -269,12 +273,14 @@ def _compile(case: Case) -> str:
 
 _CHECKS: dict[str, Callable[[Case], str]] = {
     "shapes": _shapes,
+    "batches": check_batches,
     "support": _support,
     "fit": _fit,
     "moments": _moments,
     "entropy": _entropy,
     "kl": _kl,
     "gradient": check_gradient,
+    "derivatives": check_derivatives,
     "dtype": _dtype,
     "extremes": _extremes,
     "generator": _generator,

@@ -13,7 +13,7 @@ from torch.distributions.constraints import Constraint
 from dirvae.distributions.kl import draw
 from dirvae.testing.case import Case, NotApplicable, implemented, worst_z
 
-__all__ = ["check_gradient"]
+__all__ = ["check_gradient", "scalar_functions"]
 
 
 def check_gradient(case: Case) -> str:
@@ -26,7 +26,7 @@ def check_gradient(case: Case) -> str:
     if not q.has_rsample:
         raise NotApplicable("no path")
     details = []
-    for power, (what, function) in enumerate(_test_functions(q), 1):
+    for power, (what, function) in enumerate(scalar_functions(q), 1):
         leaves = _leaves(case)
         z = draw(case.factory(**leaves), torch.Size([]), case.generator())
         paths = torch.autograd.grad(function(z).sum(), tuple(leaves.values()), allow_unused=True)
@@ -59,7 +59,7 @@ def _constraint(law: Distribution, name: str) -> Constraint:
     return constraint
 
 
-def _test_functions(q: Distribution) -> Iterator[tuple[str, Callable[[Tensor], Tensor]]]:
+def scalar_functions(q: Distribution) -> Iterator[tuple[str, Callable[[Tensor], Tensor]]]:
     """A linear and a square function of the event, with weights that no symmetry cancels."""
     count = max(1, q.event_shape.numel())
     weights = torch.cos(torch.arange(count, dtype=torch.float64) + 0.5).reshape(q.event_shape)
