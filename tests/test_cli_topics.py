@@ -95,7 +95,7 @@ def test_topics_that_tell_labels(run, tmp_path, table):
     assert "no document has a label" in err
     code, _, err = run("fit", "topics", "docstrings", "--label-column", "class", "-o", "model")
     assert (code, err.count("\n")) == (2, 1)
-    assert "--label-column goes with a table (.csv, .parquet, .jsonl)" in err
+    assert "--label-column goes with a table (.csv, .tsv, .parquet, .jsonl)" in err
 
 
 def test_an_array_of_counts_is_chosen(run, tmp_path):

@@ -136,13 +136,11 @@ def test_broken_lists_are_told():
 def test_broken_diagonals_and_keys_are_told():
     matrix = sparse.dia_matrix(DENSE)
     matrix.offsets = np.append(matrix.offsets, 3)
-    with pytest.raises(
-        ValueError, match="is a broken sparse matrix: it has . offsets, . diagonals"
-    ):
+    with pytest.raises(ValueError, match=r"broken sparse matrix: it has \d offsets, \d diagonals"):
         checked_csr("X", matrix)
     matrix = sparse.dok_matrix(DENSE)
     matrix._dict[9, 0] = 1
-    with pytest.raises(ValueError, match="is a broken sparse matrix: .*index 9"):
+    with pytest.raises(ValueError, match=r"is a broken sparse matrix: .*index 9"):
         checked_csr("X", matrix)
 
 

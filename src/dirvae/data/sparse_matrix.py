@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-__all__ = ["MOST_COLUMNS", "MOST_ROWS", "checked_csr"]
+__all__ = ["MOST_COLUMNS", "MOST_ROWS", "checked_csr", "sound_csr"]
 
 MOST_COLUMNS = 10_000_000  # a model has weights for each column; ten times a hashed vocabulary
 MOST_ROWS = 1_000_000_000  # a pointer for each row, whether anything is in it or not
@@ -43,6 +43,19 @@ def checked_csr(name: str, matrix: Any) -> sparse.csr_matrix:
         Traceback (most recent call last):
         ValueError: X is a broken sparse matrix: it has an index 9, must be from 0 to 2; build ...
     """
+    csr = sound_csr(name, matrix)
+    if csr.dtype.kind == "f" and not np.isfinite(csr.data).all():
+        raise ValueError(_not_finite(name, csr))
+    return csr
+
+
+def sound_csr(name: str, matrix: Any) -> sparse.csr_matrix:
+    """Do as `checked_csr`, but let NaN and infinite values pass.
+
+    Example:
+        >>> sound_csr("X", sparse.csc_matrix([[0, np.nan]])).toarray().tolist()
+        [[0.0, nan]]
+    """
     if not sparse.issparse(matrix):
         raise TypeError(f"{name} is a {type(matrix).__name__}, must be a SciPy sparse matrix")
     if matrix.ndim != 2:
@@ -50,10 +63,7 @@ def checked_csr(name: str, matrix: Any) -> sparse.csr_matrix:
     _require_size(name, *matrix.shape)
     if matrix.dtype.kind not in "biuf":
         raise ValueError(f"{name} has values of type {matrix.dtype}, must be real numbers")
-    csr = _summed(_csr(name, matrix))
-    if csr.dtype.kind == "f" and not np.isfinite(csr.data).all():
-        raise ValueError(_not_finite(name, csr))
-    return csr
+    return _summed(_csr(name, matrix))
 
 
 def _require_size(name: str, rows: int, columns: int) -> None:
