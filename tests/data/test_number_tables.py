@@ -303,7 +303,7 @@ NUMBERS: dict[str, tuple[str, bytes, dict[str, Any], Numbers | str]] = {
         "x.csv",
         utf("\n\na,b\n\n1,2\n\n3,4\n\n"),
         {},
-        PLAIN._replace(notes=("2 blank lines skipped",)),
+        PLAIN._replace(notes=("blank lines skipped: 2",)),
     ),
     # --- columns set aside
     "identifiers stay as written": (
@@ -452,3 +452,19 @@ def test_tables_of_numbers(name, content, options, expected, tmp_path):
     assert rows.columns == expected.columns
     assert rows.ids == expected.ids
     assert rows.notes == expected.notes
+
+
+def test_folders_of_parquet_make_no_columns(tmp_path):
+    (tmp_path / "run=3").mkdir()
+    (tmp_path / "run=3" / "x.parquet").write_bytes(parquet(a=[1, 3], b=[2, 4]))
+    assert read_rows(tmp_path / "run=3" / "x.parquet").columns == ["a", "b"]
+
+
+def test_a_large_table_comes_back_exactly(tmp_path):
+    x = np.random.default_rng(0).standard_normal((500, 40)) * 10.0 ** np.arange(-20, 20)
+    frame = pd.DataFrame(x, index=[f"sample {row}" for row in range(500)])
+    for separator, decimal in ((",", "."), (";", ","), ("\t", ",")):
+        frame.to_csv(tmp_path / "x.csv", sep=separator, decimal=decimal)
+        rows = read_rows(tmp_path / "x.csv")
+        np.testing.assert_allclose(rows.x, x, rtol=1e-14)
+        assert rows.ids["row"] == frame.index.tolist()

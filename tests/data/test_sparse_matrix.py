@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy import sparse
 
+from dirvae.data import ArrayDataset, CountDataset
 from dirvae.data.sparse_matrix import checked_csr
 
 DENSE = np.array([[0, 2, 0, 1], [0, 0, 0, 0], [3, 0, 0, 5], [0, 7, 0, 0]])
@@ -193,3 +195,14 @@ def test_the_widest_that_is_taken():
 def test_what_is_not_sparse_is_told(matrix):
     with pytest.raises(TypeError, match="must be a SciPy sparse matrix"):
         checked_csr("X", matrix)
+
+
+@pytest.mark.parametrize("dataset", [ArrayDataset, CountDataset])
+def test_datasets_go_through_the_gate(dataset):
+    with pytest.raises(ValueError, match="x is a broken sparse matrix: it has an index 4"):
+        dataset(changed(indices=INDICES + 1))
+    twice = sparse.csr_matrix(([200, 1, 100], [1, 0, 1], [0, 3]), shape=(1, 2), dtype=np.uint8)
+    rows = dataset(twice)
+    assert rows.x.has_canonical_format
+    batch = rows[[0]].x
+    assert (batch if batch.layout == torch.strided else batch.to_dense()).tolist() == [[1, 300]]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -144,7 +146,7 @@ TEXTS: dict[str, tuple[str, bytes, dict[str, Any], Words | str]] = {
         "x.csv",
         utf("text\nstars shine\n\ndogs bark\n\n"),
         {},
-        Words(["stars shine", "dogs bark"], notes=("1 blank lines skipped",)),
+        Words(["stars shine", "dogs bark"], notes=("blank lines skipped: 1",)),
     ),
     "one column with an empty text": (
         "x.csv",
@@ -366,3 +368,19 @@ def test_tables_of_texts(name, content, options, expected, tmp_path):
     assert found.labels == expected.labels
     assert found.ids == (expected.ids or {"row": list(range(1, len(found.texts) + 1))})
     assert found.notes == expected.notes
+
+
+def test_the_limit_of_the_module_csv_is_set_back(tmp_path):
+    before = csv.field_size_limit()
+    (tmp_path / "x.csv").write_text('text\n"' + "stars, " * before + '"\n')
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(read_texts, [tmp_path / "x.csv"] * 4))
+    assert {len(texts.texts[0]) for texts in found} == {7 * before}
+    assert csv.field_size_limit() == before
+
+
+def test_folders_of_parquet_make_no_columns(tmp_path):
+    (tmp_path / "label=x").mkdir()
+    (tmp_path / "label=x" / "x.parquet").write_bytes(parquet(text=["stars"]))
+    with pytest.raises(ValueError, match="has no column 'label'; its columns are text"):
+        read_texts(tmp_path / "label=x" / "x.parquet", label_column="label")

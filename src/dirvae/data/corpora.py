@@ -112,7 +112,7 @@ def _folder(path: Path, encoding: str) -> Texts:
         [BREAKS.sub("\n", text) for text, _ in decoded],
         {"file": [name_of(file, path) for file in files]},
         parents if len(set(parents)) > 1 else None,
-        (f"{marked} files read as utf-16 or utf-32, by their marks",) if marked else (),
+        (f"files read as utf-16 or utf-32, by their marks: {marked}",) if marked else (),
     )
 
 

@@ -122,7 +122,7 @@ def identifiers(cells: Sequence[Any]) -> list[Any]:
 
 def _chosen(text: str, own: str) -> Delimited:
     """By the separator that fits; of several, by that which makes numbers of the first line."""
-    separators = sorted(SEPARATORS, key=own.__ne__)  # its own is first
+    separators = sorted(SEPARATORS, key=lambda separator: separator != own)
     opened, misfits = _tried(lambda separator: _opened(text, separator), separators)
     parted = [table for table in opened if len(table.first) > 1]
     if parted:
@@ -164,7 +164,8 @@ def _tried(
 
 def _opened(text: str, separator: str, begin: int = 0) -> Delimited:
     """With its first line read, and nothing checked."""
-    begin += len(text[begin:]) - len(text[begin:].lstrip("\r\n"))
+    while text[begin : begin + 1] in ("\r", "\n"):
+        begin += 1
     first, start = _first(text, begin, separator, False)
     spaced = len(first) > 1 and all(cell.startswith(" ") for cell in first[1:])
     if spaced:
@@ -193,7 +194,7 @@ def _checked(table: Delimited) -> Delimited:
         longer = longer and len(cells) == width + 1
         if uneven is None and len(cells) != width:
             uneven = row, cells
-    notes: tuple[str, ...] = (f"{skipped} blank lines skipped",) if skipped else ()
+    notes: tuple[str, ...] = (f"blank lines skipped: {skipped}",) if skipped else ()
     if uneven is None:
         return table._replace(notes=notes)
     if not longer or not _has_row_names(table):
