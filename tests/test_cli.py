@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import inspect
+import io
 import json
 import os
 import resource
@@ -398,6 +399,14 @@ def test_columns_of_words(run):
     assert_one_sentence(run("fit", "vae", "x.csv", "-o", "model"), "not numbers: 'b'")
 
 
+def broken_matrix() -> bytes:
+    """A sparse matrix of six columns with an entry in a seventh."""
+    matrix = sparse.csr_matrix(COUNTS)
+    matrix.indices[7] = 6
+    sparse.save_npz(file := io.BytesIO(), matrix)
+    return file.getvalue()
+
+
 @pytest.mark.parametrize("command", ["fit", "transform", "evaluate"])
 @pytest.mark.parametrize(
     ("name", "content", "word"),
@@ -408,6 +417,10 @@ def test_columns_of_words(run):
         ("x.csv", b"", "cut off"),
         ("x.parquet", b"PAR1 no", "cut off"),
         ("x.docx", b"text", "no kind that can be read"),
+        ("x.npz", broken_matrix(), "an index 6, must be from 0 to 5"),
+        ("x.npz", b"junk" * 9, "(it is no array of numbers)"),
+        ("x.csv", b"a,b\n1,2\n3,4,5\n", "row 2 has 3 cells, the first line has 2 cells"),
+        ("x.csv", "größe;b\n1;2\n".encode("cp1252"), "it is not utf-8 (byte 2)"),
     ],
 )
 def test_bad_file(command, name, content, word, run, fitted):
@@ -419,6 +432,23 @@ def test_bad_file(command, name, content, word, run, fitted):
         "evaluate": ["evaluate", fitted, name],
     }[command]
     assert_one_sentence(run(*arguments), word)
+
+
+def test_a_table_of_excel_in_cp1252(run):
+    frame = pd.DataFrame(X.astype(np.float64), columns=["größe", "b", "c", "d", "e", "f"])
+    frame.to_csv("x.csv", sep=";", decimal=",", index=False, encoding="cp1252")
+    options = ["--encoding", "cp1252"]
+    done = run("fit", "vae", "x.csv", "-o", "model", *SMALL, "--max-epochs", 1, *options)
+    assert done.code == 0, done
+    assert "x.csv: separated by semicolons" in done.err
+    assert "x.csv: decimal commas read as points" in done.err
+    model = dirvae.load("model")
+    assert model.feature_names_in_.tolist() == frame.columns.tolist()
+    assert run("transform", "model", "x.csv", "-o", "theta.npy", *options).code == 0
+    np.testing.assert_array_equal(np.load("theta.npy"), model.transform(frame))
+    assert run("evaluate", "model", "x.csv", "--samples", 0, *options).code == 0
+    np.save("x.npy", X)
+    assert_one_sentence(run(*fit(*options)), "--encoding does not go with x.npy")
 
 
 @pytest.mark.parametrize("command", ["transform", "evaluate"])

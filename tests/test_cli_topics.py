@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -95,7 +96,7 @@ def test_topics_that_tell_labels(run, tmp_path, table):
     assert "no document has a label" in err
     code, _, err = run("fit", "topics", "docstrings", "--label-column", "class", "-o", "model")
     assert (code, err.count("\n")) == (2, 1)
-    assert "--label-column goes with a table (.csv, .parquet, .jsonl)" in err
+    assert "--label-column goes with a table (.csv, .tsv, .parquet, .jsonl)" in err
 
 
 def test_an_array_of_counts_is_chosen(run, tmp_path):
@@ -163,3 +164,87 @@ def test_what_goes_wrong_is_one_sentence(run, table):
     code, _, err = run("fit", "topics", table, "--vocabulary", "w.txt", "-o", "model")
     assert code == 2
     assert "--vocabulary goes with counts" in err
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    path = tmp_path_factory.mktemp("small") / "model"
+    TopicModel(2, max_epochs=1, hidden_sizes=(4,), random_state=0).fit(TEXTS).save(path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
+def test_ids_of_texts_reach_every_table(run, small, suffix):
+    keys = [f"00{row}" for row in range(len(TEXTS))]
+    frame = pd.DataFrame({"key": keys, "text": TEXTS, "year": range(2000, 2000 + len(TEXTS))})
+    write = {
+        "csv": lambda path: frame.to_csv(path, index=False, sep=";"),
+        "tsv": lambda path: frame.to_csv(path, index=False, sep="\t"),
+        "jsonl": lambda path: frame.to_json(path, orient="records", lines=True),
+        "parquet": frame.to_parquet,
+    }[suffix]
+    write(f"texts.{suffix}")
+    ids = ["--id-column", "key", "--id-column", "year"]
+    code, _, err = run("transform", small, f"texts.{suffix}", *ids, "-o", "theta.csv")
+    assert code == 0, err
+    assert ("separated by semicolons" in err) == (suffix == "csv")
+    theta = pd.read_csv("theta.csv", dtype=str)
+    assert list(theta) == ["key", "year", *load(small).get_feature_names_out()]
+    assert theta["key"].tolist() == keys
+    assert theta["year"].tolist() == frame["year"].astype(str).tolist()
+    expected = load(small).transform(TEXTS)
+    np.testing.assert_allclose(theta.iloc[:, 2:].astype(float), expected, rtol=1e-5)
+    code, out, err = run("topics", small, f"texts.{suffix}", *ids, "--json")
+    assert code == 0, err
+    for topic in json.loads(out):
+        for example in topic["examples"]:
+            row = int(example["ids"]["year"]) - 2000
+            assert example["ids"]["key"] == keys[row]
+            assert example["text"] == TEXTS[row]
+            assert abs(expected[row] - example["theta"]).min() < 1e-6
+    assert run("evaluate", small, f"texts.{suffix}", *ids, "--json")[0] == 0
+    code, _, err = run("transform", small, f"texts.{suffix}", "--id-column", "z", "-o", "t.csv")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "has no column 'z'; its columns are key, text, year" in err
+
+
+def test_names_of_files_reach_every_table(run, small, tmp_path):
+    (tmp_path / "texts").mkdir()
+    for row, text in enumerate(TEXTS[:4]):
+        (tmp_path / "texts" / f"{row}.txt").write_text(text)
+    (tmp_path / "texts" / "1.txt").rename(tmp_path / "texts" / os.fsdecode(b"1\xe9.txt"))
+    for output, read in (("theta.csv", pd.read_csv), ("theta.parquet", pd.read_parquet)):
+        code, _, err = run("transform", small, "texts", "-o", output)
+        assert code == 0, err
+        assert read(output)["file"].tolist() == ["0.txt", "1\\xe9.txt", "2.txt", "3.txt"]
+    _, out, _ = run("topics", small, "texts", "--json")
+    names = {example["ids"]["file"] for topic in json.loads(out) for example in topic["examples"]}
+    assert names <= {"0.txt", "1\\xe9.txt", "2.txt", "3.txt"}
+
+
+def test_an_id_column_named_as_a_component_is_refused(run, small):
+    frame = pd.DataFrame({"text": TEXTS, "topicmodel0": range(len(TEXTS))})
+    frame.to_csv("texts.csv", index=False)
+    arguments = ["texts.csv", "--id-column", "topicmodel0", "-o", "theta.csv"]
+    code, _, err = run("transform", small, *arguments)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--id-column is 'topicmodel0', which is a component's column in theta.csv" in err
+
+
+@pytest.mark.parametrize("option", ["--text-column", "--label-column", "--id-column"])
+@pytest.mark.parametrize("source", ["docstrings", "folder"])
+def test_columns_of_what_is_no_table_are_refused(run, small, tmp_path, source, option):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.txt").write_text("a cat")
+    code, _, err = run("evaluate", small, source, option, "z")
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"{option} does not go with texts of no table, {source}" in err
+
+
+def test_words_of_counts_in_utf_16(run, tmp_path):
+    np.save(tmp_path / "counts.npy", np.random.default_rng(0).poisson(1, (30, 2)))
+    (tmp_path / "words.txt").write_bytes("größe\r\nzwei\r\n".encode("utf-16"))
+    arguments = ["counts.npy", "-k", 2, "--max-epochs", 1, "--vocabulary", "words.txt"]
+    code, _, err = run("fit", "topics", *arguments, "-o", "model")
+    assert code == 0, err
+    assert sorted(load("model").vocabulary_.tolist()) == ["größe", "zwei"]

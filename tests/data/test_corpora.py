@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import numpy as np
@@ -20,6 +21,19 @@ def test_a_folder_of_texts_and_its_subfolders(tmp_path):
     assert found.texts == ["one", "two"]
     assert found.labels == ["a", "b"]
     assert found.ids == {"file": ["a/1.txt", "b/2.txt"]}
+
+
+def test_a_folder_of_texts_of_other_machines(tmp_path):
+    (tmp_path / "1.txt").write_bytes("größe\r\neins\rzwei".encode("utf-16"))
+    (tmp_path / "2.TXT").write_bytes("größe".encode("utf-8-sig"))
+    (tmp_path / "3.txt.gz").write_bytes(gzip.compress("größe".encode()))
+    found = read_texts(tmp_path)
+    assert found.texts == ["größe\neins\nzwei", "größe", "größe"]
+    assert found.ids == {"file": ["1.txt", "2.TXT", "3.txt.gz"]}
+    assert found.notes == ("files read as utf-16 or utf-32, by their marks: 1",)
+    (tmp_path / "4.txt").write_bytes("größe".encode("utf-16-le"))
+    with pytest.raises(ValueError, match=r"4\.txt cannot be read: it is not utf-8 \(byte 4\)"):
+        read_texts(tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "jsonl"])

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dirvae.cli.errors import refuse, say
+from dirvae.cli.inputs import UTF8, read_data
 from dirvae.cli.outputs import require_table, write_table
 from dirvae.cli.topics import (
-    UTF8,
     Array,
     Encoding,
+    IdColumn,
     LabelColumn,
     TextColumn,
     measure_topics,
@@ -31,14 +32,10 @@ Model = Annotated[Path, typer.Argument(help="Folder that dirvae fit wrote.", sho
 Data = Annotated[
     str,
     typer.Argument(
-        help=".npy, .npz, .csv, .parquet, a folder of .png or .jpg, or mnist; for topics what "
-        "fit topics takes.",
+        help=".npy, .npz, .csv, .tsv, .parquet, a folder of .png or .jpg, or mnist; for topics "
+        "what fit topics takes.",
         show_default=False,
     ),
-]
-IdColumn = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME", help="Column that is no data; give it again for more."),
 ]
 SAMPLES = 100
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -59,14 +56,18 @@ def transform(
         documents = read_documents(
             data, array=array, id_column=id_column, text_column=text_column, encoding=encoding
         )
-        estimator, ids = _load(model), documents.ids
-        theta = estimator.transform(documents[0])
+        ids, X = documents.ids, documents[0]
+        estimator = _load(model)
     else:
-        refuse_texts(f"{model}, which has no topics", text_column, None, encoding)
-        rows = _rows(data, array, id_column)
+        refuse_texts(f"{model}, which has no topics", text_column)
+        rows = read_data(data, array, id_column, encoding)
         estimator, ids = _load(model), rows.ids
-        theta = estimator.transform(_in_order(estimator, rows, data))
-    write_table(output, theta, estimator.get_feature_names_out(), ids)
+        X = _in_order(estimator, rows, data)
+    names = list(estimator.get_feature_names_out())
+    for name in ids.keys() & set(names):
+        raise ValueError(f"--id-column is {name!r}, which is a component's column in {output}")
+    theta = estimator.transform(X)
+    write_table(output, theta, names, ids)
     say(f"{output}: {theta.shape[0]:,} rows, {theta.shape[1]} components")
 
 
@@ -110,8 +111,8 @@ def evaluate(
         raise ValueError(
             f"{model} holds a {type(estimator).__name__}: score it in Python, with its score(X, y)"
         )
-    refuse_texts(f"{model}, which has no topics", text_column, label_column, encoding)
-    rows = _rows(data, array, id_column)
+    refuse_texts(f"{model}, which has no topics", text_column, label_column)
+    rows = read_data(data, array, id_column, encoding)
     draws = SAMPLES if samples is None else samples
     facts = measure(estimator, _in_order(estimator, rows, data), draws)
     _print(facts if as_json else _in_brief(facts), as_json)
@@ -174,15 +175,6 @@ def _load(path: Path) -> Any:
     if not hasattr(loaded, "transform"):
         raise ValueError(f"{path} holds a {type(loaded).__name__}: load it in Python, dirvae.load")
     return loaded
-
-
-def _rows(data: str, array: str | None, id_columns: list[str] | None) -> Rows:
-    from dirvae.data.files import read_rows
-
-    rows = read_rows(data, array=array, id_columns=id_columns or ())
-    for note in rows.notes:
-        say(f"{data}: {note}")
-    return rows
 
 
 def _in_order(estimator: Any, rows: Rows, data: str) -> Any:

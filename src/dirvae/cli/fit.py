@@ -15,7 +15,9 @@ import typer
 
 from dirvae.cli.checkpoints import beside, open_folder, remove, resumable
 from dirvae.cli.errors import say
+from dirvae.cli.inputs import UTF8, read_data
 from dirvae.cli.outputs import require_model_folder
+from dirvae.cli.topics import Encoding, IdColumn
 
 if TYPE_CHECKING:
     from dirvae.data.files import Rows
@@ -63,7 +65,9 @@ def fit_vae(
     context: typer.Context,
     data: Annotated[
         str,
-        typer.Argument(help=".npy, .npz, .csv, .parquet, a folder of .png or .jpg, or mnist."),
+        typer.Argument(
+            help=".npy, .npz, .csv, .tsv, .parquet, a folder of .png or .jpg, or mnist."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the model.")],
     latent: Annotated[
@@ -137,10 +141,8 @@ def fit_vae(
     array: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which array of an .npz file or of mnist.")
     ] = None,
-    id_column: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Column that is no data; give it again for more."),
-    ] = None,
+    id_column: IdColumn = None,
+    encoding: Encoding = UTF8,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Train a variational autoencoder and save it.
@@ -149,8 +151,6 @@ def fit_vae(
     stands for mnist.npz in the folder that DIRVAE_DATA names, or else in your cache; it is
     downloaded once.
     """
-    from dirvae.data.files import read_rows
-
     if components < 2 and latent is not Latent.GAUSSIAN:
         raise ValueError(f"--components is {components}, must be 2 or more for parts of a whole")
     require_model_folder(output)
@@ -168,9 +168,7 @@ def fit_vae(
         "patience": patience,
         "random_state": seed,
     }
-    rows = read_rows(data, array=array, id_columns=id_column or ())
-    for note in rows.notes:
-        say(f"{data}: {note}")
+    rows = read_data(data, array, id_column, encoding)
     settings = {
         **options,
         "latent": latent.value,

@@ -13,25 +13,35 @@ from typing import Annotated, Any
 import typer
 
 from dirvae.cli.errors import refuse, say
+from dirvae.cli.inputs import UTF8, is_named, read_data, tell
 from dirvae.cli.outputs import require_model_folder
 
 __all__ = ["UTF8", "fit_topics", "measure_topics", "read_documents", "refuse_texts", "topics"]
 
 COUNTS = (".npy", ".npz")
-TABLES = (".csv", ".parquet", ".jsonl")
+TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
+CORPORA = ("docstrings", "20news")
 DOCUMENTS = (
-    "A folder of .txt, .csv, .parquet or .jsonl with a column of texts, .npz or .npy of counts, or "
-    "docstrings or 20news."
+    "A folder of .txt, .csv, .tsv, .parquet or .jsonl with a column of texts, .npz or .npy of "
+    "counts, or docstrings or 20news."
 )
 TextColumn = Annotated[
     str | None, typer.Option(metavar="NAME", help="Column of texts.", show_default="text")
 ]
 LabelColumn = Annotated[str | None, typer.Option(metavar="NAME", help="Column of classes.")]
-Encoding = Annotated[str, typer.Option(metavar="NAME", help="Of text files.")]
+Encoding = Annotated[
+    str,
+    typer.Option(metavar="NAME", help="Of text files; utf-16 is recognised by its mark."),
+]
+IdColumn = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME", help="Column that identifies rows and is no data; give it again for more."
+    ),
+]
 Array = Annotated[
     str | None, typer.Option(metavar="NAME", help="Which array of an .npz file or of mnist.")
 ]
-UTF8 = "utf-8"
 
 
 class Ranking(StrEnum):
@@ -80,7 +90,7 @@ def fit_topics(
 ) -> None:
     """Find topics in documents and save the model."""
     require_model_folder(output)
-    if label_column is not None and Path(documents).suffix.lower() not in TABLES:
+    if label_column is not None and not is_named(documents, TABLES):
         raise ValueError(f"--label-column goes with a table ({', '.join(TABLES)})")
     words = _vocabulary(vocabulary, documents)
     X = read_documents(
@@ -125,6 +135,7 @@ def topics(
     ] = Ranking.RELEVANCE,
     examples: Annotated[int, typer.Option(min=0, metavar="N", help="Documents a topic.")] = 1,
     text_column: TextColumn = None,
+    id_column: IdColumn = None,
     encoding: Encoding = UTF8,
     array: Array = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -133,12 +144,23 @@ def topics(
     estimator = _load(model)
     found = _described(estimator, words, by.value)
     if documents is not None and examples:
-        X = read_documents(documents, array=array, text_column=text_column, encoding=encoding)
+        X = read_documents(
+            documents,
+            array=array,
+            id_column=id_column,
+            text_column=text_column,
+            encoding=encoding,
+        )
         theta = estimator.transform(_rows(X))
         for k, topic in enumerate(found):
             best = (-theta[:, k]).argsort(kind="stable")[:examples]
             topic["examples"] = [
-                {"document": int(row) + 1, "theta": float(theta[row, k]), **_text(X, row)}
+                {
+                    "document": int(row) + 1,
+                    "ids": {name: values[row] for name, values in X.ids.items()},
+                    "theta": float(theta[row, k]),
+                    **_text(X, row),
+                }
                 for row in best
             ]
     if as_json:
@@ -203,17 +225,30 @@ def read_documents(
     """Texts, or the rows of a file of counts; an option of the other kind is refused."""
     if Path(source).suffix.lower() in COUNTS:
         refuse_texts(f"counts, {source}", text_column, label_column, encoding)
-        from dirvae.data.files import read_rows
-
-        return read_rows(source, array=array, id_columns=id_column or ())
-    refuse(f"texts, {source}", {"--array": array, "--id-column": id_column})
+        return read_data(source, array, id_column)
+    refuse(f"texts, {source}", {"--array": array})
+    columns = {
+        "--id-column": id_column,
+        "--text-column": text_column,
+        "--label-column": label_column,
+    }
+    if source in CORPORA or Path(source).is_dir():
+        refuse(f"texts of no table, {source}", columns)
     from dirvae.data.corpora import read_texts
 
-    return read_texts(source, text_column=text_column, label_column=label_column, encoding=encoding)
+    texts = read_texts(
+        source,
+        text_column=text_column,
+        label_column=label_column,
+        id_columns=id_column or (),
+        encoding=encoding,
+    )
+    tell(source, texts.notes)
+    return texts
 
 
 def refuse_texts(
-    what: str, text_column: str | None, label_column: str | None, encoding: str
+    what: str, text_column: str | None, label_column: str | None = None, encoding: str = UTF8
 ) -> None:
     """Refuse the options of texts, given for what has none."""
     given = {"--text-column": text_column, "--label-column": label_column}
@@ -233,7 +268,10 @@ def _vocabulary(path: Path | None, documents: str) -> list[str] | None:
         return None
     if Path(documents).suffix.lower() not in COUNTS:
         raise ValueError("--vocabulary goes with counts (.npz or .npy); texts have their own words")
-    return path.read_text(encoding="utf-8").splitlines()
+    from dirvae.data.text_files import read_text
+
+    text, _ = read_text(path)
+    return text.replace("\r\n", "\n").rstrip("\n").split("\n")
 
 
 def _load(path: Path) -> Any:

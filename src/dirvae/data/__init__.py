@@ -13,6 +13,7 @@ from dirvae.data.image_sets import (
     svhn,
 )
 from dirvae.data.images import read_images
+from dirvae.data.sparse_matrix import checked_csr
 
 __all__ = [
     "ArrayDataset",
@@ -20,6 +21,7 @@ __all__ = [
     "CountDataset",
     "Rows",
     "Texts",
+    "checked_csr",
     "docstrings",
     "fashion_mnist",
     "loader",

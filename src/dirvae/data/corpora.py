@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dirvae.data.images import required
+from dirvae.data.delimited import identifiers
+from dirvae.data.text_files import UTF8, kind_of, name_of, read_text, require_encoding
+from dirvae.data.text_tables import KINDS_OF_TABLES, as_classes, as_texts, read_columns
 
 __all__ = ["Texts", "docstrings", "newsgroups", "read_texts"]
 
-TABLES = (".csv", ".parquet", ".jsonl")
-KINDS = "a folder of .txt files, .csv, .parquet or .jsonl, or the words docstrings or 20news"
+KINDS = "a folder of .txt files, .csv, .tsv, .jsonl, .parquet, or the words docstrings or 20news"
+CORPORA = ("docstrings", "20news")
+BREAKS = re.compile("\r\n?")
 PACKAGES = ("numpy", "scipy", "sklearn")
 LEAST_WORDS = 20  # a docstring of less says hardly more than its name
 
@@ -26,6 +29,7 @@ class Texts(NamedTuple):
         texts: N strings.
         ids: What identifies documents, each of length N, by column name.
         labels: Class of each document, length N, or None; a missing one is the empty string.
+        notes: What was recognised in the file.
 
     Example:
         >>> Texts(["a b", "c"], {"file": ["1.txt", "2.txt"]}).labels is None
@@ -35,6 +39,7 @@ class Texts(NamedTuple):
     texts: list[str]
     ids: Mapping[str, Sequence[Any]] = {}
     labels: list[str] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_texts(
@@ -42,120 +47,86 @@ def read_texts(
     *,
     text_column: str | None = None,
     label_column: str | None = None,
-    encoding: str = "utf-8",
+    id_columns: Sequence[str] = (),
+    encoding: str = UTF8,
 ) -> Texts:
-    """Read texts; a missing one is the empty string.
+    r"""Read texts; a missing one is the empty string.
+
+    A table in text may be separated by commas, semicolons, tabs or bars, and be packed by gzip:
+    that is recognised, and told in ``notes``. Cells stay as written: a label ``NA``, ``null`` or
+    ``007`` is a word as others are; only an empty cell is missing. What is not certain is refused,
+    such as a row that is longer than the first line.
 
     Args:
         source: A folder of ``.txt`` files (those in subfolders too, which are then the labels);
-            ``.csv``, ``.parquet`` or ``.jsonl`` with a column of texts; ``docstrings`` (see
-            `docstrings`) or ``20news`` (see `newsgroups`).
+            ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` with a column of texts; ``docstrings``
+            (see `docstrings`) or ``20news`` (see `newsgroups`). Files of text may be packed by
+            gzip, as ``.csv.gz``.
         text_column: The column; ``text`` by default.
         label_column: Column of classes, optional.
-        encoding: Of text files.
+        id_columns: Columns of a table that identify documents; numbers of rows by default.
+        encoding: Of text files. UTF-16 is recognised by the mark at its beginning.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it is of another kind, empty, damaged, in another encoding, or without the
             column.
-        ImportError: If pandas or pyarrow is needed and not installed.
+        ImportError: If pyarrow is needed and not installed.
 
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     _ = Path(folder, "a.txt").write_text("some words")
-        ...     read_texts(folder).texts
-        ['some words']
+        ...     _ = Path(folder, "x.csv").write_text("id;text\n007;some words\n")
+        ...     found = read_texts(Path(folder, "x.csv"), id_columns=["id"])
+        >>> found.texts, found.ids, found.notes
+        (['some words'], {'id': ['007']}, ('separated by semicolons',))
     """
-    _require_encoding(encoding)
-    path = Path(source)
-    if str(source) == "docstrings":
-        return docstrings()
-    if str(source) == "20news":
-        return newsgroups()
-    if not path.exists():
+    require_encoding(encoding)
+    path, corpus = Path(source), str(source) in CORPORA
+    if not corpus and not path.exists():
         raise FileNotFoundError(f"{source} does not exist; texts are {KINDS}")
-    if path.is_dir():
-        return _folder(path, encoding)
-    if path.suffix.lower() not in TABLES:
+    is_table = not corpus and not path.is_dir()
+    if is_table and kind_of(path) not in KINDS_OF_TABLES:
         raise ValueError(f"{path} is of no kind that can be read; texts are {KINDS}")
-    return _table(path, text_column, label_column, encoding)
-
-
-def _require_encoding(encoding: str) -> None:
-    try:
-        "".encode(encoding)
-    except LookupError:
-        raise ValueError(
-            f"encoding is {encoding!r}, which is not known; try utf-8 or latin-1"
-        ) from None
+    columns = [name for name in (text_column, label_column, *id_columns) if name]
+    if columns and not is_table:
+        raise ValueError(f"{source} is no table, so it has no column {columns[0]!r}")
+    if encoding != UTF8 and (corpus or kind_of(path) == ".parquet"):
+        raise ValueError(f"{source} is no file of text, so it has no encoding {encoding!r}")
+    if corpus:
+        return docstrings() if str(source) == "docstrings" else newsgroups()
+    if not is_table:
+        return _folder(path, encoding)
+    return _table(path, text_column or "text", label_column, id_columns, encoding)
 
 
 def _folder(path: Path, encoding: str) -> Texts:
-    files = sorted(path.rglob("*.txt"))
+    files = sorted(file for file in path.rglob("*") if kind_of(file) == ".txt")
+    files = [file for file in files if not file.is_dir()]
     if not files:
         raise ValueError(f"{path} holds no .txt file")
-    texts = [_decoded(file, encoding) for file in files]
-    parents = [str(file.parent.relative_to(path)) for file in files]
-    names = [str(file.relative_to(path)) for file in files]
-    return Texts(texts, {"file": names}, parents if len(set(parents)) > 1 else None)
-
-
-def _decoded(file: Path, encoding: str) -> str:
-    try:
-        return file.read_text(encoding=encoding)
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{file} is not {encoding} (byte {error.start}); give its encoding, such as latin-1"
-        ) from error
-
-
-def _table(path: Path, text_column: str | None, label_column: str | None, encoding: str) -> Texts:
-    pandas = required("pandas", path)
-    try:
-        frame = _frame(pandas, path, encoding)
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} is not {encoding} (byte {error.start}); give its encoding, such as latin-1"
-        ) from error
-    except (ValueError, EOFError) as error:
-        detail = " ".join(str(error).split()).rstrip(".")
-        raise ValueError(f"{path} cannot be read as {path.suffix} ({detail})") from error
-    column = text_column or "text"
-    for wanted in filter(None, (column, label_column)):
-        if wanted not in frame.columns:
-            names = ", ".join(map(str, frame.columns[:8]))
-            raise ValueError(f"{path} has no column {wanted!r}; its columns are {names}")
-    if not len(frame):
-        raise ValueError(f"{path} has no rows")
-    texts = ["" if value is None or value != value else value for value in frame[column].tolist()]
-    for row, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise ValueError(f"{path} has {text!r} in row {row + 1} of {column!r}, must be text")
-    labels = None if label_column is None else _classes(frame[label_column])
-    return Texts(texts, {"row": list(range(1, len(texts) + 1))}, labels)
-
-
-def _classes(column: Any) -> list[str]:
-    """As words; whole numbers among missing values, which pandas makes fractions, as such."""
-    values = zip(column.tolist(), column.isna().tolist(), strict=True)
-    whole = (
-        "" if missing else int(v) if isinstance(v, float) and v.is_integer() else v
-        for v, missing in values
+    decoded = [read_text(file, encoding) for file in files]
+    parents = [name_of(file.parent, path) for file in files]
+    marked = sum(bool(notes) for _, notes in decoded)
+    return Texts(
+        [BREAKS.sub("\n", text) for text, _ in decoded],
+        {"file": [name_of(file, path) for file in files]},
+        parents if len(set(parents)) > 1 else None,
+        (f"files read as utf-16 or utf-32, by their marks: {marked}",) if marked else (),
     )
-    return [str(value) for value in whole]
 
 
-def _frame(pandas: Any, path: Path, encoding: str) -> Any:
-    match path.suffix.lower():
-        case ".csv":
-            return pandas.read_csv(path, encoding=encoding, low_memory=False)
-        case ".parquet":
-            required("pyarrow", path)
-            return pandas.read_parquet(path, engine="pyarrow")
-        case _:
-            lines = path.read_text(encoding=encoding).split("\n")  # JSON may hold other breaks
-            return pandas.DataFrame([json.loads(line) for line in lines if line.strip()])
+def _table(
+    path: Path, text_column: str, label_column: str | None, id_columns: Sequence[str], encoding: str
+) -> Texts:
+    ids = list(dict.fromkeys(id_columns))
+    wanted = [text_column, *([label_column] if label_column else []), *ids]
+    cells, notes = read_columns(path, wanted, encoding)
+    found = dict(zip(wanted, cells, strict=True))
+    texts = as_texts(path, text_column, found[text_column])
+    labels = as_classes(found[label_column]) if label_column else None
+    rows = {"row": list(range(1, len(texts) + 1))}
+    return Texts(texts, {name: identifiers(found[name]) for name in ids} or rows, labels, notes)
 
 
 # --- corpora -------------------------------------------------------------------------------------
@@ -172,7 +143,8 @@ def newsgroups(subset: str = "train") -> Texts:
     from sklearn.datasets import fetch_20newsgroups
 
     bunch = fetch_20newsgroups(subset=subset, remove=("headers", "footers", "quotes"))
-    return Texts(list(bunch.data), {}, [bunch.target_names[i] for i in bunch.target])
+    rows = list(range(1, len(bunch.data) + 1))
+    return Texts(list(bunch.data), {"row": rows}, [bunch.target_names[i] for i in bunch.target])
 
 
 def docstrings(packages: Sequence[str] = PACKAGES) -> Texts:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from dirvae.data.arrays import Batch
+from dirvae.data.sparse_matrix import checked_csr
 
 __all__ = ["CountDataset", "sparse_rows"]
 
@@ -31,7 +32,8 @@ class CountDataset(Dataset[Batch]):
     """
 
     def __init__(self, x: Any, covariates: Any = None) -> None:
-        self.x = sparse.csr_matrix(x, dtype=np.float32)
+        counts = x if sparse.issparse(x) else sparse.csr_matrix(x)
+        self.x = checked_csr("x", counts).astype(np.float32)
         self.covariates = None
         if covariates is not None:
             self.covariates = torch.as_tensor(np.asarray(covariates, dtype=np.float32))
@@ -50,6 +52,8 @@ class CountDataset(Dataset[Batch]):
 
 def sparse_rows(x: sparse.csr_matrix, dtype: torch.dtype = torch.float32) -> Tensor:
     """Return a SciPy CSR matrix as a sparse CSR tensor of the same rows.
+
+    Its indices are not checked again: let it come through `checked_csr`.
 
     Example:
         >>> sparse_rows(sparse.csr_matrix([[0, 2]])).shape

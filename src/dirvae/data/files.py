@@ -4,66 +4,77 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from dirvae.data.image_sets import mnist
-from dirvae.data.images import read_images, required
+from dirvae.data.images import read_images
+from dirvae.data.number_tables import read_numbers
+from dirvae.data.rows import Rows, require_numbers, require_rows
+from dirvae.data.sparse_matrix import sound_csr
+from dirvae.data.text_files import UTF8, damaged, kind_of
 
 __all__ = ["Rows", "read_rows"]
 
-KINDS = ".npy, .npz, .csv, .parquet, a folder of .png or .jpg images, or the word mnist"
-TABLES = (".csv", ".parquet")
+KINDS = ".npy, .npz, .csv, .tsv, .parquet, a folder of .png or .jpg images, or the word mnist"
+TEXT_TABLES = (".csv", ".tsv")
+TABLES = (*TEXT_TABLES, ".parquet")
+INDICES = {"indices", "indptr", "row", "col", "offsets", "shape"}
 PREFERRED = ("x", "X", "x_train")
-DAMAGE = (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile, zlib.error)
-
-
-class Rows(NamedTuple):
-    """Data of N rows, as read.
-
-    Attributes:
-        x: Finite numbers, shape (N, D), an array or a SciPy CSR matrix.
-        columns: Names of the D columns, or None where the file has none.
-        ids: What identifies rows without being data, each of length N, by column name.
-        notes: What was done to the file's values.
-
-    Example:
-        >>> Rows(np.eye(2), columns=["a", "b"]).columns
-        ['a', 'b']
-    """
-
-    x: Any
-    columns: list[str] | None = None
-    ids: Mapping[str, Sequence[Any]] = {}
-    notes: tuple[str, ...] = ()
+DAMAGE = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    OSError,
+    LookupError,
+    ArithmeticError,
+    MemoryError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def read_rows(
-    source: str | Path, *, array: str | None = None, id_columns: Sequence[str] = ()
+    source: str | Path,
+    *,
+    array: str | None = None,
+    id_columns: Sequence[str] = (),
+    encoding: str = UTF8,
 ) -> Rows:
     """Read rows of numbers; nothing in a file is ever unpickled.
 
     Images (a folder, the word ``mnist``, or an array of 8-bit integers with more than two axes) are
-    scaled to [0, 1]; axes after the first are flattened, height before width before channels. A
-    first line of a .csv file that holds numbers only is a row, unless they are 0, 1, ..., D - 1.
+    scaled to [0, 1]; axes after the first are flattened, height before width before channels.
+
+    A table in text may be separated by commas, semicolons, tabs or bars, have decimal commas, names
+    of rows as R writes them, and be packed by gzip: all of it is recognised, and told in ``notes``.
+    What is not certain is refused. A first line that holds numbers only is a row, unless they are
+    0, 1, ..., D - 1.
 
     Args:
         source: ``.npy``; ``.npz`` (a SciPy sparse matrix, or the array ``x``, ``X``, ``x_train``,
-            or else the only one with two axes or more); ``.csv``; ``.parquet``; a folder of
-            ``.png`` or ``.jpg`` images of one size; or ``mnist`` (see `mnist`).
+            or else the only one with two axes or more); ``.csv`` or ``.tsv``, also as ``.csv.gz``
+            or ``.tsv.gz``; ``.parquet``; a folder of ``.png`` or ``.jpg`` images of one size; or
+            ``mnist`` (see `mnist`).
         array: Which array of an ``.npz`` file, or of MNIST, instead.
-        id_columns: Columns of a table that identify rows. One without a name is set aside unasked.
+        id_columns: Columns of a table that identify rows. A first one without a name is set aside
+            unasked, as ``row``.
+        encoding: Of a ``.csv`` or ``.tsv`` file. UTF-16 is recognised by the mark at its beginning.
 
     Returns:
         The rows, and what was done to them.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is empty, cut off, of another kind, or holds what is no finite number.
+        ValueError: If it is empty, cut off, of another kind, has rows of different lengths, or
+            holds what is no finite number.
         ImportError: If pandas, pyarrow, pillow or pooch is needed and not installed.
 
     Example:
@@ -77,33 +88,31 @@ def read_rows(
     path, is_mnist = Path(source), str(source) == "mnist"
     if not path.exists() and not is_mnist:
         raise FileNotFoundError(f"{source} does not exist; data are {KINDS}")
-    if array and not is_mnist and _suffix(path) != ".npz":
+    if array and not is_mnist and kind_of(path) != ".npz":
         raise ValueError(f"{source} is no .npz file, so it has no array {array!r} to choose")
-    if id_columns and _suffix(path) not in TABLES:
+    if id_columns and kind_of(path) not in TABLES:
         raise ValueError(f"{source} is no table, so it has no column {id_columns[0]!r}")
+    if encoding != UTF8 and kind_of(path) not in TEXT_TABLES:
+        raise ValueError(f"{source} is no .csv or .tsv file, so it has no encoding {encoding!r}")
     if is_mnist:
         return _matrix("mnist", mnist(array or "x_train"))
-    rows = _read(path, array, id_columns)
+    rows = _read(path, array, id_columns, encoding)
     _require_finite(path, rows)
     return rows
 
 
-def _read(path: Path, array: str | None, id_columns: Sequence[str]) -> Rows:
+def _read(path: Path, array: str | None, id_columns: Sequence[str], encoding: str) -> Rows:
     if path.is_dir():
         names, pixels = read_images(path)
         return _matrix(path, pixels)._replace(ids={"file": names})
-    if _suffix(path) == ".npy":
+    if kind_of(path) == ".npy":
         with path.open("rb") as file:
             return _matrix(path, _load(path, file, np.ndarray))
-    if _suffix(path) == ".npz":
+    if kind_of(path) == ".npz":
         return _archive(path, array)
-    if _suffix(path) in TABLES:
-        return _table(path, id_columns)
+    if kind_of(path) in TABLES:
+        return read_numbers(path, id_columns, encoding)
     raise ValueError(f"{path} is of no kind that can be read; data are {KINDS}")
-
-
-def _suffix(path: Path) -> str:
-    return path.suffix.lower()
 
 
 # --- arrays --------------------------------------------------------------------------------------
@@ -113,7 +122,7 @@ def _load(path: Path, file: IO[bytes], kind: type) -> Any:
     try:
         loaded = np.load(file, allow_pickle=False)
     except DAMAGE as error:
-        raise _damaged(path, error) from error
+        raise _no_array(path, error) from error
     if not isinstance(loaded, kind):
         raise ValueError(f"{path} is not what its name says: it holds a {type(loaded).__name__}")
     return loaded
@@ -123,7 +132,7 @@ def _archive(path: Path, array: str | None) -> Rows:
     with path.open("rb") as file, _load(path, file, np.lib.npyio.NpzFile) as archive:
         names: list[str] = archive.files
         if array is None and {"format", "shape", "data"} <= set(names):
-            return _sparse(path)
+            return _sparse(path, archive)
         chosen = array or _only_matrix(path, archive)
         if chosen not in names:
             raise ValueError(f"{path} has no array {chosen!r}; it has {', '.join(names)}")
@@ -132,14 +141,22 @@ def _archive(path: Path, array: str | None) -> Rows:
     return rows._replace(notes=(others, *rows.notes) if len(names) > 1 else rows.notes)
 
 
-def _sparse(path: Path) -> Rows:
+def _sparse(path: Path, archive: Any) -> Rows:
+    for name in INDICES & set(archive.files):
+        if _member(path, archive, name).dtype.kind not in "iu":  # SciPy would make them such
+            raise _no_array(path, ValueError(f"{name!r} in it are no whole numbers"))
     try:
-        x = sparse.load_npz(path).tocsr()
+        x = sparse.load_npz(path)
     except DAMAGE as error:
-        raise _damaged(path, error) from error
-    _require_numbers(path, x)
-    _require_rows(path, x)
-    return Rows(x)
+        raise _no_array(path, error) from error
+    stored = _member(path, archive, "data")
+    if stored.shape != x.data.shape:  # SciPy forgets what is behind the last pointer
+        raise ValueError(
+            f"{path} is a broken sparse matrix: its pointers end before its {stored.size} values "
+            "do; build it anew from rows, columns and values"
+        )
+    require_rows(path, x)
+    return Rows(sound_csr(str(path), x))
 
 
 def _only_matrix(path: Path, archive: Any) -> str:
@@ -155,19 +172,28 @@ def _only_matrix(path: Path, archive: Any) -> str:
     return str(found[0])
 
 
-def _member(path: Path, archive: Any, name: str) -> Any:
+def _member(path: Path, archive: Any, name: str) -> NDArray[Any]:
     try:
-        return archive[name]
+        member = archive[name]
     except DAMAGE as error:
-        raise _damaged(path, error) from error
+        raise _no_array(path, error) from error
+    if not isinstance(member, np.ndarray):
+        raise _no_array(path, ValueError(f"{name!r} in it is no array"))
+    return member
+
+
+def _no_array(path: Path, error: BaseException) -> Exception:
+    """What to raise; NumPy's advice to unpickle what may be hostile is left out."""
+    about_pickle = "pickle" in str(error)
+    return damaged(path, ValueError("it is no array of numbers") if about_pickle else error)
 
 
 def _matrix(name: Any, values: Any) -> Rows:
     """Rows of an array, whose axes after the first are flattened."""
     if values.ndim < 2:
         raise ValueError(f"{name} has shape {values.shape}, must have rows and columns")
-    _require_numbers(name, values)
-    _require_rows(name, values)
+    require_numbers(name, values)
+    require_rows(name, values)
     if values.ndim == 2:
         return Rows(values)
     size = " x ".join(map(str, values.shape[1:]))
@@ -178,80 +204,7 @@ def _matrix(name: Any, values: Any) -> Rows:
     return Rows(flat / np.float32(255), notes=(f"{images} to {flat.shape[1]} columns",))
 
 
-# --- tables --------------------------------------------------------------------------------------
-
-
-def _table(path: Path, id_columns: Sequence[str]) -> Rows:
-    pandas = required("pandas", path)
-    try:
-        frame = _csv(pandas, path) if _suffix(path) == ".csv" else _parquet(pandas, path)
-    except DAMAGE as error:
-        raise _damaged(path, error) from error
-    has_names = not pandas.api.types.is_integer_dtype(frame.columns)
-    frame.columns = [str(column) for column in frame.columns]
-    missing = [column for column in id_columns if column not in frame.columns]
-    if missing:
-        raise ValueError(f"{path} has no column {missing[0]!r} to set aside")
-    unnamed = [column for column in frame.columns[:1] if column in ("", "index", "Unnamed: 0")]
-    aside = list(dict.fromkeys([*unnamed, *id_columns]))
-    ids = {column: frame[column].tolist() for column in aside}
-    frame = frame.drop(columns=aside)
-    _require_rows(path, frame)
-    is_number = pandas.api.types.is_numeric_dtype
-    words = [repr(column) for column in frame.columns if not is_number(frame[column].dtype)]
-    if words:
-        raise ValueError(
-            f"{path} has columns that are not numbers: {_some(words)}; remove them, or set aside "
-            "what identifies rows with --id-column"
-        )
-    notes = (f"column {unnamed[0]!r} set aside: it numbers the rows",) if unnamed else ()
-    names = list(frame.columns) if has_names else None
-    return Rows(frame.to_numpy(np.float64, na_value=np.nan), names, ids, notes)
-
-
-def _csv(pandas: Any, path: Path) -> Any:
-    first = pandas.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
-    header = None if _is_data(first.iloc[0].tolist()) else 0
-    return _with_plain_index(pandas, pandas.read_csv(path, header=header, low_memory=False))
-
-
-def _parquet(pandas: Any, path: Path) -> Any:
-    required("pyarrow", path)
-    return _with_plain_index(pandas, pandas.read_parquet(path, engine="pyarrow"))
-
-
-def _with_plain_index(pandas: Any, frame: Any) -> Any:
-    """Make the index that pandas took from a file a column again."""
-    return frame if isinstance(frame.index, pandas.RangeIndex) else frame.reset_index()
-
-
-def _is_data(cells: list[str]) -> bool:
-    """Whether a first line is a row: numbers, but not the column numbers that pandas writes."""
-    try:
-        return [float(cell) for cell in cells] != list(range(len(cells)))
-    except ValueError:
-        return False
-
-
 # --- checks --------------------------------------------------------------------------------------
-
-
-def _damaged(path: Path, error: BaseException) -> Exception:
-    if isinstance(error, OSError) and error.errno is not None:
-        return error
-    detail = " ".join(str(error).split()).rstrip(".")
-    return ValueError(f"{path} cannot be read: it is cut off, or not what its name says ({detail})")
-
-
-def _require_numbers(name: Any, values: Any) -> None:
-    if values.dtype.kind not in "biuf":
-        raise ValueError(f"{name} has values of type {values.dtype}, must be real numbers")
-
-
-def _require_rows(name: Any, x: Any) -> None:
-    if 0 in x.shape:
-        shape = " x ".join(map(str, x.shape))
-        raise ValueError(f"{name} is empty: its size is {shape}, rows by columns")
 
 
 def _require_finite(path: Path, rows: Rows) -> None:
@@ -274,8 +227,3 @@ def _first_not_finite(x: Any) -> tuple[int, int, float]:
         return entries.row[first], entries.col[first], entries.data[first]
     row, column = np.argwhere(~np.isfinite(x))[0]
     return row, column, x[row, column]
-
-
-def _some(words: list[str], most: int = 5) -> str:
-    more = f" and {len(words) - most} more" if len(words) > most else ""
-    return ", ".join(words[:most]) + more

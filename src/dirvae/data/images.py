@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dirvae.data.text_files import name_of
+
 __all__ = ["read_images", "required"]
 
 SUFFIXES = {".png", ".jpg", ".jpeg"}
@@ -53,7 +55,7 @@ def read_images(folder: str | Path) -> tuple[list[str], Pixels]:
                 "must be of one size"
             )
     mode = "RGB" if any(mode not in ("1", "L", "LA") for _, mode in headers) else "L"
-    names = [str(path.relative_to(folder)) for path in paths]
+    names = [name_of(path, folder) for path in paths]
     return names, np.stack([_pixels(image, path, mode) for path in paths])
 
 

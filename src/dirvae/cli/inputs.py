@@ -1,0 +1,45 @@
+"""What the commands read: rows of numbers, and what was recognised in their files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dirvae.cli.errors import refuse, say
+
+if TYPE_CHECKING:
+    from dirvae.data.files import Rows
+
+__all__ = ["UTF8", "is_named", "read_data", "tell"]
+
+UTF8 = "utf-8"
+TEXT_TABLES = (".csv", ".tsv")
+
+
+def read_data(
+    source: str, array: str | None, id_columns: Sequence[str] | None, encoding: str = UTF8
+) -> Rows:
+    """Read rows of numbers, and say what was done to them."""
+    no_text = not is_named(source, TEXT_TABLES)
+    refuse(f"{source}, no .csv or .tsv file", {"--encoding": no_text and encoding != UTF8})
+    from dirvae.data.files import read_rows
+
+    rows = read_rows(source, array=array, id_columns=id_columns or (), encoding=encoding)
+    tell(source, rows.notes)
+    return rows
+
+
+def tell(source: str, notes: Sequence[str]) -> None:
+    """Say what was recognised in a file."""
+    for note in notes:
+        say(f"{source}: {note}")
+
+
+def is_named(source: str, suffixes: tuple[str, ...]) -> bool:
+    """Whether a file is of one of the kinds by its name, packed by gzip or not.
+
+    Example:
+        >>> is_named("Texts.CSV.gz", (".csv",))
+        True
+    """
+    return source.lower().removesuffix(".gz").endswith(suffixes)

@@ -1,0 +1,268 @@
+"""Tables in text files, one reader for texts and numbers: what is not certain is refused."""
+
+from __future__ import annotations
+
+import csv
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dirvae.data.text_files import UTF8, damaged, kind_of, read_text
+
+__all__ = ["MISSING", "NUMBER", "WHOLE", "Delimited", "identifiers", "read_delimited"]
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+OWN = {".csv": ",", ".tsv": "\t"}
+MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None")
+NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+|inf(inity)?)(e[+-]?\d+)?\s*", re.IGNORECASE)
+WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")
+EXCEL_HINT = re.compile("sep=([,;\t| ])[\r\n]+")  # a first line that is for Excel
+BREAK = re.compile("\r\n|\n|\r")
+LINE = re.compile(f"[^\r\n]*(?:{BREAK.pattern})|[^\r\n]+")
+ROWS_LOOKED_AT = 100
+LIMIT = threading.Lock()
+
+
+class Delimited(NamedTuple):
+    """A table of cells in a text, as many in every row.
+
+    Attributes:
+        text: All of it.
+        separator: What stands between cells.
+        spaced: Whether a space follows each separator.
+        first: Cells of the first line, names of columns as a rule. If the rows begin with names of
+            rows, for which the line has no cell, then an empty one was put before the others.
+        begin: Where in the text the first line begins.
+        start: Where in the text the rows after it begin.
+        notes: What was recognised.
+    """
+
+    text: str
+    separator: str
+    spaced: bool
+    first: list[str]
+    begin: int
+    start: int
+    notes: tuple[str, ...] = ()
+
+    def rows(self, position: int) -> Iterator[list[str]]:
+        """Yield the cells of each line from a position on; a blank line has none."""
+        if self.spaced or '"' in self.text:
+            yield from _quoted_rows(self.text, position, self.separator, self.spaced)
+            return
+        for line in _lines(self.text, position):  # several times faster
+            cells = line.rstrip("\r\n")
+            yield cells.split(self.separator) if cells else []
+
+    def columns(self, places: Sequence[int], position: int) -> list[list[str]]:
+        """Return cells, as written, of columns by their places, from a position on."""
+        with _cells_of_any_length(self.text):
+            found = [[row[place] for place in places] for row in self.rows(position) if row]
+        return [list(column) for column in zip(*found, strict=True)] or [[] for _ in places]
+
+
+class _MisfitError(ValueError):
+    """A text is not written so."""
+
+
+def read_delimited(path: Path, encoding: str = UTF8) -> Delimited:
+    r"""Find out how a .csv or .tsv file is written, and make sure that all of it is written so.
+
+    Cells are separated by commas, semicolons, tabs or bars: by whichever parts the first line into
+    more than one cell, and every other line into as many. Cells may stand between double quotes;
+    these may hold separators, breaks of lines, and quotes, doubled. Blank lines are skipped.
+
+    Each row has as many cells as the first line; or each has one more, names of rows as R writes
+    them. These are 1, 2, ..., or no numbers and all different, before cells that are numbers.
+
+    Args:
+        path: The file, which may be packed by gzip.
+        encoding: See `read_text`.
+
+    Raises:
+        ValueError: If it is empty, cannot be decoded, has a row that is longer or shorter, a quote
+            that is not closed, or can be read in two ways.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "x.csv").write_text("a;b\n1,5;2\n")
+        ...     table = read_delimited(Path(folder, "x.csv"))
+        >>> table.first, table.columns([0, 1], table.start), table.notes
+        (['a', 'b'], [['1,5'], ['2']], ('separated by semicolons',))
+    """
+    text, notes = read_text(path, encoding)
+    if not text.strip():
+        raise damaged(path, ValueError("it is empty"))
+    own, hint = OWN.get(kind_of(path), ","), EXCEL_HINT.match(text)
+    try:
+        with _cells_of_any_length(text):
+            found = _checked(_opened(text, hint[1], hint.end())) if hint else _chosen(text, own)
+    except _MisfitError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    if found.separator != own and len(found.first) > 1:
+        notes += (f"separated by {SEPARATORS.get(found.separator, repr(found.separator))}",)
+    return found._replace(notes=notes + found.notes)
+
+
+def identifiers(cells: Sequence[Any]) -> list[Any]:
+    """Return cells as they are; integers if all are such as written.
+
+    Example:
+        >>> identifiers(["7", "12"]), identifiers(["007", "12"])
+        ([7, 12], ['007', '12'])
+    """
+    are_whole = all(isinstance(cell, str) and WHOLE.fullmatch(cell) for cell in cells)
+    return [int(cell) for cell in cells] if are_whole else list(cells)
+
+
+def _chosen(text: str, own: str) -> Delimited:
+    """By the separator that fits; of several, by that which makes numbers of the first line."""
+    separators = sorted(SEPARATORS, key=lambda separator: separator != own)
+    opened, misfits = _tried(lambda separator: _opened(text, separator), separators)
+    parted = [table for table in opened if len(table.first) > 1]
+    if parted:
+        fitting, misfits = _tried(_checked, parted)
+    elif opened and opened[0].separator == own:
+        fitting, misfits = _one_column(opened)
+    else:
+        fitting = []
+    if not fitting:
+        raise misfits[0]
+    if len(fitting) > 1:
+        fitting = [table for table in fitting if all(map(NUMBER.fullmatch, table.first))]
+    if len(fitting) != 1:
+        ways = " or ".join(SEPARATORS[table.separator] for table in parted)
+        raise _MisfitError(f"it may be separated by {ways}; put cells between double quotes")
+    return fitting[0]
+
+
+def _one_column(opened: Sequence[Delimited]) -> tuple[list[Delimited], list[_MisfitError]]:
+    """Of one column, alone or after names of rows."""
+    alone, misfits = _tried(_checked, opened[:1])
+    if alone:
+        return alone, misfits
+    others, _ = _tried(_checked, opened[1:])
+    return [table for table in others if len(table.first) > 1], misfits
+
+
+def _tried(
+    act: Callable[[Any], Delimited], choices: Sequence[Any]
+) -> tuple[list[Delimited], list[_MisfitError]]:
+    done, misfits = [], []
+    for choice in choices:
+        try:
+            done.append(act(choice))
+        except _MisfitError as error:
+            misfits.append(error)
+    return done, misfits
+
+
+def _opened(text: str, separator: str, begin: int = 0) -> Delimited:
+    """With its first line read, and nothing checked."""
+    while text[begin : begin + 1] in ("\r", "\n"):
+        begin += 1
+    first, start = _first(text, begin, separator, False)
+    spaced = len(first) > 1 and all(cell.startswith(" ") for cell in first[1:])
+    if spaced:
+        first, start = _first(text, begin, separator, True)
+    return Delimited(text, separator, spaced, first, begin, start)
+
+
+def _first(text: str, begin: int, separator: str, spaced: bool) -> tuple[list[str], int]:
+    """Cells of the first line, and where it ends."""
+    first = next(_quoted_rows(text, begin, separator, spaced), [])
+    if not first:
+        raise _MisfitError("nothing follows its first line")
+    breaks = sum(len(BREAK.findall(cell)) for cell in first)
+    *_, last = islice(LINE.finditer(text, begin), 1 + breaks)
+    return first, last.end()
+
+
+def _checked(table: Delimited) -> Delimited:
+    """The same, if all rows are of one width; an empty cell before the first line for names."""
+    width, uneven, longer, row, blank, skipped = len(table.first), None, True, 0, 0, 0
+    for cells in table.rows(table.start):
+        if not cells:
+            blank += 1
+            continue
+        row, skipped = row + 1, blank  # blank lines at the end do not count
+        longer = longer and len(cells) == width + 1
+        if uneven is None and len(cells) != width:
+            uneven = row, cells
+    notes: tuple[str, ...] = (f"blank lines skipped: {skipped}",) if skipped else ()
+    if uneven is None:
+        return table._replace(notes=notes)
+    if not longer or not _has_row_names(table):
+        raise _MisfitError(_told(table.first, table.separator, *uneven, longer))
+    notes += ("its first line is one cell shorter than the rows, which begin with their names",)
+    return table._replace(first=["", *table.first], notes=notes)
+
+
+def _has_row_names(table: Delimited) -> bool:
+    """Whether rows that are one cell longer than the first line begin with names of theirs."""
+    names, ends = [], set()
+    for cells in filter(None, table.rows(table.start)):
+        names.append(cells[0])
+        ends.add(cells[-1])
+    if "" in names or ends == {""}:  # a separator begins or ends every row
+        return False
+    if names == [str(row) for row in range(1, len(names) + 1)]:
+        # In one column this may be a number with a decimal comma; R puts names between quotes.
+        return len(table.first) > 1 or table.text[table.start :].lstrip("\r\n")[:1] == '"'
+    if len(set(names)) < len(names) or any(map(NUMBER.fullmatch, names)):
+        return False
+    rows = islice(filter(None, table.rows(table.start)), ROWS_LOOKED_AT)
+    return all(cell in MISSING or NUMBER.fullmatch(cell) for cells in rows for cell in cells[1:])
+
+
+def _told(first: list[str], separator: str, row: int, cells: list[str], longer: bool) -> str:
+    width, number = len(first), row + all(map(NUMBER.fullmatch, first))
+    counted = f"row {number} has {_number_of(cells)}, the first line has {_number_of(first)}"
+    quote = f"put cells that hold {separator!r} between double quotes"
+    if len(cells) > width and not any(cells[width:]):
+        return f"{counted}; rows must not end in {separator!r} if the first line does not"
+    if first[0].startswith("#"):
+        return f"{counted}; remove lines of comments"
+    if longer:
+        return f"{counted}; {quote}, or name the first column if it names the rows"
+    return f"{counted}; {quote if len(cells) > width else 'all must have as many'}"
+
+
+def _number_of(cells: list[str]) -> str:
+    return "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+
+
+def _lines(text: str, position: int) -> Iterator[str]:
+    """Lines as files have them, of which a string in memory would know more kinds."""
+    return (found.group() for found in LINE.finditer(text, position))
+
+
+def _quoted_rows(text: str, position: int, separator: str, spaced: bool) -> Iterator[list[str]]:
+    lines = _lines(text, position)
+    reader = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=spaced)
+    done = 0
+    try:
+        for cells in reader:
+            done = reader.line_num
+            yield cells
+    except csv.Error as error:
+        line = 1 + done + sum(1 for _ in LINE.finditer(text, 0, position))
+        raise _MisfitError(
+            f"line {line} has a double quote that is not closed, or not doubled between quotes"
+        ) from error
+
+
+@contextmanager
+def _cells_of_any_length(text: str) -> Iterator[None]:
+    """Lift the limit of the module csv, which is one for all threads, and set it back."""
+    with LIMIT:
+        before = csv.field_size_limit(len(text) + 1)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)

@@ -1,0 +1,162 @@
+"""Columns of tables of texts: .csv, .tsv, .jsonl and .parquet."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dirvae.data.delimited import NUMBER, read_delimited
+from dirvae.data.images import required
+from dirvae.data.text_files import UTF8, damaged, kind_of, read_text
+
+__all__ = ["KINDS_OF_TABLES", "as_classes", "as_texts", "read_columns"]
+
+KINDS_OF_TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
+WHOLE_FRACTION = re.compile(r"-?\d+\.0")
+
+Column = list[Any]
+
+
+def read_columns(
+    path: Path, names: Sequence[str], encoding: str = UTF8
+) -> tuple[list[Column], tuple[str, ...]]:
+    r"""Read columns of a table, cells as they are; see `read_delimited` for .csv and .tsv.
+
+    Args:
+        path: One of `KINDS_OF_TABLES`; but .parquet it may be packed by gzip.
+        names: Of the columns.
+        encoding: Of a file of text; see `read_text`.
+
+    Returns:
+        The columns in this order, each of length N, and what was recognised. Cells of .csv and .tsv
+        are strings, so that NA, null and 007 stay what they are; those of .jsonl and .parquet are
+        of any kind, None or NaN where missing.
+
+    Raises:
+        ValueError: If it cannot be read, has no rows, or has a column not at all or twice.
+        ImportError: If pyarrow is needed and not installed.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "x.csv").write_text("text,label\nNA,007\n")
+        ...     read_columns(Path(folder, "x.csv"), ["label", "text"])
+        ([['007'], ['NA']], ())
+    """
+    kind = kind_of(path)
+    read = {".parquet": _parquet, ".jsonl": _lines_of_json}.get(kind, _delimited)
+    columns, notes = read(path, names, encoding)
+    if not columns[0]:
+        raise ValueError(f"{path} has no rows")
+    return columns, notes
+
+
+def as_texts(path: Path, name: str, cells: Column) -> list[str]:
+    """Return texts, where missing the empty string.
+
+    Raises:
+        ValueError: If a cell is no text, or every one is a number.
+
+    Example:
+        >>> as_texts(Path("x.csv"), "text", ["one", None, "2"])
+        ['one', '', '2']
+    """
+    texts = ["" if _is_missing(cell) else cell for cell in cells]
+    said = [text for text in texts if text != ""]
+    are_numbers = said and all(isinstance(t, str) and NUMBER.fullmatch(t) for t in said)
+    for row, text in enumerate(texts, 1):
+        if not isinstance(text, str):
+            raise ValueError(f"{path} has {text!r} in row {row} of {name!r}, must be text")
+        if are_numbers and text:
+            raise ValueError(
+                f"{path} has {text} in row {row} of {name!r}, must be text, but all are numbers"
+            )
+    return texts
+
+
+def as_classes(cells: Column) -> list[str]:
+    """Return words, where missing the empty string.
+
+    Whole numbers among missing values, which pandas makes fractions, are whole again.
+
+    Example:
+        >>> (
+        ...     as_classes(["007", "NA", None]),
+        ...     as_classes([1.0, float("nan")]),
+        ...     as_classes(["2.0", ""]),
+        ... )
+        (['007', 'NA', ''], ['1', ''], ['2', ''])
+    """
+    known = [cell for cell in cells if not _is_missing(cell)]
+    are_whole = all(isinstance(cell, str) and WHOLE_FRACTION.fullmatch(cell) for cell in known)
+    return ["" if _is_missing(cell) else _class(cell, are_whole) for cell in cells]
+
+
+def _class(cell: Any, is_whole: bool) -> str:
+    if is_whole:
+        return str(cell).removesuffix(".0")
+    return str(int(cell) if isinstance(cell, float) and cell.is_integer() else cell)
+
+
+def _is_missing(cell: Any) -> bool:
+    return bool(cell is None or cell != cell or cell == "")
+
+
+def _places(path: Path, found: Sequence[str], names: Sequence[str]) -> list[int]:
+    for name in names:
+        if found.count(name) > 1:
+            raise ValueError(f"{path} has two columns {name!r}; each must have a name of its own")
+        if name not in found:
+            listed = ", ".join(found[:8])
+            raise ValueError(f"{path} has no column {name!r}; its columns are {listed}")
+    return [found.index(name) for name in names]
+
+
+def _delimited(
+    path: Path, names: Sequence[str], encoding: str
+) -> tuple[list[Column], tuple[str, ...]]:
+    table = read_delimited(path, encoding)
+    return table.columns(_places(path, table.first, names), table.start), table.notes
+
+
+def _lines_of_json(
+    path: Path, names: Sequence[str], encoding: str
+) -> tuple[list[Column], tuple[str, ...]]:
+    text, notes = read_text(path, encoding)
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(text.split("\n"), 1):  # JSON may hold other breaks
+        if line.strip():
+            rows.append(_object(path, number, line))
+    found = list(dict.fromkeys(key for row in rows for key in row))
+    if rows:
+        _places(path, found, names)
+    return [[row.get(name) for row in rows] for name in names], notes
+
+
+def _object(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} cannot be read: line {number} is no JSON ({error})") from error
+    if not isinstance(found, dict):
+        raise ValueError(
+            f"{path} cannot be read: line {number} is no JSON object, such as "
+            '{"text": "some words"}'
+        )
+    return found
+
+
+def _parquet(path: Path, names: Sequence[str], _: str) -> tuple[list[Column], tuple[str, ...]]:
+    parquet = required("pyarrow.parquet", path)
+    try:
+        with path.open("rb") as file:
+            table = parquet.ParquetFile(file)
+            found = [str(name) for name in table.schema_arrow.names]
+            columns = table.read(columns=[name for name in names if found.count(name) == 1])
+    except (ValueError, OSError, NotImplementedError) as error:
+        raise damaged(path, error) from error
+    _places(path, found, names)
+    return [columns.column(name).to_pylist() for name in names], ()
