@@ -1,115 +1,198 @@
-"""Documents as estimators get them: texts or counts, checked, as a CSR matrix of counts."""
+"""Documents as estimators count them: as a CSR matrix, by words that are known."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.utils.validation import validate_data
 
+from dirvae.data.words import as_given, unspaced, words_of
+from dirvae.estimators.document_kinds import Documents, Kind
+
 __all__ = [
-    "are_texts",
     "checked_counts",
-    "checked_texts",
-    "counted_texts",
+    "counted_documents",
     "default_vectorizer",
+    "names_of_words",
     "require_documents",
+    "require_kind",
     "vocabulary_of",
 ]
 
 
-def are_texts(X: Any) -> bool:
-    """Whether X is a sequence of strings, or is meant as one; numbers are not.
-
-    Example:
-        >>> are_texts(["a text", None]), are_texts([[1, 2]])
-        (True, False)
-    """
-    if sparse.issparse(X) or getattr(X, "ndim", 1) != 1 or not hasattr(X, "__len__"):
-        return False
-    kind = getattr(getattr(X, "dtype", None), "kind", "O")
-    if isinstance(kind, str) and kind not in "OUT":
-        return False
-    return any(isinstance(item, str) for item in X)
-
-
-def checked_texts(X: Any) -> list[str]:
-    """Return the texts as a list.
-
-    Raises:
-        ValueError: If an entry is no string.
-    """
-    texts = list(X)
-    for row, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise ValueError(
-                f"X has a {type(text).__name__} in row {row}, must be strings only: replace "
-                'missing texts by "" or leave them out'
-            )
-    return texts
-
-
-def counted_texts(X: Any, vectorizer: Any) -> tuple[Any, Any]:
-    """Fit a vectorizer to texts; return it and the counts.
+def counted_documents(documents: Documents, vectorizer: Any) -> tuple[Any, Any]:
+    """Fit a vectorizer to texts or lists of words; return it and the counts.
 
     Args:
-        X: Texts.
+        documents: What is counted.
         vectorizer: Of which a clone is fitted; `default_vectorizer` if None.
 
     Raises:
-        ValueError: If an entry is no string, or no text has a word that is counted.
+        ValueError: If no document has a word that is counted, or the vectorizer does not go with
+            such documents.
 
     Example:
-        >>> counted_texts(["One cat", "Two cats"], None)[1].toarray().tolist()
+        >>> texts = Documents(["One cat", "Two cats"], Kind.TEXTS)
+        >>> counted_documents(texts, None)[1].toarray().tolist()
         [[1, 0], [0, 1]]
     """
-    texts = checked_texts(X)
-    if not any(text.strip() for text in texts):
-        raise ValueError("X has empty strings only; at least two texts must have words")
-    fitted = default_vectorizer(len(texts)) if vectorizer is None else clone(vectorizer)
+    _require_words(documents)
+    if vectorizer is None:
+        _require_spaces(documents)
+        fitted: Any = default_vectorizer(len(documents.rows), documents.kind)
+    else:
+        fitted = clone(vectorizer)
+        require_kind(documents, fitted)
     try:
-        return fitted, fitted.fit_transform(texts)
-    except ValueError as error:  # no word is left
+        counts = fitted.fit_transform(documents.rows)
+    except ValueError as error:
         reason = str(error).rstrip(".")
-        raise ValueError(f"X has no words to count: {reason}; see vectorizer") from error
+        if "empty vocabulary" in reason or "no terms remain" in reason:
+            raise ValueError(f"X has no words to count: {reason}; see vectorizer") from error
+        raise ValueError(f"vectorizer cannot count X: {reason}") from error
+    if counts.min() < 0:
+        raise ValueError(
+            "vectorizer gives negative counts, must give 0 or more: a HashingVectorizer does with "
+            "alternate_sign=False and norm=None"
+        )
+    return fitted, counts
 
 
-def default_vectorizer(num_texts: int) -> CountVectorizer:
-    """Counts of words of two letters or more, without English stop words.
+def require_kind(documents: Documents, vectorizer: Any) -> None:
+    """Raise ValueError unless a vectorizer takes documents of this kind.
 
-    Words in more than half of the texts are left out, and such as are in fewer than 5 (2 of less
-    than 1,000 texts; 1 of less than 100); of the others the 10,000 commonest are kept.
+    Whether it does can be told of those that split texts themselves, and of those of lists.
+
+    Example:
+        >>> require_kind(Documents([["a", "b"]], Kind.LISTS), CountVectorizer())
+        Traceback (most recent call last):
+        ValueError: X has lists of words, must be texts: the vectorizer splits them itself
+    """
+    parts = [getattr(vectorizer, part, None) for part in ("preprocessor", "tokenizer", "analyzer")]
+    if as_given in parts and documents.kind is Kind.TEXTS:
+        raise ValueError("X has texts, must be lists of words, as the model was fitted on")
+    own = [part for part in parts if callable(part) and part is not words_of]
+    splits = isinstance(vectorizer, CountVectorizer | HashingVectorizer) and not own
+    if splits and documents.kind is Kind.LISTS:
+        raise ValueError("X has lists of words, must be texts: the vectorizer splits them itself")
+
+
+def default_vectorizer(num_documents: int, kind: Kind = Kind.TEXTS) -> CountVectorizer:
+    """Counts of words of two letters or more, without English stop words; of lists, of all words.
+
+    See `data.words.words_of` for what a word is. Words in more than half of the documents are left
+    out, and such as are in fewer than 5 (2 of less than 1,000 documents; 1 of less than 100); of
+    the others the 10,000 commonest are kept.
+
+    Args:
+        num_documents: N.
+        kind: Texts or lists of words, which are counted as they are.
 
     Example:
         >>> default_vectorizer(10).fit(["One cat", "Two cats"]).get_feature_names_out().tolist()
         ['cat', 'cats']
     """
-    least = 5 if num_texts >= 1000 else 2 if num_texts >= 100 else 1
+    are_texts = kind is Kind.TEXTS
     return CountVectorizer(
-        stop_words="english",
-        token_pattern=r"(?u)\b[^\W\d_][^\W\d_]+\b",
-        min_df=least,
-        max_df=0.5 if num_texts >= 100 else 1.0,
+        lowercase=are_texts,
+        stop_words="english" if are_texts else None,
+        tokenizer=words_of if are_texts else as_given,
+        token_pattern=None,
+        min_df=5 if num_documents >= 1000 else 2 if num_documents >= 100 else 1,
+        max_df=0.5 if num_documents >= 100 else 1.0,
         max_features=10_000,
     )
+
+
+def names_of_words(vectorizer: Any) -> Any:
+    """Return the words that a fitted vectorizer counts; None if it does not know them.
+
+    Example:
+        >>> names_of_words(HashingVectorizer()) is None
+        True
+    """
+    try:
+        return vectorizer.get_feature_names_out()
+    except AttributeError:
+        return None
+
+
+def _require_words(documents: Documents) -> None:
+    rows = documents.rows
+    if documents.kind is Kind.TEXTS:
+        if not any(text.strip() for text in rows):
+            raise ValueError("X has empty strings only; at least two texts must have words")
+    elif not any(rows):
+        raise ValueError("X has empty lists only; at least two must have words")
+    elif all(len(words) == 1 for words in rows) and any(
+        len(words[0].split()) > 1 for words in rows
+    ):
+        raise ValueError("X has lists of one text each, must be texts: [row[0] for row in X]")
+
+
+def _require_spaces(documents: Documents) -> None:
+    """Refuse texts without spaces between words, and warn of some among others that have them."""
+    if documents.kind is not Kind.TEXTS:
+        return
+    found = [(row, script) for row, text in enumerate(documents.rows) if (script := unspaced(text))]
+    if not found:
+        return
+    row, script = found[0]
+    said = (
+        f"X has texts without spaces between words, {len(found)} of {len(documents.rows)}, the "
+        f"first in row {row} ({script.name}): give a tokenizer, such as vectorizer=CountVectorizer("
+        f"tokenizer={script.tokenizer}, token_pattern=None), or lists of words, or add spaces"
+    )
+    if 2 * len(found) >= len(documents.rows):
+        raise ValueError(said)
+    warnings.warn(said, stacklevel=5)
 
 
 def vocabulary_of(words: Any, num_words: int) -> NDArray[np.object_]:
     """Return the words as an array of V strings.
 
+    Args:
+        words: In the order of columns, or a mapping from words to columns from 0.
+        num_words: V.
+
     Raises:
-        ValueError: If they are not V strings.
+        ValueError: If they are not V different strings.
+
+    Example:
+        >>> vocabulary_of({"dog": 1, "cat": 0}, 2).tolist()
+        ['cat', 'dog']
     """
+    if isinstance(words, str | bytes | Set):
+        raise ValueError(
+            f"vocabulary is a {type(words).__name__}, must be a list of {num_words} words"
+        )
     listed: Sequence[Any] = list(words)
+    if isinstance(words, Mapping):
+        if set(words.values()) != set(range(len(words))):
+            raise ValueError(
+                f"vocabulary is a {type(words).__name__} of other values than columns, must be one "
+                f"from words to 0, ..., {num_words - 1}"
+            )
+        listed = sorted(words, key=words.__getitem__)
     if len(listed) != num_words or not all(isinstance(word, str) for word in listed):
         raise ValueError(
             f"vocabulary has {len(listed)} entries, must have a string for each of the {num_words} "
             "columns of X"
+        )
+    again = [word for word, count in Counter(listed).items() if count > 1]
+    if again:
+        first = [column for column, word in enumerate(listed) if word == again[0]]
+        raise ValueError(
+            f"vocabulary has {again[0]!r} twice, in columns {first[0]} and {first[1]} from 0, must "
+            "have different words: add the columns up or rename them"
         )
     return np.array(listed, dtype=object)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import warnings
+from collections.abc import Collection, Mapping
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from dirvae.models.topic_decoders import DECODERS, EmbeddedDecoder, ProductDecod
 if TYPE_CHECKING:
     from dirvae.estimators.topic_model import TopicModel
 
-__all__ = ["require_topic_arguments"]
+__all__ = ["guide_columns", "require_topic_arguments"]
 
 
 def require_topic_arguments(model: TopicModel) -> None:
@@ -49,6 +50,7 @@ def require_topic_arguments(model: TopicModel) -> None:
             f"word_vectors is given with decoder={model.decoder.__name__}, must be None or go with "
             "EmbeddedDecoder"
         )
+    _require_vectorizer(model.vectorizer)
     _require_guide(model.guide, model.n_components)
     if not isinstance(model.background, bool):
         raise ValueError(f"background is {model.background!r}, must be True or False")
@@ -64,14 +66,59 @@ def require_topic_arguments(model: TopicModel) -> None:
         require_positive("prior_concentration", value)
 
 
+def guide_columns(guide: Any, words: Any) -> list[list[int]]:
+    """Return the columns of each guided topic's words, and warn of words that are in none.
+
+    Args:
+        guide: Of a `TopicModel` whose arguments are in range.
+        words: The V words, or None if they are not known.
+
+    Raises:
+        ValueError: If a topic has no word of the vocabulary, or words are not known.
+
+    Example:
+        >>> guide_columns({"pets": ["dog", "cat"]}, ["cat", "dog", "moon"])
+        [[1, 0]]
+    """
+    if not guide:
+        return []
+    if words is None:
+        raise ValueError("guide names words: give fit texts, or counts with a vocabulary")
+    place = {word: column for column, word in enumerate(words)}
+    wanted = {name: list(dict.fromkeys(seeds)) for name, seeds in guide.items()}
+    for name, seeds in wanted.items():
+        if not any(word in place for word in seeds):
+            raise ValueError(f"guide[{name!r}] has no word of the vocabulary: {seeds}")
+    absent = [word for seeds in wanted.values() for word in seeds if word not in place]
+    if absent:
+        named = ", ".join(map(repr, dict.fromkeys(absent)))
+        warnings.warn(f"guide has words that the vocabulary lacks, left out: {named}", stacklevel=4)
+    return [[place[word] for word in seeds if word in place] for seeds in wanted.values()]
+
+
 def _require_guide(guide: Any, num_topics: int) -> None:
     if guide is None:
         return
-    if not isinstance(guide, Mapping) or any(isinstance(words, str) for words in guide.values()):
+    lists = isinstance(guide, Mapping) and all(
+        isinstance(words, Collection)
+        and not isinstance(words, str)
+        and all(isinstance(word, str) for word in words)
+        for words in guide.values()
+    )
+    if not lists:
         raise ValueError(
             f"guide is {guide!r}, must be a mapping from names of topics to lists of words"
         )
     if len(guide) > num_topics:
         raise ValueError(
             f"guide has {len(guide)} topics, must have at most n_components, {num_topics}"
+        )
+
+
+def _require_vectorizer(vectorizer: Any) -> None:
+    has = all(callable(getattr(vectorizer, name, None)) for name in ("fit_transform", "transform"))
+    if vectorizer is not None and (isinstance(vectorizer, type) or not has):
+        raise ValueError(
+            f"vectorizer is {vectorizer!r}, must be one of scikit-learn's, such as "
+            "CountVectorizer(), or None"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,20 +28,23 @@ LEARNABLE = (Dirichlet, InverseCDFDirichlet)  # latents whose prior can be learn
 GUIDED_WEIGHT = 0.5  # share of a guided topic's words, at the start, that are its seed words
 
 
-def starting_vae(model: TopicModel, start: TopicStart, told: Any, seed: int) -> VAE:
+def starting_vae(
+    model: TopicModel, start: TopicStart, told: Any, guided: Sequence[Sequence[int]], seed: int
+) -> VAE:
     """Build the VAE; of the fitted attributes, ``vocabulary_`` alone is read.
 
     Args:
         model: Its arguments say what is built.
         start: Topics and words' frequencies to start from.
         told: Covariates on which the prior depends, shape (N, C), or None.
+        guided: Columns of the words that the first topics start from, of each.
         seed: Of the weights.
 
     Raises:
-        ValueError: If word vectors, guide or prior do not go with the words or the latent.
+        ValueError: If word vectors or prior do not go with the words or the latent.
     """
     words = getattr(model, "vocabulary_", None)
-    log_topics = _guided(start.log_topics, model.guide, words)
+    log_topics = _guided(start.log_topics, guided)
     mixture = model.latent is Dirichlet and model.decoder is not ProductDecoder
     if model.background and mixture:
         log_topics = torch.cat([log_topics, start.log_background.unsqueeze(0)])
@@ -96,22 +99,14 @@ def _vectors(vectors: Any, words: Any, num_words: int) -> Tensor:
     return torch.from_numpy(array)
 
 
-def _guided(log_topics: Tensor, guide: Any, words: Any) -> Tensor:
+def _guided(log_topics: Tensor, guided: Sequence[Sequence[int]]) -> Tensor:
     """Give each guided topic its words, in place of the cluster that has most of them."""
-    if not guide:
-        return log_topics
-    if words is None:
-        raise ValueError("guide names words: give fit texts, or counts with a vocabulary")
-    place = {word: column for column, word in enumerate(words)}
     topics, free = log_topics.exp(), list(range(len(log_topics)))
     order = []
-    for name, seeds in guide.items():
-        columns = [place[word] for word in seeds if word in place]
-        if not columns:
-            raise ValueError(f"guide[{name!r}] has no word of the vocabulary: {list(seeds)}")
+    for columns in guided:
         best = max(free, key=lambda k: float(topics[k, columns].sum()))
         topics[best] *= 1 - GUIDED_WEIGHT
         topics[best, columns] += GUIDED_WEIGHT / len(columns)
         free.remove(best)
         order.append(best)
-    return topics[order + free].log()
+    return topics[order + free].log() if guided else log_topics

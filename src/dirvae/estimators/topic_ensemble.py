@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from dirvae.estimators.arguments import require_integer
+from dirvae.estimators.document_kinds import listed
 from dirvae.estimators.topic_model import TopicModel
 from dirvae.evaluation.topics import topic_stability
 
@@ -68,10 +69,11 @@ def fit_seeds(
         require_integer("seeds", seed, 0)
     if len(seeds) < 2 or len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds is {seeds!r}, must be two or more different integers")
+    documents = listed(X)
     models = [
         clone(model)
         .set_params(random_state=int(seed))
-        .fit(X, y, vocabulary=vocabulary, covariates=covariates)
+        .fit(documents, y, vocabulary=vocabulary, covariates=covariates)
         for seed in seeds
     ]
     stability = topic_stability([fitted.topic_word_ for fitted in models])

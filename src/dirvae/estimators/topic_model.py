@@ -20,16 +20,17 @@ from torch.distributions import Distribution
 
 from dirvae.distributions import Dirichlet
 from dirvae.estimators.arguments import require_integer
+from dirvae.estimators.document_kinds import Kind, documents_of, listed
 from dirvae.estimators.documents import (
-    are_texts,
     checked_counts,
-    checked_texts,
-    counted_texts,
+    counted_documents,
+    names_of_words,
     require_documents,
+    require_kind,
     vocabulary_of,
 )
 from dirvae.estimators.labels import class_indicators
-from dirvae.estimators.topic_arguments import require_topic_arguments
+from dirvae.estimators.topic_arguments import guide_columns, require_topic_arguments
 from dirvae.estimators.topic_building import starting_vae
 from dirvae.estimators.topic_effects import (
     Effects,
@@ -90,11 +91,12 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             default); None for that default. Covariates have it learned. The background's is a fifth
             of the sum of the topics', or starts there.
         vectorizer: From texts to counts, any of scikit-learn's; None for
-            `estimators.documents.default_vectorizer`.
+            `estimators.documents.default_vectorizer`. Words are not known of a `HashingVectorizer`,
+            which needs ``alternate_sign=False`` and ``norm=None``.
         word_vectors: Vectors of the words for an `EmbeddedDecoder`, shape (V, E), or a mapping from
             words to vectors (words without one have zeros).
         guide: Words that topics start from, such as ``{"sport": ["team", "game"]}``: the first
-            topics, in this order.
+            topics, in this order. Words that no document has are left out, with a warning.
         background: Whether words that go with no topic have a law of their own, which theta leaves
             out; in a mixture with a Dirichlet latent only, others have none.
         label_weight: Of a nat of a label's log probability, in nats of its document's bound; 0
@@ -112,7 +114,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         background_: Law of the words that go with no topic, shape (V,), where there is one.
         vocabulary_: The V words, where they are known.
         covariate_names_: Of covariates, where there are any; a level of words each.
-        vectorizer_: The fitted vectorizer, where texts were given.
+        vectorizer_: The fitted vectorizer, where texts or lists of words were given.
         word_frequency_: Share of each word in the documents, shape (V,).
         topic_prevalence_: Mean of theta over the documents, those of each `partial_fit` as it left
             them, shape (K,).
@@ -198,10 +200,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         to all its steps, so its topics are supervised too, unless ``label_weight`` is 0.
 
         Args:
-            X: N texts, or counts of words, 0 or more, dense or CSR, shape (N, V).
+            X: N texts; N lists of words, which are counted as they are; or counts of words, 0 or
+                more, dense or CSR, shape (N, V).
             y: Labels of documents, words or whole numbers, length N; the number -1, None or NaN
                 where unknown. None for none.
-            vocabulary: The V words of counts.
+            vocabulary: The V words of counts, in order, or a mapping from words to columns.
             covariates: What is known of the documents, shape (N, C), or a data frame, whose words
                 become dummies: the prior of theta depends on it (with a prior that is learned).
 
@@ -231,6 +234,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             self.intercept_ = head.bias.detach().double().numpy()
         self._end(counts, told)
         return self
+
+    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
+        return super().fit_transform(listed(X), y, **fit_params)
 
     def partial_fit(
         self, X: Any, y: Any = None, *, vocabulary: Sequence[str] | None = None
@@ -265,9 +271,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.history_, self._optimizer_state = [], None
         self._n_features_out = self.n_components
         self._num_documents, self.topic_prevalence_ = 0, np.zeros(self.n_components)
+        guided = guide_columns(self.guide, getattr(self, "vocabulary_", None))
         start = cluster_start(counts, self.n_components, self._seed)
         self.word_frequency_ = start.log_background.double().exp().numpy()
-        self.vae_ = starting_vae(self, start, told, self._seed)
+        self.vae_ = starting_vae(self, start, told, guided, self._seed)
 
     def _labels(self, y: Any, num_documents: int) -> Any:
         """Labels as rows of an identity, or None; sets ``classes_``, or forgets them."""
@@ -523,29 +530,40 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     # --- checks -----------------------------------------------------------------------------------
 
-    def _counts_to_fit(self, X: Any, vocabulary: Sequence[str] | None) -> sparse.csr_matrix:
-        for name in ("vectorizer_", "vocabulary_"):
-            if hasattr(self, name):
-                delattr(self, name)
-        words: Any = vocabulary
-        if are_texts(X):
-            self.vectorizer_, X = counted_texts(X, self.vectorizer)
-            words = self.vectorizer_.get_feature_names_out()
+    def _counts_to_fit(self, X: Any, vocabulary: Any) -> sparse.csr_matrix:
+        documents, vectorizer, words = documents_of(X), None, vocabulary
+        X = documents.rows
+        if documents.kind is not Kind.COUNTS:
+            if vocabulary is not None:
+                raise ValueError(
+                    f"vocabulary is given with {documents.kind}, must be None or go with counts; "
+                    "to count these words alone give vectorizer=CountVectorizer(vocabulary=...)"
+                )
+            vectorizer, X = counted_documents(documents, self.vectorizer)
+            words = names_of_words(vectorizer)
         counts = checked_counts(self, X, reset=True)
         require_documents(counts, self.n_components)
         if words is None:
             words = getattr(self, "feature_names_in_", None)
         if words is not None:
-            self.vocabulary_ = vocabulary_of(words, counts.shape[1])
+            words = vocabulary_of(words, counts.shape[1])
+        for name, value in (("vectorizer_", vectorizer), ("vocabulary_", words)):
+            self.__dict__.pop(name, None)
+            if value is not None:
+                setattr(self, name, value)
         return counts
 
     def counts(self, X: Any) -> sparse.csr_matrix:
-        """Counts of the model's words in documents: texts are counted, counts checked."""
-        if are_texts(X):
-            if not hasattr(self, "vectorizer_"):
-                raise ValueError("X has texts, but the model was fitted on counts: give counts")
-            X = self.vectorizer_.transform(checked_texts(X))
-        return checked_counts(self, X, reset=False)
+        """Counts of the model's words in documents: those of texts and lists; counts checked."""
+        documents = documents_of(X)
+        if documents.kind is Kind.COUNTS:
+            return checked_counts(self, documents.rows, reset=False)
+        if not hasattr(self, "vectorizer_"):
+            raise ValueError(
+                f"X has {documents.kind}, but the model was fitted on counts: give counts"
+            )
+        require_kind(documents, self.vectorizer_)
+        return checked_counts(self, self.vectorizer_.transform(documents.rows), reset=False)
 
     def _check_arguments(self) -> None:
         require_topic_arguments(self)

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.utils import check_array
 
 from dirvae.estimators.arguments import require_integer
-from dirvae.estimators.documents import are_texts
+from dirvae.estimators.document_kinds import Kind, documents_of
 from dirvae.estimators.topic_model import TopicModel
 
 __all__ = ["TopicSizes", "compare_sizes"]
@@ -66,12 +66,10 @@ def compare_sizes(
     require_integer("num_splits", num_splits, 2)
     if not len(sizes):
         raise ValueError("sizes is empty, must be one number of topics or more")
-    rows: Any = X
-    if are_texts(X):
-        rows = np.array(X, dtype=object)
-    elif not hasattr(X, "iloc"):
-        rows = check_array(X, accept_sparse="csr", input_name="X")
-    count = rows.shape[0]
+    rows, kind = documents_of(X)
+    if kind is Kind.COUNTS and not hasattr(rows, "iloc"):
+        rows = check_array(rows, accept_sparse="csr", input_name="X")
+    count = len(rows) if isinstance(rows, list) else rows.shape[0]
     held = max(1, count // 10)
     nats = np.zeros((len(sizes), num_splits))
     for split in range(num_splits):
@@ -88,4 +86,6 @@ def compare_sizes(
 
 
 def _rows(X: Any, index: Any) -> Any:
+    if isinstance(X, list):
+        return [X[row] for row in index]
     return X.iloc[index] if hasattr(X, "iloc") else X[index]

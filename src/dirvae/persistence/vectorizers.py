@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from dirvae.data.words import as_given, words_of
 from dirvae.persistence.folder import ModelFormatError
 
 __all__ = ["describe_vectorizer", "vectorizer_from"]
@@ -22,6 +23,7 @@ _PLAIN = (
 )
 _LIMITS = ("min_df", "max_df", "max_features")
 _SETTINGS = ("stop_words", *_PLAIN, *_LIMITS)
+_TOKENIZERS = {function.__name__: function for function in (words_of, as_given)}
 
 
 def describe_vectorizer(vectorizer: Any, *, fitted: bool = True) -> dict[str, Any]:
@@ -49,7 +51,10 @@ def describe_vectorizer(vectorizer: Any, *, fitted: bool = True) -> dict[str, An
     for key in _LIMITS:
         if isinstance(settings[key], np.generic):
             settings[key] = settings[key].item()
-    own = [key for key in ("preprocessor", "tokenizer") if getattr(vectorizer, key) is not None]
+    settings["tokenizer"] = getattr(vectorizer.tokenizer, "__name__", None)
+    own = ["preprocessor"] if vectorizer.preprocessor is not None else []
+    if _TOKENIZERS.get(settings["tokenizer"]) is not vectorizer.tokenizer:
+        own.append("tokenizer")
     own += [key for key, value in settings.items() if callable(value)]
     if own:
         raise ValueError(f"vectorizer has a {own[0]} of your own, which cannot be saved")
@@ -68,16 +73,17 @@ def vectorizer_from(described: Any) -> Any:
     """
     from sklearn.feature_extraction.text import CountVectorizer
 
-    keys = {*_SETTINGS, "ngram_range", "words"}
-    if not isinstance(described, dict) or set(described) != keys:
+    keys = {*_SETTINGS, "ngram_range", "words"}  # and a tokenizer, but in earlier versions
+    if not isinstance(described, dict) or set(described) - {"tokenizer"} != keys:
         raise ModelFormatError("the vectorizer of the model is malformed")
-    words, spans = described["words"], described["ngram_range"]
+    words, spans, tokenizer = (described.get(key) for key in ("words", "ngram_range", "tokenizer"))
     plain = all(
         described[key] is None or isinstance(described[key], bool | str) for key in _PLAIN
     ) and all(described[key] is None or type(described[key]) in (int, float) for key in _LIMITS)
     stop = described["stop_words"]
     valid = (
         plain
+        and (tokenizer is None or (isinstance(tokenizer, str) and tokenizer in _TOKENIZERS))
         and (stop is None or stop == "english" or _are_words(stop))
         and (words is None or _are_words(words))
         and isinstance(spans, list)
@@ -87,6 +93,7 @@ def vectorizer_from(described: Any) -> Any:
     if not valid:
         raise ModelFormatError("the vectorizer of the model is malformed")
     settings = {key: described[key] for key in _SETTINGS}
+    settings["tokenizer"] = _TOKENIZERS.get(tokenizer)
     vocabulary = None if words is None else {word: i for i, word in enumerate(words)}
     return CountVectorizer(**settings, ngram_range=tuple(spans), vocabulary=vocabulary)
 
