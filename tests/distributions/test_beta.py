@@ -117,3 +117,49 @@ class TestCitizenship:
     def test_wrong_parameters_raise(self) -> None:
         with pytest.raises(ValueError, match="concentration0"):
             Beta(torch.tensor(1.0), torch.tensor(-1.0), validate_args=True)
+
+
+class TestTotals:
+    """More totals tend to the implicit gradient of x itself, which torch has."""
+
+    N = 5_000
+
+    def slopes(self, totals: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The draws, their path's derivative in a, and torch's at the same draws."""
+        a = torch.full((self.N,), 1.5, dtype=torch.float64, requires_grad=True)
+        b = torch.full((self.N,), 2.5, dtype=torch.float64)
+        x = Beta(a, b).rsample(generator=torch.Generator().manual_seed(0), totals=totals)
+        pair, total = torch.stack((a, b), -1).detach(), (a + b).detach().unsqueeze(-1)
+        share = torch.stack((x, 1 - x), -1).detach()
+        scaled = torch._dirichlet_grad(share, pair, total.expand_as(pair))
+        theirs = scaled[..., 0] * (1 - x.detach())
+        return x, torch.autograd.grad(x.sum(), a)[0], theirs
+
+    def test_they_are_averages_of_the_same(self) -> None:
+        draws = {totals: self.slopes(totals) for totals in (1, 32)}
+        assert torch.equal(draws[1][0], draws[32][0])  # the draws are the same
+        exact = 2.5 / 4.0**2
+        for x, ours, theirs in draws.values():
+            for slope in (ours, theirs):
+                assert abs(slope.mean() - exact) < 5 * slope.std() / math.sqrt(len(x))
+        rest = {totals: float((ours - theirs).var()) for totals, (_, ours, theirs) in draws.items()}
+        assert 32 * rest[32] == pytest.approx(rest[1], rel=0.1)
+
+    def test_their_variance_tends_to_torchs(self) -> None:
+        (_, one, exact), (_, many, _) = self.slopes(1), self.slopes(32)
+        assert one.var() > 1.5 * exact.var()
+        assert float(many.var()) == pytest.approx(float(exact.var()), rel=0.05)
+
+    def test_the_pair_has_them_too(self) -> None:
+        a = torch.full((4,), 1.5, requires_grad=True)
+        slopes = []
+        for draw in ("rsample", "rsample_log"):
+            source = torch.Generator().manual_seed(0)
+            found = getattr(Beta(a, torch.full((4,), 2.5)), draw)(generator=source, totals=3)
+            x = found if draw == "rsample" else found[0].exp()
+            slopes.append(torch.autograd.grad(x.sum(), a)[0])
+        torch.testing.assert_close(*slopes)
+
+    def test_none_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="totals is 0, must be at least 1"):
+            Beta(torch.ones(2), 1.0).rsample(totals=0)

@@ -1,5 +1,6 @@
 """Distributions: each a `torch.distributions.Distribution`, in log space where it matters."""
 
+import dirvae.distributions._constraint_maps  # noqa: F401  registers them
 from dirvae.distributions.beta import Beta
 from dirvae.distributions.counts import NegativeBinomial, ZeroInflatedNegativeBinomial
 from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet

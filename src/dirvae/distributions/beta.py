@@ -11,8 +11,9 @@ from torch.distributions import constraints, register_kl
 from torch.distributions.utils import broadcast_all
 
 from dirvae.distributions._expand import expand_law
-from dirvae.distributions._log_gamma_gradient import rsample_log_gamma
-from dirvae.distributions.dirichlet import LogDirichlet
+from dirvae.distributions._quantile import as_probability, as_value
+from dirvae.distributions._tails import beta_log_odds_quantile, beta_tails
+from dirvae.distributions.dirichlet import LogDirichlet, log_gammas_up_to_total
 from dirvae.distributions.log_gamma import full_precision, validation, wide
 from dirvae.distributions.reparameterized import Reparameterized
 
@@ -85,38 +86,79 @@ class Beta(Reparameterized):
         pair = torch.stack((self.concentration1, self.concentration0), -1)
         return LogDirichlet(pair, validate_args=self._validate_args)
 
-    def _rsample_log_odds(self, sample_shape: Any, generator: torch.Generator | None) -> Tensor:
+    def _rsample_log_odds(
+        self, sample_shape: Any, generator: torch.Generator | None, totals: int
+    ) -> Tensor:
         shape = self._extended_shape(torch.Size(sample_shape))
         pair = torch.stack((self.concentration1.expand(shape), self.concentration0.expand(shape)))
-        log_x, log_y = rsample_log_gamma(pair, generator).unbind()
+        log_x, log_y = log_gammas_up_to_total(pair, generator, totals, dim=0).unbind()
         return torch.sub(log_x, log_y)
 
     def rsample_log(
         self,
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
+        totals: int = 1,
     ) -> tuple[Tensor, Tensor]:
-        """Draw a pair log x and log(1 - x), each of shape sample_shape + batch_shape."""
-        log_odds = self._rsample_log_odds(sample_shape, generator)
+        """Draw a pair log x and log(1 - x), each of shape sample_shape + batch_shape.
+
+        Args:
+            sample_shape: Shape of the draw, before batch.
+            generator: Source of randomness; the global one if None.
+            totals: As in `rsample`.
+        """
+        log_odds = self._rsample_log_odds(sample_shape, generator, totals)
         return torch.nn.functional.logsigmoid(log_odds), torch.nn.functional.logsigmoid(-log_odds)
 
     def rsample(
         self,
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
+        totals: int = 1,
     ) -> Tensor:
-        return self._rsample_log_odds(sample_shape, generator).sigmoid()
+        """Draw x = X / (X + Y) from two gammas, with an unbiased pathwise gradient.
+
+        Args:
+            sample_shape: Shape of the draw, before batch.
+            generator: Source of randomness; the global one if None.
+            totals: Number of totals X + Y to average the gradient over, as in
+                `Dirichlet.rsample`: with one its variance is up to twice that of torch's, the
+                implicit gradient of x itself, which it tends to as they grow.
+
+        Returns:
+            Draws, sample_shape + batch_shape.
+        """
+        return self._rsample_log_odds(sample_shape, generator, totals).sigmoid()
 
     def _wide(self) -> tuple[Tensor, Tensor]:
         return wide(self.concentration1), wide(self.concentration0)
 
-    def log_prob(self, value: Tensor) -> Tensor:
+    def log_prob(self, value: Tensor | float) -> Tensor:
+        value = as_value(value, self.concentration1)
         if self._validate_args:
             self._validate_sample(value)
         a, b = self._wide()
         kernel = torch.xlogy(a - 1, value) + torch.special.xlog1py(b - 1, -value)
         log_prob = kernel - _log_beta(a, b)
         return log_prob.to(torch.promote_types(value.dtype, self.concentration1.dtype))
+
+    def cdf(self, value: Tensor | float) -> Tensor:
+        """Probability of at most ``value``."""
+        value = as_value(value, self.concentration1)
+        if self._validate_args:
+            self._validate_sample(value)
+        inside = (value > 0) & (value < 1)
+        x = torch.where(inside, wide(value), 0.5)
+        ends = torch.where(value > 0.5, torch.inf, -torch.inf).to(x.dtype)
+        log_odds = torch.where(inside, torch.logit(x), ends)
+        lower = beta_tails(*self._wide(), log_odds).lower
+        return lower.to(torch.promote_types(value.dtype, self.concentration1.dtype))
+
+    def icdf(self, value: Tensor | float) -> Tensor:
+        """What lies above a share ``value`` of the law; 0 <= value <= 1."""
+        probability = as_probability(value, self.concentration1, self._validate_args)
+        log_odds = beta_log_odds_quantile(*self._wide(), wide(probability))
+        return log_odds.sigmoid().to(self.concentration1.dtype)
 
     def entropy(self) -> Tensor:
         a, b = self._wide()

@@ -11,6 +11,8 @@ from torch.distributions.utils import broadcast_all
 from torch.nn.functional import logsigmoid
 
 from dirvae.distributions._expand import expand_law
+from dirvae.distributions._quantile import as_value
+from dirvae.distributions._tails import beta_tails
 from dirvae.distributions.log_gamma import full_precision, wide
 from dirvae.distributions.log_space import log_multiset
 
@@ -64,6 +66,12 @@ class NegativeBinomial(Distribution):
         """Variance mu + mu^2 / r, batch shape."""
         return self._mean + self._mean**2 / self.concentration
 
+    @property
+    def mode(self) -> Tensor:
+        """Mode: the whole part of (r - 1) mu / r, and 0 for r below 1."""
+        r = self.concentration
+        return ((r - 1) / r * self._mean).floor().clamp(min=0)
+
     def sample(
         self, sample_shape: Any = torch.Size(), generator: torch.Generator | None = None
     ) -> Tensor:
@@ -74,11 +82,23 @@ class NegativeBinomial(Distribution):
             rate = torch._standard_gamma(r, generator=generator) * (self._mean / r)
             return torch.poisson(rate, generator=generator)
 
-    def log_prob(self, value: Tensor) -> Tensor:
+    def log_prob(self, value: Tensor | float) -> Tensor:
         """Log probability of the counts, in nats."""
+        value = as_value(value, self._mean)
         if self._validate_args:
             self._validate_sample(value)
         return _log_negative_binomial(value, self._mean, self.concentration)
+
+    def cdf(self, value: Tensor | float) -> Tensor:
+        """Probability of at most ``value``: a Beta's cdf, I_{r / (r + mu)}(r, x + 1)."""
+        value = as_value(value, self._mean)
+        if self._validate_args:
+            self._validate_sample(value)
+        mean, r = wide(self._mean), wide(self.concentration)
+        x = wide(value).floor()
+        lower = beta_tails(r, x.clamp(min=0) + 1, r.log() - mean.log()).lower
+        lower = torch.where(x >= 0, lower, 0.0)
+        return lower.to(torch.promote_types(value.dtype, self._mean.dtype))
 
 
 class ZeroInflatedNegativeBinomial(Distribution):
@@ -139,6 +159,13 @@ class ZeroInflatedNegativeBinomial(Distribution):
         keep, mean = torch.sigmoid(-self.gate_logits), self.counts.mean
         return keep * (self.counts.variance + (1 - keep) * mean**2)
 
+    @property
+    def mode(self) -> Tensor:
+        """Mode of the negative binomial, or 0 where that is more probable."""
+        mode = self.counts.mode
+        zero = torch.zeros_like(mode)
+        return torch.where(self._log_prob(zero) >= self._log_prob(mode), zero, mode)
+
     def sample(
         self, sample_shape: Any = torch.Size(), generator: torch.Generator | None = None
     ) -> Tensor:
@@ -148,10 +175,21 @@ class ZeroInflatedNegativeBinomial(Distribution):
             keep = torch.sigmoid(-self.gate_logits).expand(counts.shape)
             return counts * torch.bernoulli(keep, generator=generator)
 
-    def log_prob(self, value: Tensor) -> Tensor:
+    def log_prob(self, value: Tensor | float) -> Tensor:
         """Log probability of the counts, in nats."""
+        value = as_value(value, self.gate_logits)
         if self._validate_args:
             self._validate_sample(value)
+        return self._log_prob(value)
+
+    def cdf(self, value: Tensor | float) -> Tensor:
+        """Probability of at most ``value``."""
+        value = as_value(value, self.gate_logits)
+        below = self.counts.cdf(value)
+        zeros = torch.sigmoid(self.gate_logits) * (value >= 0)
+        return zeros + torch.sigmoid(-self.gate_logits) * below
+
+    def _log_prob(self, value: Tensor) -> Tensor:
         kept = logsigmoid(-self.gate_logits) + self.counts.log_prob(value)
         return torch.where(value == 0, torch.logaddexp(logsigmoid(self.gate_logits), kept), kept)
 

@@ -78,6 +78,24 @@ def _normalizer_and_mean_log(concentration: Tensor) -> tuple[Tensor, Tensor]:
     return log_normalizer, mean_log
 
 
+def log_gammas_up_to_total(
+    a: Tensor, generator: torch.Generator | None, totals: int, dim: int = -1
+) -> Tensor:
+    """Draw log X, X ~ Gamma(a), of which only the ratios along ``dim`` are used.
+
+    Their total is independent of the ratios: the gradient is averaged over ``totals`` of them.
+    """
+    if totals < 1:
+        raise ValueError(f"totals is {totals}, must be at least 1")
+    log_x = sample_log_gamma(a, generator)
+    if totals == 1:
+        return attach_gradient(a, log_x)
+    own = log_x.logsumexp(dim, keepdim=True)
+    total = a.detach().sum(dim, keepdim=True).expand(totals - 1, *own.shape)
+    others = sample_log_gamma(total, generator) - own
+    return attach_gradient(a, log_x, torch.cat((torch.zeros_like(own)[None], others)))
+
+
 class _DirichletParameters(Reparameterized):
     """The concentration that both laws share, and what follows from it alone."""
 
@@ -99,14 +117,7 @@ class _DirichletParameters(Reparameterized):
         self, sample_shape: Any, generator: torch.Generator | None, totals: int
     ) -> Tensor:
         shape = self._extended_shape(torch.Size(sample_shape))
-        a = self.concentration.expand(shape)
-        log_x = sample_log_gamma(a, generator)
-        if totals == 1:
-            return attach_gradient(a, log_x)
-        own = log_x.logsumexp(-1, keepdim=True)
-        total = a.detach().sum(-1, keepdim=True).expand(totals - 1, *own.shape)
-        others = sample_log_gamma(total, generator) - own
-        return attach_gradient(a, log_x, torch.cat((torch.zeros_like(own)[None], others)))
+        return log_gammas_up_to_total(self.concentration.expand(shape), generator, totals)
 
     def _log_normalizer(self) -> Tensor:
         return _normalizer_and_mean_log(self.concentration)[0]
@@ -147,6 +158,13 @@ class LogDirichlet(_DirichletParameters):
     def variance(self) -> Tensor:
         a = self.concentration
         return torch.polygamma(1, a) - torch.polygamma(1, a.sum(-1, keepdim=True))
+
+    @property
+    def mode(self) -> Tensor:
+        """Log of a / A with the last a less by 1; the last part is -inf where that is below 0."""
+        a = self.concentration
+        excess = torch.cat((a[..., :-1], (a[..., -1:] - 1).clamp(min=0)), -1)
+        return excess.log() - excess.sum(-1, keepdim=True).log()
 
     def rsample(
         self,

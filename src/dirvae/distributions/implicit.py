@@ -19,9 +19,10 @@ from torch.distributions.constraints import Constraint
 
 from dirvae.distributions._expand import expand_law
 from dirvae.distributions._once import implicit_path
+from dirvae.distributions._quantile import as_probability, as_value, quantile
 from dirvae.distributions.kl import draw
 from dirvae.distributions.log_gamma import validation
-from dirvae.distributions.named import NamedParameters
+from dirvae.distributions.named import NamedParameters, Recipe
 from dirvae.distributions.noise import standard_exponential
 from dirvae.distributions.transformed import MonotoneTransform, _coordinate, from_transform
 
@@ -106,7 +107,8 @@ def from_cdf(
         "function": staticmethod(cdf),
         "__doc__": f"{name}({', '.join(parameter_constraints)}): the law of a cdf.",
     }
-    return type(name, (ImplicitCDF,), members)
+    keywords = {"support": support, "name": name, **parameter_constraints}
+    return Recipe(from_cdf, (cdf,), keywords).make(name, ImplicitCDF, members)
 
 
 class ImplicitCDF(NamedParameters):
@@ -131,7 +133,7 @@ class ImplicitCDF(NamedParameters):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Draw z, shape S + (...), with the implicit path."""
-        like = next(iter(self.parameters.values()))
+        like = self._like
         shape = self._extended_shape(torch.Size(sample_shape))
         with torch.no_grad():
             u = torch.exp(-standard_exponential(shape, like.double(), generator))
@@ -139,17 +141,38 @@ class ImplicitCDF(NamedParameters):
             slope = -1 / self._density(z)
         return implicit_path(z, self._cdf(z), slope).to(like.dtype)
 
-    def log_prob(self, value: Tensor) -> Tensor:
+    def log_prob(self, value: Tensor | float) -> Tensor:
         """Log density in nats: the log of the cdf's derivative."""
+        value = as_value(value, self._like)
         if self._validate_args:
             self._validate_sample(value)
         shape = torch.broadcast_shapes(value.shape, self.batch_shape)
         log_prob = self._density(value.double().expand(shape)).log()
         return log_prob.to(value.dtype)
 
-    def cdf(self, value: Tensor) -> Tensor:
+    def cdf(self, value: Tensor | float) -> Tensor:
         """Probability of at most ``value``."""
+        value = as_value(value, self._like)
+        if self._validate_args:
+            self._validate_sample(value)
         return self._cdf(value.double()).to(value.dtype)
+
+    def icdf(self, value: Tensor | float) -> Tensor:
+        """What lies above a share ``value`` of the law, by bisection; 0 <= value <= 1."""
+        u = as_probability(value, self._like, self._validate_args).double()
+        u = u.expand(torch.broadcast_shapes(u.shape, self.batch_shape))
+        with torch.no_grad():
+            z = self._solve(u.clamp(torch.finfo(u.dtype).tiny, 1 - 2**-53))
+
+        def cdf(z: Tensor, *parameters: Tensor) -> Tensor:
+            return type(self).function(z, **dict(zip(self.parameters, parameters, strict=True)))
+
+        wide = (parameter.double() for parameter in self.parameters.values())
+        return quantile(cdf, z, u, *wide, ends=_ends(self.support)).to(self._like.dtype)
+
+    @property
+    def _like(self) -> Tensor:
+        return next(iter(self.parameters.values()))
 
     def _cdf(self, z: Tensor) -> Tensor:
         wide = {key: value.double() for key, value in self.parameters.items()}
@@ -258,15 +281,16 @@ class ImplicitMixture(Distribution):
         """Variance, batch shape + event shape."""
         return self.mixture.variance
 
-    def log_prob(self, value: Tensor) -> Tensor:
+    def log_prob(self, value: Tensor | float) -> Tensor:
         """Log density in nats."""
+        value = as_value(value, self.mixture_distribution.logits)
         if self._validate_args and value.numel():  # torch's support of a mixture takes no empty one
             self._validate_sample(value)
         return self.mixture.log_prob(value)
 
-    def cdf(self, value: Tensor) -> Tensor:
+    def cdf(self, value: Tensor | float) -> Tensor:
         """Probability of at most ``value``, for scalar events."""
-        return self.mixture.cdf(value)
+        return self.mixture.cdf(as_value(value, self.mixture_distribution.logits))
 
     def rsample(
         self,
@@ -326,6 +350,11 @@ class ImplicitMixture(Distribution):
         rows = z[..., None, None].expand(*z.shape, *law.batch_shape[-2:])
         value = getattr(law, name)(rows)
         return value[..., d]
+
+
+def _ends(support: Any) -> tuple[float, float]:
+    low = getattr(support, "lower_bound", -torch.inf)
+    return low, getattr(support, "upper_bound", torch.inf)
 
 
 def _coordinates(components: Distribution) -> Distribution:

@@ -13,6 +13,7 @@ from torch.distributions.utils import broadcast_all, euler_constant
 
 from dirvae.distributions._expand import expand_law
 from dirvae.distributions._once import once
+from dirvae.distributions._quantile import as_probability, as_value
 from dirvae.distributions.beta import Beta
 from dirvae.distributions.log_gamma import full_precision, wide
 from dirvae.distributions.log_space import (
@@ -79,6 +80,23 @@ class LogKumaraswamy(Reparameterized):
         log_neg_log_x = log_of_neg_log1mexp(y) - a.log()
         return torch.stack((log1mexp(y) / a, log1mexp_of_log(log_neg_log_x)), -1)
 
+    @property
+    def mean(self) -> Tensor:
+        """Means of log x and of log(1 - x), shape (..., 2)."""
+        a, b = self.concentration1, self.concentration0
+        return torch.stack((-_harmonic(b) / a, expected_log1m(a, b)), -1)
+
+    @property
+    def mode(self) -> Tensor:
+        """Where log x is -log(b) / a; it is 0, and log(1 - x) is -inf, for b of at most 1."""
+        log_x = -self.concentration0.clamp(min=1).log() / self.concentration1
+        return torch.stack((log_x, log1mexp(-log_x)), -1)
+
+    def entropy(self) -> Tensor:
+        """Entropy of log x, in nats."""
+        a, b = self.concentration1, self.concentration0
+        return 1 - 1 / b + _harmonic(b) - a.log() - b.log()
+
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of log x at ``value`` = (log x, log(1 - x)), shape (..., 2) -> (...)."""
         if self._validate_args:
@@ -140,11 +158,35 @@ class Kumaraswamy(Reparameterized):
         variance = second.exp() * -torch.expm1(2 * first - second)
         return variance.clamp_min(0).to(self.concentration1.dtype)
 
+    @property
+    def mode(self) -> Tensor:
+        """((a - 1) / (a b - 1))^(1/a) with both above 1; else the end of the larger density."""
+        a, b = self.concentration1, self.concentration0
+        inner, end = (a > 1) & (b > 1), (a >= b).to(a.dtype)
+        ratio = torch.where(inner, (a - 1) / (a * b - 1), 0.5)
+        return torch.where(inner, ratio.log().div(a).exp(), end)
+
     def entropy(self) -> Tensor:
         """Entropy in nats, batch shape."""
         a, b = self.concentration1, self.concentration0
-        harmonic = torch.digamma(b + 1) + euler_constant
-        return (1 - 1 / b) + (1 - 1 / a) * harmonic - a.log() - b.log()
+        return (1 - 1 / b) + (1 - 1 / a) * _harmonic(b) - a.log() - b.log()
+
+    def cdf(self, value: Tensor | float) -> Tensor:
+        """Probability 1 - (1 - x^a)^b."""
+        value = as_value(value, self.concentration1)
+        if self._validate_args:
+            self._validate_sample(value)
+        inside = (value > 0) & (value < 1)
+        log_x = torch.where(inside, wide(value), 0.5).log()
+        log_above = wide(self.concentration0) * log1mexp(-wide(self.concentration1) * log_x)
+        lower = torch.where(inside, -torch.expm1(log_above), (value >= 1).to(log_x.dtype))
+        return lower.to(torch.promote_types(value.dtype, self.concentration1.dtype))
+
+    def icdf(self, value: Tensor | float) -> Tensor:
+        """Quantile (1 - (1 - u)^(1/b))^(1/a); 0 <= u <= 1."""
+        u = wide(as_probability(value, self.concentration1, self._validate_args))
+        log_power = log1mexp(-torch.log1p(-u) / wide(self.concentration0))
+        return (log_power / wide(self.concentration1)).exp().to(self.concentration1.dtype)
 
     def log(self) -> LogKumaraswamy:
         """Return the law of the logarithms of x and of 1 - x, as a pair."""
@@ -158,14 +200,20 @@ class Kumaraswamy(Reparameterized):
         """Draw x, shape S + (...)."""
         return self.log().rsample(sample_shape, generator)[..., 0].exp()
 
-    def log_prob(self, value: Tensor) -> Tensor:
+    def log_prob(self, value: Tensor | float) -> Tensor:
         """Log density at x, in nats; 0 and 1 are read as the floats next to them."""
+        value = as_value(value, self.concentration1)
         if self._validate_args:
             self._validate_sample(value)
         limits = torch.finfo(value.dtype)
         x = value.clamp(limits.tiny, 1 - limits.eps / 2)
         a, b, log_x = self.concentration1, self.concentration0, x.log()
         return kumaraswamy_log_density(a, b, log_x, log_x - torch.log1p(-x)) - log_x
+
+
+def _harmonic(b: Tensor) -> Tensor:
+    """The harmonic number of b, which is -a E[log x]."""
+    return torch.digamma(b + 1) + euler_constant
 
 
 def kumaraswamy_log_density(a: Tensor, b: Tensor, log_x: Tensor, log_odds: Tensor) -> Tensor:

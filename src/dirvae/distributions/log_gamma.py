@@ -16,6 +16,8 @@ from torch.distributions.utils import broadcast_all
 
 from dirvae.distributions._expand import expand_law
 from dirvae.distributions._log_gamma_gradient import rsample_log_gamma
+from dirvae.distributions._quantile import as_probability, as_value
+from dirvae.distributions._tails import gamma_log_quantile, gamma_tails
 from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["Gamma", "LogGamma"]
@@ -73,6 +75,17 @@ class _GammaParameters(Reparameterized):
     def _wide(self) -> tuple[Tensor, Tensor]:
         return wide(self.concentration), wide(self.rate)
 
+    def _cdf_of_log(self, log_x: Tensor) -> Tensor:
+        a, r = self._wide()
+        lower = gamma_tails(a, wide(log_x) + r.log()).lower
+        return lower.to(torch.promote_types(log_x.dtype, self.concentration.dtype))
+
+    def _log_quantile(self, value: Tensor | float) -> Tensor:
+        """In float64."""
+        a, r = self._wide()
+        probability = as_probability(value, self.concentration, self._validate_args)
+        return gamma_log_quantile(a, wide(probability)) - r.log()
+
 
 class LogGamma(_GammaParameters):
     r"""The law of log X for X ~ Gamma(concentration, rate).
@@ -123,13 +136,25 @@ class LogGamma(_GammaParameters):
     ) -> Tensor:
         return self._rsample_log(sample_shape, generator)
 
-    def log_prob(self, value: Tensor) -> Tensor:
+    def log_prob(self, value: Tensor | float) -> Tensor:
+        value = as_value(value, self.concentration)
         if self._validate_args:
             self._validate_sample(value)
         a, r = self._wide()
         scaled = value + r.log()
         log_prob = a * scaled - scaled.exp() - torch.lgamma(a)
         return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
+
+    def cdf(self, value: Tensor | float) -> Tensor:
+        """Probability of at most ``value``."""
+        value = as_value(value, self.concentration)
+        if self._validate_args:
+            self._validate_sample(value)
+        return self._cdf_of_log(value)
+
+    def icdf(self, value: Tensor | float) -> Tensor:
+        """What lies above a share ``value`` of the law; 0 <= value <= 1."""
+        return self._log_quantile(value).to(self.concentration.dtype)
 
     def entropy(self) -> Tensor:
         a, _ = self._wide()
@@ -190,17 +215,35 @@ class Gamma(_GammaParameters):
     ) -> Tensor:
         return self._rsample_log(sample_shape, generator).exp()
 
-    def log_prob(self, value: Tensor) -> Tensor:
+    def log_prob(self, value: Tensor | float) -> Tensor:
+        value = as_value(value, self.concentration)
         if self._validate_args:
             self._validate_sample(value)
         a, r = self._wide()
         log_prob = torch.xlogy(a - 1, value) - r * value + a * r.log() - torch.lgamma(a)
         return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
 
+    def cdf(self, value: Tensor | float) -> Tensor:
+        """Probability of at most ``value``."""
+        value = as_value(value, self.concentration)
+        if self._validate_args:
+            self._validate_sample(value)
+        return self._cdf_of_log(_log(value))
+
+    def icdf(self, value: Tensor | float) -> Tensor:
+        """What lies above a share ``value`` of the law; 0 <= value <= 1."""
+        return self._log_quantile(value).exp().to(self.concentration.dtype)
+
     def entropy(self) -> Tensor:
         a, r = self._wide()
         entropy = a - r.log() + torch.lgamma(a) + (1 - a) * torch.digamma(a)
         return entropy.to(self.concentration.dtype)
+
+
+def _log(x: Tensor) -> Tensor:
+    """Log x, minus infinity at 0 and below, where its derivative is 0."""
+    inside = x > 0
+    return torch.where(inside, torch.where(inside, x, 1.0).log(), -torch.inf)
 
 
 def _kl_gamma(p: Any, q: Any) -> Tensor:

@@ -89,6 +89,10 @@ class MixedMultinomial(Distribution):
         """Variance n p (1 - p), shape (..., V)."""
         return self._dense().variance
 
+    def entropy(self) -> Tensor:
+        """Entropy in nats, batch shape, by a sum over 0 .. n for each word."""
+        return self._dense().entropy()
+
     def sample(
         self, sample_shape: Any = torch.Size(), generator: torch.Generator | None = None
     ) -> Tensor:

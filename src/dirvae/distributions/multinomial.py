@@ -9,6 +9,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from dirvae.distributions._count_sums import (
+    dirichlet_multinomial_entropy,
+    multinomial_entropy,
+)
 from dirvae.distributions._expand import expand_law
 from dirvae.distributions._sparse import (
     flat_places,
@@ -88,6 +92,11 @@ class Multinomial(Distribution):
     def variance(self) -> Tensor:
         """Variance n p (1 - p), shape (..., V)."""
         return self.mean * (1 - self.probs)
+
+    def entropy(self) -> Tensor:
+        """Entropy in nats, shape (...), by a sum over 0 .. n for each category."""
+        log_p = torch.log_softmax(wide(self.logits), -1)
+        return multinomial_entropy(self.total_count.to(log_p), log_p).to(self.logits.dtype)
 
     def sample(
         self, sample_shape: Any = torch.Size(), generator: torch.Generator | None = None
@@ -188,6 +197,12 @@ class DirichletMultinomial(Distribution):
         total = self.total_count.unsqueeze(-1)
         sum_a = self.concentration.sum(-1, keepdim=True)
         return self.mean * (1 - self.concentration / sum_a) * (total + sum_a) / (1 + sum_a)
+
+    def entropy(self) -> Tensor:
+        """Entropy in nats, shape (...), by a sum over 0 .. n for each category."""
+        a = wide(self.concentration)
+        entropy = dirichlet_multinomial_entropy(self.total_count.to(a), a)
+        return entropy.to(self.concentration.dtype)
 
     def sample(
         self, sample_shape: Any = torch.Size(), generator: torch.Generator | None = None

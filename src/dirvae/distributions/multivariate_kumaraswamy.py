@@ -117,11 +117,24 @@ class LogOrderedKumaraswamy(_Ordered):
 
     support = log_simplex
 
+    @property
+    def mean(self) -> Tensor:
+        """Mean of each log proportion, shape (..., K)."""
+        return self._sticks.log().mean.gather(-1, self.ordering.argsort(-1))
+
+    def entropy(self) -> Tensor:
+        """Entropy of log z_1 .. log z_{K-1}, in nats."""
+        return self._sticks.entropy() - self.mean[..., :-1].sum(-1)
+
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
         if self._validate_args:
             self._validate_sample(value)
         return self._log_prob(value)
+
+    @property
+    def _sticks(self) -> StickBreakingKumaraswamy:
+        return _sticks(self.concentration, self.ordering)
 
 
 class OrderedKumaraswamy(_Ordered):
@@ -167,6 +180,10 @@ class OrderedKumaraswamy(_Ordered):
         """Variance of each component, shape (..., K)."""
         return self.sticks.variance.gather(-1, self.ordering.argsort(-1))
 
+    def entropy(self) -> Tensor:
+        """Entropy on the simplex, in nats."""
+        return self.sticks.entropy()
+
     def log(self) -> LogOrderedKumaraswamy:
         """Return the law of log z."""
         return LogOrderedKumaraswamy(self.concentration, self.ordering, validate_args=False)
@@ -201,6 +218,12 @@ class LogMVKumaraswamy(_Mixed):
     """
 
     support = log_simplex
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean over all orders, shape (..., K); for K <= 6."""
+        given = MVKumaraswamy(self.concentration, validate_args=False)._given_all()
+        return given.log().mean.mean(0)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -13,7 +14,7 @@ from dirvae.distributions._expand import expand_law
 from dirvae.distributions.log_gamma import validation
 from dirvae.distributions.reparameterized import Reparameterized
 
-__all__ = ["NamedParameters"]
+__all__ = ["NamedParameters", "Recipe"]
 
 
 class NamedParameters(Reparameterized):
@@ -49,3 +50,56 @@ class NamedParameters(Reparameterized):
         new = expand_law(self, batch_shape, _instance, *self.parameters)
         new.parameters = {key: new.__dict__[key] for key in self.parameters}
         return new
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        recipe = vars(type(self)).get("_recipe")
+        if recipe is None:  # a class that someone wrote, which is found by its name
+            return super().__reduce_ex__(protocol)
+        return _blank, (recipe,), self.__dict__
+
+
+class Recipe:
+    """How a class was made, so that its laws can be pickled: no module has a class of its name.
+
+    Args:
+        factory: The function that makes it, which must call `make`.
+        arguments: By position; to be pickled, a function must be one that a module has.
+        keywords: By name.
+
+    Example:
+        >>> import pickle
+        >>> from torch.distributions import constraints
+        >>> from dirvae.distributions import from_icdf
+        >>> positive = constraints.positive
+        >>> UpTo = from_icdf(torch.mul, support=positive, name="UpTo", other=positive)
+        >>> pickle.loads(pickle.dumps(UpTo(2.0))).icdf(0.25)
+        tensor(0.5000)
+    """
+
+    def __init__(
+        self, factory: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> None:
+        self._call = factory, arguments, keywords
+        self.law: type[NamedParameters] = NamedParameters
+
+    def make(self, name: str, law: type[NamedParameters], members: dict[str, Any]) -> Any:
+        """Return a subclass of ``law`` that knows this recipe."""
+        self.law = type(name, (law,), members | {"_recipe": self})
+        return self.law
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Recipe:
+        return self  # a copy of a law is of the same class
+
+    def __reduce__(self) -> Any:
+        return _recipe, self._call
+
+
+def _recipe(
+    factory: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]
+) -> Recipe:
+    recipe: Recipe = factory(*arguments, **keywords)._recipe
+    return recipe
+
+
+def _blank(recipe: Recipe) -> NamedParameters:
+    return object.__new__(recipe.law)

@@ -141,6 +141,19 @@ class LogScaledDirichlet(_ScaledDirichletParameters):
         base = LogDirichlet(self.concentration, validate_args=False)
         return torch.log_softmax(base.rsample(sample_shape, generator) + self.loc, -1)
 
+    @property
+    def mean(self) -> Tensor:
+        """Mean psi(a_k) - psi(A) + loc_k - E[log sum_k w_k e^loc_k], w ~ Dir(a), shape (..., K)."""
+        a, loc = wide(self.concentration), wide(self.loc)
+        moved = loc - _MeanLogScale.apply(a, loc)[0].unsqueeze(-1)
+        return (LogDirichlet(a, validate_args=False).mean + moved).to(self.loc.dtype)
+
+    def entropy(self) -> Tensor:
+        """Entropy of log z_1 .. log z_{K-1}, in nats: the log ratios have that of a Dirichlet's."""
+        base = LogDirichlet(self.concentration, validate_args=False)
+        entropy: Tensor = base.entropy() - base.mean[..., -1] + self.mean[..., -1]
+        return entropy
+
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
         if self._validate_args:
@@ -203,6 +216,11 @@ class ScaledDirichlet(_ScaledDirichletParameters):
         """E[z_k^2] - E[z_k]^2, E[z_k^2] = a_k (a_k + 1) int sigmoid(u + loc_k)^2 phi(u) du."""
         mean, square = self._moments()
         return (square - mean**2).clamp(min=0)
+
+    def entropy(self) -> Tensor:
+        """Entropy on the simplex, in nats."""
+        law = self.log()
+        return law.entropy() + law.mean[..., :-1].sum(-1)
 
     def _moments(self) -> tuple[Tensor, Tensor]:
         a = self.concentration

@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.distributions import constraints, register_kl
 
 from dirvae.distributions._expand import expand_law
+from dirvae.distributions._log_sum_of_log_normals import mean_log_sum
 from dirvae.distributions._vectors import positive_vector, real_vector
-from dirvae.distributions.log_gamma import full_precision
+from dirvae.distributions.log_gamma import full_precision, wide
 from dirvae.distributions.log_space import log_proportions, log_simplex
 from dirvae.distributions.noise import standard_normal
 from dirvae.distributions.reparameterized import Reparameterized
@@ -57,6 +58,21 @@ class LogSoftmaxNormal(Reparameterized):
         shape = self._extended_shape(torch.Size(sample_shape))
         noise = standard_normal(shape, self.loc, generator)
         return torch.log_softmax(self.loc + self.scale * noise, -1)
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean loc_k - E[log sum_j exp(n_j)], shape (..., K), by quadrature."""
+        loc = wide(self.loc)
+        total = mean_log_sum(loc, wide(self.scale)).unsqueeze(-1)
+        return (loc - total).to(self.loc.dtype)
+
+    def entropy(self) -> Tensor:
+        """Entropy of log z_1 .. log z_{K-1}, in nats: that of the log ratios and E[log z_K]."""
+        log_weight, size = -2 * self.scale.log(), self.event_shape[0]
+        log_det = log_weight.logsumexp(-1) - log_weight.sum(-1)
+        ratios = (log_det + (size - 1) * (1 + math.log(2 * math.pi))) / 2
+        entropy: Tensor = ratios + self.mean[..., -1]
+        return entropy
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
@@ -122,6 +138,11 @@ class SoftmaxNormal(Reparameterized):
     ) -> Tensor:
         """Draw z, shape S + (..., K)."""
         return self.log().rsample(sample_shape, generator).exp()
+
+    def entropy(self) -> Tensor:
+        """Entropy on the simplex, in nats, by quadrature."""
+        law = self.log()
+        return law.entropy() + law.mean[..., :-1].sum(-1)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density on the simplex (Lebesgue measure on z_1 .. z_{K-1}), in nats."""

@@ -60,10 +60,26 @@ class LogStickBreaking(Reparameterized):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Draw log z, shape S + (..., K)."""
-        log_v, log_rest = self.log_sticks.rsample(sample_shape, generator).unbind(-1)
-        left = log_rest.cumsum(-1)
-        head, tail = log_v[..., :1], log_v[..., 1:] + left[..., :-1]
-        return torch.cat((head, tail, left[..., -1:]), -1)
+        return _break_logs(self.log_sticks.rsample(sample_shape, generator))
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean E[log v_k] + sum_{j<k} E[log(1 - v_j)], shape (..., K)."""
+        return _break_logs(self.log_sticks.mean)
+
+    @property
+    def variance(self) -> Tensor:
+        """Variance of each component, shape (..., K); for sticks that are Betas."""
+        return _break_logs(self.log_sticks.variance)
+
+    @property
+    def mode(self) -> Tensor:
+        """What is left by sticks that are each at the mode of log v, shape (..., K)."""
+        return _break_logs(self.log_sticks.mode)
+
+    def entropy(self) -> Tensor:
+        """The sum of the entropies of log v_k, in nats."""
+        return self.log_sticks.entropy().sum(-1)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
@@ -111,6 +127,11 @@ class _StickBreaking(Reparameterized):
         squares = _break(second, (1 - 2 * first + second).clamp_min(0))
         return (squares - self.mean**2).clamp_min(0)
 
+    def entropy(self) -> Tensor:
+        """Entropy on the simplex, in nats."""
+        law = self.log()
+        return law.entropy() + law.mean[..., :-1].sum(-1)
+
     def rsample(
         self,
         sample_shape: Any = torch.Size(),
@@ -155,7 +176,22 @@ class StickBreakingKumaraswamy(_StickBreaking):
         )
 
 
-class StickBreakingBeta(_StickBreaking):
+class _BetaSticks(_StickBreaking):
+    """Both laws whose sticks are Betas."""
+
+    @property
+    def mode(self) -> Tensor:
+        """What is left by sticks at the mode of Beta(a_k, b_k - K + 1 + k), shape (..., K).
+
+        The density on the simplex has a factor 1 / (1 - v_k) for each stick after the k-th.
+        """
+        a, b = self.concentration1, self.concentration0
+        later = torch.arange(a.shape[-1] - 1, -1, -1, dtype=a.dtype, device=a.device)
+        stick = Beta(a, b - later, validate_args=False).mode
+        return _break(stick, 1 - stick)
+
+
+class StickBreakingBeta(_BetaSticks):
     r"""Stick breaking with Beta sticks: v_k ~ Beta(a_k, b_k), independent (generalised Dirichlet).
 
     With :math:`b_k = \sum_{j>k} a_j` it is the Dirichlet of :math:`a_1, .., a_{K-1}, b_{K-1}`.
@@ -181,7 +217,7 @@ class StickBreakingBeta(_StickBreaking):
         super().__init__(Beta(concentration1, concentration0, validate_args=False), validate_args)
 
 
-class GEM(_StickBreaking):
+class GEM(_BetaSticks):
     r"""Griffiths-Engen-McCloskey law cut to K parts: v_k ~ Beta(1, c), the rest in the last part.
 
     Args:
@@ -218,6 +254,13 @@ class GEM(_StickBreaking):
     def concentration(self) -> Tensor:
         """Concentration c, shape (...)."""
         return self.concentration0[..., 0]
+
+
+def _break_logs(pair: Tensor) -> Tensor:
+    """Log parts from (log v, log(1 - v)) of the sticks, (..., K-1, 2) -> (..., K)."""
+    part, rest = pair.unbind(-1)
+    left = rest.cumsum(-1)
+    return torch.cat((part[..., :1], part[..., 1:] + left[..., :-1], left[..., -1:]), -1)
 
 
 def _break(part: Tensor, rest: Tensor) -> Tensor:

@@ -11,8 +11,9 @@ from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
 
 from dirvae.distributions._once import implicit_path
+from dirvae.distributions._quantile import as_probability, as_value
 from dirvae.distributions.kl import draw
-from dirvae.distributions.named import NamedParameters
+from dirvae.distributions.named import NamedParameters, Recipe
 from dirvae.distributions.noise import standard_exponential
 
 __all__ = ["MonotoneTransform", "from_transform"]
@@ -70,7 +71,8 @@ def from_transform(
         "map": staticmethod(map),
         "__doc__": f"{name}({', '.join(parameter_constraints)}): a monotone map of {noise}.",
     }
-    return type(name, (MonotoneTransform,), members)
+    keywords = {"support": support, "name": name, **parameter_constraints}
+    return Recipe(from_transform, (noise, map), keywords).make(name, MonotoneTransform, members)
 
 
 class MonotoneTransform(NamedParameters):
@@ -103,19 +105,33 @@ class MonotoneTransform(NamedParameters):
         u = _draw_wide(self.noise, shape, self._like, generator)
         return self._forward(u).to(self._like.dtype)
 
-    def log_prob(self, value: Tensor) -> Tensor:
+    def log_prob(self, value: Tensor | float) -> Tensor:
         """Log density in nats, exact to rounding in value and gradient; a second one raises."""
+        value = as_value(value, self._like)
         if self._validate_args:
             self._validate_sample(value)
         u, slope, reached = self._invert(value.double())
         log_prob = self.noise.log_prob(u) - slope.abs().log()
         return torch.where(reached, log_prob, -torch.inf).to(value.dtype)
 
-    def cdf(self, value: Tensor) -> Tensor:
+    def cdf(self, value: Tensor | float) -> Tensor:
         """Probability of at most ``value``."""
+        value = as_value(value, self._like)
+        if self._validate_args:
+            self._validate_sample(value)
         u, slope, _ = self._invert(value.double())
         below = self.noise.cdf(u)
         return torch.where(slope > 0, below, 1 - below).to(value.dtype)
+
+    def icdf(self, value: Tensor | float) -> Tensor:
+        """What lies above a share ``value`` of the law, where the noise has quantiles."""
+        u = as_probability(value, self._like, self._validate_args).double()
+        u = u.expand(torch.broadcast_shapes(u.shape, self.batch_shape))
+        with torch.no_grad():
+            to_noise, reach = _coordinate(self.noise.support)
+            first, last = (self._forward(to_noise(torch.full_like(u, s))) for s in (-reach, reach))
+        u = torch.where(last > first, u, 1 - u)
+        return self._forward(self.noise.icdf(u)).to(self._like.dtype)
 
     @property
     def _like(self) -> Tensor:
@@ -160,7 +176,7 @@ def _coordinate(support: Any) -> tuple[Callable[[Tensor], Tensor], float]:
     if support is None or support.is_discrete or support.event_dim:
         raise ValueError(f"noise has support {support}, must be continuous and univariate")
     low, high = getattr(support, "lower_bound", None), getattr(support, "upper_bound", None)
-    if support is constraints.real:
+    if isinstance(support, type(constraints.real)):  # one that was pickled is another object
         return torch.sinh, 700.0
     if low is not None and high is not None:
         low, high = (torch.as_tensor(bound).double() for bound in (low, high))

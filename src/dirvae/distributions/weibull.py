@@ -13,6 +13,7 @@ from torch.distributions.utils import broadcast_all, euler_constant
 
 from dirvae.distributions._expand import expand_law
 from dirvae.distributions._quadrature import trapezoid_nodes
+from dirvae.distributions._quantile import as_probability, as_value
 from dirvae.distributions._vectors import positive_vector
 from dirvae.distributions.log_gamma import Gamma, LogGamma, full_precision, validation, wide
 from dirvae.distributions.log_space import log_proportions, log_simplex
@@ -80,12 +81,31 @@ class LogWeibull(_WeibullParameters):
         """Variance pi^2 / (6 c^2)."""
         return torch.pi**2 / 6 / self.concentration**2
 
-    def log_prob(self, value: Tensor) -> Tensor:
+    @property
+    def mode(self) -> Tensor:
+        """Log lambda."""
+        return self.scale.log()
+
+    def log_prob(self, value: Tensor | float) -> Tensor:
         """Log density of log x, in nats."""
+        value = as_value(value, self.scale)
         if self._validate_args:
             self._validate_sample(value)
         t = self.concentration * (value - self.scale.log())
         return self.concentration.log() + t - t.exp()
+
+    def cdf(self, value: Tensor | float) -> Tensor:
+        """Probability 1 - exp(-e^t)."""
+        value = as_value(value, self.scale)
+        if self._validate_args:
+            self._validate_sample(value)
+        t = self.concentration * (value - self.scale.log())
+        return -torch.expm1(-t.exp())
+
+    def icdf(self, value: Tensor | float) -> Tensor:
+        """Quantile log lambda + log(-log(1 - u)) / c; 0 <= u <= 1."""
+        u = as_probability(value, self.scale, self._validate_args)
+        return self.scale.log() + (-torch.log1p(-u)).log() / self.concentration
 
     def entropy(self) -> Tensor:
         """Entropy 1 + gamma - log c, in nats."""
@@ -128,6 +148,13 @@ class Weibull(_WeibullParameters):
         spread = (2 * first).exp() * torch.expm1(second - 2 * first)
         return self.scale**2 * spread.to(self.scale.dtype)
 
+    @property
+    def mode(self) -> Tensor:
+        """Mode lambda (1 - 1/c)^(1/c); 0 for c of at most 1."""
+        c = self.concentration
+        inner = torch.where(c > 1, c, 2.0)
+        return torch.where(c > 1, self.scale * (torch.log1p(-1 / inner) / inner).exp(), 0.0)
+
     def log(self) -> LogWeibull:
         """Return the law of log x."""
         return LogWeibull(self.scale, self.concentration, validate_args=False)
@@ -140,17 +167,26 @@ class Weibull(_WeibullParameters):
         """Draw x, shape S + (...)."""
         return self.log().rsample(sample_shape, generator).exp()
 
-    def log_prob(self, value: Tensor) -> Tensor:
+    def log_prob(self, value: Tensor | float) -> Tensor:
         """Log density at x, in nats; 0 and infinity are read as the floats next to them."""
+        value = as_value(value, self.scale)
         if self._validate_args:
             self._validate_sample(value)
         y = log_proportions(value.clamp(max=torch.finfo(value.dtype).max))
         return self.log().log_prob(y) - y
 
-    def cdf(self, value: Tensor) -> Tensor:
+    def cdf(self, value: Tensor | float) -> Tensor:
         """Probability 1 - exp(-(x / lambda)^c)."""
+        value = as_value(value, self.scale)
+        if self._validate_args:
+            self._validate_sample(value)
         t = self.concentration * (log_proportions(value) - self.scale.log())
         return -torch.expm1(-t.exp())
+
+    def icdf(self, value: Tensor | float) -> Tensor:
+        """Quantile lambda (-log(1 - u))^(1/c); 0 <= u <= 1."""
+        u = as_probability(value, self.scale, self._validate_args)
+        return self.log().icdf(u).exp()
 
     def entropy(self) -> Tensor:
         """Entropy gamma (1 - 1/c) + log(lambda / c) + 1, in nats."""
