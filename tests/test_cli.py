@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import inspect
+import io
 import json
 import os
 import resource
@@ -24,7 +25,8 @@ import typer.main
 from scipy import sparse, stats
 
 import dirvae
-from dirvae.cli import app
+from dirvae.cli import app, main
+from dirvae.cli.errors import print_json
 from dirvae.cli.fit import fit_vae
 
 SMALL = ["-k", 3, "--hidden-sizes", 8, "--decoder-hidden-sizes", 8, "--batch-size", 40]
@@ -577,6 +579,31 @@ def test_model_that_is_none(run):
     Path("file").touch()
     for name, word in (("gone", "does not exist"), ("empty", "not a model"), ("file", "file")):
         assert_one_sentence(run("info", name), word)
+
+
+def test_what_a_models_config_says_is_shown_as_text(run, fitted, monkeypatch):
+    config = {"kind": "[red]K[/red]", "dirvae": "[/b]\x1b[31m", "format": ":cat:\u202e"}
+    monkeypatch.setattr("dirvae.persistence.read_config", lambda path: config)
+    found = run("info", fitted).out
+    shown = printed(found)
+    assert (shown["kind"], shown["dirvae"]) == ("[red]K[/red]", r"[/b]\x1b[31m")
+    assert shown["format"] == r":cat:\u202e"
+    assert "\x1b" not in found
+    assert json.loads(run("info", fitted, "--json").out).items() >= config.items()
+
+
+def test_letters_that_the_terminal_lacks_are_escaped(monkeypatch):
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="cp1252") for _ in range(2))
+    monkeypatch.setattr("sys.stdout", out)
+    monkeypatch.setattr("sys.stderr", err)
+    monkeypatch.setattr("sys.argv", ["dirvae", "info", "模型é"])
+    print_json({"é": "中"})
+    with pytest.raises(SystemExit):
+        main()
+    out.flush()
+    err.flush()
+    assert json.loads(out.buffer.getvalue()) == {"é": "中"}
+    assert err.buffer.getvalue().startswith(b"Error: \\u6a21\\u578b\xe9 does not exist")
 
 
 def test_model_without_an_estimator(run):
