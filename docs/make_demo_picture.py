@@ -39,17 +39,17 @@ def draw(results: dict[str, Any]) -> plt.Figure:
 
 def draw_components(figure: Any, model: dict[str, Any]) -> None:
     axes = figure.subplots(2, len(model["corners"]))
-    for row, images in zip(axes, (model["corners"], model["users"]), strict=True):
-        for number, (cell, image) in enumerate(zip(row, images, strict=True), 1):
+    for row, images in enumerate((model["corners"], model["users"])):
+        for number, (cell, image) in enumerate(zip(axes[row], images, strict=True)):
             cell.imshow(image, cmap="Greys", vmin=0, vmax=1)
             cell.set(xticks=[], yticks=[])
             cell.spines[:].set_visible(False)
-            if row is axes[-1]:
+            if row:
                 cell.set_xlabel(str(number), fontsize=8, color="#5b636e")
 
 
 def draw_latent(axes: Any, model: dict[str, Any], color: str) -> None:
-    numbers = np.arange(1, len(model["prior_mean"]) + 1)
+    numbers = np.arange(len(model["prior_mean"]))
     line = {"fmt": "o", "markersize": 3.2, "elinewidth": 1.4}
     axes.errorbar(
         numbers + 0.17, model["prior_mean"], model["prior_std"], color=GREY, label="prior", **line

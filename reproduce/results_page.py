@@ -133,7 +133,7 @@ def _one(runs: Sequence[Run], name: str) -> Run | None:
 def _weights(ax: Any, run: Run) -> None:
     norms = np.array(run["components"]["weight_norms"])
     ax.bar(range(len(norms)), np.sort(norms)[::-1], color="#0b6e4f", width=1)
-    ax.set_xlabel("component, by weight")
+    ax.set_xlabel("rank by weight")
     ax.set_title(f"{DRAWN[run['row']]} ({run['setting']})", fontsize=10)
     _plain(ax)
 

@@ -20,11 +20,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import typer.main
 from scipy import sparse, stats
 
 import dirvae
-from dirvae.cli import app
+from dirvae.cli import app, main
+from dirvae.cli.errors import print_json
 from dirvae.cli.fit import fit_vae
 
 SMALL = ["-k", 3, "--hidden-sizes", 8, "--decoder-hidden-sizes", 8, "--batch-size", 40]
@@ -70,6 +72,12 @@ def fit(*options: Any) -> list[Any]:
     return ["fit", "vae", "x.npy", "-o", "model", *SMALL, "--max-epochs", 2, *options]
 
 
+def printed(out: str) -> dict[str, str]:
+    """A table of names and values."""
+    lines = (line.strip().split("  ", 1) for line in out.splitlines())
+    return {name: value.strip() for name, value in lines}
+
+
 def assert_one_sentence(ran: Ran, *words: str, code: int = 2) -> None:
     assert ran.code == code, ran
     assert ran.out == ""
@@ -93,10 +101,41 @@ def test_help_starts_without_torch():
         assert done.stdout.splitlines()[-1] == "0"
 
 
-def test_help_shows_every_default(run):
-    shown = run("fit", "vae", "--help").out
-    for default in ("dirichlet", "auto", "50", "500,500", "150", "100", "0.004", "0.1", "15", "0"):
-        assert f"[default: {default}]" in shown
+def help_of(run, *command: str) -> dict[str, str]:
+    """From options and arguments to what help says of them."""
+    shown: dict[str, str] = {}
+    for line in run(*command, "--help").out.splitlines():
+        cells = line.strip("│ ").removeprefix("*").split()
+        if line.startswith("│") and cells and (cells[0].startswith("--") or cells[0].islower()):
+            name = cells[0]
+            shown[name] = " ".join(cells[1:])
+        elif line.startswith("│") and shown:
+            shown[name] += " " + " ".join(cells)
+    return shown
+
+
+def test_help_shows_every_default(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")
+    shown = help_of(run, "fit", "vae")
+    for name, parameter in inspect.signature(fit_vae).parameters.items():
+        default = parameter.default
+        if default is inspect.Parameter.empty or default is None or isinstance(default, bool):
+            continue
+        assert shown[f"--{name.replace('_', '-')}"].endswith(f"[default: {default}]"), name
+
+
+COMMANDS = [
+    *([], ["demo"], ["fit"], ["fit", "vae"], ["fit", "topics"], ["topics"], ["transform"]),
+    *(["evaluate"], ["info"], ["reproduce"]),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda words: " ".join(words) or "dirvae")
+def test_help_names_no_types_of_python(command, run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")
+    shown = help_of(run, *command)
+    assert shown["--help"] in ("-h Show this message and exit.", "Show this message and exit.")
+    assert [name for name, said in shown.items() if "<" in said] == []
 
 
 def test_version(run):
@@ -119,7 +158,12 @@ def test_fit_transform_evaluate_info(run):
     assert (facts["components"], facts["columns"], facts["epochs"]) == (3, 6, 2)
     assert facts["prior_concentration"] == pytest.approx(2 / 3)
     assert facts["dirvae"] == dirvae.__version__
-    assert "DirichletVAE" in run("info", "model").out
+    assert facts["parameters"] == sum(p.numel() for p in model.vae_.parameters())
+    assert facts["size_bytes"] == sum(file.stat().st_size for file in Path("model").iterdir())
+    assert printed(run("info", "model").out) == {
+        name.replace("_", " "): f"{value:,.5g}" if isinstance(value, float) else str(value)
+        for name, value in facts.items()
+    }
 
     assert run("transform", "model", "x.npy", "-o", "theta.npy").code == 0
     theta = np.load("theta.npy")
@@ -134,14 +178,29 @@ def test_evaluate_agrees_with_the_estimator(run, fitted):
     assert found["rows"] == 60
     assert found["elbo"] == pytest.approx(model.score(binary), abs=1e-6)
     assert found["elbo"] == pytest.approx(found["reconstruction"] - found["kl"], abs=1e-9)
-    assert found["kl"] > 0
+    theta = model.transform(binary)
+    prior = model.vae_.prior()
+    assert found["components"] == 3
+    active = theta.var(0) > 0.01 * prior.variance.numpy()
+    assert found["active_components"] == active.sum()
+    assert found["posterior_mean_variance"] == pytest.approx(theta.var(0).sum())
+    with torch.no_grad():
+        posterior = model.vae_.encoder(torch.from_numpy(binary))
+        exact = torch.distributions.kl_divergence(
+            torch.distributions.Dirichlet(posterior.concentration.double()),
+            torch.distributions.Dirichlet(prior.concentration.double()),
+        )
+    assert found["kl"] == pytest.approx(float(exact.mean()), rel=1e-5)
     # The bound is below the evidence; 0.05 nat is far more than the noise of 60 x 50 draws here.
     assert found["nll"] < -found["elbo"] + 0.05
     assert 0 <= found["nll_unreliable_share"] < 0.2
-    assert 0 <= found["active_components"] <= found["components"] == 3
     assert found["prior_variance"] == pytest.approx(3 * (1 / 3) * (2 / 3) / (2 + 1), rel=1e-5)
     assert "nll" not in json.loads(run("evaluate", fitted, "x.npy", "--json", "--samples", 0).out)
-    assert "elbo" in run("evaluate", fitted, "x.npy", "--samples", 2).out
+    shown = printed(run("evaluate", fitted, "x.npy", "--samples", 50).out)
+    for name in ("rows", "elbo", "kl", "nll", "active_components", "prior_variance"):
+        value = found[name]
+        text = f"{value:,.5g}" if isinstance(value, float) else str(value)
+        assert shown[name.replace("_", " ")] == text, name
 
 
 def test_evaluate_diagnoses_each_component(run, fitted):
@@ -165,9 +224,21 @@ def test_evaluate_diagnoses_each_component(run, fitted):
     assert max(parts["marginal_kl"]) <= found["kl"]
     assert (found["marginal_kl_is_exact"], found["marginal_kl_adds_up"]) == (True, False)
     assert found["mutual_information"] <= found["mutual_information_bound"]
-    shown = run("evaluate", fitted, "x.npy", "--samples", 0).out
-    assert "not used in both" in shown
-    assert "mutual information" in shown
+    # Component k is column k of transform: there its posterior means vary so much.
+    theta, prior = dirvae.load(fitted).transform(binary), stats.beta(2 / 3, 4 / 3)
+    assert parts["encoding_variance"] == pytest.approx(theta.var(0) / prior.var(), rel=1e-3)
+    shown = printed(run("evaluate", fitted, "x.npy", "--samples", 0).out)
+    unused = [str(k) for k, use in enumerate(uses) if use != "encoding and decoding"]
+    assert shown["not used in both"] == (", ".join(unused) or "none")
+    assert shown["mutual information"] == f"{found['mutual_information']:,.5g}"
+
+
+def test_components_that_are_not_used_are_named_by_their_column(run, fitted, monkeypatch):
+    np.save("x.npy", X)
+    uses = ["encoding and decoding", "neither", "encoding only", "encoding and decoding"]
+    facts = {"components": 4, "diagnosis": {"components": {"used_in": uses}}}
+    monkeypatch.setattr("dirvae.cli.measures.measure", lambda *_: facts)
+    assert printed(run("evaluate", fitted, "x.npy").out)["not used in both"] == "1, 2"
 
 
 def test_a_classifier_transforms_but_is_not_evaluated(run):
@@ -177,6 +248,7 @@ def test_a_classifier_transforms_but_is_not_evaluated(run):
     np.save("x.npy", X)
     assert json.loads(run("info", "model", "--json").out)["kind"] == "SemiSupervisedVAE"
     assert run("transform", "model", "x.npy", "-o", "theta.npy").code == 0
+    np.testing.assert_array_equal(np.load("theta.npy"), dirvae.load("model").transform(X))
     refused = run("evaluate", "model", "x.npy")
     assert refused.code != 0
     assert "model holds a SemiSupervisedVAE: score it in Python" in refused.err
@@ -253,10 +325,12 @@ WORDS = {
 
 @pytest.mark.parametrize("latent", WORDS)
 def test_every_latent(latent, run):
-    np.save("x.npy", X)
+    binary = (X > 0.5).astype(np.float32)
+    np.save("x.npy", binary)
     assert run(*fit("--latent", latent)).code == 0
     assert json.loads(run("info", "model", "--json").out)["latent"] == WORDS[latent]
-    assert run("evaluate", "model", "x.npy", "--samples", 2).code == 0
+    found = json.loads(run("evaluate", "model", "x.npy", "--samples", 2, "--json").out)
+    assert found["elbo"] == pytest.approx(dirvae.load("model").score(binary), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -277,6 +351,7 @@ def test_every_likelihood_of_sparse_counts(likelihood, run):
     found = [json.loads(run("evaluate", "model", f"x.{s}", "--json").out) for s in ("npz", "npy")]
     diagnoses = [f.pop("diagnosis") for f in found]
     assert found[0] == pytest.approx(found[1], rel=1e-5)
+    assert found[1]["elbo"] == pytest.approx(dirvae.load("model").score(COUNTS), rel=1e-6)
     uses, costs = (
         [d["components"][name] for d in diagnoses] for name in ("used_in", "marginal_kl")
     )
@@ -309,6 +384,11 @@ def test_rows_of_zeros_have_a_defined_result(run):
 def test_data_of_zeros_alone_have_a_defined_result(run):
     np.save("x.npy", np.zeros((20, 4)))
     assert run(*fit()).code == 0
+    assert run("transform", "model", "x.npy", "-o", "theta.npy").code == 0
+    theta = np.load("theta.npy")
+    assert (theta == theta[0]).all()
+    np.testing.assert_allclose(theta.sum(1), 1, rtol=1e-5)
+    assert np.isfinite(json.loads(run("evaluate", "model", "x.npy", "--json").out)["elbo"])
 
 
 def test_demo_is_called(run, monkeypatch):
@@ -326,6 +406,7 @@ def test_demo_is_called(run, monkeypatch):
     ("options", "word"),
     [
         (["--components", 0], "'-k'"),
+        (["--device", "cdua"], "; did you mean cuda?"),
         (["--components", 1], "--components is 1"),
         (["--components", "many"], "'-k'"),
         (["--prior-concentration", 0], "prior_concentration"),
@@ -335,7 +416,12 @@ def test_demo_is_called(run, monkeypatch):
         (["--latent", "gaussian", "--prior-concentration", 2], "prior_concentration"),
         (["--commitment", -1], "commitment is -1.0"),
         (["--latent", "gaussian", "--commitment", 1.5], "commitment"),
-        (["--latent", "cauchy"], "'cauchy' is not one of"),
+        (["--components", "many"], "'many' must be a whole number, 1 or more"),
+        (["--max-epochs", 0], "'0' must be a whole number, 1 or more"),
+        (["--learning-rate", "slow"], "'slow' must be a number"),
+        (["--latent", "cauchy"], "'cauchy' is not one of dirichlet, inverse-cdf"),
+        (["--latent", "dirichelt"], "gaussian; did you mean dirichlet?"),
+        (["--likelihood", "bernouli"], "; did you mean bernoulli?"),
         (["--likelihood", "poison"], "'poison' is not one of"),
         (["--hidden-sizes", "5;5"], "--hidden-sizes is '5;5'"),
         (["--hidden-sizes", "5,0"], "hidden_sizes"),
@@ -352,6 +438,37 @@ def test_bad_option_of_fit(options, word, run):
     np.save("x.npy", X)
     assert_one_sentence(run(*fit(*options)), word)
     assert os.listdir() == ["x.npy"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option", "said"),
+    [
+        (["demo", "topic"], "which", "'topic' is not one of digits, topics; did you mean topics?"),
+        (
+            ["topics", "m", "--by", "relevence"],
+            "'--by'",
+            "'relevence' is not one of relevance, frex, probability, lift; did you mean relevance?",
+        ),
+        (
+            ["fit", "topics", "docstrings", "-o", "m", "--decoder", "embeded"],
+            "'--decoder'",
+            "'embeded' is not one of mixture, overdispersed, product, embedded; did you mean "
+            "embedded?",
+        ),
+        (
+            ["reproduce", "knn", "--pixels", "gray"],
+            "'--pixels'",
+            "'gray' is not one of binarised, grey; did you mean grey?",
+        ),
+        (["topics", "m", "--words", "x"], "'--words'", "'x' must be a whole number, 1 or more"),
+        (["topics", "m", "--examples", "-1"], "'--examples'", "'-1' must be a whole number, 0 or"),
+    ],
+)
+def test_a_wrong_word_is_named_with_the_nearest_right_one(arguments, option, said, run):
+    done = run(*arguments)
+    assert_one_sentence(done, f"': {said}", "Invalid value for")
+    assert option in done.err.lower()
+    assert "Value error" not in done.err
 
 
 @pytest.mark.parametrize(
@@ -494,11 +611,39 @@ def test_model_that_is_none(run):
         assert_one_sentence(run("info", name), word)
 
 
+def test_what_a_models_config_says_is_shown_as_text(run, fitted, monkeypatch):
+    config = {"kind": "[red]K[/red]", "dirvae": "[/b]\x1b[31m", "format": ":cat:\u202e"}
+    monkeypatch.setattr("dirvae.persistence.read_config", lambda path: config)
+    found = run("info", fitted).out
+    shown = printed(found)
+    assert (shown["kind"], shown["dirvae"]) == ("[red]K[/red]", r"[/b]\x1b[31m")
+    assert shown["format"] == r":cat:\u202e"
+    assert "\x1b" not in found
+    assert json.loads(run("info", fitted, "--json").out).items() >= config.items()
+
+
+def test_letters_that_the_terminal_lacks_are_escaped(monkeypatch):
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="cp1252") for _ in range(2))
+    monkeypatch.setattr("sys.stdout", out)
+    monkeypatch.setattr("sys.stderr", err)
+    monkeypatch.setattr("sys.argv", ["dirvae", "info", "模型é"])
+    print_json({"é": "中"})
+    with pytest.raises(SystemExit):
+        main()
+    out.flush()
+    err.flush()
+    assert json.loads(out.buffer.getvalue()) == {"é": "中"}
+    assert err.buffer.getvalue().startswith(b"Error: \\u6a21\\u578b\xe9 does not exist")
+
+
 def test_model_without_an_estimator(run):
     from dirvae.models.zoo import gaussian
 
-    dirvae.save(gaussian(6, 2).eval(), "vae")
-    assert "Normal of shape (2,)" in run("info", "vae").out
+    vae = gaussian(6, 2).eval()
+    dirvae.save(vae, "vae")
+    shown = printed(run("info", "vae").out)
+    assert (shown["kind"], shown["latent"]) == ("VAE", "Normal of shape (2,)")
+    assert shown["parameters"] == str(sum(p.numel() for p in vae.parameters()))
     np.save("x.npy", X)
     assert_one_sentence(run("evaluate", "vae", "x.npy"), "dirvae.load")
 

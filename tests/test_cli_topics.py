@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +14,7 @@ import pytest
 import typer.main
 from scipy import sparse
 
-from dirvae import TopicModel, load
+from dirvae import TopicModel, evaluation, load
 from dirvae.cli import app
 
 TEXTS = ["the cat sat by the dog", "a dog and a cat", "moon and stars", "the moon, the stars"] * 6
@@ -30,6 +33,191 @@ def run(capsys, tmp_path, monkeypatch):
     return ran
 
 
+THEMES = {"sky": 13, "pets": 9, "food": 6}
+WORDS = {
+    "sky": "moon stars comet orbit planet sun",
+    "pets": "cat dog rabbit paw fur tail",
+    "food": "bread butter cheese soup salt oven",
+}
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    """Documents of three topics in unequal shares, all of other mixtures, and their model.
+
+    No topic stands at the place of its number: by share the columns are 2, 0, 1.
+    """
+    rng = np.random.default_rng(0)
+    texts = []
+    for theme, count in THEMES.items():
+        other = rng.choice([name for name in THEMES if name != theme], count)
+        for place, stray in enumerate(other):
+            own = rng.choice(WORDS[theme].split(), 9 + place)
+            texts.append(" ".join([*own, *rng.choice(WORDS[stray].split(), 1 + place % 4)]))
+    texts = [texts[i] for i in rng.permutation(len(texts))]
+    model = TopicModel(3, max_epochs=15, random_state=0).fit(texts)
+    largest, middle, least = np.argsort(-model.topic_prevalence_)
+    model = model.merge([[middle], [least], [largest]])
+    assert np.argsort(-model.topic_prevalence_).tolist() == [2, 0, 1]
+    return model, texts
+
+
+@pytest.fixture
+def saved(mixed, tmp_path):
+    """The model and its documents, as a table and as a folder of files."""
+    model, texts = mixed
+    model.save(tmp_path / "model")
+    pd.DataFrame({"text": texts}).to_csv(tmp_path / "texts.csv", index=False)
+    (tmp_path / "folder").mkdir()
+    for number, text in enumerate(texts):
+        (tmp_path / "folder" / f"{(5 * number) % len(texts):02}.txt").write_text(text)
+    return model, texts
+
+
+def most(theta, k, count):
+    """Rows with most of topic k, by a plain sort."""
+    return sorted(range(len(theta)), key=lambda row: -theta[row, k])[:count]
+
+
+def test_examples_are_those_of_the_topics_own_column(run, saved):
+    model, texts = saved
+    theta = model.transform(texts)
+    code, out, err = run("topics", "model", "texts.csv", "--examples", 2, "--words", 3, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert [topic["topic"] for topic in found] == [2, 0, 1]
+    beta = model.topic_word_
+    for topic in found:
+        k = topic["topic"]
+        rows = most(theta, k, 2)
+        assert [e["row"] for e in topic["examples"]] == [row + 1 for row in rows]
+        assert [e["document"] for e in topic["examples"]] == [str(row + 1) for row in rows]
+        assert [e["theta"] for e in topic["examples"]] == theta[rows, k].tolist()
+        assert [e["text"] for e in topic["examples"]] == [texts[row][:120] for row in rows]
+        assert topic["column"] == model.get_feature_names_out()[k]
+        assert topic["prevalence"] == model.topic_prevalence_[k]
+        assert [word["word"] for word in topic["words"]] == model.top_words(3)[k]
+        columns = model.top_word_ids(3)[k]
+        assert [word["probability"] for word in topic["words"]] == beta[k, columns].tolist()
+    # The column of that name in what transform writes has its largest value in that row.
+    assert run("transform", "model", "texts.csv", "-o", "theta.csv")[0] == 0
+    table = pd.read_csv("theta.csv").set_index("row")
+    assert list(table.columns) == list(model.get_feature_names_out())
+    for topic in found:
+        assert table[topic["column"]].idxmax() == topic["examples"][0]["row"]
+        assert (
+            model.posterior(texts).mean[:, topic["topic"]].argmax() + 1
+            == (topic["examples"][0]["row"])
+        )
+
+
+@pytest.mark.parametrize(
+    ("source", "known_by"), [("texts.csv", "row"), ("folder", "file"), ("counts.npy", "row")]
+)
+def test_the_printed_list_has_each_topics_number_words_and_documents(
+    run, saved, monkeypatch, source, known_by
+):
+    model, texts = saved
+    monkeypatch.setenv("COLUMNS", "250")
+    np.save("counts.npy", model.counts(texts).toarray())
+    names = [str(row) for row in range(1, len(texts) + 1)]
+    if source == "folder":
+        names = [f"{(5 * number) % len(texts):02}.txt" for number in range(len(texts))]
+    code, out, err = run("topics", "model", source, "--examples", 2, "--words", 4)
+    assert code == 0, err
+    theta, words = model.transform(texts), model.top_words(4)
+    expected = [f"topic share words, then documents by {known_by}"]
+    for k in (2, 0, 1):
+        expected.append(f"{k} {model.topic_prevalence_[k]:.1%} {', '.join(words[k])}")
+        for row in most(theta, k, 2):
+            text = texts[row][:120].strip() if source != "counts.npy" else ""
+            expected.append(f"{names[row]}: {text}".strip())
+    assert [" ".join(line.split()) for line in out.splitlines()] == expected
+
+
+def test_without_documents_there_are_words_alone(run, saved, monkeypatch):
+    model, _ = saved
+    monkeypatch.setenv("COLUMNS", "250")
+    code, out, _ = run("topics", "model", "--words", 2, "--by", "probability")
+    assert code == 0
+    words = model.top_words(2, by="probability")
+    rows = [f"{k} {model.topic_prevalence_[k]:.1%} {', '.join(words[k])}" for k in (2, 0, 1)]
+    assert [" ".join(line.split()) for line in out.splitlines()] == ["topic share words", *rows]
+
+
+HOSTILE = "[red]moon[/red] [/quote] :cat: stars\x1b[2J\x9b31m\x07\u202e comet"
+SHOWN = "[red]moon[/red] [/quote] :cat: stars\\x1b[2J\\x9b31m\\x07\\u202e comet"
+
+
+def assert_harmless(text):
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", text)
+
+
+def test_documents_and_their_names_are_shown_as_text(run, saved, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "250")
+    pd.DataFrame({"text": [HOSTILE]}).to_csv("hostile.csv", index=False)
+    code, out, err = run("topics", "model", "hostile.csv")
+    assert code == 0, err
+    assert_harmless(out)
+    assert out.count(f"1: {SHOWN}") == 3
+    Path("strange").mkdir()
+    Path("strange", "[b]\x1b[31m.txt").write_text(HOSTILE)
+    code, out, err = run("topics", "model", "strange")
+    assert code == 0, err
+    assert_harmless(out)
+    assert out.count(f"[b]\\x1b[31m.txt: {SHOWN}") == 3
+    code, out, err = run("topics", "model", "strange", "--json")
+    assert_harmless(out)
+    (example,) = json.loads(out)[0]["examples"]
+    assert (example["document"], example["ids"]) == (
+        "[b]\x1b[31m.txt",
+        {"file": "[b]\x1b[31m.txt"},
+    )
+    assert example["text"] == " ".join(HOSTILE.split())
+
+
+def test_words_are_shown_as_text(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "250")
+    words = ["[/quote]", "[red]a[/red]", "b\x1b]0;title\x07", ":cat:"]
+    counts = np.random.default_rng(0).poisson(1, (30, 4))
+    model = TopicModel(2, max_epochs=1, hidden_sizes=(4,), random_state=0)
+    model.fit(counts, vocabulary=words).save(tmp_path / "model")
+    code, out, err = run("topics", "model")
+    assert code == 0, err
+    assert_harmless(out)
+    escaped = {word: word.replace("\x1b", "\\x1b").replace("\x07", "\\x07") for word in words}
+    shown = [", ".join(escaped[word] for word in model.top_words(4)[k]) for k in range(2)]
+    assert sorted(line.split("%  ")[1].strip() for line in out.splitlines()[1:]) == sorted(shown)
+    _, out, _ = run("topics", "model", "--json")
+    assert_harmless(out)
+    assert {word["word"] for word in json.loads(out)[0]["words"]} == set(words)
+
+
+def test_errors_and_warnings_are_shown_as_text(run, saved, monkeypatch):
+    code, _, err = run("topics", "model", "\x1b[31m[/red]\u202e.csv")
+    assert (code, err.count("\n")) == (2, 1)
+    assert_harmless(err)
+    assert "Error: \\x1b[31m[/red]\\u202e.csv does not exist" in err
+    pd.DataFrame({"\x1b[31m": ["moon"]}).to_csv("hostile.csv", index=False)
+    code, _, err = run("topics", "model", "hostile.csv")
+    assert_harmless(err)
+    assert "its columns are \\x1b[31m" in err
+    code, _, err = run("topics", "model", "texts.csv", "--b\x1b[31m")
+    assert code == 2
+    assert_harmless(err)
+    assert "\\x1b[31m" in err
+
+    def warn(path):
+        warnings.warn(f"strange \x1b[31m\n file {path}", UserWarning, stacklevel=1)
+        return load(path)
+
+    monkeypatch.setattr("dirvae.persistence.load", warn)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        code, _, err = run("info", "model")
+    assert (code, err) == (0, "Warning: strange \\x1b[31m file model\n")
+
+
 @pytest.fixture
 def table(tmp_path):
     labels = ["pets", "pets", "sky", "sky"] * 6
@@ -45,23 +233,41 @@ def test_from_a_table_to_topics_proportions_and_scores(run, table):
     code, out, err = run("topics", "model", table, *options, "--words", 2, "--json")
     assert code == 0, err
     found = json.loads(out)
-    assert len(found) == 2
-    assert {len(topic["words"]) for topic in found} == {2}
-    assert sum(topic["prevalence"] for topic in found) == pytest.approx(1)
-    assert found[0]["examples"][0]["text"] in TEXTS
-    code, out, err = run("topics", "model")
-    assert code == 0
-    assert "moon" in out
+    model = load("model")
+    expected = model.transform(TEXTS)
+    assert sorted(topic["topic"] for topic in found) == [0, 1]
+    for topic in found:
+        k = topic["topic"]
+        assert [word["word"] for word in topic["words"]] == model.top_words(2)[k]
+        assert topic["prevalence"] == model.topic_prevalence_[k]
+        (example,) = topic["examples"]
+        assert example["row"] == most(expected, k, 1)[0] + 1
+        assert example["text"] == TEXTS[example["row"] - 1]
     code, _, err = run("transform", "model", table, *options, "-o", "theta.csv")
     assert code == 0, err
     theta = pd.read_csv("theta.csv").set_index("row")
-    np.testing.assert_allclose(theta.sum(axis=1), 1)
+    assert theta.index.tolist() == list(range(1, 25))
+    np.testing.assert_allclose(theta, expected)
     code, out, err = run("evaluate", "model", table, *options, "--label-column", "class", "--json")
     assert code == 0, err
-    assert json.loads(out)["purity"] == 1
+    counts, labels = model.counts(TEXTS), np.array(["pets", "pets", "sky", "sky"] * 6)
+    ids = model.top_word_ids(counts.shape[1])
+    assert counts.shape[1] < 10  # so that all words are among the first ten
+    assert json.loads(out) == {
+        "documents": 24,
+        "completion_perplexity": model.perplexity(TEXTS),
+        "npmi_document": evaluation.topic_coherence(ids, counts).mean(),
+        "diversity_top25": evaluation.diversity(ids),
+        "mean_document_frequency": evaluation.mean_document_frequency(ids, counts),
+        "purity": 1,
+        "nmi": evaluation.normalized_mutual_information(expected, labels),
+    }
     code, out, err = run("info", "model", "--json")
     assert code == 0, err
-    assert json.loads(out)["kind"] == "TopicModel"
+    facts = json.loads(out)
+    assert (facts["kind"], facts["latent"], facts["components"]) == ("TopicModel", "Dirichlet", 2)
+    assert (facts["columns"], facts["epochs"]) == (counts.shape[1], model.n_iter_)
+    assert facts["elbo"] == model.history_[-1]["elbo"]
 
 
 def test_topics_that_tell_labels(run, tmp_path, table):
@@ -118,8 +324,11 @@ def test_an_array_of_counts_is_chosen(run, tmp_path):
     code, out, err = run("evaluate", "model", "counts.npz", "--array", "a", "--json")
     assert code == 0, err
     assert json.loads(out)["completion_perplexity"] == model.perplexity(first)
-    code, out, err = run("topics", "model", "counts.npz", "--array", "a")
+    code, out, err = run("topics", "model", "counts.npz", "--array", "a", "--json")
     assert code == 0, err
+    for topic in json.loads(out):
+        best = most(model.transform(first), topic["topic"], 1)
+        assert [example["row"] - 1 for example in topic["examples"]] == best
 
 
 @pytest.mark.parametrize(
@@ -150,8 +359,12 @@ def test_counts_with_their_words(run, tmp_path):
     arguments = ["counts.npz", "-k", 2, "--max-epochs", 2, "--vocabulary", "words.txt"]
     code, _, err = run("fit", "topics", *arguments, "-o", "model")
     assert code == 0, err
-    _, out, _ = run("topics", "model")
-    assert "three" in out
+    _, out, _ = run("topics", "model", "--json")
+    named = {0: "one", 1: "two", 2: "three", 3: "four"}
+    ids = load("model").top_word_ids(4)
+    for topic in json.loads(out):
+        words = [word["word"] for word in topic["words"]]
+        assert words == [named[column] for column in ids[topic["topic"]]]
 
 
 def test_what_goes_wrong_is_one_sentence(run, table):

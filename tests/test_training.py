@@ -330,6 +330,21 @@ def test_components_that_die_are_told_of_once():
     assert since == 1 or active[since - 2] > 3 - int(count)
 
 
+def test_components_out_of_use_are_named_by_their_column():
+    watch = CollapseWatch(patience=2)
+    steps = {"global_step": 0, "estimated_stepping_batches": 9, "current_epoch": 0}
+    trainer = Named(callbacks=[], is_global_zero=True, **steps)
+    active = torch.tensor([True, False, True, False, True])
+    training = Named(history=[{}], active=active, kl_schedule=lambda step: 1.0)
+    watch.on_train_epoch_start(trainer, training)
+    training.history = [{}, {}]
+    with pytest.warns(CollapseWarning) as caught:
+        watch.on_train_epoch_start(trainer, training)
+    (warning,) = caught
+    assert "2 of 5 components have been out of use since epoch 1" in str(warning.message)
+    assert "numbers 1, 3, counted from 0" in str(warning.message)
+
+
 def test_a_warning_may_stop_the_run():
     vae, x = nothing_to_encode()
     training = Training(vae, optimizer=LARGE)

@@ -114,7 +114,8 @@ class CollapseWatch(Callback):
             warning waits while there are others that are out for less.
 
     Warns:
-        CollapseWarning: How many components are out of use, since when, and what to try.
+        CollapseWarning: Which components, counted from 0 as in ``transform``, are out of use, since
+            when, and what to try.
 
     References:
         Burda, Grosse & Salakhutdinov 2016, sec. 5.2; Joo et al. 2020, sec. 4.2.
@@ -165,15 +166,16 @@ class CollapseWatch(Callback):
         if bool(dead.any()) and (last or not bool(dying.any())):
             self.warned = True
             if trainer.is_global_zero:
-                warnings.warn(_epitaph(self.last_used[dead], active.numel()), stacklevel=2)
+                warnings.warn(_epitaph(self.last_used, dead), stacklevel=2)
 
 
-def _epitaph(last_used: Tensor, num_components: int) -> CollapseWarning:
-    count, since = last_used.numel(), int(last_used.max()) + 1
+def _epitaph(last_used: Tensor, dead: Tensor) -> CollapseWarning:
+    numbers, since = dead.flatten().nonzero().flatten().tolist(), int(last_used[dead].max()) + 1
     return CollapseWarning(
-        f"{count} of {num_components} components have been out of use since epoch {since}: their "
-        "posterior means hardly vary between rows; if you want them used, try a longer warm-up of "
-        "the KL, a smaller step size or another prior, or else fewer components"
+        f"{len(numbers)} of {dead.numel()} components have been out of use since epoch {since}: "
+        f"numbers {', '.join(map(str, numbers))}, counted from 0, whose posterior means hardly "
+        "vary between rows; if you want them used, try a longer warm-up of the KL, a smaller step "
+        "size or another prior, or else fewer components"
     )
 
 

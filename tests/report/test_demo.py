@@ -1,18 +1,46 @@
 from __future__ import annotations
 
+import base64
+import json
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from scipy import stats
 
 import dirvae
 from dirvae.evaluation import Use, knn_error
 from dirvae.report.collapse import collapse_table
 from dirvae.report.demo import digits, run
+
+
+def tables_of(page: str) -> list[list[list[str]]]:
+    """Header and rows of each table, as texts."""
+    return [
+        [
+            [unescape(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)]
+            for row in re.findall(r"<tr>.*?</tr>", table, re.DOTALL)
+        ]
+        for table in re.findall(r"<table.*?</table>", page, re.DOTALL)
+    ]
+
+
+def edge_names(page: str) -> list[list[str]]:
+    """Names of the rows of the walks along edges."""
+    return [json.loads(names) for names in re.findall(r'"ticktext":(\[[^\]]+\])', page)]
+
+
+def numbers(values: Any) -> NDArray[np.float64]:
+    """Of a trace, which Plotly writes in base 64."""
+    if not isinstance(values, dict):
+        return np.array(values)
+    found = np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
+    return found.reshape([int(n) for n in values.get("shape", str(len(found))).split(",")])
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +112,55 @@ def test_collapse_stands_beside_the_prior(demo: dict[str, Any]) -> None:
 def test_page_shows_all_and_needs_no_network(demo: dict[str, Any]) -> None:
     page = demo["report"].read_text()
     assert not re.search(r"<script[^>]+src=|<link|@import", page.replace("<link>", ""))
-    for model in demo["models"]:
-        assert page.count(model["name"]) >= 5
-        assert f"{model['nll']:.2f} ± " in page
     assert len(re.findall(r"Plotly\.newPlot\(\"figure", page)) == 30
     assert len(page.encode()) < 6_500_000
+
+
+def test_each_row_of_the_page_has_its_models_own_values(demo: dict[str, Any]) -> None:
+    scores, uses, _ = tables_of(demo["report"].read_text())
+    assert [row[0] for row in scores[1:]] == ["Gaussian", "Stick-breaking", "Dirichlet"]
+    for row, model in zip(scores[1:], demo["models"], strict=True):
+        counts = model["diagnosis"].counts
+        one = counts[Use.ENCODING] + counts[Use.DECODING]
+        assert dict(zip(scores[0], row, strict=True)) == {
+            "Latent": model["name"],
+            "Negative\nELBO": f"{model['negative_elbo']:.2f}",
+            "NLL": f"{model['nll']:.2f} ± {model['nll_std_error']:.3f}",
+            "k-hat\n> .7": f"{100 * model['unreliable_share']:.1f} %",
+            "k-NN\nerror": f"{100 * model['knn_error']:.1f} %",
+            "Active\n(prior)": f"{model['active']} ({model['active_prior']})",
+            "Both/\none/no": f"{counts[Use.BOTH]}/{one}/{counts[Use.NEITHER]}",
+        }
+    for row, model in zip(uses[1:], demo["models"], strict=True):
+        assert row[:5] == [model["name"], *map(str, model["diagnosis"].counts.values())]
+        assert row[7] == f"{model['diagnosis'].kl:.2f}"
+
+
+def test_components_are_numbered_by_their_column_in_all_figures(demo: dict[str, Any]) -> None:
+    page, model = demo["report"].read_text(), demo["models"][-1]
+    found, drawn = model["diagnosis"], {}
+    for figure in re.findall(r'Plotly\.newPlot\("figure-\d+-\d+", \{\.\.\.(\{.*\}), config', page):
+        parsed = json.loads(figure)
+        title = parsed["layout"].get("yaxis", {}).get("title", {}).get("text", "")
+        drawn.setdefault(title or parsed["data"][0]["type"], []).append(parsed["data"])
+    for title, heights in (("Nats", found.marginal_kl.value), ("Norm", found.weight_norms)):
+        [bar] = drawn[title][-1]  # the Dirichlet is the last
+        assert numbers(bar["x"]).tolist() == list(range(16))
+        np.testing.assert_allclose(numbers(bar["y"]), heights, atol=1e-4)
+    prior, means = drawn["Value"][-1]
+    np.testing.assert_allclose(numbers(prior["x"]), np.arange(16) + 0.16)
+    np.testing.assert_allclose(numbers(means["x"]), np.arange(16) - 0.16)
+    np.testing.assert_allclose(numbers(means["y"]), found.means.mean, atol=1e-4)
+    [shares] = drawn["Digit"][-1]
+    assert shares["x"] == [str(k) for k in range(16)]
+    np.testing.assert_allclose(numbers(shares["z"]), model["theta_by_class"], atol=1e-3)
+    [verdicts] = [traces for traces in drawn["scatter"] if traces[0]["name"] == str(Use.BOTH)]
+    for trace, use in zip(verdicts, Use, strict=True):
+        placed = zip(numbers(trace["x"]).tolist(), trace["y"], strict=True)
+        expected = [k for k, verdict in enumerate(found.uses) if verdict is use]
+        assert [k for k, name in placed if name == "Dirichlet"] == expected
+    *_, edges = edge_names(page)
+    assert edges == [f"{i} to {j}" for i, j in model["edges"]]
 
 
 def test_saved_model_is_the_one_measured(demo: dict[str, Any]) -> None:

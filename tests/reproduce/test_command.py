@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
 import typer.main
+from rich.console import Console
 
 from dirvae.cli import app
 from dirvae.cli.reproduce import STUDIES
+from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.record import done
+from dirvae.reproduce.studies import make_missing
 
 
 class Ran(NamedTuple):
@@ -43,12 +49,14 @@ def test_names_are_listed(run: Any) -> None:
     assert (ran.code, ran.out) == (2, "")
     assert len(ran.err.splitlines()) == len(STUDIES) + 1
     assert ran.err.endswith("Error: 'table-2' is no study, must be one of those above\n")
+    assert run("colapse").err.endswith("must be one of those above; did you mean collapse?\n")
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["knn", "--rows", "gauss"], "--rows: 'gauss' is unknown, must be of gaussian"),
+        (["knn", "--rows", "dirichelt"], "; did you mean dirichlet?"),
         (["knn", "--settings", "best"], "--settings: 'best' is unknown, must be of paper, ours"),
         (["knn", "--shares", "0.1"], "--shares does not go with knn"),
         (["semi-supervised-mnist", "--settings", "ours"], "--settings does not go with"),
@@ -64,6 +72,13 @@ def test_bad_options_are_one_sentence(run: Any, arguments: list[str], words: str
     assert ran.code == 2
     assert words in ran.err.splitlines()[-1]
     assert not list(Path("dirvae-reproduce").iterdir() if Path("dirvae-reproduce").exists() else [])
+
+
+def table_of(out: str) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a table as it is printed."""
+    lines = [line for line in out.splitlines() if re.search(r"\S {2,}\S", line)]
+    header, *rows = [re.split(r" {2,}", line.strip()) for line in lines]
+    return header, [row for row in rows if len(row) == len(header)]
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -88,10 +103,43 @@ def test_table_shows_what_is_on_file_and_runs_nothing(run: Any) -> None:
     Path("results/density-mnist.jsonl").write_text(json.dumps(line) + "\n")
     ran = run("density-mnist", "--table", "-o", "results")
     assert ran.code == 0
-    assert "87.12" in ran.out
-    assert "94.54 / 98.58 / 74.31" in ran.out
+    header, rows = table_of(ran.out)
+    place = header.index("NLL")
+    own = {tuple(row[:2]): row[place] for row in rows}
+    assert {key: nll for key, nll in own.items() if nll != "-"} == {("gaussian", "ours"): "87.12"}
+    paper = header.index("the paper's NLL / -ELBO / reconstruction")
+    theirs = {row[0]: row[paper] for row in rows if row[1] == "paper"}
+    assert theirs["gaussian"] == "94.54 / 98.58 / 74.31"
     assert [path.name for path in Path("results").iterdir()] == ["density-mnist.jsonl"]
-    assert "27.16 / 20.20 / 14.89" in run("knn", "--table", "-o", "results").out
+    _, rows = table_of(run("knn", "--table", "-o", "results").out)
+    (row,) = [row for row in rows if row[:2] == ["gaussian", "paper"]]
+    assert "27.16 / 20.20 / 14.89" in row
+
+
+def test_tables_and_lines_are_shown_as_text(
+    run: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    from dirvae.cli.reproduce import _show
+    from dirvae.reproduce.tables import Table
+
+    strange, shown = "[red]a[/red] [/b] \x1b[2J\u202e", r"[red]a[/red] [/b] \x1b[2J\u202e"
+    _show([Table(strange, strange, (strange, strange), [[strange, strange]])])
+    out = capsys.readouterr().out
+    assert out.count(shown) == 6
+    assert "\x1b" not in out
+    written = io.StringIO()
+    wanted = [SimpleNamespace(key={"row": "a"})]
+    with Bars(Console(file=written, width=100)) as bars:
+        make_missing(
+            wanted, tmp_path / "runs.jsonl", bars, lambda job: {"row": "a"}, lambda *_: strange
+        )
+        for _ in bars.track([1], strange):
+            bars.progress.refresh()
+            (task,) = bars.progress.tasks
+            assert task.description == shown
+    assert f"1/1 {shown}" in written.getvalue()
+    ran = run("knn", "--rows", "\x1b[31m[/b]")
+    assert "--rows: '\\x1b[31m[/b]' is unknown" in ran.err
 
 
 MNIST = Path(os.environ.get("DIRVAE_DATA", "no folder"), "mnist.npz")

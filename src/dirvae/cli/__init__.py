@@ -5,15 +5,18 @@ What needs PyTorch is imported inside the commands, so that help and bad usage a
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dirvae.cli.apply import evaluate, info, transform
-from dirvae.cli.errors import OneSentenceGroup
+from dirvae.cli.errors import OneSentenceGroup, PlainCommand, PlainGroup
 from dirvae.cli.fit import fit_vae
+from dirvae.cli.options import one_of
 from dirvae.cli.reproduce import reproduce
 from dirvae.cli.topics import fit_topics, topics
 
@@ -34,13 +37,15 @@ class Demo(StrEnum):
     TOPICS = "topics"
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def demo(
     which: Annotated[
-        Demo, typer.Argument(help="digits: three latents on images; topics: texts.")
+        Demo,
+        typer.Argument(parser=one_of(Demo), help="digits: three latents on images; topics: texts."),
     ] = Demo.DIGITS,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for the report and the model.")
+        Path,
+        typer.Option("--output", "-o", metavar="PATH", help="Folder for the report and the model."),
     ] = Path("dirvae-demo"),
     quick: Annotated[
         bool, typer.Option("--quick", help="Fewer epochs: seconds, not a minute.")
@@ -54,15 +59,12 @@ def demo(
     run(output, quick)
 
 
-fit_app = typer.Typer()
+fit_app = typer.Typer(cls=PlainGroup)
 app.add_typer(fit_app, name="fit")
-fit_app.command("vae")(fit_vae)
-fit_app.command("topics")(fit_topics)
-app.command()(topics)
-app.command()(transform)
-app.command()(evaluate)
-app.command()(info)
-app.command()(reproduce)
+fit_app.command("vae", cls=PlainCommand)(fit_vae)
+fit_app.command("topics", cls=PlainCommand)(fit_topics)
+for command in (topics, transform, evaluate, info, reproduce):
+    app.command(cls=PlainCommand)(command)
 
 
 @fit_app.callback()
@@ -91,5 +93,8 @@ def _dirvae(
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; letters that the terminal's encoding lacks are shown escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     app()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dirvae.cli.errors import refuse, say
+from dirvae.cli.errors import print_json, refuse, say
 from dirvae.cli.inputs import UTF8, read_data
+from dirvae.cli.options import whole
 from dirvae.cli.outputs import require_table, write_table
 from dirvae.cli.topics import (
     Array,
@@ -22,6 +22,7 @@ from dirvae.cli.topics import (
     read_documents,
     refuse_texts,
 )
+from dirvae.text import literal
 
 if TYPE_CHECKING:
     from dirvae.data.files import Rows
@@ -44,7 +45,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def transform(
     model: Model,
     data: Data,
-    output: Annotated[Path, typer.Option("--output", "-o", help=".csv, .npy or .parquet.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="PATH", help=".csv, .npy or .parquet.")
+    ],
     array: Array = None,
     id_column: IdColumn = None,
     text_column: TextColumn = None,
@@ -76,9 +79,8 @@ def evaluate(
     data: Data,
     samples: Annotated[
         int | None,
-        typer.Option(
-            min=0,
-            metavar="N",
+        whole(
+            0,
             help="Draws a row for the importance-sampled likelihood; 0 for none.",
             show_default=str(SAMPLES),
         ),
@@ -197,7 +199,7 @@ def _in_brief(facts: dict[str, Any]) -> dict[str, Any]:
     diagnosis = {name: value for name, value in facts["diagnosis"].items() if name not in facts}
     unused = [
         str(number)
-        for number, use in enumerate(facts["diagnosis"]["components"]["used_in"], 1)
+        for number, use in enumerate(facts["diagnosis"]["components"]["used_in"])
         if use != "encoding and decoding"
     ]
     listed = ", ".join(unused) or "none"
@@ -207,7 +209,7 @@ def _in_brief(facts: dict[str, Any]) -> dict[str, Any]:
 
 def _print(facts: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(facts, indent=2, allow_nan=False))
+        print_json(facts)
         return
     from rich.console import Console
     from rich.table import Table
@@ -215,5 +217,5 @@ def _print(facts: dict[str, Any], as_json: bool) -> None:
     table = Table(show_header=False, box=None)
     for name, value in facts.items():
         shown = f"{value:,.5g}" if isinstance(value, float) else str(value)
-        table.add_row(name.replace("_", " "), shown)
+        table.add_row(literal(name.replace("_", " ")), literal(shown))
     Console().print(table)

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-__all__ = ["INTERRUPTED", "OneSentenceGroup", "Stop", "refuse", "say", "sentence"]
+from dirvae.text import as_json, visible
+
+__all__ = [
+    "INTERRUPTED",
+    "OneSentenceGroup",
+    "PlainCommand",
+    "PlainGroup",
+    "Stop",
+    "print_json",
+    "refuse",
+    "say",
+    "sentence",
+]
 
 EXPECTED = (ValueError, TypeError, OSError, ArithmeticError, ImportError)
 INTERRUPTED = 130
@@ -23,8 +38,33 @@ class Stop(Exception):  # noqa: N818 - not always an error
         self.exit_code = exit_code
 
 
-class OneSentenceGroup(TyperGroup):
-    """Commands whose expected errors are told in one sentence on stderr.
+class PlainCommand(TyperCommand):
+    """A command whose help names no types of Python, such as ``<bool>`` beside a flag."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Options and arguments, with what help shows beside them."""
+        return _without_types(super().get_params(ctx))
+
+
+class PlainGroup(TyperGroup):
+    """Commands whose help names no types of Python."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Options, with what help shows beside them."""
+        return _without_types(super().get_params(ctx))
+
+
+def _without_types(params: Sequence[Any]) -> Sequence[Any]:
+    for param in params:
+        if param.param_type_name == "argument":
+            param.display_type_rich = lambda ctx: ""  # its text says what it is
+        elif param.is_flag:
+            param.metavar = ""
+    return params
+
+
+class OneSentenceGroup(PlainGroup):
+    """Commands whose expected errors are told in one sentence on stderr, as warnings are.
 
     The arguments are at hand in the commands as ``context.obj``.
     """
@@ -46,7 +86,8 @@ class OneSentenceGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
-            return super().invoke(ctx)
+            with _warnings_told():
+                return super().invoke(ctx)
         except Stop as stop:
             _end(str(stop), stop.exit_code)
         except KeyboardInterrupt:
@@ -74,12 +115,30 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     first, *_ = str(error).strip().split("\n\n")
-    return " ".join(first.split()) or type(error).__name__
+    return _on_one_line(first) or type(error).__name__
+
+
+def _on_one_line(text: object) -> str:
+    return " ".join(str(text).split())
 
 
 def say(text: str) -> None:
-    """Tell what is being done; on stderr, so that stdout holds results only."""
-    typer.echo(text, err=True)
+    """Tell what is being done, on one line; on stderr, so that stdout holds results only."""
+    typer.echo(visible(text), err=True)
+
+
+def print_json(facts: Any) -> None:
+    """Print results as JSON, in ASCII alone where stdout takes no other letters."""
+    unicode = codecs.lookup(sys.stdout.encoding or "ascii").name.startswith("utf")
+    typer.echo(as_json(facts, ascii_only=not unicode))
+
+
+@contextmanager
+def _warnings_told() -> Iterator[None]:
+    """Say what a command warns of, without the place in the code."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda told, *place, **rest: say(f"Warning: {_on_one_line(told)}")
+        yield
 
 
 def _end(message: str, exit_code: int) -> None:

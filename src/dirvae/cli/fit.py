@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +14,7 @@ import typer
 from dirvae.cli.checkpoints import beside, open_folder, remove, resumable
 from dirvae.cli.errors import say
 from dirvae.cli.inputs import UTF8, read_data
+from dirvae.cli.options import number, one_of, whole, words_of
 from dirvae.cli.outputs import require_model_folder
 from dirvae.cli.topics import Encoding, IdColumn
 
@@ -57,10 +56,6 @@ class Device(StrEnum):
     MPS = "mps"
 
 
-def _words(words: type[StrEnum]) -> str:
-    return ", ".join(str(word.value) for word in words)
-
-
 def fit_vae(
     context: typer.Context,
     data: Annotated[
@@ -69,21 +64,25 @@ def fit_vae(
             help=".npy, .npz, .csv, .tsv, .parquet, a folder of .png or .jpg, or mnist."
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the model.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="PATH", help="Folder for the model.")
+    ],
     latent: Annotated[
-        Latent, typer.Option(metavar="NAME", help=f"Law of the latent: {_words(Latent)}.")
+        Latent,
+        typer.Option(
+            metavar="NAME", parser=one_of(Latent), help=f"Law of the latent: {words_of(Latent)}."
+        ),
     ] = Latent.DIRICHLET,
     likelihood: Annotated[
         Likelihood,
         typer.Option(
             metavar="NAME",
-            help=f"Law of the data: {_words(Likelihood)} (auto: bernoulli for values in [0, 1], "
+            parser=one_of(Likelihood),
+            help=f"Law of the data: {words_of(Likelihood)} (auto: bernoulli for values in [0, 1], "
             "gaussian for others).",
         ),
     ] = Likelihood.AUTO,
-    components: Annotated[
-        int, typer.Option("--components", "-k", min=1, metavar="N", help="Size of the latent.")
-    ] = 50,
+    components: Annotated[int, whole(1, "--components", "-k", help="Size of the latent.")] = 50,
     prior_concentration: Annotated[
         str | None,
         typer.Option(
@@ -94,8 +93,7 @@ def fit_vae(
     ] = None,
     commitment: Annotated[
         float,
-        typer.Option(
-            metavar="NUMBER",
+        number(
             help="Least concentration of a Dirichlet posterior, in units of the prior's; above 1, "
             "such as 1.5, against components out of use.",
         ),
@@ -106,31 +104,28 @@ def fit_vae(
     decoder_hidden_sizes: Annotated[
         str, typer.Option(metavar="LIST", help="Widths of the decoder's layers.")
     ] = "500",
-    max_epochs: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Most passes over the data.")
-    ] = 150,
-    batch_size: Annotated[int, typer.Option(min=1, metavar="N", help="Rows a step.")] = 100,
+    max_epochs: Annotated[int, whole(1, help="Most passes over the data.")] = 150,
+    batch_size: Annotated[int, whole(1, help="Rows a step.")] = 100,
     learning_rate: Annotated[
-        float,
-        typer.Option(metavar="NUMBER", help="Adam's step size at the start; it falls to 0."),
+        float, number(help="Adam's step size at the start; it falls to 0.")
     ] = 4e-3,
     validation_fraction: Annotated[
-        float,
-        typer.Option(metavar="NUMBER", help="Share of rows held out to stop early; 0 for none."),
+        float, number(help="Share of rows held out to stop early; 0 for none.")
     ] = 0.1,
     patience: Annotated[
-        int,
-        typer.Option(
-            min=1, metavar="N", help="Epochs without a better held-out ELBO before training stops."
-        ),
+        int, whole(1, help="Epochs without a better held-out ELBO before training stops.")
     ] = 15,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same model.")] = 0,
+    seed: Annotated[int, whole(0, help="Same seed, same model.")] = 0,
     device: Annotated[
-        Device, typer.Option(metavar="NAME", help=f"Where to train: {_words(Device)}.")
+        Device,
+        typer.Option(
+            metavar="NAME", parser=one_of(Device), help=f"Where to train: {words_of(Device)}."
+        ),
     ] = Device.AUTO,
     checkpoint_dir: Annotated[
         Path | None,
         typer.Option(
+            metavar="PATH",
             help="Folder for checkpoints, which are then kept after success too.",
             show_default="OUTPUT.checkpoints",
         ),
@@ -176,7 +171,7 @@ def fit_vae(
         "shape": list(rows.x.shape),
     }
     open_folder(folder, settings, resume)
-    with resumable(folder, context.obj), _warnings_told():
+    with resumable(folder, context.obj):
         model = _estimator(latent, likelihood, device, options, verbose=_show_progress(quiet))
         model.fit(_named(rows), checkpoint_dir=folder, resume=resume)
         model.save(output)
@@ -262,14 +257,6 @@ def _named(rows: Rows) -> Any:
 
 def _show_progress(quiet: bool) -> bool:
     return not quiet and sys.stdout.isatty()
-
-
-@contextmanager
-def _warnings_told() -> Iterator[None]:
-    """Say what training warns of, without the place in the code."""
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *place, **rest: say(f"Warning: {message}")
-        yield
 
 
 def _summarise(model: Any, output: Path) -> None:

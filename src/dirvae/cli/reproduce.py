@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dirvae.cli.errors import INTERRUPTED, Stop, refuse
+from dirvae.cli.options import one_of, whole, words_of
 from dirvae.cli.outputs import require_writable
+from dirvae.text import literal, nearest
 
 if TYPE_CHECKING:
     from dirvae.reproduce.tables import Table
@@ -63,7 +65,10 @@ def reproduce(
         str | None, typer.Argument(help="Which study; without it they are listed.")
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for results, models, checkpoints.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="PATH", help="Folder for results, models, checkpoints."
+        ),
     ] = Path("dirvae-reproduce"),
     quick: Annotated[
         bool, typer.Option("--quick", help="Few models, images, epochs and draws: minutes.")
@@ -71,8 +76,8 @@ def reproduce(
     table: Annotated[
         bool, typer.Option("--table", help="Only show what is on file, beside the paper's.")
     ] = False,
-    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Runs of each model.")] = 1,
-    first_seed: Annotated[int, typer.Option(min=0, metavar="N", help="The first one's seed.")] = 0,
+    seeds: Annotated[int, whole(1, help="Runs of each model.")] = 1,
+    first_seed: Annotated[int, whole(0, help="The first one's seed.")] = 0,
     rows: Annotated[
         str | None, typer.Option(metavar="LIST", help="Models, such as gaussian,dirichlet.")
     ] = None,
@@ -86,34 +91,30 @@ def reproduce(
     ] = None,
     pixels: Annotated[
         Pixels | None,
-        typer.Option(metavar="NAME", help="binarised or grey (density).", show_default="binarised"),
+        typer.Option(
+            metavar="NAME",
+            parser=one_of(Pixels),
+            help=f"{words_of(Pixels)} (density).",
+            show_default="binarised",
+        ),
     ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Epochs, in place of the study's own."),
-    ] = None,
+    epochs: Annotated[int | None, whole(1, help="Epochs, in place of the study's own.")] = None,
     samples: Annotated[
         int | None,
-        typer.Option(
-            min=25,
-            metavar="N",
-            help="Draws for an image's likelihood (density).",
-            show_default="1,000",
-        ),
+        whole(25, help="Draws for an image's likelihood (density).", show_default="1,000"),
     ] = None,
     precision: Annotated[
         Precision | None,
         typer.Option(
             metavar="NAME",
-            help="32-true or bf16-mixed, in place of the settings' own (density).",
+            parser=one_of(Precision),
+            help=f"{words_of(Precision)}, in place of the settings' own (density).",
         ),
     ] = None,
     device: Annotated[
-        Device, typer.Option(metavar="NAME", help="auto, cpu or cuda.")
+        Device, typer.Option(metavar="NAME", parser=one_of(Device), help=f"{words_of(Device)}.")
     ] = Device.AUTO,
-    threads: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Threads of PyTorch on the CPU.")
-    ] = None,
+    threads: Annotated[int | None, whole(1, help="Threads of PyTorch on the CPU.")] = None,
 ) -> None:
     """Repeat a table of the DirVAE paper, its numbers beside ours.
 
@@ -125,7 +126,9 @@ def reproduce(
         return
     if name not in STUDIES:
         _list_studies(err=True)
-        raise ValueError(f"{name!r} is no study, must be one of those above")
+        raise ValueError(
+            f"{name!r} is no study, must be one of those above{nearest(name, STUDIES)}"
+        )
     semi, topics = (name.startswith(kind) for kind in (SEMI_SUPERVISED, TOPICS))
     of_density = {
         "--settings": settings,
@@ -252,11 +255,12 @@ def _show(tables: Sequence[Table]) -> None:
     console = Console(width=None if sys.stdout.isatty() else 250)
     for table in tables:
         options: dict[str, Any] = {"box": SIMPLE_HEAD, "pad_edge": False}
-        shown = Rich(title=table.title, caption=table.note, caption_justify="left", **options)
+        options |= {"title": literal(table.title), "caption": literal(table.note)}
+        shown = Rich(caption_justify="left", **options)
         for number, column in enumerate(table.header):
-            shown.add_column(column, justify="right" if number else "left")
+            shown.add_column(literal(column), justify="right" if number else "left")
         for row in table.rows:
-            shown.add_row(*row)
+            shown.add_row(*map(literal, row))
         console.print(shown)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -12,9 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
-from dirvae.cli.errors import refuse, say
+from dirvae.cli.errors import print_json, refuse, say
 from dirvae.cli.inputs import UTF8, is_named, read_data, tell
+from dirvae.cli.options import one_of, whole, words_of
 from dirvae.cli.outputs import require_model_folder
+from dirvae.text import literal
 
 __all__ = ["UTF8", "fit_topics", "measure_topics", "read_documents", "refuse_texts", "topics"]
 
@@ -63,27 +64,26 @@ class Decoder(StrEnum):
 
 
 def fit_topics(
-    documents: Annotated[str, typer.Argument(metavar="INPUT", help=DOCUMENTS)],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the model.")],
+    documents: Annotated[str, typer.Argument(help=DOCUMENTS)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="PATH", help="Folder for the model.")
+    ],
     text_column: TextColumn = None,
     label_column: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Column of classes that the topics are to tell."),
     ] = None,
-    components: Annotated[
-        int, typer.Option("--components", "-k", min=2, metavar="N", help="Number of topics.")
-    ] = 50,
+    components: Annotated[int, whole(2, "--components", "-k", help="Number of topics.")] = 50,
     decoder: Annotated[
         Decoder,
-        typer.Option(metavar="NAME", help="mixture, overdispersed, product, embedded."),
+        typer.Option(metavar="NAME", parser=one_of(Decoder), help=f"{words_of(Decoder)}."),
     ] = Decoder.MIXTURE,
     vocabulary: Annotated[
-        Path | None, typer.Option(help="Words of counts, one a line in the order of columns.")
+        Path | None,
+        typer.Option(metavar="PATH", help="Words of counts, one a line in the order of columns."),
     ] = None,
-    max_epochs: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Passes over the documents.")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same topics.")] = 0,
+    max_epochs: Annotated[int | None, whole(1, help="Passes over the documents.")] = None,
+    seed: Annotated[int, whole(0, help="Same seed, same topics.")] = 0,
     encoding: Encoding = UTF8,
     array: Array = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
@@ -126,23 +126,28 @@ def fit_topics(
 
 def topics(
     model: Annotated[Path, typer.Argument(help="Folder that dirvae fit topics wrote.")],
-    documents: Annotated[
-        str | None, typer.Argument(metavar="[INPUT]", help="Documents to show examples of.")
-    ] = None,
-    words: Annotated[int, typer.Option(min=1, metavar="N", help="Words a topic.")] = 10,
+    documents: Annotated[str | None, typer.Argument(help="Documents to show examples of.")] = None,
+    words: Annotated[int, whole(1, help="Words a topic.")] = 10,
     by: Annotated[
-        Ranking, typer.Option(metavar="NAME", help="Ranking: relevance, frex, probability or lift.")
+        Ranking,
+        typer.Option(metavar="NAME", parser=one_of(Ranking), help=f"Ranking: {words_of(Ranking)}."),
     ] = Ranking.RELEVANCE,
-    examples: Annotated[int, typer.Option(min=0, metavar="N", help="Documents a topic.")] = 1,
+    examples: Annotated[int, whole(0, help="Documents a topic.")] = 1,
     text_column: TextColumn = None,
     id_column: IdColumn = None,
     encoding: Encoding = UTF8,
     array: Array = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print a model's topics: share of the documents, words, and documents that have most of it."""
+    """Print a model's topics: share of the documents, words, and documents that have most of it.
+
+    The largest come first. A topic's number is its column in what transform writes, counted from 0,
+    here as everywhere. Documents are named by their id or file, or else by their row, counted from
+    1.
+    """
     estimator = _load(model)
     found = _described(estimator, words, by.value)
+    known_by = ""
     if documents is not None and examples:
         X = read_documents(
             documents,
@@ -151,22 +156,11 @@ def topics(
             text_column=text_column,
             encoding=encoding,
         )
-        theta = estimator.transform(_rows(X))
-        for k, topic in enumerate(found):
-            best = (-theta[:, k]).argsort(kind="stable")[:examples]
-            topic["examples"] = [
-                {
-                    "document": int(row) + 1,
-                    "ids": {name: values[row] for name, values in X.ids.items()},
-                    "theta": float(theta[row, k]),
-                    **_text(X, row),
-                }
-                for row in best
-            ]
+        known_by = _add_examples(found, estimator.transform(_rows(X)), X, examples)
     if as_json:
-        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        print_json(found)
     else:
-        _print(found)
+        _print(found, known_by)
 
 
 def measure_topics(estimator: Any, X: Any, labels: Any) -> dict[str, Any]:
@@ -259,6 +253,26 @@ def _rows(X: Any) -> Any:
     return X.texts if hasattr(X, "texts") else X.x
 
 
+def _add_examples(found: list[dict[str, Any]], theta: Any, X: Any, count: int) -> str:
+    """Add to each topic the documents that have most of it; return what they are known by."""
+    from dirvae.report.examples import document_names, most_of
+
+    known_by, names = document_names(X.ids, len(theta))
+    for topic in found:
+        k = topic["topic"]
+        topic["examples"] = [
+            {
+                "document": names[row],
+                "row": int(row) + 1,
+                "ids": {name: values[row] for name, values in X.ids.items()},
+                "theta": float(theta[row, k]),
+                **_text(X, row),
+            }
+            for row in most_of(theta, k, count)
+        ]
+    return known_by
+
+
 def _text(X: Any, row: int) -> dict[str, str]:
     return {"text": " ".join(X.texts[row].split())[:120]} if hasattr(X, "texts") else {}
 
@@ -287,32 +301,36 @@ def _described(estimator: Any, num_words: int, by: str) -> list[dict[str, Any]]:
     beta, num_words = estimator.topic_word_, min(num_words, estimator.n_features_in_)
     names = estimator.top_words(num_words, by=by)
     ids = estimator.top_word_ids(num_words, by=by)
+    columns = estimator.get_feature_names_out()
     return [
         {
             "topic": k,
+            "column": str(columns[k]),
             "prevalence": float(estimator.topic_prevalence_[k]),
             "words": [
                 {"word": word, "probability": float(beta[k, column])}
                 for word, column in zip(names[k], ids[k], strict=True)
             ],
         }
-        for k in (-estimator.topic_prevalence_).argsort().tolist()
+        for k in (-estimator.topic_prevalence_).argsort(kind="stable").tolist()
     ]
 
 
-def _print(found: list[dict[str, Any]]) -> None:
+def _print(found: list[dict[str, Any]], known_by: str) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
     table.add_column("topic", justify="right")
     table.add_column("share", justify="right")
-    table.add_column("words")
+    table.add_column(literal(f"words, then documents by {known_by}" if known_by else "words"))
     for topic in found:
         words = ", ".join(str(word["word"]) for word in topic["words"])
         shown = [
             f"{example['document']}: {example.get('text', '')}"
             for example in topic.get("examples", [])
         ]
-        table.add_row(str(topic["topic"]), f"{topic['prevalence']:.1%}", "\n".join([words, *shown]))
-    Console().print(table, highlight=False)
+        lines = Text("\n").join(map(literal, [words, *shown]))
+        table.add_row(str(topic["topic"]), f"{topic['prevalence']:.1%}", lines)
+    Console().print(table)

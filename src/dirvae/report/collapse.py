@@ -92,8 +92,9 @@ def _verdicts(models: Sequence[Results]) -> Section:
     figure = figures.verdicts(uses, {str(use): color for use, color in _COLORS.items()})
     rows = models[0]["diagnosis"].information.num_rows
     caption = (
-        "A component is used in encoding if its posterior mean varies between images by more than "
-        "1 % of the prior's variance, in decoding if an image costs more than .01 nat without it. "
+        "A component's number is its column in what transform returns, counted from 0. It is used "
+        "in encoding if its posterior mean varies between images by more than 1 % of the prior's "
+        "variance, in decoding if an image costs more than .01 nat without it. "
         "Skewness and excess kurtosis (0 for a Gaussian) are those of one posterior draw an "
         "image, the mean over components, in brackets those of draws from the prior: a figure "
         "near the prior's says nothing about the model. KL is that of the posterior to the prior; "

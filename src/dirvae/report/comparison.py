@@ -175,7 +175,7 @@ def _components(models: Sequence[Results]) -> Section:
 
 
 def _corners(model: Results, color: str) -> list[Panel]:
-    name, numbers = model["name"], [str(k + 1) for k in range(len(model["corners"]))]
+    name, numbers = model["name"], [str(k) for k in range(len(model["corners"]))]
     shares = figures.heatmap(
         model["theta_by_class"],
         range(10),
@@ -195,7 +195,7 @@ def _edges(models: Sequence[Results]) -> Section:
     panels = []
     for model in models:
         if "edges" in model:
-            names = [f"{i + 1} to {j + 1}" for i, j in model["edges"]]
+            names = [f"{i} to {j}" for i, j in model["edges"]]
             columns = len(model["edge_images"]) // len(names)
             panel = _strip(model["name"], model["edge_images"], columns=columns, rows=names)
             panels.append(panel)

@@ -37,6 +37,7 @@ from dirvae.persistence import save
 from dirvae.report.comparison import comparison_page, comparison_table
 from dirvae.report.page import write_text
 from dirvae.report.pictures import pictures, square
+from dirvae.text import literal
 from dirvae.training import History, Training, adam, fit
 
 __all__ = ["Digits", "Plan", "compare", "digits", "run"]
@@ -109,13 +110,12 @@ def run(output: Path, quick: bool = False) -> dict[str, Any]:
     write_text(paths["report"], comparison_page(results))
     save(vaes["Dirichlet"], paths["model"])
     console.print(_table(results))
-    console.print(f"Report: {paths['report']}   Dirichlet model: {paths['model']}", soft_wrap=True)
-    console.print(
+    for line in (
+        f"Report: {paths['report']}   Dirichlet model: {paths['model']}",
         f"Next: open {paths['report']} in a browser, then try your own data: "
         "dirvae fit vae YOUR.csv -k 20 -o my-model",
-        soft_wrap=True,
-        highlight=False,
-    )
+    ):
+        console.print(literal(line), soft_wrap=True)
     return {**results, **paths}
 
 

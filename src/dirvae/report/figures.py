@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
+
+from dirvae.text import visible
 
 __all__ = [
     "COLORS",
@@ -85,7 +88,11 @@ def image_strip(
     if row_names:
         tall = np.shape(images)[1]
         middles = [(tall - 1) / 2 + row * (tall + gap) for row in range(len(row_names))]
-        names = {"tickmode": "array", "tickvals": middles, "ticktext": list(row_names)}
+        names = {
+            "tickmode": "array",
+            "tickvals": middles,
+            "ticktext": [_text(name) for name in row_names],
+        }
         figure.update_yaxes(visible=True, showgrid=False, ticklen=0, **names)
     return _plain(figure, margin={"l": 52 if row_names else 0, "r": 0, "t": 0, "b": 0})
 
@@ -117,7 +124,7 @@ def curves(
         figure.add_scatter(
             x=np.asarray(x),
             y=np.round(np.asarray(y, dtype=np.float64), 3),
-            name=name.removesuffix("*").strip(),
+            name=_text(name.removesuffix("*").strip()),
             mode="lines",
             showlegend=not dotted,
             line={
@@ -133,28 +140,26 @@ def curves(
 
 
 def bars(
-    heights: ArrayLike, *, color: str, x_title: str, y_title: str, y_max: float | None = None
+    heights: ArrayLike, *, color: str, x_title: str, y_title: str, names: Sequence[Any] = ()
 ) -> go.Figure:
-    """Bars numbered from 1.
+    """Bars numbered from 0, or named.
 
     Args:
         heights: Shape (K,).
         color: Of the bars.
         x_title: Title of the x axis.
         y_title: Title of the y axis.
-        y_max: Highest y shown, so that panels compare.
+        names: Text under each bar, or none at all.
 
     Example:
         >>> bars([1.0, 2.0], color="red", x_title="x", y_title="y").data[0].x.tolist()
-        [1, 2]
+        [0, 1]
     """
     tall = np.asarray(heights, dtype=np.float64)
-    numbers = np.arange(1, len(tall) + 1)
-    figure = go.Figure(go.Bar(x=numbers, y=np.round(tall, 4), marker={"color": color}))
-    figure.update_xaxes(title=x_title, showgrid=False)
+    places: Any = [_text(name) for name in names] if len(names) else np.arange(len(tall))
+    figure = go.Figure(go.Bar(x=places, y=np.round(tall, 4), marker={"color": color}))
+    figure.update_xaxes(title=x_title, showgrid=False, type="category" if len(names) else "linear")
     figure.update_yaxes(title=y_title, rangemode="tozero")
-    if y_max is not None:
-        figure.update_yaxes(range=[0, y_max])
     return _plain(figure, margin={"l": 50, "r": 6, "t": 8, "b": 42})
 
 
@@ -168,7 +173,7 @@ def means_and_spreads(
     x_title: str,
     y_title: str,
 ) -> go.Figure:
-    """Mean and one standard deviation of each component, the prior's beside it in grey.
+    """Mean and one standard deviation of each component, from 0, the prior's beside it in grey.
 
     Args:
         mean: Shape (K,).
@@ -190,7 +195,7 @@ def means_and_spreads(
     for side, (name, middle, spread, shade) in zip((0.16, -0.16), drawn, strict=True):
         height = np.round(np.asarray(middle, dtype=np.float64), 4)
         figure.add_scatter(
-            x=np.arange(1, len(height) + 1) + side,
+            x=np.arange(len(height)) + side,
             y=height,
             error_y={
                 "array": np.round(np.asarray(spread, dtype=np.float64), 4),
@@ -235,8 +240,8 @@ def heatmap(
     figure = go.Figure(
         go.Heatmap(
             z=np.round(np.asarray(values, dtype=np.float64), 3),
-            x=[str(label) for label in columns],
-            y=[str(label) for label in rows],
+            x=[_text(label) for label in columns],
+            y=[_text(label) for label in rows],
             zmin=0,
             colorscale=[[0.0, _clear(color)], [1.0, color]],
             colorbar={"thickness": 10, "outlinewidth": 0},
@@ -270,7 +275,7 @@ def classes(points: ArrayLike, labels: Sequence[Any] | NDArray[Any]) -> go.Figur
         figure.add_scatter(
             x=x,
             y=y,
-            name=str(name),
+            name=_text(name),
             mode="markers",
             marker={"color": color, "size": 5},
             hovertemplate="%{fullData.name}<extra></extra>",
@@ -285,20 +290,20 @@ def verdicts(uses: Mapping[str, Sequence[str]], legend: Mapping[str, str]) -> go
     """One square a component, coloured by its verdict; one row a model.
 
     Args:
-        uses: From a model's name to the verdict on each of its K components, numbered from 1.
+        uses: From a model's name to the verdict on each of its K components, numbered from 0.
         legend: From each verdict to its colour, in the order of the legend.
 
     Example:
         >>> figure = verdicts({"a": ["yes", "no"]}, {"yes": "#00ff00", "no": "#ff0000"})
         >>> [(trace.name, trace.x.tolist()) for trace in figure.data]
-        [('yes', [1]), ('no', [2])]
+        [('yes', [0]), ('no', [1])]
     """
     figure = go.Figure()
     for verdict, color in legend.items():
         places = [
-            (component, name)
+            (component, _text(name))
             for name, found in uses.items()
-            for component, use in enumerate(found, 1)
+            for component, use in enumerate(found)
             if use == verdict
         ]
         figure.add_scatter(
@@ -310,13 +315,22 @@ def verdicts(uses: Mapping[str, Sequence[str]], legend: Mapping[str, str]) -> go
             hovertemplate="%{y}, component %{x}: %{fullData.name}<extra></extra>",
         )
     figure.update_layout(showlegend=True)
-    order = {"categoryorder": "array", "categoryarray": list(uses), "autorange": "reversed"}
+    order = {
+        "categoryorder": "array",
+        "categoryarray": [_text(name) for name in uses],
+        "autorange": "reversed",
+    }
     figure.update_layout(legend={"orientation": "h", "y": 1.05, "yanchor": "bottom", "x": 0})
     size = max(map(len, uses.values()), default=1)
-    steps = {"tick0": 1, "dtick": 1 if size <= 25 else 10}
-    figure.update_xaxes(title="Component", showgrid=False, range=[0.4, size + 0.6], **steps)
+    steps = {"tick0": 0, "dtick": 1 if size <= 25 else 10}
+    figure.update_xaxes(title="Component", showgrid=False, range=[-0.6, size - 0.4], **steps)
     figure.update_yaxes(type="category", showgrid=False, automargin=True, **order)
     return _plain(figure, margin={"l": 8, "r": 6, "t": 34, "b": 42})
+
+
+def _text(text: Any) -> str:
+    """As Plotly shows it, which takes some of HTML: of a text from outside nothing is obeyed."""
+    return escape(visible(text), quote=False)
 
 
 def _clear(color: str) -> str:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from dirvae.text import visible
+
 __all__ = ["Panel", "Section", "Table", "render", "write_text"]
 
 
@@ -91,13 +93,13 @@ def render(title: str, introduction: str, sections: Sequence[Section]) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>{escape(title)}</title>
+<title>{_text(title)}</title>
 <style>{_STYLE}</style>
 </head>
 <body>
 <main>
-<h1>{escape(title)}</h1>
-<p class="lead">{escape(introduction)}</p>
+<h1>{_text(title)}</h1>
+<p class="lead">{_text(introduction)}</p>
 {body}
 </main>
 <script>{get_plotlyjs()}</script>
@@ -140,10 +142,15 @@ def _section(section: Section, index: int) -> str:
     shown = f'<div class="panels"{grid}>\n{panels}\n</div>' if panels else ""
     table = "" if section.table is None else _table(section.table)
     return f"""<section>
-<h2>{escape(section.heading)}</h2>
+<h2>{_text(section.heading)}</h2>
 {table}{shown}
-<p class="caption">{escape(section.caption)}</p>
+<p class="caption">{_text(section.caption)}</p>
 </section>"""
+
+
+def _text(text: str) -> str:
+    """Text as HTML shows it, with its lines."""
+    return escape("\n".join(map(visible, text.split("\n"))))
 
 
 def _identity(section: int, place: int) -> str:
@@ -152,8 +159,8 @@ def _identity(section: int, place: int) -> str:
 
 def _panel(panel: Panel, identity: str) -> str:
     size = f"aspect-ratio: {panel.aspect:.4f}" if panel.aspect else f"height: {panel.height}px"
-    label = f"<figcaption>{escape(panel.label)}</figcaption>" if panel.label else ""
-    ticks = "".join(f"<span>{escape(tick)}</span>" for tick in panel.ticks)
+    label = f"<figcaption>{_text(panel.label)}</figcaption>" if panel.label else ""
+    ticks = "".join(f"<span>{_text(tick)}</span>" for tick in panel.ticks)
     under = f'<div class="ticks">{ticks}</div>' if ticks else ""
     return f'<figure>{label}<div id="{identity}" class="plot" style="{size}"></div>{under}</figure>'
 
@@ -165,7 +172,7 @@ def _plot(figure: go.Figure, identity: str) -> str:
 
 
 def _table(table: Table) -> str:
-    header = "".join(f'<th scope="col">{escape(text)}</th>' for text in table.header)
+    header = "".join(f'<th scope="col">{_text(text)}</th>' for text in table.header)
     head = f"<thead><tr>{header}</tr></thead>" if header else ""
     rows = "".join(_row(row) for row in table.rows)
     kind = "numbers" if table.numbers else "texts"
@@ -173,8 +180,8 @@ def _table(table: Table) -> str:
 
 
 def _row(row: Sequence[str]) -> str:
-    cells = "".join(f"<td>{escape(text)}</td>" for text in row[1:])
-    return f'<tr><th scope="row">{escape(row[0])}</th>{cells}</tr>'
+    cells = "".join(f"<td>{_text(text)}</td>" for text in row[1:])
+    return f'<tr><th scope="row">{_text(row[0])}</th>{cells}</tr>'
 
 
 _CONFIG = "{responsive: true, displayModeBar: false}"

@@ -19,8 +19,10 @@ from dirvae.evaluation import (
     normalized_mutual_information,
     topic_coherence,
 )
+from dirvae.report.examples import document_names, most_of
 from dirvae.report.figures import COLORS, bars, heatmap
 from dirvae.report.page import Panel, Section, Table, render, write_text
+from dirvae.text import literal
 
 __all__ = ["run", "topics_page"]
 
@@ -57,12 +59,11 @@ def run(output: Path, quick: bool = False) -> dict[str, Any]:
     write_text(paths["report"], topics_page(model, texts, theta, seconds))
     model.save(paths["folder"])
     console.print(_printed(model))
-    console.print(f"Report: {paths['report']}   Model: {paths['folder']}", soft_wrap=True)
-    console.print(
+    for line in (
+        f"Report: {paths['report']}   Model: {paths['folder']}",
         "Next: your own texts: dirvae fit topics YOUR.csv --text-column text -k 30 -o my-topics",
-        soft_wrap=True,
-        highlight=False,
-    )
+    ):
+        console.print(literal(line), soft_wrap=True)
     return {"model": model, **paths}
 
 
@@ -75,19 +76,17 @@ def topics_page(model: TopicModel, texts: Texts, theta: NDArray[np.float64], sec
         theta: Their proportions, shape (N, K).
         seconds: That the fit took.
     """
-    order = np.argsort(-theta.mean(0))
-    words = model.top_words(10)
-    names = _names(texts)
-    rows = [
-        [str(k), f"{theta[:, k].mean():.1%}", ", ".join(words[k]), names[int(theta[:, k].argmax())]]
-        for k in order
-    ]
+    order = np.argsort(-theta.mean(0), kind="stable")
+    words = model.top_words(min(10, model.n_features_in_))
+    known_by, names = document_names(texts.ids, len(theta))
+    examples = {k: ", ".join(names[row] for row in most_of(theta, k, 1)) for k in order}
+    rows = [[str(k), f"{theta[:, k].mean():.1%}", ", ".join(words[k]), examples[k]] for k in order]
     sections = [
         Section(
             "Topics",
             "Words that are frequent in a topic and in few others, and the document that has most "
-            "of it.",
-            table=Table(["topic", "share", "words", "document"], rows, numbers=False),
+            "of it. A topic's number is its column in the model's transform, counted from 0.",
+            table=Table(["topic", "share", "words", f"document ({known_by})"], rows, numbers=False),
         ),
         Section(
             "How much of the documents each topic is",
@@ -104,15 +103,9 @@ def topics_page(model: TopicModel, texts: Texts, theta: NDArray[np.float64], sec
     return render("Topics", introduction, sections)
 
 
-def _names(texts: Texts) -> list[str]:
-    for values in texts.ids.values():
-        return [str(value) for value in values]
-    return [str(row + 1) for row in range(len(texts.texts))]
-
-
 def _scores(model: TopicModel, texts: Texts, theta: NDArray[np.float64]) -> str:
     counts = model.counts(texts.texts)
-    ten, more = (model.top_word_ids(n) for n in (10, 25))
+    ten, more = (model.top_word_ids(min(n, counts.shape[1])) for n in (10, 25))
     told = (
         f"NPMI of the top 10 words over these documents {topic_coherence(ten, counts).mean():.3f}, "
         f"distinct words among the top 25 {diversity(more):.0%}"
@@ -126,8 +119,9 @@ def _shares(theta: NDArray[np.float64], order: NDArray[np.int64]) -> Any:
     return bars(
         theta.mean(0)[order],
         color=COLORS[0],
-        x_title="topic, from the largest",
+        x_title="topic",
         y_title="share of the documents",
+        names=order.tolist(),
     )
 
 
@@ -151,9 +145,11 @@ def _by_label(
 
 def _printed(model: TopicModel) -> RichTable:
     table = RichTable(box=None, pad_edge=False)
+    table.add_column("topic", justify="right")
     table.add_column("share", justify="right")
     table.add_column("words")
-    words = model.top_words(8)
-    for k in np.argsort(-model.topic_prevalence_):
-        table.add_row(f"{model.topic_prevalence_[k]:.1%}", ", ".join(words[k]))
+    words = model.top_words(min(8, model.n_features_in_))
+    for k in np.argsort(-model.topic_prevalence_, kind="stable"):
+        share = f"{model.topic_prevalence_[k]:.1%}"
+        table.add_row(str(k), share, literal(", ".join(words[k])))
     return table

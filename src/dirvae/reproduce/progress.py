@@ -10,6 +10,8 @@ from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dirvae.text import visible
+
 __all__ = ["Bars", "Track", "silent"]
 
 T = TypeVar("T")
@@ -40,7 +42,11 @@ class Bars:
     """
 
     def __init__(self, console: Console) -> None:
-        columns = (TextColumn("{task.description:<40}"), BarColumn(), MofNCompleteColumn())
+        columns = (
+            TextColumn("{task.description:<40}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+        )
         self.progress = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
 
     def __enter__(self) -> Bars:
@@ -74,7 +80,7 @@ class Bars:
 
     @contextmanager
     def _task(self, text: str, total: int) -> Iterator[Any]:
-        task = self.progress.add_task(text, total=total)
+        task = self.progress.add_task(visible(text), total=total)
         try:
             yield task
         finally:

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from dirvae.reproduce import record
 from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.record import Run
+from dirvae.text import literal, nearest
 
 __all__ = ["make_missing", "require_known"]
 
@@ -33,11 +34,12 @@ def require_known(option: str, names: Sequence[str], known: Collection[str]) -> 
     Example:
         >>> require_known("rows", ["gauss"], ["gaussian"])
         Traceback (most recent call last):
-        ValueError: --rows: 'gauss' is unknown, must be of gaussian
+        ValueError: --rows: 'gauss' is unknown, must be of gaussian; did you mean gaussian?
     """
     for name in names:
         if name not in known:
-            raise ValueError(f"--{option}: {name!r} is unknown, must be of {', '.join(known)}")
+            of = f"must be of {', '.join(known)}{nearest(name, known)}"
+            raise ValueError(f"--{option}: {name!r} is unknown, {of}")
 
 
 def make_missing(
@@ -63,4 +65,4 @@ def make_missing(
         result = run(job)
         record.add(file, result)
         line = f"{number}/{len(wanted)} {told(job, result)}"
-        bars.progress.console.print(line, highlight=False)
+        bars.progress.console.print(literal(line))

@@ -1,0 +1,43 @@
+"""Documents that stand for a topic: which they are, and what they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["document_names", "most_of"]
+
+
+def most_of(theta: ArrayLike, topic: int, count: int) -> NDArray[np.int64]:
+    """Return the rows with most of a topic, the first of those that tie first.
+
+    Args:
+        theta: Proportions, shape (N, K).
+        topic: A column of ``theta``, from 0.
+        count: Most rows to return.
+
+    Example:
+        >>> most_of([[0.1, 0.9], [0.8, 0.2], [0.7, 0.3]], 0, 2).tolist()
+        [1, 2]
+    """
+    return np.argsort(-np.asarray(theta)[:, topic], kind="stable")[:count]
+
+
+def document_names(ids: Mapping[str, Sequence[Any]], count: int) -> tuple[str, list[str]]:
+    """Return what identifies documents, and that of each: their rows, from 1, where nothing does.
+
+    Args:
+        ids: Values by column name, as in `data.corpora.Texts`.
+        count: N.
+
+    Example:
+        >>> document_names({"site": ["a", "a"], "day": [1, 2]}, 2), document_names({}, 2)
+        (('site, day', ['a, 1', 'a, 2']), ('row', ['1', '2']))
+    """
+    if not ids:
+        return "row", [str(row) for row in range(1, count + 1)]
+    rows = zip(*ids.values(), strict=True)
+    return ", ".join(ids), [", ".join(map(str, row)) for row in rows]
