@@ -20,7 +20,6 @@ from torch.distributions import Bernoulli, Distribution
 from dirvae.callbacks import MethodOfMoments
 from dirvae.data.arrays import ArrayDataset
 from dirvae.distributions import Dirichlet, draw_with_log_ratio
-from dirvae.distributions.moments import posterior_mean
 from dirvae.estimators.arguments import (
     likelihood_of,
     require_integer,
@@ -31,7 +30,7 @@ from dirvae.estimators.arguments import (
 from dirvae.estimators.rows import chunks, generator_of, mean_and_std, weighted
 from dirvae.models.likelihoods import require_support
 from dirvae.models.priors import standard_prior
-from dirvae.models.vae import VAE, closed_form_kl
+from dirvae.models.vae import VAE, closed_form_kl, mean_by_row
 from dirvae.models.zoo import DIRICHLETS, mlp_vae
 from dirvae.nn import Head
 from dirvae.objectives import linear_warmup, log_likelihood
@@ -287,7 +286,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
         It depends on the row alone, and not on the batch that it comes in.
         """
-        theta = self._rowwise(X, _embed_by_row)
+        theta = self._rowwise(X, VAE.embed)
         return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
 
     def inverse_transform(self, X: Any) -> Any:
@@ -300,7 +299,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             )
         with torch.no_grad():
             decoder = copy.deepcopy(self.vae_.decoder).double()
-            mean: Any = posterior_mean(decoder(torch.tensor(z, dtype=torch.float64))).numpy()
+            mean: Any = mean_by_row(decoder, torch.tensor(z, dtype=torch.float64)).numpy()
         return mean.astype(z.dtype)
 
     def sample(self, n_samples: int = 1) -> Any:
@@ -413,16 +412,6 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _embed_by_row(vae: VAE, x: Tensor) -> Tensor:
-    """Posterior means; where they take noise, the same for each row."""
-    encoder = cast(Head, vae.encoder)
-    raw = encoder.raw(x)
-    try:
-        return encoder.law(raw).mean
-    except NotImplementedError:
-        return torch.cat([posterior_mean(encoder.law(row)) for row in raw.split(1)])
 
 
 def _elbo_by_row(vae: VAE, x: Tensor) -> Tensor:

@@ -20,7 +20,8 @@ ROWS_AT_ONCE = 1000
 
 def generator_of(row: Tensor) -> torch.Generator:
     """Return a generator that the values of the row seed."""
-    digest = hashlib.blake2b(row.double().numpy().tobytes(), digest_size=7).digest()
+    values = row.double() + 0.0  # of which minus zero is zero, too
+    digest = hashlib.blake2b(values.numpy().tobytes(), digest_size=7).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "little"))
 
 

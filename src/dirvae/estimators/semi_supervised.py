@@ -241,7 +241,7 @@ class SemiSupervisedVAE(
 
     def transform(self, X: Any) -> Any:
         """Posterior mean of the latent of each row at its expected class, shape (N, K)."""
-        z = self._rowwise(X, _embed_by_row)
+        z = self._rowwise(X, LabelledVAE.embed)
         return z.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else z
 
     def sample(self, y: Any) -> Any:
@@ -320,14 +320,6 @@ class SemiSupervisedVAE(
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.classifier_tags.poor_score = True  # on a few rows, of which most networks make little
         return tags
-
-
-def _embed_by_row(vae: LabelledVAE, x: Tensor) -> Tensor:
-    """Posterior means; where they take noise, the same for each row."""
-    try:
-        return vae.posterior(x).mean
-    except NotImplementedError:
-        return torch.cat([vae.embed(row) for row in x.split(1)])
 
 
 def _half_axes(X: Any, likelihood: Callable[..., Distribution]) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from dirvae.data.arrays import Batch
 from dirvae.data.counts import CountDataset
+from dirvae.distributions import posterior_mean
 from dirvae.models.topic_zoo import topic_parameter_groups
 from dirvae.models.topics import MixtureVAE
 from dirvae.models.vae import VAE
@@ -108,7 +109,7 @@ class _LabelledTraining(Training):
             theta = vae.infer_by_topics(batch.x).mean[:, : self.head.in_features]
             theta = theta / theta.sum(-1, keepdim=True)  # without the background
         else:
-            theta = vae.embed(batch.x)
+            theta = posterior_mean(vae.infer(batch.x))  # all rows at once, as noise goes here
         return terms._replace(log_label=(labels * self.head(theta).log_softmax(-1)).sum(-1))
 
 

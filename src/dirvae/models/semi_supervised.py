@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Normal, OneHotCategorical
 
 from dirvae.distributions import draw, draw_with_log_ratio
-from dirvae.distributions.moments import posterior_mean
-from dirvae.models.vae import VAE, closed_form_kl
+from dirvae.models.vae import VAE, closed_form_kl, mean_by_row
 from dirvae.objectives import Terms, elbo, log_likelihood
 
 __all__ = ["LabelledVAE", "adversarial_divergence", "labelled_elbo"]
@@ -170,14 +169,15 @@ class LabelledVAE(VAE):
     ) -> Tensor:
         """Posterior mean of the latent, shape (B, K), at the expected class where unknown."""
         _refuse(mask)
-        return posterior_mean(self.posterior(x, self._completed(x, covariates)))
+        told = (self._completed(x, covariates),) if self.label_in_encoder else ()
+        return mean_by_row(self.encoder, x, *told)
 
     def reconstruct(
         self, x: Tensor, covariates: Tensor | None = None, *, mask: Tensor | None = None
     ) -> Tensor:
         """Mean of p(x|z, y) at the posterior mean of z and the expected class; shape of ``x``."""
         z = self.embed(x, covariates, mask=mask)
-        return posterior_mean(self.decoder(z, self._completed(x, covariates)))
+        return mean_by_row(self.decoder, z, self._completed(x, covariates))
 
     def sample(
         self,
