@@ -20,6 +20,7 @@ from torch.distributions import Bernoulli, Distribution
 from dirvae.callbacks import MethodOfMoments
 from dirvae.data.arrays import ArrayDataset
 from dirvae.distributions import Dirichlet, draw_with_log_ratio
+from dirvae.distributions.global_random import DrawingFrom
 from dirvae.estimators.arguments import (
     likelihood_of,
     require_integer,
@@ -33,6 +34,7 @@ from dirvae.models.priors import standard_prior
 from dirvae.models.vae import VAE, closed_form_kl, mean_by_row
 from dirvae.models.zoo import DIRICHLETS, mlp_vae
 from dirvae.nn import Head
+from dirvae.nn.surroundings import pinned
 from dirvae.objectives import linear_warmup, log_likelihood
 from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
@@ -136,6 +138,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     # --- fitting ----------------------------------------------------------------------------------
 
+    @pinned()
     def fit(
         self,
         X: Any,
@@ -182,7 +185,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,
             patience=self.patience,
-            seed=self._seed,
+            seed=torch.Generator("cpu").manual_seed(self._seed),
             checkpoint_dir=checkpoint_dir,
             resume=resume,
             callbacks=[MethodOfMoments(self.max_epochs)] if learn else [],
@@ -191,6 +194,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self._end(training.best_epoch)
         return self
 
+    @pinned()
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> DirichletVAE:
         """Take one more pass over rows, which may be new ones, at a constant step size.
 
@@ -211,8 +215,14 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         training = Training(self.vae_, optimizer=optimizer)
         data = self._dataset(X, weight)
         epoch = len(self.history_)
-        options = {"batch_size": self.batch_size, "seed": self._seed + epoch, **self._options()}
-        [metrics] = self._train(training, data, max_epochs=1, **options)
+        [metrics] = self._train(
+            training,
+            data,
+            max_epochs=1,
+            batch_size=self.batch_size,
+            seed=torch.Generator("cpu").manual_seed(self._seed + epoch),
+            **self._options(),
+        )
         self.history_.append({**metrics, "epoch": float(epoch)})
         used = cast(torch.optim.Optimizer, training.optimizers(use_pl_optimizer=False))
         self._optimizer_state = used.state_dict()
@@ -229,8 +239,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         require_support(X, self.likelihood_)
         self.history_, self._optimizer_state = [], None
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self._seed)
+        with DrawingFrom(torch.Generator("cpu").manual_seed(self._seed)):
             self.vae_ = self._build(X, weight)
         return X, weight
 
@@ -289,6 +298,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         theta = self._rowwise(X, VAE.embed)
         return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
 
+    @pinned()
     def inverse_transform(self, X: Any) -> Any:
         """Mean of the data, shape (N, D), given latents of shape (N, K)."""
         check_is_fitted(self)
@@ -302,6 +312,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             mean: Any = mean_by_row(decoder, torch.tensor(z, dtype=torch.float64)).numpy()
         return mean.astype(z.dtype)
 
+    @pinned()
     def sample(self, n_samples: int = 1) -> Any:
         """Draw rows from the model, shape (n_samples, D); ``random_state`` seeds the noise."""
         check_is_fitted(self)
@@ -325,6 +336,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """Mean of `score_samples`."""
         return float(self.score_samples(X).mean())
 
+    @pinned()
     def _rowwise(self, X: Any, function: Callable[[VAE, Tensor], Tensor]) -> Any:
         """Apply a function of rows in double precision, in which the batch does not show."""
         check_is_fitted(self)

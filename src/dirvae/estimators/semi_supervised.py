@@ -28,6 +28,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from dirvae.data.arrays import ArrayDataset, Batch
 from dirvae.distributions import Dirichlet
+from dirvae.distributions.global_random import DrawingFrom
 from dirvae.estimators.arguments import (
     likelihood_of,
     require_integer,
@@ -41,6 +42,7 @@ from dirvae.models.likelihoods import COUNT_LAWS, require_support
 from dirvae.models.priors import standard_prior
 from dirvae.models.semi_supervised import LabelledVAE, adversarial_divergence, labelled_elbo
 from dirvae.models.zoo import mlp_labelled_vae
+from dirvae.nn.surroundings import pinned
 from dirvae.objectives import linear_warmup
 from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
@@ -147,6 +149,7 @@ class SemiSupervisedVAE(
 
     # --- fitting ----------------------------------------------------------------------------------
 
+    @pinned()
     def fit(self, X: Any, y: Any) -> SemiSupervisedVAE:
         """Fit to rows, of which some have a class.
 
@@ -169,8 +172,7 @@ class SemiSupervisedVAE(
         self.likelihood_ = likelihood_of(X, self.likelihood)
         require_support(X, self.likelihood_)
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self._seed)
+        with DrawingFrom(torch.Generator("cpu").manual_seed(self._seed)):
             self.vae_ = self._build(X, one_hot.shape[1])
         try:
             self.history_ = self._train(X, one_hot)
@@ -206,7 +208,8 @@ class SemiSupervisedVAE(
 
     def _train(self, X: Any, one_hot: Tensor) -> Any:
         data = ArrayDataset(X, one_hot)
-        batches = _MixedBatches(one_hot.sum(1) > 0, self.batch_size)
+        generator = torch.Generator("cpu").manual_seed(self._seed)
+        batches = _MixedBatches(one_hot.sum(1) > 0, self.batch_size, generator)
         steps = len(batches) * self.max_epochs
         training = _SmoothTraining(
             self.vae_,
@@ -218,9 +221,9 @@ class SemiSupervisedVAE(
         )
         return fit(
             training,
-            DataLoader(data, sampler=batches, batch_size=None),
+            DataLoader(data, sampler=batches, batch_size=None, generator=generator),
             max_epochs=self.max_epochs,
-            seed=self._seed,
+            seed=generator,
             verbose=bool(self.verbose),
             accelerator=self.device,
         )
@@ -244,6 +247,7 @@ class SemiSupervisedVAE(
         z = self._rowwise(X, LabelledVAE.embed)
         return z.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else z
 
+    @pinned()
     def sample(self, y: Any) -> Any:
         """Draw one row of each class that is named; ``random_state`` seeds the noise.
 
@@ -269,6 +273,7 @@ class SemiSupervisedVAE(
             x = self.vae_.sample(len(y), one_hot, generator=generator)
         return x.numpy()
 
+    @pinned()
     def _rowwise(self, X: Any, function: Callable[[LabelledVAE, Tensor], Tensor]) -> Any:
         """Apply a function of rows in double precision, in which the batch does not show."""
         check_is_fitted(self)
@@ -346,7 +351,7 @@ class _SmoothTraining(Training):
         loss = super().training_step(batch, index)
         if not self.smoothness:
             return loss
-        change = adversarial_divergence(self.vae.log_labels, batch.x, self.radius)
+        change = adversarial_divergence(self.vae.log_labels, batch.x, self.radius, self.noise)
         return loss + self.smoothness * change.mean()
 
 
@@ -357,7 +362,10 @@ class _MixedBatches(Sampler[Tensor]):
     themselves, it is a plain pass over all.
     """
 
-    def __init__(self, labelled: Tensor, batch_size: int) -> None:
+    def __init__(
+        self, labelled: Tensor, batch_size: int, generator: torch.Generator | None = None
+    ) -> None:
+        self.generator = generator
         self.labelled, self.others = labelled.nonzero()[:, 0], (~labelled).nonzero()[:, 0]
         natural = len(self.labelled) / len(labelled)
         self.mixed = natural < LABELLED_SHARE
@@ -377,6 +385,7 @@ class _MixedBatches(Sampler[Tensor]):
 
     def __iter__(self) -> Iterator[Tensor]:
         rows = self.others if self.mixed else torch.cat((self.others, self.labelled))
-        for part in rows[torch.randperm(len(rows))].split(self._step):
-            again = torch.randint(len(self.labelled), (self.extra,))
+        order = torch.randperm(len(rows), generator=self.generator)
+        for part in rows[order].split(self._step):
+            again = torch.randint(len(self.labelled), (self.extra,), generator=self.generator)
             yield torch.cat((part, self.labelled[again]))

@@ -59,6 +59,7 @@ from dirvae.models.topic_decoders import MixtureDecoder, ProductDecoder, topic_w
 from dirvae.models.topic_start import cluster_start
 from dirvae.models.topics import MixtureVAE, decoded_perplexity, merged_topics
 from dirvae.models.vae import VAE
+from dirvae.nn.surroundings import pinned
 from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
 
@@ -183,6 +184,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     # --- fitting ----------------------------------------------------------------------------------
 
+    @pinned()
     def fit(
         self,
         X: Any,
@@ -232,6 +234,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self._end(counts, told)
         return self
 
+    @pinned()
     def partial_fit(
         self, X: Any, y: Any = None, *, vocabulary: Sequence[str] | None = None
     ) -> TopicModel:
@@ -325,6 +328,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             raise AttributeError("this TopicModel has no background")
         return mixed[-1]
 
+    @pinned()
     def _mixed(self) -> Any:
         """All laws of words that documents mix, the background after the topics."""
         check_is_fitted(self)
@@ -347,6 +351,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             return [[int(column) for column in row] for row in ids]
         return [[str(word) for word in self.vocabulary_[row]] for row in ids]
 
+    @pinned()
     def top_word_ids(self, n: int = 10, *, by: str = "relevance") -> Any:
         """Columns of the words of `top_words`, shape (K, n)."""
         if by != "relevance":
@@ -424,6 +429,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             seed=self._seed,
         )
 
+    @pinned()
     def perplexity(self, X: Any, *, seed: int = 0, covariates: Any = None) -> float:
         """Document completion: theta from half of each document's tokens, the rest scored.
 
@@ -466,6 +472,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         return shares_of(self.transform(X), groups)
 
+    @pinned()
     def merge(self, groups: Sequence[Sequence[int]]) -> TopicModel:
         """Return a model in which each group of topics is one, others as they are, after them.
 

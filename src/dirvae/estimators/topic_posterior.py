@@ -17,6 +17,7 @@ from dirvae.distributions import Dirichlet, posterior_mean
 from dirvae.models.topic_decoders import OverdispersedDecoder, topic_word
 from dirvae.models.topics import MixtureVAE
 from dirvae.models.vae import VAE
+from dirvae.nn.surroundings import pinned
 
 __all__ = [
     "TopicPosterior",
@@ -67,6 +68,7 @@ def _wide(vae: VAE) -> VAE:
     return copy.deepcopy(vae).double().eval()
 
 
+@pinned()
 @torch.no_grad()
 def proportions(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> Floats:
     """Posterior means of the latent, shape (N, J); of rows without words the prior's.
@@ -100,6 +102,7 @@ def _normalized(weights: Floats) -> Floats:
     return weights / weights.sum(1, keepdims=True)
 
 
+@pinned()
 @torch.no_grad()
 def marginals(
     vae: VAE, X: sparse.csr_matrix, covariates: Any = None, *, num_topics: int

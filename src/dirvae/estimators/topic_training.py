@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from dirvae.data.arrays import Batch
 from dirvae.data.counts import CountDataset
 from dirvae.distributions import posterior_mean
+from dirvae.distributions.global_random import DrawingFrom
 from dirvae.models.topic_zoo import topic_parameter_groups
 from dirvae.models.topics import MixtureVAE
 from dirvae.models.vae import VAE
@@ -52,8 +53,7 @@ def train_topics(
     """
     head, told = None, covariates
     if labels is not None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with DrawingFrom(torch.Generator("cpu").manual_seed(seed)):
             head = nn.Linear(model.n_components, labels.shape[1])
         told = labels if covariates is None else np.hstack([labels, covariates])
     options: dict[str, Any] = {
@@ -71,7 +71,7 @@ def train_topics(
             CountDataset(counts, told),
             max_epochs=epochs,
             batch_size=model.batch_size,
-            seed=seed,
+            seed=torch.Generator("cpu").manual_seed(seed),
             verbose=bool(model.verbose),
             accelerator=model.device,
         )

@@ -7,9 +7,10 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Normal, OneHotCategorical
+from torch.distributions import Distribution, OneHotCategorical
 
 from dirvae.distributions import draw, draw_with_log_ratio
+from dirvae.distributions.noise import standard_normal
 from dirvae.models.vae import VAE, closed_form_kl, mean_by_row
 from dirvae.objectives import Terms, elbo, log_likelihood
 
@@ -264,7 +265,7 @@ def adversarial_divergence(
     """
     with torch.no_grad():
         log_q = log_labels(x)
-    start = draw(Normal(torch.zeros_like(x), 1.0), torch.Size(), generator)
+    start = standard_normal(x.shape, x, generator)
     step = (NEARBY * _unit(start)).requires_grad_()
     with torch.enable_grad():
         near = _divergence(log_q, log_labels(x + radius * step)).sum()

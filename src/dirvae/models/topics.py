@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from dirvae.distributions import Dirichlet
 from dirvae.distributions._sparse import as_sparse_rows, assigned_counts, fresh_counts, row_sums
+from dirvae.distributions.global_random import DrawingFrom
 from dirvae.models.topic_decoders import MixtureDecoder, OverdispersedDecoder, topic_word
 from dirvae.models.vae import VAE
 from dirvae.nn import Conditional, Fixed
@@ -254,10 +255,11 @@ def merged_topics(vae: VAE, parts: Sequence[Sequence[int]], prevalence: Any) -> 
     old: Any = vae.encoder
     mixed: Any = vae.decoder
     alpha = vae.prior().concentration
-    decoder = type(mixed)(len(parts), mixed.num_words)
+    with DrawingFrom(torch.Generator("cpu")):  # what is drawn is overwritten below
+        decoder = type(mixed)(len(parts), mixed.num_words)
+        encoder = TopicWeights(copy.deepcopy(old.net), len(parts))
     if isinstance(mixed, OverdispersedDecoder):
         decoder.log_precision.copy_(mixed.log_precision)
-    encoder = TopicWeights(copy.deepcopy(old.net), len(parts))
     own = mixed.topics
     for new, part in enumerate(parts):
         share = torch.as_tensor(prevalence)[part].to(own)
