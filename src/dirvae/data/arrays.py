@@ -11,6 +11,8 @@ from scipy import sparse
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from dirvae.data.sparse_matrix import checked_csr
+
 __all__ = ["ArrayDataset", "Batch", "ShuffledBatches", "loader"]
 
 
@@ -64,7 +66,7 @@ class ArrayDataset(Dataset[Batch]):
         binarize: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
-        self.x = x.tocsr() if sparse.issparse(x) else _tensor(x)
+        self.x = checked_csr("x", x) if sparse.issparse(x) else _tensor(x)
         self.covariates = None if covariates is None else _tensor(covariates).float()
         self.mask = None if mask is None else _tensor(mask).bool()
         self.weight = None if weight is None else _mean_one(_tensor(weight).float())

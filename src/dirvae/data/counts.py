@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from dirvae.data.arrays import Batch
+from dirvae.data.sparse_matrix import checked_csr
 
 __all__ = ["CountDataset", "sparse_rows"]
 
@@ -37,7 +38,8 @@ class CountDataset(Dataset[Batch]):
     """
 
     def __init__(self, x: Any, covariates: Any = None) -> None:
-        self.x = sparse.csr_matrix(x, dtype=np.float32)
+        checked = checked_csr("x", x) if sparse.issparse(x) else x
+        self.x = sparse.csr_matrix(checked, dtype=np.float32)
         self.covariates = None
         if covariates is not None:
             self.covariates = torch.as_tensor(np.asarray(covariates, dtype=np.float32))

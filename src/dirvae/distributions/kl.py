@@ -117,9 +117,9 @@ def draw(
 ) -> Tensor:
     """Draw from ``q``, with its path where it has one, from ``generator`` where one is given.
 
-    A law that takes a generator of its device is given it, inside `Independent` too. Of every other
-    it seeds the source: a generator for torch's own laws, otherwise a fork of the global ones, which
-    stay as they were, and for which threads wait for each other.
+    A law that takes a generator of its device is given it, inside `Independent` too. For every
+    other it seeds the source: a generator where the law is torch's own, and otherwise a fork of the
+    global ones, which stay as they were, and for which threads wait for each other.
 
     Args:
         q: Any law.
@@ -148,7 +148,7 @@ def draw(
         z: Tensor = method(shape, generator=generator)
         return z
     seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-    if _is_plain(q):
+    if _is_plain(q) and device.type != "meta":
         with DrawingFrom(torch.Generator(device).manual_seed(seed)):
             return method(shape)
     with forked_generators(seed, [] if device.type in ("cpu", "meta") else [device]):

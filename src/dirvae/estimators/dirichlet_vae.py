@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.distributions import Bernoulli, Distribution
 
@@ -28,7 +28,7 @@ from dirvae.estimators.arguments import (
     require_positive,
     require_sizes,
 )
-from dirvae.estimators.rows import chunks, generator_of, mean_and_std, weighted
+from dirvae.estimators.rows import chunks, generator_of, mean_and_std, validated_rows, weighted
 from dirvae.models.likelihoods import require_support
 from dirvae.models.priors import standard_prior
 from dirvae.models.vae import VAE, closed_form_kl, mean_by_row
@@ -364,14 +364,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     # --- checks ----------------------------------------------------------------------------------
 
     def _validated(self, X: Any, *, reset: bool) -> Any:
-        return validate_data(
-            self,
-            X,
-            reset=reset,
-            accept_sparse="csr",
-            dtype=[np.float32, np.float64],
-            estimator=self,
-        )
+        return validated_rows(self, X, reset=reset)
 
     def _concentration(self) -> Tensor | None:
         value = self.prior_concentration

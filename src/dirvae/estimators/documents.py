@@ -12,6 +12,8 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils.validation import validate_data
 
+from dirvae.data.sparse_matrix import checked_csr
+
 __all__ = [
     "are_texts",
     "checked_counts",
@@ -127,7 +129,7 @@ def checked_counts(estimator: Any, X: Any, *, reset: bool) -> sparse.csr_matrix:
     """
     X = validate_data(
         estimator,
-        X,
+        checked_csr("X", X) if sparse.issparse(X) else X,
         reset=reset,
         accept_sparse="csr",
         dtype=[np.float64, np.float32],

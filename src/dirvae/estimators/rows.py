@@ -10,12 +10,37 @@ import numpy as np
 import torch
 from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _check_sample_weight, validate_data
 from torch import Tensor
 
-__all__ = ["chunks", "generator_of", "mean_and_std", "weighted"]
+from dirvae.data.sparse_matrix import checked_csr
+
+__all__ = ["chunks", "generator_of", "mean_and_std", "validated_rows", "weighted"]
 
 ROWS_AT_ONCE = 1000
+
+
+def validated_rows(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """Return rows as an array or a CSR matrix of floats, checked as scikit-learn does.
+
+    Whole numbers become float64: identifiers and times have more digits than float32.
+
+    Args:
+        estimator: Whose ``n_features_in_`` and ``feature_names_in_`` they are checked against.
+        X: Dense or sparse, shape (N, D), finite.
+        reset: Whether those attributes are set instead.
+
+    Raises:
+        ValueError: If values are not finite, or the shape or a sparse matrix is wrong.
+    """
+    return validate_data(
+        estimator,
+        checked_csr("X", X) if sparse.issparse(X) else X,
+        reset=reset,
+        accept_sparse="csr",
+        dtype=[np.float64, np.float32],
+        estimator=estimator,
+    )
 
 
 def generator_of(row: Tensor) -> torch.Generator:

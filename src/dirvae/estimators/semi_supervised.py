@@ -21,7 +21,7 @@ from sklearn.base import (
 )
 from sklearn.utils import assert_all_finite, check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 from torch.utils.data import DataLoader, Sampler
@@ -37,7 +37,7 @@ from dirvae.estimators.arguments import (
     require_sizes,
 )
 from dirvae.estimators.labels import class_indicators
-from dirvae.estimators.rows import chunks, mean_and_std
+from dirvae.estimators.rows import chunks, mean_and_std, validated_rows
 from dirvae.models.likelihoods import COUNT_LAWS, require_support
 from dirvae.models.priors import standard_prior
 from dirvae.models.semi_supervised import LabelledVAE, adversarial_divergence, labelled_elbo
@@ -301,9 +301,7 @@ class SemiSupervisedVAE(
     # --- checks ----------------------------------------------------------------------------------
 
     def _validated(self, X: Any, *, reset: bool) -> Any:
-        return validate_data(
-            self, X, reset=reset, accept_sparse="csr", dtype=[np.float32, np.float64]
-        )
+        return validated_rows(self, X, reset=reset)
 
     def _check_arguments(self) -> None:
         for name in ("n_components", "max_epochs", "batch_size"):

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils import check_array
 
+from dirvae.data.sparse_matrix import checked_csr
 from dirvae.estimators.arguments import require_integer
 from dirvae.estimators.documents import are_texts
 from dirvae.estimators.topic_model import TopicModel
@@ -69,8 +71,10 @@ def compare_sizes(
     rows: Any = X
     if are_texts(X):
         rows = np.array(X, dtype=object)
+    elif sparse.issparse(X):
+        rows = checked_csr("X", X)
     elif not hasattr(X, "iloc"):
-        rows = check_array(X, accept_sparse="csr", input_name="X")
+        rows = check_array(X, input_name="X")
     count = rows.shape[0]
     held = max(1, count // 10)
     nats = np.zeros((len(sizes), num_splits))

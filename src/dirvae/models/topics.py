@@ -11,6 +11,7 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
+from dirvae.data.sparse_matrix import checked_csr
 from dirvae.distributions import Dirichlet
 from dirvae.distributions._sparse import as_sparse_rows, assigned_counts, fresh_counts, row_sums
 from dirvae.distributions.global_random import DrawingFrom
@@ -217,6 +218,7 @@ def decoded_perplexity(decoder: nn.Module, z: Tensor, held_out: sparse.csr_matri
         >>> decoded_perplexity(product, torch.ones(1, 2), sparse.csr_matrix([[3, 1, 0, 0]]))
         4.0
     """
+    held_out = checked_csr("held_out", held_out)
     if not held_out.sum() > 0:
         raise ValueError("held_out has no tokens")
     exact = copy.deepcopy(decoder).double()  # in single precision a rare word may have 0
