@@ -42,13 +42,14 @@ class ArrayDataset(Dataset[Batch]):
     CSR stays sparse: only the rows of a minibatch are ever dense.
 
     Args:
-        x: Shape (N, D...); a float array is kept as float32, other numbers are cast as fetched.
+        x: Shape (N, D...); a float array is kept as ``dtype``, other numbers are cast as fetched.
         covariates: Shape (N, C), optional.
         mask: Shape of x, optional.
         weight: Shape (N,), 0 or more, optional; scaled to a mean of 1.
         binarize: Whether x holds probabilities of a pixel being on: each fetch draws it anew as 0
             or 1 (Salakhutdinov & Murray 2008 do so once; anew each epoch is the usual harder test).
         generator: Source of these; torch's global one if None.
+        dtype: What x is cast to. Under float32 a column of 1e8 and more has no fractions.
 
     Example:
         >>> ArrayDataset(np.eye(3))[[0, 2]].x
@@ -65,12 +66,13 @@ class ArrayDataset(Dataset[Batch]):
         weight: Any = None,
         binarize: bool = False,
         generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
-        self.x = checked_csr("x", x) if sparse.issparse(x) else _tensor(x)
+        self.x = checked_csr("x", x) if sparse.issparse(x) else _tensor(x, dtype)
         self.covariates = None if covariates is None else _tensor(covariates).float()
         self.mask = None if mask is None else _tensor(mask).bool()
         self.weight = None if weight is None else _mean_one(_tensor(weight).float())
-        self.binarize, self.generator = binarize, generator
+        self.binarize, self.generator, self.dtype = binarize, generator, dtype
         if self.mask is not None and self.mask.shape != self.x.shape:
             shapes = tuple(self.mask.shape), tuple(self.x.shape)
             raise ValueError(f"mask has shape {shapes[0]}, x has {shapes[1]}; they must agree")
@@ -98,9 +100,9 @@ class ArrayDataset(Dataset[Batch]):
     def __getitem__(self, rows: Sequence[int] | Tensor) -> Batch:
         index = torch.as_tensor(rows)
         if isinstance(self.x, Tensor):
-            x = self.x[index].float()
+            x = self.x[index].to(self.dtype)
         else:
-            x = torch.from_numpy(self.x[index.numpy()].toarray()).float()
+            x = torch.from_numpy(self.x[index.numpy()].toarray()).to(self.dtype)
         others = (
             None if a is None else a[index] for a in (self.covariates, self.mask, self.weight)
         )
@@ -156,11 +158,12 @@ def loader(
     return DataLoader(dataset, sampler=order, batch_size=None, generator=generator)
 
 
-def _tensor(values: Any) -> Tensor:
+def _tensor(values: Any, dtype: torch.dtype = torch.float32) -> Tensor:
     if isinstance(values, Tensor):
         return values
     array = np.ascontiguousarray(values)
-    return torch.from_numpy(array.astype(np.float32) if array.dtype.kind == "f" else array.copy())
+    copied = torch.from_numpy(array.copy())
+    return copied.to(dtype) if array.dtype.kind == "f" else copied
 
 
 def _mean_one(weight: Tensor) -> Tensor:

@@ -28,7 +28,14 @@ from dirvae.estimators.arguments import (
     require_positive,
     require_sizes,
 )
-from dirvae.estimators.rows import chunks, generator_of, mean_and_std, validated_rows, weighted
+from dirvae.estimators.rows import (
+    chunks,
+    generator_of,
+    mean_and_std,
+    precision_of,
+    validated_rows,
+    weighted,
+)
 from dirvae.models.likelihoods import require_support
 from dirvae.models.priors import standard_prior
 from dirvae.models.vae import VAE, closed_form_kl, mean_by_row
@@ -275,7 +282,8 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return {"verbose": bool(self.verbose), "accelerator": self.device}
 
     def _dataset(self, X: Any, weight: Any) -> ArrayDataset:
-        return ArrayDataset(X, weight=weight, binarize=self.likelihood_ is Bernoulli)
+        binarize = self.likelihood_ is Bernoulli
+        return ArrayDataset(X, weight=weight, binarize=binarize, dtype=precision_of(self.vae_))
 
     def _split(self, X: Any, weight: Any) -> tuple[ArrayDataset, ArrayDataset | None]:
         held_out = int(self.validation_fraction * X.shape[0])

@@ -37,7 +37,7 @@ from dirvae.estimators.arguments import (
     require_sizes,
 )
 from dirvae.estimators.labels import class_indicators
-from dirvae.estimators.rows import chunks, mean_and_std, validated_rows
+from dirvae.estimators.rows import chunks, mean_and_std, precision_of, validated_rows
 from dirvae.models.likelihoods import COUNT_LAWS, require_support
 from dirvae.models.priors import standard_prior
 from dirvae.models.semi_supervised import LabelledVAE, adversarial_divergence, labelled_elbo
@@ -207,7 +207,7 @@ class SemiSupervisedVAE(
         )
 
     def _train(self, X: Any, one_hot: Tensor) -> Any:
-        data = ArrayDataset(X, one_hot)
+        data = ArrayDataset(X, one_hot, dtype=precision_of(self.vae_))
         generator = torch.Generator("cpu").manual_seed(self._seed)
         batches = _MixedBatches(one_hot.sum(1) > 0, self.batch_size, generator)
         steps = len(batches) * self.max_epochs

@@ -265,7 +265,7 @@ def adversarial_divergence(
     """
     with torch.no_grad():
         log_q = log_labels(x)
-    start = standard_normal(x.shape, x, generator)
+    start = standard_normal(x.shape, log_q, generator)
     step = (NEARBY * _unit(start)).requires_grad_()
     with torch.enable_grad():
         near = _divergence(log_q, log_labels(x + radius * step)).sum()
