@@ -28,6 +28,7 @@ from dirvae.estimators.arguments import (
     require_positive,
     require_sizes,
 )
+from dirvae.estimators.kinds import warn_of_kind
 from dirvae.estimators.rows import (
     chunks,
     generator_of,
@@ -170,6 +171,10 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
         Raises:
             ValueError: If an argument or a value of X is out of range; the message says which.
+
+        Warns:
+            UserWarning: If X looks like counts under a Gaussian that was chosen for it, or has
+                fractions under a law of counts.
         """
         if resume and not isinstance(self.random_state, Integral):
             raise ValueError(
@@ -244,6 +249,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         X, weight = weighted(X, sample_weight)
         self.likelihood_ = likelihood_of(X, self.likelihood)
         require_support(X, self.likelihood_)
+        warn_of_kind(X, self.likelihood_, chosen=self.likelihood is None)
         self.history_, self._optimizer_state = [], None
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         with DrawingFrom(torch.Generator("cpu").manual_seed(self._seed)):

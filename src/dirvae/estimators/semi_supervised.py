@@ -36,6 +36,7 @@ from dirvae.estimators.arguments import (
     require_positive,
     require_sizes,
 )
+from dirvae.estimators.kinds import warn_of_kind
 from dirvae.estimators.labels import class_indicators
 from dirvae.estimators.rows import chunks, mean_and_std, precision_of, validated_rows
 from dirvae.models.likelihoods import COUNT_LAWS, require_support
@@ -171,6 +172,7 @@ class SemiSupervisedVAE(
         one_hot = self._one_hot(X, y)
         self.likelihood_ = likelihood_of(X, self.likelihood)
         require_support(X, self.likelihood_)
+        warn_of_kind(X, self.likelihood_, chosen=self.likelihood is None)
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         with DrawingFrom(torch.Generator("cpu").manual_seed(self._seed)):
             self.vae_ = self._build(X, one_hot.shape[1])

@@ -28,6 +28,7 @@ from dirvae.estimators.documents import (
     require_documents,
     vocabulary_of,
 )
+from dirvae.estimators.kinds import warn_of_fractions
 from dirvae.estimators.labels import class_indicators
 from dirvae.estimators.topic_arguments import require_topic_arguments
 from dirvae.estimators.topic_building import starting_vae
@@ -540,6 +541,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             words = self.vectorizer_.get_feature_names_out()
         counts = checked_counts(self, X, reset=True)
         require_documents(counts, self.n_components)
+        warn_of_fractions(counts, "topics are fitted to counts", "DirichletVAE takes fractions")
         if words is None:
             words = getattr(self, "feature_names_in_", None)
         if words is not None:
