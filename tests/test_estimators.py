@@ -136,6 +136,8 @@ def test_score_of_a_row_depends_on_neither_batch_nor_order(digits):
     one = [estimator.score_samples(digits[i : i + 1])[0] for i in range(5)]
     np.testing.assert_allclose(one, scores[:5], rtol=1e-12)
     assert estimator.score(digits) == pytest.approx(scores.mean())
+    signed = np.where(digits == 0, -0.0, digits)
+    np.testing.assert_array_equal(estimator.score_samples(signed), scores)
 
 
 def test_score_is_a_bound_that_agrees_with_the_model(digits):

@@ -122,6 +122,16 @@ def test_theta_of_one_document_is_that_in_any_batch(data, fitted, tmp_path):
     assert again.top_words(5) == fitted.top_words(5)
 
 
+@pytest.mark.parametrize("latent", [SoftmaxNormal, InverseCDFDirichlet])
+@pytest.mark.parametrize("decoder", [MixtureDecoder, ProductDecoder])
+def test_theta_taken_by_draws_is_that_in_any_batch_and_order(data, latent, decoder):
+    counts, order = data[0][:40], np.random.default_rng(0).permutation(40)
+    model = TopicModel(3, latent=latent, decoder=decoder, **{**SMALL, "max_epochs": 1}).fit(counts)
+    theta = model.transform(counts)
+    np.testing.assert_allclose(model.transform(counts[order]), theta[order], rtol=1e-9)
+    np.testing.assert_allclose(model.transform(counts[7:8]), theta[7:8], rtol=1e-9)
+
+
 def test_same_seed_same_topics(data):
     first, second, other = (
         TopicModel(5, **{**SMALL, "random_state": seed}).fit(data[0]).topic_word_

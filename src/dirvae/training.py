@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import signal
 import tempfile
@@ -28,10 +29,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from dirvae.callbacks import CollapseWatch, settled
 from dirvae.data.arrays import ArrayDataset, Batch, loader
+from dirvae.distributions.global_random import forked_generators
 from dirvae.distributions.moments import location_and_spread
 from dirvae.models.likelihoods import require_support
 from dirvae.models.vae import VAE
 from dirvae.nn import Fixed, Head
+from dirvae.nn.surroundings import Overlapping, pinned
 from dirvae.objectives import KLSchedule, Terms, constant, elbo
 
 __all__ = ["History", "Training", "adam", "decaying_adam", "fit", "resumed_adam"]
@@ -56,6 +59,7 @@ class Training(lightning.LightningModule):
 
     Attributes:
         history: One dict of metrics an epoch.
+        generator: Source of noise, where `fit` was given one; None for torch's global one.
         best_epoch: Place in ``history`` of the epoch whose weights `fit` left: the last, or with
             validation the best of those that can be compared.
 
@@ -83,7 +87,9 @@ class Training(lightning.LightningModule):
         self.kl_schedule = kl_schedule or constant()
         self.num_samples, self.importance = num_samples, importance
         self.history: History = []
+        self.generator: torch.Generator | None = None
         self.best_epoch = -1
+        self.noise: torch.Generator | None = None
         self.active: Tensor | None = None
         self._train, self._validation = _Meter(), _Meter()
 
@@ -139,12 +145,21 @@ class Training(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what an exact resume needs besides weights and optimiser: the noise to come."""
-        checkpoint["history"], checkpoint["rng"] = self.history, torch.get_rng_state()
+        source = self.generator or torch.default_generator
+        checkpoint["history"], checkpoint["rng"] = self.history, source.get_state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on where the checkpoint was written."""
         self.history = checkpoint["history"]
-        torch.set_rng_state(checkpoint["rng"].cpu())
+        source = self.generator or torch.default_generator
+        source.set_state(checkpoint["rng"].cpu())
+
+    def on_fit_start(self) -> None:
+        """Let an accelerator have a generator of its own, which only draws there."""
+        self.noise = self.generator
+        if self.generator is not None and self.device.type != "cpu":
+            seed = self.generator.initial_seed()
+            self.noise = torch.Generator(self.device).manual_seed(seed)
 
     def _terms(self, batch: Batch) -> Terms:
         terms: Terms = self.vae.terms(
@@ -153,6 +168,7 @@ class Training(lightning.LightningModule):
             mask=batch.mask,
             num_samples=self.num_samples,
             importance=self.importance,
+            generator=self.noise,
         )
         return terms
 
@@ -276,7 +292,7 @@ def fit(
     patience: int = 10,
     checkpoint_dir: str | Path | None = None,
     resume: bool = False,
-    seed: int | None = None,
+    seed: int | torch.Generator | None = None,
     verbose: bool = True,
     callbacks: Iterable[Callback] = (),
     **trainer: Any,
@@ -299,8 +315,11 @@ def fit(
         patience: Epochs without a rise of the validation ELBO before training stops.
         checkpoint_dir: Folder for ``last.ckpt`` and ``best.ckpt``; nothing is kept if None.
         resume: Whether to go on from ``checkpoint_dir/last.ckpt``.
-        seed: Seed of order and noise, which leaves torch's global generator as it was; if None the
-            global generator is used.
+        seed: Seed of order and noise. With an integer torch's global generators are seeded and, in
+            the end, left as they were; meanwhile other threads must not draw from them, and fits
+            with a seed wait for each other. A `torch.Generator` of the CPU is the only source
+            itself, and threads go on side by side: for models and loaders that draw nothing by
+            themselves, as `torch.nn.Dropout` does. None for the global generator.
         verbose: Whether to show a progress bar.
         callbacks: Further Lightning callbacks.
         trainer: Further options of ``lightning.pytorch.Trainer``, such as ``accelerator``
@@ -325,11 +344,18 @@ def fit(
     """
     training = model if isinstance(model, Training) else Training(model)
     _check(max_epochs, batch_size, resume, checkpoint_dir)
-    with _seeded(seed), _quiet_lightning(), tempfile.TemporaryDirectory() as temporary:
-        train_loader = _as_loader(data, "data", batch_size, shuffle=True)
+    generator = seed if isinstance(seed, torch.Generator) else None
+    with (
+        pinned(),
+        _seeded(None if generator else seed),
+        _QUIET_LIGHTNING,
+        tempfile.TemporaryDirectory() as temporary,
+    ):
+        training.generator = generator
+        train_loader = _as_loader(data, "data", batch_size, generator, shuffle=True)
         valid_loader = None
         if validation is not None:
-            valid_loader = _as_loader(validation, "validation", batch_size)
+            valid_loader = _as_loader(validation, "validation", batch_size, generator)
         _require_support(training.vae, {"data": train_loader, "validation": valid_loader})
         _materialize(training.vae, train_loader)
         folder = Path(checkpoint_dir or temporary)
@@ -419,14 +445,24 @@ def _keepers(
     return kept, best
 
 
-def _as_loader(data: Any, name: str, batch_size: int, *, shuffle: bool = False) -> Iterable[Batch]:
+def _as_loader(
+    data: Any,
+    name: str,
+    batch_size: int,
+    generator: torch.Generator | None,
+    *,
+    shuffle: bool = False,
+) -> Iterable[Batch]:
     if isinstance(data, DataLoader):
         return data
     if not isinstance(data, Dataset):
         data = ArrayDataset(data)
     if len(data) == 0:
         raise ValueError(f"{name} has no rows; at least one is needed")
-    return loader(data, batch_size, shuffle=shuffle)
+    if generator is not None and isinstance(data, ArrayDataset):
+        data = copy.copy(data)  # the caller's, and another fit's, keeps its own
+        data.generator = generator
+    return loader(data, batch_size, shuffle=shuffle, generator=generator)
 
 
 def _require_support(vae: VAE, loaders: dict[str, Any]) -> None:
@@ -481,8 +517,9 @@ def _seeded(seed: int | None) -> Iterator[None]:
     if seed is None:
         yield
         return
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed)
+    cuda = [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
+    with forked_generators(seed, cuda):
+        torch.manual_seed(seed)  # that of any other accelerator too
         yield
 
 
@@ -499,6 +536,9 @@ def _quiet_lightning() -> Iterator[None]:
             yield
         finally:
             logger.setLevel(level)
+
+
+_QUIET_LIGHTNING = Overlapping(_quiet_lightning)
 
 
 @contextmanager

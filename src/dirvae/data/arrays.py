@@ -42,12 +42,14 @@ class ArrayDataset(Dataset[Batch]):
     CSR stays sparse: only the rows of a minibatch are ever dense.
 
     Args:
-        x: Shape (N, D...); a float array is kept as float32, other numbers are cast as fetched.
+        x: Shape (N, D...); a float array is kept as ``dtype``, other numbers are cast as fetched.
         covariates: Shape (N, C), optional.
         mask: Shape of x, optional.
         weight: Shape (N,), 0 or more, optional; scaled to a mean of 1.
         binarize: Whether x holds probabilities of a pixel being on: each fetch draws it anew as 0
             or 1 (Salakhutdinov & Murray 2008 do so once; anew each epoch is the usual harder test).
+        generator: Source of these; torch's global one if None.
+        dtype: What x is cast to. Under float32 a column of 1e8 and more has no fractions.
 
     Example:
         >>> ArrayDataset(np.eye(3))[[0, 2]].x
@@ -63,12 +65,14 @@ class ArrayDataset(Dataset[Batch]):
         mask: Any = None,
         weight: Any = None,
         binarize: bool = False,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
-        self.x = sound_csr("x", x) if sparse.issparse(x) else _tensor(x)
+        self.x = sound_csr("x", x) if sparse.issparse(x) else _tensor(x, dtype)
         self.covariates = None if covariates is None else _tensor(covariates).float()
         self.mask = None if mask is None else _tensor(mask).bool()
         self.weight = None if weight is None else _mean_one(_tensor(weight).float())
-        self.binarize = binarize
+        self.binarize, self.generator, self.dtype = binarize, generator, dtype
         if self.mask is not None and self.mask.shape != self.x.shape:
             shapes = tuple(self.mask.shape), tuple(self.x.shape)
             raise ValueError(f"mask has shape {shapes[0]}, x has {shapes[1]}; they must agree")
@@ -96,55 +100,70 @@ class ArrayDataset(Dataset[Batch]):
     def __getitem__(self, rows: Sequence[int] | Tensor) -> Batch:
         index = torch.as_tensor(rows)
         if isinstance(self.x, Tensor):
-            x = self.x[index].float()
+            x = self.x[index].to(self.dtype)
         else:
-            x = torch.from_numpy(self.x[index.numpy()].toarray()).float()
+            x = torch.from_numpy(self.x[index.numpy()].toarray()).to(self.dtype)
         others = (
             None if a is None else a[index] for a in (self.covariates, self.mask, self.weight)
         )
         if self.binarize:
             mask = None if self.mask is None else self.mask[index]
-            x = torch.bernoulli(x if mask is None else x.where(mask, torch.zeros_like(x)))
+            chance = x if mask is None else x.where(mask, torch.zeros_like(x))
+            x = torch.bernoulli(chance, generator=self.generator)
         return Batch(x, *others)
 
 
 class ShuffledBatches(Sampler[Tensor]):
     """Batches of row indices, in a new order at each pass.
 
-    The order comes from torch's global generator, whose state a checkpoint holds: so a run that is
-    resumed goes on with the very batches it would have had.
+    The order comes from a generator, torch's global one if None is given, whose state a checkpoint
+    holds: so a run that is resumed goes on with the very batches it would have had.
     """
 
-    def __init__(self, num_rows: int, batch_size: int) -> None:
-        self.num_rows, self.batch_size = num_rows, batch_size
+    def __init__(
+        self, num_rows: int, batch_size: int, generator: torch.Generator | None = None
+    ) -> None:
+        self.num_rows, self.batch_size, self.generator = num_rows, batch_size, generator
 
     def __len__(self) -> int:
         return -(-self.num_rows // self.batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
-        return iter(torch.randperm(self.num_rows).split(self.batch_size))
+        order = torch.randperm(self.num_rows, generator=self.generator)
+        return iter(order.split(self.batch_size))
 
 
-def loader(dataset: ArrayDataset, batch_size: int, *, shuffle: bool = False) -> DataLoader[Batch]:
+def loader(
+    dataset: Any,
+    batch_size: int,
+    *,
+    shuffle: bool = False,
+    generator: torch.Generator | None = None,
+) -> DataLoader[Batch]:
     """Minibatches of a dataset; each is one fetch of many rows, so nothing is collated.
+
+    Args:
+        dataset: An `ArrayDataset` or `CountDataset`.
+        batch_size: Rows a step.
+        shuffle: Whether rows come in a new order at each pass.
+        generator: Source of that order; torch's global one if None.
 
     Example:
         >>> [len(batch.x) for batch in loader(ArrayDataset(np.eye(5)), 2)]
         [2, 2, 1]
     """
-    if shuffle:
-        return DataLoader(
-            dataset, sampler=ShuffledBatches(len(dataset), batch_size), batch_size=None
-        )
     order: Any = torch.arange(len(dataset)).split(batch_size)
-    return DataLoader(dataset, sampler=order, batch_size=None)
+    if shuffle:
+        order = ShuffledBatches(len(dataset), batch_size, generator)
+    return DataLoader(dataset, sampler=order, batch_size=None, generator=generator)
 
 
-def _tensor(values: Any) -> Tensor:
+def _tensor(values: Any, dtype: torch.dtype = torch.float32) -> Tensor:
     if isinstance(values, Tensor):
         return values
     array = np.ascontiguousarray(values)
-    return torch.from_numpy(array.astype(np.float32) if array.dtype.kind == "f" else array.copy())
+    copied = torch.from_numpy(array.copy())
+    return copied.to(dtype) if array.dtype.kind == "f" else copied
 
 
 def _mean_one(weight: Tensor) -> Tensor:

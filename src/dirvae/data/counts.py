@@ -17,6 +17,12 @@ from dirvae.data.sparse_matrix import checked_csr
 
 __all__ = ["CountDataset", "sparse_rows"]
 
+# Torch says once a process that these are new. To hear it out here, rather than to change the
+# filters of warnings at each batch, does not disturb other threads, whose filters they are too.
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", "Sparse", UserWarning)
+    torch.zeros(1, 1, device="cpu").to_sparse_csr()
+
 
 class CountDataset(Dataset[Batch]):
     """Rows of a SciPy CSR matrix, fetched many at a time as sparse CSR tensors.
@@ -62,7 +68,5 @@ def sparse_rows(x: sparse.csr_matrix, dtype: torch.dtype = torch.float32) -> Ten
     crow, col = (
         torch.from_numpy(part.astype(np.int32, copy=False)) for part in (x.indptr, x.indices)
     )
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sparse", UserWarning)  # that they are new in torch
-        values = torch.from_numpy(x.data).to(dtype)
-        return torch.sparse_csr_tensor(crow, col, values, x.shape, check_invariants=False)
+    values = torch.from_numpy(x.data).to(dtype)
+    return torch.sparse_csr_tensor(crow, col, values, x.shape, check_invariants=False)

@@ -26,6 +26,12 @@ __all__ = [
     "with_values",
 ]
 
+# Torch says once a process that these are new. To hear it out here, rather than to change the
+# filters of warnings at each batch, does not disturb other threads, whose filters they are too.
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", "Sparse", UserWarning)
+    torch.zeros(1, 1, device="cpu").to_sparse_csr()
+
 
 def is_sparse(x: Tensor) -> bool:
     """Whether ``x`` has the layout of a compressed sparse row matrix."""
@@ -36,15 +42,11 @@ def as_sparse_rows(x: Tensor) -> Tensor:
     """Return ``x`` of shape (B, V), dense or sparse, as a sparse CSR tensor."""
     if is_sparse(x):
         return x
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sparse", UserWarning)
-        return x.to_sparse_csr()
+    return x.to_sparse_csr()
 
 
 def _csr(crow: Tensor, col: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sparse", UserWarning)
-        return torch.sparse_csr_tensor(crow, col, values, shape, check_invariants=False)
+    return torch.sparse_csr_tensor(crow, col, values, shape, check_invariants=False)
 
 
 def with_values(x: Tensor, values: Tensor) -> Tensor:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, MixtureSameFamily, kl_divergence
+from torch.distributions import (
+    Distribution,
+    Independent,
+    MixtureSameFamily,
+    VonMises,
+    kl_divergence,
+)
+
+from dirvae.distributions.global_random import DrawingFrom, forked_generators
 
 __all__ = ["Draws", "KLResult", "draw", "draw_with_log_ratio", "kl", "log_law"]
 
@@ -110,8 +117,9 @@ def draw(
 ) -> Tensor:
     """Draw from ``q``, with its path where it has one, from ``generator`` where one is given.
 
-    A law that takes a generator of its device is given it, inside `Independent` too. Every other
-    draws from a fork of the global generators, seeded from ``generator``: they stay as they were.
+    A law that takes a generator of its device is given it, inside `Independent` too. For every
+    other it seeds the source: a generator where the law is torch's own, and otherwise a fork of the
+    global ones, which stay as they were, and for which threads wait for each other.
 
     Args:
         q: Any law.
@@ -134,11 +142,16 @@ def draw(
     if isinstance(q, Independent):
         return draw(q.base_dist, shape, generator)
     method: Any = q.rsample if q.has_rsample else q.sample
-    same_device = generator.device.type == _device_of(q).type
+    device = _device_of(q)
+    same_device = generator.device.type == device.type
     if same_device and _takes_generator(method.__func__):
         z: Tensor = method(shape, generator=generator)
         return z
-    with _forked_rng(_device_of(q), generator):
+    seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+    if _is_plain(q) and device.type != "meta":
+        with DrawingFrom(torch.Generator(device).manual_seed(seed)):
+            return method(shape)
+    with forked_generators(seed, [] if device.type in ("cpu", "meta") else [device]):
         forked: Tensor = method(shape)
         return forked
 
@@ -228,20 +241,14 @@ def _device_of(q: Distribution) -> torch.device:
     for value in vars(q).values():
         if isinstance(value, Tensor):
             return value.device
-    inner = [value for value in vars(q).values() if isinstance(value, Distribution)]
-    return _device_of(inner[0]) if inner else torch.device("cpu")
+    return _device_of(inner[0]) if (inner := _inner(q)) else torch.device("cpu")
 
 
-@contextmanager
-def _forked_rng(device: torch.device, generator: torch.Generator) -> Iterator[None]:
-    """Global generators of the CPU and of ``device``, seeded from ``generator`` for the while."""
-    seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-    accelerator = device.type not in ("cpu", "meta")
-    devices = [device] if accelerator else []
-    with torch.random.fork_rng(devices, device_type=device.type if accelerator else "cuda"):
-        torch.default_generator.manual_seed(seed)
-        if accelerator:
-            module = torch.get_device_module(device)
-            with module.device(device):
-                module.manual_seed(seed)
-        yield
+def _inner(q: Distribution) -> list[Distribution]:
+    return [value for value in vars(q).values() if isinstance(value, Distribution)]
+
+
+def _is_plain(q: Distribution) -> bool:
+    """Whether all of a law is torch's own, and draws by functions that `DrawingFrom` sees."""
+    own = type(q).__module__.startswith("torch.distributions.")
+    return own and not isinstance(q, VonMises) and all(map(_is_plain, _inner(q)))  # its is compiled

@@ -8,13 +8,28 @@ from torch.distributions import Distribution
 
 from dirvae.distributions.kl import draw
 
-__all__ = ["location_and_spread", "posterior_mean"]
+__all__ = ["has_mean", "location_and_spread", "posterior_mean"]
+
+
+def has_mean(law: Distribution) -> bool:
+    """Whether a law has a formula for its mean, which then takes no draws.
+
+    Example:
+        >>> has_mean(torch.distributions.Normal(0.0, 1.0))
+        True
+    """
+    try:
+        law.mean  # noqa: B018
+    except NotImplementedError:
+        return False
+    return True
 
 
 def posterior_mean(q: Distribution, num_samples: int = 256) -> Tensor:
     """Mean of ``q``; its mode where that is infinite; by Monte Carlo where it has no formula.
 
-    Monte Carlo uses fixed noise, so that the same ``q`` gives the same answer.
+    Monte Carlo uses fixed noise, so that the same ``q`` gives the same answer; that of each row of
+    a batch depends on its place there (see `dirvae.models.vae.mean_by_row`).
 
     Returns:
         Shape ``q.batch_shape + q.event_shape``.

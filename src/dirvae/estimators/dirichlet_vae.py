@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.distributions import Bernoulli, Distribution
 
 from dirvae.callbacks import MethodOfMoments
 from dirvae.data.arrays import ArrayDataset
 from dirvae.distributions import Dirichlet, draw_with_log_ratio
-from dirvae.distributions.moments import posterior_mean
+from dirvae.distributions.global_random import DrawingFrom
 from dirvae.estimators.arguments import (
     likelihood_of,
     require_integer,
@@ -28,12 +28,21 @@ from dirvae.estimators.arguments import (
     require_positive,
     require_sizes,
 )
-from dirvae.estimators.rows import chunks, generator_of, mean_and_std, weighted
+from dirvae.estimators.kinds import warn_of_kind
+from dirvae.estimators.rows import (
+    chunks,
+    generator_of,
+    mean_and_std,
+    precision_of,
+    validated_rows,
+    weighted,
+)
 from dirvae.models.likelihoods import require_support
 from dirvae.models.priors import standard_prior
-from dirvae.models.vae import VAE, closed_form_kl
+from dirvae.models.vae import VAE, closed_form_kl, mean_by_row
 from dirvae.models.zoo import DIRICHLETS, mlp_vae
 from dirvae.nn import Head
+from dirvae.nn.surroundings import pinned
 from dirvae.objectives import linear_warmup, log_likelihood
 from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
@@ -137,6 +146,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     # --- fitting ----------------------------------------------------------------------------------
 
+    @pinned()
     def fit(
         self,
         X: Any,
@@ -161,6 +171,10 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
         Raises:
             ValueError: If an argument or a value of X is out of range; the message says which.
+
+        Warns:
+            UserWarning: If X looks like counts under a Gaussian that was chosen for it, or has
+                fractions under a law of counts.
         """
         if resume and not isinstance(self.random_state, Integral):
             raise ValueError(
@@ -183,7 +197,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,
             patience=self.patience,
-            seed=self._seed,
+            seed=torch.Generator("cpu").manual_seed(self._seed),
             checkpoint_dir=checkpoint_dir,
             resume=resume,
             callbacks=[MethodOfMoments(self.max_epochs)] if learn else [],
@@ -192,6 +206,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self._end(training.best_epoch)
         return self
 
+    @pinned()
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> DirichletVAE:
         """Take one more pass over rows, which may be new ones, at a constant step size.
 
@@ -212,8 +227,14 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         training = Training(self.vae_, optimizer=optimizer)
         data = self._dataset(X, weight)
         epoch = len(self.history_)
-        options = {"batch_size": self.batch_size, "seed": self._seed + epoch, **self._options()}
-        [metrics] = self._train(training, data, max_epochs=1, **options)
+        [metrics] = self._train(
+            training,
+            data,
+            max_epochs=1,
+            batch_size=self.batch_size,
+            seed=torch.Generator("cpu").manual_seed(self._seed + epoch),
+            **self._options(),
+        )
         self.history_.append({**metrics, "epoch": float(epoch)})
         used = cast(torch.optim.Optimizer, training.optimizers(use_pl_optimizer=False))
         self._optimizer_state = used.state_dict()
@@ -228,10 +249,10 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         X, weight = weighted(X, sample_weight)
         self.likelihood_ = likelihood_of(X, self.likelihood)
         require_support(X, self.likelihood_)
+        warn_of_kind(X, self.likelihood_, chosen=self.likelihood is None)
         self.history_, self._optimizer_state = [], None
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self._seed)
+        with DrawingFrom(torch.Generator("cpu").manual_seed(self._seed)):
             self.vae_ = self._build(X, weight)
         return X, weight
 
@@ -267,7 +288,8 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return {"verbose": bool(self.verbose), "accelerator": self.device}
 
     def _dataset(self, X: Any, weight: Any) -> ArrayDataset:
-        return ArrayDataset(X, weight=weight, binarize=self.likelihood_ is Bernoulli)
+        binarize = self.likelihood_ is Bernoulli
+        return ArrayDataset(X, weight=weight, binarize=binarize, dtype=precision_of(self.vae_))
 
     def _split(self, X: Any, weight: Any) -> tuple[ArrayDataset, ArrayDataset | None]:
         held_out = int(self.validation_fraction * X.shape[0])
@@ -287,9 +309,10 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
         It depends on the row alone, and not on the batch that it comes in.
         """
-        theta = self._rowwise(X, _embed_by_row)
+        theta = self._rowwise(X, VAE.embed)
         return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
 
+    @pinned()
     def inverse_transform(self, X: Any) -> Any:
         """Mean of the data, shape (N, D), given latents of shape (N, K)."""
         check_is_fitted(self)
@@ -300,9 +323,10 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             )
         with torch.no_grad():
             decoder = copy.deepcopy(self.vae_.decoder).double()
-            mean: Any = posterior_mean(decoder(torch.tensor(z, dtype=torch.float64))).numpy()
+            mean: Any = mean_by_row(decoder, torch.tensor(z, dtype=torch.float64)).numpy()
         return mean.astype(z.dtype)
 
+    @pinned()
     def sample(self, n_samples: int = 1) -> Any:
         """Draw rows from the model, shape (n_samples, D); ``random_state`` seeds the noise."""
         check_is_fitted(self)
@@ -326,6 +350,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """Mean of `score_samples`."""
         return float(self.score_samples(X).mean())
 
+    @pinned()
     def _rowwise(self, X: Any, function: Callable[[VAE, Tensor], Tensor]) -> Any:
         """Apply a function of rows in double precision, in which the batch does not show."""
         check_is_fitted(self)
@@ -353,14 +378,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     # --- checks ----------------------------------------------------------------------------------
 
     def _validated(self, X: Any, *, reset: bool) -> Any:
-        return validate_data(
-            self,
-            X,
-            reset=reset,
-            accept_sparse="csr",
-            dtype=[np.float32, np.float64],
-            estimator=self,
-        )
+        return validated_rows(self, X, reset=reset)
 
     def _concentration(self) -> Tensor | None:
         value = self.prior_concentration
@@ -413,16 +431,6 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _embed_by_row(vae: VAE, x: Tensor) -> Tensor:
-    """Posterior means; where they take noise, the same for each row."""
-    encoder = cast(Head, vae.encoder)
-    raw = encoder.raw(x)
-    try:
-        return encoder.law(raw).mean
-    except NotImplementedError:
-        return torch.cat([posterior_mean(encoder.law(row)) for row in raw.split(1)])
 
 
 def _elbo_by_row(vae: VAE, x: Tensor) -> Tensor:

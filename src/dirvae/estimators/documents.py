@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.utils.validation import validate_data
 
+from dirvae.data.sparse_matrix import checked_csr
 from dirvae.data.words import as_given, unspaced, words_of
 from dirvae.estimators.document_kinds import Documents, Kind
 
@@ -210,7 +211,7 @@ def checked_counts(estimator: Any, X: Any, *, reset: bool) -> sparse.csr_matrix:
     """
     X = validate_data(
         estimator,
-        X,
+        checked_csr("X", X) if sparse.issparse(X) else X,
         reset=reset,
         accept_sparse="csr",
         dtype=[np.float64, np.float32],

@@ -21,13 +21,14 @@ from sklearn.base import (
 )
 from sklearn.utils import assert_all_finite, check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 from torch.utils.data import DataLoader, Sampler
 
 from dirvae.data.arrays import ArrayDataset, Batch
 from dirvae.distributions import Dirichlet
+from dirvae.distributions.global_random import DrawingFrom
 from dirvae.estimators.arguments import (
     likelihood_of,
     require_integer,
@@ -35,12 +36,14 @@ from dirvae.estimators.arguments import (
     require_positive,
     require_sizes,
 )
+from dirvae.estimators.kinds import warn_of_kind
 from dirvae.estimators.labels import class_indicators
-from dirvae.estimators.rows import chunks, mean_and_std
+from dirvae.estimators.rows import chunks, mean_and_std, precision_of, validated_rows
 from dirvae.models.likelihoods import COUNT_LAWS, require_support
 from dirvae.models.priors import standard_prior
 from dirvae.models.semi_supervised import LabelledVAE, adversarial_divergence, labelled_elbo
 from dirvae.models.zoo import mlp_labelled_vae
+from dirvae.nn.surroundings import pinned
 from dirvae.objectives import linear_warmup
 from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
@@ -147,6 +150,7 @@ class SemiSupervisedVAE(
 
     # --- fitting ----------------------------------------------------------------------------------
 
+    @pinned()
     def fit(self, X: Any, y: Any) -> SemiSupervisedVAE:
         """Fit to rows, of which some have a class.
 
@@ -168,9 +172,9 @@ class SemiSupervisedVAE(
         one_hot = self._one_hot(X, y)
         self.likelihood_ = likelihood_of(X, self.likelihood)
         require_support(X, self.likelihood_)
+        warn_of_kind(X, self.likelihood_, chosen=self.likelihood is None)
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self._seed)
+        with DrawingFrom(torch.Generator("cpu").manual_seed(self._seed)):
             self.vae_ = self._build(X, one_hot.shape[1])
         try:
             self.history_ = self._train(X, one_hot)
@@ -205,8 +209,9 @@ class SemiSupervisedVAE(
         )
 
     def _train(self, X: Any, one_hot: Tensor) -> Any:
-        data = ArrayDataset(X, one_hot)
-        batches = _MixedBatches(one_hot.sum(1) > 0, self.batch_size)
+        data = ArrayDataset(X, one_hot, dtype=precision_of(self.vae_))
+        generator = torch.Generator("cpu").manual_seed(self._seed)
+        batches = _MixedBatches(one_hot.sum(1) > 0, self.batch_size, generator)
         steps = len(batches) * self.max_epochs
         training = _SmoothTraining(
             self.vae_,
@@ -218,9 +223,9 @@ class SemiSupervisedVAE(
         )
         return fit(
             training,
-            DataLoader(data, sampler=batches, batch_size=None),
+            DataLoader(data, sampler=batches, batch_size=None, generator=generator),
             max_epochs=self.max_epochs,
-            seed=self._seed,
+            seed=generator,
             verbose=bool(self.verbose),
             accelerator=self.device,
         )
@@ -241,9 +246,10 @@ class SemiSupervisedVAE(
 
     def transform(self, X: Any) -> Any:
         """Posterior mean of the latent of each row at its expected class, shape (N, K)."""
-        z = self._rowwise(X, _embed_by_row)
+        z = self._rowwise(X, LabelledVAE.embed)
         return z.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else z
 
+    @pinned()
     def sample(self, y: Any) -> Any:
         """Draw one row of each class that is named; ``random_state`` seeds the noise.
 
@@ -269,6 +275,7 @@ class SemiSupervisedVAE(
             x = self.vae_.sample(len(y), one_hot, generator=generator)
         return x.numpy()
 
+    @pinned()
     def _rowwise(self, X: Any, function: Callable[[LabelledVAE, Tensor], Tensor]) -> Any:
         """Apply a function of rows in double precision, in which the batch does not show."""
         check_is_fitted(self)
@@ -296,9 +303,7 @@ class SemiSupervisedVAE(
     # --- checks ----------------------------------------------------------------------------------
 
     def _validated(self, X: Any, *, reset: bool) -> Any:
-        return validate_data(
-            self, X, reset=reset, accept_sparse="csr", dtype=[np.float32, np.float64]
-        )
+        return validated_rows(self, X, reset=reset)
 
     def _check_arguments(self) -> None:
         for name in ("n_components", "max_epochs", "batch_size"):
@@ -320,14 +325,6 @@ class SemiSupervisedVAE(
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.classifier_tags.poor_score = True  # on a few rows, of which most networks make little
         return tags
-
-
-def _embed_by_row(vae: LabelledVAE, x: Tensor) -> Tensor:
-    """Posterior means; where they take noise, the same for each row."""
-    try:
-        return vae.posterior(x).mean
-    except NotImplementedError:
-        return torch.cat([vae.embed(row) for row in x.split(1)])
 
 
 def _half_axes(X: Any, likelihood: Callable[..., Distribution]) -> Tensor:
@@ -354,7 +351,7 @@ class _SmoothTraining(Training):
         loss = super().training_step(batch, index)
         if not self.smoothness:
             return loss
-        change = adversarial_divergence(self.vae.log_labels, batch.x, self.radius)
+        change = adversarial_divergence(self.vae.log_labels, batch.x, self.radius, self.noise)
         return loss + self.smoothness * change.mean()
 
 
@@ -365,7 +362,10 @@ class _MixedBatches(Sampler[Tensor]):
     themselves, it is a plain pass over all.
     """
 
-    def __init__(self, labelled: Tensor, batch_size: int) -> None:
+    def __init__(
+        self, labelled: Tensor, batch_size: int, generator: torch.Generator | None = None
+    ) -> None:
+        self.generator = generator
         self.labelled, self.others = labelled.nonzero()[:, 0], (~labelled).nonzero()[:, 0]
         natural = len(self.labelled) / len(labelled)
         self.mixed = natural < LABELLED_SHARE
@@ -385,6 +385,7 @@ class _MixedBatches(Sampler[Tensor]):
 
     def __iter__(self) -> Iterator[Tensor]:
         rows = self.others if self.mixed else torch.cat((self.others, self.labelled))
-        for part in rows[torch.randperm(len(rows))].split(self._step):
-            again = torch.randint(len(self.labelled), (self.extra,))
+        order = torch.randperm(len(rows), generator=self.generator)
+        for part in rows[order].split(self._step):
+            again = torch.randint(len(self.labelled), (self.extra,), generator=self.generator)
             yield torch.cat((part, self.labelled[again]))

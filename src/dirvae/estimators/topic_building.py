@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dirvae.distributions import Dirichlet, InverseCDFDirichlet
+from dirvae.distributions.global_random import DrawingFrom
 from dirvae.models.priors import default_concentration
 from dirvae.models.topic_decoders import EmbeddedDecoder, ProductDecoder
 from dirvae.models.topic_start import TopicStart
@@ -49,8 +50,7 @@ def starting_vae(
     if model.background and mixture:
         log_topics = torch.cat([log_topics, start.log_background.unsqueeze(0)])
     num_topics, num_words = log_topics.shape
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with DrawingFrom(torch.Generator("cpu").manual_seed(seed)):
         if model.word_vectors is not None:
             vectors = _vectors(model.word_vectors, words, num_words)
             decoder: Any = EmbeddedDecoder.of_vectors(num_topics, vectors)

@@ -29,6 +29,7 @@ from dirvae.estimators.documents import (
     require_kind,
     vocabulary_of,
 )
+from dirvae.estimators.kinds import warn_of_fractions
 from dirvae.estimators.labels import class_indicators
 from dirvae.estimators.topic_arguments import guide_columns, require_topic_arguments
 from dirvae.estimators.topic_building import starting_vae
@@ -60,6 +61,7 @@ from dirvae.models.topic_decoders import MixtureDecoder, ProductDecoder, topic_w
 from dirvae.models.topic_start import cluster_start
 from dirvae.models.topics import MixtureVAE, decoded_perplexity, merged_topics
 from dirvae.models.vae import VAE
+from dirvae.nn.surroundings import pinned
 from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
 
@@ -185,6 +187,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     # --- fitting ----------------------------------------------------------------------------------
 
+    @pinned()
     def fit(
         self,
         X: Any,
@@ -238,6 +241,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
         return super().fit_transform(listed(X), y, **fit_params)
 
+    @pinned()
     def partial_fit(
         self, X: Any, y: Any = None, *, vocabulary: Sequence[str] | None = None
     ) -> TopicModel:
@@ -332,6 +336,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             raise AttributeError("this TopicModel has no background")
         return mixed[-1]
 
+    @pinned()
     def _mixed(self) -> Any:
         """All laws of words that documents mix, the background after the topics."""
         check_is_fitted(self)
@@ -354,6 +359,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             return [[int(column) for column in row] for row in ids]
         return [[str(word) for word in self.vocabulary_[row]] for row in ids]
 
+    @pinned()
     def top_word_ids(self, n: int = 10, *, by: str = "relevance") -> Any:
         """Columns of the words of `top_words`, shape (K, n)."""
         if by != "relevance":
@@ -431,6 +437,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             seed=self._seed,
         )
 
+    @pinned()
     def perplexity(self, X: Any, *, seed: int = 0, covariates: Any = None) -> float:
         """Document completion: theta from half of each document's tokens, the rest scored.
 
@@ -473,6 +480,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         return shares_of(self.transform(X), groups)
 
+    @pinned()
     def merge(self, groups: Sequence[Sequence[int]]) -> TopicModel:
         """Return a model in which each group of topics is one, others as they are, after them.
 
@@ -543,6 +551,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             words = names_of_words(vectorizer)
         counts = checked_counts(self, X, reset=True)
         require_documents(counts, self.n_components)
+        warn_of_fractions(counts, "topics are fitted to counts", "DirichletVAE takes fractions")
         if words is None:
             words = getattr(self, "feature_names_in_", None)
         if words is not None:

@@ -10,12 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse, stats
+from torch import Tensor
 
 from dirvae.data.counts import sparse_rows
 from dirvae.distributions import Dirichlet, posterior_mean
 from dirvae.models.topic_decoders import OverdispersedDecoder, topic_word
 from dirvae.models.topics import MixtureVAE
 from dirvae.models.vae import VAE
+from dirvae.nn.surroundings import pinned
 
 __all__ = [
     "TopicPosterior",
@@ -61,26 +63,23 @@ class TopicPosterior(NamedTuple):
     off_topic: Floats
 
 
-def _parts(X: sparse.csr_matrix) -> Iterator[sparse.csr_matrix]:
-    for start in range(0, X.shape[0], ROWS_AT_ONCE):
-        yield X[start : start + ROWS_AT_ONCE]
-
-
 def _wide(vae: VAE) -> VAE:
     """A copy in double precision, in which the batch that a row comes in does not show."""
     return copy.deepcopy(vae).double().eval()
 
 
+@pinned()
 @torch.no_grad()
 def proportions(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> Floats:
     """Posterior means of the latent, shape (N, J); of rows without words the prior's.
 
     J is K, or K + 1 with a background, which is the last.
     """
+    wide = _wide(vae)
     return np.concatenate(
         [
-            _or_prior(posterior_mean(q).numpy(), posterior_mean(prior).numpy(), rows)
-            for q, prior, rows in _posteriors(vae, X, covariates)
+            _or_prior(wide.embed(x, *told).numpy(), posterior_mean(wide.prior(*told)).numpy(), rows)
+            for x, told, rows in _chunks(X, covariates)
         ]
     )
 
@@ -103,6 +102,7 @@ def _normalized(weights: Floats) -> Floats:
     return weights / weights.sum(1, keepdims=True)
 
 
+@pinned()
 @torch.no_grad()
 def marginals(
     vae: VAE, X: sparse.csr_matrix, covariates: Any = None, *, num_topics: int
@@ -119,13 +119,15 @@ def marginals(
     words = isinstance(vae, MixtureVAE) and not isinstance(decoder, OverdispersedDecoder)
     topics = topic_word(decoder, decoder.num_topics).double().numpy()
     weights, shapes = [], []
-    for q, prior, rows in _posteriors(vae, X, covariates):
+    wide = _wide(vae)
+    for x, told, rows in _chunks(X, covariates):
+        q = wide.infer(x, *told)
         if not isinstance(q, Dirichlet):
             raise ValueError(
                 f"the latent is a {type(q).__name__}, but posterior takes a topic model with a "
                 "Dirichlet latent; see its vae_ for others"
             )
-        alpha = prior.concentration.numpy()
+        alpha = wide.prior(*told).concentration.numpy()
         gamma = _or_prior(q.concentration.numpy(), alpha, rows)
         weights.append(_normalized(gamma))
         shapes.append(
@@ -135,16 +137,14 @@ def marginals(
     return among_topics(shares, num_topics), np.concatenate(shapes), shares
 
 
-def _posteriors(
-    vae: VAE, X: sparse.csr_matrix, covariates: Any
-) -> Iterator[tuple[Any, Any, sparse.csr_matrix]]:
-    """q(theta|x) and p(theta) of some rows after others, and those rows."""
-    wide, start = _wide(vae), 0
-    for rows in _parts(X):
-        stop = start + rows.shape[0]
-        told = () if covariates is None else (torch.as_tensor(covariates[start:stop]).double(),)
-        yield wide.infer(sparse_rows(rows, torch.float64), *told), wide.prior(*told), rows
-        start = stop
+def _chunks(
+    X: sparse.csr_matrix, covariates: Any
+) -> Iterator[tuple[Tensor, tuple[Tensor, ...], sparse.csr_matrix]]:
+    """Some rows after others, as a tensor, with their covariates, and as they are."""
+    for start in range(0, X.shape[0], ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        told = () if covariates is None else (torch.as_tensor(covariates[part]).double(),)
+        yield sparse_rows(X[part], torch.float64), told, X[part]
 
 
 def _or_prior(found: Any, prior: Any, rows: sparse.csr_matrix) -> Floats:

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils import check_array
 
+from dirvae.data.sparse_matrix import checked_csr
 from dirvae.estimators.arguments import require_integer
 from dirvae.estimators.document_kinds import Kind, documents_of
 from dirvae.estimators.topic_model import TopicModel
@@ -67,8 +69,10 @@ def compare_sizes(
     if not len(sizes):
         raise ValueError("sizes is empty, must be one number of topics or more")
     rows, kind = documents_of(X)
-    if kind is Kind.COUNTS and not hasattr(rows, "iloc"):
-        rows = check_array(rows, accept_sparse="csr", input_name="X")
+    if sparse.issparse(rows):
+        rows = checked_csr("X", rows)
+    elif kind is Kind.COUNTS and not hasattr(rows, "iloc"):
+        rows = check_array(rows, input_name="X")
     count = len(rows) if isinstance(rows, list) else rows.shape[0]
     held = max(1, count // 10)
     nats = np.zeros((len(sizes), num_splits))

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from dirvae.data.arrays import Batch
 from dirvae.data.counts import CountDataset
+from dirvae.distributions import posterior_mean
+from dirvae.distributions.global_random import DrawingFrom
 from dirvae.models.topic_zoo import topic_parameter_groups
 from dirvae.models.topics import MixtureVAE
 from dirvae.models.vae import VAE
@@ -51,8 +53,7 @@ def train_topics(
     """
     head, told = None, covariates
     if labels is not None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with DrawingFrom(torch.Generator("cpu").manual_seed(seed)):
             head = nn.Linear(model.n_components, labels.shape[1])
         told = labels if covariates is None else np.hstack([labels, covariates])
     options: dict[str, Any] = {
@@ -70,7 +71,7 @@ def train_topics(
             CountDataset(counts, told),
             max_epochs=epochs,
             batch_size=model.batch_size,
-            seed=seed,
+            seed=torch.Generator("cpu").manual_seed(seed),
             verbose=bool(model.verbose),
             accelerator=model.device,
         )
@@ -108,7 +109,7 @@ class _LabelledTraining(Training):
             theta = vae.infer_by_topics(batch.x).mean[:, : self.head.in_features]
             theta = theta / theta.sum(-1, keepdim=True)  # without the background
         else:
-            theta = vae.embed(batch.x)
+            theta = posterior_mean(vae.infer(batch.x))  # all rows at once, as noise goes here
         return terms._replace(log_label=(labels * self.head(theta).log_softmax(-1)).sum(-1))
 
 

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from dirvae.evaluation._counts import csr_counts
+
 __all__ = ["MEASURES", "topic_coherence"]
 
 EPSILON = 1e-12  # gensim's, beside a joint probability of 0
@@ -100,7 +102,7 @@ def _checked_topics(topics: ArrayLike) -> Ints:
 
 def _in_documents(words: Ints, documents: Any) -> Floats:
     """Shares of documents with each pair of words, (W, W); of one word on the diagonal."""
-    counts = sparse.csr_matrix(documents)
+    counts = csr_counts("documents", documents)
     if counts.shape[0] == 0 or words[-1] >= counts.shape[1]:
         raise ValueError(
             f"documents has shape {counts.shape}, must have a row or more and, for these topics, "

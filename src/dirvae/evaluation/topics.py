@@ -14,6 +14,8 @@ from scipy.stats import rankdata
 from sklearn.metrics import normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 
+from dirvae.evaluation._counts import csr_counts
+
 __all__ = [
     "Matching",
     "completion_perplexity",
@@ -174,7 +176,7 @@ def documents_of_words(theta: ArrayLike, topic_word: ArrayLike, counts: Any) -> 
     tiny = np.finfo(np.float64).tiny
     weights = np.maximum(np.asarray(theta, dtype=np.float64), 1e-12)
     by_word = np.ascontiguousarray(np.asarray(topic_word, dtype=np.float64).T)
-    matrix = sparse.csr_matrix(counts, copy=True)
+    matrix = csr_counts("counts", counts).copy()
     matrix.eliminate_zeros()
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     inverse = np.empty(matrix.nnz)
@@ -273,7 +275,7 @@ def mean_document_frequency(topics: ArrayLike, counts: Any) -> float:
         >>> mean_document_frequency([[0], [1]], [[1, 0], [2, 1]])
         1.5
     """
-    present = sparse.csr_matrix(counts) > 0
+    present = csr_counts("counts", counts) > 0
     return float(np.asarray(present.sum(0)).ravel()[_ids(topics)].mean())
 
 
@@ -333,7 +335,7 @@ def split_tokens(counts: Any, seed: int = 0) -> tuple[sparse.csr_matrix, sparse.
         >>> int(encoded.sum()), (encoded + scored).toarray().astype(int).tolist()
         (3, [[2, 2, 0], [0, 0, 3]])
     """
-    matrix = sparse.csr_matrix(counts)
+    matrix = csr_counts("counts", counts)
     if matrix.nnz and (matrix.data.min() < 0 or (matrix.data % 1).any()):
         raise ValueError("counts has negative or fractional values, must be whole numbers")
     rng = np.random.default_rng(seed)
@@ -377,7 +379,7 @@ def completion_perplexity(theta: ArrayLike, topic_word: ArrayLike, held_out: Any
         2.0
     """
     theta, beta = (np.asarray(a, dtype=np.float64) for a in (theta, topic_word))
-    matrix = sparse.csr_matrix(held_out)
+    matrix = csr_counts("held_out", held_out)
     if theta.shape != (matrix.shape[0], len(beta)) or beta.shape[1:] != matrix.shape[1:]:
         raise ValueError(
             f"theta {theta.shape}, topic_word {beta.shape} and held_out {matrix.shape} must be of "

@@ -7,11 +7,11 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Normal, OneHotCategorical
+from torch.distributions import Distribution, OneHotCategorical
 
 from dirvae.distributions import draw, draw_with_log_ratio
-from dirvae.distributions.moments import posterior_mean
-from dirvae.models.vae import VAE, closed_form_kl
+from dirvae.distributions.noise import standard_normal
+from dirvae.models.vae import VAE, closed_form_kl, mean_by_row
 from dirvae.objectives import Terms, elbo, log_likelihood
 
 __all__ = ["LabelledVAE", "adversarial_divergence", "labelled_elbo"]
@@ -170,14 +170,15 @@ class LabelledVAE(VAE):
     ) -> Tensor:
         """Posterior mean of the latent, shape (B, K), at the expected class where unknown."""
         _refuse(mask)
-        return posterior_mean(self.posterior(x, self._completed(x, covariates)))
+        told = (self._completed(x, covariates),) if self.label_in_encoder else ()
+        return mean_by_row(self.encoder, x, *told)
 
     def reconstruct(
         self, x: Tensor, covariates: Tensor | None = None, *, mask: Tensor | None = None
     ) -> Tensor:
         """Mean of p(x|z, y) at the posterior mean of z and the expected class; shape of ``x``."""
         z = self.embed(x, covariates, mask=mask)
-        return posterior_mean(self.decoder(z, self._completed(x, covariates)))
+        return mean_by_row(self.decoder, z, self._completed(x, covariates))
 
     def sample(
         self,
@@ -264,7 +265,7 @@ def adversarial_divergence(
     """
     with torch.no_grad():
         log_q = log_labels(x)
-    start = draw(Normal(torch.zeros_like(x), 1.0), torch.Size(), generator)
+    start = standard_normal(x.shape, log_q, generator)
     step = (NEARBY * _unit(start)).requires_grad_()
     with torch.enable_grad():
         near = _divergence(log_q, log_labels(x + radius * step)).sum()

@@ -11,8 +11,10 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
+from dirvae.data.sparse_matrix import checked_csr
 from dirvae.distributions import Dirichlet
 from dirvae.distributions._sparse import as_sparse_rows, assigned_counts, fresh_counts, row_sums
+from dirvae.distributions.global_random import DrawingFrom
 from dirvae.models.topic_decoders import MixtureDecoder, OverdispersedDecoder, topic_word
 from dirvae.models.vae import VAE
 from dirvae.nn import Conditional, Fixed
@@ -216,6 +218,7 @@ def decoded_perplexity(decoder: nn.Module, z: Tensor, held_out: sparse.csr_matri
         >>> decoded_perplexity(product, torch.ones(1, 2), sparse.csr_matrix([[3, 1, 0, 0]]))
         4.0
     """
+    held_out = checked_csr("held_out", held_out)
     if not held_out.sum() > 0:
         raise ValueError("held_out has no tokens")
     exact = copy.deepcopy(decoder).double()  # in single precision a rare word may have 0
@@ -254,10 +257,11 @@ def merged_topics(vae: VAE, parts: Sequence[Sequence[int]], prevalence: Any) -> 
     old: Any = vae.encoder
     mixed: Any = vae.decoder
     alpha = vae.prior().concentration
-    decoder = type(mixed)(len(parts), mixed.num_words)
+    with DrawingFrom(torch.Generator("cpu")):  # what is drawn is overwritten below
+        decoder = type(mixed)(len(parts), mixed.num_words)
+        encoder = TopicWeights(copy.deepcopy(old.net), len(parts))
     if isinstance(mixed, OverdispersedDecoder):
         decoder.log_precision.copy_(mixed.log_precision)
-    encoder = TopicWeights(copy.deepcopy(old.net), len(parts))
     own = mixed.topics
     for new, part in enumerate(parts):
         share = torch.as_tensor(prevalence)[part].to(own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import cast
 
 import torch
@@ -9,10 +10,11 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, kl_divergence
 
 from dirvae.distributions import draw, draw_with_log_ratio
-from dirvae.distributions.moments import posterior_mean
+from dirvae.distributions.moments import has_mean, posterior_mean
+from dirvae.nn import Head
 from dirvae.objectives import Terms, log_likelihood
 
-__all__ = ["VAE", "closed_form_kl"]
+__all__ = ["VAE", "closed_form_kl", "mean_by_row"]
 
 
 class VAE(nn.Module):
@@ -93,16 +95,18 @@ class VAE(nn.Module):
     def embed(
         self, x: Tensor, covariates: Tensor | None = None, *, mask: Tensor | None = None
     ) -> Tensor:
-        """Posterior mean of the latent, shape (B, K); see `posterior_mean` for laws without one."""
+        """Posterior mean of the latent, shape (B, K); see `mean_by_row` for laws without one."""
         context = () if covariates is None else (covariates,)
-        return posterior_mean(self.infer(_observed(x, mask), *context))
+        # A subclass may infer in another way than by the encoder alone.
+        q = self.encoder if type(self).infer is VAE.infer else self.infer
+        return mean_by_row(q, _observed(x, mask), *context)
 
     def reconstruct(
         self, x: Tensor, covariates: Tensor | None = None, *, mask: Tensor | None = None
     ) -> Tensor:
         """Mean of p(x|z) at the posterior mean of z, shape of ``x``."""
         context = () if covariates is None else (covariates,)
-        return posterior_mean(self.decoder(self.embed(x, covariates, mask=mask), *context))
+        return mean_by_row(self.decoder, self.embed(x, covariates, mask=mask), *context)
 
     def sample(
         self,
@@ -149,3 +153,37 @@ def closed_form_kl(q: Distribution, p: Distribution) -> Tensor | None:
         return kl_divergence(q, p).expand(q.batch_shape)
     except NotImplementedError:
         return None
+
+
+def mean_by_row(conditional: Callable[..., Distribution], *context: Tensor) -> Tensor:
+    """Mean of the law of each row, which depends on that row alone, as `posterior_mean` has it.
+
+    A law whose mean is taken by draws is that of one row at a time: each row has the same noise,
+    whatever its batch and its place there.
+
+    Args:
+        conditional: From tensors with B rows to a law of batch shape (B,).
+        context: These tensors, each (B, ...); sparse CSR ones too.
+
+    Returns:
+        Shape (B, ...).
+
+    Example:
+        >>> from dirvae.models.zoo import softmax_gaussian
+        >>> vae = softmax_gaussian(4, 2)
+        >>> means = mean_by_row(vae.infer, torch.eye(4))
+        >>> bool((mean_by_row(vae.infer, torch.eye(4).flip(0)).flip(0) == means).all())
+        True
+    """
+    law = conditional(*context)
+    if not len(context[0]) or has_mean(law):
+        return posterior_mean(law)
+    return torch.cat([posterior_mean(q) for q in _laws(conditional, *context)])
+
+
+def _laws(conditional: Callable[..., Distribution], *context: Tensor) -> Iterator[Distribution]:
+    """The law of each row by itself, batch shape (1,)."""
+    if isinstance(conditional, Head):  # whose network takes all rows at once in a fraction of time
+        return map(conditional.law, conditional.raw(*context).split(1))
+    dense = (part if part.layout is torch.strided else part.to_dense() for part in context)
+    return map(conditional, *(part.split(1) for part in dense))

@@ -168,7 +168,9 @@ class Head(Conditional):
         )
         self.given = tuple(parameters)
         for name, value in parameters.items():
-            self.register_buffer(f"given_{name}", torch.as_tensor(value).float().clone())
+            double = isinstance(value, Tensor) and value.dtype is torch.float64
+            given = torch.as_tensor(value, dtype=torch.float64 if double else torch.float32)
+            self.register_buffer(f"given_{name}", given.clone())
         self.layout = layout_of(
             Law, self.event_shape, {n: torch.as_tensor(v) for n, v in parameters.items()}
         )

@@ -24,7 +24,8 @@ class MLP(nn.Module):
         dropout: Probability in [0, 1) of dropping each activation.
         layer_norm: Whether to normalize each row (Ba, Kiros & Hinton 2016) before each activation.
         features: Module applied to the first input (the data or the latent, not the covariates)
-            before all else, such as `Standardize` or `Log1p`.
+            before all else, such as `Standardize` or `Log1p`. Whatever precision it works in, the
+            layers have that of their weights.
 
     Example:
         >>> net = MLP(10, (32, 16))
@@ -58,7 +59,9 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor, *others: Tensor) -> Tensor:
         """Map inputs of shape (..., features), leading axes broadcast, to (..., out_features)."""
-        output: Tensor = self.layers(_join((self.features(x), *others)))
+        joined = _join((self.features(x), *others))
+        weight = next(self.layers.parameters(), joined)
+        output: Tensor = self.layers(joined.to(weight.dtype))
         return output
 
 

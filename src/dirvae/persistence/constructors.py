@@ -13,6 +13,7 @@ from torch.distributions import Distribution
 from torch.overrides import TorchFunctionMode
 
 from dirvae import distributions
+from dirvae.distributions.global_random import DrawingFrom
 from dirvae.models.likelihoods import affine_normal, unit_normal
 from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.topic_decoders import (
@@ -86,7 +87,7 @@ def build(described: Any, state: Mapping[str, Tensor]) -> nn.Module:
     sides = (side for tensor in state.values() for side in tensor.shape)
     source = _Source(state, "", max(_SIDE, *sides, 0))
     try:
-        with torch.random.fork_rng(devices=[]), _Bounded(max(_SIDE**2, largest)):
+        with DrawingFrom(torch.Generator("cpu")), _Bounded(max(_SIDE**2, largest)):
             module = _module_from_json(described, source)
         problem = mismatch(module, state)
         if problem:

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from dirvae.models.vae import VAE
+from dirvae.nn.surroundings import pinned
 from dirvae.persistence.constructors import build, describe, mismatch, own_parts
 from dirvae.persistence.fitted import build_estimator, describe_estimator
 from dirvae.persistence.folder import (
@@ -77,6 +78,7 @@ def save(model: Any, path: str | Path) -> None:
     write_folder(path, files)
 
 
+@pinned()
 def load(path: str | Path, *, into: VAE | None = None) -> Any:
     """Load a model that `save` wrote.
 
