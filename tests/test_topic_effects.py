@@ -109,7 +109,7 @@ def test_powers_of_a_year_are_told_apart():
     ("columns", "sentence"),
     [
         ({"a": X1, "b": 2 * X1 + 1, "c": X2}, "'b' follows from 'a'; leave one"),
-        ({"a": X1, "c": X2, "b": 1e9 * X1 - X2}, "'b' follows from 'a' and 'c'; leave one"),
+        ({"a": X1, "c": X2, "b": 1e3 * X1 - X2}, "'b' follows from 'a' and 'c'; leave one"),
         ({"a": X1, "age": 2020 - X2, "born": X2}, "'born' follows from 'age'; leave one"),
         ({"a": X1, "k": ["u", "v"] * 10, "l": ["x", "y"] * 10}, "'l_y' follows from 'k_v'; leave"),
         ({"a": X1, "one": 0.1}, "'one' is the same in every row; leave it out"),
@@ -143,7 +143,7 @@ def test_shares_of_groups(data, fitted):
 @pytest.mark.parametrize("missing", [None, float("nan"), np.nan, pd.NA, pd.NaT])
 @pytest.mark.parametrize("to", [list, pd.Series, lambda g: np.array(g, dtype=object)])
 @pytest.mark.parametrize(
-    "known", [["b", "a"], [2001, -1], [True, False], list(pd.to_datetime(["2021", "2020"]))]
+    "known", [["b", "a"], [2001, -1], [True, False], [datetime(2021, 1, 1), datetime(2020, 1, 1)]]
 )
 def test_documents_of_no_group_are_in_none(missing, to, known):
     theta = np.random.default_rng(0).dirichlet(np.ones(3), 6)

@@ -11,6 +11,8 @@ from scipy import sparse
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from dirvae.alignment import matched
+
 __all__ = ["ArrayDataset", "Batch", "ShuffledBatches", "loader"]
 
 
@@ -37,7 +39,8 @@ class Batch(NamedTuple):
 class ArrayDataset(Dataset[Batch]):
     """Rows of a tensor, an array or a SciPy CSR matrix, fetched many at a time.
 
-    CSR stays sparse: only the rows of a minibatch are ever dense.
+    CSR stays sparse: only the rows of a minibatch are ever dense. What is of pandas goes by index
+    to an x of pandas.
 
     Args:
         x: Shape (N, D...); a float array is kept as float32, other numbers are cast as fetched.
@@ -62,6 +65,10 @@ class ArrayDataset(Dataset[Batch]):
         weight: Any = None,
         binarize: bool = False,
     ) -> None:
+        covariates, mask, weight = (
+            matched(name, given, x, rows="x")
+            for name, given in (("covariates", covariates), ("mask", mask), ("weight", weight))
+        )
         self.x = x.tocsr() if sparse.issparse(x) else _tensor(x)
         self.covariates = None if covariates is None else _tensor(covariates).float()
         self.mask = None if mask is None else _tensor(mask).bool()

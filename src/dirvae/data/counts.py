@@ -12,6 +12,7 @@ from scipy import sparse
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from dirvae.alignment import matched
 from dirvae.data.arrays import Batch
 
 __all__ = ["CountDataset", "sparse_rows"]
@@ -31,6 +32,7 @@ class CountDataset(Dataset[Batch]):
     """
 
     def __init__(self, x: Any, covariates: Any = None) -> None:
+        covariates = matched("covariates", covariates, x, rows="x")
         self.x = sparse.csr_matrix(x, dtype=np.float32)
         self.covariates = None
         if covariates is not None:

@@ -77,15 +77,11 @@ def names_of(columns: Iterable[Column | Covariate], first: int = 0) -> list[str]
         >>> names_of(columns_of(["sea", "air", "sea"]))
         ['covariate0_air', 'covariate0_sea']
     """
-    return [
-        name
-        for column in columns
-        for name in (
-            [f"{column.name}_{level}" for level in column.levels[first:]]
-            if column.kind == "words"
-            else [column.name]
-        )
-    ]
+    names: list[str] = []
+    for column in columns:
+        words = [f"{column.name}_{level}" for level in column.levels[first:]]
+        names += words if column.kind == "words" else [column.name]
+    return names
 
 
 def columns_of(covariates: Any) -> list[Column]:
@@ -226,7 +222,9 @@ def _unnamed(covariates: Any) -> Any:
 def _column(name: str, given: Any) -> Column:
     kind, values = _kind_and_values(name, given)
     if kind == "words":
-        return Column(name, kind, values, levels_of(values, categories_of(given, str)))
+        categories = categories_of(given)
+        order = None if categories is None else [str(category) for category in categories]
+        return Column(name, kind, values, levels_of(values, order))
     _require_known(name, np.isnan(values))
     if np.isinf(values).any():
         raise ValueError(

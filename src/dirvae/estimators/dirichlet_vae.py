@@ -17,11 +17,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 from torch.distributions import Bernoulli, Distribution
 
+from dirvae.alignment import matched
 from dirvae.callbacks import MethodOfMoments
 from dirvae.data.arrays import ArrayDataset
 from dirvae.distributions import Dirichlet, draw_with_log_ratio
 from dirvae.distributions.moments import posterior_mean
-from dirvae.estimators.alignment import matched
 from dirvae.estimators.arguments import (
     likelihood_of,
     require_integer,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
@@ -79,18 +78,12 @@ def is_missing(value: Any) -> bool:
     return isinstance(unequal, bool | np.bool_) and bool(unequal)
 
 
-def categories_of(values: Any, as_type: Callable[[Any], Any] | None = None) -> list[Any] | None:
-    """Return the categories of a pandas category or a polars Enum in their order; else None.
-
-    Args:
-        values: Of any type.
-        as_type: What each category is made, such as `str`; None for what it is.
-    """
-    dtype = getattr(values, "dtype", None)
+def categories_of(values: Any) -> list[Any] | None:
+    """Return the categories of a pandas category or a polars Enum in their order; else None."""
+    dtype: Any = getattr(values, "dtype", None)
     if type(dtype).__name__ not in ("CategoricalDtype", "Enum"):
         return None
-    categories: Any = dtype.categories
-    return [category if as_type is None else as_type(category) for category in categories]
+    return list(dtype.categories)
 
 
 def levels_of(values: Any, categories: list[Any] | None = None) -> list[Any]:

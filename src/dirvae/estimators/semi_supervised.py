@@ -26,9 +26,9 @@ from torch import Tensor
 from torch.distributions import Distribution, Normal
 from torch.utils.data import DataLoader, Sampler
 
+from dirvae.alignment import matched
 from dirvae.data.arrays import ArrayDataset, Batch
 from dirvae.distributions import Dirichlet
-from dirvae.estimators.alignment import matched
 from dirvae.estimators.arguments import (
     likelihood_of,
     require_integer,

@@ -19,8 +19,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch.distributions import Distribution
 
+from dirvae.alignment import matched
 from dirvae.distributions import Dirichlet
-from dirvae.estimators.alignment import matched
 from dirvae.estimators.arguments import require_integer
 from dirvae.estimators.covariates import (
     Covariate,

@@ -10,8 +10,17 @@ import polars as pl
 import pytest
 
 from dirvae import DirichletVAE, SemiSupervisedVAE, TopicModel
+from dirvae.alignment import matched
+from dirvae.data.arrays import ArrayDataset
+from dirvae.data.counts import CountDataset
 from dirvae.estimators import fit_seeds
-from dirvae.estimators.alignment import matched
+from dirvae.evaluation import (
+    knn_error,
+    linear_probe_accuracy,
+    normalized_mutual_information,
+    purity,
+    svm_accuracy,
+)
 
 TINY = {"hidden_sizes": (4,), "max_epochs": 1, "random_state": 0}
 N = 24
@@ -195,3 +204,31 @@ def test_fitting_and_transforming_tells_both_of_the_covariates(documents):
     model = TopicModel(2, **TINY)
     theta = model.fit_transform(counts, y, covariates=known)
     np.testing.assert_array_equal(theta, model.transform(counts, covariates=known))
+
+
+def test_labels_go_to_their_rows_in_evaluation(documents):
+    _, known, y = documents
+    z = pd.DataFrame({"x": known["age"], "y": known["age"] ** 2})
+    theta = z.abs().div(z.abs().sum(axis=1), axis=0)
+    for measure in (purity, normalized_mutual_information):
+        assert measure(theta, shuffled(y)) == measure(theta, y.to_numpy())
+        with pytest.raises(ValueError, match="theta has 'doc0' in its index and labels has not"):
+            measure(theta, y[1:])
+    for measure in (knn_error, linear_probe_accuracy, svm_accuracy):
+        assert measure(z, shuffled(y), z, shuffled(y)) == measure(z, y, z, y.to_numpy())
+        with pytest.raises(ValueError, match="test_embedding has 'doc0' in its index"):
+            measure(z, y, z, y[1:])
+
+
+def test_what_goes_with_rows_goes_by_index_in_datasets(documents):
+    counts, known, _ = documents
+    covariates = known[["age"]].astype(np.float32)
+    weight = known["age"].abs()
+    mask = counts > 1
+    options = {"mask": shuffled(mask), "weight": shuffled(weight)}
+    batch = ArrayDataset(counts, shuffled(covariates), **options)[list(range(N))]
+    np.testing.assert_array_equal(batch.covariates, covariates)
+    np.testing.assert_array_equal(batch.mask, mask)
+    np.testing.assert_allclose(batch.weight, weight / weight.mean(), rtol=1e-5)
+    told = CountDataset(counts, shuffled(covariates))[list(range(N))].covariates
+    np.testing.assert_array_equal(told, covariates)

@@ -7,8 +7,8 @@ from typing import Any
 __all__ = ["matched"]
 
 
-def matched(name: str, given: Any, X: Any) -> Any:
-    """Return labels, covariates, groups or weights in the order of the rows of X.
+def matched(name: str, given: Any, X: Any, *, rows: str = "X") -> Any:
+    """Return labels, covariates, groups or weights in the order of the rows that they are of.
 
     Where both are of pandas they are matched by index, as pandas does. Whatever has no index (a
     list, an array, a frame of polars) is taken in its own order, and so are equal indexes.
@@ -17,6 +17,7 @@ def matched(name: str, given: Any, X: Any) -> Any:
         name: Of the argument, for messages.
         given: An entry or a row for each row of X, or None.
         X: The rows.
+        rows: What they are called in messages.
 
     Raises:
         ValueError: If the indexes differ, or one of them has an entry twice.
@@ -29,15 +30,16 @@ def matched(name: str, given: Any, X: Any) -> Any:
     """
     if not (hasattr(given, "iloc") and hasattr(X, "iloc")) or given.index.equals(X.index):
         return given
-    for side, index in ((name, given.index), ("X", X.index)):
+    sides = (name, given.index), (rows, X.index)
+    for side, index in sides:
         if not index.is_unique:
             entry = index[index.duplicated()].tolist()[0]
             raise ValueError(
-                f"{side} has {entry!r} in its index more than once, so that {name} cannot be "
-                f"matched to X by index: make the indexes unique, or reset both"
+                f"{side} has {entry!r} in its index more than once, so that {name} and {rows} "
+                "cannot be matched by index: make the indexes unique, or reset both"
             )
-    _require_all("X", X.index, name, given.index)
-    _require_all(name, given.index, "X", X.index)
+    for (side, index), (other, others) in (sides[::-1], sides):
+        _require_all(side, index, other, others)
     return given.iloc[given.index.get_indexer(X.index)]
 
 
