@@ -75,12 +75,12 @@ def numbers_of(covariates):
         ([timedelta(hours=6), timedelta(days=2)], {"covariate0": [0.25, 2]}),
         (pd.Series([timedelta(hours=6), timedelta(days=2)]), {"covariate0": [0.25, 2]}),
         (
-            pd.Series(pd.Categorical(["mid", "low"], SIZES, ordered=True), name="size"),
-            {"size_low": [0, 1], "size_mid": [1, 0]},
+            pd.Series(pd.Categorical(["high", "mid"], SIZES, ordered=True), name="size"),
+            {"size_mid": [0, 1], "size_high": [1, 0]},
         ),
         (
-            pl.Series("size", ["mid", "low"], dtype=pl.Enum(SIZES)),
-            {"size_low": [0, 1], "size_mid": [1, 0]},
+            pl.Series("size", ["high", "mid"], dtype=pl.Enum(SIZES)),
+            {"size_mid": [0, 1], "size_high": [1, 0]},
         ),
         (pl.Series("k", ["b", "a"], dtype=pl.Categorical), {"k_a": [0, 1], "k_b": [1, 0]}),
         (pd.Categorical([10, 9]), {"covariate0_9": [0, 1], "covariate0_10": [1, 0]}),

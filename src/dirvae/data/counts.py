@@ -36,7 +36,7 @@ class CountDataset(Dataset[Batch]):
         self.x = sparse.csr_matrix(x, dtype=np.float32)
         self.covariates = None
         if covariates is not None:
-            self.covariates = torch.as_tensor(np.asarray(covariates, dtype=np.float32))
+            self.covariates = torch.from_numpy(np.array(covariates, dtype=np.float32))
             if len(self.covariates) != len(self):
                 rows = len(self.covariates)
                 raise ValueError(f"covariates has {rows} rows, x has {len(self)}; they must agree")
