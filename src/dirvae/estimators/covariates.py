@@ -19,11 +19,11 @@ __all__ = ["Column", "Covariate", "as_numbers", "columns_of", "covariates_of", "
 
 Floats = NDArray[np.float64]
 FAR = 1e3  # ranges from 0 at which single precision, in which models are trained, blurs a column
-PLAIN = (1e-10, 1e10)  # ranges whose squares it holds
-KINDS: dict[str, tuple[type, ...]] = {  # a duration of NumPy is a number of Python's, too
-    "durations": (timedelta, np.timedelta64),
-    "dates": (date, np.datetime64),
-    "numbers": (Real, Decimal, np.bool_),
+PLAIN = (1e-15, 1e15)  # ranges whose squares it holds
+KINDS: dict[str, tuple[type, ...]] = {
+    "numbers": (Real, Decimal),
+    "dates": (date,),
+    "durations": (timedelta,),
     "words": (str,),
 }
 

@@ -200,6 +200,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         log-likelihood is added to the bound. A pipeline that ends in a classifier gives its labels
         to all its steps, so its topics are supervised too, unless ``label_weight`` is 0.
 
+        Labels and covariates of pandas go by index to an X of pandas; all else goes by position.
+
         Args:
             X: N texts, or counts of words, 0 or more, dense or CSR, shape (N, V).
             y: Labels of documents, words or whole numbers, length N; the number -1, None or NaN
@@ -208,8 +210,6 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             covariates: What is known of the documents, a data frame, a series, or an array or list
                 of shape (N, C) or (N,): numbers, booleans, dates (in days), and words, which become
                 dummies. The prior of theta depends on it (with a prior that is learned).
-
-        Labels and covariates of pandas go by index to an X of pandas; all else goes by position.
 
         Returns:
             The estimator itself.
