@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from dirvae import TopicModel, load
-from dirvae.estimators.topic_effects import covariate_matrix, effects_of, shares_of
+from dirvae.estimators.covariates import columns_of
+from dirvae.estimators.topic_effects import effects_of, shares_of
 from dirvae.models.topic_decoders import OverdispersedDecoder
 from dirvae.models.topics import merged_topics
 
+WITHOUT = "is asked without: the prior of each document is that at their mean"
+X1, X2 = np.random.default_rng(3).normal(size=(2, 20))
 LEFT, RIGHT = np.repeat([0.25, 0.0], 4), np.repeat([0.0, 0.25], 4)
 
 
@@ -66,13 +72,129 @@ def test_standard_errors_are_those_of_least_squares():
     assert (wide.std_error > found.std_error).all()
 
 
+def certain(share):
+    """Posteriors without width, of two topics."""
+    return 1e13 * np.column_stack([share, 1 - share])
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 8.64e7], ids=["GDP", "days", "unix milliseconds"])
+def test_effects_are_of_the_unit_and_origin_that_is_given(unit):
+    days = 18_000 + np.random.default_rng(0).uniform(0, 100, 50)
+    share = 0.1 + 0.004 * (days - 18_000)
+    found = effects_of(certain(share), unit * days)
+    np.testing.assert_allclose(found.effect[1] * unit, [0.004, -0.004], rtol=1e-5)
+    np.testing.assert_allclose(found.effect[0, 0], 0.1 - 0.004 * 18_000, rtol=1e-5)
+    dates = pd.to_datetime(days, unit="D", utc=True)
+    same = effects_of(certain(share), pd.DataFrame({"day": dates}))
+    np.testing.assert_allclose(same.effect[1] / unit, found.effect[1], rtol=1e-5)
+    np.testing.assert_allclose(same.std_error[1] / unit, found.std_error[1], rtol=1e-3)
+
+
+def test_powers_of_a_year_are_told_apart():
+    year = np.repeat(np.arange(2000.0, 2020), 3)
+    late = year - 2010
+    share = 0.4 + 0.01 * late - 0.001 * late**2 + 0.0001 * late**3
+    found = effects_of(certain(share), np.column_stack([year, year**2, year**3]))
+    # Of a cubic in year - 2010, expanded by the binomial theorem.
+    linear, square, cube = 0.01, -0.001, 0.0001
+    expected = [
+        linear - 2 * 2010 * square + 3 * 2010**2 * cube,
+        square - 3 * 2010 * cube,
+        cube,
+    ]
+    np.testing.assert_allclose(found.effect[1:, 0], expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"a": X1, "b": 2 * X1 + 1, "c": X2}, "'b' follows from 'a'; leave one"),
+        ({"a": X1, "c": X2, "b": 1e3 * X1 - X2}, "'b' follows from 'a' and 'c'; leave one"),
+        ({"a": X1, "age": 2020 - X2, "born": X2}, "'born' follows from 'age'; leave one"),
+        ({"a": X1, "k": ["u", "v"] * 10, "l": ["x", "y"] * 10}, "'l_y' follows from 'k_v'; leave"),
+        ({"a": X1, "one": 0.1}, "'one' is the same in every row; leave it out"),
+        ({"a": X1, "k": "u"}, "'k' is the same in every row; leave it out"),
+    ],
+)
+def test_a_covariate_that_follows_is_named_with_what_it_follows_from(columns, sentence):
+    frame = pd.DataFrame(columns, index=range(20))
+    with pytest.raises(ValueError, match=f"columns that follow from the others: {sentence}"):
+        effects_of(np.ones((20, 2)), frame)
+
+
+def test_effects_of_categories_are_beside_their_first():
+    sizes = pd.Categorical(["mid", "high", "low", "mid"] * 10, ["low", "mid", "high", "none"])
+    share = np.array([0.5, 0.7, 0.2, 0.5] * 10)
+    found = effects_of(certain(share), pd.DataFrame({"size": sizes}))
+    assert found.names == ["intercept", "size_mid", "size_high"]
+    np.testing.assert_allclose(found.effect[:, 0], [0.2, 0.3, 0.5], atol=1e-5)
+
+
 def test_shares_of_groups(data, fitted):
-    found = fitted.shares(data[0], data[2])
+    with pytest.warns(UserWarning, match=WITHOUT):
+        found = fitted.shares(data[0], data[2])
     assert found.groups == [0, 1]
     np.testing.assert_allclose(found.share.sum(1), 1)
     assert found.documents.sum() == 300
     with pytest.raises(ValueError, match="groups has shape"):
         shares_of(np.eye(3), [1])
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), np.nan, pd.NA, pd.NaT])
+@pytest.mark.parametrize("to", [list, pd.Series, lambda g: np.array(g, dtype=object)])
+@pytest.mark.parametrize(
+    "known", [["b", "a"], [2001, -1], [True, False], [datetime(2021, 1, 1), datetime(2020, 1, 1)]]
+)
+def test_documents_of_no_group_are_in_none(missing, to, known):
+    theta = np.random.default_rng(0).dirichlet(np.ones(3), 6)
+    found = shares_of(theta, to([known[0], missing, known[1], known[0], missing, missing]))
+    assert found.groups == sorted(known)
+    assert found.documents.tolist() == [1, 2]
+    np.testing.assert_allclose(found.share, [theta[2], theta[[0, 3]].mean(0)], rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        pl.Series([2001, None, 2000, 2001, None, None]),
+        pd.Series([2001, None, 2000, 2001, None, None]),
+        pd.Series([2001, None, 2000, 2001, None, None], dtype="Int64"),
+        pd.Series([2001, None, 2000, 2001, None, None], dtype="category"),
+        np.array([2001, np.nan, 2000, 2001, np.nan, np.nan]),
+    ],
+)
+def test_missing_years_are_no_group(groups):
+    found = shares_of(np.eye(6), groups)
+    assert found.groups == [2000, 2001]
+    np.testing.assert_array_equal(
+        found.share * [[1], [2]], np.eye(6)[[2, 0]] + [[0], [1]] * np.eye(6)[3]
+    )
+
+
+def test_groups_keep_the_order_of_their_category_and_the_type_of_their_time():
+    months = ["Jan", "Feb", "Mar", "Apr"]
+    for groups in (
+        pd.Series(pd.Categorical(["Mar", "Jan", "Feb"], months, ordered=True)),
+        pl.Series(["Mar", "Jan", "Feb"], dtype=pl.Enum(months)),
+    ):
+        found = shares_of(np.eye(3), groups)
+        assert found.groups == months[:3]
+        np.testing.assert_array_equal(found.share, np.eye(3)[[1, 2, 0]])
+    times = np.array(["2021", "NaT", "2020"], dtype="datetime64[ns]")
+    assert shares_of(np.eye(3), times).groups == [datetime(2020, 1, 1), datetime(2021, 1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("groups", "sentence"),
+    [
+        ([None, np.nan, pd.NA], "groups is missing in every row, must name one group or more"),
+        (["a", 1, None], "groups cannot be sorted, must be of one kind"),
+        ("abc", "groups has shape .., must have a value for each"),
+    ],
+)
+def test_bad_groups_are_told_in_one_sentence(groups, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        shares_of(np.eye(3), groups)
 
 
 def test_merged_topics_are_sums(data, tmp_path):
@@ -167,7 +289,7 @@ def test_level_of_effects_is_a_share(data, level):
 @pytest.mark.parametrize("values", [["a", None, "b"], [0.0, np.nan, 1.0]])
 def test_missing_covariates_are_named(values):
     with pytest.raises(ValueError, match="missing values in column 'kind'"):
-        covariate_matrix(pd.DataFrame({"whole": [1, 2, 3], "kind": values}))
+        columns_of(pd.DataFrame({"whole": [1, 2, 3], "kind": values}))
 
 
 @pytest.fixture(scope="module")
@@ -193,11 +315,15 @@ def test_new_documents_are_told_their_covariates(data, grouped, tmp_path):
     np.testing.assert_allclose(nothing, oracle, rtol=1e-5)  # without words the prior is all
     assert nothing[data[2] == 1, left].min() > nothing[data[2] == 0, left].max() + 0.2
     few_words = np.random.default_rng(1).binomial(data[0].astype(int), 0.03)
-    told, untold = model.transform(few_words, covariates=frame), model.transform(few_words)
+    told = model.transform(few_words, covariates=frame)
+    with pytest.warns(UserWarning, match=WITHOUT):
+        untold = model.transform(few_words)
+    with pytest.warns(UserWarning, match=WITHOUT):
+        perplexity = model.perplexity(few_words)
     off, before = (np.abs(theta[:, left] - data[1][:, 0]) for theta in (told, untold))
     error = (off - before).std() / np.sqrt(300)
     assert (off - before).mean() < -5 * error
-    assert model.perplexity(few_words, covariates=frame) < model.perplexity(few_words)
+    assert model.perplexity(few_words, covariates=frame) < perplexity
     one = frame.iloc[[5]]  # which has one of the two levels only
     posterior = model.posterior(few_words[[5]], covariates=one)
     np.testing.assert_allclose(posterior.mean[0, left], told[5, left], rtol=1e-6)

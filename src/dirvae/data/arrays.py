@@ -11,6 +11,7 @@ from scipy import sparse
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from dirvae.alignment import matched
 from dirvae.data.sparse_matrix import sound_csr
 
 __all__ = ["ArrayDataset", "Batch", "ShuffledBatches", "loader"]
@@ -39,7 +40,8 @@ class Batch(NamedTuple):
 class ArrayDataset(Dataset[Batch]):
     """Rows of a tensor, an array or a SciPy CSR matrix, fetched many at a time.
 
-    CSR stays sparse: only the rows of a minibatch are ever dense.
+    CSR stays sparse: only the rows of a minibatch are ever dense. What is of pandas goes by index
+    to an x of pandas.
 
     Args:
         x: Shape (N, D...); a float array is kept as ``dtype``, other numbers are cast as fetched.
@@ -68,6 +70,10 @@ class ArrayDataset(Dataset[Batch]):
         generator: torch.Generator | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
+        covariates, mask, weight = (
+            matched(name, given, x, rows="x")
+            for name, given in (("covariates", covariates), ("mask", mask), ("weight", weight))
+        )
         self.x = sound_csr("x", x) if sparse.issparse(x) else _tensor(x, dtype)
         self.covariates = None if covariates is None else _tensor(covariates).float()
         self.mask = None if mask is None else _tensor(mask).bool()

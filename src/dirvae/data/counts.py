@@ -12,6 +12,7 @@ from scipy import sparse
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from dirvae.alignment import matched
 from dirvae.data.arrays import Batch
 from dirvae.data.sparse_matrix import checked_csr
 
@@ -38,11 +39,12 @@ class CountDataset(Dataset[Batch]):
     """
 
     def __init__(self, x: Any, covariates: Any = None) -> None:
+        covariates = matched("covariates", covariates, x, rows="x")
         counts = x if sparse.issparse(x) else sparse.csr_matrix(x)
         self.x = checked_csr("x", counts).astype(np.float32)
         self.covariates = None
         if covariates is not None:
-            self.covariates = torch.as_tensor(np.asarray(covariates, dtype=np.float32))
+            self.covariates = torch.from_numpy(np.array(covariates, dtype=np.float32))
             if len(self.covariates) != len(self):
                 rows = len(self.covariates)
                 raise ValueError(f"covariates has {rows} rows, x has {len(self)}; they must agree")

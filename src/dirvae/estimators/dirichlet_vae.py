@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.distributions import Bernoulli, Distribution
 
+from dirvae.alignment import matched
 from dirvae.callbacks import MethodOfMoments
 from dirvae.data.arrays import ArrayDataset
 from dirvae.distributions import Dirichlet, draw_with_log_ratio
@@ -161,7 +162,8 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Args:
             X: Dense or CSR, shape (N, D), finite.
             y: Ignored.
-            sample_weight: Non-negative weights, shape (N,).
+            sample_weight: Non-negative weights, shape (N,); of pandas they go by index to an X of
+                pandas.
             checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
             resume: Whether to go on from that folder's last checkpoint, of the same data and
                 arguments; ``random_state`` must be an integer.
@@ -181,6 +183,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 f"resume=True with random_state={self.random_state!r}, must be an integer: only so "
                 "are the rows held out again those that were"
             )
+        sample_weight = matched("sample_weight", sample_weight, X)
         X, weight = self._begin(self._validated(X, reset=True), sample_weight)
         train, validation = self._split(X, weight)
         steps = math.ceil(len(train) / self.batch_size) * self.max_epochs
@@ -216,6 +219,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """
         if isinstance(self.prior_concentration, str):
             raise ValueError("prior_concentration='learn' goes with fit, not with partial_fit")
+        sample_weight = matched("sample_weight", sample_weight, X)
         first = not hasattr(self, "vae_")
         X = self._validated(X, reset=first)
         if first:

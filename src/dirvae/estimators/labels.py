@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_consistent_length
 
-__all__ = ["class_indicators"]
+__all__ = ["as_objects", "categories_of", "class_indicators", "is_missing", "levels_of"]
 
 UNLABELLED = -1
 
@@ -32,7 +31,7 @@ def class_indicators(y: Any, num_rows: int) -> tuple[NDArray[Any], NDArray[np.fl
         >>> classes.tolist(), rows.tolist()
         (['air', 'sea'], [[0.0, 1.0], [0.0, 0.0], [1.0, 0.0]])
     """
-    given = _objects(y) if isinstance(y, list | tuple) else y
+    given = as_objects(y) if isinstance(y, list | tuple) else y
     labels = column_or_1d(given, warn=True).tolist()
     check_consistent_length(labels, range(num_rows))
     known = [row for row, label in enumerate(labels) if not _is_unknown(label)]
@@ -49,17 +48,59 @@ def class_indicators(y: Any, num_rows: int) -> tuple[NDArray[Any], NDArray[np.fl
     return classes, rows
 
 
-def _objects(y: Sequence[Any]) -> NDArray[np.object_]:
-    """As they are: an array of its own accord would make words of numbers among words."""
-    labels = np.empty(len(y), dtype=object)
-    for row, label in enumerate(y):
-        labels[row] = label
-    return labels
+def as_objects(values: Any) -> NDArray[np.object_]:
+    """Return values as Python has them, shape (N,).
+
+    An array of its own accord would make words of numbers among words, and of None.
+
+    Example:
+        >>> as_objects(["sea", 1, None]).tolist()
+        ['sea', 1, None]
+    """
+    objects = np.empty(len(values), dtype=object)
+    for row, value in enumerate(values):
+        if isinstance(value, np.datetime64 | np.timedelta64):
+            value = value.astype(f"{value.dtype.kind}8[us]")  # of nanoseconds Python has no date
+        objects[row] = value.item() if isinstance(value, np.generic) else value
+    return objects
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN, NA or NaT.
+
+    Example:
+        >>> [is_missing(value) for value in (None, float("nan"), "nan", -1)]
+        [True, True, False, False]
+    """
+    if value is None or type(value).__name__ == "NAType":  # pandas.NA equals nothing
+        return True
+    unequal = value != value
+    return isinstance(unequal, bool | np.bool_) and bool(unequal)
+
+
+def categories_of(values: Any) -> list[Any] | None:
+    """Return the categories of a pandas category or a polars Enum in their order; else None."""
+    dtype: Any = getattr(values, "dtype", None)
+    if type(dtype).__name__ not in ("CategoricalDtype", "Enum"):
+        return None
+    return list(dtype.categories)
+
+
+def levels_of(values: Any, categories: list[Any] | None = None) -> list[Any]:
+    """Return distinct values, sorted, or those of the categories that occur, in their order.
+
+    Example:
+        >>> levels_of(["low", "high"]), levels_of(["low", "high"], ["low", "mid", "high"])
+        (['high', 'low'], ['low', 'high'])
+    """
+    found = set(values)
+    if categories is None:
+        return sorted(found)
+    return [category for category in categories if category in found]
 
 
 def _is_unknown(label: Any) -> bool:
-    missing = label is None or type(label).__name__ == "NAType"  # pandas.NA equals nothing
-    return bool(missing or label != label or (label == UNLABELLED and not isinstance(label, str)))
+    return is_missing(label) or (label == UNLABELLED and not isinstance(label, str))
 
 
 def _require_classes(labels: list[Any]) -> None:

@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Normal
 from torch.utils.data import DataLoader, Sampler
 
+from dirvae.alignment import matched
 from dirvae.data.arrays import ArrayDataset, Batch
 from dirvae.distributions import Dirichlet
 from dirvae.distributions.global_random import DrawingFrom
@@ -157,7 +158,7 @@ class SemiSupervisedVAE(
         Args:
             X: Dense or CSR, shape (N, D), finite.
             y: Classes, shape (N,), words or whole numbers; the number -1, None or NaN where
-                unknown.
+                unknown. Of pandas they go by index to an X of pandas.
 
         Returns:
             The estimator itself.
@@ -168,6 +169,7 @@ class SemiSupervisedVAE(
         self._check_arguments()
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
+        y = matched("y", y, X)
         X = self._validated(X, reset=True)
         one_hot = self._one_hot(X, y)
         self.likelihood_ = likelihood_of(X, self.likelihood)
@@ -243,6 +245,17 @@ class SemiSupervisedVAE(
         """Return the most probable class of each row, shape (N,)."""
         probability = self.predict_proba(X)
         return self.classes_[probability.argmax(1)]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Share of rows whose most probable class is theirs; y and weights go with X as in `fit`.
+
+        Args:
+            X: As in `fit`.
+            y: Classes, shape (N,).
+            sample_weight: Shape (N,), or None.
+        """
+        y = matched("y", y, X)
+        return float(super().score(X, y, matched("sample_weight", sample_weight, X)))
 
     def transform(self, X: Any) -> Any:
         """Posterior mean of the latent of each row at its expected class, shape (N, K)."""

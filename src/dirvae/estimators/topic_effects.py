@@ -8,19 +8,27 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.linalg import solve_triangular
 
-__all__ = ["Effects", "Shares", "covariate_matrix", "effects_of", "shares_of"]
+from dirvae.estimators.covariates import Column, columns_of, names_of
+from dirvae.estimators.labels import as_objects, categories_of, is_missing, levels_of
+
+__all__ = ["Effects", "Shares", "effects_of", "shares_of"]
 
 Floats = NDArray[np.float64]
 DRAWS = 30
+INDEPENDENT = 1e-9  # share of a column, at least, that does not follow from those before it
 
 
 class Effects(NamedTuple):
     """Linear effects of covariates on the proportion of each topic.
 
     Attributes:
-        names: Of the C covariates, after an intercept.
-        effect: Change of the proportion for a unit of the covariate, shape (1 + C, K).
+        names: Of the C covariates, after an intercept. Words have a name for each level but the
+            first, the reference, to which the others are compared: the first in alphabetical
+            order, of a category in its own.
+        effect: Change of the proportion for a unit of the covariate, shape (1 + C, K); for a day
+            of dates and durations.
         std_error: Shape (1 + C, K).
         lower: Lower ends of the intervals, shape (1 + C, K).
         upper: Upper ends, shape (1 + C, K).
@@ -37,7 +45,7 @@ class Shares(NamedTuple):
     """Share of each topic in each group of documents, such as those of a year.
 
     Attributes:
-        groups: Distinct values, sorted, length G.
+        groups: Distinct values, sorted, those of a category in its own order, length G.
         documents: Documents of each, shape (G,).
         share: Mean proportions, shape (G, K).
         std_error: Shape (G, K); NaN for groups of one document.
@@ -47,68 +55,6 @@ class Shares(NamedTuple):
     documents: NDArray[np.int64]
     share: Floats
     std_error: Floats
-
-
-def covariate_matrix(
-    covariates: Any, *, all_levels: bool = False, names: Sequence[str] | None = None
-) -> tuple[list[str], Floats]:
-    """Return names and values, shape (N, C), of an array or a data frame; words become dummies.
-
-    Args:
-        covariates: Shape (N, C), or a data frame.
-        all_levels: Whether words have a dummy for each level, rather than for all but the first.
-        names: Those that ``all_levels`` gave for other rows, which are wanted again.
-
-    Raises:
-        ValueError: If it is not two-dimensional, has missing, NaN or infinite values, or other
-            columns or levels than ``names``.
-
-    Example:
-        >>> covariate_matrix([[0.0], [1.0]])[0]
-        ['covariate0']
-    """
-    if hasattr(covariates, "columns"):
-        import pandas
-
-        given = pandas.DataFrame(covariates)
-        for name, missing in given.isna().any().items():
-            if missing:
-                raise ValueError(
-                    f"covariates has missing values in column {name!r}: fill them or leave those "
-                    "documents out"
-                )
-        drop = not (all_levels or names is not None)
-        frame = pandas.get_dummies(given, drop_first=drop, dtype=float).rename(columns=str)
-        if names is not None:
-            words = [column for column in given.columns if str(column) not in frame.columns]
-            frame = _as_before(frame, list(names), {f"{column}_" for column in words})
-        found, values = list(frame.columns), frame.to_numpy(np.float64, copy=True)
-    else:
-        values = np.asarray(covariates, dtype=np.float64)
-        found = [f"covariate{i}" for i in range(values.shape[-1])] if values.ndim else []
-        if names is not None and found != list(names):
-            raise ValueError(f"covariates has columns {found}, must have those of fit: {names}")
-    if values.ndim != 2 or not np.isfinite(values).all():
-        raise ValueError(
-            f"covariates has shape {values.shape}, must be (N, C) with finite values only"
-        )
-    return found, values
-
-
-def _as_before(frame: Any, names: list[str], prefixes: set[str]) -> Any:
-    """The columns ``names`` of dummies; levels that these rows do not have are 0."""
-    new = [name for name in frame.columns if name not in names]
-    gone = [
-        name
-        for name in names
-        if name not in frame.columns and not any(name.startswith(prefix) for prefix in prefixes)
-    ]
-    if new or gone:
-        raise ValueError(
-            f"covariates has columns or levels that fit did not see, {new}, or lacks some, {gone}; "
-            f"must be of {names}"
-        )
-    return frame.reindex(columns=names, fill_value=0.0)
 
 
 def effects_of(
@@ -126,14 +72,14 @@ def effects_of(
 
     Args:
         concentration: Of the posteriors, shape (N, K).
-        covariates: Shape (N, C), or a data frame.
+        covariates: A data frame or an array, as `estimators.covariates.columns_of` takes.
         mean: Of the posteriors, shape (N, K), where they are no Dirichlets: see `TopicPosterior`.
         level: Of the intervals, in (0, 1).
         seed: Of the draws.
 
     Raises:
         ValueError: If ``level`` is out of range, there are not more rows than coefficients, or
-            covariates repeat each other.
+            a covariate follows from others; the message says which.
 
     References:
         Roberts et al. 2014, sec. 3.3; Rubin 1987.
@@ -146,30 +92,70 @@ def effects_of(
     """
     if not 0 < level < 1:
         raise ValueError(f"level is {level!r}, must be in (0, 1)")
-    names, values = covariate_matrix(covariates)
-    design = np.column_stack([np.ones(len(values)), values])
-    num_rows, num_columns = design.shape
+    columns = columns_of(covariates)
+    names = names_of(columns, 1)
+    values = np.hstack([column.numbers(1) for column in columns])
+    num_rows, num_columns = len(values), 1 + len(names)
     if num_rows != len(concentration) or num_rows <= num_columns:
         raise ValueError(
             f"covariates has {num_rows} rows, must be the {len(concentration)} of X and more than "
             f"the {num_columns} coefficients"
         )
-    if np.linalg.matrix_rank(design) < num_columns:
-        raise ValueError("covariates has columns that follow from the others: leave them out")
-    inverse = np.linalg.inv(design.T @ design)
+    _require_change(columns)
+    basis, coefficients_of = _least_squares(names, values)
     scale = np.ones_like(concentration) if mean is None else mean / concentration
     rng, found, within = np.random.default_rng(seed), [], []
     for _ in range(DRAWS):
         gamma = rng.standard_gamma(concentration) * scale + np.finfo(float).tiny
         theta = gamma / gamma.sum(1, keepdims=True)
-        coefficients = inverse @ (design.T @ theta)
-        residual = ((theta - design @ coefficients) ** 2).sum(0) / (num_rows - num_columns)
-        found.append(coefficients)
-        within.append(np.diag(inverse)[:, None] * residual)
+        projection = basis.T @ theta
+        residual = ((theta - basis @ projection) ** 2).sum(0) / (num_rows - num_columns)
+        found.append(coefficients_of @ projection)
+        within.append((coefficients_of**2).sum(1)[:, None] * residual)
     effect = np.mean(found, 0)
     error = np.sqrt(np.mean(within, 0) + (1 + 1 / DRAWS) * np.var(found, 0, ddof=1))
     half = stats.norm.ppf((1 + level) / 2) * error
     return Effects(["intercept", *names], effect, error, effect - half, effect + half)
+
+
+def _require_change(columns: Sequence[Column]) -> None:
+    for column in columns:
+        if not (np.ptp(column.values) if not column.levels else len(column.levels) > 1):
+            raise ValueError(
+                "covariates has columns that follow from the others: "
+                f"{column.name!r} is the same in every row; leave it out"
+            )
+
+
+def _least_squares(names: list[str], values: Floats) -> tuple[Floats, Floats]:
+    """An orthonormal basis of intercept and covariates, and its coefficients in their units.
+
+    Columns are centred and scaled, so that neither dates nor powers of a year look like each other.
+    """
+    center = values.mean(0)
+    unit = np.abs(values - center).max(0)
+    basis, triangle = np.linalg.qr(
+        np.column_stack([np.ones(len(values)), (values - center) / unit])
+    )
+    _require_independent(names, triangle)
+    inverse = solve_triangular(triangle, np.eye(len(triangle)))
+    inverse[1:] /= unit[:, None]
+    inverse[0] -= center @ inverse[1:]
+    return basis, inverse
+
+
+def _require_independent(names: list[str], triangle: Floats) -> None:
+    """Raise ValueError for the first column that follows from those before it."""
+    left = np.abs(np.diag(triangle)) / np.linalg.norm(triangle, axis=0)
+    if (left > INDEPENDENT).all():
+        return
+    place = int((left <= INDEPENDENT).argmax())
+    share = solve_triangular(triangle[:place, :place], triangle[:place, place])[1:]
+    others = [repr(name) for name, part in zip(names, share, strict=False) if abs(part) > 1e-6]
+    raise ValueError(
+        f"covariates has columns that follow from the others: {names[place - 1]!r} follows from "
+        f"{' and '.join(others)}; leave one of them out"
+    )
 
 
 def shares_of(theta: Floats, groups: Sequence[Any]) -> Shares:
@@ -177,20 +163,27 @@ def shares_of(theta: Floats, groups: Sequence[Any]) -> Shares:
 
     Args:
         theta: Shape (N, K).
-        groups: A value for each document, length N.
+        groups: A value for each document, length N; one that is None, NaN, NA or NaT is in no
+            group.
 
     Raises:
-        ValueError: If the lengths differ.
+        ValueError: If the lengths differ, every value is missing, or values cannot be sorted.
 
     Example:
         >>> shares_of(np.array([[1.0, 0.0], [0.0, 1.0]]), [2001, 2000]).groups
         [2000, 2001]
     """
-    values = np.asarray(groups)
-    if values.shape != (len(theta),):
-        raise ValueError(f"groups has shape {values.shape}, must have a value for each document")
-    known, place = np.unique(values, return_inverse=True)
-    parts = [theta[place == group] for group in range(len(known))]
+    shape = np.shape(groups)
+    if shape != (len(theta),):
+        raise ValueError(f"groups has shape {shape}, must have a value for each document")
+    values = as_objects(groups)
+    known = np.array([not is_missing(value) for value in values], dtype=bool)
+    if not known.any():
+        raise ValueError("groups is missing in every row, must name one group or more")
+    levels = _groups(values[known], categories_of(groups))
+    place = {group: row for row, group in enumerate(levels)}
+    rows = np.array([place[value] for value in values[known]])
+    parts = [theta[known][rows == row] for row in range(len(levels))]
     with np.errstate(invalid="ignore", divide="ignore"):
         errors = [
             part.std(0, ddof=1) / np.sqrt(len(part))
@@ -199,8 +192,17 @@ def shares_of(theta: Floats, groups: Sequence[Any]) -> Shares:
             for part in parts
         ]
     return Shares(
-        known.tolist(),
+        levels,
         np.array([len(part) for part in parts]),
         np.stack([part.mean(0) for part in parts]),
         np.stack(errors),
     )
+
+
+def _groups(values: NDArray[np.object_], categories: list[Any] | None) -> list[Any]:
+    try:
+        return levels_of(values, categories)
+    except TypeError as error:
+        raise ValueError(
+            "groups cannot be sorted, must be of one kind: numbers, words or dates"
+        ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -18,8 +19,16 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch.distributions import Distribution
 
+from dirvae.alignment import matched
 from dirvae.distributions import Dirichlet
 from dirvae.estimators.arguments import require_integer
+from dirvae.estimators.covariates import (
+    Covariate,
+    as_numbers,
+    columns_of,
+    covariates_of,
+    names_of,
+)
 from dirvae.estimators.document_kinds import Kind, documents_of, listed
 from dirvae.estimators.documents import (
     checked_counts,
@@ -33,13 +42,7 @@ from dirvae.estimators.kinds import warn_of_fractions
 from dirvae.estimators.labels import class_indicators
 from dirvae.estimators.topic_arguments import guide_columns, require_topic_arguments
 from dirvae.estimators.topic_building import starting_vae
-from dirvae.estimators.topic_effects import (
-    Effects,
-    Shares,
-    covariate_matrix,
-    effects_of,
-    shares_of,
-)
+from dirvae.estimators.topic_effects import Effects, Shares, effects_of, shares_of
 from dirvae.estimators.topic_merging import alike_topics, all_topics
 from dirvae.estimators.topic_posterior import (
     TopicPosterior,
@@ -144,7 +147,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     vae_: VAE
     model_type = (VAE, MixtureVAE)
     _seed: int
-    covariate_names_: Any
+    _covariates: list[Covariate]
     _num_documents: int
     _optimizer_state: dict[str, Any] | None
 
@@ -202,14 +205,17 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         log-likelihood is added to the bound. A pipeline that ends in a classifier gives its labels
         to all its steps, so its topics are supervised too, unless ``label_weight`` is 0.
 
+        Labels and covariates of pandas go by index to an X of pandas; all else goes by position.
+
         Args:
             X: N texts; N lists of words, which are counted as they are; or counts of words, 0 or
                 more, dense or CSR, shape (N, V).
             y: Labels of documents, words or whole numbers, length N; the number -1, None or NaN
                 where unknown. None for none.
             vocabulary: The V words of counts, in order, or a mapping from words to columns.
-            covariates: What is known of the documents, shape (N, C), or a data frame, whose words
-                become dummies: the prior of theta depends on it (with a prior that is learned).
+            covariates: What is known of the documents, a data frame, a series, or an array or list
+                of shape (N, C) or (N,): numbers, booleans, dates (in days), and words, which become
+                dummies. The prior of theta depends on it (with a prior that is learned).
 
         Returns:
             The estimator itself.
@@ -218,6 +224,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             ValueError: If an argument or a value of X or y is out of range; the message says which.
         """
         self._check_arguments()
+        y, covariates = matched("y", y, X), matched("covariates", covariates, X)
         counts = self._counts_to_fit(X, vocabulary)
         labels = self._labels(y, counts.shape[0])
         told = self._told(covariates, counts.shape[0], reset=True)
@@ -238,8 +245,18 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self._end(counts, told)
         return self
 
-    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
-        return super().fit_transform(listed(X), y, **fit_params)
+    def fit_transform(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        vocabulary: Sequence[str] | None = None,
+        covariates: Any = None,
+    ) -> Any:
+        """`fit`, then `transform` of the same documents, with the same covariates."""
+        X = listed(X)
+        self.fit(X, y, vocabulary=vocabulary, covariates=covariates)
+        return self.transform(X, covariates=covariates)
 
     @pinned()
     def partial_fit(
@@ -250,10 +267,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         The first call settles vocabulary and starting topics; from one call to the next the
         optimiser goes on where it was. Args and errors are those of `fit`, but ``y`` is left out:
         topics go on without labels, and a model that had some forgets them. Covariates are left out
-        too: the prior is that at their mean.
+        too: the prior is that at their mean, which a warning says.
         """
         if hasattr(self, "vae_"):
             counts = self.counts(X)
+            self._told(None, counts.shape[0])
         else:
             self._check_arguments()
             counts = self._counts_to_fit(X, vocabulary)
@@ -295,20 +313,30 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _told(self, covariates: Any, num_rows: int, *, reset: bool = False) -> Any:
         """Covariates as numbers, shape (N, C): words have a dummy for each level that `fit` saw."""
         if reset:
-            self.__dict__.pop("covariate_names_", None)
+            self.__dict__.pop("_covariates", None)
         if covariates is None:
+            self._tell_of_the_mean()
             return None
         if self.latent is not Dirichlet or self.decoder is ProductDecoder:
             raise ValueError("covariates go with a Dirichlet latent and a mixture of topics")
-        if not reset and not hasattr(self, "covariate_names_"):
+        if not reset and not hasattr(self, "_covariates"):
             raise ValueError("covariates is given, must be None: the model was fitted without any")
-        names = None if reset else self.covariate_names_
-        found, values = covariate_matrix(covariates, all_levels=True, names=names)
-        if len(values) != num_rows:
-            raise ValueError(f"covariates has {len(values)} rows, must be the {num_rows} of X")
+        columns = columns_of(covariates)
+        num_values = len(columns[0].values)
+        if num_values != num_rows:
+            raise ValueError(f"covariates has {num_values} rows, must be the {num_rows} of X")
         if reset:
-            self.covariate_names_ = np.array(found, dtype=object)
-        return values
+            self._covariates = covariates_of(columns)
+        return as_numbers(columns, self._covariates)
+
+    def _tell_of_the_mean(self) -> None:
+        if hasattr(self, "_covariates"):
+            names = ", ".join(repr(covariate.name) for covariate in self._covariates)
+            warnings.warn(
+                f"the model was fitted with covariates ({names}) and is asked without: the prior "
+                "of each document is that at their mean",
+                stacklevel=4,
+            )
 
     def _end(self, counts: sparse.csr_matrix, told: Any = None) -> None:
         self.n_iter_ = len(self.history_)
@@ -327,6 +355,13 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def topic_word_(self) -> Any:
         """beta, rows that sum to 1, shape (K, V)."""
         return self._mixed()[: self._n_features_out]
+
+    @property
+    def covariate_names_(self) -> Any:
+        """Names of the covariates as numbers, a level of words each, shape (C,)."""
+        if not hasattr(self, "_covariates"):
+            raise AttributeError("this TopicModel was fitted without covariates")
+        return np.array(names_of(self._covariates), dtype=object)
 
     @property
     def background_(self) -> Any:
@@ -378,19 +413,23 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
         Args:
             X: Documents, as in `fit`.
-            covariates: Those of these documents, as in `fit`; the mean's prior for all if None.
+            covariates: Those of these documents, as in `fit`. If None, a model that was fitted with
+                some warns, and takes the prior at their mean for all documents.
         """
         check_is_fitted(self)
-        theta = self._theta(self.counts(X), covariates)
+        counts = self.counts(X)
+        told = self._told(matched("covariates", covariates, X), counts.shape[0])
+        theta = self._theta(counts, told)
         return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
 
-    def _theta(self, counts: sparse.csr_matrix, covariates: Any = None) -> Any:
-        told = self._told(covariates, counts.shape[0])
+    def _theta(self, counts: sparse.csr_matrix, told: Any = None) -> Any:
         return among_topics(proportions(self.vae_, counts, told), self._n_features_out)
 
     @available_if(_has_labels)
     def predict_proba(self, X: Any) -> Any:
         """Probability of each class, shape (N, L), of a model that was fitted to labels.
+
+        Covariates have no part in it, as they had none when labels were learned.
 
         Args:
             X: Documents, as in `fit`.
@@ -425,7 +464,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if not 0 < level < 1:
             raise ValueError(f"level is {level!r}, must be in (0, 1)")
         counts = self.counts(X)
-        told = self._told(covariates, counts.shape[0])
+        told = self._told(matched("covariates", covariates, X), counts.shape[0])
         mean, concentration, weights = marginals(
             self.vae_, counts, told, num_topics=self._n_features_out
         )
@@ -451,7 +490,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         check_is_fitted(self)
         encoded, scored = split_tokens(self.counts(X), seed)
-        weights = proportions(self.vae_, encoded, self._told(covariates, encoded.shape[0]))
+        told = self._told(matched("covariates", covariates, X), encoded.shape[0])
+        weights = proportions(self.vae_, encoded, told)
         if isinstance(self.vae_.decoder, ProductDecoder):
             return decoded_perplexity(self.vae_.decoder, torch.from_numpy(weights), scored)
         return completion_perplexity(weights, self._mixed(), scored)
@@ -459,26 +499,37 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def effects(self, X: Any, covariates: Any, *, level: float = 0.95) -> Effects:
         """Effects of covariates on the proportions of topics, with intervals.
 
-        The intervals hold what the documents leave open of their proportions, too.
+        The intervals hold what the documents leave open of their proportions, too. The proportions
+        are what words say of them: their prior is the same for all documents, that at the mean of
+        the covariates in a model that was fitted with some.
 
         Args:
             X: Documents, as in `fit`.
-            covariates: Shape (N, C), or a data frame, whose words become dummies.
+            covariates: As in `fit`; words become dummies for all levels but a reference, the first
+                in alphabetical order, of a category in its own. Effects of dates are those of a
+                day.
             level: Of the intervals, in (0, 1).
         """
         check_is_fitted(self)
+        covariates = matched("covariates", covariates, X)
         counts = self.counts(X)
         mean, concentration, _ = marginals(self.vae_, counts, num_topics=self._n_features_out)
         return effects_of(concentration, covariates, mean=mean, level=level, seed=self._seed)
 
-    def shares(self, X: Any, groups: Any) -> Shares:
+    def shares(self, X: Any, groups: Any, *, covariates: Any = None) -> Shares:
         """Share of each topic in each group of documents, such as those of a year.
 
         Args:
             X: Documents, as in `fit`.
-            groups: A value for each document; times are best cut to years or months first.
+            groups: A value for each document; times are best cut to years or months first. Where
+                it is None, NaN, NA or NaT, the document is in no group.
+            covariates: As in `transform`.
         """
-        return shares_of(self.transform(X), groups)
+        check_is_fitted(self)
+        groups = matched("groups", groups, X)
+        counts = self.counts(X)
+        told = self._told(matched("covariates", covariates, X), counts.shape[0])
+        return shares_of(self._theta(counts, told), groups)
 
     @pinned()
     def merge(self, groups: Sequence[Sequence[int]]) -> TopicModel:

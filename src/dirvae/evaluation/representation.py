@@ -1,4 +1,4 @@
-"""How much of the labels an embedding holds."""
+"""How much of the labels an embedding holds; of pandas they go by index to one of pandas."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+
+from dirvae.alignment import matched
 
 __all__ = ["knn_error", "knn_errors", "linear_probe_accuracy", "svm_accuracy"]
 
@@ -172,7 +174,8 @@ def _accuracy(
 
 def _labels(part: str, labels: ArrayLike, embedding: ArrayLike) -> NDArray[Any]:
     """Refuse what numpy would compare all the same, with a silently wrong share."""
-    found, rows = np.asarray(labels), len(np.asarray(embedding))
+    found = np.asarray(matched(f"{part}_labels", labels, embedding, rows=f"{part}_embedding"))
+    rows = len(np.asarray(embedding))
     if found.shape != (rows,):
         raise ValueError(
             f"{part}_labels has shape {found.shape}, must be ({rows},): one for each row of "

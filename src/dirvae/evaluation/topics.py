@@ -14,6 +14,7 @@ from scipy.stats import rankdata
 from sklearn.metrics import normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 
+from dirvae.alignment import matched
 from dirvae.evaluation._counts import csr_counts
 
 __all__ = [
@@ -295,6 +296,7 @@ def purity(theta: ArrayLike, labels: ArrayLike) -> float:
         >>> purity([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]], ["a", "b", "b"])
         0.6666666666666666
     """
+    labels = matched("labels", labels, theta, rows="theta")
     table = contingency_matrix(np.asarray(labels), np.asarray(theta).argmax(1))
     return float(table.max(0).sum() / table.sum())
 
@@ -310,6 +312,7 @@ def normalized_mutual_information(theta: ArrayLike, labels: ArrayLike) -> float:
         >>> normalized_mutual_information([[0.9, 0.1], [0.3, 0.7]], ["a", "b"])
         1.0
     """
+    labels = matched("labels", labels, theta, rows="theta")
     largest = np.asarray(theta).argmax(1)
     return float(normalized_mutual_info_score(np.asarray(labels), largest))
 

@@ -168,6 +168,23 @@ def _names(value: Any) -> Any:
     return np.array(value, dtype=object)
 
 
+def _covariates(value: Any) -> list[Any]:
+    if not isinstance(value, list) or not all(map(_is_covariate, value)):
+        raise ModelFormatError("the covariates of the model are malformed")
+    from dirvae.estimators.covariates import Covariate  # only with an estimator: it is slow
+
+    return [Covariate(*row) for row in value]
+
+
+def _is_covariate(row: Any) -> bool:
+    if not isinstance(row, list) or len(row) != 5:
+        return False
+    name, kind, levels, origin, unit = row
+    words = isinstance(levels, list) and all(type(x) is str for x in (name, kind, *levels))
+    numbers = all(type(x) is float and math.isfinite(x) for x in (origin, unit))
+    return words and numbers and unit > 0
+
+
 def _classes_to_json(value: Any) -> dict[str, Any]:
     labels = value.tolist()
     if not all(isinstance(label, bool | int | float | str) for label in labels):
@@ -223,7 +240,7 @@ _FITTED = {
     "n_features_in_": _COUNT,
     "feature_names_in_": _Kind(list, _names),
     "vocabulary_": _Kind(list, _names),
-    "covariate_names_": _Kind(list, _names),
+    "_covariates": _Kind(list, _covariates),
     "vectorizer_": _Kind(describe_vectorizer, _fitted_vectorizer),
     "word_frequency_": _ARRAY,
     "topic_prevalence_": _ARRAY,

@@ -1,0 +1,54 @@
+"""What is known of rows, in the order of the rows: matched by index where both sides have one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["matched"]
+
+
+def matched(name: str, given: Any, X: Any, *, rows: str = "X") -> Any:
+    """Return labels, covariates, groups or weights in the order of the rows that they are of.
+
+    Where both are of pandas they are matched by index, as pandas does. Whatever has no index (a
+    list, an array, a frame of polars) is taken in its own order, and so are equal indexes.
+
+    Args:
+        name: Of the argument, for messages.
+        given: An entry or a row for each row of X, or None.
+        X: The rows.
+        rows: What they are called in messages.
+
+    Raises:
+        ValueError: If the indexes differ, or one of them has an entry twice.
+
+    Example:
+        >>> import pandas as pd
+        >>> texts = pd.Series(["sea", "star"], index=["a", "b"])
+        >>> matched("y", pd.Series([1, 2], index=["b", "a"]), texts).tolist()
+        [2, 1]
+    """
+    if not (hasattr(given, "iloc") and hasattr(X, "iloc")) or given.index.equals(X.index):
+        return given
+    sides = (name, given.index), (rows, X.index)
+    for side, index in sides:
+        if not index.is_unique:
+            entry = index[index.duplicated()].tolist()[0]
+            raise ValueError(
+                f"{side} has {entry!r} in its index more than once, so that {name} and {rows} "
+                "cannot be matched by index: make the indexes unique, or reset both"
+            )
+    for (side, index), (other, others) in (sides[::-1], sides):
+        _require_all(side, index, other, others)
+    return given.iloc[given.index.get_indexer(X.index)]
+
+
+def _require_all(side: str, index: Any, other: str, others: Any) -> None:
+    """Raise ValueError unless all entries of one index are in the other."""
+    lacking = others.get_indexer(index) < 0
+    if lacking.any():
+        entry = index[lacking].tolist()[0]
+        raise ValueError(
+            f"{side} has {entry!r} in its index and {other} has not, but they are matched by "
+            "index: select the same rows in both, or reset both indexes to match by position"
+        )

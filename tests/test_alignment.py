@@ -1,0 +1,234 @@
+"""Labels, covariates, groups and weights: by index where both sides have one, else by position."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from dirvae import DirichletVAE, SemiSupervisedVAE, TopicModel
+from dirvae.alignment import matched
+from dirvae.data.arrays import ArrayDataset
+from dirvae.data.counts import CountDataset
+from dirvae.estimators import fit_seeds
+from dirvae.evaluation import (
+    knn_error,
+    linear_probe_accuracy,
+    normalized_mutual_information,
+    purity,
+    svm_accuracy,
+)
+
+TINY = {"hidden_sizes": (4,), "max_epochs": 1, "random_state": 0}
+N = 24
+WITHOUT = "fitted with covariates .'age', 'group'. and is asked without: the prior of each document"
+
+
+@pytest.fixture(scope="module")
+def documents():
+    """Counts, and what is known of them, with one index."""
+    rng = np.random.default_rng(0)
+    index = [f"doc{i}" for i in range(N)]
+    counts = pd.DataFrame(rng.poisson(2, (N, 6)).astype(float), index=index).add_prefix("w")
+    known = pd.DataFrame(
+        {"group": rng.choice(["a", "b"], N), "age": rng.normal(size=N)}, index=index
+    )
+    return counts, known, pd.Series(rng.choice(["no", "yes"], N), index=index)
+
+
+@pytest.fixture(scope="module")
+def model(documents):
+    counts, known, y = documents
+    return TopicModel(2, **TINY).fit(counts, y, covariates=known)
+
+
+def shuffled(given):
+    return given.iloc[np.random.default_rng(1).permutation(len(given))]
+
+
+def test_entries_go_to_the_rows_of_their_index():
+    X = pd.DataFrame({"x": [0.0, 1.0, 2.0]}, index=["a", "b", "c"])
+    given = pd.Series([3, 1, 2], index=["c", "a", "b"])
+    assert matched("y", given, X).tolist() == [1, 2, 3]
+    frame = matched("covariates", given.to_frame("known"), X["x"])
+    assert frame["known"].tolist() == [1, 2, 3]
+    times = pd.MultiIndex.from_product([["a", "b"], [1, 2]])
+    y = pd.Series([1, 2, 3, 4], index=times)
+    assert matched("y", y[::-1], pd.Series(0, index=times)).tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("to", [list, np.asarray, pl.Series, pl.DataFrame])
+def test_what_has_no_index_stays_in_its_order(to):
+    X, y = pd.Series(["t", "u"], index=[1, 0]), pd.Series([5, 6], index=[0, 1])
+    np.testing.assert_array_equal(np.ravel(matched("y", to(y.to_numpy()), X)), [5, 6])
+    np.testing.assert_array_equal(matched("y", y, to(X.to_numpy())), [5, 6])
+    assert matched("y", None, X) is None
+
+
+def test_equal_indexes_may_repeat():
+    twice = pd.Series([1, 2, 3], index=["a", "a", "b"])
+    assert matched("y", twice, pd.Series(["t", "u", "v"], index=twice.index)) is twice
+
+
+@pytest.mark.parametrize(
+    ("given", "X", "sentence"),
+    [
+        (["a", "c"], ["a", "b"], "^X has 'b' in its index and y has not, .* matched by index"),
+        (["a", "b", "c"], ["a", "b"], "^y has 'c' in its index and X has not"),
+        (["a"], ["a", "b"], "^X has 'b' in its index and y has not"),
+        (["0", "1"], [0, 1], "^X has 0 in its index and y has not"),
+        (["a", "a"], ["a", "b"], "^y has 'a' in its index more than once"),
+        (["a", "b", "b"], ["b", "a", "b"], "^y has 'b' in its index more than once"),
+        (["a", "b"], ["b", "b"], "^X has 'b' in its index more than once"),
+    ],
+)
+def test_indexes_that_differ_are_refused_with_an_example(given, X, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        matched("y", pd.Series(0, index=given), pd.Series("", index=X))
+
+
+def test_topics_are_fitted_to_each_documents_own(documents, model):
+    counts, known, y = documents
+    again = TopicModel(2, **TINY).fit(counts, shuffled(y), covariates=shuffled(known))
+    np.testing.assert_array_equal(again.coef_, model.coef_)
+    np.testing.assert_array_equal(again.topic_word_, model.topic_word_)
+    prior, first = again.vae_.prior.state_dict(), model.vae_.prior.state_dict()
+    assert all(bool((prior[name] == first[name]).all()) for name in prior)
+
+
+def test_topics_are_asked_of_each_documents_own(documents, model):
+    counts, known, _ = documents
+    other = {"covariates": shuffled(known)}
+    same = {"covariates": known}
+    theta = model.transform(counts, **same)
+    np.testing.assert_array_equal(model.transform(counts, **other), theta)
+    by_position = {"covariates": pl.from_pandas(shuffled(known))}
+    assert np.abs(model.transform(counts, **by_position) - theta).max() > 1e-4
+    lower = [model.posterior(counts, **told).lower for told in (same, other)]
+    np.testing.assert_array_equal(*lower)
+    assert model.perplexity(counts, **other) == model.perplexity(counts, **same)
+    effects = [model.effects(counts, told["covariates"]).effect for told in (same, other)]
+    np.testing.assert_array_equal(*effects)
+    shares = [
+        model.shares(counts, groups, **told).share
+        for groups, told in ((known["group"], same), (shuffled(known["group"]), other))
+    ]
+    np.testing.assert_array_equal(*shares)
+    np.testing.assert_allclose(shares[0][0], theta[known["group"] == "a"].mean(0), rtol=1e-12)
+
+
+def test_seeds_are_fitted_to_each_documents_own(documents, model):
+    counts, known, y = documents
+    found = fit_seeds(
+        TopicModel(2, **TINY), counts, (0, 1), y=shuffled(y), covariates=shuffled(known)
+    )
+    np.testing.assert_array_equal(found.models[0].coef_, model.coef_)
+
+
+def test_classes_go_to_their_rows(documents):
+    counts, _, y = documents
+    options = {**TINY, "decoder_hidden_sizes": (4,), "classifier_hidden_sizes": (4,)}
+    models = [SemiSupervisedVAE(2, **options).fit(counts, labels) for labels in (y, shuffled(y))]
+    first, second = (model.predict_proba(counts) for model in models)
+    np.testing.assert_array_equal(first, second)
+    weight = pd.Series(np.arange(N), index=y.index)
+    right = np.average(models[0].predict(counts) == y, weights=weight)
+    score = models[0].score(counts, shuffled(y), shuffled(weight)[::-1])
+    assert score == pytest.approx(right, abs=1e-12)
+    with pytest.raises(ValueError, match="X has 'doc3' in its index and y has not"):
+        models[0].score(counts, y.drop("doc3"))
+
+
+def test_weights_go_to_their_rows(documents):
+    counts = documents[0]
+    weight = pd.Series(np.arange(N) % 5.0, index=counts.index)
+    options = {**TINY, "decoder_hidden_sizes": (4,), "validation_fraction": 0}
+    first, second = (
+        DirichletVAE(2, **options).fit(counts, sample_weight=w).partial_fit(counts, None, w)
+        for w in (weight, shuffled(weight))
+    )
+    np.testing.assert_array_equal(first.transform(counts), second.transform(counts))
+    for method in (first.fit, first.partial_fit):
+        with pytest.raises(ValueError, match="sample_weight has 'doc0' in its index more than"):
+            method(counts, sample_weight=pd.concat([weight[:-1], weight[:1]]))
+
+
+@pytest.mark.parametrize("name", ["fit", "transform", "posterior", "perplexity", "shares"])
+def test_covariates_of_other_documents_are_refused(documents, model, name):
+    counts, known, _ = documents
+    groups = (known["group"],) if name == "shares" else ()
+    estimator = TopicModel(2, **TINY) if name == "fit" else model
+    with pytest.raises(ValueError, match="X has 'doc0' in its index and covariates has not"):
+        getattr(estimator, name)(counts, *groups, covariates=known[1:])
+
+
+@pytest.mark.parametrize(("method", "name"), [("fit", "y"), ("shares", "groups")])
+def test_labels_and_groups_of_other_documents_are_refused(documents, model, method, name):
+    counts, known, y = documents
+    extra = pd.concat([y, pd.Series(["no"], index=["doc99"])])
+    estimator = TopicModel(2, **TINY) if method == "fit" else model
+    with pytest.raises(ValueError, match=f"{name} has 'doc99' in its index and X has not"):
+        getattr(estimator, method)(counts, extra, covariates=known)
+    with pytest.raises(ValueError, match="covariates has 'doc99' in its index and X has not"):
+        model.effects(counts, extra)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda model, X, y: model.transform(X),
+        lambda model, X, y: model.posterior(X),
+        lambda model, X, y: model.perplexity(X),
+        lambda model, X, y: model.shares(X, y),
+        lambda model, X, y: copy.deepcopy(model).partial_fit(X),
+    ],
+)
+def test_a_model_that_is_asked_without_its_covariates_says_so_once(documents, model, ask):
+    counts, _, y = documents
+    with pytest.warns(UserWarning, match=WITHOUT) as told:
+        ask(model, counts, y)
+    assert len(told) == 1
+
+
+def test_labels_are_told_without_covariates_and_without_a_word(documents, model):
+    counts, known, _ = documents
+    assert set(model.predict(counts)) <= {"no", "yes"}
+    assert model.effects(counts, known).names == ["intercept", "age", "group_b"]
+
+
+def test_fitting_and_transforming_tells_both_of_the_covariates(documents):
+    counts, known, y = documents
+    model = TopicModel(2, **TINY)
+    theta = model.fit_transform(counts, y, covariates=known)
+    np.testing.assert_array_equal(theta, model.transform(counts, covariates=known))
+
+
+def test_labels_go_to_their_rows_in_evaluation(documents):
+    _, known, y = documents
+    z = pd.DataFrame({"x": known["age"], "y": known["age"] ** 2})
+    theta = z.abs().div(z.abs().sum(axis=1), axis=0)
+    for measure in (purity, normalized_mutual_information):
+        assert measure(theta, shuffled(y)) == measure(theta, y.to_numpy())
+        with pytest.raises(ValueError, match="theta has 'doc0' in its index and labels has not"):
+            measure(theta, y[1:])
+    for measure in (knn_error, linear_probe_accuracy, svm_accuracy):
+        assert measure(z, shuffled(y), z, shuffled(y)) == measure(z, y, z, y.to_numpy())
+        with pytest.raises(ValueError, match="test_embedding has 'doc0' in its index"):
+            measure(z, y, z, y[1:])
+
+
+def test_what_goes_with_rows_goes_by_index_in_datasets(documents):
+    counts, known, _ = documents
+    covariates = known[["age"]].astype(np.float32)
+    weight = known["age"].abs()
+    mask = counts > 1
+    options = {"mask": shuffled(mask), "weight": shuffled(weight)}
+    batch = ArrayDataset(counts, shuffled(covariates), **options)[list(range(N))]
+    np.testing.assert_array_equal(batch.covariates, covariates)
+    np.testing.assert_array_equal(batch.mask, mask)
+    np.testing.assert_allclose(batch.weight, weight / weight.mean(), rtol=1e-5)
+    told = CountDataset(counts, shuffled(covariates))[list(range(N))].covariates
+    np.testing.assert_array_equal(told, covariates)
