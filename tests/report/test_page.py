@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dirvae.report import figures
-from dirvae.report.page import Panel, Section, Table, render, write_text
+from dirvae.report.page import Panel, Section, Table, render
 
 
 @pytest.fixture(scope="module")
@@ -38,23 +37,6 @@ def test_text_is_escaped(page: str) -> None:
     assert "label &lt;i&gt;" in page
     assert "Title &lt;x&gt;" in page
     assert "</script><b>" not in page
-
-
-def test_writing_replaces_the_whole_file(tmp_path: Path) -> None:
-    target = tmp_path / "page.html"
-    write_text(target, "long old text")
-    write_text(target, "new")
-    assert target.read_text() == "new"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
-    target = tmp_path / "page.html"
-    write_text(target, "old")
-    with pytest.raises(UnicodeEncodeError):
-        write_text(target, "new \ud800")
-    assert target.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_tiles_are_where_they_should_be() -> None:

@@ -5,6 +5,7 @@ What needs PyTorch is imported inside the commands, so that help and bad usage a
 
 from __future__ import annotations
 
+import signal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ import typer
 from dirvae.cli.apply import evaluate, info, transform
 from dirvae.cli.errors import OneSentenceGroup
 from dirvae.cli.fit import fit_vae
+from dirvae.cli.outputs import Force, require_model_folder, require_new, require_results_folder
 from dirvae.cli.reproduce import reproduce
 from dirvae.cli.topics import fit_topics, topics
 
@@ -45,12 +47,16 @@ def demo(
     quick: Annotated[
         bool, typer.Option("--quick", help="Fewer epochs: seconds, not a minute.")
     ] = False,
+    force: Force = False,
 ) -> None:
     """Train on handwritten digits, or on docstrings, and write a report; no network needed."""
+    require_results_folder(output)
     if which is Demo.TOPICS:
-        from dirvae.report.topics import run
+        from dirvae.report.topics import FILES, run
     else:
-        from dirvae.report.demo import run
+        from dirvae.report.demo import FILES, run
+    require_new(output / FILES["report"], force)
+    require_model_folder(output / FILES["model"], force)
     run(output, quick)
 
 
@@ -92,4 +98,6 @@ def _dirvae(
 
 def main() -> None:
     """Run the command line."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     app()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dirvae.cli.errors import INTERRUPTED, Stop, refuse
-from dirvae.cli.outputs import require_writable
+from dirvae.cli.outputs import require_results_folder
 
 if TYPE_CHECKING:
     from dirvae.reproduce.tables import Table
@@ -144,7 +144,7 @@ def reproduce(
         "quick": quick,
     }
     if not table:
-        require_writable(output)
+        require_results_folder(output)
         run = _density(settings, pixels, samples, precision)
         if semi or topics:
             run = _semi_supervised(shares) if semi else _topics

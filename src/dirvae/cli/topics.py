@@ -12,8 +12,17 @@ from typing import Annotated, Any
 
 import typer
 
+from dirvae.cli.checkpoints import (
+    CheckpointDir,
+    Resume,
+    fingerprint,
+    open_folder,
+    place,
+    remove,
+    resumable,
+)
 from dirvae.cli.errors import refuse, say
-from dirvae.cli.outputs import require_model_folder
+from dirvae.cli.outputs import Force, require_model_folder
 
 __all__ = ["UTF8", "fit_topics", "measure_topics", "read_documents", "refuse_texts", "topics"]
 
@@ -53,6 +62,7 @@ class Decoder(StrEnum):
 
 
 def fit_topics(
+    context: typer.Context,
     documents: Annotated[str, typer.Argument(metavar="INPUT", help=DOCUMENTS)],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the model.")],
     text_column: TextColumn = None,
@@ -74,12 +84,20 @@ def fit_topics(
         int | None, typer.Option(min=1, metavar="N", help="Passes over the documents.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same topics.")] = 0,
+    checkpoint_dir: CheckpointDir = None,
+    resume: Resume = False,
+    force: Force = False,
     encoding: Encoding = UTF8,
     array: Array = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
-    """Find topics in documents and save the model."""
-    require_model_folder(output)
+    """Find topics in documents and save the model.
+
+    Checkpoints are kept during training, so that a run that was cut off can go on.
+    """
+    inputs = [documents, vocabulary]
+    require_model_folder(output, force or resume, inputs)
+    folder = place(output, checkpoint_dir, inputs)
     if label_column is not None and Path(documents).suffix.lower() not in TABLES:
         raise ValueError(f"--label-column goes with a table ({', '.join(TABLES)})")
     words = _vocabulary(vocabulary, documents)
@@ -108,8 +126,19 @@ def fit_topics(
         verbose=not quiet and sys.stdout.isatty(),
         **options,
     )
-    model.fit(_rows(X), labels, vocabulary=words)
-    model.save(output)
+    settings = {
+        "n_components": components,
+        "decoder": decoder.value,
+        "random_state": seed,
+        "max_epochs": model.max_epochs,
+        "data": fingerprint(_rows(X), labels, words),
+    }
+    open_folder(folder, settings, resume)
+    with resumable(folder, context.obj):
+        model.fit(_rows(X), labels, vocabulary=words, checkpoint_dir=folder, resume=resume)
+        model.save(output)
+    if checkpoint_dir is None:
+        remove(folder)
     say(f"{output}: {components} topics, {model.n_features_in_:,} words, {model.n_iter_} epochs")
     say(f"Next: dirvae topics {shlex.quote(str(output))}")
 

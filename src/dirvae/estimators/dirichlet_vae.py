@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
-from numbers import Integral, Real
+from numbers import Real
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +26,7 @@ from dirvae.estimators.arguments import (
     require_integer,
     require_likelihood,
     require_positive,
+    require_resumable,
     require_sizes,
 )
 from dirvae.estimators.rows import chunks, generator_of, mean_and_std, weighted
@@ -162,11 +163,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Raises:
             ValueError: If an argument or a value of X is out of range; the message says which.
         """
-        if resume and not isinstance(self.random_state, Integral):
-            raise ValueError(
-                f"resume=True with random_state={self.random_state!r}, must be an integer: only so "
-                "are the rows held out again those that were"
-            )
+        require_resumable(resume, self.random_state)
         X, weight = self._begin(self._validated(X, reset=True), sample_weight)
         train, validation = self._split(X, weight)
         steps = math.ceil(len(train) / self.batch_size) * self.max_epochs

@@ -33,6 +33,7 @@ from dirvae.estimators.arguments import (
     require_integer,
     require_likelihood,
     require_positive,
+    require_resumable,
     require_sizes,
 )
 from dirvae.estimators.labels import class_indicators
@@ -147,13 +148,23 @@ class SemiSupervisedVAE(
 
     # --- fitting ----------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any) -> SemiSupervisedVAE:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        checkpoint_dir: str | Path | None = None,
+        resume: bool = False,
+    ) -> SemiSupervisedVAE:
         """Fit to rows, of which some have a class.
 
         Args:
             X: Dense or CSR, shape (N, D), finite.
             y: Classes, shape (N,), words or whole numbers; the number -1, None or NaN where
                 unknown.
+            checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
+            resume: Whether to go on from that folder's last checkpoint, of the same data and
+                arguments; ``random_state`` must be an integer.
 
         Returns:
             The estimator itself.
@@ -162,6 +173,7 @@ class SemiSupervisedVAE(
             ValueError: If an argument, a value of X or y is out of range; the message says which.
         """
         self._check_arguments()
+        require_resumable(resume, self.random_state)
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
         X = self._validated(X, reset=True)
@@ -173,7 +185,7 @@ class SemiSupervisedVAE(
             torch.manual_seed(self._seed)
             self.vae_ = self._build(X, one_hot.shape[1])
         try:
-            self.history_ = self._train(X, one_hot)
+            self.history_ = self._train(X, one_hot, checkpoint_dir=checkpoint_dir, resume=resume)
         except BaseException:  # do not look like a fitted estimator
             del self.vae_
             raise
@@ -204,7 +216,7 @@ class SemiSupervisedVAE(
             moments=mean_and_std(X, None),
         )
 
-    def _train(self, X: Any, one_hot: Tensor) -> Any:
+    def _train(self, X: Any, one_hot: Tensor, **checkpoints: Any) -> Any:
         data = ArrayDataset(X, one_hot)
         batches = _MixedBatches(one_hot.sum(1) > 0, self.batch_size)
         steps = len(batches) * self.max_epochs
@@ -223,6 +235,7 @@ class SemiSupervisedVAE(
             seed=self._seed,
             verbose=bool(self.verbose),
             accelerator=self.device,
+            **checkpoints,
         )
 
     # --- using -----------------------------------------------------------------------------------

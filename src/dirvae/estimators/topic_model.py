@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch.distributions import Distribution
 
 from dirvae.distributions import Dirichlet
-from dirvae.estimators.arguments import require_integer
+from dirvae.estimators.arguments import require_integer, require_resumable
 from dirvae.estimators.documents import (
     are_texts,
     checked_counts,
@@ -190,6 +190,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         *,
         vocabulary: Sequence[str] | None = None,
         covariates: Any = None,
+        checkpoint_dir: str | Path | None = None,
+        resume: bool = False,
     ) -> TopicModel:
         """Fit to documents, and to labels where there are some.
 
@@ -204,6 +206,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             vocabulary: The V words of counts.
             covariates: What is known of the documents, shape (N, C), or a data frame, whose words
                 become dummies: the prior of theta depends on it (with a prior that is learned).
+            checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
+            resume: Whether to go on from that folder's last checkpoint, of the same data and
+                arguments; ``random_state`` must be an integer.
 
         Returns:
             The estimator itself.
@@ -212,6 +217,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             ValueError: If an argument or a value of X or y is out of range; the message says which.
         """
         self._check_arguments()
+        require_resumable(resume, self.random_state)
         counts = self._counts_to_fit(X, vocabulary)
         labels = self._labels(y, counts.shape[0])
         told = self._told(covariates, counts.shape[0], reset=True)
@@ -224,6 +230,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             epochs=self.max_epochs,
             seed=self._seed,
             steps=math.ceil(counts.shape[0] / self.batch_size) * self.max_epochs,
+            checkpoint_dir=checkpoint_dir,
+            resume=resume,
         )
         self.history_ = training.history
         if head is not None:

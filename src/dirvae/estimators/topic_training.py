@@ -33,6 +33,7 @@ def train_topics(
     epochs: int,
     seed: int,
     steps: int | None = None,
+    **checkpoints: Any,
 ) -> tuple[Training, nn.Linear | None]:
     """Train ``vae_`` in place; if that is cut off, it is gone, and the estimator is not fitted.
 
@@ -45,6 +46,7 @@ def train_topics(
         epochs: Passes over the documents.
         seed: Of order and noise.
         steps: After which the step size is 0; None for a constant one.
+        checkpoints: ``checkpoint_dir`` and ``resume``, as of `fit`.
 
     Returns:
         The training that was done, with its history and optimiser, and the head that tells labels.
@@ -73,6 +75,7 @@ def train_topics(
             seed=seed,
             verbose=bool(model.verbose),
             accelerator=model.device,
+            **checkpoints,
         )
     except BaseException:
         del model.vae_
