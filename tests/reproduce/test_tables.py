@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -125,26 +124,3 @@ def test_a_run_that_was_cut_off_while_it_was_written_is_made_again(tmp_path: Pat
     add(path, {"nll": 2.0})
     assert [run["nll"] for run in done(path)] == [1.0, 2.0]
     assert path.read_bytes().startswith(whole)
-
-
-def test_a_long_run_is_added_in_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In several, those of another process may come between."""
-    path, sizes = tmp_path / "runs.jsonl", []
-
-    class Watched(io.FileIO):
-        def write(self, content: Any) -> int:
-            sizes.append(len(content))
-            return super().write(content)
-
-    def watched(self: Path, mode: str, buffering: int = -1, **options: Any) -> Any:
-        if not mode.startswith("a"):
-            return open(self, mode, **options)
-        size = buffering if buffering > 0 else io.DEFAULT_BUFFER_SIZE
-        file = io.BufferedWriter(Watched(self, "a"), size)
-        return file if "b" in mode else io.TextIOWrapper(file, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", watched)
-        add(path, {"words": ["word"] * 50_000})
-    assert sizes == [path.stat().st_size]
-    assert len(done(path)[0]["words"]) == 50_000

@@ -68,7 +68,6 @@ def write_folder(path: str | Path, files: Mapping[str, bytes]) -> None:
     try:
         _require_ours(target)
         with made(target), _alone(target):
-            _settle(target)
             try:
                 for name, content in files.items():
                     _write(target / _staged(name, entries[name]), content)

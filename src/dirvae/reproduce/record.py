@@ -49,7 +49,7 @@ def add(path: str | Path, run: Run) -> None:
     before = path.read_bytes() if path.exists() else b""
     start = "\n" if before and not before.endswith(b"\n") else ""  # after one that was cut off
     content = f"{start}{line}\n".encode()
-    with path.open("ab", buffering=len(content) + 1) as file:
+    with path.open("ab") as file:
         file.write(content)
 
 
