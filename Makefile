@@ -30,8 +30,8 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(READY)
-	$(BIN)/dirvae demo $(ARGS)
-	$(BIN)/dirvae demo topics $(ARGS)
+	$(BIN)/dirvae demo --force $(ARGS)
+	$(BIN)/dirvae demo topics --force $(ARGS)
 
 test: lint
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)

@@ -39,6 +39,7 @@ from benchmarks.compositions_picture import picture
 from dirvae.estimators import TopicModel
 from dirvae.estimators.topic_posterior import proportions
 from dirvae.models.topic_decoders import MixtureDecoder, OverdispersedDecoder
+from dirvae.writing import write_text
 
 RESULTS = Path(__file__).parent / "results" / "compositions.json"
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "compositions.png"
@@ -293,7 +294,7 @@ def main() -> None:
                 print(name, seed, model, results[-1]["scores"], file=sys.stderr, flush=True)
             options.output.parent.mkdir(exist_ok=True)
             content = {"setting": setting, "results": results}
-            options.output.write_text(json.dumps(content, indent=1) + "\n")
+            write_text(options.output, json.dumps(content, indent=1) + "\n")
     print(table(results))
     picture(every, options.shown, options.picture)
 

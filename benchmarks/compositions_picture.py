@@ -9,6 +9,7 @@ import numpy as np
 
 from dirvae.estimators import TopicModel
 from dirvae.models.topic_decoders import OverdispersedDecoder
+from dirvae.writing import whole
 
 COLORS = ("#3b6fb6", "#e08a2e", "#4c9f70", "#c2504d", "#8064a2", "#8c6d4f", "#d98cb3", "#7f7f7f")
 WORDS = {
@@ -57,7 +58,8 @@ def picture(data: dict[str, Any], size: int, path: Path) -> None:
             samples.taxa,
         )
     path.parent.mkdir(exist_ok=True)
-    figure.savefig(path, dpi=130)
+    with whole(path) as file:
+        figure.savefig(file, dpi=130, format=path.suffix[1:])
     plt.close(figure)
 
 

@@ -29,6 +29,7 @@ from dirvae.data import ArrayDataset, mnist
 from dirvae.models import zoo
 from dirvae.models.vae import VAE
 from dirvae.training import adam, fit
+from dirvae.writing import write_text
 
 RESULTS = Path(__file__).parent / "results" / "fit_overhead.json"
 BAR, BATCH, K = 1.15, 100, 50
@@ -144,7 +145,7 @@ def main() -> None:
     for name, values in found.items():
         print(f"{name:<20}{values['seconds']:>8.2f} s   ratio {values['ratio']:.3f}")
     options.output.parent.mkdir(exist_ok=True)
-    options.output.write_text(json.dumps({**setting, "bar": BAR, "ways": found}, indent=1) + "\n")
+    write_text(options.output, json.dumps({**setting, "bar": BAR, "ways": found}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

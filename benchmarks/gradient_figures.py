@@ -10,6 +10,8 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+from dirvae.writing import whole
+
 FOLDER = Path(__file__).parent.parent / "docs" / "images"
 FLOOR = 1e-5  # below it a bias is drawn on the edge
 STYLES = {  # ours in colour, other libraries dark, other laws dashed
@@ -106,5 +108,6 @@ def _finish(figure: Any, axes: Any, name: str) -> None:
     handles, labels = axes[0, -1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncols=6, fontsize=9, frameon=False)
     figure.tight_layout(rect=(0, 0.16 / figure.get_figheight() * 4.5, 1, 1))
-    figure.savefig(FOLDER / name, dpi=110)
+    with whole(FOLDER / name) as file:
+        figure.savefig(file, dpi=110, format=Path(name).suffix[1:])
     plt.close(figure)

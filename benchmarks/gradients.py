@@ -49,6 +49,7 @@ from dirvae.distributions import (
     laplace_softmax_normal,
 )
 from dirvae.distributions.log_space import log_proportions
+from dirvae.writing import write_text
 
 RESULTS = Path(__file__).parent / "results" / "gradients.json"
 CONCENTRATIONS = (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4)
@@ -319,9 +320,7 @@ def main() -> None:
     if not options.figures:
         rows = laboratory(options.draws, options.repetitions)
         RESULTS.parent.mkdir(exist_ok=True)
-        partial = RESULTS.with_suffix(".partial")
-        partial.write_text(json.dumps({**_setting(), "rows": rows}, indent=1) + "\n")
-        partial.replace(RESULTS)
+        write_text(RESULTS, json.dumps({**_setting(), "rows": rows}, indent=1) + "\n")
     rows = json.loads(RESULTS.read_text())["rows"]
     print_table(rows)
     draw_figures(rows)

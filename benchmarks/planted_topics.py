@@ -29,6 +29,7 @@ from dirvae import TopicModel
 from dirvae.data.counts import sparse_rows
 from dirvae.estimators.topic_posterior import credible_intervals
 from dirvae.evaluation import match_topics
+from dirvae.writing import whole, write_text
 
 RESULTS = Path(__file__).parent / "results" / "planted_topics.json"
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "topics_calibration.png"
@@ -159,7 +160,8 @@ def picture(runs: list[dict[str, Any]], path: Path) -> None:
         axis.set_xlabel("nominal level")
     axes[0, 0].legend(loc="upper left")
     path.parent.mkdir(exist_ok=True)
-    figure.savefig(path, dpi=110)
+    with whole(path) as file:
+        figure.savefig(file, dpi=110, format=path.suffix[1:])
 
 
 def main() -> None:
@@ -190,7 +192,7 @@ def main() -> None:
     for seed in options.seeds:
         for topics in options.topics:
             runs.append(run(topics, seed, options.documents))
-            options.output.write_text(json.dumps({**setting, "runs": runs}, indent=1) + "\n")
+            write_text(options.output, json.dumps({**setting, "runs": runs}, indent=1) + "\n")
     for topics in options.topics:
         some = [r for r in runs if r["topics"] == topics]
         numbers = [key for key, value in some[0].items() if isinstance(value, float)]

@@ -22,6 +22,7 @@ import torch
 from scipy import sparse
 
 from dirvae import TopicModel
+from dirvae.writing import write_text
 
 RESULTS = Path(__file__).parent / "results" / "topic_size.json"
 
@@ -111,7 +112,7 @@ def main() -> None:
         results[task] = json.loads(done.stdout.splitlines()[-1])
         print(task, results[task], flush=True)
         options.output.parent.mkdir(exist_ok=True)
-        options.output.write_text(json.dumps(results, indent=1) + "\n")
+        write_text(options.output, json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

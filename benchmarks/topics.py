@@ -29,6 +29,7 @@ from benchmarks.topic_peers import MODELS, Fitted, installed
 from benchmarks.topics_shown import PICTURE, RANKINGS, RESULTS, on_file, picture, table
 from dirvae import evaluation
 from dirvae.reproduce.bags import Bags, bags
+from dirvae.writing import write_text
 
 ROWS_AT_ONCE = 500
 
@@ -121,10 +122,7 @@ def add(path: Path, row: dict[str, Any]) -> None:
     rows = [known for known in rows if _key(known) != _key(row)]
     rows.insert(places[0] if places else len(rows), row)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    content = json.dumps({"results": rows}, indent=1, allow_nan=False)
-    partial.write_text(content + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_text(path, json.dumps({"results": rows}, indent=1, allow_nan=False) + "\n")
 
 
 def _key(row: dict[str, Any]) -> tuple[Any, ...]:

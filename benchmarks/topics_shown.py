@@ -14,6 +14,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from dirvae.reproduce.tables import Table
+from dirvae.writing import whole
 
 RESULTS = Path(__file__).parent / "results" / "topics.json"
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "topics_quality.png"
@@ -159,7 +160,8 @@ def picture(rows: Sequence[Row], path: Path) -> None:
     name = TITLES.get(first[0], first[0])
     figure.suptitle(f"{name}, K = {first[1]}: up and to the left is better")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    with whole(path) as file:
+        figure.savefig(file, format=path.suffix[1:])
 
 
 def _panel(axis: Any, rows: Sequence[Row], quality: Sequence[float], limits: Any) -> None:

@@ -24,6 +24,7 @@ from torch import Tensor
 from dirvae.models import zoo
 from dirvae.models.vae import VAE
 from dirvae.objectives import elbo
+from dirvae.writing import write_text
 
 RESULTS = Path(__file__).parent / "results" / "training_step.json"
 BAR, D, K = 1.10, 784, 50
@@ -118,9 +119,7 @@ def main() -> None:
         "torch": torch.__version__,
     }
     options.output.parent.mkdir(exist_ok=True)
-    partial = options.output.with_suffix(".partial")
-    partial.write_text(json.dumps({**setting, "steps": found}, indent=1) + "\n")
-    partial.replace(options.output)
+    write_text(options.output, json.dumps({**setting, "steps": found}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

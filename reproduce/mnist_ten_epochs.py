@@ -29,6 +29,7 @@ from dirvae.models.priors import default_concentration
 from dirvae.objectives import linear_warmup
 from dirvae.reproduce import record
 from dirvae.training import Training, decaying_adam
+from dirvae.writing import whole
 from reproduce import RESULTS
 
 FILE = RESULTS / "mnist_ten_epochs.jsonl"
@@ -154,7 +155,8 @@ def draw(runs: list[dict[str, Any]]) -> None:
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(left=False)
     FIGURE.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(FIGURE, dpi=150)
+    with whole(FIGURE) as file:
+        figure.savefig(file, dpi=150, format=FIGURE.suffix[1:])
 
 
 def main() -> None:

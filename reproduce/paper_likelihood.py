@@ -25,6 +25,7 @@ from dirvae.reproduce import record
 from dirvae.reproduce.paper import DENSITY
 from dirvae.reproduce.record import Run
 from dirvae.reproduce.tables import latest
+from dirvae.writing import whole
 from reproduce import RESULTS
 
 PICTURE = Path(__file__).parent.parent / "docs" / "images" / "paper_likelihood.png"
@@ -78,7 +79,8 @@ def draw(models: dict[str, list[Run]]) -> None:
         axes[0].plot([], [], marker, color=colour, label=name)
     figure.legend(loc="lower center", ncols=3, frameon=False)
     figure.tight_layout(rect=(0, 0.09, 1, 1))
-    figure.savefig(PICTURE, dpi=110)
+    with whole(PICTURE) as file:
+        figure.savefig(file, dpi=110, format=PICTURE.suffix[1:])
     plt.close(figure)
 
 

@@ -14,6 +14,7 @@ from dirvae.reproduce import tables
 from dirvae.reproduce.record import Run, done
 from dirvae.reproduce.tables import Table, latest
 from dirvae.reproduce.topics_table import topics_table
+from dirvae.writing import whole, write_text
 from reproduce import RESULTS
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -116,7 +117,8 @@ def draw(runs: Sequence[Run]) -> bool:
     axes[1, 0].set_ylabel("latent, mean ± std")
     figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="lower center", ncols=3)
     figure.tight_layout(rect=(0, 0.06, 1, 1))
-    figure.savefig(PICTURE, dpi=110)
+    with whole(PICTURE) as file:
+        figure.savefig(file, dpi=110, format=PICTURE.suffix[1:])
     plt.close(figure)
     return True
 
@@ -158,9 +160,7 @@ def _plain(ax: Any) -> None:
 
 def main() -> None:
     drawn = draw(done(RESULTS / "density-mnist.jsonl"))
-    partial = PAGE.with_suffix(".partial")
-    partial.write_text(page(picture=drawn), encoding="utf-8")
-    partial.replace(PAGE)
+    write_text(PAGE, page(picture=drawn))
 
 
 if __name__ == "__main__":

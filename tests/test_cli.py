@@ -371,7 +371,7 @@ def test_rows_of_zeros_have_a_defined_result(run):
     for likelihood in ("multinomial", "negative-binomial", "gaussian"):
         options = ["--likelihood", likelihood, "-o", likelihood]
         assert run(*fit(*options)).code == 0
-        assert run("transform", likelihood, "x.npy", "-o", "theta.npy").code == 0
+        assert run("transform", likelihood, "x.npy", "-o", "theta.npy", "--force").code == 0
         theta = np.load("theta.npy")
         np.testing.assert_allclose(theta.sum(1), 1, rtol=1e-5)
         assert (theta[::2] == theta[0]).all()
@@ -677,20 +677,20 @@ def test_read_only_folder(run, fitted):
     assert_one_sentence(done, "cannot be written to")
 
 
-def test_earlier_model_is_replaced(run, fitted):
+def test_earlier_model_is_replaced_if_asked_for(run, fitted):
     np.save("x.npy", X)
     shutil.copytree(fitted, "model")
-    assert run(*fit("-k", 4)).code == 0
+    assert run(*fit("-k", 4, "--force")).code == 0
     assert json.loads(run("info", "model", "--json").out)["components"] == 4
 
 
 def test_disk_that_is_full_at_saving_keeps_the_checkpoint(run, monkeypatch):
-    def full(_):
+    def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     np.save("x.npy", X)
     with monkeypatch.context() as patch:
-        patch.setattr("dirvae.persistence.folder.os.fsync", full)
+        patch.setattr("dirvae.persistence.folder._write", full)
         done = run(*fit())
     assert_one_sentence(done, "No space left", "the checkpoint is kept, go on with: dirvae fit vae")
     assert sorted(os.listdir()) == ["model.checkpoints", "x.npy"]

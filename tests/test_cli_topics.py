@@ -300,7 +300,7 @@ def test_topics_that_tell_labels(run, tmp_path, table):
     code, _, err = run("evaluate", "model", "none.csv", *options)
     assert (code, err.count("\n")) == (2, 1)
     assert "no document has a label" in err
-    code, _, err = run("fit", "topics", "docstrings", "--label-column", "class", "-o", "model")
+    code, _, err = run("fit", "topics", "docstrings", "--label-column", "class", "-o", "new")
     assert (code, err.count("\n")) == (2, 1)
     assert "--label-column goes with a table (.csv, .tsv, .parquet, .jsonl)" in err
 

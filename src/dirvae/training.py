@@ -22,6 +22,7 @@ from lightning.pytorch.callbacks import (
     ModelCheckpoint,
     RichProgressBar,
 )
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from lightning.pytorch.utilities import GradClipAlgorithmType
 from torch import Tensor
@@ -36,6 +37,7 @@ from dirvae.models.vae import VAE
 from dirvae.nn import Fixed, Head
 from dirvae.nn.surroundings import Overlapping, pinned
 from dirvae.objectives import KLSchedule, Terms, constant, elbo
+from dirvae.writing import whole
 
 __all__ = ["History", "Training", "adam", "decaying_adam", "fit", "resumed_adam"]
 
@@ -365,6 +367,7 @@ def fit(
         bar = [_Bar(refresh_rate=5)] if verbose else []
         callbacks = [*bar, *keepers, CollapseWatch(), *callbacks]
         options: dict[str, Any] = {
+            "plugins": _WholeCheckpoints(),
             "enable_progress_bar": verbose,
             "enable_checkpointing": any(isinstance(c, ModelCheckpoint) for c in callbacks),
         }
@@ -403,6 +406,24 @@ class _Bar(RichProgressBar):
     def refresh(self, hard: bool = False) -> None:
         if self.progress:
             self.progress.refresh() if hard else self.progress.soft_refresh()
+
+
+class _WholeCheckpoints(TorchCheckpointIO):
+    """Checkpoints that are whole or not there.
+
+    Lightning's own are written to the system's temporary folder first, which may be small and from
+    which they are copied: a process that is killed while it copies leaves half a file.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        if "://" in str(path):  # not a path of this machine, of which Lightning knows some
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with whole(path) as file:
+            torch.save(checkpoint, file)
 
 
 class _KeepBest(ModelCheckpoint):

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dirvae.report import figures
-from dirvae.report.page import Panel, Section, Table, render, write_text
+from dirvae.report.page import Panel, Section, Table, render
 
 AXES = {"color": "#ff0000", "x_title": "x", "y_title": "y"}
 
@@ -79,23 +78,6 @@ def test_components_are_numbered_from_0() -> None:
     yes, no = figures.verdicts(uses, {"yes": "#00ff00", "no": "#ff0000"}).data
     assert list(zip(yes.x, yes.y, strict=True)) == [(1, "a"), (0, "b")]
     assert list(zip(no.x, no.y, strict=True)) == [(0, "a"), (2, "a"), (1, "b"), (2, "b")]
-
-
-def test_writing_replaces_the_whole_file(tmp_path: Path) -> None:
-    target = tmp_path / "page.html"
-    write_text(target, "long old text")
-    write_text(target, "new")
-    assert target.read_text() == "new"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
-    target = tmp_path / "page.html"
-    write_text(target, "old")
-    with pytest.raises(UnicodeEncodeError):
-        write_text(target, "new \ud800")
-    assert target.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_tiles_are_where_they_should_be() -> None:

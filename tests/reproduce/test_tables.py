@@ -113,3 +113,14 @@ def test_a_record_takes_no_nan(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         add(tmp_path / "runs.jsonl", {"nll": float("nan")})
     assert done(tmp_path / "runs.jsonl") == []
+
+
+def test_a_run_that_was_cut_off_while_it_was_written_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "runs.jsonl"
+    add(path, {"nll": 1.0})
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:-20])  # the disk was full, or the process killed
+    assert [run["nll"] for run in done(path)] == [1.0]
+    add(path, {"nll": 2.0})
+    assert [run["nll"] for run in done(path)] == [1.0, 2.0]
+    assert path.read_bytes().startswith(whole)

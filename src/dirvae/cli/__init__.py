@@ -5,6 +5,7 @@ What needs PyTorch is imported inside the commands, so that help and bad usage a
 
 from __future__ import annotations
 
+import signal
 import sys
 from enum import StrEnum
 from io import TextIOWrapper
@@ -17,6 +18,7 @@ from dirvae.cli.apply import evaluate, info, transform
 from dirvae.cli.errors import OneSentenceGroup, PlainCommand, PlainGroup
 from dirvae.cli.fit import fit_vae
 from dirvae.cli.options import one_of
+from dirvae.cli.outputs import Force, require_model_folder, require_new, require_results_folder
 from dirvae.cli.reproduce import reproduce
 from dirvae.cli.topics import fit_topics, topics
 
@@ -50,12 +52,16 @@ def demo(
     quick: Annotated[
         bool, typer.Option("--quick", help="Fewer epochs: seconds, not a minute.")
     ] = False,
+    force: Force = False,
 ) -> None:
     """Train on handwritten digits, or on docstrings, and write a report; no network needed."""
+    require_results_folder(output)
     if which is Demo.TOPICS:
-        from dirvae.report.topics import run
+        from dirvae.report.topics import FILES, run
     else:
-        from dirvae.report.demo import run
+        from dirvae.report.demo import FILES, run
+    require_new(output / FILES["report"], force)
+    require_model_folder(output / FILES["model"], force)
     run(output, quick)
 
 
@@ -97,4 +103,6 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     app()

@@ -11,7 +11,7 @@ import typer
 from dirvae.cli.errors import print_json, refuse, say
 from dirvae.cli.inputs import UTF8, read_data
 from dirvae.cli.options import whole
-from dirvae.cli.outputs import require_table, write_table
+from dirvae.cli.outputs import Force, require_table, write_table
 from dirvae.cli.topics import (
     Array,
     Encoding,
@@ -52,9 +52,10 @@ def transform(
     id_column: IdColumn = None,
     text_column: TextColumn = None,
     encoding: Encoding = UTF8,
+    force: Force = False,
 ) -> None:
     """Write the posterior mean of each row's latent, and the columns that identify the row."""
-    require_table(output)
+    require_table(output, force, [data, model])
     if _has_topics(model):
         documents = read_documents(
             data, array=array, id_column=id_column, text_column=text_column, encoding=encoding
@@ -130,7 +131,7 @@ def info(model: Model, as_json: AsJson = False) -> None:
         **{name: config[name] for name in ("kind", "dirvae", "format")},
         **(_facts(loaded) if hasattr(loaded, "transform") else {"latent": _latent(vae)}),
         "parameters": sum(p.numel() for p in vae.parameters()),
-        "size_bytes": sum(file.stat().st_size for file in model.iterdir()),
+        "size_bytes": sum(file.stat().st_size for file in model.iterdir() if file.is_file()),
     }
     _print(facts, as_json)
 

@@ -2,25 +2,74 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from dirvae.cli.errors import EXPECTED, INTERRUPTED, Stop, sentence
-from dirvae.cli.outputs import require_writable
+from dirvae.cli.outputs import Inputs, require_apart
+from dirvae.writing import partial_of, require_writable, write_text
 
-__all__ = ["beside", "open_folder", "remove", "resumable"]
+__all__ = ["CheckpointDir", "Resume", "fingerprint", "open_folder", "place", "remove", "resumable"]
 
 SETTINGS, LAST, BEST = "settings.json", "last.ckpt", "best.ckpt"
 
+CheckpointDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder for checkpoints, which are then kept after success too.",
+        show_default="OUTPUT.checkpoints",
+    ),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on from the checkpoint of an interrupted run.")
+]
 
-def beside(output: Path) -> Path:
-    """Where the checkpoints of a run go by default: outside the model folder."""
-    output = output.resolve()
-    return output.with_name(f"{output.name}.checkpoints")
+
+def place(output: Path, chosen: Path | None, inputs: Inputs) -> Path:
+    """Where the checkpoints of a run go: by default beside the model folder, or else in it.
+
+    Raises:
+        ValueError: If the user chose a folder that is the model's or is in an input.
+    """
+    if chosen is None:
+        return _by_default(output.resolve())
+    require_apart(chosen, inputs, "--checkpoint-dir")
+    if output.resolve() in (chosen.resolve(), *chosen.resolve().parents):
+        raise ValueError(f"--checkpoint-dir {chosen} is in --output {output}; choose another")
+    return chosen
+
+
+def _by_default(output: Path) -> Path:
+    from dirvae.persistence.folder import CHECKPOINTS
+
+    beside = output.with_name(f"{output.name}.{CHECKPOINTS}")
+    # What is mounted may be all that is kept, such as of a container, or all that is writable.
+    inside = os.path.ismount(output) or not os.access(output.parent, os.W_OK | os.X_OK)
+    return output / CHECKPOINTS if output.is_dir() and inside else beside
+
+
+def fingerprint(*parts: Any) -> str:
+    """Hash of data: arrays, sparse matrices, lists of words."""
+    import numpy as np
+
+    digest = hashlib.sha256()
+    for part in parts:
+        if hasattr(part, "indptr"):
+            part = fingerprint(part.data, part.indices, part.indptr, part.shape)
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype} {part.shape}".encode())
+            digest.update(np.ascontiguousarray(part).data)
+        else:
+            digest.update(json.dumps(part).encode())
+    return digest.hexdigest()
 
 
 def open_folder(folder: Path, settings: dict[str, Any], resume: bool) -> None:
@@ -35,23 +84,46 @@ def open_folder(folder: Path, settings: dict[str, Any], resume: bool) -> None:
         )
     if resume:
         _compare(folder, settings)
+    else:
+        _require_ours(folder)
     require_writable(folder)
-    (folder / SETTINGS).write_text(json.dumps(settings), encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / SETTINGS, json.dumps(settings))
+
+
+def _require_ours(folder: Path) -> None:
+    """Refuse to replace files that only have the names of ours."""
+    there = [name for name in (SETTINGS, BEST) if os.path.lexists(folder / name)]
+    if there and not _settings(folder).keys() >= {"n_components", "random_state"}:
+        raise ValueError(f"{folder} holds a {there[0]} of something else; choose another folder")
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    """What a run was started with; empty if that cannot be read."""
+    try:
+        before = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return before if isinstance(before, dict) else {}
 
 
 def _compare(folder: Path, settings: dict[str, Any]) -> None:
     import torch
 
+    before = _settings(folder)
     try:
-        before = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         torch.load(folder / LAST, map_location="cpu", weights_only=True)
-    except Exception as error:  # of many kinds, from a damaged file
-        raise ValueError(f"--resume: the checkpoint in {folder} is damaged; delete it") from error
+        damaged = not before
+    except Exception:  # of many kinds, from a damaged file
+        damaged = True
+    if damaged:
+        raise ValueError(f"--resume: the checkpoint in {folder} is damaged; delete it")
     for name, value in settings.items():
-        if name != "max_epochs" and before.get(name) != value:
+        if name != "max_epochs" and before.get(name, value) != value:
+            had = "other data" if name == "data" else f"{name} {before[name]}, not {value}"
             raise ValueError(
-                f"--resume: the interrupted run had {name} {before.get(name)}, not {value}; give "
-                f"the same data and options, or delete {folder}"
+                f"--resume: the interrupted run had {had}; give the same data and options, or "
+                f"delete {folder}"
             )
 
 
@@ -78,7 +150,11 @@ def resumable(folder: Path, arguments: list[str]) -> Iterator[None]:
 
 def remove(folder: Path) -> None:
     """Delete what a run left there, and the folder if nothing else is in it."""
-    for name in (LAST, BEST, SETTINGS):
-        (folder / name).unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()):
+    if not folder.is_dir():
+        return
+    names = (LAST, BEST, SETTINGS)
+    for entry in list(folder.iterdir()):
+        if entry.name in names or partial_of(entry.name) in names:
+            entry.unlink()
+    with suppress(OSError):  # something else is in it, or it is a mount point
         folder.rmdir()

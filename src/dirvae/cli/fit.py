@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dirvae.cli.checkpoints import beside, open_folder, remove, resumable
+from dirvae.cli.checkpoints import (
+    CheckpointDir,
+    Resume,
+    fingerprint,
+    open_folder,
+    place,
+    remove,
+    resumable,
+)
 from dirvae.cli.errors import say
 from dirvae.cli.inputs import UTF8, read_data
 from dirvae.cli.options import number, one_of, whole, words_of
-from dirvae.cli.outputs import require_model_folder
+from dirvae.cli.outputs import Force, require_model_folder
 from dirvae.cli.topics import Encoding, IdColumn
 
 if TYPE_CHECKING:
@@ -122,17 +130,9 @@ def fit_vae(
             metavar="NAME", parser=one_of(Device), help=f"Where to train: {words_of(Device)}."
         ),
     ] = Device.AUTO,
-    checkpoint_dir: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            help="Folder for checkpoints, which are then kept after success too.",
-            show_default="OUTPUT.checkpoints",
-        ),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint of an interrupted run.")
-    ] = False,
+    checkpoint_dir: CheckpointDir = None,
+    resume: Resume = False,
+    force: Force = False,
     array: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which array of an .npz file or of mnist.")
     ] = None,
@@ -148,8 +148,8 @@ def fit_vae(
     """
     if components < 2 and latent is not Latent.GAUSSIAN:
         raise ValueError(f"--components is {components}, must be 2 or more for parts of a whole")
-    require_model_folder(output)
-    folder = checkpoint_dir or beside(output)
+    require_model_folder(output, force or resume, [data])
+    folder = place(output, checkpoint_dir, [data])
     options = {
         "n_components": components,
         "prior_concentration": _concentration(prior_concentration),
@@ -169,6 +169,7 @@ def fit_vae(
         "latent": latent.value,
         "likelihood": likelihood.value,
         "shape": list(rows.x.shape),
+        "data": fingerprint(rows.x, rows.columns),
     }
     open_folder(folder, settings, resume)
     with resumable(folder, context.obj):

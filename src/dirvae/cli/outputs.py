@@ -1,83 +1,130 @@
-"""Where results go: checked before work starts, and never left half-written."""
+"""Where results go: checked before work starts, so that nothing is lost and nothing in vain."""
 
 from __future__ import annotations
 
-import json
 import os
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-__all__ = ["require_model_folder", "require_table", "require_writable", "write_table"]
+import typer
+
+from dirvae.writing import require_writable, try_writing, whole
+
+__all__ = [
+    "Force",
+    "Inputs",
+    "require_apart",
+    "require_model_folder",
+    "require_new",
+    "require_results_folder",
+    "require_table",
+    "write_table",
+]
 
 TABLE_SUFFIXES = (".csv", ".npy", ".parquet")
+Force = Annotated[bool, typer.Option("--force", help="Replace an output that exists.")]
 
 
-def require_writable(folder: Path) -> None:
-    """Make a folder and try it out.
-
-    Raises:
-        OSError: If nothing can be written there.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise OSError(f"{folder} cannot be written to: {error.strerror}") from error
+Inputs = Iterable[str | Path | None]
+"""Files and folders; words that name a data set, and None, are passed over."""
 
 
-def require_model_folder(path: Path) -> None:
-    """Make sure that a model can be saved at ``path``: nothing is there, or an earlier model.
+def require_apart(output: Path, inputs: Inputs, option: str = "--output") -> None:
+    """Make sure that an output is none of the inputs, under whatever name, nor within one.
+
+    Args:
+        output: File or folder, which may not exist yet.
+        inputs: Of the command.
+        option: That names the output.
 
     Raises:
-        ValueError: If something else is there.
+        ValueError: If it is.
+    """
+    for source in (Path(name) for name in inputs if name is not None):
+        if not source.exists():
+            continue
+        for place in (output, *output.resolve().parents):
+            if place.exists() and os.path.samefile(place, source):
+                how = "is" if place == output else "is in"
+                raise ValueError(f"{output} {how} the input {source}; choose another {option}")
+
+
+def require_new(path: Path, force: bool) -> None:
+    """Make sure that nothing is at ``path`` that the user did not give up.
+
+    Raises:
+        ValueError: If something is.
+    """
+    if os.path.lexists(path) and not force:
+        raise ValueError(f"{path} exists: replace it with --force, or choose another --output")
+
+
+def require_model_folder(path: Path, force: bool, inputs: Inputs = ()) -> None:
+    """Make sure that a model can be saved at ``path``, and does not replace one unasked.
+
+    Raises:
+        ValueError: If a model is there and not ``force``, something else is, or an input.
         OSError: If nothing can be written there.
     """
+    from dirvae.persistence.folder import holds_model, other_files, require_replaceable
+
     if path.exists() and not path.is_dir():
         raise ValueError(f"{path} is a file; --output must be a folder, which may not exist yet")
+    require_apart(path, inputs)
     if path.is_dir():
-        foreign = sorted({entry.name for entry in path.iterdir()} - _files_of_model(path))
-        if foreign:
+        others = other_files(path)
+        if others:
             raise ValueError(
-                f"{path} holds other files than a model ({foreign[0]}); choose another --output"
+                f"{path} holds other files than a model ({others[0]}); choose another --output"
             )
-    require_writable(path if path.is_dir() else path.resolve().parent)
+        if holds_model(path):
+            require_new(path, force)
+    require_replaceable(path)
 
 
-def _files_of_model(path: Path) -> set[str]:
-    try:
-        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-        return {"manifest.json", *manifest["files"]}
-    except (OSError, ValueError, TypeError, KeyError):
-        return set()
-
-
-def require_table(path: Path) -> None:
-    """Make sure that a table can be written to ``path``.
+def require_results_folder(path: Path) -> None:
+    """Make sure that files can be written in a folder, which may not exist yet.
 
     Raises:
-        ValueError: If its kind is unknown, or it is a folder.
+        ValueError: If it is that of a model, or no folder.
+        OSError: If nothing can be written there.
+    """
+    from dirvae.persistence.folder import holds_model
+
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{path} is a file; --output must be a folder, which may not exist yet")
+    if holds_model(path):
+        raise ValueError(f"{path} holds a model; choose another --output")
+    require_writable(path)
+
+
+def require_table(path: Path, force: bool, inputs: Inputs = ()) -> None:
+    """Make sure that a table can be written to ``path``, and does not replace one unasked.
+
+    Raises:
+        ValueError: If its kind is unknown, it is a folder or an input, or exists and not ``force``.
         OSError: If nothing can be written there.
     """
     if path.suffix not in TABLE_SUFFIXES:
         raise ValueError(f"{path} must end in {', '.join(TABLE_SUFFIXES)}")
     if path.is_dir():
         raise ValueError(f"{path} is a folder; --output must be a file")
+    require_apart(path, inputs)
+    require_new(path, force)
     from dirvae.data.images import required  # numpy with it, which --help does not wait for
 
     if path.suffix != ".npy":
         required("pandas", path)
     if path.suffix == ".parquet":
         required("pyarrow", path)
-    require_writable(path.resolve().parent)
+    try_writing(path)
 
 
 def write_table(
     path: Path, values: Any, names: Sequence[str], ids: Mapping[str, Sequence[Any]]
 ) -> None:
-    """Write to a temporary name beside ``path``, then rename.
+    """Write a table whole or not at all.
 
     Args:
         path: ``.csv`` or ``.parquet``, a table with names and ids, or ``.npy``, the values alone.
@@ -85,15 +132,9 @@ def write_table(
         names: Of the K columns.
         ids: Columns to put first.
     """
-    handle, temporary = tempfile.mkstemp(suffix=path.suffix, prefix=".", dir=path.resolve().parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            _write(file, path.suffix, values, names, ids)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    path.resolve().parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as file:
+        _write(file, path.suffix, values, names, ids)
 
 
 def _write(
@@ -113,9 +154,3 @@ def _write(
     else:
         required("pyarrow", suffix)
         frame.to_parquet(file, index=False)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

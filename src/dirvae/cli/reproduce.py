@@ -12,7 +12,7 @@ import typer
 
 from dirvae.cli.errors import INTERRUPTED, Stop, refuse
 from dirvae.cli.options import one_of, whole, words_of
-from dirvae.cli.outputs import require_writable
+from dirvae.cli.outputs import require_results_folder
 from dirvae.text import literal, nearest
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def reproduce(
         "quick": quick,
     }
     if not table:
-        require_writable(output)
+        require_results_folder(output)
         run = _density(settings, pixels, samples, precision)
         if semi or topics:
             run = _semi_supervised(shares) if semi else _topics

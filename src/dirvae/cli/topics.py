@@ -11,10 +11,19 @@ from typing import Annotated, Any
 
 import typer
 
+from dirvae.cli.checkpoints import (
+    CheckpointDir,
+    Resume,
+    fingerprint,
+    open_folder,
+    place,
+    remove,
+    resumable,
+)
 from dirvae.cli.errors import print_json, refuse, say
 from dirvae.cli.inputs import UTF8, is_named, read_data, tell
 from dirvae.cli.options import one_of, whole, words_of
-from dirvae.cli.outputs import require_model_folder
+from dirvae.cli.outputs import Force, require_model_folder
 from dirvae.text import literal
 
 __all__ = ["UTF8", "fit_topics", "measure_topics", "read_documents", "refuse_texts", "topics"]
@@ -64,6 +73,7 @@ class Decoder(StrEnum):
 
 
 def fit_topics(
+    context: typer.Context,
     documents: Annotated[str, typer.Argument(help=DOCUMENTS)],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="PATH", help="Folder for the model.")
@@ -84,12 +94,20 @@ def fit_topics(
     ] = None,
     max_epochs: Annotated[int | None, whole(1, help="Passes over the documents.")] = None,
     seed: Annotated[int, whole(0, help="Same seed, same topics.")] = 0,
+    checkpoint_dir: CheckpointDir = None,
+    resume: Resume = False,
+    force: Force = False,
     encoding: Encoding = UTF8,
     array: Array = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
-    """Find topics in documents and save the model."""
-    require_model_folder(output)
+    """Find topics in documents and save the model.
+
+    Checkpoints are kept during training, so that a run that was cut off can go on.
+    """
+    inputs = [documents, vocabulary]
+    require_model_folder(output, force or resume, inputs)
+    folder = place(output, checkpoint_dir, inputs)
     if label_column is not None and not is_named(documents, TABLES):
         raise ValueError(f"--label-column goes with a table ({', '.join(TABLES)})")
     words = _vocabulary(vocabulary, documents)
@@ -118,8 +136,19 @@ def fit_topics(
         verbose=not quiet and sys.stdout.isatty(),
         **options,
     )
-    model.fit(_rows(X), labels, vocabulary=words)
-    model.save(output)
+    settings = {
+        "n_components": components,
+        "decoder": decoder.value,
+        "random_state": seed,
+        "max_epochs": model.max_epochs,
+        "data": fingerprint(_rows(X), labels, words),
+    }
+    open_folder(folder, settings, resume)
+    with resumable(folder, context.obj):
+        model.fit(_rows(X), labels, vocabulary=words, checkpoint_dir=folder, resume=resume)
+        model.save(output)
+    if checkpoint_dir is None:
+        remove(folder)
     say(f"{output}: {components} topics, {model.n_features_in_:,} words, {model.n_iter_} epochs")
     say(f"Next: dirvae topics {shlex.quote(str(output))}")
 

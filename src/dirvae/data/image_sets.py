@@ -22,6 +22,7 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from dirvae.data.images import required
+from dirvae.writing import whole
 
 __all__ = ["fashion_mnist", "mnist", "omniglot", "omniglot_iwae", "rotated_mnist", "svhn"]
 
@@ -320,7 +321,5 @@ def _build_omniglot(path: Path) -> None:
     arrays["alphabet"] = np.array(found["alphabet"], np.uint8)
     arrays["character"] = np.array(found["character"], np.int16)
     arrays["drawer"] = np.array(found["drawer"], np.uint8)
-    unfinished = path.with_name(f"{path.name}.partial")
-    with unfinished.open("wb") as file:
+    with whole(path) as file:
         np.savez_compressed(file, **arrays)
-    unfinished.replace(path)

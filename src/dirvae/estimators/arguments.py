@@ -15,6 +15,7 @@ __all__ = [
     "require_integer",
     "require_likelihood",
     "require_positive",
+    "require_resumable",
     "require_sizes",
 ]
 
@@ -29,6 +30,15 @@ def require_positive(name: str, value: Any) -> None:
     """Raise ValueError unless an argument is a positive number."""
     if not isinstance(value, Real) or not 0 < float(value) < math.inf:
         raise ValueError(f"{name} is {value!r}, must be a positive number")
+
+
+def require_resumable(resume: bool, random_state: Any) -> None:
+    """Raise ValueError if a run cannot go on as it would have gone."""
+    if resume and not isinstance(random_state, Integral):
+        raise ValueError(
+            f"resume=True with random_state={random_state!r}, must be an integer: only so does the "
+            "run go on as it would have"
+        )
 
 
 def require_sizes(name: str, sizes: Any) -> None:

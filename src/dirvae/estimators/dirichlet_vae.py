@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
-from numbers import Integral, Real
+from numbers import Real
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,6 +27,7 @@ from dirvae.estimators.arguments import (
     require_integer,
     require_likelihood,
     require_positive,
+    require_resumable,
     require_sizes,
 )
 from dirvae.estimators.kinds import warn_of_kind
@@ -178,11 +179,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             UserWarning: If X looks like counts under a Gaussian that was chosen for it, or has
                 fractions under a law of counts.
         """
-        if resume and not isinstance(self.random_state, Integral):
-            raise ValueError(
-                f"resume=True with random_state={self.random_state!r}, must be an integer: only so "
-                "are the rows held out again those that were"
-            )
+        require_resumable(resume, self.random_state)
         sample_weight = matched("sample_weight", sample_weight, X)
         X, weight = self._begin(self._validated(X, reset=True), sample_weight)
         train, validation = self._split(X, weight)

@@ -35,6 +35,7 @@ from dirvae.estimators.arguments import (
     require_integer,
     require_likelihood,
     require_positive,
+    require_resumable,
     require_sizes,
 )
 from dirvae.estimators.kinds import warn_of_kind
@@ -152,13 +153,23 @@ class SemiSupervisedVAE(
     # --- fitting ----------------------------------------------------------------------------------
 
     @pinned()
-    def fit(self, X: Any, y: Any) -> SemiSupervisedVAE:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        checkpoint_dir: str | Path | None = None,
+        resume: bool = False,
+    ) -> SemiSupervisedVAE:
         """Fit to rows, of which some have a class.
 
         Args:
             X: Dense or CSR, shape (N, D), finite.
             y: Classes, shape (N,), words or whole numbers; the number -1, None or NaN where
                 unknown. Of pandas they go by index to an X of pandas.
+            checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
+            resume: Whether to go on from that folder's last checkpoint, of the same data and
+                arguments; ``random_state`` must be an integer.
 
         Returns:
             The estimator itself.
@@ -167,6 +178,7 @@ class SemiSupervisedVAE(
             ValueError: If an argument, a value of X or y is out of range; the message says which.
         """
         self._check_arguments()
+        require_resumable(resume, self.random_state)
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
         y = matched("y", y, X)
@@ -179,7 +191,7 @@ class SemiSupervisedVAE(
         with DrawingFrom(torch.Generator("cpu").manual_seed(self._seed)):
             self.vae_ = self._build(X, one_hot.shape[1])
         try:
-            self.history_ = self._train(X, one_hot)
+            self.history_ = self._train(X, one_hot, checkpoint_dir=checkpoint_dir, resume=resume)
         except BaseException:  # do not look like a fitted estimator
             del self.vae_
             raise
@@ -210,7 +222,7 @@ class SemiSupervisedVAE(
             moments=mean_and_std(X, None),
         )
 
-    def _train(self, X: Any, one_hot: Tensor) -> Any:
+    def _train(self, X: Any, one_hot: Tensor, **checkpoints: Any) -> Any:
         data = ArrayDataset(X, one_hot, dtype=precision_of(self.vae_))
         generator = torch.Generator("cpu").manual_seed(self._seed)
         batches = _MixedBatches(one_hot.sum(1) > 0, self.batch_size, generator)
@@ -230,6 +242,7 @@ class SemiSupervisedVAE(
             seed=generator,
             verbose=bool(self.verbose),
             accelerator=self.device,
+            **checkpoints,
         )
 
     # --- using -----------------------------------------------------------------------------------

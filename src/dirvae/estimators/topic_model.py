@@ -21,7 +21,7 @@ from torch.distributions import Distribution
 
 from dirvae.alignment import matched
 from dirvae.distributions import Dirichlet
-from dirvae.estimators.arguments import require_integer
+from dirvae.estimators.arguments import require_integer, require_resumable
 from dirvae.estimators.covariates import (
     Covariate,
     as_numbers,
@@ -198,6 +198,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         *,
         vocabulary: Sequence[str] | None = None,
         covariates: Any = None,
+        checkpoint_dir: str | Path | None = None,
+        resume: bool = False,
     ) -> TopicModel:
         """Fit to documents, and to labels where there are some.
 
@@ -216,6 +218,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             covariates: What is known of the documents, a data frame, a series, or an array or list
                 of shape (N, C) or (N,): numbers, booleans, dates (in days), and words, which become
                 dummies. The prior of theta depends on it (with a prior that is learned).
+            checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
+            resume: Whether to go on from that folder's last checkpoint, of the same data and
+                arguments; ``random_state`` must be an integer.
 
         Returns:
             The estimator itself.
@@ -224,6 +229,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             ValueError: If an argument or a value of X or y is out of range; the message says which.
         """
         self._check_arguments()
+        require_resumable(resume, self.random_state)
         y, covariates = matched("y", y, X), matched("covariates", covariates, X)
         counts = self._counts_to_fit(X, vocabulary)
         labels = self._labels(y, counts.shape[0])
@@ -237,6 +243,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             epochs=self.max_epochs,
             seed=self._seed,
             steps=math.ceil(counts.shape[0] / self.batch_size) * self.max_epochs,
+            checkpoint_dir=checkpoint_dir,
+            resume=resume,
         )
         self.history_ = training.history
         if head is not None:

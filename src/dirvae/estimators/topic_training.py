@@ -35,6 +35,7 @@ def train_topics(
     epochs: int,
     seed: int,
     steps: int | None = None,
+    **checkpoints: Any,
 ) -> tuple[Training, nn.Linear | None]:
     """Train ``vae_`` in place; if that is cut off, it is gone, and the estimator is not fitted.
 
@@ -47,6 +48,7 @@ def train_topics(
         epochs: Passes over the documents.
         seed: Of order and noise.
         steps: After which the step size is 0; None for a constant one.
+        checkpoints: ``checkpoint_dir`` and ``resume``, as of `fit`.
 
     Returns:
         The training that was done, with its history and optimiser, and the head that tells labels.
@@ -74,6 +76,7 @@ def train_topics(
             seed=torch.Generator("cpu").manual_seed(seed),
             verbose=bool(model.verbose),
             accelerator=model.device,
+            **checkpoints,
         )
     except BaseException:
         del model.vae_

@@ -1,6 +1,13 @@
 """Models on disk: a folder of JSON and safetensors, every file verified, nothing pickled."""
 
-from dirvae.persistence.folder import ModelFormatError
+from dirvae.persistence.folder import ModelFormatError, require_replaceable
 from dirvae.persistence.model import load, load_as, read_config, save
 
-__all__ = ["ModelFormatError", "load", "load_as", "read_config", "save"]
+__all__ = [
+    "ModelFormatError",
+    "load",
+    "load_as",
+    "read_config",
+    "require_replaceable",
+    "save",
+]

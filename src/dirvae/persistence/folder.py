@@ -1,21 +1,41 @@
-"""A folder of files that is whole or not there: hashes, and a rename at the end."""
+"""A folder of files that is one model or another, never a mixture: its manifest says which.
+
+Files that replace others are first written beside them, under names that end in their hashes. The
+manifest, replaced next, tells the new model from the old. Then the files take their places.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import secrets
-import shutil
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CONFIG", "WEIGHTS", "ModelFormatError", "parse", "read_folder", "write_folder"]
+from dirvae.writing import made, partial_of, try_writing, whole
+
+__all__ = [
+    "CHECKPOINTS",
+    "CONFIG",
+    "WEIGHTS",
+    "ModelFormatError",
+    "holds_model",
+    "other_files",
+    "parse",
+    "read_folder",
+    "require_replaceable",
+    "write_folder",
+]
 
 CONFIG, WEIGHTS, MANIFEST = "config.json", "model.safetensors", "manifest.json"
+CHECKPOINTS = "checkpoints"  # a folder in that of a model, where they have no other place
 _CONTENT = "dirvae model"
 _JSON_BYTES = 2**26  # a history and the names of features take far less
+_HASH = re.compile("[0-9a-f]{64}")
+_STAGED = re.compile(rf"({re.escape(CONFIG)}|{re.escape(WEIGHTS)})\.[0-9a-f]{{16}}")
 
 
 class ModelFormatError(ValueError):
@@ -31,10 +51,10 @@ class ModelFormatError(ValueError):
 
 
 def write_folder(path: str | Path, files: Mapping[str, bytes]) -> None:
-    """Write files and their manifest to a folder, in one step as seen from outside.
+    """Write files and their manifest to a folder, in one step as seen by `read_folder`.
 
-    They are written to a hidden sibling, which is then renamed. An empty folder or a model that was
-    there is replaced.
+    An empty folder or a model that was there is replaced. If the process is killed on the way, the
+    folder has the old files or the new ones.
 
     Args:
         path: The folder; missing parents are made.
@@ -44,19 +64,47 @@ def write_folder(path: str | Path, files: Mapping[str, bytes]) -> None:
         OSError: If ``path`` holds something other than a model, or cannot be written; nothing is
             changed then.
     """
-    target = Path(path).resolve()
-    partial = target.parent / f".{target.name}.{secrets.token_hex(4)}.partial"
+    target, entries = Path(path).resolve(), _entries(files)
     try:
-        _require_replaceable(target)
-        partial.mkdir(parents=True)
-        for name, content in {**files, MANIFEST: _manifest(files)}.items():
-            _write(partial / name, content)
-        _replace(target, partial)
+        _require_ours(target)
+        with made(target), _alone(target):
+            try:
+                for name, content in files.items():
+                    _write(target / _staged(name, entries[name]), content)
+                _write(target / MANIFEST, _manifest(entries))
+            finally:
+                with suppress(OSError):  # the next one to save does it
+                    _settle(target)
     except OSError as error:
         reason = error.strerror or error
         raise type(error)(f"the model could not be saved to {path}: {reason}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+
+
+def require_replaceable(path: str | Path) -> None:
+    """Try out whether `write_folder` can write to a folder; leaves all as it was.
+
+    Raises:
+        OSError: If it cannot.
+    """
+    target = Path(path).resolve()
+    _require_ours(target)
+    with _alone(target) if target.exists() else nullcontext():
+        try_writing(target / MANIFEST)
+
+
+def holds_model(folder: Path) -> bool:
+    """Whether there is a model in a folder, or what says that there was one."""
+    return os.path.lexists(folder / MANIFEST)
+
+
+def other_files(folder: Path) -> list[str]:
+    """Names of what is in a folder and is not part of a model."""
+    names = {entry.name for entry in folder.iterdir()}
+    try:
+        known = {MANIFEST, *_listed(_read(folder / MANIFEST), MANIFEST)}
+    except ModelFormatError:
+        known = set()
+    return sorted(n for n in names - known if n != CHECKPOINTS and not _is_leftover(n))
 
 
 def read_folder(path: str | Path) -> dict[str, bytes]:
@@ -71,11 +119,13 @@ def read_folder(path: str | Path) -> dict[str, bytes]:
         raise ModelFormatError(f"{path} does not exist")
     if not os.path.isfile(folder / MANIFEST):
         raise ModelFormatError(f"{path} is not a model folder: there is no {MANIFEST} in it")
-    listed = _listed(_read(folder / MANIFEST), folder / MANIFEST)
-    for name in (CONFIG, WEIGHTS):
-        if name not in listed:
-            raise ModelFormatError(f"{folder / MANIFEST} does not list {name}")
-    return {name: _verified(folder / name, entry) for name, entry in listed.items()}
+    manifest = _read(folder / MANIFEST)
+    try:
+        return _files(folder, manifest)
+    except ModelFormatError:
+        if _read(folder / MANIFEST) == manifest:
+            raise
+        return read_folder(path)  # another model was saved meanwhile
 
 
 def parse(content: bytes, source: object) -> dict[str, Any]:
@@ -102,50 +152,74 @@ def _refuse(constant: str) -> None:
 # --- writing --------------------------------------------------------------------------------------
 
 
-def _require_replaceable(target: Path) -> None:
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process saves to the folder, where file systems and Windows let us."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _require_ours(target: Path) -> None:
     if not target.exists():
         return
     if not target.is_dir():
         raise FileExistsError("there is a file of that name")
-    names = {entry.name for entry in target.iterdir()}
-    if not names:
-        return
+    others = other_files(target)
+    if others:
+        named = ", ".join(others[:3])
+        raise FileExistsError(f"it holds files that are not a model's ({named})")
+
+
+def _settle(folder: Path) -> None:
+    """Finish or undo a save, as the manifest says: its files take their places, others go."""
+    manifest = folder / MANIFEST
     try:
-        ours = {MANIFEST, *_listed(_read(target / MANIFEST), MANIFEST)}
+        entries = _listed(manifest.read_bytes(), manifest) if manifest.exists() else {}
     except ModelFormatError:
-        ours = set()
-    if not names <= ours:
-        others = ", ".join(sorted(names - ours)[:3])
-        raise FileExistsError(f"it holds files that are not a model's ({others})")
+        entries = {}
+    places = {_staged(name, entry): folder / name for name, entry in entries.items()}
+    for entry in list(folder.iterdir()):
+        if entry.name in places:
+            os.replace(entry, places[entry.name])
+        elif _is_leftover(entry.name):
+            entry.unlink()
 
 
-def _manifest(files: Mapping[str, bytes]) -> bytes:
-    entries = {
+def _is_leftover(name: str) -> bool:
+    """Whether a save that was cut off may have left this."""
+    of = partial_of(name)
+    return of == MANIFEST or bool(_STAGED.fullmatch(of or name))
+
+
+def _staged(name: str, entry: Mapping[str, Any]) -> str:
+    """Name of a file until it takes its place."""
+    return f"{name}.{entry['sha256'][:16]}"
+
+
+def _entries(files: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
+    return {
         name: {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
         for name, content in files.items()
     }
+
+
+def _manifest(entries: Mapping[str, Any]) -> bytes:
     return json.dumps({"content": _CONTENT, "files": entries}, indent=2).encode()
 
 
 def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
+    with whole(path) as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())  # the rename must not reach the disk before the content
-
-
-def _replace(target: Path, partial: Path) -> None:
-    if not target.exists():
-        partial.rename(target)
-        return
-    previous = partial.with_suffix(".previous")
-    target.rename(previous)
-    try:
-        partial.rename(target)
-    except BaseException:
-        previous.rename(target)
-        raise
-    shutil.rmtree(previous, ignore_errors=True)
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -160,6 +234,14 @@ def _read(path: Path) -> bytes:
         raise ModelFormatError(f"{path} cannot be read: {error.strerror}") from error
 
 
+def _files(folder: Path, manifest: bytes) -> dict[str, bytes]:
+    listed = _listed(manifest, folder / MANIFEST)
+    for name in (CONFIG, WEIGHTS):
+        if name not in listed:
+            raise ModelFormatError(f"{folder / MANIFEST} does not list {name}")
+    return {name: _verified(folder / name, entry) for name, entry in listed.items()}
+
+
 def _listed(manifest: bytes, source: object) -> dict[str, dict[str, Any]]:
     """Return size and hash by file name, their types checked."""
     content = parse(manifest, source)
@@ -168,16 +250,28 @@ def _listed(manifest: bytes, source: object) -> dict[str, dict[str, Any]]:
         raise ModelFormatError(f"{source} is not the manifest of a model")
     for name, entry in files.items():
         plain = name not in ("", ".", "..", MANIFEST) and not set(name) & set("/\\:\0")
-        if not plain or not isinstance(entry, dict) or type(entry.get("size")) is not int:
+        if not plain or not _is_entry(entry):
             raise ModelFormatError(f"{source} is malformed at {name!r}")
     return files
 
 
+def _is_entry(entry: Any) -> bool:
+    return (
+        isinstance(entry, dict)
+        and type(entry.get("size")) is int
+        and isinstance(entry.get("sha256"), str)
+        and bool(_HASH.fullmatch(entry["sha256"]))
+    )
+
+
 def _verified(path: Path, entry: Mapping[str, Any]) -> bytes:
-    content = _read(path)
+    try:
+        content = path.with_name(_staged(path.name, entry)).read_bytes()
+    except OSError:  # it has taken its place, as all but a save that was cut off
+        content = _read(path)
     if len(content) != entry["size"]:
         sizes = f"{len(content)} bytes, {MANIFEST} says {entry['size']}"
         raise ModelFormatError(f"{path} is truncated or edited: it has {sizes}")
-    if hashlib.sha256(content).hexdigest() != entry.get("sha256"):
+    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
         raise ModelFormatError(f"{path} was edited: its SHA-256 is not the one in {MANIFEST}")
     return content

@@ -34,7 +34,8 @@ def save(model: Any, path: str | Path) -> None:
     """Save a model to a folder, whole or not at all.
 
     The folder has ``config.json`` (how the model is built), ``model.safetensors`` (its state dict)
-    and ``manifest.json`` (size and SHA-256 of both). A model that was there is replaced.
+    and ``manifest.json`` (size and SHA-256 of both). A model that was there is replaced, within the
+    folder, which may be a mount point; who reads it meanwhile reads the old one or the new.
 
     Args:
         model: A `VAE`, or a fitted estimator. A ``random_state`` that is neither an integer nor

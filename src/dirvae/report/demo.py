@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,14 +32,16 @@ from dirvae.models.embedding import posterior_means
 from dirvae.models.priors import default_concentration
 from dirvae.models.vae import VAE
 from dirvae.objectives import linear_warmup
-from dirvae.persistence import save
+from dirvae.persistence import require_replaceable, save
 from dirvae.report.comparison import comparison_page, comparison_table
-from dirvae.report.page import write_text
 from dirvae.report.pictures import pictures, square
 from dirvae.text import literal
 from dirvae.training import History, Training, adam, fit
+from dirvae.writing import try_writing, write_text
 
-__all__ = ["Digits", "Plan", "compare", "digits", "run"]
+__all__ = ["FILES", "Digits", "Plan", "compare", "digits", "run"]
+
+FILES = {"report": "report.html", "model": "model"}  # in the output folder
 
 
 class Plan(NamedTuple):
@@ -91,6 +92,8 @@ class Digits(NamedTuple):
 def run(output: Path, quick: bool = False) -> dict[str, Any]:
     """Train, compare, write ``report.html`` and save the Dirichlet model in the folder ``model``.
 
+    A page and a model that were there are replaced.
+
     Args:
         output: Folder for both; made if it is not there.
         quick: Whether to train for few epochs, to see that all works.
@@ -99,14 +102,16 @@ def run(output: Path, quick: bool = False) -> dict[str, Any]:
         What `comparison.comparison_page` shows, and the paths as ``report`` and ``model``.
 
     Raises:
-        OSError: If ``output`` cannot be written to; found out before training.
+        OSError: If that cannot be written; found out before training.
     """
     console = Console()
     plan = QUICK if quick else Plan()
     output = Path(output)
-    _require_writable(output)
+    paths = {part: output / name for part, name in FILES.items()}
+    try_writing(paths["report"])
+    require_replaceable(paths["model"])
+    output.mkdir(parents=True, exist_ok=True)
     vaes, results = compare(plan, console)
-    paths = {"report": output / "report.html", "model": output / "model"}
     write_text(paths["report"], comparison_page(results))
     save(vaes["Dirichlet"], paths["model"])
     console.print(_table(results))
@@ -313,12 +318,6 @@ def _table(results: dict[str, Any]) -> Table:
     for row in compared.rows:
         table.add_row(*row)
     return table
-
-
-def _require_writable(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass
 
 
 @contextmanager

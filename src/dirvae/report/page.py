@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 from typing import NamedTuple
 
 import plotly.graph_objects as go
@@ -14,7 +11,7 @@ from plotly.offline import get_plotlyjs
 
 from dirvae.text import visible
 
-__all__ = ["Panel", "Section", "Table", "render", "write_text"]
+__all__ = ["Panel", "Section", "Table", "render"]
 
 
 class Panel(NamedTuple):
@@ -109,30 +106,6 @@ def render(title: str, introduction: str, sections: Sequence[Section]) -> str:
 </body>
 </html>
 """
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Write a file whole or not at all; an older one is replaced.
-
-    Raises:
-        OSError: If the folder cannot be written to; nothing is changed then.
-
-    Example:
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write_text(f"{folder}/page.html", "text")
-        ...     Path(f"{folder}/page.html").read_text()
-        'text'
-    """
-    target = Path(path)
-    handle, partial = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(partial, 0o644)
-        os.replace(partial, target)
-    except BaseException:
-        os.unlink(partial)
-        raise
 
 
 def _section(section: Section, index: int) -> str:

@@ -19,12 +19,16 @@ from dirvae.evaluation import (
     normalized_mutual_information,
     topic_coherence,
 )
+from dirvae.persistence import require_replaceable
 from dirvae.report.examples import document_names, most_of
 from dirvae.report.figures import COLORS, bars, heatmap
-from dirvae.report.page import Panel, Section, Table, render, write_text
+from dirvae.report.page import Panel, Section, Table, render
 from dirvae.text import literal
+from dirvae.writing import try_writing, write_text
 
-__all__ = ["run", "topics_page"]
+__all__ = ["FILES", "run", "topics_page"]
+
+FILES = {"report": "topics.html", "model": "topics"}  # in the output folder
 
 NUM_TOPICS = 30
 NUM_LABELS = 25  # the largest, that are drawn
@@ -32,6 +36,8 @@ NUM_LABELS = 25  # the largest, that are drawn
 
 def run(output: Path, quick: bool = False) -> dict[str, Any]:
     """Fit topics to docstrings, print them, write ``topics.html`` and save the model in ``topics``.
+
+    A page and a model that were there are replaced.
 
     Args:
         output: Folder for both; made if it is not there.
@@ -41,10 +47,13 @@ def run(output: Path, quick: bool = False) -> dict[str, Any]:
         The model as ``model``, and the paths as ``report`` and ``folder``.
 
     Raises:
-        OSError: If ``output`` cannot be written to.
+        OSError: If that cannot be written; found out before training.
     """
     console = Console()
     output = Path(output)
+    paths = {"report": output / FILES["report"], "folder": output / FILES["model"]}
+    try_writing(paths["report"])
+    require_replaceable(paths["folder"])
     output.mkdir(parents=True, exist_ok=True)
     with console.status("Reading docstrings of installed packages"):
         texts = docstrings()
@@ -55,7 +64,6 @@ def run(output: Path, quick: bool = False) -> dict[str, Any]:
     model.fit(texts.texts)
     seconds = perf_counter() - start
     theta = model.transform(texts.texts)
-    paths = {"report": output / "topics.html", "folder": output / "topics"}
     write_text(paths["report"], topics_page(model, texts, theta, seconds))
     model.save(paths["folder"])
     console.print(_printed(model))

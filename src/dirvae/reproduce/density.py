@@ -32,6 +32,7 @@ from dirvae.reproduce.rows import QUICK_ROWS, ROWS
 from dirvae.reproduce.settings import SETTINGS, Setting, build, training_of
 from dirvae.reproduce.studies import make_missing, require_known
 from dirvae.training import fit
+from dirvae.writing import write_text
 
 __all__ = ["Job", "jobs", "run_all"]
 
@@ -205,7 +206,7 @@ def _trained(
         )
     trained = {"epochs": len(history), "training_seconds": round(time.perf_counter() - start)}
     save(vae, folder / "model")
-    facts.write_text(json.dumps(trained))
+    write_text(facts, json.dumps(trained))
     shutil.rmtree(checkpoints)
     return vae.to(device), trained
 

@@ -18,7 +18,7 @@ Run = dict[str, Any]
 
 
 def done(path: str | Path) -> list[Run]:
-    """Return the runs that a file has; none if it is not there.
+    """Return the runs that a file has, but for those cut off; none if it is not there.
 
     Example:
         >>> done("no-such-file.jsonl")
@@ -26,11 +26,11 @@ def done(path: str | Path) -> list[Run]:
     """
     path = Path(path)
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return [json.loads(line) for line in lines]
+    return [run for line in lines if (run := _whole(line)) is not None]
 
 
 def add(path: str | Path, run: Run) -> None:
-    """Append a run in one write, since several processes may share a file.
+    """Append a run in one write, since several processes may share a file and any may be killed.
 
     Args:
         path: The file, made with its folder if it is not there.
@@ -46,8 +46,20 @@ def add(path: str | Path, run: Run) -> None:
     line = json.dumps({**run, **_circumstances()}, allow_nan=False)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
+    before = path.read_bytes() if path.exists() else b""
+    start = "\n" if before and not before.endswith(b"\n") else ""  # after one that was cut off
+    content = f"{start}{line}\n".encode()
+    with path.open("ab") as file:
+        file.write(content)
+
+
+def _whole(line: str) -> Run | None:
+    """What a line holds, unless the process was killed while it wrote it."""
+    try:
+        found: Run = json.loads(line)
+    except ValueError:
+        return None
+    return found
 
 
 def _circumstances() -> Run:

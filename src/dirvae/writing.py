@@ -1,0 +1,143 @@
+"""Files that are whole or not there: written under another name, then put in their place."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+__all__ = ["made", "partial_of", "require_writable", "try_writing", "whole", "write_text"]
+
+_NAME_LENGTH = 40  # characters of a file's name that the other name begins with: names have limits
+
+
+@contextmanager
+def whole(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a file that takes its place when all of it is written.
+
+    Until then, and after an error, the file that was there stays. It gives its mode to the new one;
+    without an earlier file the umask says. A link stays, and leads to the new file.
+
+    Args:
+        path: The file, in a folder that is there.
+
+    Raises:
+        OSError: If the file cannot be written; nothing is changed then.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with whole(f"{folder}/a.bin") as file:
+        ...         _ = file.write(b"content")
+        ...     Path(folder, "a.bin").read_bytes()
+        b'content'
+    """
+    target = Path(path).resolve()
+    partial = target.with_name(f".{target.name[:_NAME_LENGTH]}.{secrets.token_hex(4)}.partial")
+    try:
+        with partial.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())  # the name must not reach the disk before the content
+        if target.exists():
+            os.chmod(partial, stat.S_IMODE(target.stat().st_mode))
+        os.replace(partial, target)
+    except BaseException as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename == str(partial):
+            error.filename = str(path)
+        raise
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text as UTF-8, whole or not at all; an older file is replaced.
+
+    Raises:
+        OSError: If the folder cannot be written to; nothing is changed then.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_text(f"{folder}/page.html", "text")
+        ...     Path(folder, "page.html").read_text()
+        'text'
+    """
+    with whole(path) as file:
+        file.write(text.encode())
+
+
+def partial_of(name: str) -> str | None:
+    """Name of the file that `whole` was writing when its process was killed, which left ``name``.
+
+    Example:
+        >>> partial_of(".a.csv.0123abcd.partial"), partial_of("a.csv")
+        ('a.csv', None)
+    """
+    found = re.fullmatch(r"\.(.+)\.[0-9a-f]{8}\.partial", name)
+    return found and found[1]
+
+
+@contextmanager
+def made(folder: Path) -> Iterator[None]:
+    """Make a folder and its parents; after an error those that were not there are gone again.
+
+    Raises:
+        OSError: If that cannot be done.
+    """
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        _remove_empty(new)
+        raise
+
+
+def require_writable(folder: Path) -> None:
+    """Try out whether a file can be written in a folder, which may not exist yet; leaves nothing.
+
+    Raises:
+        OSError: If it cannot.
+    """
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        trial = folder / f".{secrets.token_hex(4)}"
+        with whole(trial):
+            pass
+        trial.unlink()
+    except OSError as error:
+        raise type(error)(f"{folder} cannot be written to: {error.strerror}") from error
+    finally:
+        _remove_empty(new)
+
+
+def try_writing(path: Path) -> None:
+    """Try out whether `whole` can write a file, by replacing it by itself if there is one.
+
+    Raises:
+        OSError: If it cannot, such as where a folder is, or a file that is a mount point.
+    """
+    if not os.path.exists(path):
+        require_writable(path.resolve().parent)
+        return
+    if not path.is_file():
+        raise FileExistsError(f"{path} is no file")
+    try:
+        with path.open("rb") as old, whole(path) as new:
+            shutil.copyfileobj(old, new)
+    except OSError as error:
+        raise type(error)(f"{path} cannot be replaced: {error.strerror}") from error
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError):  # not empty, or never made
+            folder.rmdir()

@@ -1,0 +1,264 @@
+"""A run that is cut off goes on to the result of one that was not, to the bit."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer.main
+
+import dirvae
+from dirvae.cli import app, main
+from dirvae.writing import whole
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.random((60, 6)).astype(np.float32)
+WORDS = [["cat", "dog", "fur"], ["moon", "star", "night"]]
+TEXTS = [" ".join(RANDOM.choice(WORDS[n % 2], 8)) for n in range(60)]
+LABELS = ["pets" if n % 2 == 0 else "sky" for n in range(60)]
+START = [sys.executable, "-c", "from dirvae.cli import main; main()"]
+SMALL = ["-k", 3, "--hidden-sizes", 8, "--decoder-hidden-sizes", 8, "--batch-size", 40]
+FIT = ["fit", "vae", "x.npy", *SMALL, "--patience", 60]
+FIT_TOPICS = ["fit", "topics", "texts.csv", "-k", 2, "--label-column", "class"]
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Ran]:
+    """Run the command in this process, in a folder with data."""
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", X)
+    pd.DataFrame({"text": TEXTS, "class": LABELS}).to_csv("texts.csv", index=False)
+
+    def ran(*arguments: Any) -> Ran:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            typer.main.get_command(app).main([str(a) for a in arguments], prog_name="dirvae")
+        return Ran(int(stop.value.code or 0), *capsys.readouterr())
+
+    return ran
+
+
+def assert_refused(ran: Ran, *words: str) -> None:
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1), ran
+    for word in words:
+        assert word in ran.err
+
+
+def assert_same_files(one: str, other: str) -> None:
+    assert sorted(os.listdir(one)) == ["config.json", "manifest.json", "model.safetensors"]
+    for name in os.listdir(one):
+        assert Path(one, name).read_bytes() == Path(other, name).read_bytes(), name
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Signals as a shell gives them to a command; afterwards as they were."""
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(kind) for kind in kinds]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    for kind, handler in zip(kinds, before, strict=True):
+        signal.signal(kind, handler)
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("command", [FIT, FIT_TOPICS], ids=["vae", "topics"])
+def test_a_run_that_is_cut_off_while_it_writes_a_checkpoint(
+    command: list[Any],
+    by: signal.Signals,
+    run: Callable[..., Ran],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    written = 0
+
+    @contextmanager
+    def interrupted(path: Path) -> Iterator[Any]:
+        nonlocal written
+        with whole(path) as file:
+            yield file
+            written += Path(path).name == "last.ckpt"
+            if written == 3:
+                signal.raise_signal(by)
+
+    arguments = [str(word) for word in [*command, "--max-epochs", 6, "-o", "model"]]
+    with monkeypatch.context() as patch:
+        patch.setattr("dirvae.training.whole", interrupted)
+        patch.setattr(sys, "argv", ["dirvae", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+    again = [*arguments, "--resume"]
+    said = f"Interrupted; the checkpoint is kept, go on with: {shlex.join(['dirvae', *again])}\n"
+    assert (stop.value.code, capsys.readouterr().err) == (130, said)
+    assert sorted(os.listdir("model.checkpoints"))[-2:] == ["last.ckpt", "settings.json"]
+    assert_refused(run(*arguments), "go on from it with --resume")
+    assert run(*again).code == 0
+    assert sorted(os.listdir()) == ["model", "texts.csv", "x.npy"]
+    assert run(*arguments[:-1], "whole").code == 0
+    assert_same_files("model", "whole")
+
+
+def test_topics_that_are_killed_go_on_to_the_same_model(run: Callable[..., Ran]) -> None:
+    fit = [*FIT_TOPICS, "--max-epochs", 60, "-o"]
+    arguments = [*START, *map(str, fit), "model"]
+    options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(arguments, **options) as process:
+        deadline, seen = time.monotonic() + 120, set[int]()
+        while len(seen) < 3:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+            with suppress(FileNotFoundError):
+                seen.add(os.stat("model.checkpoints/last.ckpt").st_ino)
+        process.kill()
+        assert process.communicate() == ("", "")
+    assert_refused(run(*fit, "model"), "model.checkpoints holds the checkpoint of an earlier run")
+    assert run(*fit, "model", "--resume").code == 0
+    assert sorted(os.listdir()) == ["model", "texts.csv", "x.npy"]
+    assert run(*fit, "whole").code == 0
+    assert_same_files("model", "whole")
+
+
+def test_topics_interrupted_before_the_first_epoch_ended(
+    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dirvae.estimators.topic_model.cluster_start", interrupt)
+    done = run(*FIT_TOPICS, "-o", "model")
+    assert done == Ran(130, "", "Interrupted before the first epoch ended; nothing is kept\n")
+    assert sorted(os.listdir()) == ["texts.csv", "x.npy"]
+
+
+def test_topics_that_cannot_be_saved_are_kept(
+    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dirvae.persistence.folder._write", full)
+        done = run(*FIT_TOPICS, "-o", "model", "--max-epochs", 2)
+    assert_refused(done, "No space left", "the checkpoint is kept, go on with: dirvae fit topics")
+    again = shlex.split(done.err.partition("go on with: dirvae ")[2])
+    assert run(*again).code == 0
+    assert sorted(os.listdir()) == ["model", "texts.csv", "x.npy"]
+    assert run(*FIT_TOPICS, "-o", "whole", "--max-epochs", 2).code == 0
+    assert_same_files("model", "whole")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (["-k", 3], "n_components 2, not 3"),
+        (["--decoder", "overdispersed"], "decoder mixture, not overdispersed"),
+        (["--seed", 1], "random_state 0, not 1"),
+        (["--label-column", "text"], "had other data"),
+    ],
+)
+def test_other_options_of_topics_do_not_go_on(
+    change: list[Any], said: str, run: Callable[..., Ran]
+) -> None:
+    fit = [*FIT_TOPICS, "--max-epochs", 1, "--checkpoint-dir", "kept", "-o"]
+    assert run(*fit, "model").code == 0
+    before = Path("kept/last.ckpt").read_bytes(), Path("kept/settings.json").read_bytes()
+    assert_refused(run(*fit, "model"), "model exists: replace it with --force")
+    assert_refused(run(*fit, "other"), "kept holds the checkpoint of an earlier run")
+    assert_refused(run(*fit, "model", *change, "--resume"), said, "or delete kept")
+    after = Path("kept/last.ckpt").read_bytes(), Path("kept/settings.json").read_bytes()
+    assert after == before
+
+
+@pytest.mark.parametrize("command", [FIT, FIT_TOPICS], ids=["vae", "topics"])
+def test_other_data_do_not_go_on(command: list[Any], run: Callable[..., Ran]) -> None:
+    fit = [*command, "--max-epochs", 1, "--checkpoint-dir", "kept", "-o", "model"]
+    assert run(*fit).code == 0
+    changed = X.copy()
+    changed[7, 3] += 1e-3
+    np.save("x.npy", changed)
+    texts = [*TEXTS[:-1], TEXTS[-1] + " star"]
+    pd.DataFrame({"text": texts, "class": LABELS}).to_csv("texts.csv", index=False)
+    assert_refused(run(*fit, "--resume"), "the interrupted run had other data; give the same")
+    np.save("x.npy", X)
+    pd.DataFrame({"text": TEXTS, "class": LABELS}).to_csv("texts.csv", index=False)
+    assert run(*fit, "--resume").code == 0
+
+
+@pytest.mark.parametrize("name", ["settings.json", "best.ckpt"])
+def test_a_folder_whose_files_only_have_those_names_survives(
+    name: str, run: Callable[..., Ran]
+) -> None:
+    Path(name).write_text('{"theme": "dark"}')
+    done = run(*FIT, "--max-epochs", 1, "--checkpoint-dir", ".", "-o", "model")
+    assert_refused(done, f". holds a {name} of something else; choose another folder")
+    assert Path(name).read_text() == '{"theme": "dark"}'
+    assert sorted(os.listdir()) == sorted([name, "texts.csv", "x.npy"])
+
+
+def test_what_a_run_left_that_was_killed_early_is_in_no_ones_way(run: Callable[..., Ran]) -> None:
+    settings = {"n_components": 2, "random_state": 0}
+    Path("model.checkpoints").mkdir()
+    Path("model.checkpoints/settings.json").write_text(json.dumps(settings))
+    Path("model.checkpoints/.last.ckpt.0123abcd.partial").write_text("half")
+    assert run(*FIT_TOPICS, "--max-epochs", 1, "-o", "model").code == 0
+    assert sorted(os.listdir()) == ["model", "texts.csv", "x.npy"]
+
+
+def test_checkpoints_of_a_mount_point_are_in_it(
+    run: Callable[..., Ran], tmpfs: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The place beside it may be on a disk that goes with its container, or cannot be written."""
+    mounted, seen = tmpfs("mounted"), []
+    save = dirvae.DirichletVAE.save
+
+    def look(self: Any, path: Any) -> None:
+        seen.extend(sorted(str(entry.relative_to(mounted)) for entry in mounted.rglob("*")))
+        save(self, path)
+
+    monkeypatch.setattr(dirvae.DirichletVAE, "save", look)
+    assert run(*FIT, "--max-epochs", 1, "-o", "mounted").code == 0
+    names = ("", "/best.ckpt", "/last.ckpt", "/settings.json")
+    assert seen == [f"checkpoints{name}" for name in names]
+    assert sorted(os.listdir("mounted")) == ["config.json", "manifest.json", "model.safetensors"]
+
+
+def test_a_folder_in_one_that_cannot_be_written(
+    run: Callable[..., Ran], tmpfs: Callable[..., Path]
+) -> None:
+    """As where only the output is writable."""
+    outer = tmpfs("outer")
+    (outer / "model").mkdir()
+    subprocess.run(["mount", "--bind", outer / "model", outer / "model"], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(outer)], check=True)
+        done = run(*FIT, "--max-epochs", 1, "-o", "outer/model")
+        assert done.code == 0, done
+        names = sorted(os.listdir("outer/model"))
+        assert names == ["config.json", "manifest.json", "model.safetensors"]
+        assert os.listdir("outer") == ["model"]
+    finally:
+        subprocess.run(["umount", outer / "model"], check=True)
