@@ -15,7 +15,7 @@ class _Vectors(constraints.independent):
     """Torch's own constraint of vectors, whose check raises where there is none of them."""
 
     def __init__(self, base_constraint: constraints.Constraint) -> None:
-        super().__init__(base_constraint, 1)
+        super().__init__(base_constraint, 1)  # type: ignore[no-untyped-call]
 
     def check(self, value: Tensor) -> Tensor:
         return self.base_constraint.check(value).all(-1)

@@ -179,10 +179,10 @@ def _hold_divergences(form: _Form, axes: str, others: list[Distribution]) -> Non
     shape = torch.broadcast_shapes(batch, wider)
     for p in (form.members[0], *(p for p in others if not p.batch_shape)):
         wide, name = p.expand(wider), type(p).__name__
-        for pair in (lambda q, p: (q, p), lambda q, p: (p, q)):
+        for turn in (1, -1):
             try:
-                found = kl_divergence(*pair(form.law, wide))
-                expected = [kl_divergence(*pair(member, p)) for member in form.members]
+                found = kl_divergence(*(form.law, wide)[::turn])
+                expected = [kl_divergence(*(member, p)[::turn]) for member in form.members]
             except NotImplementedError:
                 continue
             placed = torch.stack(expected)[form.places].expand(shape)

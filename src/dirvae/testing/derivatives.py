@@ -21,6 +21,7 @@ _TOLERANCE = 1e-4
 
 _Curve = Callable[[Tensor], Tensor]
 _Kind = Callable[[Distribution], Any]
+_KINDS: tuple[tuple[str, _Kind], ...] = (("", lambda q: q), ("log law's ", log_law))
 
 
 class Derivative(NamedTuple):
@@ -60,7 +61,7 @@ def derivatives(case: Case) -> list[Derivative]:
     the second against that of the expectation, by the law's moments or the score function.
     """
     found = []
-    for label, kind in (("", lambda q: q), ("log law's ", log_law)):
+    for label, kind in _KINDS:
         if kind(case.law()) is None:
             continue
         for name, curve in _curves(case, kind):
@@ -95,19 +96,23 @@ def _curves(case: Case, kind: _Kind) -> Iterator[tuple[str, _Curve]]:
         yield "cdf", lambda t: _moved(case, t, kind).cdf(z + t * across)
     for name in ("mean", "variance", "entropy"):
         if implemented(law, name) is not None:
-            yield name, lambda t, name=name: _member(_moved(case, t, kind), name)
+            yield name, _moment(case, kind, name)
     for p in (law, *map(kind, case.others)):
         if p is not None and _has_kl(law, p):
-            yield (
-                f"KL to {type(p).__name__}",
-                lambda t, p=p: kl_divergence(_moved(case, t, kind), p),
-            )
+            yield f"KL to {type(p).__name__}", _divergence(case, kind, p)
 
 
-def _member(law: Any, name: str) -> Tensor:
-    member = getattr(law, name)
-    value: Tensor = member() if callable(member) else member
-    return value
+def _moment(case: Case, kind: _Kind, name: str) -> _Curve:
+    def moment(t: Tensor) -> Tensor:
+        member = getattr(_moved(case, t, kind), name)
+        value: Tensor = member() if callable(member) else member
+        return value
+
+    return moment
+
+
+def _divergence(case: Case, kind: _Kind, p: Distribution) -> _Curve:
+    return lambda t: kl_divergence(_moved(case, t, kind), p)
 
 
 def _has_cdf(law: Distribution, z: Tensor) -> bool:
@@ -162,9 +167,12 @@ def _difference(function: _Curve) -> Tensor:
 
 
 def _reverse(function: _Curve, t: Tensor) -> Tensor:
-    """Derivative by a backward pass that can be differentiated; 0 where there is no graph."""
     t = t if t.requires_grad else t.clone().requires_grad_()
-    value = function(t)
+    return _gradient(function(t), t)
+
+
+def _gradient(value: Tensor, t: Tensor) -> Tensor:
+    """Derivative by a backward pass that can be differentiated; 0 where there is no graph."""
     if not value.requires_grad:
         return torch.zeros_like(t)
     return torch.autograd.grad(
@@ -183,11 +191,10 @@ def _outcome(
     name: str, order: str, derivative: Callable[[], Tensor], expected: Tensor
 ) -> Derivative:
     try:
-        found = derivative().detach()
+        found, expected = derivative().detach(), expected.detach()
     except (NotImplementedError, RuntimeError) as error:
         return Derivative(name, order, "raises", str(error).splitlines()[0])
-    error = float((found - expected).abs() / (1 + expected.abs()))
-    if error < _TOLERANCE:
+    if float((found - expected).abs() / (1 + expected.abs())) < _TOLERANCE:
         return Derivative(name, order, "right", "")
     return Derivative(name, order, "wrong", f"{float(found):.6g}, must be {float(expected):.6g}")
 
@@ -216,8 +223,7 @@ def _second_of_draws(name: str, case: Case, kind: _Kind) -> Derivative:
     other, ratio = _second_of_density(case, kind)
     details = []
     for what, function in scalar_functions(kind(case.law())):
-        slope = _reverse(lambda t, f=function: f(z).sum(), t)
-        path = _reverse(lambda t, slope=slope: slope.sum(), t).detach()
+        path = _gradient(_gradient(function(z).sum(), t).sum(), t).detach()
         value = function(other)
         score = ((value - value.mean(0)) * ratio).reshape(len(t), -1).sum(-1)
         try:
