@@ -133,9 +133,7 @@ def _require_words(documents: Documents) -> None:
             raise ValueError("X has empty strings only; at least two texts must have words")
     elif not any(rows):
         raise ValueError("X has empty lists only; at least two must have words")
-    elif all(len(words) == 1 for words in rows) and any(
-        len(words[0].split()) > 1 for words in rows
-    ):
+    elif all(len(words) == 1 for words in rows) and any(" " in words[0] for words in rows):
         raise ValueError("X has lists of one text each, must be texts: [row[0] for row in X]")
 
 
@@ -171,18 +169,7 @@ def vocabulary_of(words: Any, num_words: int) -> NDArray[np.object_]:
         >>> vocabulary_of({"dog": 1, "cat": 0}, 2).tolist()
         ['cat', 'dog']
     """
-    if isinstance(words, str | bytes | Set):
-        raise ValueError(
-            f"vocabulary is a {type(words).__name__}, must be a list of {num_words} words"
-        )
-    listed: Sequence[Any] = list(words)
-    if isinstance(words, Mapping):
-        if set(words.values()) != set(range(len(words))):
-            raise ValueError(
-                f"vocabulary is a {type(words).__name__} of other values than columns, must be one "
-                f"from words to 0, ..., {num_words - 1}"
-            )
-        listed = sorted(words, key=words.__getitem__)
+    listed = _in_order(words, num_words)
     if len(listed) != num_words or not all(isinstance(word, str) for word in listed):
         raise ValueError(
             f"vocabulary has {len(listed)} entries, must have a string for each of the {num_words} "
@@ -196,6 +183,20 @@ def vocabulary_of(words: Any, num_words: int) -> NDArray[np.object_]:
             "have different words: add the columns up or rename them"
         )
     return np.array(listed, dtype=object)
+
+
+def _in_order(words: Any, num_words: int) -> Sequence[Any]:
+    name = type(words).__name__
+    if isinstance(words, str | bytes | Set):
+        raise ValueError(f"vocabulary is a {name}, must be a list of {num_words} words")
+    if not isinstance(words, Mapping):
+        return list(words)
+    if set(words.values()) != set(range(len(words))):
+        raise ValueError(
+            f"vocabulary is a {name} of other values than columns, must be one from words to "
+            f"0, ..., {num_words - 1}"
+        )
+    return sorted(words, key=words.__getitem__)
 
 
 def checked_counts(estimator: Any, X: Any, *, reset: bool) -> sparse.csr_matrix:

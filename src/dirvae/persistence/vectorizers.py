@@ -76,7 +76,8 @@ def vectorizer_from(described: Any) -> Any:
     keys = {*_SETTINGS, "ngram_range", "words"}  # and a tokenizer, but in earlier versions
     if not isinstance(described, dict) or set(described) - {"tokenizer"} != keys:
         raise ModelFormatError("the vectorizer of the model is malformed")
-    words, spans, tokenizer = (described.get(key) for key in ("words", "ngram_range", "tokenizer"))
+    words, spans = described["words"], described["ngram_range"]
+    tokenizer = described.get("tokenizer")
     plain = all(
         described[key] is None or isinstance(described[key], bool | str) for key in _PLAIN
     ) and all(described[key] is None or type(described[key]) in (int, float) for key in _LIMITS)
@@ -93,7 +94,7 @@ def vectorizer_from(described: Any) -> Any:
     if not valid:
         raise ModelFormatError("the vectorizer of the model is malformed")
     settings = {key: described[key] for key in _SETTINGS}
-    settings["tokenizer"] = _TOKENIZERS.get(tokenizer)
+    settings["tokenizer"] = None if tokenizer is None else _TOKENIZERS[tokenizer]
     vocabulary = None if words is None else {word: i for i, word in enumerate(words)}
     return CountVectorizer(**settings, ngram_range=tuple(spans), vocabulary=vocabulary)
 
