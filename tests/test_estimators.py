@@ -68,6 +68,8 @@ def expected_failures(estimator):
     }
 
 
+# Its data are whatever numbers: whole ones for a Gaussian, fractions for counts.
+@pytest.mark.filterwarnings("ignore:X has (whole numbers|fractions|rows that sum):UserWarning")
 @parametrize_with_checks(
     [DirichletVAE(max_epochs=2, hidden_sizes=(8,), decoder_hidden_sizes=(8,))],
     expected_failed_checks=expected_failures,

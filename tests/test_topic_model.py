@@ -36,6 +36,8 @@ SMALL = {"hidden_sizes": (8,), "max_epochs": 2, "batch_size": 50, "random_state"
 TEXTS = ["the cat sat by the dog", "a dog and a cat", "moon and stars", "the moon, a star"] * 5
 
 
+# Its data are whatever numbers: whole ones for a Gaussian, fractions for counts.
+@pytest.mark.filterwarnings("ignore:X has (whole numbers|fractions|rows that sum):UserWarning")
 @parametrize_with_checks([TopicModel(2, max_epochs=1, hidden_sizes=(4,))])
 def test_scikit_learn_estimator_contract(estimator, check):
     check(estimator)
@@ -181,7 +183,8 @@ def test_texts_to_topics_and_back_from_disk(tmp_path):
 
 
 def test_a_vectorizer_of_ones_own():
-    model = TopicModel(2, vectorizer=TfidfVectorizer(), **SMALL).fit(TEXTS)
+    with pytest.warns(UserWarning, match="X has fractions, such as"):
+        model = TopicModel(2, vectorizer=TfidfVectorizer(), **SMALL).fit(TEXTS)
     assert "the" in model.vocabulary_
     with pytest.raises(ValueError, match="TfidfVectorizer, which cannot be saved"):
         model.save("nowhere")
