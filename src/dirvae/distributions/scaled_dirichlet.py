@@ -52,8 +52,9 @@ def _line(a: Tensor, loc: Tensor) -> _Line:
 
 def _log_mean_scale(a: Tensor, loc: Tensor) -> Tensor:
     """Log of the mean of e^loc under the base law's mean a / A, shape (..., 1)."""
-    log_share = a.log() - a.sum(-1, keepdim=True).log()
-    return (log_share + loc).logsumexp(-1, keepdim=True)
+    log_a = wide(a).log()  # a rounding here would be multiplied by A in the KL
+    mean = (log_a + loc).logsumexp(-1, keepdim=True) - log_a.logsumexp(-1, keepdim=True)
+    return mean.to(loc.dtype)
 
 
 class _MeanLogScale(torch.autograd.Function):
@@ -68,7 +69,7 @@ class _MeanLogScale(torch.autograd.Function):
     def forward(a: Tensor, loc: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         line = _line(a, loc)
         base = F.softplus(line.base_u)
-        base_phi = (-a.sum(-1, keepdim=True) * base).exp()
+        base_phi = (-(a * base).sum(-1, keepdim=True)).exp()  # rounded as phi is: the gap is small
         gap = (line.weight * (base_phi - line.phi)).sum(0)
         phi = line.weight * line.phi
         of_a = (phi * line.softplus).sum(0) - (line.weight * base_phi * base).sum(0)
