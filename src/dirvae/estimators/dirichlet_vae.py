@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -97,6 +98,15 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     vae_: VAE
     model_type = VAE
+    not_saved = frozenset({"_optimizer_state"})
+    likelihood_: Callable[..., Distribution]
+    prior_concentration_: NDArray[Any]
+    history_: History
+    best_epoch_: int
+    n_iter_: int
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+    _n_features_out: int
     _seed: int
     _optimizer_state: dict[str, Any] | None
 

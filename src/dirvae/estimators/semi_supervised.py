@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import (
     BaseEstimator,
@@ -44,7 +45,7 @@ from dirvae.models.zoo import mlp_labelled_vae
 from dirvae.objectives import linear_warmup
 from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
-from dirvae.training import Training, decaying_adam, fit
+from dirvae.training import History, Training, decaying_adam, fit
 
 __all__ = ["SemiSupervisedVAE"]
 
@@ -107,6 +108,15 @@ class SemiSupervisedVAE(
 
     vae_: LabelledVAE
     model_type = LabelledVAE
+    not_saved = frozenset[str]()
+    classes_: NDArray[Any]
+    likelihood_: Callable[..., Distribution]
+    history_: History
+    n_iter_: int
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+    _n_features_out: int
+    _seed: int
 
     def __init__(
         self,

@@ -10,9 +10,11 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils import ClassifierTags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -61,6 +63,7 @@ from dirvae.models.topics import MixtureVAE, decoded_perplexity, merged_topics
 from dirvae.models.vae import VAE
 from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
+from dirvae.training import History
 
 __all__ = ["TopicModel"]
 
@@ -139,9 +142,22 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     vae_: VAE
     model_type = (VAE, MixtureVAE)
-    _seed: int
-    covariate_names_: Any
+    not_saved = frozenset({"_optimizer_state", "word_vectors"})  # the vectors are among the weights
+    vocabulary_: NDArray[Any]
+    covariate_names_: NDArray[Any]
+    vectorizer_: CountVectorizer
+    word_frequency_: NDArray[Any]
+    topic_prevalence_: NDArray[Any]
+    classes_: NDArray[Any]
+    coef_: NDArray[Any]
+    intercept_: NDArray[Any]
+    history_: History
+    n_iter_: int
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+    _n_features_out: int
     _num_documents: int
+    _seed: int
     _optimizer_state: dict[str, Any] | None
 
     def __init__(
@@ -291,7 +307,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             raise ValueError("covariates go with a Dirichlet latent and a mixture of topics")
         if not reset and not hasattr(self, "covariate_names_"):
             raise ValueError("covariates is given, must be None: the model was fitted without any")
-        names = None if reset else self.covariate_names_
+        names = None if reset else self.covariate_names_.tolist()
         found, values = covariate_matrix(covariates, all_levels=True, names=names)
         if len(values) != num_rows:
             raise ValueError(f"covariates has {len(values)} rows, must be the {num_rows} of X")
