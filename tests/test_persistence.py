@@ -37,8 +37,8 @@ from dirvae.distributions import (
     ZeroInflatedNegativeBinomial,
 )
 from dirvae.models import zoo
+from dirvae.models.latents import standard_prior
 from dirvae.models.likelihoods import likelihood_head
-from dirvae.models.priors import standard_prior
 from dirvae.nn import (
     MLP,
     ConvDecoder,

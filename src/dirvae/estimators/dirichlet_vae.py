@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
-from torch.distributions import Bernoulli, Distribution
+from torch.distributions import Distribution
 
 from dirvae.callbacks import MethodOfMoments
 from dirvae.data.arrays import ArrayDataset
@@ -30,10 +30,10 @@ from dirvae.estimators.arguments import (
     require_sizes,
 )
 from dirvae.estimators.rows import chunks, generator_of, mean_and_std, weighted
-from dirvae.models.likelihoods import require_support
-from dirvae.models.priors import standard_prior
+from dirvae.models.latents import has_dirichlet_prior, standard_prior
+from dirvae.models.likelihoods import require_support, takes_probabilities
 from dirvae.models.vae import VAE, closed_form_kl
-from dirvae.models.zoo import DIRICHLETS, mlp_vae
+from dirvae.models.zoo import mlp_vae
 from dirvae.nn import Head
 from dirvae.objectives import linear_warmup, log_likelihood
 from dirvae.persistence import load_as
@@ -277,7 +277,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return {"verbose": bool(self.verbose), "accelerator": self.device}
 
     def _dataset(self, X: Any, weight: Any) -> ArrayDataset:
-        return ArrayDataset(X, weight=weight, binarize=self.likelihood_ is Bernoulli)
+        return ArrayDataset(X, weight=weight, binarize=takes_probabilities(self.likelihood_))
 
     def _split(self, X: Any, weight: Any) -> tuple[ArrayDataset, ArrayDataset | None]:
         held_out = int(self.validation_fraction * X.shape[0])
@@ -394,7 +394,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         commitment = self.commitment
         if not isinstance(commitment, Real) or not 0 <= commitment < math.inf:
             raise ValueError(f"commitment is {commitment!r}, must be a finite number of 0 or more")
-        if commitment and self.latent not in DIRICHLETS:
+        if commitment and not has_dirichlet_prior(self.latent):
             raise ValueError(f"commitment={commitment} goes with a Dirichlet latent only")
 
     def _check_prior_concentration(self) -> None:
@@ -402,7 +402,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         if value is None:
             return
         if isinstance(value, str) and value == "learn":
-            if self.latent not in DIRICHLETS:
+            if not has_dirichlet_prior(self.latent):
                 raise ValueError("prior_concentration='learn' goes with a Dirichlet latent only")
             return
         try:
@@ -438,7 +438,7 @@ def _embed_by_row(vae: VAE, x: Tensor) -> Tensor:
 def _elbo_by_row(vae: VAE, x: Tensor) -> Tensor:
     """ELBO of each row, all of its noise drawn from a generator that the row itself seeds."""
     generators = [generator_of(row) for row in x]
-    if isinstance(vae.decoder, Head) and vae.decoder.Law is Bernoulli:
+    if isinstance(vae.decoder, Head) and takes_probabilities(vae.decoder.Law):
         drawn = [torch.bernoulli(r, generator=g) for r, g in zip(x, generators, strict=True)]
         x = torch.stack(drawn)
     encoder, prior = cast(Head, vae.encoder), vae.prior()

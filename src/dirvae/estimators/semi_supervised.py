@@ -38,8 +38,8 @@ from dirvae.estimators.arguments import (
 )
 from dirvae.estimators.labels import class_indicators
 from dirvae.estimators.rows import chunks, mean_and_std
-from dirvae.models.likelihoods import COUNT_LAWS, require_support
-from dirvae.models.priors import standard_prior
+from dirvae.models.latents import standard_prior
+from dirvae.models.likelihoods import require_support, takes_counts
 from dirvae.models.semi_supervised import LabelledVAE, adversarial_divergence, labelled_elbo
 from dirvae.models.zoo import mlp_labelled_vae
 from dirvae.objectives import linear_warmup
@@ -220,7 +220,7 @@ class SemiSupervisedVAE(
         steps = len(batches) * self.max_epochs
         training = _SmoothTraining(
             self.vae_,
-            smoothness=0.0 if self.likelihood_ in COUNT_LAWS else float(self.smoothness),
+            smoothness=0.0 if takes_counts(self.likelihood_) else float(self.smoothness),
             radius=self.perturbation * _half_axes(X, self.likelihood_),
             objective=partial(labelled_elbo, label_weight=self.label_weight / batches.share),
             kl_schedule=linear_warmup(min(WARMUP, steps // 2)),
