@@ -25,7 +25,7 @@ from dirvae import DirichletVAE, fit
 from dirvae.data import ArrayDataset, mnist
 from dirvae.models import zoo
 from dirvae.models.assess import decoding_use, encoding_use, lower_bound
-from dirvae.models.priors import default_concentration
+from dirvae.models.latents import default_concentration
 from dirvae.objectives import linear_warmup
 from dirvae.reproduce import record
 from dirvae.training import Training, decaying_adam

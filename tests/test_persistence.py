@@ -37,8 +37,8 @@ from dirvae.distributions import (
     ZeroInflatedNegativeBinomial,
 )
 from dirvae.models import zoo
+from dirvae.models.latents import standard_prior
 from dirvae.models.likelihoods import likelihood_head
-from dirvae.models.priors import standard_prior
 from dirvae.nn import (
     MLP,
     ConvDecoder,
@@ -50,7 +50,7 @@ from dirvae.nn import (
     LogRatios,
     Standardize,
 )
-from dirvae.persistence import constructors, folder, read_config
+from dirvae.persistence import constructors, folder, known, read_config
 
 D, K = 6, 3
 SMALL: dict[str, Any] = {"hidden_sizes": (8, 7), "decoder_hidden_sizes": (5,)}
@@ -229,17 +229,19 @@ def test_the_weights_are_a_plain_state_dict(tmp_path: Path) -> None:
     assert read_config(tmp_path / "model")["kind"] == "VAE"
 
 
-@pytest.mark.parametrize("cls", constructors._ARGUMENTS, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", known.modules().values(), ids=lambda cls: cls.__name__)
 def test_every_argument_of_a_constructor_is_saved(cls: type[nn.Module]) -> None:
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     wanted = {n for n, p in inspect.signature(cls).parameters.items() if p.kind not in kinds}
     of_units = {cls: {"mean", "std"} for cls in (Standardize, LogRatios)}
-    in_the_state = {Head: {"initial"}, **of_units}.get(cls, set())
-    names_of_tensors = {Head: {"given"}, Fixed: {"names"}, Learned: {"names"}}.get(cls, set())
-    assert wanted - in_the_state == set(constructors._ARGUMENTS[cls]) - names_of_tensors
+    in_the_state = {Head: {"initial", "least"}, **of_units}.get(cls, set())
+    assert wanted - in_the_state == set(constructors._arguments(cls)) - {"tensors"}
+    assert ("tensors" in constructors._arguments(cls)) == bool(
+        in_the_state | {cls} & {Fixed, Learned}
+    )
 
 
-@pytest.mark.parametrize("name", constructors._ACTIVATIONS)
+@pytest.mark.parametrize("name", known.activations())
 def test_activations_come_back(name: str) -> None:
     net = MLP(2, (3,), activation=getattr(nn, name))
     again = constructors.build(constructors.describe(net), net.state_dict())
@@ -249,8 +251,8 @@ def test_activations_come_back(name: str) -> None:
 
 def test_laws_have_one_name_each() -> None:
     for law in (Normal, Dirichlet, distributions.GEM, torch.distributions.Dirichlet):
-        assert constructors.law_from_name(constructors.law_name(law)) is law
-    assert constructors.law_name(Dirichlet) != constructors.law_name(torch.distributions.Dirichlet)
+        assert known.law_from_name(known.law_name(law)) is law
+    assert known.law_name(Dirichlet) != known.law_name(torch.distributions.Dirichlet)
 
 
 # --- the user's own parts -------------------------------------------------------------------------
@@ -484,11 +486,11 @@ def test_manifests_of_other_types_are_refused(files: Any, model: Path) -> None:
         load(model)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None, [1]])
+@pytest.mark.parametrize("version", [0, 1, 3, "2", None, [2]])
 def test_other_versions_are_refused(version: Any, model: Path) -> None:
     forge_config(model, lambda config: config.update(format=version, dirvae="9.9"))
     with pytest.raises(
-        ModelFormatError, match=r"is of format .* \(dirvae 9\.9\), but .* format 1$"
+        ModelFormatError, match=r"is of format .* \(dirvae 9\.9\), but .* format 2: fit and save"
     ):
         load(model)
 
@@ -518,15 +520,15 @@ FORGERIES: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (at("prior", "Law", value="torch.distributions.kl_divergence"), "law that is not known"),
     (at("prior", "Law", value=["a"]), "law that is not known here"),
     (at("prior", "Law", value="torch.distributions.Normal"), "cannot be built"),
-    (at("prior", "names", value=["forward"]), "no tensor prior.forward"),
-    (at("prior", "names", value=[1]), "prior.names is .* must be a list of names"),
+    (at("prior", "tensors", value=["forward"]), "no tensor prior.forward"),
+    (at("prior", "tensors", value=[1]), "prior.tensors is .* must be a list of names"),
     (at("prior", "extra", value=1), "the arguments of Fixed must be"),
     (at("encoder", "project", value=1), "encoder.project is '1' .* must be true or false"),
     (at("encoder", "event_shape", value=3), "event_shape is '3' .* must be a list of integers"),
     (at("encoder", "event_shape", value=[]), "cannot be built"),
     (at("encoder", "event_shape", value=[4]), "has shape .* in the file and .* in the model"),
     (at("encoder", "shared", value=["nothing"]), "cannot be built: shared names"),
-    (at("encoder", "given", value=["nothing"]), "no tensor encoder.given_nothing"),
+    (at("encoder", "tensors", value=["given_nothing"]), "no tensor encoder.given_nothing"),
     (at("encoder", "net", "activation", value="Linear"), "must be one of CELU"),
     (at("encoder", "net", "dropout", value=2), "must be a number in"),
     (at("encoder", "net", "dropout", value=True), "must be a number in"),
@@ -919,26 +921,28 @@ def fitted_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (
             "parameters",
             "prior_concentration",
-            {"array": ["a"], "dtype": "float32"},
+            {"labels": {"items": ["a"], "words": True}},
             "cannot be built",
         ),
+        ("parameters", "prior_concentration", {"array": [1]}, "the file has no array"),
         ("parameters", "prior_concentration", {"array": [1], "dtype": "object"}, "malformed"),
         ("parameters", "prior_concentration", {"anything": 1}, "malformed"),
         ("parameters", "unheard_of", 1, "the parameters must be those of DirichletVAE"),
         ("fitted", "transform", "replaced", "fitted attributes are not those"),
         ("fitted", "vae_", None, "fitted attributes are not those"),
-        ("fitted", "n_iter_", -1, "no count"),
-        ("fitted", "n_iter_", True, "no count"),
-        ("fitted", "history_", [1], "history_ must be a list of metrics"),
-        ("fitted", "history_", [{"elbo": "low"}], "the estimator cannot be built"),
-        ("fitted", "history_", [{"elbo": None}], "the estimator cannot be built"),
-        ("fitted", "feature_names_in_", [1], "must be a list of names"),
-        ("fitted", "likelihood_", None, "law that is not known here"),
-        ("fitted", "_covariates", None, "covariates of the model are malformed"),
-        ("fitted", "_covariates", [["age", "numbers"]], "covariates of the model are malformed"),
-        ("fitted", "_covariates", [["age", "words", "ab", 0.0, 1.0]], "are malformed"),
-        ("fitted", "_covariates", [["age", "words", [1], 0.0, 1.0]], "are malformed"),
-        ("fitted", "_covariates", [["age", "numbers", [], 0.0, 0.0]], "are malformed"),
+        ("fitted", "n_iter_", -1, "n_iter_ is '-1', must be an integer, 0 or more"),
+        ("fitted", "n_iter_", True, "n_iter_ is 'True', must be an integer, 0 or more"),
+        ("fitted", "history_", 1, "history_ is '1', must be of type list"),
+        ("fitted", "history_", [1], "history_ is '1', must be of type dict"),
+        ("fitted", "history_", [{"map": {"elbo": "low"}}], "history_ is 'low', must be a number"),
+        ("fitted", "history_", [{"map": {"elbo": None}}], "history_ is 'None', must be a number"),
+        ("fitted", "history_", [{"elbo": 1.0, "kl": 1.0}], "malformed"),
+        ("fitted", "feature_names_in_", [1], "feature_names_in_ is .*, must be of type ndarray"),
+        ("fitted", "feature_names_in_", {"labels": {"items": [[1]]}}, "list of numbers or words"),
+        ("fitted", "likelihood_", None, "likelihood_ is 'None', must be of type Callable"),
+        ("fitted", "likelihood_", {"law": "os.system"}, "law that is not known here"),
+        ("fitted", "prior_concentration_", {"array": "transform"}, "no array 'transform'"),
+        ("fitted", "_optimizer_state", None, "fitted attributes are not those"),
         (None, "fitted", None, "has no fitted"),
         (None, "parameters", [], "has no parameters"),
         (None, "output", "exec", "fitted attributes are not those"),
@@ -955,3 +959,39 @@ def test_forged_estimators_are_refused(
     with pytest.raises(ModelFormatError, match=sentence) as raised:
         load(model)
     assert str(model) in str(raised.value)
+
+
+@pytest.fixture(scope="module")
+def model_with_covariates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("topics") / "model"
+    counts = np.random.RandomState(0).poisson(1.0, (20, D))
+    model = dirvae.TopicModel(2, max_epochs=1, hidden_sizes=(4,), random_state=0)
+    model.fit(counts, covariates={"age": np.arange(20.0)}).save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"name": 1}, "name is '1', must be of type str"),
+        ({"levels": "ab"}, "levels is 'ab', must be of type list"),
+        ({"levels": [1]}, "levels is '1', must be of type str"),
+        ({"origin": "0"}, "origin is '0', must be a number"),
+        ({"unit": 0.0}, "age has no origin and unit, must have finite ones"),
+        ({"origin": {"float": "nan"}}, "age has no origin and unit, must have finite ones"),
+        ({"extra": 1}, "_covariates is .* must be of type Covariate"),
+    ],
+)
+def test_forged_covariates_are_refused(
+    change: dict[str, Any], sentence: str, model_with_covariates: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(model_with_covariates, model)
+    assert load(model)._covariates[0].name == "age"
+
+    def forged(config: dict[str, Any]) -> None:
+        config["fitted"]["_covariates"][0]["record"]["map"].update(change)
+
+    forge_config(model, forged)
+    with pytest.raises(ModelFormatError, match=sentence):
+        load(model)

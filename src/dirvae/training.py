@@ -349,7 +349,7 @@ def fit(
     generator = seed if isinstance(seed, torch.Generator) else None
     with (
         pinned(),
-        _seeded(None if generator else seed),
+        _seeded(None if isinstance(seed, torch.Generator) else seed),
         _QUIET_LIGHTNING,
         tempfile.TemporaryDirectory() as temporary,
     ):

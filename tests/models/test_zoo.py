@@ -9,7 +9,7 @@ import torch
 from torch.distributions import Normal
 
 from dirvae.distributions import Dirichlet, ScaledDirichlet
-from dirvae.models.priors import standard_prior
+from dirvae.models.latents import standard_prior
 from dirvae.models.zoo import mlp_vae
 from dirvae.nn import Fixed
 

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
-from torch.distributions import Bernoulli
 
 from dirvae.distributions import location_and_spread
 from dirvae.evaluation import Evidence, active_units
 from dirvae.models.assess import log_evidence
 from dirvae.models.diagnosis import Diagnosis, diagnose
+from dirvae.models.likelihoods import takes_probabilities
 
 __all__ = ["measure"]
 
@@ -40,7 +40,7 @@ def measure(estimator: Any, X: Any, num_samples: int) -> dict[str, Any]:
         at most 1,000 rows, evenly spaced: what each component is used in, moments of draws beside
         those of the prior, marginal KLs and mutual information; None where a figure is not defined.
     """
-    X = _drawn(X) if estimator.likelihood_ is Bernoulli else X
+    X = _drawn(X) if takes_probabilities(estimator.likelihood_) else X
     elbo = estimator.score_samples(X)
     theta = estimator.transform(X)
     vae = copy.deepcopy(estimator.vae_).double()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from decimal import Decimal
 from numbers import Real
@@ -51,7 +53,8 @@ class Column(NamedTuple):
         return (self.values[:, None] == levels).astype(np.float64)
 
 
-class Covariate(NamedTuple):
+@dataclass(frozen=True)
+class Covariate:
     """What a column was when a model was fitted, so that it is read alike ever after.
 
     Attributes:
@@ -68,6 +71,10 @@ class Covariate(NamedTuple):
     levels: list[str]
     origin: float
     unit: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.origin) and 0 < self.unit < math.inf):
+            raise ValueError(f"{self.name} has no origin and unit, must have finite ones")
 
 
 def names_of(columns: Iterable[Column | Covariate], first: int = 0) -> list[str]:

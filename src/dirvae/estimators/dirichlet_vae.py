@@ -11,11 +11,12 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
-from torch.distributions import Bernoulli, Distribution
+from torch.distributions import Distribution
 
 from dirvae.alignment import matched
 from dirvae.callbacks import MethodOfMoments
@@ -39,10 +40,10 @@ from dirvae.estimators.rows import (
     validated_rows,
     weighted,
 )
-from dirvae.models.likelihoods import require_support
-from dirvae.models.priors import standard_prior
+from dirvae.models.latents import has_dirichlet_prior, standard_prior
+from dirvae.models.likelihoods import require_support, takes_probabilities
 from dirvae.models.vae import VAE, closed_form_kl, mean_by_row
-from dirvae.models.zoo import DIRICHLETS, mlp_vae
+from dirvae.models.zoo import mlp_vae
 from dirvae.nn import Head
 from dirvae.nn.surroundings import pinned
 from dirvae.objectives import linear_warmup, log_likelihood
@@ -108,6 +109,15 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     vae_: VAE
     model_type = VAE
+    not_saved = frozenset({"_optimizer_state"})
+    likelihood_: Callable[..., Distribution]
+    prior_concentration_: NDArray[Any]
+    history_: History
+    best_epoch_: int
+    n_iter_: int
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+    _n_features_out: int
     _seed: int
     _optimizer_state: dict[str, Any] | None
 
@@ -289,7 +299,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return {"verbose": bool(self.verbose), "accelerator": self.device}
 
     def _dataset(self, X: Any, weight: Any) -> ArrayDataset:
-        binarize = self.likelihood_ is Bernoulli
+        binarize = takes_probabilities(self.likelihood_)
         return ArrayDataset(X, weight=weight, binarize=binarize, dtype=precision_of(self.vae_))
 
     def _split(self, X: Any, weight: Any) -> tuple[ArrayDataset, ArrayDataset | None]:
@@ -403,7 +413,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         commitment = self.commitment
         if not isinstance(commitment, Real) or not 0 <= commitment < math.inf:
             raise ValueError(f"commitment is {commitment!r}, must be a finite number of 0 or more")
-        if commitment and self.latent not in DIRICHLETS:
+        if commitment and not has_dirichlet_prior(self.latent):
             raise ValueError(f"commitment={commitment} goes with a Dirichlet latent only")
 
     def _check_prior_concentration(self) -> None:
@@ -411,7 +421,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         if value is None:
             return
         if isinstance(value, str) and value == "learn":
-            if self.latent not in DIRICHLETS:
+            if not has_dirichlet_prior(self.latent):
                 raise ValueError("prior_concentration='learn' goes with a Dirichlet latent only")
             return
         try:
@@ -437,7 +447,7 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 def _elbo_by_row(vae: VAE, x: Tensor) -> Tensor:
     """ELBO of each row, all of its noise drawn from a generator that the row itself seeds."""
     generators = [generator_of(row) for row in x]
-    if isinstance(vae.decoder, Head) and vae.decoder.Law is Bernoulli:
+    if isinstance(vae.decoder, Head) and takes_probabilities(vae.decoder.Law):
         drawn = [torch.bernoulli(r, generator=g) for r, g in zip(x, generators, strict=True)]
         x = torch.stack(drawn)
     encoder, prior = cast(Head, vae.encoder), vae.prior()

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 from torch.distributions import Bernoulli, Distribution, Normal
 
-from dirvae.models.likelihoods import COUNT_LAWS
+from dirvae.models.likelihoods import takes_counts
 
 __all__ = ["warn_of_fractions", "warn_of_kind"]
 
@@ -36,7 +36,7 @@ def warn_of_kind(X: Any, likelihood: Callable[..., Distribution], *, chosen: boo
         >>> print(str(told[0].message).split(",")[0])
         X has whole numbers from 0 to 7
     """
-    if likelihood in COUNT_LAWS:
+    if takes_counts(likelihood):
         name = getattr(likelihood, "__name__", repr(likelihood))
         other = "likelihood=Normal takes fractions (--likelihood gaussian on the command line)"
         warn_of_fractions(X, f"likelihood={name} takes them for counts", other)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import (
     BaseEstimator,
@@ -41,15 +42,15 @@ from dirvae.estimators.arguments import (
 from dirvae.estimators.kinds import warn_of_kind
 from dirvae.estimators.labels import class_indicators
 from dirvae.estimators.rows import chunks, mean_and_std, precision_of, validated_rows
-from dirvae.models.likelihoods import COUNT_LAWS, require_support
-from dirvae.models.priors import standard_prior
+from dirvae.models.latents import standard_prior
+from dirvae.models.likelihoods import require_support, takes_counts
 from dirvae.models.semi_supervised import LabelledVAE, adversarial_divergence, labelled_elbo
 from dirvae.models.zoo import mlp_labelled_vae
 from dirvae.nn.surroundings import pinned
 from dirvae.objectives import linear_warmup
 from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
-from dirvae.training import Training, decaying_adam, fit
+from dirvae.training import History, Training, decaying_adam, fit
 
 __all__ = ["SemiSupervisedVAE"]
 
@@ -112,6 +113,15 @@ class SemiSupervisedVAE(
 
     vae_: LabelledVAE
     model_type = LabelledVAE
+    not_saved = frozenset[str]()
+    classes_: NDArray[Any]
+    likelihood_: Callable[..., Distribution]
+    history_: History
+    n_iter_: int
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+    _n_features_out: int
+    _seed: int
 
     def __init__(
         self,
@@ -229,7 +239,7 @@ class SemiSupervisedVAE(
         steps = len(batches) * self.max_epochs
         training = _SmoothTraining(
             self.vae_,
-            smoothness=0.0 if self.likelihood_ in COUNT_LAWS else float(self.smoothness),
+            smoothness=0.0 if takes_counts(self.likelihood_) else float(self.smoothness),
             radius=self.perturbation * _half_axes(X, self.likelihood_),
             objective=partial(labelled_elbo, label_weight=self.label_weight / batches.share),
             kl_schedule=linear_warmup(min(WARMUP, steps // 2)),

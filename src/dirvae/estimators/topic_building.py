@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dirvae.distributions import Dirichlet, InverseCDFDirichlet
+from dirvae.distributions import Dirichlet
 from dirvae.distributions.global_random import DrawingFrom
-from dirvae.models.priors import default_concentration
+from dirvae.models.latents import default_concentration, has_learnable_prior
 from dirvae.models.topic_decoders import EmbeddedDecoder, ProductDecoder
 from dirvae.models.topic_start import TopicStart
 from dirvae.models.topic_zoo import topic_prior, topic_vae
@@ -25,7 +25,6 @@ __all__ = ["starting_vae"]
 
 EMBEDDING_SIZE = 100  # of word vectors that are learned
 BACKGROUND_PRIOR = 0.2  # concentration of words of no topic, or its start, over that of all topics
-LEARNABLE = (Dirichlet, InverseCDFDirichlet)  # latents whose prior can be learned
 GUIDED_WEIGHT = 0.5  # share of a guided topic's words, at the start, that are its seed words
 
 
@@ -65,7 +64,7 @@ def starting_vae(
 
 def _prior(model: TopicModel, num_topics: int, told: Any) -> Any:
     value: Any = model.prior_concentration
-    learned = told is not None or (value == "learn" and model.latent in LEARNABLE)
+    learned = told is not None or (value == "learn" and has_learnable_prior(model.latent))
     if value in (None, "learn"):
         value = PrevalencePrior.START if learned else None
     if num_topics > model.n_components:

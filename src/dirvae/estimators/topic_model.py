@@ -11,9 +11,11 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils import ClassifierTags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -67,6 +69,7 @@ from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
 from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
+from dirvae.training import History
 
 __all__ = ["TopicModel"]
 
@@ -146,9 +149,22 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     vae_: VAE
     model_type = (VAE, MixtureVAE)
-    _seed: int
+    not_saved = frozenset({"_optimizer_state", "word_vectors"})  # the vectors are among the weights
+    vocabulary_: NDArray[Any]
+    vectorizer_: CountVectorizer
+    word_frequency_: NDArray[Any]
+    topic_prevalence_: NDArray[Any]
+    classes_: NDArray[Any]
+    coef_: NDArray[Any]
+    intercept_: NDArray[Any]
+    history_: History
+    n_iter_: int
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
     _covariates: list[Covariate]
+    _n_features_out: int
     _num_documents: int
+    _seed: int
     _optimizer_state: dict[str, Any] | None
 
     def __init__(

@@ -1,14 +1,14 @@
-"""Decoder heads for the kinds of data that people bring."""
+"""The likelihoods that have a name, a row each, and the decoder heads that they make."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from scipy import sparse
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Distribution, Normal, constraints
+from torch.distributions import Bernoulli, Distribution, Normal, Poisson, constraints
 
 from dirvae.distributions import (
     DirichletMultinomial,
@@ -19,28 +19,35 @@ from dirvae.distributions import (
 from dirvae.nn import Head, Log1p, Standardize
 
 __all__ = [
-    "COUNT_LAWS",
+    "LIKELIHOODS",
+    "NamedLikelihood",
     "affine_normal",
     "data_features",
     "likelihood_head",
     "require_support",
+    "takes_counts",
+    "takes_probabilities",
     "unit_normal",
 ]
 
-COUNT_LAWS: tuple[Callable[..., Distribution], ...] = (
-    Multinomial,
-    DirichletMultinomial,
-    NegativeBinomial,
-    ZeroInflatedNegativeBinomial,
-    torch.distributions.Poisson,
-)
+AnyLikelihood = Callable[..., Distribution]
 
-# What belongs to a feature rather than to a row: learned, but not put out by the network.
-_SHARED: dict[Any, Sequence[str]] = {
-    Normal: ("scale",),
-    NegativeBinomial: ("concentration",),
-    ZeroInflatedNegativeBinomial: ("concentration",),
-}
+
+class NamedLikelihood(NamedTuple):
+    """What goes with a distribution as a likelihood.
+
+    Attributes:
+        takes: Values that data may have: "probabilities" in [0, 1], "counts" of 0 or more, "reals".
+        shared: Parameters that belong to a feature rather than to a row: learned, but not put out
+            by the network.
+        start: From the mean of the data, shape (D,), to the parameters that a decoder starts at.
+        has_total: Whether samples and means need a total, which is then the mean one of the data.
+    """
+
+    takes: str
+    shared: Sequence[str] = ()
+    start: Callable[[Tensor], dict[str, Tensor]] = lambda mean: {}
+    has_total: bool = False
 
 
 def affine_normal(
@@ -92,17 +99,16 @@ def likelihood_head(
         >>> head(torch.zeros(5, 2)).batch_shape
         torch.Size([5])
     """
-    shared = _SHARED.get(likelihood, ())
+    row = LIKELIHOODS.get(likelihood, _OTHER)
     if moments is None:
-        return Head(net, num_features, likelihood, shared=shared)
+        return Head(net, num_features, likelihood, shared=row.shared)
     mean, std = moments
     if likelihood is Normal:
-        return Head(net, num_features, affine_normal, shared=shared, shift=mean, unit=std)
+        return Head(net, num_features, affine_normal, shared=row.shared, shift=mean, unit=std)
     given: dict[str, Any] = {}
-    if likelihood in (Multinomial, DirichletMultinomial):  # what samples and means add up to
+    if row.has_total:
         given["total_count"] = mean.sum().round().clamp(min=1)
-    initial = _initial(likelihood, mean)
-    return Head(net, num_features, likelihood, shared=shared, initial=initial, **given)
+    return Head(net, num_features, likelihood, shared=row.shared, initial=row.start(mean), **given)
 
 
 def data_features(
@@ -114,24 +120,29 @@ def data_features(
         >>> data_features(Multinomial)
         Log1p()
     """
-    if likelihood in COUNT_LAWS:
+    if takes_counts(likelihood):
         return Log1p()
     return Standardize(*moments) if likelihood is Normal and moments is not None else None
 
 
-def _initial(likelihood: Callable[..., Distribution], mean: Tensor) -> dict[str, Tensor]:
-    positive = mean.clamp(min=1e-3)
-    if likelihood is Bernoulli:
-        return {"logits": mean.clamp(1e-3, 1 - 1e-3).logit()}
-    if likelihood is Multinomial:
-        return {"logits": (positive / positive.sum()).log()}
-    if likelihood in (NegativeBinomial, ZeroInflatedNegativeBinomial):
-        return {"mean": positive}
-    if likelihood is torch.distributions.Poisson:
-        return {"rate": positive}
-    if likelihood is unit_normal:
-        return {"loc": mean}
-    return {}
+def takes_counts(likelihood: AnyLikelihood) -> bool:
+    """Whether a likelihood is one of counts.
+
+    Example:
+        >>> takes_counts(Multinomial), takes_counts(Normal)
+        (True, False)
+    """
+    return LIKELIHOODS.get(likelihood, _OTHER).takes == "counts"
+
+
+def takes_probabilities(likelihood: AnyLikelihood) -> bool:
+    """Whether a value between 0 and 1 is the probability of a 1 under this likelihood.
+
+    Example:
+        >>> takes_probabilities(Bernoulli), takes_probabilities(Normal)
+        (True, False)
+    """
+    return LIKELIHOODS.get(likelihood, _OTHER).takes == "probabilities"
 
 
 def require_support(x: Any, likelihood: Any, name: str = "X") -> None:
@@ -152,13 +163,45 @@ def require_support(x: Any, likelihood: Any, name: str = "X") -> None:
     values = x.data if sparse.issparse(x) else x
     if 0 in values.shape:
         return
-    if likelihood in COUNT_LAWS and values.min() < 0:
+    if takes_counts(likelihood) and values.min() < 0:
         raise ValueError(
             f"{name} has negative values (least: {values.min():g}), but "
             f"likelihood={likelihood.__name__} is a law of counts, 0 or more"
         )
-    if likelihood is Bernoulli and (values.min() < 0 or values.max() > 1):
+    if takes_probabilities(likelihood) and (values.min() < 0 or values.max() > 1):
         raise ValueError(
             f"{name} has values from {values.min():g} to {values.max():g}, but a Bernoulli "
             "likelihood takes probabilities in [0, 1]"
         )
+
+
+# --- the table ------------------------------------------------------------------------------------
+
+
+def _positive(mean: Tensor) -> Tensor:
+    return mean.clamp(min=1e-3)
+
+
+def _log_shares(mean: Tensor) -> dict[str, Tensor]:
+    positive = _positive(mean)
+    return {"logits": (positive / positive.sum()).log()}
+
+
+def _logits(mean: Tensor) -> dict[str, Tensor]:
+    return {"logits": mean.clamp(1e-3, 1 - 1e-3).logit()}
+
+
+_OTHER = NamedLikelihood("reals")  # of which nothing is known
+_NEGATIVE_BINOMIAL = NamedLikelihood(
+    "counts", ("concentration",), lambda mean: {"mean": _positive(mean)}
+)
+LIKELIHOODS: dict[Any, NamedLikelihood] = {
+    Bernoulli: NamedLikelihood("probabilities", start=_logits),
+    Normal: NamedLikelihood("reals", ("scale",)),
+    unit_normal: NamedLikelihood("reals", start=lambda mean: {"loc": mean}),
+    Multinomial: NamedLikelihood("counts", start=_log_shares, has_total=True),
+    DirichletMultinomial: NamedLikelihood("counts", has_total=True),
+    NegativeBinomial: _NEGATIVE_BINOMIAL,
+    ZeroInflatedNegativeBinomial: _NEGATIVE_BINOMIAL,
+    Poisson: NamedLikelihood("counts", start=lambda mean: {"rate": _positive(mean)}),
+}

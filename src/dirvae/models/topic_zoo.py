@@ -11,11 +11,9 @@ from torch.distributions import Distribution, Normal
 
 from dirvae.distributions import (
     Dirichlet,
-    InverseCDFDirichlet,
     SoftmaxNormal,
-    laplace_softmax_normal,
 )
-from dirvae.models.priors import standard_prior
+from dirvae.models.latents import has_learnable_prior, prior_like_dirichlet, standard_prior
 from dirvae.models.topic_decoders import (
     EmbeddedDecoder,
     MixtureDecoder,
@@ -24,7 +22,7 @@ from dirvae.models.topic_decoders import (
 )
 from dirvae.models.topics import MixtureVAE, PrevalencePrior, TopicWeights
 from dirvae.models.vae import VAE
-from dirvae.nn import MLP, Fixed, Head
+from dirvae.nn import MLP, Head
 from dirvae.nn.counts import WordFeatures
 
 __all__ = ["gsm", "lda", "nvdm", "prodlda", "topic_parameter_groups", "topic_prior", "topic_vae"]
@@ -74,7 +72,7 @@ def topic_vae(
         steps = OVERDISPERSED_STEPS if isinstance(decoder, OverdispersedDecoder) else 2
         return MixtureVAE(TopicWeights(net, num_topics), decoder, prior, steps)
     options: dict[str, Any] = {}
-    if Latent in (Dirichlet, InverseCDFDirichlet):
+    if has_learnable_prior(Latent):
         options = {"exponential": ("concentration",), "initial": {"concentration": 1.0}}
     return VAE(Head(net, num_topics, Latent, **options), decoder, prior)
 
@@ -107,20 +105,17 @@ def topic_prior(
         tensor([0.8165, 0.8165, 0.8165])
     """
     if learn or num_covariates:
-        if Latent not in (Dirichlet, InverseCDFDirichlet):
+        if not has_learnable_prior(Latent):
             raise ValueError("a prior that is learned goes with a Dirichlet latent only")
         prior = PrevalencePrior(num_topics, num_covariates)
         if concentration is not None:
             with torch.no_grad():
                 prior.log_concentration.copy_(torch.as_tensor(concentration).log())
         return prior
-    if concentration is None or Latent is Normal:
+    if concentration is None:
         return standard_prior(Latent, num_topics)
     alpha = torch.as_tensor(concentration, dtype=torch.float32)
-    if Latent is SoftmaxNormal:
-        law = laplace_softmax_normal(alpha.expand(num_topics), diagonal=num_topics > 2)
-        return Fixed(SoftmaxNormal, loc=law.loc, scale=law.scale)
-    return standard_prior(Latent, num_topics, alpha)
+    return prior_like_dirichlet(Latent, num_topics, alpha)
 
 
 def topic_parameter_groups(

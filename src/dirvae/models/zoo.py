@@ -24,11 +24,11 @@ from dirvae.distributions import (
     SoftmaxNormal,
     StickBreakingKumaraswamy,
 )
-from dirvae.distributions.moments import location_and_spread
+from dirvae.models.latents import decoder_view, has_dirichlet_prior
 from dirvae.models.likelihoods import data_features, likelihood_head
 from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
-from dirvae.nn import MLP, Fixed, Head, LogRatios, Standardize
+from dirvae.nn import MLP, Fixed, Head
 
 __all__ = [
     "dirichlet",
@@ -41,7 +41,6 @@ __all__ = [
     "stick_breaking",
 ]
 
-DIRICHLETS = (Dirichlet, InverseCDFDirichlet, ScaledDirichlet)
 """Laws of q(z|x) whose concentrations are in the units of a Dirichlet prior's."""
 
 
@@ -93,7 +92,7 @@ def mlp_vae(
     options: dict[str, Any] = {"layer_norm": layer_norm, "activation": activation}
     features = data_features(likelihood, moments)
     encoder = _network(num_features + num_covariates, hidden_sizes, features, **options)
-    view = _decoder_view(Latent, prior)
+    view = decoder_view(Latent, prior)
     num_latent = prior().event_shape[0]
     decoder = _network(num_latent + num_covariates, decoder_hidden_sizes, view, **options)
     q = _posterior(encoder, Latent, prior, commitment)
@@ -164,7 +163,7 @@ def mlp_labelled_vae(
     decoder = _network(
         prior().event_shape[0] + num_classes,
         decoder_hidden_sizes,
-        _decoder_view(Latent, prior),
+        decoder_view(Latent, prior),
     )
     return LabelledVAE(
         _posterior(encoder, Latent, prior),
@@ -176,16 +175,6 @@ def mlp_labelled_vae(
     )
 
 
-def _decoder_view(Latent: Callable[..., Distribution], prior: Fixed) -> Standardize:
-    """How the decoder sees z: in units of the prior."""
-    if Latent is not ScaledDirichlet:
-        return Standardize(*(moment.detach() for moment in location_and_spread(prior())))
-    concentration = prior.parameter("concentration").detach()
-    mean, var = torch.digamma(concentration), torch.polygamma(1, concentration)
-    size = len(mean)
-    return LogRatios(mean - mean.mean(), (var * (1 - 2 / size) + var.mean() / size).sqrt())
-
-
 def _concentration_options(
     Latent: Callable[..., Distribution], prior: Fixed, commitment: float
 ) -> dict[str, Any]:
@@ -194,7 +183,7 @@ def _concentration_options(
     It starts halfway, on a log scale, between 1 and the prior's: from 1 itself, training under a
     sparse prior often ends with a posterior that is the prior. A bound from below comes on top.
     """
-    known = Latent in DIRICHLETS and prior.Law is Dirichlet
+    known = has_dirichlet_prior(Latent) and prior.Law is Dirichlet
     if commitment != 0 and not (known and 0 < commitment < math.inf):
         raise ValueError(
             f"commitment is {commitment}, must be a finite number of 0 or more, and 0 unless "

@@ -75,6 +75,11 @@ class Fixed(Conditional):
         law = self.Law(**{name: self.parameter(name) for name in self.names}, validate_args=False)
         return _as_event(law, len(law.batch_shape))
 
+    @classmethod
+    def tensor_arguments(cls, tensors: Mapping[str, Tensor], **others: Any) -> dict[str, Tensor]:
+        """Parameters to build the module with whose own tensors are these."""
+        return dict(tensors)
+
     def parameter(self, name: str) -> Tensor:
         """Return a parameter of the law by its name."""
         value: Tensor = getattr(self, name)
@@ -100,12 +105,19 @@ class Learned(Fixed):
         (['raw_concentration'], torch.Size([3]))
     """
 
-    def __init__(self, Law: Any, **parameters: Tensor) -> None:
+    def __init__(self, Law: Callable[..., Distribution], **parameters: Tensor) -> None:
         super().__init__(Law, **parameters)
+        known: Any = Law
         for name, value in parameters.items():
             delattr(self, name)
-            raw = from_parameter(Law.arg_constraints[name], value, exponential=True)
+            raw = from_parameter(known.arg_constraints[name], value, exponential=True)
             self.register_parameter(f"raw_{name}", nn.Parameter(raw.clone()))
+
+    @classmethod
+    def tensor_arguments(cls, tensors: Mapping[str, Tensor], **others: Any) -> dict[str, Tensor]:
+        raw = {name.removeprefix("raw_"): value for name, value in tensors.items()}
+        known = others["Law"].arg_constraints
+        return {name: to_parameter(known[name], value, True) for name, value in raw.items()}
 
     def parameter(self, name: str) -> Tensor:
         return to_parameter(self.Law.arg_constraints[name], getattr(self, f"raw_{name}"), True)  # type: ignore[attr-defined]
@@ -199,6 +211,12 @@ class Head(Conditional):
                 self.register_parameter(f"shared_{name}", nn.Parameter(torch.zeros(shape)))
         self.projection = _projection(net, self.num_raw) if project else nn.Identity()
 
+    @classmethod
+    def tensor_arguments(cls, tensors: Mapping[str, Tensor], **others: Any) -> dict[str, Any]:
+        """Bounds and given parameters to build the module with whose own tensors are these."""
+        given, least = (_with_prefix(tensors, prefix) for prefix in ("given_", "least_"))
+        return {**given, "least": least}
+
     def extra_repr(self) -> str:
         return f"{self.Law.__name__}, event_shape={tuple(self.event_shape)}"
 
@@ -239,6 +257,10 @@ class Head(Conditional):
             if name in self.least:
                 found[name] = found[name] + getattr(self, f"least_{name}")
         return found
+
+
+def _with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
 
 
 def _as_event(law: Distribution, num_dims: int) -> Distribution:

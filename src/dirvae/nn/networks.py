@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -173,6 +174,11 @@ class Standardize(nn.Module):
         super().__init__()
         self.register_buffer("mean", mean.clone())
         self.register_buffer("inverse_std", std.reciprocal())
+
+    @classmethod
+    def tensor_arguments(cls, tensors: Mapping[str, Tensor], **others: Any) -> dict[str, Tensor]:
+        """Mean and standard deviation to build the module with whose own tensors are these."""
+        return {"mean": tensors["mean"], "std": tensors["inverse_std"].reciprocal()}
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardize ``x`` of shape (..., F)."""

@@ -1,10 +1,18 @@
-"""Models as JSON: which of our constructors to call, and with what."""
+"""Models as JSON: which of our constructors to call, and with what.
+
+Nothing here knows any module. A module's arguments are those of its constructor, each kept as an
+attribute of the same name. What an argument may be follows from its annotation. One that is made of
+tensors is among the module's parameters and buffers already: its class says how it comes back from
+them, by a class method ``tensor_arguments``.
+"""
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable, Mapping
-from types import ModuleType
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -12,35 +20,13 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.overrides import TorchFunctionMode
 
-from dirvae import distributions
 from dirvae.distributions.global_random import DrawingFrom
-from dirvae.models.likelihoods import affine_normal, unit_normal
-from dirvae.models.semi_supervised import LabelledVAE
-from dirvae.models.topic_decoders import (
-    EmbeddedDecoder,
-    MixtureDecoder,
-    OverdispersedDecoder,
-    ProductDecoder,
-)
-from dirvae.models.topics import MixtureVAE, PrevalencePrior, TopicWeights
-from dirvae.models.vae import VAE
-from dirvae.nn import (
-    MLP,
-    ConvDecoder,
-    ConvEncoder,
-    Fixed,
-    Head,
-    Learned,
-    Log1p,
-    LogRatios,
-    Standardize,
-    WordFeatures,
-)
-from dirvae.nn.parameters import to_parameter
 from dirvae.persistence.folder import ModelFormatError
+from dirvae.persistence.known import activations, law_from_name, law_name, module_from_name, modules
 
-__all__ = ["build", "describe", "law_from_name", "law_name", "mismatch", "own_parts"]
+__all__ = ["build", "describe", "mismatch", "own_parts"]
 
+TENSORS = "tensors"  # in JSON, the names of those from which arguments are made
 _MANY = 10_000  # more elements than any list of arguments has
 _SIDE = 4096  # of an image, which no tensor's shape may show
 
@@ -52,13 +38,17 @@ def describe(module: nn.Module) -> dict[str, Any]:
         module: A `VAE`, or a part of one.
 
     Example:
+        >>> from dirvae.nn import Fixed
         >>> describe(Fixed(torch.distributions.Normal, loc=torch.zeros(3), scale=torch.ones(3)))
-        {'module': 'Fixed', 'Law': 'torch.distributions.Normal', 'names': ['loc', 'scale']}
+        {'module': 'Fixed', 'tensors': ['loc', 'scale'], 'Law': 'torch.distributions.Normal'}
     """
-    arguments = _ARGUMENTS.get(type(module))
-    if arguments is None:
+    if modules().get(type(module).__name__) is not type(module):
         return _own(type(module))
-    found = {name: kind.to_json(getattr(module, name)) for name, kind in arguments.items()}
+    arguments = _arguments(type(module))
+    found = {
+        name: kind.to_json(_own_tensors(module) if name == TENSORS else getattr(module, name))
+        for name, kind in arguments.items()
+    }
     return {"module": type(module).__name__, **found}
 
 
@@ -113,27 +103,6 @@ def mismatch(module: nn.Module, state: Mapping[str, Tensor]) -> str | None:
     return f"the file has a tensor {unknown[0]}, which the model has not" if unknown else None
 
 
-def law_name(law: object) -> str | None:
-    """Return the name under which a law is saved; None for one that is the user's own.
-
-    Example:
-        >>> law_name(distributions.Dirichlet)
-        'dirvae.distributions.Dirichlet'
-    """
-    return next((name for name, known in _LAWS.items() if known is law), None)
-
-
-def law_from_name(name: Any) -> Callable[..., Distribution]:
-    """Return the law of that name.
-
-    Raises:
-        ModelFormatError: If there is none.
-    """
-    if not isinstance(name, str) or name not in _LAWS:
-        raise ModelFormatError(f"the model names a law that is not known here: {name!r}")
-    return _LAWS[name]
-
-
 class _Source(NamedTuple):
     """Where arguments come from, and how large an integer among them may be."""
 
@@ -183,32 +152,16 @@ def _own(thing: Any) -> dict[str, str]:
 
 def _module_from_json(value: Any, source: _Source) -> nn.Module:
     name = value.get("module") if isinstance(value, dict) else None
-    cls = _MODULES.get(name) if isinstance(name, str) else None
-    if cls is None:
-        raise ModelFormatError(f"the model names a module that is not known here: {name!r}")
-    kinds = _ARGUMENTS[cls]
+    cls: Any = module_from_name(name)
+    kinds = _arguments(cls)
     if set(value) != {"module", *kinds}:
         raise ModelFormatError(f"the arguments of {name} must be {sorted(kinds)}")
     made = {key: kind.from_json(value[key], source.child(key)) for key, kind in kinds.items()}
-    tensors = _tensors(cls, made, source)
-    module: nn.Module = cls(**made, **tensors)
+    if TENSORS in made:
+        tensors = {key: source.tensor(key) for key in made.pop(TENSORS)}
+        made |= cls.tensor_arguments(tensors, **made)
+    module: nn.Module = cls(**made)
     return module
-
-
-def _tensors(cls: type[nn.Module], made: dict[str, Any], source: _Source) -> dict[str, Tensor]:
-    """Take what are names of tensors out of the arguments, and return the tensors."""
-    if cls is Head:
-        made["least"] = {name: source.tensor(f"least_{name}") for name in made["least"]}
-        return {name: source.tensor(f"given_{name}") for name in made.pop("given")}
-    if cls is Fixed:
-        return {name: source.tensor(name) for name in made.pop("names")}
-    if cls is Learned:  # any of the right shape: the raw ones are put in place afterwards
-        known = made["Law"].arg_constraints
-        raw = {name: source.tensor(f"raw_{name}") for name in made.pop("names")}
-        return {name: to_parameter(known[name], value, True) for name, value in raw.items()}
-    if issubclass(cls, Standardize):  # as above, the inverse of the std
-        return {"mean": source.tensor("mean"), "std": source.tensor("inverse_std")}
-    return {}
 
 
 def _require(valid: bool, value: Any, source: _Source, what: str) -> None:
@@ -246,20 +199,14 @@ def _flag(value: Any, source: _Source) -> bool:
 
 
 def _activation_to_json(value: Any) -> Any:
-    known = any(value is cls for cls in _ACTIVATIONS.values())
+    known = any(value is cls for cls in activations().values())
     return value.__name__ if known else _own(value)
 
 
 def _activation(value: Any, source: _Source) -> type[nn.Module]:
-    known = isinstance(value, str) and value in _ACTIVATIONS
-    _require(known, value, source, f"one of {', '.join(_ACTIVATIONS)}")
-    return _ACTIVATIONS[value]
-
-
-def _laws_of(package: ModuleType) -> dict[str, Any]:
-    members = ((name, getattr(package, name)) for name in package.__all__)
-    laws = ((n, m) for n, m in members if isinstance(m, type) and issubclass(m, Distribution))
-    return {f"{package.__name__}.{name}": law for name, law in laws}
+    known = isinstance(value, str) and value in activations()
+    _require(known, value, source, f"one of {', '.join(activations())}")
+    return activations()[value]
 
 
 MODULE = _Kind(describe, _module_from_json)
@@ -269,77 +216,44 @@ SIZE, SIZES = _Kind(int, _size), _Kind(lambda sizes: [int(s) for s in sizes], _s
 NAMES = _Kind(list, _names)
 FRACTION, FLAG = _Kind(float, _fraction), _Kind(bool, _flag)
 
-# --- what may be built: nothing else is, whatever a file says -------------------------------------
 
-# Each argument is an attribute of the same name. Where tensors are arguments, the list says of what
-# name. `Head.initial` is left out, because the state dict has what came of it.
-_ARGUMENTS: dict[type[nn.Module], dict[str, _Kind]] = {
-    VAE: {"encoder": MODULE, "decoder": MODULE, "prior": MODULE},
-    LabelledVAE: {
-        "encoder": MODULE,
-        "decoder": MODULE,
-        "prior": MODULE,
-        "classifier": MODULE,
-        "label_prior": MODULE,
-        "label_in_encoder": FLAG,
-    },
-    Head: {
-        "net": MODULE,
-        "event_shape": SIZES,
-        "Law": LAW,
-        "project": FLAG,
-        "exponential": NAMES,
-        "shared": NAMES,
-        "given": NAMES,
-        "least": NAMES,
-    },
-    Fixed: {"Law": LAW, "names": NAMES},
-    Learned: {"Law": LAW, "names": NAMES},
-    MLP: {
-        "in_features": SIZE,
-        "hidden_sizes": SIZES,
-        "activation": ACTIVATION,
-        "dropout": FRACTION,
-        "layer_norm": FLAG,
-        "features": MODULE,
-    },
-    ConvEncoder: {"image_shape": SIZES, "channels": SIZES, "num_covariates": SIZE},
-    ConvDecoder: {
-        "in_features": SIZE,
-        "image_shape": SIZES,
-        "channels": SIZES,
-        "num_parameters": SIZE,
-        "features": MODULE,
-    },
-    MixtureVAE: {"encoder": MODULE, "decoder": MODULE, "prior": MODULE, "num_steps": SIZE},
-    TopicWeights: {"net": MODULE, "num_topics": SIZE},
-    PrevalencePrior: {"num_topics": SIZE, "num_covariates": SIZE},
-    MixtureDecoder: {"num_topics": SIZE, "num_words": SIZE},
-    OverdispersedDecoder: {"num_topics": SIZE, "num_words": SIZE},
-    ProductDecoder: {"num_topics": SIZE, "num_words": SIZE, "batch_norm": FLAG},
-    EmbeddedDecoder: {
-        "num_topics": SIZE,
-        "num_words": SIZE,
-        "num_dimensions": SIZE,
-        "learn_words": FLAG,
-    },
-    WordFeatures: {"in_features": SIZE, "out_features": SIZE},
-    Standardize: {},
-    LogRatios: {},
-    Log1p: {},
-    nn.Identity: {},
+# What an argument may be, by its annotation less None and what goes without saying.
+_KINDS: dict[Any, _Kind] = {
+    nn.Module: MODULE,
+    Callable[..., Distribution]: LAW,
+    Callable[[], nn.Module]: ACTIVATION,
+    int: SIZE,
+    Sequence[int]: SIZES,
+    Sequence[str]: NAMES,
+    float: FRACTION,
+    bool: FLAG,
 }
-_MODULES = {cls.__name__: cls for cls in _ARGUMENTS}
-_ACTIVATIONS: dict[str, type[nn.Module]] = {
-    name: getattr(nn, name)
-    for name in (
-        *("CELU", "ELU", "GELU", "Hardswish", "Hardtanh", "LeakyReLU", "Mish", "PReLU", "ReLU"),
-        *("ReLU6", "SELU", "SiLU", "Sigmoid", "Softplus", "Tanh"),
-    )
-}
-_LAWS: dict[str, Callable[..., Distribution]] = {
-    **_laws_of(torch.distributions),
-    **_laws_of(distributions),
-    "dirvae.models.likelihoods.affine_normal": affine_normal,
-    "dirvae.models.likelihoods.unit_normal": unit_normal,
-}
+
+
+def _arguments(cls: Any) -> dict[str, _Kind]:
+    """How each argument of a constructor is written, but for those that are made of tensors."""
+    found = {TENSORS: NAMES} if hasattr(cls, "tensor_arguments") else {}
+    hints = typing.get_type_hints(cls.__init__)
+    for name, parameter in inspect.signature(cls).parameters.items():
+        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue
+        options = _options(hints[name])
+        if not any(_has_tensors(option) for option in options):
+            found[name] = _KINDS[options[-1]]
+    return found
+
+
+def _options(hint: Any) -> list[Any]:
+    """Members of a union without None; a list, for which an integer may stand, is the last."""
+    is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    members = typing.get_args(hint) if is_union else (hint,)
+    return [member for member in members if member is not types.NoneType]
+
+
+def _own_tensors(module: nn.Module) -> list[str]:
+    """Names of the module's own parameters and buffers, as they come in its state."""
+    return [name for name in module.state_dict() if "." not in name]
+
+
+def _has_tensors(hint: Any) -> bool:
+    return hint is Tensor or any(_has_tensors(part) for part in typing.get_args(hint))

@@ -1,50 +1,65 @@
-"""Estimators as JSON: their arguments, and what they learned besides weights."""
+"""Estimators as JSON and arrays: their arguments, and what they learned besides the VAE.
+
+Nothing here knows any estimator. Its arguments are those of its constructor. What it learned are
+the attributes that its class annotates, less those that it names in ``not_saved``. Each value is
+written by its type, and one that is read must be of the annotated type.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+import typing
+from collections.abc import Mapping
+from typing import Any, cast
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from dirvae.models.topic_decoders import DECODERS
-from dirvae.models.vae import VAE
-from dirvae.persistence.constructors import law_from_name, law_name
 from dirvae.persistence.folder import ModelFormatError
+from dirvae.persistence.known import law_from_name, law_name, module_from_name, modules
 from dirvae.persistence.vectorizers import describe_vectorizer, vectorizer_from
 
-__all__ = ["build_estimator", "describe_estimator"]
+__all__ = ["ARRAYS", "build_estimator", "describe_estimator"]
 
-_IN_THE_MODEL = ("word_vectors",)  # arguments that are among the weights, and large
-_DTYPES = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8")
+ARRAYS = "fitted."  # what names of the estimator's arrays begin with, among the VAE's tensors
+_OUTPUTS = (None, "default", "pandas", "polars")
+_NUMBERS = "biuf"  # kinds of arrays that go among the tensors
 
 
-def describe_estimator(estimator: Any) -> dict[str, Any]:
-    """Return arguments, fitted attributes and output container of an estimator, as JSON.
+def describe_estimator(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return arguments and fitted attributes of an estimator, as JSON, and the arrays among them.
 
     Raises:
         sklearn.exceptions.NotFittedError: If it is not fitted.
-        ValueError: If an argument cannot be saved.
+        ValueError: If an argument or attribute cannot be saved.
     """
     from sklearn.utils.validation import check_is_fitted  # only with an estimator: it is slow
 
     check_is_fitted(estimator)
+    arrays: dict[str, Tensor] = {}
     parameters = estimator.get_params(deep=False)
-    parameters |= {name: None for name in _IN_THE_MODEL if name in parameters}
+    parameters |= dict.fromkeys(parameters.keys() & estimator.not_saved)
     if type(parameters.get("random_state")) is not int:
         parameters["random_state"] = _whole_or_none(parameters.get("random_state"))
-    present = {name: kind for name, kind in _FITTED.items() if hasattr(estimator, name)}
+    kept = {
+        name: getattr(estimator, name)
+        for name in _learned(type(estimator))
+        if name in vars(estimator)
+    }
     output = getattr(estimator, "_sklearn_output_config", {})
-    return {
-        "parameters": {name: _to_json(name, value) for name, value in parameters.items()},
-        "fitted": {name: kind.to_json(getattr(estimator, name)) for name, kind in present.items()},
+    described = {
+        "parameters": {name: _to_json(name, value, arrays) for name, value in parameters.items()},
+        "fitted": {name: _to_json(name, value, arrays) for name, value in kept.items()},
         "output": output.get("transform"),
     }
+    return described, arrays
 
 
-def build_estimator(cls: type[Any], described: Mapping[str, Any], vae: VAE) -> Any:
+def build_estimator(
+    cls: type[Any], described: Mapping[str, Any], vae: Any, arrays: Mapping[str, Tensor]
+) -> Any:
     """Build what `describe_estimator` described, around its VAE.
 
     Raises:
@@ -57,19 +72,62 @@ def build_estimator(cls: type[Any], described: Mapping[str, Any], vae: VAE) -> A
     parameters, fitted = _dict_at(described, "parameters"), _dict_at(described, "fitted")
     if set(parameters) != set(cls._get_param_names()):
         raise ModelFormatError(f"the parameters must be those of {cls.__name__}")
-    if not set(fitted) <= set(_FITTED) or described.get("output") not in _OUTPUTS:
+    hints = _learned(cls)
+    if not fitted.keys() <= hints.keys() or described.get("output") not in _OUTPUTS:
         raise ModelFormatError("the fitted attributes are not those of an estimator")
     try:
-        estimator = cls(**{name: _from_json(value) for name, value in parameters.items()})
+        estimator = cls(**{name: _from_json(value, arrays) for name, value in parameters.items()})
         estimator._check_arguments()
-        for name, value in fitted.items():
-            setattr(estimator, name, _FITTED[name].from_json(value))
+        learned = {n: _of_type(_from_json(v, arrays), hints[n], n) for n, v in fitted.items()}
+        for value in learned.values():
+            if hasattr(value, "get_feature_names_out"):
+                value.get_feature_names_out()  # raises if the vectorizer has no words
     except ModelFormatError:
         raise
     except (TypeError, ValueError, OverflowError, AttributeError) as error:
         raise ModelFormatError(f"the estimator cannot be built: {error}") from error
-    estimator.vae_, estimator._optimizer_state = vae, None
+    vars(estimator).update({**dict.fromkeys(cls.not_saved - parameters.keys()), **learned})
+    estimator.vae_ = vae
     return estimator.set_output(transform=described["output"])
+
+
+def _learned(cls: Any) -> dict[str, Any]:
+    """Attributes that are saved, with their types."""
+    hints = typing.get_type_hints(cls)
+    return {name: hint for name, hint in hints.items() if name not in {*cls.not_saved, "vae_"}}
+
+
+def _of_type(value: Any, hint: Any, name: str) -> Any:
+    """Return a value of the annotated type: records as such, all else as it is.
+
+    Raises:
+        ModelFormatError: If it is of another type, or an integer is negative.
+    """
+    kind, parts = typing.get_origin(hint) or hint, typing.get_args(hint)
+    if dataclasses.is_dataclass(kind) and isinstance(value, dict):
+        fields, record = typing.get_type_hints(kind), cast(type[Any], kind)
+        if value.keys() == fields.keys():
+            return record(**{key: _of_type(value[key], fields[key], key) for key in fields})
+    elif kind is int:
+        if type(value) is int and 0 <= value < 2**63:
+            return value
+    elif kind is float:
+        if type(value) in (int, float):
+            return value
+    elif isinstance(value, kind):
+        if kind is list:
+            return [_of_type(item, parts[0], name) for item in value]
+        if kind is dict:
+            return {key: _of_type(item, parts[1], name) for key, item in value.items()}
+        return value
+    raise ModelFormatError(f"{name} is {str(value)[:50]!r}, must be {_told(hint)}")
+
+
+def _told(hint: Any) -> str:
+    if hint is int:
+        return "an integer, 0 or more"
+    kind = typing.get_origin(hint) or hint
+    return "a number" if kind is float else f"of type {kind.__name__}"
 
 
 def _dict_at(described: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -83,168 +141,91 @@ def _whole_or_none(value: Any) -> int | None:
     return int(value) if isinstance(value, np.integer) else None
 
 
-# --- arguments ------------------------------------------------------------------------------------
+# --- values, by their type ------------------------------------------------------------------------
 
 
-def _to_json(name: str, value: Any) -> Any:
+def _to_json(name: str, value: Any, arrays: dict[str, Tensor]) -> Any:
+    """Write a value; a dictionary of one key says what is no plain JSON."""
     if isinstance(value, np.generic):
         value = value.item()
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, np.ndarray | torch.Tensor):
-        return _array_to_json(np.asarray(value))
-    if isinstance(value, list | tuple):
-        return [_to_json(name, item) for item in value]
-    if name == "vectorizer":
-        return {"vectorizer": describe_vectorizer(value, fitted=False)}
-    if isinstance(value, Mapping):
-        return {"words": {str(key): [str(word) for word in words] for key, words in value.items()}}
-    if any(value is decoder for decoder in _DECODERS.values()):
-        return {"decoder": value.__name__}
-    if law_name(value) is None:
-        raise ValueError(f"{name}={value!r} cannot be saved, for it is your own; save vae_ alone")
-    return {"law": law_name(value)}
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if math.isfinite(value) else {"float": str(value)}
+        case np.ndarray() | Tensor():
+            return _array_to_json(name, np.asarray(value), arrays)
+        case list():
+            return [_to_json(f"{name}.{i}", item, arrays) for i, item in enumerate(value)]
+        case tuple():
+            return {"tuple": _to_json(name, list(value), arrays)}
+        case Mapping():
+            items = value.items()
+            return {"map": {str(k): _to_json(f"{name}.{k}", v, arrays) for k, v in items}}
+    name_of_class = getattr(value, "__name__", "")
+    if value is modules().get(name_of_class):
+        return {"module": name_of_class}
+    if law_name(value):
+        return {"law": law_name(value)}
+    if dataclasses.is_dataclass(value):
+        return {"record": _to_json(name, vars(value), arrays)}
+    if hasattr(value, "build_analyzer"):
+        return {"vectorizer": describe_vectorizer(value, fitted=name.endswith("_"))}
+    raise ValueError(f"{name}={value!r} cannot be saved, for it is your own; save vae_ alone")
 
 
-def _from_json(value: Any) -> Any:
+def _from_json(value: Any, arrays: Mapping[str, Tensor]) -> Any:
     if isinstance(value, list):
-        return tuple(_from_json(item) for item in value)
+        return [_from_json(item, arrays) for item in value]
     if not isinstance(value, dict):
         return value
-    if len(value) == 1:
-        [(kind, content)] = value.items()
-        if kind in _PARAMETERS:
-            return _PARAMETERS[kind](content)
-    return _array(value)
+    [(kind, content)] = value.items() if len(value) == 1 else [(None, None)]
+    match kind:
+        case "tuple" if isinstance(content, list):
+            return tuple(_from_json(content, arrays))
+        case "float":
+            return _not_finite(content)
+        case "array":
+            return _array(content, arrays)
+        case "labels":
+            return _labels(content)
+        case "record":
+            return _from_json(content, arrays)
+        case "map" if isinstance(content, dict):
+            return {key: _from_json(item, arrays) for key, item in content.items()}
+        case "module":
+            return module_from_name(content)
+        case "law":
+            return law_from_name(content)
+        case "vectorizer":
+            return vectorizer_from(content)
+    raise ModelFormatError(f"{str(value)[:50]} in the model is malformed")
 
 
-def _guide(value: Any) -> dict[str, list[str]]:
-    if not isinstance(value, dict) or not all(
-        isinstance(words, list) and all(isinstance(word, str) for word in words)
-        for words in value.values()
-    ):
-        raise ModelFormatError("the words that guide topics are malformed")
-    return value
+def _not_finite(word: Any) -> float:
+    if word not in ("nan", "inf", "-inf"):
+        raise ModelFormatError(f"{str(word)[:50]!r} in the model is malformed")
+    return float(word)
 
 
-def _decoder(value: Any) -> Any:
-    if not isinstance(value, str) or value not in _DECODERS:
-        raise ModelFormatError(f"the model names a decoder that is not known here: {value!r}")
-    return _DECODERS[value]
-
-
-_DECODERS = {cls.__name__: cls for cls in DECODERS}
-_PARAMETERS: dict[str, Callable[[Any], Any]] = {
-    "law": law_from_name,
-    "decoder": _decoder,
-    "vectorizer": vectorizer_from,
-    "words": _guide,
-}
-
-
-# --- fitted attributes ----------------------------------------------------------------------------
-
-
-def _array_to_json(value: Any) -> dict[str, Any]:
-    return {"array": value.tolist(), "dtype": str(value.dtype)}
-
-
-def _array(value: Any) -> Any:
-    valid = isinstance(value, dict) and set(value) == {"array", "dtype"}
-    if not valid or value["dtype"] not in _DTYPES:
-        raise ModelFormatError("an array of the estimator is malformed")
-    return np.asarray(value["array"], dtype=value["dtype"])
-
-
-def _count(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < 2**63:
-        raise ModelFormatError(f"{str(value)[:20]!r} is no count, must be an integer, 0 or more")
-    return value
-
-
-def _names(value: Any) -> Any:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ModelFormatError("names of columns must be a list of names")
-    return np.array(value, dtype=object)
-
-
-def _covariates(value: Any) -> list[Any]:
-    if not isinstance(value, list) or not all(map(_is_covariate, value)):
-        raise ModelFormatError("the covariates of the model are malformed")
-    from dirvae.estimators.covariates import Covariate  # only with an estimator: it is slow
-
-    return [Covariate(*row) for row in value]
-
-
-def _is_covariate(row: Any) -> bool:
-    if not isinstance(row, list) or len(row) != 5:
-        return False
-    name, kind, levels, origin, unit = row
-    words = isinstance(levels, list) and all(type(x) is str for x in (name, kind, *levels))
-    numbers = all(type(x) is float and math.isfinite(x) for x in (origin, unit))
-    return words and numbers and unit > 0
-
-
-def _classes_to_json(value: Any) -> dict[str, Any]:
+def _array_to_json(name: str, value: Any, arrays: dict[str, Tensor]) -> dict[str, Any]:
+    if value.dtype.kind in _NUMBERS:
+        arrays[f"{ARRAYS}{name}"] = torch.from_numpy(np.array(value, order="C"))
+        return {"array": name}
     labels = value.tolist()
     if not all(isinstance(label, bool | int | float | str) for label in labels):
-        raise ValueError(f"classes_={value!r} cannot be saved: they must be numbers or words")
-    return {"labels": labels, "dtype": "U" if value.dtype.kind == "U" else value.dtype.name}
+        raise ValueError(f"{name}={value!r} cannot be saved: its items must be numbers or words")
+    return {"labels": {"items": labels, "words": value.dtype.kind == "U"}}
 
 
-def _classes(value: Any) -> Any:
-    valid = isinstance(value, dict) and set(value) == {"labels", "dtype"}
-    if not valid or value["dtype"] not in ("object", "U", "bool", *_DTYPES):
-        raise ModelFormatError("classes_ are malformed")
-    labels = value["labels"]
-    if not isinstance(labels, list) or not all(type(x) in (bool, int, float, str) for x in labels):
-        raise ModelFormatError("classes_ must be a list of numbers or words")
-    return np.array(labels, dtype=value["dtype"])
+def _array(name: Any, arrays: Mapping[str, Tensor]) -> Any:
+    if not isinstance(name, str) or ARRAYS + name not in arrays:
+        raise ModelFormatError(f"the file has no array {str(name)[:50]!r}, which the model has")
+    return arrays[ARRAYS + name].numpy()
 
 
-def _history_to_json(history: list[dict[str, float]]) -> list[dict[str, float | str]]:
-    """As it is, but for NaN and infinity, which JSON does not have: those become words."""
-    rows = [{name: float(value) for name, value in row.items()} for row in history]
-    return [{k: v if math.isfinite(v) else str(v) for k, v in row.items()} for row in rows]
-
-
-def _history(value: Any) -> list[dict[str, float]]:
-    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-        raise ModelFormatError("history_ must be a list of metrics")
-    return [{name: float(number) for name, number in row.items()} for row in value]
-
-
-def _fitted_vectorizer(value: Any) -> Any:
-    vectorizer = vectorizer_from(value)
-    if vectorizer.vocabulary is None:
-        raise ModelFormatError("the vectorizer of the model has no words")
-    return vectorizer
-
-
-class _Kind(NamedTuple):
-    to_json: Callable[[Any], Any]
-    from_json: Callable[[Any], Any]
-
-
-_OUTPUTS = (None, "default", "pandas", "polars")
-_COUNT, _ARRAY = _Kind(int, _count), _Kind(_array_to_json, _array)
-_FITTED = {
-    "classes_": _Kind(_classes_to_json, _classes),
-    "coef_": _ARRAY,
-    "intercept_": _ARRAY,
-    "likelihood_": _Kind(law_name, law_from_name),
-    "prior_concentration_": _ARRAY,
-    "history_": _Kind(_history_to_json, _history),
-    "n_iter_": _COUNT,
-    "best_epoch_": _COUNT,
-    "n_features_in_": _COUNT,
-    "feature_names_in_": _Kind(list, _names),
-    "vocabulary_": _Kind(list, _names),
-    "_covariates": _Kind(list, _covariates),
-    "vectorizer_": _Kind(describe_vectorizer, _fitted_vectorizer),
-    "word_frequency_": _ARRAY,
-    "topic_prevalence_": _ARRAY,
-    "_n_features_out": _COUNT,
-    "_num_documents": _COUNT,
-    "_seed": _COUNT,
-}
+def _labels(value: Any) -> Any:
+    items = value.get("items") if isinstance(value, dict) else None
+    if not isinstance(items, list) or not all(type(x) in (bool, int, float, str) for x in items):
+        raise ModelFormatError("labels of the model must be a list of numbers or words")
+    return np.array(items, dtype="U" if value.get("words") is True else object)

@@ -12,10 +12,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
 from dirvae.persistence.constructors import build, describe, mismatch, own_parts
-from dirvae.persistence.fitted import build_estimator, describe_estimator
+from dirvae.persistence.fitted import ARRAYS, build_estimator, describe_estimator
 from dirvae.persistence.folder import (
     CONFIG,
     WEIGHTS,
@@ -24,10 +23,11 @@ from dirvae.persistence.folder import (
     read_folder,
     write_folder,
 )
+from dirvae.persistence.known import estimators, modules
 
 __all__ = ["load", "load_as", "read_config", "save"]
 
-FORMAT = 1
+FORMAT = 2
 
 
 def save(model: Any, path: str | Path) -> None:
@@ -60,10 +60,12 @@ def save(model: Any, path: str | Path) -> None:
     from dirvae import __version__
 
     config: dict[str, Any] = {"format": FORMAT, "dirvae": __version__}
-    if isinstance(model, VAE):
+    arrays: dict[str, Tensor] = {}
+    if isinstance(model, modules()["VAE"]):
         vae, config["kind"] = model, "VAE"
-    elif type(model) in _estimators().values():
-        config |= {"kind": type(model).__name__, **describe_estimator(model)}
+    elif type(model) in estimators().values():
+        described, arrays = describe_estimator(model)
+        config |= {"kind": type(model).__name__, **described}
         vae = model.vae_
     else:
         name = type(model).__name__
@@ -74,13 +76,13 @@ def save(model: Any, path: str | Path) -> None:
         raise ValueError(f"vae_ has parts of your own ({_own(config)}): save vae_ alone")
     files = {
         CONFIG: json.dumps(config, indent=2, allow_nan=False).encode(),
-        WEIGHTS: safetensors.torch.save(state),
+        WEIGHTS: safetensors.torch.save({**state, **arrays}),
     }
     write_folder(path, files)
 
 
 @pinned()
-def load(path: str | Path, *, into: VAE | None = None) -> Any:
+def load(path: str | Path, *, into: nn.Module | None = None) -> Any:
     """Load a model that `save` wrote.
 
     All files are verified first. The model is built by constructors of this library alone, whatever
@@ -104,13 +106,14 @@ def load(path: str | Path, *, into: VAE | None = None) -> Any:
         Traceback (most recent call last):
         dirvae.persistence.folder.ModelFormatError: no-such-folder does not exist
     """
-    if into is not None and not isinstance(into, VAE):
+    if into is not None and not isinstance(into, modules()["VAE"]):
         raise TypeError(f"into is a {type(into).__name__}, must be a VAE")
     files = read_folder(path)
     config = _checked(parse(files[CONFIG], Path(path) / CONFIG), path)
-    state = _tensors(files[WEIGHTS], Path(path) / WEIGHTS)
+    tensors = _tensors(files[WEIGHTS], Path(path) / WEIGHTS)
+    arrays = {name: tensors.pop(name) for name in list(tensors) if name.startswith(ARRAYS)}
     try:
-        return _built(config, state, path) if into is None else _filled(into, state)
+        return _built(config, tensors, arrays, path) if into is None else _filled(into, tensors)
     except ModelFormatError as error:
         raise ModelFormatError(f"{path} cannot be loaded: {error}") from error
 
@@ -129,7 +132,8 @@ def load_as(cls: type[Model], path: str | Path) -> Model:
         ModelFormatError: As `load` does, and if the folder holds another kind of model.
 
     Example:
-        >>> load_as(VAE, "no-such-folder")
+        >>> import dirvae
+        >>> load_as(dirvae.VAE, "no-such-folder")
         Traceback (most recent call last):
         dirvae.persistence.folder.ModelFormatError: no-such-folder does not exist
     """
@@ -157,14 +161,6 @@ def read_config(path: str | Path) -> dict[str, Any]:
     return _checked(parse(read_folder(path)[CONFIG], Path(path) / CONFIG), path)
 
 
-def _estimators() -> dict[str, type[Any]]:
-    # Here and not above: estimators import this module, and scikit-learn is slow to import.
-    from dirvae.estimators import DirichletVAE, SemiSupervisedVAE, TopicModel
-
-    classes: tuple[type[Any], ...] = (DirichletVAE, SemiSupervisedVAE, TopicModel)
-    return {cls.__name__: cls for cls in classes}
-
-
 # --- saving ---------------------------------------------------------------------------------------
 
 
@@ -179,7 +175,7 @@ def _state(vae: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
 
 
-def _describe_checked(vae: VAE, state: Mapping[str, Tensor]) -> dict[str, Any]:
+def _describe_checked(vae: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Any]:
     """Describe the VAE; as the user's own if it is not what the description builds."""
     described = describe(vae)
     if own_parts(described):
@@ -203,7 +199,9 @@ def _own(config: Mapping[str, Any]) -> str:
 def _checked(config: dict[str, Any], path: str | Path) -> dict[str, Any]:
     if config.get("format") != FORMAT:
         writer = f"format {config.get('format')!r} (dirvae {str(config.get('dirvae'))[:20]})"
-        raise ModelFormatError(f"{path} is of {writer}, but this dirvae reads format {FORMAT}")
+        raise ModelFormatError(
+            f"{path} is of {writer}, but this dirvae reads format {FORMAT}: fit and save it again"
+        )
     if not isinstance(config.get("model"), dict):
         raise ModelFormatError(f"{Path(path) / CONFIG} has no model")
     return config
@@ -218,23 +216,27 @@ def _tensors(content: bytes, source: Path) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in tensors.items()}
 
 
-def _built(config: Mapping[str, Any], state: Mapping[str, Tensor], path: str | Path) -> Any:
+def _built(
+    config: Mapping[str, Any],
+    state: Mapping[str, Tensor],
+    arrays: Mapping[str, Tensor],
+    path: str | Path,
+) -> Any:
     if own_parts(config["model"]):
         raise ModelFormatError(
             f"it has parts of your own ({_own(config)}); build the same VAE and give it as "
             f"load({str(path)!r}, into=vae)"
         )
     kind = config.get("kind")
-    classes = {} if kind == "VAE" else _estimators()
-    if kind != "VAE" and (not isinstance(kind, str) or kind not in classes):
+    if kind != "VAE" and (not isinstance(kind, str) or kind not in estimators()):
         raise ModelFormatError(f"its kind is not known here: {kind!r}")
-    vae = build(config["model"], state).eval()
-    if not isinstance(vae, VAE):
+    vae: Any = build(config["model"], state).eval()
+    if not isinstance(vae, modules()["VAE"]):
         raise ModelFormatError(f"its model is a {type(vae).__name__}, must be a VAE")
-    return vae if kind == "VAE" else build_estimator(classes[str(kind)], config, vae)
+    return vae if kind == "VAE" else build_estimator(estimators()[kind], config, vae, arrays)
 
 
-def _filled(vae: VAE, state: Mapping[str, Tensor]) -> VAE:
+def _filled(vae: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
     problem = mismatch(vae, state) or _dtype_mismatch(vae, state)
     if problem:
         raise ModelFormatError(problem)
@@ -242,7 +244,7 @@ def _filled(vae: VAE, state: Mapping[str, Tensor]) -> VAE:
     return vae.eval()
 
 
-def _dtype_mismatch(vae: VAE, state: Mapping[str, Tensor]) -> str | None:
+def _dtype_mismatch(vae: nn.Module, state: Mapping[str, Tensor]) -> str | None:
     for name, tensor in vae.state_dict().items():
         if tensor.dtype != state[name].dtype and not torch.nn.parameter.is_lazy(tensor):
             return f"{name} is {state[name].dtype} in the file and {tensor.dtype} in the model"

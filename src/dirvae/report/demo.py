@@ -29,7 +29,7 @@ from dirvae.models import zoo
 from dirvae.models.assess import log_evidence, lower_bound
 from dirvae.models.diagnosis import diagnose
 from dirvae.models.embedding import posterior_means
-from dirvae.models.priors import default_concentration
+from dirvae.models.latents import default_concentration
 from dirvae.models.vae import VAE
 from dirvae.objectives import linear_warmup
 from dirvae.persistence import require_replaceable, save

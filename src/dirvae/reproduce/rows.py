@@ -18,7 +18,7 @@ from dirvae.distributions import (
     StickBreakingKumaraswamy,
     WeibullDirichlet,
 )
-from dirvae.models.priors import default_concentration, standard_prior
+from dirvae.models.latents import default_concentration, standard_prior
 from dirvae.nn import Fixed, Learned
 
 __all__ = ["QUICK_ROWS", "ROWS", "Row"]

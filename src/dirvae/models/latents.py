@@ -1,0 +1,207 @@
+"""The latents that have a name, a row each: the prior that goes with one, and how it is used.
+
+A `VAE` takes any latent. A row is what estimators, zoo and command line know of one by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, Normal
+
+from dirvae.distributions import (
+    GEM,
+    Dirichlet,
+    InverseCDFDirichlet,
+    ScaledDirichlet,
+    SoftmaxNormal,
+    StickBreakingBeta,
+    StickBreakingKumaraswamy,
+    laplace_softmax_normal,
+    location_and_spread,
+)
+from dirvae.nn import Fixed, LogRatios, Standardize
+
+__all__ = [
+    "LATENTS",
+    "NamedLatent",
+    "decoder_view",
+    "default_concentration",
+    "has_dirichlet_prior",
+    "has_learnable_prior",
+    "prior_like_dirichlet",
+    "standard_prior",
+]
+
+AnyLatent = Callable[..., Distribution]
+
+
+class NamedLatent(NamedTuple):
+    """What goes with a distribution as a latent.
+
+    Attributes:
+        prior: From K and a concentration, or None for the default, to p(z).
+        prior_like_dirichlet: The same, as near to a Dirichlet of that concentration as this latent
+            has it.
+        has_dirichlet_prior: Whether the prior is a Dirichlet and the posterior has a concentration:
+            then there is a commitment, and the prior can be learned by moments.
+        has_learnable_prior: Whether a topic model can learn its prior by gradient.
+        view: From the prior to what the decoder does to z first.
+    """
+
+    prior: Callable[[int, Tensor | None], Fixed]
+    prior_like_dirichlet: Callable[[int, Tensor], Fixed]
+    has_dirichlet_prior: bool = False
+    has_learnable_prior: bool = False
+    view: Callable[[Fixed], nn.Module] | None = None
+
+
+def default_concentration(num_latent: int) -> Tensor:
+    """1 - 1/K (for K = 1: 1/2) for each of K parts, shape (K,).
+
+    The concentration whose Laplace approximation in the softmax basis has unit-variance Gaussians
+    (MacKay 1998; Joo et al. 2020, sec. 4.1).
+
+    Example:
+        >>> default_concentration(4)
+        tensor([0.7500, 0.7500, 0.7500, 0.7500])
+    """
+    return torch.full((num_latent,), max(0.5, 1 - 1 / num_latent))
+
+
+def standard_prior(
+    Latent: AnyLatent, num_latent: int, concentration: Tensor | None = None
+) -> Fixed:
+    """Return p(z) for a latent of size K.
+
+    Args:
+        Latent: Distribution of q(z|x).
+        num_latent: K.
+        concentration: Of a Dirichlet, shape (K,) or (); of a GEM, shape (). By default
+            `default_concentration` and 5 (Nalisnick & Smyth 2017).
+
+    Raises:
+        ValueError: If no prior is known to go with ``Latent``.
+
+    Example:
+        >>> standard_prior(Dirichlet, 2)().mean
+        tensor([0.5000, 0.5000])
+    """
+    return _row(Latent).prior(num_latent, concentration)
+
+
+def prior_like_dirichlet(Latent: AnyLatent, num_latent: int, concentration: Tensor) -> Fixed:
+    """Return a prior as near to a Dirichlet as the latent has it; a Gaussian's is none.
+
+    Args:
+        Latent: Distribution of q(z|x).
+        num_latent: K.
+        concentration: Of the Dirichlet, shape (K,) or ().
+
+    Raises:
+        ValueError: As `standard_prior` does.
+
+    Example:
+        >>> prior_like_dirichlet(SoftmaxNormal, 3, torch.tensor(1.0))().scale
+        tensor([0.8165, 0.8165, 0.8165])
+    """
+    return _row(Latent).prior_like_dirichlet(num_latent, concentration)
+
+
+def has_dirichlet_prior(Latent: AnyLatent) -> bool:
+    """Whether a latent has a concentration and a Dirichlet for its prior.
+
+    Example:
+        >>> has_dirichlet_prior(ScaledDirichlet), has_dirichlet_prior(Normal)
+        (True, False)
+    """
+    return Latent in LATENTS and LATENTS[Latent].has_dirichlet_prior
+
+
+def has_learnable_prior(Latent: AnyLatent) -> bool:
+    """Whether a topic model can learn the prior of a latent.
+
+    Example:
+        >>> has_learnable_prior(Dirichlet), has_learnable_prior(SoftmaxNormal)
+        (True, False)
+    """
+    return Latent in LATENTS and LATENTS[Latent].has_learnable_prior
+
+
+def decoder_view(Latent: AnyLatent, prior: Fixed) -> nn.Module:
+    """What the decoder does to z first; by default it sees z in units of the prior.
+
+    Example:
+        >>> decoder_view(Dirichlet, standard_prior(Dirichlet, 2))(torch.tensor([0.5, 0.5]))
+        tensor([0., 0.])
+    """
+    view = LATENTS[Latent].view if Latent in LATENTS else None
+    return _in_units_of(prior) if view is None else view(prior)
+
+
+def _row(Latent: AnyLatent) -> NamedLatent:
+    if Latent not in LATENTS:
+        names = ", ".join(sorted(law.__name__ for law in LATENTS))
+        raise ValueError(f"latent must be one of {names}; for any other latent build a dirvae.VAE")
+    return LATENTS[Latent]
+
+
+# --- priors ---------------------------------------------------------------------------------------
+
+
+def _dirichlet(num_latent: int, concentration: Tensor | None) -> Fixed:
+    if concentration is None:
+        concentration = default_concentration(num_latent)
+    return Fixed(Dirichlet, concentration=concentration.expand(num_latent).clone())
+
+
+def _gem(num_latent: int, concentration: Tensor | None) -> Fixed:
+    concentration = torch.tensor(5.0) if concentration is None else concentration
+    if concentration.dim():
+        raise ValueError("prior_concentration of a stick-breaking latent must be one number")
+    return Fixed(GEM, concentration=concentration, size=torch.tensor(num_latent))
+
+
+def _standard(Law: Any, num_latent: int, concentration: Tensor | None = None) -> Fixed:
+    if concentration is not None:
+        raise ValueError(
+            f"prior_concentration does not apply to latent={Law.__name__}; leave it None"
+        )
+    return Fixed(Law, loc=torch.zeros(num_latent), scale=torch.ones(num_latent))
+
+
+def _laplace(num_latent: int, concentration: Tensor) -> Fixed:
+    law = laplace_softmax_normal(concentration.expand(num_latent), diagonal=num_latent > 2)
+    return Fixed(SoftmaxNormal, loc=law.loc, scale=law.scale)
+
+
+# --- what the decoder sees ------------------------------------------------------------------------
+
+
+def _in_units_of(prior: Fixed) -> Standardize:
+    return Standardize(*(moment.detach() for moment in location_and_spread(prior())))
+
+
+def _log_ratios(prior: Fixed) -> LogRatios:
+    concentration = prior.parameter("concentration").detach()
+    mean, var = torch.digamma(concentration), torch.polygamma(1, concentration)
+    size = len(mean)
+    return LogRatios(mean - mean.mean(), (var * (1 - 2 / size) + var.mean() / size).sqrt())
+
+
+# --- the table ------------------------------------------------------------------------------------
+
+_STICKS = NamedLatent(_gem, _gem)
+LATENTS: dict[Any, NamedLatent] = {
+    Dirichlet: NamedLatent(_dirichlet, _dirichlet, True, True),
+    InverseCDFDirichlet: NamedLatent(_dirichlet, _dirichlet, True, True),
+    ScaledDirichlet: NamedLatent(_dirichlet, _dirichlet, True, view=_log_ratios),
+    StickBreakingKumaraswamy: _STICKS,
+    StickBreakingBeta: _STICKS,
+    SoftmaxNormal: NamedLatent(partial(_standard, SoftmaxNormal), _laplace),
+    Normal: NamedLatent(partial(_standard, Normal), lambda size, _: _standard(Normal, size)),
+}
