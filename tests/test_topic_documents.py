@@ -326,8 +326,8 @@ def test_a_guide_has_words(guide):
 
 def test_a_vocabulary_by_column():
     counts = np.diag([4.0, 3, 2, 1])
-    model = TopicModel(2, **SMALL).fit(counts, vocabulary={"d": 3, "b": 1, "a": 0, "c": 2})
-    assert model.vocabulary_.tolist() == ["a", "b", "c", "d"]
+    model = TopicModel(2, **SMALL).fit(counts, vocabulary={"a": 3, "b": 1, "d": 0, "c": 2})
+    assert model.vocabulary_.tolist() == ["d", "b", "c", "a"]
     fitted = CountVectorizer().fit(TEXTS)
     model = TopicModel(2, **SMALL).fit(fitted.transform(TEXTS), vocabulary=fitted.vocabulary_)
     assert model.vocabulary_.tolist() == fitted.get_feature_names_out().tolist()

@@ -74,6 +74,23 @@ def test_metrics_are_the_mean_over_rows(x):
     )
 
 
+def test_a_generator_is_the_only_source_of_order_and_noise(x, tmp_path):
+    """The same numbers as from its seed; also where the run was cut off between two epochs."""
+    data = ArrayDataset(x * 0.5, binarize=True)
+    expected = quiet(small(), data, max_epochs=3, seed=7)
+    state = torch.get_rng_state()
+    seeded = torch.Generator().manual_seed
+    vae = small()
+    torch.set_rng_state(state)
+    assert quiet(vae, data, max_epochs=3, seed=seeded(7)) == expected
+    assert torch.equal(torch.get_rng_state(), state)
+    assert data.generator is None  # the caller's stays as it was
+    vae = small()
+    quiet(vae, data, max_epochs=2, seed=seeded(7), checkpoint_dir=tmp_path)
+    again = {"seed": seeded(7), "checkpoint_dir": tmp_path, "resume": True}
+    assert quiet(vae, data, max_epochs=3, **again) == expected
+
+
 def test_same_seed_same_weights_and_global_generator_untouched(x):
     results = []
     for _ in range(2):

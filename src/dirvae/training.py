@@ -346,10 +346,10 @@ def fit(
     """
     training = model if isinstance(model, Training) else Training(model)
     _check(max_epochs, batch_size, resume, checkpoint_dir)
-    generator = seed if isinstance(seed, torch.Generator) else None
+    generator, number = (seed, None) if isinstance(seed, torch.Generator) else (None, seed)
     with (
         pinned(),
-        _seeded(None if isinstance(seed, torch.Generator) else seed),
+        _seeded(number),
         _QUIET_LIGHTNING,
         tempfile.TemporaryDirectory() as temporary,
     ):

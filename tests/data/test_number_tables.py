@@ -359,6 +359,7 @@ NUMBERS: dict[str, tuple[str, bytes, dict[str, Any], Numbers | str]] = {
     ),
     # --- encodings
     "UTF-8 with a mark": ("x.csv", utf("a,b\n1,2\n3,4\n", "utf-8-sig"), {}, PLAIN),
+    "UTF-8 with two marks": ("x.csv", utf("\ufeffa,b\n1,2\n3,4\n", "utf-8-sig"), {}, PLAIN),
     "a mark before a quote": ("x.csv", utf('"a","b"\n1,2\n3,4\n', "utf-8-sig"), {}, PLAIN),
     "UTF-16 of Excel": (
         "x.csv",

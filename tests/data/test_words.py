@@ -135,6 +135,11 @@ def test_scripts_without_spaces_are_told_from_texts_that_were_split(language):
     assert unspaced(f"A long English text quotes {whole} and then goes on, and on.") is None
 
 
+def test_short_clauses_and_long_words():
+    assert unspaced("你好，今天天气很好，我们去公园吧。").name == "Chinese"
+    assert unspaced("มหาวิทยาลัย ประชาธิปไตย รัฐธรรมนูญ") is None
+
+
 @pytest.mark.parametrize("language", SENTENCES)
 def test_scripts_with_spaces_are_never_taken_for_others(language):
     assert unspaced(SENTENCES[language][0] * 5) is None

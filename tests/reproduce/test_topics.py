@@ -70,6 +70,19 @@ def test_bags_leave_out_what_is_empty_and_split_what_is_not(
     np.testing.assert_array_equal(found.test.toarray(), x.toarray()[found.test_labels])
 
 
+def test_bags_with_an_index_out_of_range_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIRVAE_DATA", str(tmp_path))
+    x = counts(10, 0)
+    x.indices[3] = 10**6
+    saved(tmp_path / "c.npz", train=x, test=x)
+    with pytest.raises(
+        ValueError, match="train is a broken sparse matrix: it has an index 1000000"
+    ):
+        bags("c")
+
+
 @pytest.mark.usefixtures("corpus")
 @pytest.mark.filterwarnings("ignore::dirvae.callbacks.CollapseWarning")
 def test_study_runs_once_and_finds_planted_topics(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["UTF8", "is_named", "read_data", "tell"]
 
-UTF8 = "utf-8"
+UTF8 = "utf-8"  # as in data, of which --help does not wait for the imports
 TEXT_TABLES = (".csv", ".tsv")
 
 

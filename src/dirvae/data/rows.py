@@ -30,7 +30,14 @@ class Rows(NamedTuple):
 
 
 def require_numbers(name: Any, values: Any) -> None:
-    """Raise ValueError unless an array has values that are real numbers."""
+    """Raise ValueError unless an array has values that are real numbers.
+
+    Example:
+        >>> import numpy as np
+        >>> require_numbers("x", np.array(["a"]))
+        Traceback (most recent call last):
+        ValueError: x has values of type <U1, must be real numbers
+    """
     if values.dtype.kind not in "biuf":
         raise ValueError(f"{name} has values of type {values.dtype}, must be real numbers")
 

@@ -8,7 +8,7 @@ import os
 import zlib
 from pathlib import Path
 
-__all__ = ["TEXT_KINDS", "UTF8", "damaged", "kind_of", "name_of", "read_text", "require_encoding"]
+__all__ = ["UTF8", "damaged", "kind_of", "name_of", "read_text", "require_encoding"]
 
 UTF8 = "utf-8"
 TEXT_KINDS = (".csv", ".tsv", ".jsonl", ".txt")

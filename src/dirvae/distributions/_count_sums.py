@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-__all__ = ["dirichlet_multinomial_entropy", "multinomial_entropy"]
-
 from dirvae.distributions.log_space import log_multiset
+
+__all__ = ["dirichlet_multinomial_entropy", "multinomial_entropy"]
 
 _BLOCK = 256
 

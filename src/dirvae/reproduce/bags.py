@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from dirvae.data import checked_csr
+
 __all__ = ["Bags", "bags"]
 
 HELD_OUT = 5  # every fifth document tests where a file has no test documents
@@ -69,10 +71,9 @@ def bags(name: str) -> Bags:
 
 
 def _matrix(arrays: Any, part: str) -> sparse.csr_matrix:
-    data = arrays[f"{part}_data"].astype(np.float64)
-    indices = arrays[f"{part}_indices"].astype(np.int32)
-    parts = (data, indices, arrays[f"{part}_indptr"])
-    return sparse.csr_matrix(parts, shape=tuple(arrays[f"{part}_shape"]))
+    data, indices, indptr = (arrays[f"{part}_{name}"] for name in ("data", "indices", "indptr"))
+    parts = (data.astype(np.float64), indices, indptr)
+    return checked_csr(part, sparse.csr_matrix(parts, shape=tuple(arrays[f"{part}_shape"])))
 
 
 def _array(arrays: Any, key: str) -> NDArray[Any] | None:
