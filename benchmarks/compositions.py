@@ -36,9 +36,9 @@ from sklearn.decomposition import NMF, LatentDirichletAllocation
 from sklearn.model_selection import GroupShuffleSplit
 
 from benchmarks.compositions_picture import picture
-from dirvae.estimators import TopicModel
-from dirvae.estimators.topic_posterior import proportions
-from dirvae.models.topic_decoders import MixtureDecoder, OverdispersedDecoder
+from dirvae.topics import TopicModel
+from dirvae.topics.decoders import MixtureDecoder, OverdispersedDecoder
+from dirvae.topics.posterior import proportions
 from dirvae.writing import write_text
 
 RESULTS = Path(__file__).parent / "results" / "compositions.json"

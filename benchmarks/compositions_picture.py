@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dirvae.estimators import TopicModel
-from dirvae.models.topic_decoders import OverdispersedDecoder
+from dirvae.topics import TopicModel
+from dirvae.topics.decoders import OverdispersedDecoder
 from dirvae.writing import whole
 
 COLORS = ("#3b6fb6", "#e08a2e", "#4c9f70", "#c2504d", "#8064a2", "#8c6d4f", "#d98cb3", "#7f7f7f")

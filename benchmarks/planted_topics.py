@@ -27,8 +27,8 @@ from scipy import sparse, stats
 
 from dirvae import TopicModel
 from dirvae.data.counts import sparse_rows
-from dirvae.estimators.topic_posterior import credible_intervals
 from dirvae.evaluation import match_topics
+from dirvae.topics.posterior import credible_intervals
 from dirvae.writing import whole, write_text
 
 RESULTS = Path(__file__).parent / "results" / "planted_topics.json"

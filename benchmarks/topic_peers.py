@@ -21,9 +21,9 @@ import torch
 from scipy import sparse
 from scipy.special import softmax
 
-from dirvae.estimators import TopicModel
-from dirvae.estimators.topic_posterior import proportions
-from dirvae.models.topic_decoders import ProductDecoder
+from dirvae.topics import TopicModel
+from dirvae.topics.decoders import ProductDecoder
+from dirvae.topics.posterior import proportions
 
 Rows = sparse.csr_matrix
 

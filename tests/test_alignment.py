@@ -13,7 +13,6 @@ from dirvae import DirichletVAE, SemiSupervisedVAE, TopicModel
 from dirvae.alignment import matched
 from dirvae.data.arrays import ArrayDataset
 from dirvae.data.counts import CountDataset
-from dirvae.estimators import fit_seeds
 from dirvae.evaluation import (
     knn_error,
     linear_probe_accuracy,
@@ -21,6 +20,7 @@ from dirvae.evaluation import (
     purity,
     svm_accuracy,
 )
+from dirvae.topics import fit_seeds
 
 TINY = {"hidden_sizes": (4,), "max_epochs": 1, "random_state": 0}
 N = 24

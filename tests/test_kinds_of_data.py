@@ -13,8 +13,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from torch.distributions import Bernoulli, Normal, Poisson
 
 from dirvae.distributions import DirichletMultinomial, Multinomial, NegativeBinomial
-from dirvae.estimators import DirichletVAE, SemiSupervisedVAE, TopicModel
+from dirvae.estimators import DirichletVAE, SemiSupervisedVAE
 from dirvae.estimators.kinds import warn_of_fractions, warn_of_kind
+from dirvae.topics import TopicModel
 
 COUNTS = np.random.default_rng(0).poisson(3, (8, 5)).astype(float) + 1
 SHARES = COUNTS / COUNTS.sum(1, keepdims=True)

@@ -14,7 +14,7 @@ import torch
 
 from dirvae import DirichletVAE, SemiSupervisedVAE, TopicModel
 from dirvae.distributions import SoftmaxNormal
-from dirvae.models.topic_decoders import EmbeddedDecoder, OverdispersedDecoder, ProductDecoder
+from dirvae.topics.decoders import EmbeddedDecoder, OverdispersedDecoder, ProductDecoder
 from dirvae.writing import whole
 
 RANDOM = np.random.default_rng(0)

@@ -12,7 +12,7 @@ from scipy import sparse
 from dirvae.data import ArrayDataset
 from dirvae.data.counts import CountDataset
 from dirvae.distributions import Multinomial
-from dirvae.estimators import DirichletVAE, SemiSupervisedVAE, TopicModel, compare_sizes
+from dirvae.estimators import DirichletVAE, SemiSupervisedVAE
 from dirvae.evaluation import (
     completion_perplexity,
     documents_of_words,
@@ -20,8 +20,9 @@ from dirvae.evaluation import (
     split_tokens,
     topic_coherence,
 )
-from dirvae.models.topic_decoders import ProductDecoder
-from dirvae.models.topics import decoded_perplexity
+from dirvae.topics import TopicModel, compare_sizes
+from dirvae.topics.decoders import ProductDecoder
+from dirvae.topics.inference import decoded_perplexity
 
 DENSE = np.random.default_rng(0).poisson(1.0, (12, 4)).astype(float)
 CLASSES = np.arange(12) % 2

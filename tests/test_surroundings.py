@@ -18,9 +18,10 @@ from sklearn.datasets import load_digits
 
 import dirvae
 from dirvae.distributions import InverseCDFDirichlet, Multinomial, SoftmaxNormal
-from dirvae.estimators import DirichletVAE, SemiSupervisedVAE, TopicModel
-from dirvae.models.topic_decoders import EmbeddedDecoder
+from dirvae.estimators import DirichletVAE, SemiSupervisedVAE
 from dirvae.nn.surroundings import Overlapping
+from dirvae.topics import TopicModel
+from dirvae.topics.decoders import EmbeddedDecoder
 
 SMALL: dict[str, Any] = {
     "hidden_sizes": (8,),

@@ -14,10 +14,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dirvae import data, distributions, evaluation, models, nn, objectives
-    from dirvae.estimators import DirichletVAE, SemiSupervisedVAE, TopicModel
+    from dirvae import data, distributions, evaluation, models, nn, objectives, topics
+    from dirvae.estimators import DirichletVAE, SemiSupervisedVAE
     from dirvae.models.vae import VAE
     from dirvae.persistence import ModelFormatError, load, save
+    from dirvae.topics import TopicModel
     from dirvae.training import fit
 
     __version__: str
@@ -38,20 +39,22 @@ __all__ = [
     "nn",
     "objectives",
     "save",
+    "topics",
 ]
 
 _HOMES = {
     "DirichletVAE": "dirvae.estimators",
     "ModelFormatError": "dirvae.persistence",
     "SemiSupervisedVAE": "dirvae.estimators",
-    "TopicModel": "dirvae.estimators",
+    "TopicModel": "dirvae.topics",
     "VAE": "dirvae.models.vae",
     "fit": "dirvae.training",
     "load": "dirvae.persistence",
     "save": "dirvae.persistence",
 }
 _SUBPACKAGES = {
-    *("data", "distributions", "evaluation", "models", "nn", "objectives", "testing", "training")
+    *("data", "distributions", "evaluation", "models", "nn", "objectives"),
+    *("testing", "topics", "training"),
 }
 
 

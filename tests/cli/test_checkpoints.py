@@ -148,7 +148,7 @@ def test_topics_interrupted_before_the_first_epoch_ended(
     def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dirvae.estimators.topic_model.cluster_start", interrupt)
+    monkeypatch.setattr("dirvae.topics.model.cluster_start", interrupt)
     done = run(*FIT_TOPICS, "-o", "model")
     assert done == Ran(130, "", "Interrupted before the first epoch ended; nothing is kept\n")
     assert sorted(os.listdir()) == ["texts.csv", "x.npy"]

@@ -14,7 +14,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from dirvae.data import docstrings
 from dirvae.data.words import unspaced, words_of
-from dirvae.estimators.documents import default_vectorizer
+from dirvae.topics.documents import default_vectorizer
 
 EARLIER = re.compile(r"(?u)\b[^\W\d_][^\W\d_]+\b")
 SENTENCES = {  # as written, and its words

@@ -14,12 +14,12 @@ from scipy import sparse
 from dirvae import evaluation
 from dirvae.data import sparse_rows
 from dirvae.distributions import Dirichlet
-from dirvae.models.topic_zoo import gsm, prodlda
 from dirvae.reproduce import record, topics
 from dirvae.reproduce.bags import bags
 from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.topics import DATA, ROWS, completion_perplexity, jobs, measures, run_all
 from dirvae.reproduce.topics_table import difference, topics_table
+from dirvae.topics.zoo import gsm, prodlda
 from reproduce import results_page
 
 WORDS = 30

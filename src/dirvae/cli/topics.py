@@ -119,8 +119,8 @@ def fit_topics(
         encoding=encoding,
     )
     labels = None if label_column is None else _known_or_none(X.labels)
-    from dirvae.estimators import TopicModel
-    from dirvae.models import topic_decoders
+    from dirvae.topics import TopicModel
+    from dirvae.topics import decoders as topic_decoders
 
     decoders = {
         Decoder.MIXTURE: topic_decoders.MixtureDecoder,

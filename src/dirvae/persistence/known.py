@@ -18,9 +18,9 @@ from dirvae.persistence.folder import ModelFormatError
 
 __all__ = ["activations", "estimators", "law_from_name", "law_name", "module_from_name", "modules"]
 
-_MODULES = ("dirvae.nn", "dirvae.models")
+_MODULES = ("dirvae.nn", "dirvae.models", "dirvae.topics")
 _LAWS = ("torch.distributions", "dirvae.distributions", "dirvae.models.likelihoods")
-_ESTIMATORS = ("dirvae.estimators",)
+_ESTIMATORS = ("dirvae.estimators", "dirvae.topics")
 _ACTIVATIONS = (
     *("CELU", "ELU", "GELU", "Hardswish", "Hardtanh", "LeakyReLU", "Mish", "PReLU", "ReLU"),
     *("ReLU6", "SELU", "SiLU", "Sigmoid", "Softplus", "Tanh"),

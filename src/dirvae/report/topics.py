@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from dirvae.data.corpora import Texts, docstrings
-from dirvae.estimators import TopicModel
 from dirvae.evaluation import (
     diversity,
     normalized_mutual_information,
@@ -24,6 +23,7 @@ from dirvae.report.examples import document_names, most_of
 from dirvae.report.figures import COLORS, bars, heatmap
 from dirvae.report.page import Panel, Section, Table, render
 from dirvae.text import literal
+from dirvae.topics import TopicModel
 from dirvae.writing import try_writing, write_text
 
 __all__ = ["FILES", "run", "topics_page"]

@@ -29,15 +29,15 @@ from torch.distributions import Distribution
 from dirvae import evaluation
 from dirvae.data import CountDataset, sparse_rows
 from dirvae.distributions import Dirichlet, InverseCDFDirichlet, StickBreakingKumaraswamy
-from dirvae.models.topic_decoders import ProductDecoder, topic_word
-from dirvae.models.topic_zoo import gsm, nvdm, prodlda
-from dirvae.models.topics import decoded_perplexity
 from dirvae.models.vae import VAE
 from dirvae.objectives import linear_warmup
 from dirvae.reproduce.bags import Bags, bags
 from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.record import Run
 from dirvae.reproduce.studies import make_missing, require_known
+from dirvae.topics.decoders import ProductDecoder, topic_word
+from dirvae.topics.inference import decoded_perplexity
+from dirvae.topics.zoo import gsm, nvdm, prodlda
 from dirvae.training import Training, adam, fit
 
 __all__ = ["DATA", "LATENTS", "MODELS", "QUICK_ROWS", "ROWS", "Job", "Plan", "jobs", "run_all"]

@@ -15,9 +15,11 @@ from dirvae import TopicModel
 from dirvae.data.counts import sparse_rows
 from dirvae.distributions import InverseCDFDirichlet, SoftmaxNormal
 from dirvae.estimators.labels import class_indicators
-from dirvae.models.topic_decoders import EmbeddedDecoder, MixtureDecoder, ProductDecoder
-from dirvae.models.topics import MixtureVAE, PrevalencePrior, TopicWeights
 from dirvae.nn.counts import WordFeatures
+from dirvae.topics.decoders import EmbeddedDecoder, MixtureDecoder, ProductDecoder
+from dirvae.topics.encoder import TopicWeights
+from dirvae.topics.inference import MixtureVAE
+from dirvae.topics.prior import PrevalencePrior
 
 SMALL = {"hidden_sizes": (8,), "max_epochs": 2, "batch_size": 50, "random_state": 0}
 

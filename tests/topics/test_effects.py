@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 from dirvae import TopicModel, load
-from dirvae.estimators.covariates import columns_of
-from dirvae.estimators.topic_effects import effects_of, shares_of
-from dirvae.models.topic_decoders import OverdispersedDecoder
-from dirvae.models.topics import merged_topics
+from dirvae.topics.covariates import columns_of
+from dirvae.topics.decoders import OverdispersedDecoder
+from dirvae.topics.effects import effects_of, shares_of
+from dirvae.topics.merging import merged_topics
 
 WITHOUT = "is asked without: the prior of each document is that at their mean"
 X1, X2 = np.random.default_rng(3).normal(size=(2, 20))

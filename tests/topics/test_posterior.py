@@ -8,9 +8,9 @@ import torch
 from scipy import sparse, stats
 
 from dirvae import TopicModel
-from dirvae.estimators.topic_effects import effects_of
-from dirvae.estimators.topic_posterior import credible_intervals, posterior_of, widened
-from dirvae.models.topic_decoders import ProductDecoder
+from dirvae.topics.decoders import ProductDecoder
+from dirvae.topics.effects import effects_of
+from dirvae.topics.posterior import credible_intervals, posterior_of, widened
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from dirvae.estimators.arguments import require_integer
-from dirvae.estimators.document_kinds import listed
-from dirvae.estimators.topic_model import TopicModel
 from dirvae.evaluation.topics import topic_stability
+from dirvae.topics.document_kinds import listed
+from dirvae.topics.model import TopicModel
 
 __all__ = ["TopicEnsemble", "fit_seeds"]
 

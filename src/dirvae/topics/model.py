@@ -24,37 +24,8 @@ from torch.distributions import Distribution
 from dirvae.alignment import matched
 from dirvae.distributions import Dirichlet
 from dirvae.estimators.arguments import require_integer, require_resumable
-from dirvae.estimators.covariates import (
-    Covariate,
-    as_numbers,
-    columns_of,
-    covariates_of,
-    names_of,
-)
-from dirvae.estimators.document_kinds import Kind, documents_of, listed
-from dirvae.estimators.documents import (
-    checked_counts,
-    counted_documents,
-    names_of_words,
-    require_documents,
-    require_kind,
-    vocabulary_of,
-)
 from dirvae.estimators.kinds import warn_of_fractions
 from dirvae.estimators.labels import class_indicators
-from dirvae.estimators.topic_arguments import guide_columns, require_topic_arguments
-from dirvae.estimators.topic_building import starting_vae
-from dirvae.estimators.topic_effects import Effects, Shares, effects_of, shares_of
-from dirvae.estimators.topic_merging import alike_topics, all_topics
-from dirvae.estimators.topic_posterior import (
-    TopicPosterior,
-    among_topics,
-    marginals,
-    off_topic_scores,
-    posterior_of,
-    proportions,
-)
-from dirvae.estimators.topic_training import train_topics
 from dirvae.evaluation.topics import (
     completion_perplexity,
     documents_of_words,
@@ -62,13 +33,42 @@ from dirvae.evaluation.topics import (
     top_word_ids,
     top_words_by_documents,
 )
-from dirvae.models.topic_decoders import MixtureDecoder, ProductDecoder, topic_word
-from dirvae.models.topic_start import cluster_start
-from dirvae.models.topics import MixtureVAE, decoded_perplexity, merged_topics
 from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
 from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
+from dirvae.topics.arguments import guide_columns, require_topic_arguments
+from dirvae.topics.building import starting_vae
+from dirvae.topics.covariates import (
+    Covariate,
+    as_numbers,
+    columns_of,
+    covariates_of,
+    names_of,
+)
+from dirvae.topics.decoders import MixtureDecoder, ProductDecoder, topic_word
+from dirvae.topics.document_kinds import Kind, documents_of, listed
+from dirvae.topics.documents import (
+    checked_counts,
+    counted_documents,
+    names_of_words,
+    require_documents,
+    require_kind,
+    vocabulary_of,
+)
+from dirvae.topics.effects import Effects, Shares, effects_of, shares_of
+from dirvae.topics.inference import MixtureVAE, decoded_perplexity
+from dirvae.topics.merging import alike_topics, all_topics, merged_topics
+from dirvae.topics.posterior import (
+    TopicPosterior,
+    among_topics,
+    marginals,
+    off_topic_scores,
+    posterior_of,
+    proportions,
+)
+from dirvae.topics.start import cluster_start
+from dirvae.topics.training import train_topics
 from dirvae.training import History
 
 __all__ = ["TopicModel"]
@@ -99,7 +99,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             default); None for that default. Covariates have it learned. The background's is a fifth
             of the sum of the topics', or starts there.
         vectorizer: From texts to counts, any of scikit-learn's; None for
-            `estimators.documents.default_vectorizer`. Words are not known of a `HashingVectorizer`,
+            `topics.documents.default_vectorizer`. Words are not known of a `HashingVectorizer`,
             which needs ``alternate_sign=False`` and ``norm=None``.
         word_vectors: Vectors of the words for an `EmbeddedDecoder`, shape (V, E), or a mapping from
             words to vectors (words without one have zeros).

@@ -16,7 +16,7 @@ from sklearn.utils.validation import validate_data
 
 from dirvae.data.sparse_matrix import checked_csr
 from dirvae.data.words import as_given, unspaced, words_of
-from dirvae.estimators.document_kinds import Documents, Kind
+from dirvae.topics.document_kinds import Documents, Kind
 
 __all__ = [
     "checked_counts",

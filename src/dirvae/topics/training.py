@@ -14,14 +14,14 @@ from dirvae.data.arrays import Batch
 from dirvae.data.counts import CountDataset
 from dirvae.distributions import posterior_mean
 from dirvae.distributions.global_random import DrawingFrom
-from dirvae.models.topic_zoo import topic_parameter_groups
-from dirvae.models.topics import MixtureVAE
 from dirvae.models.vae import VAE
 from dirvae.objectives import Terms, elbo
+from dirvae.topics.inference import MixtureVAE
+from dirvae.topics.zoo import topic_parameter_groups
 from dirvae.training import Training, decaying_adam, fit, resumed_adam
 
 if TYPE_CHECKING:
-    from dirvae.estimators.topic_model import TopicModel
+    from dirvae.topics.model import TopicModel
 
 __all__ = ["train_topics"]
 

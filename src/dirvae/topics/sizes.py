@@ -13,8 +13,8 @@ from sklearn.utils import check_array
 
 from dirvae.data.sparse_matrix import checked_csr
 from dirvae.estimators.arguments import require_integer
-from dirvae.estimators.document_kinds import Kind, documents_of
-from dirvae.estimators.topic_model import TopicModel
+from dirvae.topics.document_kinds import Kind, documents_of
+from dirvae.topics.model import TopicModel
 
 __all__ = ["TopicSizes", "compare_sizes"]
 

@@ -17,10 +17,10 @@ from sklearn.pipeline import make_pipeline
 from dirvae import TopicModel
 from dirvae.cli import app
 from dirvae.data.words import as_given
-from dirvae.estimators import compare_sizes, fit_seeds
-from dirvae.estimators.document_kinds import Kind, documents_of
 from dirvae.persistence.folder import ModelFormatError
 from dirvae.persistence.vectorizers import describe_vectorizer, vectorizer_from
+from dirvae.topics import compare_sizes, fit_seeds
+from dirvae.topics.document_kinds import Kind, documents_of
 
 SMALL = {"hidden_sizes": (4,), "max_epochs": 1, "batch_size": 50, "random_state": 0}
 SECRET = "confidential"  # a word of the documents, which no refusal may quote

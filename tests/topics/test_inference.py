@@ -10,11 +10,11 @@ from torch.distributions import OneHotCategorical
 from dirvae.distributions import Dirichlet
 from dirvae.distributions._sparse import as_sparse_rows
 from dirvae.models.diagnosis import diagnose
-from dirvae.models.topic_decoders import MixtureDecoder, OverdispersedDecoder
-from dirvae.models.topic_zoo import topic_prior, topic_vae
 from dirvae.models.zoo import mlp_labelled_vae
 from dirvae.nn import Fixed
 from dirvae.objectives import elbo
+from dirvae.topics.decoders import MixtureDecoder, OverdispersedDecoder
+from dirvae.topics.zoo import topic_prior, topic_vae
 
 
 def test_gradients_are_finite_for_sparse_priors_and_short_documents() -> None:

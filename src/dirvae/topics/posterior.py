@@ -14,10 +14,10 @@ from torch import Tensor
 
 from dirvae.data.counts import sparse_rows
 from dirvae.distributions import Dirichlet, posterior_mean
-from dirvae.models.topic_decoders import OverdispersedDecoder, topic_word
-from dirvae.models.topics import MixtureVAE
 from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
+from dirvae.topics.decoders import OverdispersedDecoder, topic_word
+from dirvae.topics.inference import MixtureVAE
 
 __all__ = [
     "TopicPosterior",

@@ -1,9 +1,8 @@
-"""Topic models as VAEs: what documents are made of, and how it is inferred from their words."""
+"""Topic models as VAEs: how what documents are made of is inferred from their words."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,98 +13,14 @@ from torch import Tensor, nn
 from dirvae.data.sparse_matrix import checked_csr
 from dirvae.distributions import Dirichlet
 from dirvae.distributions._sparse import as_sparse_rows, assigned_counts, fresh_counts, row_sums
-from dirvae.distributions.global_random import DrawingFrom
-from dirvae.models.topic_decoders import MixtureDecoder, OverdispersedDecoder, topic_word
 from dirvae.models.vae import VAE
-from dirvae.nn import Conditional, Fixed
+from dirvae.topics.decoders import OverdispersedDecoder, topic_word
 
-__all__ = [
-    "MixtureVAE",
-    "PrevalencePrior",
-    "TopicWeights",
-    "decoded_perplexity",
-    "merged_topics",
-]
+__all__ = ["MixtureVAE", "decoded_perplexity"]
 
 
 DOCUMENTS_AT_ONCE = 500
 LONGEST_STEP = 1.7  # of over-dispersed counts, in steps of words; 2 and more need not converge
-
-
-class TopicWeights(nn.Module):
-    """A network with one positive number a topic at its end, where variational inference starts.
-
-    Args:
-        net: Module from counts (and covariates) to features; has ``out_features``.
-        num_topics: K.
-
-    Example:
-        >>> from dirvae.nn.counts import WordFeatures
-        >>> TopicWeights(WordFeatures(8, 4), 2)(torch.zeros(1, 8))
-        tensor([[0.5000, 0.5000]], grad_fn=<AddBackward0>)
-    """
-
-    FLOOR = 1e-6  # so that a topic can come back
-
-    def __init__(self, net: nn.Module, num_topics: int) -> None:
-        super().__init__()
-        self.net, self.num_topics = net, num_topics
-        width: Any = net.out_features
-        self.projection = nn.Linear(width, num_topics)
-        nn.init.zeros_(self.projection.weight)
-        nn.init.zeros_(self.projection.bias)
-
-    def forward(self, *context: Tensor) -> Tensor:
-        """Return weights of shape (B, K)."""
-        weights: Tensor = self.projection(self.net(*context)).softmax(-1)
-        return weights + self.FLOOR
-
-
-class PrevalencePrior(Conditional):
-    r"""A Dirichlet whose concentration is learned: :math:`\alpha_k = e^{a_k + c^\top w_k}`.
-
-    Here c are the covariates less their mean, in their standard deviations, which `standardize`
-    sets. Without covariates it is one asymmetric Dirichlet for all documents.
-
-    Args:
-        num_topics: K.
-        num_covariates: C.
-
-    References:
-        Mimno & McCallum 2008 (Dirichlet-multinomial regression); Wallach, Mimno & McCallum 2009
-        (why the prior of theta should be asymmetric).
-
-    Example:
-        >>> PrevalencePrior(2)().concentration
-        tensor([0.1000, 0.1000], grad_fn=<ExpBackward0>)
-    """
-
-    shift: Tensor
-    unit: Tensor
-    START = 0.1  # of each concentration
-
-    def __init__(self, num_topics: int, num_covariates: int = 0) -> None:
-        super().__init__()
-        self.num_topics, self.num_covariates = num_topics, num_covariates
-        start = torch.full((num_topics,), self.START).log()
-        self.log_concentration = nn.Parameter(start)
-        self.weight = nn.Parameter(torch.zeros(num_covariates, num_topics))
-        self.register_buffer("shift", torch.zeros(num_covariates))
-        self.register_buffer("unit", torch.ones(num_covariates))
-
-    def standardize(self, covariates: Tensor) -> None:
-        """Take means and standard deviations, where these are not 0, from rows of shape (N, C)."""
-        std = covariates.std(0, correction=0)
-        self.shift.copy_(covariates.mean(0))
-        self.unit.copy_(torch.where(std > 0, std, 1.0))
-
-    def forward(self, *context: Tensor) -> Dirichlet:
-        """Return p(theta | covariates), shape (B, C); at their means where none are given."""
-        log_concentration: Tensor = self.log_concentration
-        if context:
-            standard = (context[0] - self.shift) / self.unit
-            log_concentration = log_concentration + standard @ self.weight
-        return Dirichlet(log_concentration.clamp(-12, 12).exp(), validate_args=False)
 
 
 class MixtureVAE(VAE):
@@ -133,7 +48,8 @@ class MixtureVAE(VAE):
         & Mandt 2018 (amortised inference that is refined).
 
     Example:
-        >>> from dirvae.nn.counts import WordFeatures
+        >>> from dirvae.nn import WordFeatures
+        >>> from dirvae.topics import PrevalencePrior, TopicWeights
         >>> encoder = TopicWeights(WordFeatures(4, 8), 2)
         >>> vae = MixtureVAE(encoder, MixtureDecoder(2, 4), PrevalencePrior(2))
         >>> vae.embed(torch.zeros(1, 4))  # no words: the prior
@@ -212,7 +128,7 @@ def decoded_perplexity(decoder: nn.Module, z: Tensor, held_out: sparse.csr_matri
         ValueError: If nothing is held out.
 
     Example:
-        >>> from dirvae.models.topic_decoders import ProductDecoder
+        >>> from dirvae.topics.decoders import ProductDecoder
         >>> product = ProductDecoder(2, 4)
         >>> product.start(torch.zeros(2, 4), torch.zeros(4))
         >>> decoded_perplexity(product, torch.ones(1, 2), sparse.csr_matrix([[3, 1, 0, 0]]))
@@ -228,51 +144,3 @@ def decoded_perplexity(decoder: nn.Module, z: Tensor, held_out: sparse.csr_matri
         law = exact(z[first : first + DOCUMENTS_AT_ONCE].double()).probs.numpy()
         total += float(part.data @ np.log(law[part.row, part.col]))
     return float(np.exp(-total / held_out.sum()))
-
-
-@torch.no_grad()
-def merged_topics(vae: VAE, parts: Sequence[Sequence[int]], prevalence: Any) -> MixtureVAE:
-    """Return a model whose topics are sums of another's.
-
-    Words and prior are added, the former by prevalence. Of the network's weights, where inference
-    only starts, each part has those of its most prevalent topic. A prior that is fixed stays so,
-    and so does the precision of over-dispersed counts.
-
-    Args:
-        vae: A `MixtureVAE` with a `MixtureDecoder` or `OverdispersedDecoder`, and a prior without
-            covariates.
-        parts: The topics of each new topic, one or more; a background is one of them.
-        prevalence: Share of each topic, shape (K,).
-
-    Raises:
-        ValueError: If the model is another, or a part is empty.
-    """
-    if not isinstance(vae, MixtureVAE) or not isinstance(vae.decoder, MixtureDecoder):
-        raise ValueError("topics can be merged in a mixture with a Dirichlet latent only")
-    if getattr(vae.prior, "num_covariates", 0):
-        raise ValueError("topics cannot be merged in a model with covariates: fit one without")
-    parts = [list(part) for part in parts]
-    if not all(parts):
-        raise ValueError("a group of topics is empty, must have one topic or more")
-    old: Any = vae.encoder
-    mixed: Any = vae.decoder
-    alpha = vae.prior().concentration
-    with DrawingFrom(torch.Generator("cpu")):  # what is drawn is overwritten below
-        decoder = type(mixed)(len(parts), mixed.num_words)
-        encoder = TopicWeights(copy.deepcopy(old.net), len(parts))
-    if isinstance(mixed, OverdispersedDecoder):
-        decoder.log_precision.copy_(mixed.log_precision)
-    own = mixed.topics
-    for new, part in enumerate(parts):
-        share = torch.as_tensor(prevalence)[part].to(own)
-        decoder.documents[new] = mixed.documents[part].sum(0)
-        decoder.weight[new] = ((share / share.sum()) @ own[part]).log()
-        main = part[int(share.argmax())]
-        encoder.projection.weight[new] = old.projection.weight[main]
-        encoder.projection.bias[new] = old.projection.bias[main]
-    sums = torch.stack([alpha[part].sum() for part in parts])
-    prior: nn.Module = Fixed(Dirichlet, concentration=sums)
-    if isinstance(vae.prior, PrevalencePrior):
-        prior = PrevalencePrior(len(parts))
-        prior.log_concentration.copy_(sums.log())
-    return MixtureVAE(encoder, decoder, prior, vae.num_steps).eval()

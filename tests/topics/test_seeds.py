@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dirvae import TopicModel
-from dirvae.estimators import fit_seeds
 from dirvae.evaluation import match_topics, stability
+from dirvae.topics import fit_seeds
 
 SMALL = {"hidden_sizes": (16,), "max_epochs": 15, "batch_size": 100}
 

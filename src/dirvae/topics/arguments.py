@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from torch.distributions import constraints
 
 from dirvae.estimators.arguments import require_integer, require_positive, require_sizes
-from dirvae.models.topic_decoders import DECODERS, EmbeddedDecoder, ProductDecoder
+from dirvae.topics.decoders import DECODERS, EmbeddedDecoder, ProductDecoder
 
 if TYPE_CHECKING:
-    from dirvae.estimators.topic_model import TopicModel
+    from dirvae.topics.model import TopicModel
 
 __all__ = ["guide_columns", "require_topic_arguments"]
 
@@ -23,7 +23,7 @@ def require_topic_arguments(model: TopicModel) -> None:
     """Raise ValueError unless the arguments are in range and go with each other.
 
     Example:
-        >>> from dirvae.estimators import TopicModel
+        >>> from dirvae.topics import TopicModel
         >>> require_topic_arguments(TopicModel(0))
         Traceback (most recent call last):
         ValueError: n_components is 0, must be an integer of 1 or more

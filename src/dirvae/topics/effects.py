@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.linalg import solve_triangular
 
-from dirvae.estimators.covariates import Column, columns_of, names_of
 from dirvae.estimators.labels import as_objects, categories_of, is_missing, levels_of
+from dirvae.topics.covariates import Column, columns_of, names_of
 
 __all__ = ["Effects", "Shares", "effects_of", "shares_of"]
 

@@ -22,9 +22,9 @@ from dirvae.distributions import (
     SoftmaxNormal,
     StickBreakingKumaraswamy,
 )
-from dirvae.estimators import compare_sizes
 from dirvae.evaluation import match_topics, split_tokens
-from dirvae.models.topic_decoders import (
+from dirvae.topics import compare_sizes
+from dirvae.topics.decoders import (
     EmbeddedDecoder,
     MixtureDecoder,
     OverdispersedDecoder,

@@ -14,16 +14,18 @@ from dirvae.distributions import (
     SoftmaxNormal,
 )
 from dirvae.models.latents import has_learnable_prior, prior_like_dirichlet, standard_prior
-from dirvae.models.topic_decoders import (
+from dirvae.models.vae import VAE
+from dirvae.nn import MLP, Head
+from dirvae.nn.counts import WordFeatures
+from dirvae.topics.decoders import (
     EmbeddedDecoder,
     MixtureDecoder,
     OverdispersedDecoder,
     ProductDecoder,
 )
-from dirvae.models.topics import MixtureVAE, PrevalencePrior, TopicWeights
-from dirvae.models.vae import VAE
-from dirvae.nn import MLP, Head
-from dirvae.nn.counts import WordFeatures
+from dirvae.topics.encoder import TopicWeights
+from dirvae.topics.inference import MixtureVAE
+from dirvae.topics.prior import PrevalencePrior
 
 __all__ = ["gsm", "lda", "nvdm", "prodlda", "topic_parameter_groups", "topic_prior", "topic_vae"]
 

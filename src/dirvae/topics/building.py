@@ -12,14 +12,14 @@ from torch import Tensor
 from dirvae.distributions import Dirichlet
 from dirvae.distributions.global_random import DrawingFrom
 from dirvae.models.latents import default_concentration, has_learnable_prior
-from dirvae.models.topic_decoders import EmbeddedDecoder, ProductDecoder
-from dirvae.models.topic_start import TopicStart
-from dirvae.models.topic_zoo import topic_prior, topic_vae
-from dirvae.models.topics import PrevalencePrior
 from dirvae.models.vae import VAE
+from dirvae.topics.decoders import EmbeddedDecoder, ProductDecoder
+from dirvae.topics.prior import PrevalencePrior
+from dirvae.topics.start import TopicStart
+from dirvae.topics.zoo import topic_prior, topic_vae
 
 if TYPE_CHECKING:
-    from dirvae.estimators.topic_model import TopicModel
+    from dirvae.topics.model import TopicModel
 
 __all__ = ["starting_vae"]
 

@@ -1,0 +1,29 @@
+"""Topic models: texts or counts in, topics and proportions out."""
+
+from dirvae.topics.decoders import (
+    EmbeddedDecoder,
+    MixtureDecoder,
+    OverdispersedDecoder,
+    ProductDecoder,
+)
+from dirvae.topics.encoder import TopicWeights
+from dirvae.topics.inference import MixtureVAE
+from dirvae.topics.model import TopicModel
+from dirvae.topics.prior import PrevalencePrior
+from dirvae.topics.seeds import TopicEnsemble, fit_seeds
+from dirvae.topics.sizes import TopicSizes, compare_sizes
+
+__all__ = [
+    "EmbeddedDecoder",
+    "MixtureDecoder",
+    "MixtureVAE",
+    "OverdispersedDecoder",
+    "PrevalencePrior",
+    "ProductDecoder",
+    "TopicEnsemble",
+    "TopicModel",
+    "TopicSizes",
+    "TopicWeights",
+    "compare_sizes",
+    "fit_seeds",
+]
