@@ -13,7 +13,7 @@ from torch import Tensor, distributions
 from torch.distributions import Distribution, Normal, constraints, register_kl
 
 from dirvae import distributions as dd
-from dirvae.distributions.kl import log_law
+from dirvae.distributions.draws import log_law
 from dirvae.testing import ConformanceError, check_distribution, goodness_of_fit
 from tests.testing.laws import NORMAL, OURS, RAISES, TORCHS, t
 

@@ -4,13 +4,13 @@ import dirvae.distributions._constraint_maps  # noqa: F401  registers them
 from dirvae.distributions.beta import Beta
 from dirvae.distributions.counts import NegativeBinomial, ZeroInflatedNegativeBinomial
 from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
+from dirvae.distributions.draws import Draws, KLResult, draw, draw_with_log_ratio, kl, log_law
 from dirvae.distributions.implicit import ImplicitCDF, ImplicitMixture, from_cdf, from_icdf
 from dirvae.distributions.inverse_cdf import (
     InverseCDFDirichlet,
     LogInverseCDFDirichlet,
     multi_gamma_kl,
 )
-from dirvae.distributions.kl import Draws, KLResult, draw, draw_with_log_ratio, kl, log_law
 from dirvae.distributions.kumaraswamy import Kumaraswamy, LogKumaraswamy
 from dirvae.distributions.laplace import laplace_softmax_normal
 from dirvae.distributions.log_gamma import Gamma, LogGamma

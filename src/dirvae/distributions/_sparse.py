@@ -10,7 +10,7 @@ from scipy import sparse
 from torch import Tensor
 
 from dirvae.distributions._once import once
-from dirvae.distributions.log_gamma import wide
+from dirvae.distributions.precision import to_float64
 
 __all__ = [
     "as_sparse_rows",
@@ -74,7 +74,7 @@ def row_sums(x: Tensor, values: Tensor | None = None) -> Tensor:
 
 def log_coefficient(x: Tensor) -> Tensor:
     """Logarithm of the multinomial coefficient of each row of sparse ``x``, (B,), in float64."""
-    counts = wide(x.values())
+    counts = to_float64(x.values())
     return torch.lgamma(row_sums(x, counts) + 1) - row_sums(x, torch.lgamma(counts + 1))
 
 
@@ -103,8 +103,8 @@ def sparse_product(x: Tensor, weight: Tensor) -> Tensor:
 class _MixtureEvidence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weights: Tensor, words: Tensor) -> Tensor:
-        counts = wide(x.values())
-        product = (with_values(x, counts), wide(weights), wide(words).t())
+        counts = to_float64(x.values())
+        product = (with_values(x, counts), to_float64(weights), to_float64(words).t())
         probs = torch.sparse.sampled_addmm(*product, beta=0.0).values()
         least = torch.finfo(weights.dtype).tiny  # so that gradients stay finite
         ctx.x = x
@@ -147,8 +147,8 @@ def mixture_evidence(x: Tensor, weights: Tensor, words: Tensor) -> Tensor:
 class _SoftmaxEvidence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, logits: Tensor) -> Tensor:
-        log_total = wide(logits).logsumexp(-1)
-        places, counts = flat_places(x), wide(x.values())
+        log_total = to_float64(logits).logsumexp(-1)
+        places, counts = flat_places(x), to_float64(x.values())
         taken = counts * logits.reshape(-1).index_select(0, places)
         totals = row_sums(x, counts)
         ctx.x = x

@@ -14,7 +14,7 @@ from dirvae.distributions._expand import expand_law
 from dirvae.distributions._quantile import as_probability, as_value
 from dirvae.distributions._tails import beta_log_odds_quantile, beta_tails
 from dirvae.distributions.dirichlet import LogDirichlet, log_gammas_up_to_total
-from dirvae.distributions.log_gamma import full_precision, validation, wide
+from dirvae.distributions.precision import full_precision, to_float64, validate_if_eager
 from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["Beta"]
@@ -59,7 +59,7 @@ class Beta(Reparameterized):
         concentration1, concentration0 = broadcast_all(concentration1, concentration0)
         self.concentration1: Tensor = full_precision(concentration1)
         self.concentration0: Tensor = full_precision(concentration0)
-        super().__init__(self.concentration1.shape, validate_args=validation(validate_args))
+        super().__init__(self.concentration1.shape, validate_args=validate_if_eager(validate_args))
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         return expand_law(self, batch_shape, _instance, "concentration1", "concentration0")
@@ -131,7 +131,7 @@ class Beta(Reparameterized):
         return self._rsample_log_odds(sample_shape, generator, totals).sigmoid()
 
     def _wide(self) -> tuple[Tensor, Tensor]:
-        return wide(self.concentration1), wide(self.concentration0)
+        return to_float64(self.concentration1), to_float64(self.concentration0)
 
     def log_prob(self, value: Tensor | float) -> Tensor:
         value = as_value(value, self.concentration1)
@@ -148,7 +148,7 @@ class Beta(Reparameterized):
         if self._validate_args:
             self._validate_sample(value)
         inside = (value > 0) & (value < 1)
-        x = torch.where(inside, wide(value), 0.5)
+        x = torch.where(inside, to_float64(value), 0.5)
         ends = torch.where(value > 0.5, torch.inf, -torch.inf).to(x.dtype)
         log_odds = torch.where(inside, torch.logit(x), ends)
         lower = beta_tails(*self._wide(), log_odds).lower
@@ -157,7 +157,7 @@ class Beta(Reparameterized):
     def icdf(self, value: Tensor | float) -> Tensor:
         """What lies above a share ``value`` of the law; 0 <= value <= 1."""
         probability = as_probability(value, self.concentration1, self._validate_args)
-        log_odds = beta_log_odds_quantile(*self._wide(), wide(probability))
+        log_odds = beta_log_odds_quantile(*self._wide(), to_float64(probability))
         return log_odds.sigmoid().to(self.concentration1.dtype)
 
     def entropy(self) -> Tensor:
@@ -174,8 +174,8 @@ def _log_beta(a: Tensor, b: Tensor) -> Tensor:
 
 def _kl_beta(p: Any, q: Any) -> Tensor:
     """KL(Beta(a, b) || Beta(c, d))."""
-    a, b = wide(p.concentration1), wide(p.concentration0)
-    c, d = wide(q.concentration1), wide(q.concentration0)
+    a, b = to_float64(p.concentration1), to_float64(p.concentration0)
+    c, d = to_float64(q.concentration1), to_float64(q.concentration0)
     total = torch.digamma(a + b)
     kl = (a - c) * (torch.digamma(a) - total) + (b - d) * (torch.digamma(b) - total)
     kl = kl + (_log_beta(c, d) - _log_beta(a, b))

@@ -13,8 +13,8 @@ from torch.nn.functional import logsigmoid
 from dirvae.distributions._expand import expand_law
 from dirvae.distributions._quantile import as_value
 from dirvae.distributions._tails import beta_tails
-from dirvae.distributions.log_gamma import full_precision, wide
 from dirvae.distributions.log_space import log_multiset
+from dirvae.distributions.precision import full_precision, to_float64
 
 __all__ = ["NegativeBinomial", "ZeroInflatedNegativeBinomial"]
 
@@ -94,8 +94,8 @@ class NegativeBinomial(Distribution):
         value = as_value(value, self._mean)
         if self._validate_args:
             self._validate_sample(value)
-        mean, r = wide(self._mean), wide(self.concentration)
-        x = wide(value).floor()
+        mean, r = to_float64(self._mean), to_float64(self.concentration)
+        x = to_float64(value).floor()
         lower = beta_tails(r, x.clamp(min=0) + 1, r.log() - mean.log()).lower
         lower = torch.where(x >= 0, lower, 0.0)
         return lower.to(torch.promote_types(value.dtype, self._mean.dtype))
@@ -197,7 +197,7 @@ class ZeroInflatedNegativeBinomial(Distribution):
 def _log_negative_binomial(x: Tensor, mean: Tensor, r: Tensor) -> Tensor:
     dtype = torch.promote_types(x.dtype, mean.dtype)
     # In float64, since of a million counts each term is a million nats, of which a few are left.
-    x, mean, r = wide(x), wide(mean), wide(r)
+    x, mean, r = to_float64(x), to_float64(mean), to_float64(r)
     # At a mean of 0, r / mean would be infinite and 0 times it NaN.
     mean = torch.maximum(mean, 1e-30 * r.detach()).clamp_min(torch.finfo(mean.dtype).tiny)
     log_prob = log_multiset(x, r) - r * torch.log1p(mean / r) - x * torch.log1p(r / mean)

@@ -15,8 +15,8 @@ from dirvae.distributions._gamma_functions import lgamma_and_digamma, trigamma
 from dirvae.distributions._log_gamma_gradient import attach_gradient
 from dirvae.distributions._log_gamma_sampler import sample_log_gamma
 from dirvae.distributions._vectors import positive_vector
-from dirvae.distributions.log_gamma import full_precision, validation, wide
 from dirvae.distributions.log_space import log_simplex
+from dirvae.distributions.precision import full_precision, to_float64, validate_if_eager
 from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["Dirichlet", "LogDirichlet"]
@@ -74,7 +74,7 @@ class _LogNormalizer(torch.autograd.Function):
 
 def _normalizer_and_mean_log(concentration: Tensor) -> tuple[Tensor, Tensor]:
     """In float64, since the terms grow like A log A and cancel those of the density."""
-    log_normalizer, mean_log = _LogNormalizer.apply(wide(concentration))
+    log_normalizer, mean_log = _LogNormalizer.apply(to_float64(concentration))
     return log_normalizer, mean_log
 
 
@@ -108,7 +108,7 @@ class _DirichletParameters(Reparameterized):
             )
         self.concentration: Tensor = full_precision(concentration)
         shape = concentration.shape
-        super().__init__(shape[:-1], shape[-1:], validate_args=validation(validate_args))
+        super().__init__(shape[:-1], shape[-1:], validate_args=validate_if_eager(validate_args))
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         return expand_law(self, batch_shape, _instance, "concentration")
@@ -178,12 +178,12 @@ class LogDirichlet(_DirichletParameters):
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
-        kernel = (wide(self.concentration) * value).sum(-1) - value[..., -1]
+        kernel = (to_float64(self.concentration) * value).sum(-1) - value[..., -1]
         log_prob = kernel - self._log_normalizer()
         return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
 
     def entropy(self) -> Tensor:
-        a = wide(self.concentration)
+        a = to_float64(self.concentration)
         log_normalizer, mean = _normalizer_and_mean_log(a)
         entropy = log_normalizer + mean[..., -1] - (a * mean).sum(-1)
         return entropy.to(self.concentration.dtype)
@@ -271,12 +271,12 @@ class Dirichlet(_DirichletParameters):
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
-        kernel = torch.xlogy(wide(self.concentration) - 1, value).sum(-1)
+        kernel = torch.xlogy(to_float64(self.concentration) - 1, value).sum(-1)
         log_prob = kernel - self._log_normalizer()
         return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
 
     def entropy(self) -> Tensor:
-        a = wide(self.concentration)
+        a = to_float64(self.concentration)
         log_normalizer, mean_log = _normalizer_and_mean_log(a)
         entropy = log_normalizer - ((a - 1) * mean_log).sum(-1)
         return entropy.to(self.concentration.dtype)
@@ -284,7 +284,7 @@ class Dirichlet(_DirichletParameters):
 
 def _kl_dirichlet(p: Any, q: Any) -> Tensor:
     """KL(Dir(a) || Dir(b)); the same for their logarithms, a bijection of both."""
-    a, b = wide(p.concentration), wide(q.concentration)
+    a, b = to_float64(p.concentration), to_float64(q.concentration)
     of_a, mean_log = _normalizer_and_mean_log(a)
     of_b, _ = _normalizer_and_mean_log(b)
     kl = ((a - b) * mean_log).sum(-1) - (of_a - of_b)

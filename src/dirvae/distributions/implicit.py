@@ -20,10 +20,10 @@ from torch.distributions.constraints import Constraint
 from dirvae.distributions._expand import expand_law
 from dirvae.distributions._once import implicit_path
 from dirvae.distributions._quantile import as_probability, as_value, quantile
-from dirvae.distributions.kl import draw
-from dirvae.distributions.log_gamma import validation
+from dirvae.distributions.draws import draw
 from dirvae.distributions.named import NamedParameters, Recipe
 from dirvae.distributions.noise import standard_exponential
+from dirvae.distributions.precision import validate_if_eager
 from dirvae.distributions.transformed import MonotoneTransform, _coordinate, from_transform
 
 __all__ = ["ImplicitCDF", "ImplicitMixture", "from_cdf", "from_icdf"]
@@ -235,7 +235,7 @@ class ImplicitMixture(Distribution):
         component_distribution: Distribution,
         validate_args: bool | None = None,
     ) -> None:
-        validate_args = validation(validate_args)
+        validate_args = validate_if_eager(validate_args)
         self.mixture = MixtureSameFamily(
             mixture_distribution, component_distribution, validate_args=False
         )

@@ -10,9 +10,9 @@ from torch.distributions import constraints
 
 from dirvae.distributions._expand import expand_law
 from dirvae.distributions._vectors import positive_vector
-from dirvae.distributions.log_gamma import full_precision
 from dirvae.distributions.log_space import log_proportions, log_simplex, scaled_lgamma1p
 from dirvae.distributions.noise import standard_exponential
+from dirvae.distributions.precision import full_precision
 from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["InverseCDFDirichlet", "LogInverseCDFDirichlet", "multi_gamma_kl"]

@@ -15,7 +15,6 @@ from dirvae.distributions._expand import expand_law
 from dirvae.distributions._once import once
 from dirvae.distributions._quantile import as_probability, as_value
 from dirvae.distributions.beta import Beta
-from dirvae.distributions.log_gamma import full_precision, wide
 from dirvae.distributions.log_space import (
     in_order,
     log1mexp,
@@ -26,6 +25,7 @@ from dirvae.distributions.log_space import (
     neg_log_sigmoid_log,
 )
 from dirvae.distributions.noise import standard_exponential
+from dirvae.distributions.precision import full_precision, to_float64
 from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["Kumaraswamy", "LogKumaraswamy", "expected_log1m"]
@@ -152,7 +152,7 @@ class Kumaraswamy(Reparameterized):
     @property
     def variance(self) -> Tensor:
         """Variance, batch shape."""
-        a, b = wide(self.concentration1), wide(self.concentration0)
+        a, b = to_float64(self.concentration1), to_float64(self.concentration0)
         first, second = (kumaraswamy_log_moment(a, b, order) for order in (1, 2))
         # In units of the second moment: the square of the first may underflow before it does.
         variance = second.exp() * -torch.expm1(2 * first - second)
@@ -177,16 +177,18 @@ class Kumaraswamy(Reparameterized):
         if self._validate_args:
             self._validate_sample(value)
         inside = (value > 0) & (value < 1)
-        log_x = torch.where(inside, wide(value), 0.5).log()
-        log_above = wide(self.concentration0) * log1mexp(-wide(self.concentration1) * log_x)
+        log_x = torch.where(inside, to_float64(value), 0.5).log()
+        log_above = to_float64(self.concentration0) * log1mexp(
+            -to_float64(self.concentration1) * log_x
+        )
         lower = torch.where(inside, -torch.expm1(log_above), (value >= 1).to(log_x.dtype))
         return lower.to(torch.promote_types(value.dtype, self.concentration1.dtype))
 
     def icdf(self, value: Tensor | float) -> Tensor:
         """Quantile (1 - (1 - u)^(1/b))^(1/a); 0 <= u <= 1."""
-        u = wide(as_probability(value, self.concentration1, self._validate_args))
-        log_power = log1mexp(-torch.log1p(-u) / wide(self.concentration0))
-        return (log_power / wide(self.concentration1)).exp().to(self.concentration1.dtype)
+        u = to_float64(as_probability(value, self.concentration1, self._validate_args))
+        log_power = log1mexp(-torch.log1p(-u) / to_float64(self.concentration0))
+        return (log_power / to_float64(self.concentration1)).exp().to(self.concentration1.dtype)
 
     def log(self) -> LogKumaraswamy:
         """Return the law of the logarithms of x and of 1 - x, as a pair."""

@@ -11,7 +11,7 @@ from torch.distributions import Dirichlet as TorchDirichlet
 from torch.distributions import register_kl
 
 from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
-from dirvae.distributions.log_gamma import wide
+from dirvae.distributions.precision import to_float64
 from dirvae.distributions.softmax_normal import LogSoftmaxNormal, SoftmaxNormal
 
 __all__ = ["laplace_softmax_normal"]
@@ -59,7 +59,11 @@ def laplace_softmax_normal(concentration: Tensor, diagonal: bool = False) -> Sof
 
 def _kl_dirichlet_softmax_normal(q: Any, p: Any) -> Tensor:
     """KL(Dirichlet || SoftmaxNormal), whose log density is quadratic in log z: closed form."""
-    a, loc, log_weight = wide(q.concentration), wide(p.loc), -2 * wide(p.scale).log()
+    a, loc, log_weight = (
+        to_float64(q.concentration),
+        to_float64(p.loc),
+        -2 * to_float64(p.scale).log(),
+    )
     total, share, size = a.sum(-1), torch.softmax(log_weight, -1), a.shape[-1]
     mean = torch.digamma(a) - torch.digamma(total).unsqueeze(-1)
     gap = mean - loc

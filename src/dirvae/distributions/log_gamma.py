@@ -10,40 +10,18 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints, register_kl
 from torch.distributions import Gamma as TorchGamma
+from torch.distributions import constraints, register_kl
 from torch.distributions.utils import broadcast_all
 
 from dirvae.distributions._expand import expand_law
 from dirvae.distributions._log_gamma_gradient import rsample_log_gamma
 from dirvae.distributions._quantile import as_probability, as_value
 from dirvae.distributions._tails import gamma_log_quantile, gamma_tails
+from dirvae.distributions.precision import full_precision, to_float64, validate_if_eager
 from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["Gamma", "LogGamma"]
-
-
-def full_precision(value: Tensor) -> Tensor:
-    """Half precision becomes float32, and integers the default type."""
-    if not value.is_floating_point():
-        return value.to(torch.get_default_dtype())
-    return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
-
-
-def wide(value: Tensor) -> Tensor:
-    """float64 where the device has it: at a = 1e6 log Gamma cancels seven digits in a density."""
-    return value if value.device.type == "mps" else value.double()
-
-
-def validation(validate_args: bool | None) -> bool | None:
-    """No validation inside a compiled graph, where no value can be looked at."""
-    return False if torch.compiler.is_compiling() else validate_args
-
-
-def validates(validate_args: bool | None) -> bool:
-    """Whether a constructor looks at its arguments: as it is asked to, or by torch's default."""
-    asked = validation(validate_args)
-    return Distribution._validate_args if asked is None else asked
 
 
 class _GammaParameters(Reparameterized):
@@ -63,7 +41,7 @@ class _GammaParameters(Reparameterized):
         concentration, rate = broadcast_all(concentration, rate)
         self.concentration: Tensor = full_precision(concentration)
         self.rate: Tensor = full_precision(rate)
-        super().__init__(self.concentration.shape, validate_args=validation(validate_args))
+        super().__init__(self.concentration.shape, validate_args=validate_if_eager(validate_args))
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         return expand_law(self, batch_shape, _instance, "concentration", "rate")
@@ -73,18 +51,18 @@ class _GammaParameters(Reparameterized):
         return rsample_log_gamma(self.concentration.expand(shape), generator) - self.rate.log()
 
     def _wide(self) -> tuple[Tensor, Tensor]:
-        return wide(self.concentration), wide(self.rate)
+        return to_float64(self.concentration), to_float64(self.rate)
 
     def _cdf_of_log(self, log_x: Tensor) -> Tensor:
         a, r = self._wide()
-        lower = gamma_tails(a, wide(log_x) + r.log()).lower
+        lower = gamma_tails(a, to_float64(log_x) + r.log()).lower
         return lower.to(torch.promote_types(log_x.dtype, self.concentration.dtype))
 
     def _log_quantile(self, value: Tensor | float) -> Tensor:
         """In float64."""
         a, r = self._wide()
         probability = as_probability(value, self.concentration, self._validate_args)
-        return gamma_log_quantile(a, wide(probability)) - r.log()
+        return gamma_log_quantile(a, to_float64(probability)) - r.log()
 
 
 class LogGamma(_GammaParameters):
@@ -248,7 +226,7 @@ def _log(x: Tensor) -> Tensor:
 
 def _kl_gamma(p: Any, q: Any) -> Tensor:
     """KL(Gamma(a, r) || Gamma(b, s)); the same for their logarithms, a bijection of both."""
-    a, b, r, s = (wide(v) for v in (p.concentration, q.concentration, p.rate, q.rate))
+    a, b, r, s = (to_float64(v) for v in (p.concentration, q.concentration, p.rate, q.rate))
     kl = (a - b) * torch.digamma(a) - (torch.lgamma(a) - torch.lgamma(b))
     kl = kl + b * (r.log() - s.log()) + a * (s / r - 1)
     return kl.to(torch.promote_types(p.concentration.dtype, q.concentration.dtype))

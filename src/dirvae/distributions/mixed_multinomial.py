@@ -10,7 +10,6 @@ from torch.distributions import Distribution, constraints
 
 from dirvae.distributions._expand import expand_law
 from dirvae.distributions._sparse import is_sparse, log_coefficient, mixture_evidence
-from dirvae.distributions.log_gamma import full_precision, wide
 from dirvae.distributions.multinomial import (
     Multinomial,
     counts_support,
@@ -19,6 +18,7 @@ from dirvae.distributions.multinomial import (
     rows_of,
     with_totals,
 )
+from dirvae.distributions.precision import full_precision, to_float64
 
 __all__ = ["MixedMultinomial"]
 
@@ -116,7 +116,7 @@ class MixedMultinomial(Distribution):
             return self._sparse_log_prob(value)
         if self._validate_args:
             self._validate_sample(value)
-        probs = wide(self.weights) @ wide(self.topics)
+        probs = to_float64(self.weights) @ to_float64(self.topics)
         log_prob = log_multinomial(value, torch.where(value > 0, probs, 1.0).log())
         return log_prob.to(torch.promote_types(value.dtype, self.weights.dtype))
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from dirvae.distributions.kl import draw
+from dirvae.distributions.draws import draw
 
 __all__ = ["has_mean", "location_and_spread", "posterior_mean"]
 

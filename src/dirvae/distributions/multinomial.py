@@ -23,8 +23,8 @@ from dirvae.distributions._sparse import (
 )
 from dirvae.distributions._vectors import positive_vector, real_vector
 from dirvae.distributions.dirichlet import LogDirichlet
-from dirvae.distributions.log_gamma import full_precision, validates, wide
 from dirvae.distributions.log_space import log_multiset
+from dirvae.distributions.precision import full_precision, to_float64, validates
 
 __all__ = ["DirichletMultinomial", "Multinomial", "counts_support"]
 
@@ -95,7 +95,7 @@ class Multinomial(Distribution):
 
     def entropy(self) -> Tensor:
         """Entropy in nats, shape (...), by a sum over 0 .. n for each category."""
-        log_p = torch.log_softmax(wide(self.logits), -1)
+        log_p = torch.log_softmax(to_float64(self.logits), -1)
         return multinomial_entropy(self.total_count.to(log_p), log_p).to(self.logits.dtype)
 
     def sample(
@@ -123,7 +123,7 @@ class Multinomial(Distribution):
             return (evidence + log_coefficient(value)).to(self.logits.dtype)
         if self._validate_args:
             self._validate_sample(value)
-        log_prob = log_multinomial(value, torch.log_softmax(wide(self.logits), -1))
+        log_prob = log_multinomial(value, torch.log_softmax(to_float64(self.logits), -1))
         return log_prob.to(torch.promote_types(value.dtype, self.logits.dtype))
 
     def masked_log_prob(self, value: Tensor, mask: Tensor) -> Tensor:
@@ -200,7 +200,7 @@ class DirichletMultinomial(Distribution):
 
     def entropy(self) -> Tensor:
         """Entropy in nats, shape (...), by a sum over 0 .. n for each category."""
-        a = wide(self.concentration)
+        a = to_float64(self.concentration)
         entropy = dirichlet_multinomial_entropy(self.total_count.to(a), a)
         return entropy.to(self.concentration.dtype)
 
@@ -230,10 +230,10 @@ class DirichletMultinomial(Distribution):
 
     def _sparse_log_prob(self, x: Tensor) -> Tensor:
         require_rows(x, self)
-        places, counts, totals = flat_places(x), wide(x.values()), wide(row_sums(x))
+        places, counts, totals = flat_places(x), to_float64(x.values()), to_float64(row_sums(x))
         found = [
-            row_sums(x, log_multiset(counts, wide(a.reshape(-1).index_select(0, places))))
-            - log_multiset(totals, wide(a).sum(-1))
+            row_sums(x, log_multiset(counts, to_float64(a.reshape(-1).index_select(0, places))))
+            - log_multiset(totals, to_float64(a).sum(-1))
             for a in rows_of(self.concentration, x)
         ]
         return torch.stack(found).view(*self.batch_shape[:-1], -1).to(self.concentration.dtype)
@@ -253,14 +253,14 @@ class DirichletMultinomial(Distribution):
 
 def log_multinomial(value: Tensor, log_p: Tensor) -> Tensor:
     """Log probability of counts (..., V) in float64: a million words cancel to a few nats."""
-    x = wide(value)
+    x = to_float64(value)
     # A count of 0 in an impossible category says nothing: 0 * -inf would be NaN.
     evidence = x * torch.where(x > 0, log_p, 0.0)
     return (evidence - torch.lgamma(x + 1)).sum(-1) + torch.lgamma(x.sum(-1) + 1)
 
 
 def _log_dirichlet_multinomial(x: Tensor, a: Tensor, mask: Tensor | None = None) -> Tensor:
-    dtype, x, a = torch.promote_types(x.dtype, a.dtype), wide(x), wide(a)
+    dtype, x, a = torch.promote_types(x.dtype, a.dtype), to_float64(x), to_float64(a)
     terms = log_multiset(x, a)
     if mask is not None:
         terms, a = torch.where(mask, terms, 0.0), torch.where(mask, a, 0.0)

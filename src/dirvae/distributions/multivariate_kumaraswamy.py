@@ -14,8 +14,8 @@ from torch.distributions import constraints, kl_divergence, register_kl
 from dirvae.distributions._expand import expand_law
 from dirvae.distributions._vectors import positive_vector
 from dirvae.distributions.dirichlet import Dirichlet
-from dirvae.distributions.log_gamma import full_precision, validation
 from dirvae.distributions.log_space import log_proportions, log_simplex
+from dirvae.distributions.precision import full_precision, validate_if_eager
 from dirvae.distributions.reparameterized import Reparameterized
 from dirvae.distributions.stick_breaking import StickBreakingKumaraswamy
 
@@ -48,7 +48,7 @@ class _Parameters(Reparameterized):
             concentration, ordering = torch.broadcast_tensors(concentration, ordering)
         self.concentration, self.ordering = concentration, ordering
         shape = concentration.shape
-        super().__init__(shape[:-1], shape[-1:], validate_args=validation(validate_args))
+        super().__init__(shape[:-1], shape[-1:], validate_args=validate_if_eager(validate_args))
 
     def _rsample_log(self, sample_shape: Any, generator: torch.Generator | None) -> Tensor:
         shape = self._extended_shape(torch.Size(sample_shape))

@@ -11,7 +11,7 @@ from torch.distributions.constraints import Constraint
 from torch.distributions.utils import broadcast_all
 
 from dirvae.distributions._expand import expand_law
-from dirvae.distributions.log_gamma import validation
+from dirvae.distributions.precision import validate_if_eager
 from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["NamedParameters", "Recipe"]
@@ -43,7 +43,7 @@ class NamedParameters(Reparameterized):
         tensors = broadcast_all(*(values[key] for key in self.arg_constraints))
         self.parameters: dict[str, Tensor] = dict(zip(self.arg_constraints, tensors, strict=True))
         self.__dict__.update(self.parameters)
-        super().__init__(tensors[0].shape, torch.Size(), validation(validate_args))
+        super().__init__(tensors[0].shape, torch.Size(), validate_if_eager(validate_args))
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """Return the law with batch shape ``batch_shape``."""

@@ -14,8 +14,8 @@ from dirvae.distributions._expand import expand_law
 from dirvae.distributions._once import once
 from dirvae.distributions._vectors import positive_vector, real_vector
 from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
-from dirvae.distributions.log_gamma import full_precision, validation, wide
 from dirvae.distributions.log_space import log_proportions, log_simplex
+from dirvae.distributions.precision import full_precision, to_float64, validate_if_eager
 from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["LogScaledDirichlet", "ScaledDirichlet"]
@@ -53,7 +53,7 @@ def _line(a: Tensor, loc: Tensor) -> _Line:
 
 def _log_mean_scale(a: Tensor, loc: Tensor) -> Tensor:
     """Log of the mean of e^loc under the base law's mean a / A, shape (..., 1)."""
-    log_a = wide(a).log()  # a rounding here would be multiplied by A in the KL
+    log_a = to_float64(a).log()  # a rounding here would be multiplied by A in the KL
     mean = (log_a + loc).logsumexp(-1, keepdim=True) - log_a.logsumexp(-1, keepdim=True)
     return mean.to(loc.dtype)
 
@@ -106,7 +106,7 @@ class _ScaledDirichletParameters(Reparameterized):
                 f"concentration has shape {tuple(shape)}, must have a last dimension of at least "
                 "2 components"
             )
-        super().__init__(shape[:-1], shape[-1:], validate_args=validation(validate_args))
+        super().__init__(shape[:-1], shape[-1:], validate_args=validate_if_eager(validate_args))
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """Return the law with batch shape ``batch_shape``."""
@@ -144,7 +144,7 @@ class LogScaledDirichlet(_ScaledDirichletParameters):
     @property
     def mean(self) -> Tensor:
         """Mean psi(a_k) - psi(A) + loc_k - E[log sum_k w_k e^loc_k], w ~ Dir(a), shape (..., K)."""
-        a, loc = wide(self.concentration), wide(self.loc)
+        a, loc = to_float64(self.concentration), to_float64(self.loc)
         moved = loc - _MeanLogScale.apply(a, loc)[0].unsqueeze(-1)
         return (LogDirichlet(a, validate_args=False).mean + moved).to(self.loc.dtype)
 
@@ -258,8 +258,10 @@ def _kl(q: Any, p: Any) -> Tensor:
     # Of the shifts that change nothing, the one by which no large numbers cancel.
     loc = loc - _log_mean_scale(a, loc).detach()
     mean_log_scale = _MeanLogScale.apply(a, loc)[0]
-    base = kl_divergence(LogDirichlet(wide(a)), LogDirichlet(wide(b)))
-    return (base - (wide(b) * loc).sum(-1) + wide(b).sum(-1) * mean_log_scale).to(loc.dtype)
+    base = kl_divergence(LogDirichlet(to_float64(a)), LogDirichlet(to_float64(b)))
+    return (base - (to_float64(b) * loc).sum(-1) + to_float64(b).sum(-1) * mean_log_scale).to(
+        loc.dtype
+    )
 
 
 _LAWS: tuple[tuple[type[Distribution], tuple[type[Distribution], ...]], ...] = (

@@ -12,9 +12,9 @@ from torch.distributions import constraints, register_kl
 from dirvae.distributions._expand import expand_law
 from dirvae.distributions._log_sum_of_log_normals import mean_log_sum
 from dirvae.distributions._vectors import positive_vector, real_vector
-from dirvae.distributions.log_gamma import full_precision, wide
 from dirvae.distributions.log_space import log_proportions, log_simplex
 from dirvae.distributions.noise import standard_normal
+from dirvae.distributions.precision import full_precision, to_float64
 from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["LogSoftmaxNormal", "SoftmaxNormal"]
@@ -62,8 +62,8 @@ class LogSoftmaxNormal(Reparameterized):
     @property
     def mean(self) -> Tensor:
         """Mean loc_k - E[log sum_j exp(n_j)], shape (..., K), by quadrature."""
-        loc = wide(self.loc)
-        total = mean_log_sum(loc, wide(self.scale)).unsqueeze(-1)
+        loc = to_float64(self.loc)
+        total = mean_log_sum(loc, to_float64(self.scale)).unsqueeze(-1)
         return (loc - total).to(self.loc.dtype)
 
     def entropy(self) -> Tensor:

@@ -14,8 +14,8 @@ from dirvae.distributions._expand import expand_law
 from dirvae.distributions._once import implicit_path
 from dirvae.distributions._vectors import real_vector
 from dirvae.distributions.beta import Beta
-from dirvae.distributions.log_gamma import full_precision, validates, validation, wide
 from dirvae.distributions.noise import standard_normal
+from dirvae.distributions.precision import full_precision, to_float64, validate_if_eager, validates
 from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["HyperSphericalUniform", "PowerSpherical", "VonMisesFisher", "unit_sphere"]
@@ -53,7 +53,9 @@ class _Spherical(Reparameterized):
             _require_direction(unit)
         self.loc: Tensor = unit.expand(batch_shape + loc.shape[-1:])
         self.__dict__[self.spread_name] = spread.expand(batch_shape)
-        super().__init__(batch_shape, loc.shape[-1:], validate_args=validation(validate_args))
+        super().__init__(
+            batch_shape, loc.shape[-1:], validate_args=validate_if_eager(validate_args)
+        )
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """Return the law with batch shape ``batch_shape``."""
@@ -171,13 +173,13 @@ class PowerSpherical(_Spherical):
     def entropy(self) -> Tensor:
         """Entropy with respect to the sphere's surface, in nats."""
         law = self._base
-        a, b = wide(law.concentration1), wide(law.concentration0)
+        a, b = to_float64(law.concentration1), to_float64(law.concentration0)
         mean_log = (torch.digamma(a) - torch.digamma(a + b)).to(self.scale.dtype)
         return self._log_normalizer() - self.scale * mean_log
 
     def _log_normalizer(self) -> Tensor:
         """Log integral of ((1 + w) / 2)^kappa over the sphere."""
-        a, b = wide(self._base.concentration1), wide(self._base.concentration0)
+        a, b = to_float64(self._base.concentration1), to_float64(self._base.concentration0)
         log_normalizer = torch.lgamma(a) - torch.lgamma(a + b) + b * math.log(4 * math.pi)
         return log_normalizer.to(self.scale.dtype)
 
@@ -221,7 +223,7 @@ class VonMisesFisher(_Spherical):
 
     @property
     def _marginal(self) -> Cosine:
-        return Cosine(wide(self.concentration), self.event_shape[0])
+        return Cosine(to_float64(self.concentration), self.event_shape[0])
 
     def _cosine_moments(self) -> tuple[Tensor, Tensor, Tensor]:
         moments = self._marginal.moments()
@@ -231,7 +233,7 @@ class VonMisesFisher(_Spherical):
     def _rsample_cosine(
         self, shape: torch.Size, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
-        cosine = Cosine(wide(self.concentration).expand(shape), self.event_shape[0])
+        cosine = Cosine(to_float64(self.concentration).expand(shape), self.event_shape[0])
         with torch.no_grad():
             s = cosine.sample(generator)
             slope = cosine.slope(s, self._marginal.gap().expand(shape))

@@ -12,7 +12,7 @@ from torch.distributions.constraints import Constraint
 
 from dirvae.distributions._once import implicit_path
 from dirvae.distributions._quantile import as_probability, as_value
-from dirvae.distributions.kl import draw
+from dirvae.distributions.draws import draw
 from dirvae.distributions.named import NamedParameters, Recipe
 from dirvae.distributions.noise import standard_exponential
 

@@ -15,9 +15,10 @@ from dirvae.distributions._expand import expand_law
 from dirvae.distributions._quadrature import trapezoid_nodes
 from dirvae.distributions._quantile import as_probability, as_value
 from dirvae.distributions._vectors import positive_vector
-from dirvae.distributions.log_gamma import Gamma, LogGamma, full_precision, validation, wide
+from dirvae.distributions.log_gamma import Gamma, LogGamma
 from dirvae.distributions.log_space import log_proportions, log_simplex
 from dirvae.distributions.noise import standard_exponential
+from dirvae.distributions.precision import full_precision, to_float64, validate_if_eager
 from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["LogWeibull", "LogWeibullDirichlet", "Weibull", "WeibullDirichlet"]
@@ -37,7 +38,7 @@ class _WeibullParameters(Reparameterized):
         scale, concentration = broadcast_all(scale, concentration)
         self.scale: Tensor = full_precision(scale)
         self.concentration: Tensor = full_precision(concentration)
-        super().__init__(self.scale.shape, validate_args=validation(validate_args))
+        super().__init__(self.scale.shape, validate_args=validate_if_eager(validate_args))
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """Return the law with batch shape ``batch_shape``."""
@@ -143,7 +144,7 @@ class Weibull(_WeibullParameters):
     @property
     def variance(self) -> Tensor:
         """Variance lambda^2 (Gamma(1 + 2/c) - Gamma(1 + 1/c)^2)."""
-        c = wide(self.concentration)
+        c = to_float64(self.concentration)
         first, second = torch.lgamma(1 + 1 / c), torch.lgamma(1 + 2 / c)
         spread = (2 * first).exp() * torch.expm1(second - 2 * first)
         return self.scale**2 * spread.to(self.scale.dtype)
@@ -211,7 +212,7 @@ class _WeibullsOnSimplex(Reparameterized):
                 f"scale and concentration have shape {tuple(shape)} together, "
                 "must have a last dimension of at least 2 components"
             )
-        super().__init__(shape[:-1], shape[-1:], validate_args=validation(validate_args))
+        super().__init__(shape[:-1], shape[-1:], validate_args=validate_if_eager(validate_args))
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """Return the law with batch shape ``batch_shape``."""
@@ -260,8 +261,8 @@ class LogWeibullDirichlet(_WeibullsOnSimplex):
         """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
         if self._validate_args:
             self._validate_sample(value)
-        c, y = wide(self.concentration), wide(value)
-        d, c = torch.broadcast_tensors(y - wide(self.scale).log(), c)
+        c, y = to_float64(self.concentration), to_float64(value)
+        d, c = torch.broadcast_tensors(y - to_float64(self.scale).log(), c)
         log_prob = c.log().sum(-1) - y[..., -1] + _LogIntegral.apply(d, c)
         return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
 
@@ -385,8 +386,8 @@ def _mode(d: Tensor, c: Tensor) -> Tensor:
 
 def _kl_weibull_gamma(q: Any, p: Any) -> Tensor:
     """KL(Weibull || Gamma); the same for their logarithms, a bijection of both."""
-    c, a = wide(q.concentration), wide(p.concentration)
-    log_scale = wide(q.scale).log() + wide(p.rate).log()
+    c, a = to_float64(q.concentration), to_float64(p.concentration)
+    log_scale = to_float64(q.scale).log() + to_float64(p.rate).log()
     mean = (log_scale + torch.lgamma(1 + 1 / c)).exp()
     kl = c.log() - euler_constant - 1 + a * (euler_constant / c - log_scale) + torch.lgamma(a)
     return (kl + mean).to(torch.promote_types(q.concentration.dtype, p.concentration.dtype))
@@ -394,8 +395,8 @@ def _kl_weibull_gamma(q: Any, p: Any) -> Tensor:
 
 def _kl_weibull(q: Any, p: Any) -> Tensor:
     """KL(Weibull || Weibull); the same for their logarithms."""
-    c, b = wide(q.concentration), wide(p.concentration)
-    log_ratio, power = wide(q.scale).log() - wide(p.scale).log(), b / c
+    c, b = to_float64(q.concentration), to_float64(p.concentration)
+    log_ratio, power = to_float64(q.scale).log() - to_float64(p.scale).log(), b / c
     moment = (b * log_ratio + torch.lgamma(1 + power)).exp()
     kl = c.log() - b.log() - b * log_ratio - (1 - power) * euler_constant - 1 + moment
     return kl.to(torch.promote_types(q.concentration.dtype, p.concentration.dtype))

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.distributions import biject_to
 
-from dirvae.distributions.kl import draw
+from dirvae.distributions.draws import draw
 from dirvae.evaluation import Evidence, importance_sampled
 from dirvae.models.vae import VAE
 from dirvae.objectives import log_likelihood

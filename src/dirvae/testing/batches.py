@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, kl_divergence
 
-from dirvae.distributions.kl import draw, log_law
+from dirvae.distributions.draws import draw, log_law
 from dirvae.testing.case import Case, event_dims, implemented, require
 
 __all__ = ["AXES", "FORMS", "Cell", "batch_cells", "check_batches"]

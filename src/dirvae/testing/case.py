@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from dirvae.distributions.kl import draw
+from dirvae.distributions.draws import draw
 
 __all__ = [
     "Case",

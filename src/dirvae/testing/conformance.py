@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, kl_divergence
 
-from dirvae.distributions.kl import draw, draw_with_log_ratio, log_law
+from dirvae.distributions.draws import draw, draw_with_log_ratio, log_law
 from dirvae.testing.batches import FORMS, check_batches
 from dirvae.testing.case import (
     Case,

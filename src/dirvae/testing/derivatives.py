@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints, kl_divergence
 
-from dirvae.distributions.kl import draw, log_law
+from dirvae.distributions.draws import draw, log_law
 from dirvae.testing.case import Case, event_dims, implemented, require, worst_z
 from dirvae.testing.gradient import scalar_functions
 

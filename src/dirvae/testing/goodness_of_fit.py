@@ -9,7 +9,7 @@ from scipy import stats
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from dirvae.distributions.kl import draw
+from dirvae.distributions.draws import draw
 from dirvae.distributions.log_space import log1mexp, log_simplex
 
 __all__ = ["goodness_of_fit"]

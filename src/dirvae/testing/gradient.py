@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
 
-from dirvae.distributions.kl import draw
+from dirvae.distributions.draws import draw
 from dirvae.testing.case import Case, NotApplicable, implemented, worst_z
 
 __all__ = ["check_gradient", "scalar_functions"]

@@ -61,11 +61,11 @@ from dirvae.topics.inference import MixtureVAE, decoded_perplexity
 from dirvae.topics.merging import alike_topics, all_topics, merged_topics
 from dirvae.topics.posterior import (
     TopicPosterior,
-    among_topics,
     marginals,
     off_topic_scores,
     posterior_of,
     proportions,
+    without_background,
 )
 from dirvae.topics.start import cluster_start
 from dirvae.topics.training import train_topics
@@ -367,7 +367,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         weights = proportions(self.vae_, counts, told)
         before = self._num_documents * self.topic_prevalence_
         self._num_documents += len(weights)
-        theta = among_topics(weights, self._n_features_out)
+        theta = without_background(weights, self._n_features_out)
         self.topic_prevalence_ = (before + theta.sum(0)) / self._num_documents
         documents = documents_of_words(weights, self._mixed(), counts)
         decoder: Any = self.vae_.decoder
@@ -447,7 +447,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
 
     def _theta(self, counts: sparse.csr_matrix, told: Any = None) -> Any:
-        return among_topics(proportions(self.vae_, counts, told), self._n_features_out)
+        return without_background(proportions(self.vae_, counts, told), self._n_features_out)
 
     @available_if(_has_labels)
     def predict_proba(self, X: Any) -> Any:

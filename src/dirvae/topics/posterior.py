@@ -21,13 +21,13 @@ from dirvae.topics.inference import MixtureVAE
 
 __all__ = [
     "TopicPosterior",
-    "among_topics",
     "credible_intervals",
     "marginals",
     "off_topic_scores",
     "posterior_of",
     "proportions",
     "widened",
+    "without_background",
 ]
 
 Floats = NDArray[np.float64]
@@ -84,13 +84,13 @@ def proportions(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> Float
     )
 
 
-def among_topics(weights: Floats, num_topics: int) -> Floats:
+def without_background(weights: Floats, num_topics: int) -> Floats:
     """Shares of the first ``num_topics`` of what a model mixes, without the background after them.
 
     Without a background they are as they are; those of a Gaussian latent are no shares.
 
     Example:
-        >>> among_topics(np.array([[0.3, 0.1, 0.6]]), 2)
+        >>> without_background(np.array([[0.3, 0.1, 0.6]]), 2)
         array([[0.75, 0.25]])
     """
     if weights.shape[1] == num_topics:
@@ -107,7 +107,7 @@ def _normalized(weights: Floats) -> Floats:
 def marginals(
     vae: VAE, X: sparse.csr_matrix, covariates: Any = None, *, num_topics: int
 ) -> tuple[Floats, Floats, Floats]:
-    """Means and shapes of the posterior of shares `among_topics`, both (N, K), and `proportions`.
+    """Means and shapes of the posterior of shares among topics, both (N, K), and `proportions`.
 
     Those of rows without words are the prior's.
 
@@ -134,7 +134,7 @@ def marginals(
             widened(gamma, alpha, rows, topics, num_topics) if words else gamma[:, :num_topics]
         )
     shares = np.concatenate(weights)
-    return among_topics(shares, num_topics), np.concatenate(shapes), shares
+    return without_background(shares, num_topics), np.concatenate(shapes), shares
 
 
 def _chunks(
