@@ -13,6 +13,8 @@ from dirvae import DirichletVAE, SemiSupervisedVAE, TopicModel
 from dirvae.alignment import matched
 from dirvae.data.arrays import ArrayDataset
 from dirvae.data.counts import CountDataset
+from dirvae.distributions import Multinomial
+from dirvae.estimators import fit_seeds
 from dirvae.evaluation import (
     knn_error,
     linear_probe_accuracy,
@@ -130,7 +132,8 @@ def test_seeds_are_fitted_to_each_documents_own(documents, model):
 
 def test_classes_go_to_their_rows(documents):
     counts, _, y = documents
-    options = {**TINY, "decoder_hidden_sizes": (4,), "classifier_hidden_sizes": (4,)}
+    sizes = {"decoder_hidden_sizes": (4,), "classifier_hidden_sizes": (4,)}
+    options = {**TINY, **sizes, "likelihood": Multinomial}
     models = [SemiSupervisedVAE(2, **options).fit(counts, labels) for labels in (y, shuffled(y))]
     first, second = (model.predict_proba(counts) for model in models)
     np.testing.assert_array_equal(first, second)
@@ -145,7 +148,8 @@ def test_classes_go_to_their_rows(documents):
 def test_weights_go_to_their_rows(documents):
     counts = documents[0]
     weight = pd.Series(np.arange(N) % 5.0, index=counts.index)
-    options = {**TINY, "decoder_hidden_sizes": (4,), "validation_fraction": 0}
+    sizes = {"decoder_hidden_sizes": (4,), "validation_fraction": 0}
+    options = {**TINY, **sizes, "likelihood": Multinomial}
     first, second = (
         DirichletVAE(2, **options).fit(counts, sample_weight=w).partial_fit(counts, None, w)
         for w in (weight, shuffled(weight))

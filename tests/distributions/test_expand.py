@@ -107,7 +107,7 @@ def test_no_draws_are_an_empty_tensor(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("loc", [[0.0, 0.0, 0.0], [1e-45, 0.0, 0.0], [1e30, 1e30, 0.0]])
 def test_a_vector_without_direction_is_refused(law, loc: list[float]) -> None:
     with pytest.raises(ValueError, match="loc has a vector that gives no direction"):
-        law(torch.tensor([[1.0, 0.0, 0.0], loc]), torch.tensor(1.0))
+        law(torch.tensor([[1.0, 0.0, 0.0], loc]), torch.tensor(1.0), validate_args=True)
 
 
 @pytest.mark.parametrize("law", [dd.Gamma, dd.LogGamma])

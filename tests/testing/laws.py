@@ -194,7 +194,8 @@ OURS = {
 }
 
 # How many derivatives raise, of each law and of that of its logarithm: second ones of draws by an
-# implicit path and of divergences by quadrature, and what torch has no forward mode for.
+# implicit path and of divergences, means and entropies by quadrature, and what torch has no
+# forward mode for.
 RAISES = {
     "LogGamma": 2,
     "Gamma": 4,
@@ -202,12 +203,16 @@ RAISES = {
     "LogDirichlet": 8,
     "Dirichlet": 16,
     "Beta": 10,
-    "ScaledDirichlet": 20,
-    "LogScaledDirichlet": 10,
-    "Kumaraswamy": 3,
-    "StickBreakingKumaraswamy": 6,
-    "StickBreakingBeta": 8,
-    "GEM": 8,
+    "SoftmaxNormal": 9,
+    "LogSoftmaxNormal": 6,
+    "ScaledDirichlet": 29,
+    "LogScaledDirichlet": 16,
+    "Kumaraswamy": 6,
+    "LogKumaraswamy": 3,
+    "StickBreakingKumaraswamy": 12,
+    "StickBreakingBeta": 12,
+    "GEM": 12,
+    "MVKumaraswamy": 3,
     "from_transform": 6,
     "from_icdf": 6,
     "WeibullDirichlet": 4,
@@ -215,7 +220,7 @@ RAISES = {
     "VonMisesFisher": 2,
     "from_cdf": 2,
     "ImplicitMixture": 2,
-    "OrderedKumaraswamy": 3,
+    "OrderedKumaraswamy": 12,
     "RejectionDirichlet": 18,
 }
 
