@@ -14,7 +14,6 @@ from dirvae.alignment import matched
 from dirvae.data.arrays import ArrayDataset
 from dirvae.data.counts import CountDataset
 from dirvae.distributions import Multinomial
-from dirvae.estimators import fit_seeds
 from dirvae.evaluation import (
     knn_error,
     linear_probe_accuracy,
