@@ -1,317 +1,25 @@
-"""The command line: what it does, and that whatever goes wrong ends in one sentence."""
+"""`fit vae`: what it does, and that whatever goes wrong ends in one sentence."""
 
 from __future__ import annotations
 
 import errno
 import inspect
-import io
 import json
 import os
-import resource
 import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import pytest
-import torch
-import typer.main
-from scipy import sparse, stats
+from scipy import sparse
 
 import dirvae
-from dirvae.cli import app, main
-from dirvae.cli.errors import print_json
 from dirvae.cli.fit import fit_vae
-
-SMALL = ["-k", 3, "--hidden-sizes", 8, "--decoder-hidden-sizes", 8, "--batch-size", 40]
-RANDOM = np.random.default_rng(0)
-X = RANDOM.random((60, 6)).astype(np.float32)
-COUNTS = RANDOM.poisson(3, (60, 6))
-# A process started from one in the background ignores Ctrl-C, unless it says otherwise.
-CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-START = [sys.executable, "-c", f"{CTRL_C}; from dirvae.cli import main; main()"]
-
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def run(capsys, tmp_path, monkeypatch):
-    """Run the command in this process, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def ran(*arguments: Any) -> Ran:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            typer.main.get_command(app).main([str(a) for a in arguments], prog_name="dirvae")
-        return Ran(int(stop.value.code or 0), *capsys.readouterr())
-
-    return ran
-
-
-@pytest.fixture(scope="module")
-def fitted(tmp_path_factory) -> Path:
-    """A model of six columns."""
-    folder = tmp_path_factory.mktemp("fitted")
-    sizes = {"hidden_sizes": (8,), "decoder_hidden_sizes": (8,)}
-    model = dirvae.DirichletVAE(3, max_epochs=2, random_state=0, **sizes)
-    model.fit(X).save(folder / "model")
-    return folder / "model"
-
-
-def fit(*options: Any) -> list[Any]:
-    return ["fit", "vae", "x.npy", "-o", "model", *SMALL, "--max-epochs", 2, *options]
-
-
-def printed(out: str) -> dict[str, str]:
-    """A table of names and values."""
-    lines = (line.strip().split("  ", 1) for line in out.splitlines())
-    return {name: value.strip() for name, value in lines}
-
-
-def assert_one_sentence(ran: Ran, *words: str, code: int = 2) -> None:
-    assert ran.code == code, ran
-    assert ran.out == ""
-    (line,) = ran.err.splitlines()
-    assert line.startswith("Error: " if code == 2 else "Interrupted")
-    for word in words:
-        assert word in line
-
-
-# --- what it does --------------------------------------------------------------------------------
-
-
-def test_help_starts_without_torch():
-    code = (
-        "import sys\nfrom dirvae.cli import main\ntry:\n    main()\nexcept SystemExit as stop:\n"
-        "    print(stop.code, *sys.modules.keys() & {'torch', 'lightning', 'sklearn', 'pandas'})"
-    )
-    for arguments in (["--help"], ["fit", "vae", "--help"], ["--version"], []):
-        command = [sys.executable, "-c", code, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        assert done.stdout.splitlines()[-1] == "0"
-
-
-def help_of(run, *command: str) -> dict[str, str]:
-    """From options and arguments to what help says of them."""
-    shown: dict[str, str] = {}
-    for line in run(*command, "--help").out.splitlines():
-        cells = line.strip("│ ").removeprefix("*").split()
-        if line.startswith("│") and cells and (cells[0].startswith("--") or cells[0].islower()):
-            name = cells[0]
-            shown[name] = " ".join(cells[1:])
-        elif line.startswith("│") and shown:
-            shown[name] += " " + " ".join(cells)
-    return shown
-
-
-def test_help_shows_every_default(run, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "500")
-    shown = help_of(run, "fit", "vae")
-    for name, parameter in inspect.signature(fit_vae).parameters.items():
-        default = parameter.default
-        if default is inspect.Parameter.empty or default is None or isinstance(default, bool):
-            continue
-        assert shown[f"--{name.replace('_', '-')}"].endswith(f"[default: {default}]"), name
-
-
-COMMANDS = [
-    *([], ["demo"], ["fit"], ["fit", "vae"], ["fit", "topics"], ["topics"], ["transform"]),
-    *(["evaluate"], ["info"], ["reproduce"]),
-]
-
-
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda words: " ".join(words) or "dirvae")
-def test_help_names_no_types_of_python(command, run, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "500")
-    shown = help_of(run, *command)
-    assert shown["--help"] in ("-h Show this message and exit.", "Show this message and exit.")
-    assert [name for name, said in shown.items() if "<" in said] == []
-
-
-def test_version(run):
-    assert run("--version") == Ran(0, f"dirvae {dirvae.__version__}\n", "")
-
-
-def test_fit_transform_evaluate_info(run):
-    np.save("x.npy", X)
-    done = run(*fit())
-    assert done.code == 0, done
-    model = dirvae.load("model")
-    kept = model.history_[model.best_epoch_]["val_elbo"]
-    assert f"model: 2 epochs, held-out ELBO {kept:.2f}" in done.err
-    assert sorted(os.listdir()) == ["model", "x.npy"]
-
-    facts = json.loads(run("info", "model", "--json").out)
-    assert facts["kind"] == "DirichletVAE"
-    assert facts["val_elbo"] == kept
-    assert (facts["latent"], facts["likelihood"]) == ("Dirichlet", "Bernoulli")
-    assert (facts["components"], facts["columns"], facts["epochs"]) == (3, 6, 2)
-    assert facts["prior_concentration"] == pytest.approx(2 / 3)
-    assert facts["dirvae"] == dirvae.__version__
-    assert facts["parameters"] == sum(p.numel() for p in model.vae_.parameters())
-    assert facts["size_bytes"] == sum(file.stat().st_size for file in Path("model").iterdir())
-    assert printed(run("info", "model").out) == {
-        name.replace("_", " "): f"{value:,.5g}" if isinstance(value, float) else str(value)
-        for name, value in facts.items()
-    }
-
-    assert run("transform", "model", "x.npy", "-o", "theta.npy").code == 0
-    theta = np.load("theta.npy")
-    np.testing.assert_array_equal(theta, dirvae.load("model").transform(X))
-
-
-def test_evaluate_agrees_with_the_estimator(run, fitted):
-    binary = (X > 0.5).astype(np.float32)
-    np.save("x.npy", binary)
-    found = json.loads(run("evaluate", fitted, "x.npy", "--json", "--samples", 50).out)
-    model = dirvae.load(fitted)
-    assert found["rows"] == 60
-    assert found["elbo"] == pytest.approx(model.score(binary), abs=1e-6)
-    assert found["elbo"] == pytest.approx(found["reconstruction"] - found["kl"], abs=1e-9)
-    theta = model.transform(binary)
-    prior = model.vae_.prior()
-    assert found["components"] == 3
-    active = theta.var(0) > 0.01 * prior.variance.numpy()
-    assert found["active_components"] == active.sum()
-    assert found["posterior_mean_variance"] == pytest.approx(theta.var(0).sum())
-    with torch.no_grad():
-        posterior = model.vae_.encoder(torch.from_numpy(binary))
-        exact = torch.distributions.kl_divergence(
-            torch.distributions.Dirichlet(posterior.concentration.double()),
-            torch.distributions.Dirichlet(prior.concentration.double()),
-        )
-    assert found["kl"] == pytest.approx(float(exact.mean()), rel=1e-5)
-    # The bound is below the evidence; 0.05 nat is far more than the noise of 60 x 50 draws here.
-    assert found["nll"] < -found["elbo"] + 0.05
-    assert 0 <= found["nll_unreliable_share"] < 0.2
-    assert found["prior_variance"] == pytest.approx(3 * (1 / 3) * (2 / 3) / (2 + 1), rel=1e-5)
-    assert "nll" not in json.loads(run("evaluate", fitted, "x.npy", "--json", "--samples", 0).out)
-    shown = printed(run("evaluate", fitted, "x.npy", "--samples", 50).out)
-    for name in ("rows", "elbo", "kl", "nll", "active_components", "prior_variance"):
-        value = found[name]
-        text = f"{value:,.5g}" if isinstance(value, float) else str(value)
-        assert shown[name.replace("_", " ")] == text, name
-
-
-def test_evaluate_diagnoses_each_component(run, fitted):
-    binary = (X > 0.5).astype(np.float32)
-    np.save("x.npy", binary)
-    facts = json.loads(run("evaluate", fitted, "x.npy", "--json", "--samples", 0).out)
-    found = facts["diagnosis"]
-    assert found["rows"] == 60
-    uses = found["components"]["used_in"]
-    assert found["used_in_encoding_and_decoding"] == uses.count("encoding and decoding")
-    active = uses.count("encoding and decoding") + uses.count("encoding only")
-    assert active == facts["active_components"]
-    # The law of the prior, Dirichlet(2/3, 2/3, 2/3): each marginal is Beta(2/3, 4/3).
-    mean, var, skewness, kurtosis = stats.beta(2 / 3, 4 / 3).stats("mvsk")
-    parts = found["components"]
-    assert parts["prior_mean"] == pytest.approx([mean] * 3, abs=0.01)
-    assert parts["prior_std"] == pytest.approx([np.sqrt(var)] * 3, abs=0.01)
-    assert parts["prior_skewness"] == pytest.approx([skewness] * 3, abs=0.05)
-    assert parts["prior_kurtosis"] == pytest.approx([kurtosis] * 3, abs=0.05)
-    assert found["kl"] == pytest.approx(facts["kl"], rel=1e-6)
-    assert max(parts["marginal_kl"]) <= found["kl"]
-    assert (found["marginal_kl_is_exact"], found["marginal_kl_adds_up"]) == (True, False)
-    assert found["mutual_information"] <= found["mutual_information_bound"]
-    # Component k is column k of transform: there its posterior means vary so much.
-    theta, prior = dirvae.load(fitted).transform(binary), stats.beta(2 / 3, 4 / 3)
-    assert parts["encoding_variance"] == pytest.approx(theta.var(0) / prior.var(), rel=1e-3)
-    shown = printed(run("evaluate", fitted, "x.npy", "--samples", 0).out)
-    unused = [str(k) for k, use in enumerate(uses) if use != "encoding and decoding"]
-    assert shown["not used in both"] == (", ".join(unused) or "none")
-    assert shown["mutual information"] == f"{found['mutual_information']:,.5g}"
-
-
-def test_components_that_are_not_used_are_named_by_their_column(run, fitted, monkeypatch):
-    np.save("x.npy", X)
-    uses = ["encoding and decoding", "neither", "encoding only", "encoding and decoding"]
-    facts = {"components": 4, "diagnosis": {"components": {"used_in": uses}}}
-    monkeypatch.setattr("dirvae.cli.measures.measure", lambda *_: facts)
-    assert printed(run("evaluate", fitted, "x.npy").out)["not used in both"] == "1, 2"
-
-
-def test_a_classifier_transforms_but_is_not_evaluated(run):
-    labels = np.where(np.arange(60) < 30, np.arange(60) % 2, -1)
-    sizes = {"hidden_sizes": (8,), "decoder_hidden_sizes": (8,), "classifier_hidden_sizes": (8,)}
-    dirvae.SemiSupervisedVAE(3, max_epochs=1, random_state=0, **sizes).fit(X, labels).save("model")
-    np.save("x.npy", X)
-    assert json.loads(run("info", "model", "--json").out)["kind"] == "SemiSupervisedVAE"
-    assert run("transform", "model", "x.npy", "-o", "theta.npy").code == 0
-    np.testing.assert_array_equal(np.load("theta.npy"), dirvae.load("model").transform(X))
-    refused = run("evaluate", "model", "x.npy")
-    assert refused.code != 0
-    assert "model holds a SemiSupervisedVAE: score it in Python" in refused.err
-
-
-@pytest.mark.parametrize("options", [["--samples", 1], ["--samples", 0]])
-def test_figures_without_a_standard_error_are_json_all_the_same(run, fitted, options):
-    np.save("x.npy", (X[:1] > 0.5).astype(np.float32))
-    out = run("evaluate", fitted, "x.npy", "--json", *options).out
-    facts = json.loads(out, parse_constant=pytest.fail)
-    assert facts["elbo_std_error"] is None
-    assert facts.get("nll_std_error") is None
-
-
-@pytest.mark.parametrize(
-    "options", [["--text-column", "a"], ["--label-column", "a"], ["--encoding", "latin1"]]
-)
-def test_options_of_texts_do_not_go_with_a_model_of_rows(run, fitted, options):
-    np.save("x.npy", X)
-    assert_one_sentence(run("evaluate", fitted, "x.npy", *options), f"{options[0]} does not go")
-    if options[0] != "--label-column":
-        done = run("transform", fitted, "x.npy", "-o", "theta.csv", *options)
-        assert_one_sentence(done, f"{options[0]} does not go with")
-
-
-def test_evaluate_of_probabilities_is_repeatable(run, fitted):
-    np.save("x.npy", X)
-    first, second = (run("evaluate", fitted, "x.npy", "--json").out for _ in range(2))
-    assert first == second
-
-
-@pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_transform_writes_a_table_with_its_ids(suffix, run, fitted):
-    frame = pd.DataFrame(X, columns=list("abcdef"))
-    frame.insert(0, "sample", [f"s{i}" for i in range(60)])
-    frame.to_csv("x.csv", index=False)
-    done = run("transform", fitted, "x.csv", "-o", f"theta.{suffix}", "--id-column", "sample")
-    assert done.code == 0, done
-    read = pd.read_csv if suffix == "csv" else pd.read_parquet
-    table = read(f"theta.{suffix}")
-    assert list(table) == ["sample", "dirichletvae0", "dirichletvae1", "dirichletvae2"]
-    assert table["sample"].tolist() == frame["sample"].tolist()
-    expected = dirvae.load(fitted).transform(X)
-    np.testing.assert_allclose(table.iloc[:, 1:], expected, rtol=1e-5)
-    assert sorted(os.listdir()) == [f"theta.{suffix}", "x.csv"]
-
-
-def test_columns_are_matched_by_name(run):
-    frame = pd.DataFrame(X, columns=list("abcdef"))
-    frame.to_csv("x.csv", index=False)
-    frame[list("fedcba")].to_csv("turned.csv", index=False)
-    np.save("x.npy", X.astype(np.float64))
-    assert run("fit", "vae", "x.csv", "-o", "model", *SMALL, "--max-epochs", 1).code == 0
-    for name in ("x.csv", "turned.csv", "x.npy"):
-        done = run("transform", "model", name, "-o", f"{name}.npy")
-        assert (done.code, done.err.count("\n")) == (0, 1), done
-    np.testing.assert_array_equal(np.load("x.csv.npy"), np.load("turned.csv.npy"))
-    np.testing.assert_allclose(np.load("x.csv.npy"), np.load("x.npy.npy"), rtol=1e-5)
-    frame.drop(columns="c").to_csv("less.csv", index=False)
-    assert_one_sentence(run("transform", "model", "less.csv", "-o", "t.npy"), "no column 'c'")
-    frame.assign(g=1).to_csv("more.csv", index=False)
-    assert_one_sentence(run("transform", "model", "more.csv", "-o", "t.npy"), "a column 'g'")
-
+from tests.cli.command import COUNTS, SMALL, START, Ran, X, assert_one_sentence, fit, limited
 
 WORDS = {
     "dirichlet": "Dirichlet",
@@ -359,11 +67,6 @@ def test_every_likelihood_of_sparse_counts(likelihood, run):
     assert costs[0] == pytest.approx(costs[1], rel=1e-5)
 
 
-def test_images_are_announced(run):
-    np.save("x.npy", RANDOM.integers(0, 256, (20, 3, 2), dtype=np.uint8))
-    assert "x.npy: 20 images of 3 x 2, scaled to [0, 1]" in run(*fit()).err
-
-
 def test_rows_of_zeros_have_a_defined_result(run):
     counts = COUNTS.copy()
     counts[::2] = 0
@@ -389,17 +92,6 @@ def test_data_of_zeros_alone_have_a_defined_result(run):
     assert (theta == theta[0]).all()
     np.testing.assert_allclose(theta.sum(1), 1, rtol=1e-5)
     assert np.isfinite(json.loads(run("evaluate", "model", "x.npy", "--json").out)["elbo"])
-
-
-def test_demo_is_called(run, monkeypatch):
-    pytest.importorskip("dirvae.report.demo")
-    called: list[Any] = []
-    monkeypatch.setattr("dirvae.report.demo.run", lambda *arguments: called.extend(arguments))
-    assert run("demo", "--quick", "-o", "here").code == 0
-    assert called == [Path("here"), True]
-
-
-# --- bad usage -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -440,52 +132,10 @@ def test_bad_option_of_fit(options, word, run):
     assert os.listdir() == ["x.npy"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "option", "said"),
-    [
-        (["demo", "topic"], "which", "'topic' is not one of digits, topics; did you mean topics?"),
-        (
-            ["topics", "m", "--by", "relevence"],
-            "'--by'",
-            "'relevence' is not one of relevance, frex, probability, lift; did you mean relevance?",
-        ),
-        (
-            ["fit", "topics", "docstrings", "-o", "m", "--decoder", "embeded"],
-            "'--decoder'",
-            "'embeded' is not one of mixture, overdispersed, product, embedded; did you mean "
-            "embedded?",
-        ),
-        (
-            ["reproduce", "knn", "--pixels", "gray"],
-            "'--pixels'",
-            "'gray' is not one of binarised, grey; did you mean grey?",
-        ),
-        (["topics", "m", "--words", "x"], "'--words'", "'x' must be a whole number, 1 or more"),
-        (["topics", "m", "--examples", "-1"], "'--examples'", "'-1' must be a whole number, 0 or"),
-    ],
-)
-def test_a_wrong_word_is_named_with_the_nearest_right_one(arguments, option, said, run):
-    done = run(*arguments)
-    assert_one_sentence(done, f"': {said}", "Invalid value for")
-    assert option in done.err.lower()
-    assert "Value error" not in done.err
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["fit"], ["fit", "vae"], ["fit", "vae", "x.npy"], ["bogus"], ["info"], ["--bogus"]],
-)
-def test_bad_command(arguments, run):
-    assert_one_sentence(run(*arguments))
-
-
 def test_device_that_is_not_there(run, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     np.save("x.npy", X)
     assert_one_sentence(run(*fit("--device", "cuda")), "--device cuda is not available")
-
-
-# --- bad data ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -516,141 +166,6 @@ def test_columns_of_words(run):
     assert_one_sentence(run("fit", "vae", "x.csv", "-o", "model"), "not numbers: 'b'")
 
 
-def broken_matrix() -> bytes:
-    """A sparse matrix of six columns with an entry in a seventh."""
-    matrix = sparse.csr_matrix(COUNTS)
-    matrix.indices[7] = 6
-    sparse.save_npz(file := io.BytesIO(), matrix)
-    return file.getvalue()
-
-
-@pytest.mark.parametrize("command", ["fit", "transform", "evaluate"])
-@pytest.mark.parametrize(
-    ("name", "content", "word"),
-    [
-        ("gone.npy", None, "does not exist"),
-        ("x.npy", b"\x93NUMPY", "cut off"),
-        ("x.npy", b"PK\x03\x04", "cut off"),
-        ("x.csv", b"", "cut off"),
-        ("x.parquet", b"PAR1 no", "cut off"),
-        ("x.docx", b"text", "no kind that can be read"),
-        ("x.npz", broken_matrix(), "an index 6, must be from 0 to 5"),
-        ("x.npz", b"junk" * 9, "(it is no array of numbers)"),
-        ("x.csv", b"a,b\n1,2\n3,4,5\n", "row 2 has 3 cells, the first line has 2 cells"),
-        ("x.csv", "größe;b\n1;2\n".encode("cp1252"), "it is not utf-8 (byte 2)"),
-    ],
-)
-def test_bad_file(command, name, content, word, run, fitted):
-    if content is not None:
-        Path(name).write_bytes(content)
-    arguments = {
-        "fit": ["fit", "vae", name, "-o", "model"],
-        "transform": ["transform", fitted, name, "-o", "theta.npy"],
-        "evaluate": ["evaluate", fitted, name],
-    }[command]
-    assert_one_sentence(run(*arguments), word)
-
-
-def test_a_table_of_excel_in_cp1252(run):
-    frame = pd.DataFrame(X.astype(np.float64), columns=["größe", "b", "c", "d", "e", "f"])
-    frame.to_csv("x.csv", sep=";", decimal=",", index=False, encoding="cp1252")
-    options = ["--encoding", "cp1252"]
-    done = run("fit", "vae", "x.csv", "-o", "model", *SMALL, "--max-epochs", 1, *options)
-    assert done.code == 0, done
-    assert "x.csv: separated by semicolons" in done.err
-    assert "x.csv: decimal commas read as points" in done.err
-    model = dirvae.load("model")
-    assert model.feature_names_in_.tolist() == frame.columns.tolist()
-    assert run("transform", "model", "x.csv", "-o", "theta.npy", *options).code == 0
-    np.testing.assert_array_equal(np.load("theta.npy"), model.transform(frame))
-    assert run("evaluate", "model", "x.csv", "--samples", 0, *options).code == 0
-    np.save("x.npy", X)
-    assert_one_sentence(run(*fit(*options)), "--encoding does not go with x.npy")
-
-
-@pytest.mark.parametrize("command", ["transform", "evaluate"])
-def test_wrong_width(command, run, fitted):
-    np.save("x.npy", X[:, :5])
-    output = ["-o", "theta.csv"] if command == "transform" else []
-    assert_one_sentence(run(command, fitted, "x.npy", *output), "5 features", "6 features")
-
-
-# --- bad model -----------------------------------------------------------------------------------
-
-
-def damage(model: Path, how: str) -> None:
-    name, _, action = how.partition(" ")
-    path = model / name
-    if action == "missing":
-        path.unlink()
-    elif action == "truncated":
-        path.write_bytes(path.read_bytes()[:-10])
-    elif action == "edited":
-        content = bytearray(path.read_bytes())
-        content[-20] ^= 1
-        path.write_bytes(content)
-
-
-@pytest.mark.parametrize("action", ["missing", "truncated", "edited"])
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "manifest.json"])
-def test_damaged_model(name, action, run, fitted):
-    np.save("x.npy", X)
-    shutil.copytree(fitted, "model")
-    damage(Path("model"), f"{name} {action}")
-    for arguments in (["info"], ["transform", "x.npy", "-o", "theta.npy"]):
-        command, *rest = arguments
-        ran = run(command, "model", *rest)
-        assert_one_sentence(ran, "model")
-    assert not Path("theta.npy").exists()
-
-
-def test_model_that_is_none(run):
-    Path("empty").mkdir()
-    Path("file").touch()
-    for name, word in (("gone", "does not exist"), ("empty", "not a model"), ("file", "file")):
-        assert_one_sentence(run("info", name), word)
-
-
-def test_what_a_models_config_says_is_shown_as_text(run, fitted, monkeypatch):
-    config = {"kind": "[red]K[/red]", "dirvae": "[/b]\x1b[31m", "format": ":cat:\u202e"}
-    monkeypatch.setattr("dirvae.persistence.read_config", lambda path: config)
-    found = run("info", fitted).out
-    shown = printed(found)
-    assert (shown["kind"], shown["dirvae"]) == ("[red]K[/red]", r"[/b]\x1b[31m")
-    assert shown["format"] == r":cat:\u202e"
-    assert "\x1b" not in found
-    assert json.loads(run("info", fitted, "--json").out).items() >= config.items()
-
-
-def test_letters_that_the_terminal_lacks_are_escaped(monkeypatch):
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="cp1252") for _ in range(2))
-    monkeypatch.setattr("sys.stdout", out)
-    monkeypatch.setattr("sys.stderr", err)
-    monkeypatch.setattr("sys.argv", ["dirvae", "info", "模型é"])
-    print_json({"é": "中"})
-    with pytest.raises(SystemExit):
-        main()
-    out.flush()
-    err.flush()
-    assert json.loads(out.buffer.getvalue()) == {"é": "中"}
-    assert err.buffer.getvalue().startswith(b"Error: \\u6a21\\u578b\xe9 does not exist")
-
-
-def test_model_without_an_estimator(run):
-    from dirvae.models.zoo import gaussian
-
-    vae = gaussian(6, 2).eval()
-    dirvae.save(vae, "vae")
-    shown = printed(run("info", "vae").out)
-    assert (shown["kind"], shown["latent"]) == ("VAE", "Normal of shape (2,)")
-    assert shown["parameters"] == str(sum(p.numel() for p in vae.parameters()))
-    np.save("x.npy", X)
-    assert_one_sentence(run("evaluate", "vae", "x.npy"), "dirvae.load")
-
-
-# --- where it cannot write -----------------------------------------------------------------------
-
-
 def test_output_of_fit_is_checked_before_training(run):
     np.save("x.npy", X)
     Path("other").mkdir()
@@ -658,14 +173,6 @@ def test_output_of_fit_is_checked_before_training(run):
     for output, word in (("x.npy", "is a file"), ("other", "thesis.tex"), ("x.npy/m", "x.npy")):
         assert_one_sentence(run(*fit("-o", output)), word)
     assert sorted(os.listdir()) == ["other", "x.npy"]
-
-
-def test_output_of_transform_is_checked_first(run, fitted):
-    np.save("x.npy", X)
-    Path("folder.csv").mkdir()
-    for output, word in (("t.xlsx", ".csv, .npy, .parquet"), ("folder.csv", "is a folder")):
-        assert_one_sentence(run("transform", fitted, "x.npy", "-o", output), word)
-    assert_one_sentence(run("transform", fitted, "x.npy", "-o", "x.npy/t.csv"), "x.npy")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -699,33 +206,10 @@ def test_disk_that_is_full_at_saving_keeps_the_checkpoint(run, monkeypatch):
     assert sorted(os.listdir()) == ["model", "x.npy"]
 
 
-def limited(arguments: list[Any], size: int) -> Ran:
-    """Run with files that cannot grow beyond ``size`` bytes, as on a disk that is full."""
-    done = subprocess.run(
-        [*START, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
-
-
 def test_disk_that_is_full_in_training(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.save("x.npy", X)
     assert_one_sentence(limited(fit(), 2000), "File too large")
-
-
-def test_disk_that_is_full_at_the_table_leaves_nothing(tmp_path, monkeypatch, fitted):
-    monkeypatch.chdir(tmp_path)
-    np.save("x.npy", X)
-    done = limited(["transform", fitted, "x.npy", "-o", "theta.csv"], 100)
-    assert_one_sentence(done, "File too large")
-    assert os.listdir() == ["x.npy"]
-
-
-# --- training that is cut off --------------------------------------------------------------------
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
@@ -774,14 +258,6 @@ def test_interrupted_before_the_first_checkpoint(run, monkeypatch):
     assert os.listdir() == ["x.npy"]
 
 
-def test_interrupted_elsewhere(run, monkeypatch):
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("dirvae.persistence.load", interrupt)
-    assert_one_sentence(run("info", "model"), code=130)
-
-
 def test_checkpoints_in_a_folder_of_ones_own_are_kept(run):
     np.save("x.npy", X)
     options = ["--checkpoint-dir", "kept", "--validation-fraction", 0]
@@ -805,15 +281,6 @@ def test_loss_that_is_not_finite_leaves_no_checkpoint(run):
     done = run(*fit("--learning-rate", 1e30, "--likelihood", "gaussian"))
     assert_one_sentence(done, "lower the learning rate")
     assert os.listdir() == ["x.npy"]
-
-
-def test_our_own_fault_keeps_its_traceback(run, monkeypatch):
-    def fail(*_):
-        raise AssertionError("a fault of ours")
-
-    monkeypatch.setattr("dirvae.persistence.load", fail)
-    with pytest.raises(AssertionError, match="a fault of ours"):
-        typer.main.get_command(app).main(["info", "model"])
 
 
 def test_defaults_of_the_command_are_those_of_the_estimator():
