@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import resource
-import subprocess
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,9 +13,6 @@ SMALL = ["-k", 3, "--hidden-sizes", 8, "--decoder-hidden-sizes", 8, "--batch-siz
 RANDOM = np.random.default_rng(0)
 X = RANDOM.random((60, 6)).astype(np.float32)
 COUNTS = RANDOM.poisson(3, (60, 6))
-# A process started from one in the background ignores Ctrl-C, unless it says otherwise.
-CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-START = [sys.executable, "-c", f"{CTRL_C}; from dirvae.cli import main; main()"]
 
 
 class Ran(NamedTuple):
@@ -56,13 +53,12 @@ def help_of(run, *command: str) -> dict[str, str]:
     return shown
 
 
-def limited(arguments: list[Any], size: int) -> Ran:
-    """Run with files that cannot grow beyond ``size`` bytes, as on a disk that is full."""
-    done = subprocess.run(
-        [*START, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
+@contextmanager
+def limited(size: int) -> Iterator[None]:
+    """Files cannot grow beyond ``size`` bytes, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -171,9 +171,9 @@ def test_output_of_transform_is_checked_first(run, fitted):
     assert_one_sentence(run("transform", fitted, "x.npy", "-o", "x.npy/t.csv"), "x.npy")
 
 
-def test_disk_that_is_full_at_the_table_leaves_nothing(tmp_path, monkeypatch, fitted):
-    monkeypatch.chdir(tmp_path)
+def test_disk_that_is_full_at_the_table_leaves_nothing(run, fitted):
     np.save("x.npy", X)
-    done = limited(["transform", fitted, "x.npy", "-o", "theta.csv"], 100)
+    with limited(100):
+        done = run("transform", fitted, "x.npy", "-o", "theta.csv")
     assert_one_sentence(done, "File too large")
     assert os.listdir() == ["x.npy"]
