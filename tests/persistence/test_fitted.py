@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
@@ -237,7 +238,7 @@ def model_with_covariates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("topics") / "model"
     counts = np.random.RandomState(0).poisson(1.0, (20, D))
     model = dirvae.TopicModel(2, max_epochs=1, hidden_sizes=(4,), random_state=0)
-    model.fit(counts, covariates={"age": np.arange(20.0)}).save(path)
+    model.fit(counts, covariates=pd.DataFrame({"age": np.arange(20.0)})).save(path)
     return path
 
 
