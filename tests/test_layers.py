@@ -1,4 +1,4 @@
-"""Imports only go down, those inside functions too; and tests stand where the code stands."""
+"""Imports only go down, those inside functions too."""
 
 from __future__ import annotations
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
+import signal
 import warnings
 from functools import partial
 from types import SimpleNamespace as Named
@@ -144,31 +143,21 @@ def test_early_stopping_restores_the_best_weights(x):
 
 
 def test_interrupted_training_keeps_a_checkpoint_and_says_how_to_resume(tmp_path):
-    script = f"""
-import torch, dirvae, os, signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from dirvae.models import zoo
-import lightning.pytorch as L
-class Interrupt(L.Callback):
-    def on_train_batch_start(self, trainer, module, batch, index):
-        if trainer.current_epoch == 2:
-            os.kill(os.getpid(), signal.SIGINT)
-vae = zoo.gaussian(4, 2, hidden_sizes=(8,), decoder_hidden_sizes=(8,))
-try:
-    dirvae.fit(vae, torch.eye(4), max_epochs=50, seed=0, verbose=False,
-               checkpoint_dir={str(tmp_path)!r}, callbacks=[Interrupt()])
-except KeyboardInterrupt as error:
-    print("caught:", error)
-assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-history = dirvae.fit(vae, torch.eye(4), max_epochs=3, seed=0, verbose=False,
-                     checkpoint_dir={str(tmp_path)!r}, resume=True)
-print("epochs:", len(history))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    assert "resume=True" in done.stdout
-    assert "epochs: 3" in done.stdout
+    class Interrupt(lightning.Callback):
+        def on_train_batch_start(self, trainer, module, batch, index):
+            if trainer.current_epoch == 2:
+                signal.raise_signal(signal.SIGINT)
+
+    vae = zoo.gaussian(4, 2, hidden_sizes=(8,), decoder_hidden_sizes=(8,))
+    options = {"seed": 0, "verbose": False, "checkpoint_dir": tmp_path}
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt, match="resume=True"):
+            fit(vae, torch.eye(4), max_epochs=50, callbacks=[Interrupt()], **options)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(fit(vae, torch.eye(4), max_epochs=3, resume=True, **options)) == 3
 
 
 def test_non_finite_loss_stops_with_a_clear_error(x):

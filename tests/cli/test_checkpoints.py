@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ import typer.main
 import dirvae
 from dirvae.cli import app, main
 from dirvae.writing import whole
+from tests.cli.command import Ran
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.random((60, 6)).astype(np.float32)
@@ -33,12 +34,6 @@ START = [sys.executable, "-c", "from dirvae.cli import main; main()"]
 SMALL = ["-k", 3, "--hidden-sizes", 8, "--decoder-hidden-sizes", 8, "--batch-size", 40]
 FIT = ["fit", "vae", "x.npy", *SMALL, "--patience", 60]
 FIT_TOPICS = ["fit", "topics", "texts.csv", "-k", 2, "--label-column", "class"]
-
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ import typer.main
 
 import dirvae
 from dirvae.cli import app
+from tests.cli.command import Ran
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.random((20, 4)).astype(np.float32)
@@ -38,12 +39,6 @@ INTO_FOLDERS = {
     "reproduce": REPRODUCE,
 }
 COMMANDS = {**INTO_FOLDERS, "transform": TRANSFORM, "transform topics": TRANSFORM_TOPICS}
-
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture(scope="module")

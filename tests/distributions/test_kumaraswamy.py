@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import mpmath
 import pytest
@@ -16,6 +17,7 @@ GRID = [(a, b) for a in (0.05, 0.7, 5.0, 80.0) for b in (0.05, 0.3, 1.0, 7.0, 30
 PRIORS = [(1.0, 5.0), (0.3, 0.2), (7.0, 1.0)]
 
 
+@cache
 def oracle_means(a: float, b: float) -> tuple[float, float]:
     """E[log x] and E[log(1 - x)] by quadrature over y = -log(1 - x^a), exponential with rate b."""
     with mpmath.workdps(20):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +16,9 @@ from typing import Any
 
 import pytest
 
+from dirvae import load, save
+from dirvae.models import zoo
+from dirvae.persistence import folder
 from dirvae.persistence.folder import (
     CONFIG,
     MANIFEST,
@@ -22,6 +28,7 @@ from dirvae.persistence.folder import (
     require_replaceable,
     write_folder,
 )
+from tests.persistence.saved import SMALL, D, K, assert_same, forge, learned, left_in
 
 OLD = {CONFIG: b'{"a": 1}', WEIGHTS: b"old weights"}
 NEW = {CONFIG: b'{"a": 2}', WEIGHTS: b"new weights, longer"}
@@ -289,3 +296,199 @@ def test_a_read_only_mount(tmpfs: Callable[..., Path]) -> None:
         with pytest.raises(OSError, match=r"could not be saved to .*: Read-only file system"):
             write_folder(place, NEW)
     assert read_folder(path) == OLD
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ModelFormatError, match=r"absent does not exist$"):
+        load(tmp_path / "absent")
+
+
+def test_another_kind_of_folder_or_file(tmp_path: Path) -> None:
+    with pytest.raises(
+        ModelFormatError, match=r"is not a model folder: there is no manifest\.json"
+    ):
+        load(tmp_path)
+    (tmp_path / "file").write_text("{}")
+    with pytest.raises(ModelFormatError, match="file is not a model folder"):
+        load(tmp_path / "file")
+    (tmp_path / "manifest.json").write_text('{"name": "a web page"}')
+    with pytest.raises(ModelFormatError, match=r"manifest\.json is not the manifest of a model"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_missing_truncated_or_edited_file_is_named(name: str, model: Path) -> None:
+    content = (model / name).read_bytes()
+    (model / name).write_bytes(content[:-1])
+    with pytest.raises(ModelFormatError, match=f"{name} is truncated or edited: it has"):
+        load(model)
+    (model / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ModelFormatError, match=f"{name} was edited: its SHA-256"):
+        load(model)
+    (model / name).unlink()
+    with pytest.raises(ModelFormatError, match=f"{name} is missing"):
+        load(model)
+    (model / name).mkdir()
+    with pytest.raises(ModelFormatError, match=f"{name} cannot be read"):
+        load(model)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"3", b"\xff\xfe", b"NaN", b'{"a": NaN}', b"[" * 100_000],
+    ids=["empty", "open", "list", "number", "bytes", "nan", "inner nan", "deep"],
+)
+@pytest.mark.parametrize("name", ["config.json", "manifest.json"])
+def test_malformed_json_is_named(name: str, content: bytes, model: Path) -> None:
+    if name == "manifest.json":
+        (model / name).write_bytes(content)
+    else:
+        forge(model, name, content)
+    with pytest.raises(ModelFormatError, match=f"{name} is not the JSON of a model"):
+        load(model)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        None,
+        {},
+        {"config.json": {"sha256": "", "size": 1}},
+        {"config.json": 1, "model.safetensors": 2},
+        {"config.json": {"sha256": "", "size": True}, "model.safetensors": {}},
+        {"../secret": {"sha256": "", "size": 1}},
+        {"/etc/passwd": {"sha256": "", "size": 1}},
+        {"..": {"sha256": "", "size": 1}},
+    ],
+)
+def test_manifests_of_other_types_are_refused(files: Any, model: Path) -> None:
+    (model / "manifest.json").write_text(json.dumps({"content": "dirvae model", "files": files}))
+    with pytest.raises(ModelFormatError, match=r"manifest\.json (is|does not)"):
+        load(model)
+
+
+def test_a_model_is_replaced_and_nothing_left_beside_it(model: Path) -> None:
+    vae = zoo.gaussian(D, K, **SMALL).eval()
+    save(vae, model)
+    assert_same(load(model), vae)
+    assert [entry.name for entry in model.parent.iterdir()] == ["model"]
+
+
+def test_empty_folders_parents_and_relative_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vae = learned().eval()
+    (tmp_path / "empty").mkdir()
+    save(vae, tmp_path / "empty")
+    assert_same(load(tmp_path / "empty"), vae)
+    monkeypatch.chdir(tmp_path)
+    save(vae, "a/b/model/")
+    assert_same(load("a/b/model"), vae)
+
+
+def test_a_damaged_model_is_replaced(model: Path) -> None:
+    (model / "model.safetensors").write_bytes(b"")
+    save(learned(), model)
+    load(model)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "config.json", "manifest.json", ".git"])
+def test_other_folders_are_not_overwritten(name: str, tmp_path: Path) -> None:
+    other = tmp_path / "folder"
+    other.mkdir()
+    (other / name).write_text("mine")
+    with pytest.raises(FileExistsError, match=f"could not be saved to .*folder: .*{name}"):
+        save(learned(), other)
+    assert left_in(tmp_path) == {"folder", f"folder/{name}"}
+    assert (other / name).read_text() == "mine"
+
+
+def test_a_model_folder_with_ones_own_files_is_not_overwritten(model: Path) -> None:
+    (model / "notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="files that are not a model's"):
+        save(learned(), model)
+    assert (model / "notes.txt").read_text() == "mine"
+    load(model)
+
+
+def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"file: there is a file of that name$"):
+        save(learned(), tmp_path / "file")
+    with pytest.raises(OSError, match=r"could not be saved to .*file/model: "):
+        save(learned(), tmp_path / "file" / "model")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("written", [0, 1, 2])
+def test_a_full_disk_leaves_what_was_there(
+    written: int, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def full(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) > written:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before, old = left_in(model.parent), load(model)
+    monkeypatch.setattr(folder.os, "fsync", full)
+    for path in (model, model.parent / "new"):
+        calls.clear()
+        with pytest.raises(
+            OSError, match=f"^the model could not be saved to {path}: No space left"
+        ):
+            save(zoo.gaussian(D, K, **SMALL), path)
+    assert left_in(model.parent) == before
+    assert_same(load(model), old)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EACCES, "Permission denied"), KeyboardInterrupt()])
+def test_a_failed_swap_leaves_the_old_model(
+    error: BaseException, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, digest = os.replace, (model / "manifest.json").read_bytes()
+
+    def failing(old: Path, new: Path) -> None:
+        if new.name == "manifest.json":
+            raise error
+        replace(old, new)
+
+    before = left_in(model.parent)
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(type(error)):
+        save(zoo.gaussian(D, K, **SMALL), model)
+    assert left_in(model.parent) == before
+    assert (model / "manifest.json").read_bytes() == digest
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="needs POSIX users")
+def test_a_read_only_folder(model: Path) -> None:
+    vae, user = load(model), os.geteuid()
+    with tempfile.TemporaryDirectory() as folder:  # not tmp_path: only its owner gets that far
+        os.chmod(folder, 0o555)
+        try:
+            if user == 0:  # whom no permission stops
+                os.seteuid(65534)
+            with pytest.raises(PermissionError, match=r"could not be saved to .*new: Permission"):
+                save(vae, f"{folder}/new")
+        finally:
+            os.seteuid(user)
+            os.chmod(folder, 0o755)
+        assert not os.listdir(folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="needs POSIX users")
+def test_a_file_that_may_not_be_read(model: Path) -> None:
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        shutil.copytree(model, f"{folder}/model")
+        os.chmod(f"{folder}/model/config.json", 0)
+        try:
+            if user == 0:
+                os.seteuid(65534)
+            with pytest.raises(ModelFormatError, match=r"config\.json cannot be read: Permission"):
+                load(f"{folder}/model")
+        finally:
+            os.seteuid(user)

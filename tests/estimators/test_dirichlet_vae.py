@@ -126,7 +126,8 @@ def test_gaussian_scores_are_in_units_of_the_data(digits):
 
 
 def test_learning_raises_the_score(digits):
-    few, more = (small(max_epochs=epochs, hidden_sizes=(64,)) for epochs in (1, 80))
+    sizes = {"hidden_sizes": (64,), "learning_rate": 1e-2}
+    few, more = (small(max_epochs=epochs, **sizes) for epochs in (1, 15))
     assert more.fit(digits).score(digits) > few.fit(digits).score(digits) + 1
 
 

@@ -11,26 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import typer.main
 from scipy import sparse
 
 from dirvae import TopicModel, evaluation, load
-from dirvae.cli import app
 
 TEXTS = ["the cat sat by the dog", "a dog and a cat", "moon and stars", "the moon, the stars"] * 6
-
-
-@pytest.fixture
-def run(capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def ran(*arguments):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            typer.main.get_command(app).main([str(a) for a in arguments], prog_name="dirvae")
-        return int(stop.value.code or 0), *capsys.readouterr()
-
-    return ran
 
 
 THEMES = {"sky": 13, "pets": 9, "food": 6}

@@ -1,0 +1,44 @@
+"""What is told of expected errors, and that faults of ours keep their traceback."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+import typer.main
+
+from dirvae.cli import app, main
+from dirvae.cli.errors import print_json
+from tests.cli.command import assert_one_sentence
+
+
+def test_letters_that_the_terminal_lacks_are_escaped(monkeypatch):
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="cp1252") for _ in range(2))
+    monkeypatch.setattr("sys.stdout", out)
+    monkeypatch.setattr("sys.stderr", err)
+    monkeypatch.setattr("sys.argv", ["dirvae", "info", "模型é"])
+    print_json({"é": "中"})
+    with pytest.raises(SystemExit):
+        main()
+    out.flush()
+    err.flush()
+    assert json.loads(out.buffer.getvalue()) == {"é": "中"}
+    assert err.buffer.getvalue().startswith(b"Error: \\u6a21\\u578b\xe9 does not exist")
+
+
+def test_interrupted_elsewhere(run, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dirvae.persistence.load", interrupt)
+    assert_one_sentence(run("info", "model"), code=130)
+
+
+def test_our_own_fault_keeps_its_traceback(run, monkeypatch):
+    def fail(*_):
+        raise AssertionError("a fault of ours")
+
+    monkeypatch.setattr("dirvae.persistence.load", fail)
+    with pytest.raises(AssertionError, match="a fault of ours"):
+        typer.main.get_command(app).main(["info", "model"])

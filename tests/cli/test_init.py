@@ -1,0 +1,58 @@
+"""The command as a whole: what it offers, and bad commands."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dirvae
+from tests.cli.command import Ran, assert_one_sentence, help_of
+
+
+def test_help_starts_without_torch():
+    code = (
+        "import sys\nfrom dirvae.cli import main\ntry:\n    main()\nexcept SystemExit as stop:\n"
+        "    print(stop.code, *sys.modules.keys() & {'torch', 'lightning', 'sklearn', 'pandas'})"
+    )
+    for arguments in (["--help"], ["fit", "vae", "--help"], ["--version"], []):
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "0"
+
+
+COMMANDS = [
+    *([], ["demo"], ["fit"], ["fit", "vae"], ["fit", "topics"], ["topics"], ["transform"]),
+    *(["evaluate"], ["info"], ["reproduce"]),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda words: " ".join(words) or "dirvae")
+def test_help_names_no_types_of_python(command, run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")
+    shown = help_of(run, *command)
+    assert shown["--help"] in ("-h Show this message and exit.", "Show this message and exit.")
+    assert [name for name, said in shown.items() if "<" in said] == []
+
+
+def test_version(run):
+    assert run("--version") == Ran(0, f"dirvae {dirvae.__version__}\n", "")
+
+
+def test_demo_is_called(run, monkeypatch):
+    pytest.importorskip("dirvae.report.demo")
+    called: list[Any] = []
+    monkeypatch.setattr("dirvae.report.demo.run", lambda *arguments: called.extend(arguments))
+    assert run("demo", "--quick", "-o", "here").code == 0
+    assert called == [Path("here"), True]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["fit"], ["fit", "vae"], ["fit", "vae", "x.npy"], ["bogus"], ["info"], ["--bogus"]],
+)
+def test_bad_command(arguments, run):
+    assert_one_sentence(run(*arguments))

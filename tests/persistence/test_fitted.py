@@ -1,0 +1,269 @@
+"""Estimators on disk: equal to the bit, and one sentence for what is forged."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.exceptions import NotFittedError
+from torch import nn
+from torch.distributions import Bernoulli, Normal, Poisson
+
+import dirvae
+from dirvae import ModelFormatError, load, save
+from dirvae.distributions import (
+    Dirichlet,
+    DirichletMultinomial,
+    InverseCDFDirichlet,
+    Multinomial,
+    NegativeBinomial,
+    ScaledDirichlet,
+    SoftmaxNormal,
+    StickBreakingBeta,
+    StickBreakingKumaraswamy,
+    ZeroInflatedNegativeBinomial,
+)
+from tests.persistence.saved import D, K, OwnLaw, forge_config, left_in
+
+
+def rows(likelihood: Any) -> Any:
+    noise = np.random.RandomState(0)
+    if likelihood is Normal:
+        return noise.randn(30, D) * 3 + 5
+    if likelihood is Bernoulli or likelihood is None:
+        return noise.rand(30, D)
+    return noise.poisson(3.0, (30, D)).astype(float)
+
+
+def estimator(**arguments: Any) -> dirvae.DirichletVAE:
+    small = {"hidden_sizes": (8,), "decoder_hidden_sizes": (8,), "max_epochs": 2, "random_state": 3}
+    return dirvae.DirichletVAE(K, **{**small, **arguments})
+
+
+def assert_same_estimator(ours: dirvae.DirichletVAE, theirs: dirvae.DirichletVAE, X: Any) -> None:
+    assert type(theirs) is type(ours)
+    assert vars(theirs).keys() == vars(ours).keys()
+    np.testing.assert_equal(theirs.get_params(), ours.get_params())
+    for name, value in vars(ours).items():
+        if name not in ("vae_", "_optimizer_state"):
+            np.testing.assert_equal(getattr(theirs, name), value)
+    for method in ("transform", "score_samples"):
+        np.testing.assert_array_equal(getattr(theirs, method)(X), getattr(ours, method)(X))
+    z = np.array(ours.transform(X))
+    np.testing.assert_array_equal(theirs.inverse_transform(z), ours.inverse_transform(z))
+
+
+LATENTS = (
+    Dirichlet,
+    InverseCDFDirichlet,
+    ScaledDirichlet,
+    SoftmaxNormal,
+    StickBreakingBeta,
+    StickBreakingKumaraswamy,
+    Normal,
+)
+LIKELIHOODS = (
+    Bernoulli,
+    Normal,
+    Multinomial,
+    DirichletMultinomial,
+    NegativeBinomial,
+    ZeroInflatedNegativeBinomial,
+    Poisson,
+)
+
+
+@pytest.mark.parametrize("latent", LATENTS)
+def test_each_latent_of_the_estimator(latent: Any, tmp_path: Path) -> None:
+    X = rows(None)
+    fitted = estimator(latent=latent).fit(X)
+    fitted.save(tmp_path / "model")
+    again = dirvae.DirichletVAE.load(tmp_path / "model")
+    assert_same_estimator(fitted, again, X)
+    np.testing.assert_array_equal(again.sample(4), fitted.sample(4))
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_each_likelihood_of_the_estimator(likelihood: Any, tmp_path: Path) -> None:
+    X = rows(likelihood)
+    fitted = estimator(likelihood=likelihood).fit(X)
+    save(fitted, tmp_path / "model")
+    assert_same_estimator(fitted, load(tmp_path / "model"), X)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"prior_concentration": 0.5},
+        {"prior_concentration": np.array([0.1, 1.0, 2.0], dtype=np.float32)},
+        {"prior_concentration": (0.1, 1.0, 2.0), "validation_fraction": 0.0},
+        {"prior_concentration": "learn", "max_epochs": 4},
+        {"prior_concentration": 5.0, "latent": ScaledDirichlet, "commitment": 1.5},
+        {"learning_rate": np.float64(1e-3), "random_state": np.int64(5)},
+    ],
+)
+def test_each_kind_of_argument(arguments: dict[str, Any], tmp_path: Path) -> None:
+    X = sparse.csr_matrix(rows(None))
+    fitted = estimator(**arguments).fit(X)
+    fitted.save(tmp_path / "model")
+    assert_same_estimator(fitted, load(tmp_path / "model"), X)
+
+
+def test_names_of_features_and_the_output_container(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame(rows(None), columns=[f"Größe {i}" for i in range(D)])
+    fitted = estimator().set_output(transform="pandas").fit(X)
+    fitted.save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert_same_estimator(fitted, again, X)
+    pandas.testing.assert_frame_equal(again.transform(X), fitted.transform(X))
+
+
+def test_a_random_state_without_a_number_is_none(tmp_path: Path) -> None:
+    fitted = estimator(random_state=np.random.RandomState(0)).fit(rows(None))
+    fitted.save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert again.random_state is None
+    np.testing.assert_array_equal(again.transform(rows(None)), fitted.transform(rows(None)))
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_loaded_estimator_is_fitted_further(method: str, tmp_path: Path) -> None:
+    X = rows(None)
+    getattr(estimator(), method)(X).save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert (
+        len(again.partial_fit(X).history_) == again.n_iter_ == {"fit": 3, "partial_fit": 2}[method]
+    )
+
+
+def test_metrics_that_are_not_finite(tmp_path: Path) -> None:
+    fitted = estimator().fit(rows(None))
+    fitted.history_[0].update(active=float("nan"), kl=float("inf"))
+    fitted.save(tmp_path / "model")
+    first = load(tmp_path / "model").history_[0]
+    assert np.isnan(first["active"])
+    assert first["kl"] == np.inf
+
+
+def test_the_vae_of_an_estimator_is_loaded_into_a_vae(tmp_path: Path) -> None:
+    one, two = estimator().fit(rows(None)), estimator(random_state=8).fit(rows(None))
+    one.save(tmp_path / "model")
+    load(tmp_path / "model", into=two.vae_)
+    np.testing.assert_array_equal(one.transform(rows(None)), two.transform(rows(None)))
+
+
+def test_estimators_that_cannot_be_saved(tmp_path: Path) -> None:
+    with pytest.raises(NotFittedError):
+        estimator().save(tmp_path / "model")
+    fitted = estimator().fit(rows(None))
+    fitted.vae_.decoder.net.layers[-1] = nn.Tanh()
+    with pytest.raises(ValueError, match=r"vae_ has parts of your own .*: save vae_ alone"):
+        fitted.save(tmp_path / "model")
+    with pytest.raises(ValueError, match=r"likelihood=.*OwnLaw.* cannot be saved"):
+        estimator(likelihood=OwnLaw).fit(rows(Normal)).save(tmp_path / "model")
+    assert not left_in(tmp_path)
+
+
+def test_an_estimator_loads_no_plain_vae(model: Path) -> None:
+    with pytest.raises(
+        ModelFormatError, match=r"holds a VAE, not a DirichletVAE: use dirvae\.load"
+    ):
+        dirvae.DirichletVAE.load(model)
+
+
+@pytest.fixture(scope="module")
+def fitted_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("estimator") / "model"
+    estimator().fit(rows(None)).save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "sentence"),
+    [
+        ("parameters", "n_components", "many", "n_components is 'many', must be an integer"),
+        ("parameters", "n_components", {"law": "os.system"}, "law that is not known here"),
+        ("parameters", "hidden_sizes", None, "the estimator cannot be built"),
+        (
+            "parameters",
+            "prior_concentration",
+            {"labels": {"items": ["a"], "words": True}},
+            "cannot be built",
+        ),
+        ("parameters", "prior_concentration", {"array": [1]}, "the file has no array"),
+        ("parameters", "prior_concentration", {"array": [1], "dtype": "object"}, "malformed"),
+        ("parameters", "prior_concentration", {"anything": 1}, "malformed"),
+        ("parameters", "unheard_of", 1, "the parameters must be those of DirichletVAE"),
+        ("fitted", "transform", "replaced", "fitted attributes are not those"),
+        ("fitted", "vae_", None, "fitted attributes are not those"),
+        ("fitted", "n_iter_", -1, "n_iter_ is '-1', must be an integer, 0 or more"),
+        ("fitted", "n_iter_", True, "n_iter_ is 'True', must be an integer, 0 or more"),
+        ("fitted", "history_", 1, "history_ is '1', must be of type list"),
+        ("fitted", "history_", [1], "history_ is '1', must be of type dict"),
+        ("fitted", "history_", [{"map": {"elbo": "low"}}], "history_ is 'low', must be a number"),
+        ("fitted", "history_", [{"map": {"elbo": None}}], "history_ is 'None', must be a number"),
+        ("fitted", "history_", [{"elbo": 1.0, "kl": 1.0}], "malformed"),
+        ("fitted", "feature_names_in_", [1], "feature_names_in_ is .*, must be of type ndarray"),
+        ("fitted", "feature_names_in_", {"labels": {"items": [[1]]}}, "list of numbers or words"),
+        ("fitted", "likelihood_", None, "likelihood_ is 'None', must be of type Callable"),
+        ("fitted", "likelihood_", {"law": "os.system"}, "law that is not known here"),
+        ("fitted", "prior_concentration_", {"array": "transform"}, "no array 'transform'"),
+        ("fitted", "_optimizer_state", None, "fitted attributes are not those"),
+        (None, "fitted", None, "has no fitted"),
+        (None, "parameters", [], "has no parameters"),
+        (None, "output", "exec", "fitted attributes are not those"),
+    ],
+)
+def test_forged_estimators_are_refused(
+    part: str | None, name: str, value: Any, sentence: str, fitted_config: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    for file in fitted_config.iterdir():
+        (model / file.name).write_bytes(file.read_bytes())
+    forge_config(model, lambda c: (c[part] if part else c).update({name: value}))
+    with pytest.raises(ModelFormatError, match=sentence) as raised:
+        load(model)
+    assert str(model) in str(raised.value)
+
+
+@pytest.fixture(scope="module")
+def model_with_covariates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("topics") / "model"
+    counts = np.random.RandomState(0).poisson(1.0, (20, D))
+    model = dirvae.TopicModel(2, max_epochs=1, hidden_sizes=(4,), random_state=0)
+    model.fit(counts, covariates=pd.DataFrame({"age": np.arange(20.0)})).save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"name": 1}, "name is '1', must be of type str"),
+        ({"levels": "ab"}, "levels is 'ab', must be of type list"),
+        ({"levels": [1]}, "levels is '1', must be of type str"),
+        ({"origin": "0"}, "origin is '0', must be a number"),
+        ({"unit": 0.0}, "age has no origin and unit, must have finite ones"),
+        ({"origin": {"float": "nan"}}, "age has no origin and unit, must have finite ones"),
+        ({"extra": 1}, "_covariates is .* must be of type Covariate"),
+    ],
+)
+def test_forged_covariates_are_refused(
+    change: dict[str, Any], sentence: str, model_with_covariates: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(model_with_covariates, model)
+    assert load(model)._covariates[0].name == "age"
+
+    def forged(config: dict[str, Any]) -> None:
+        config["fitted"]["_covariates"][0]["record"]["map"].update(change)
+
+    forge_config(model, forged)
+    with pytest.raises(ModelFormatError, match=sentence):
+        load(model)
