@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
@@ -32,19 +31,17 @@ app = typer.Typer(
 )
 
 
-class Demo(StrEnum):
-    """What to show."""
-
-    DIGITS = "digits"
-    TOPICS = "topics"
+DEMOS = ("digits", "topics")
 
 
 @app.command(cls=PlainCommand)
 def demo(
     which: Annotated[
-        Demo,
-        typer.Argument(parser=one_of(Demo), help="digits: three latents on images; topics: texts."),
-    ] = Demo.DIGITS,
+        str,
+        typer.Argument(
+            parser=one_of(DEMOS), help="digits: three latents on images; topics: texts."
+        ),
+    ] = "digits",
     output: Annotated[
         Path,
         typer.Option("--output", "-o", metavar="PATH", help="Folder for the report and the model."),
@@ -56,7 +53,7 @@ def demo(
 ) -> None:
     """Train on handwritten digits, or on docstrings, and write a report; no network needed."""
     require_results_folder(output)
-    if which is Demo.TOPICS:
+    if which == "topics":
         from dirvae.report.topics import FILES, run
     else:
         from dirvae.report.demo import FILES, run

@@ -24,6 +24,7 @@ SETTINGS, LAST, BEST = "settings.json", "last.ckpt", "best.ckpt"
 CheckpointDir = Annotated[
     Path | None,
     typer.Option(
+        metavar="PATH",
         help="Folder for checkpoints, which are then kept after success too.",
         show_default="OUTPUT.checkpoints",
     ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +23,7 @@ from dirvae.cli.errors import print_json, refuse, say
 from dirvae.cli.inputs import UTF8, is_named, read_data, tell
 from dirvae.cli.options import one_of, whole, words_of
 from dirvae.cli.outputs import Force, require_model_folder
+from dirvae.cli.words import DECODERS, named
 from dirvae.text import literal
 
 __all__ = ["UTF8", "fit_topics", "measure_topics", "read_documents", "refuse_texts", "topics"]
@@ -54,22 +54,7 @@ Array = Annotated[
 ]
 
 
-class Ranking(StrEnum):
-    """How words of a topic are ranked."""
-
-    RELEVANCE = "relevance"
-    FREX = "frex"
-    PROBABILITY = "probability"
-    LIFT = "lift"
-
-
-class Decoder(StrEnum):
-    """Words for decoders."""
-
-    MIXTURE = "mixture"
-    OVERDISPERSED = "overdispersed"
-    PRODUCT = "product"
-    EMBEDDED = "embedded"
+RANKINGS = ("relevance", "frex", "probability", "lift")
 
 
 def fit_topics(
@@ -85,9 +70,9 @@ def fit_topics(
     ] = None,
     components: Annotated[int, whole(2, "--components", "-k", help="Number of topics.")] = 50,
     decoder: Annotated[
-        Decoder,
-        typer.Option(metavar="NAME", parser=one_of(Decoder), help=f"{words_of(Decoder)}."),
-    ] = Decoder.MIXTURE,
+        str,
+        typer.Option(metavar="NAME", parser=one_of(DECODERS), help=f"{words_of(DECODERS)}."),
+    ] = "mixture",
     vocabulary: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="Words of counts, one a line in the order of columns."),
@@ -120,25 +105,18 @@ def fit_topics(
     )
     labels = None if label_column is None else _known_or_none(X.labels)
     from dirvae.topics import TopicModel
-    from dirvae.topics import decoders as topic_decoders
 
-    decoders = {
-        Decoder.MIXTURE: topic_decoders.MixtureDecoder,
-        Decoder.OVERDISPERSED: topic_decoders.OverdispersedDecoder,
-        Decoder.PRODUCT: topic_decoders.ProductDecoder,
-        Decoder.EMBEDDED: topic_decoders.EmbeddedDecoder,
-    }
     options: dict[str, Any] = {} if max_epochs is None else {"max_epochs": max_epochs}
     model = TopicModel(
         components,
-        decoder=decoders[decoder],
+        decoder=named(DECODERS, decoder),
         random_state=seed,
         verbose=not quiet and sys.stdout.isatty(),
         **options,
     )
     settings = {
         "n_components": components,
-        "decoder": decoder.value,
+        "decoder": decoder,
         "random_state": seed,
         "max_epochs": model.max_epochs,
         "data": fingerprint(_rows(X), labels, words),
@@ -158,9 +136,11 @@ def topics(
     documents: Annotated[str | None, typer.Argument(help="Documents to show examples of.")] = None,
     words: Annotated[int, whole(1, help="Words a topic.")] = 10,
     by: Annotated[
-        Ranking,
-        typer.Option(metavar="NAME", parser=one_of(Ranking), help=f"Ranking: {words_of(Ranking)}."),
-    ] = Ranking.RELEVANCE,
+        str,
+        typer.Option(
+            metavar="NAME", parser=one_of(RANKINGS), help=f"Ranking: {words_of(RANKINGS)}."
+        ),
+    ] = "relevance",
     examples: Annotated[int, whole(0, help="Documents a topic.")] = 1,
     text_column: TextColumn = None,
     id_column: IdColumn = None,
@@ -175,7 +155,7 @@ def topics(
     1.
     """
     estimator = _load(model)
-    found = _described(estimator, words, by.value)
+    found = _described(estimator, words, by)
     known_by = ""
     if documents is not None and examples:
         X = read_documents(
