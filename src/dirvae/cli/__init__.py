@@ -16,10 +16,11 @@ import typer
 from dirvae.cli.apply import evaluate, info, transform
 from dirvae.cli.errors import OneSentenceGroup, PlainCommand, PlainGroup
 from dirvae.cli.fit import fit_vae
+from dirvae.cli.fit_topics import fit_topics
 from dirvae.cli.options import one_of
 from dirvae.cli.outputs import Force, require_model_folder, require_new, require_results_folder
 from dirvae.cli.reproduce import reproduce
-from dirvae.cli.topics import fit_topics, topics
+from dirvae.cli.topics import topics
 
 __all__ = ["app", "main"]
 

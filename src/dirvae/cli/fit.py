@@ -1,4 +1,4 @@
-"""``dirvae fit``."""
+"""``dirvae fit vae``."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ from dirvae.cli.checkpoints import (
     resumable,
 )
 from dirvae.cli.errors import say
-from dirvae.cli.inputs import UTF8, read_data
+from dirvae.cli.inputs import ROWS, UTF8, Array, Encoding, IdColumn, read_data
 from dirvae.cli.options import number, one_of, whole, words_of
 from dirvae.cli.outputs import Force, require_model_folder
-from dirvae.cli.topics import Encoding, IdColumn
 from dirvae.cli.words import LATENTS, LIKELIHOODS, named
 
 if TYPE_CHECKING:
@@ -39,9 +38,7 @@ def fit_vae(
     context: typer.Context,
     data: Annotated[
         str,
-        typer.Argument(
-            help=".npy, .npz, .csv, .tsv, .parquet, a folder of .png or .jpg, or mnist."
-        ),
+        typer.Argument(help=f"{ROWS}."),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="PATH", help="Folder for the model.")
@@ -104,9 +101,7 @@ def fit_vae(
     checkpoint_dir: CheckpointDir = None,
     resume: Resume = False,
     force: Force = False,
-    array: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which array of an .npz file or of mnist.")
-    ] = None,
+    array: Array = None,
     id_column: IdColumn = None,
     encoding: Encoding = UTF8,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
