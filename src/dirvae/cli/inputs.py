@@ -52,7 +52,10 @@ IdColumn = Annotated[
     ),
 ]
 Array = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Which array of an .npz file or of mnist.")
+    str | None,
+    typer.Option(
+        metavar="NAME", help=f"Which array of an {listed(taking('array'))} file or of mnist."
+    ),
 ]
 
 

@@ -60,9 +60,9 @@ def read_texts(
 
     Args:
         source: A folder of ``.txt`` files (those in subfolders too, which are then the labels);
-            ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` with a column of texts; ``docstrings``
-            (see `docstrings`) or ``20news`` (see `newsgroups`). Files of text may be packed by
-            gzip, as ``.csv.gz``.
+            a file of a kind in `dirvae.formats.TEXTS` with a column of texts; ``docstrings`` (see
+            `docstrings`) or ``20news`` (see `newsgroups`). Files of text may be packed by gzip, as
+            ``.csv.gz``.
         text_column: The column; ``text`` by default.
         label_column: Column of classes, optional.
         id_columns: Columns of a table that identify documents; numbers of rows by default.

@@ -39,10 +39,10 @@ def read_rows(
     0, 1, ..., D - 1.
 
     Args:
-        source: ``.npy``; ``.npz`` (a SciPy sparse matrix, or the array ``x``, ``X``, ``x_train``,
-            or else the only one with two axes or more); ``.csv`` or ``.tsv``, also as ``.csv.gz``
-            or ``.tsv.gz``; ``.parquet``; a folder of ``.png`` or ``.jpg`` images of one size; or
-            ``mnist`` (see `mnist`).
+        source: A file of a kind in `dirvae.formats.NUMBERS`; a folder of ``.png`` or ``.jpg``
+            images of one size; or ``mnist`` (see `mnist`). Of ``.npz`` a SciPy sparse matrix is
+            read, or the array ``x``, ``X``, ``x_train``, or else the only one with two axes or
+            more. A table in text may be packed, as ``.csv.gz``.
         array: Which array of an ``.npz`` file, or of MNIST, instead.
         id_columns: Columns of a table that identify rows. A first one without a name is set aside
             unasked, as ``row``.
