@@ -15,10 +15,10 @@ import typer.main
 from rich.console import Console
 
 from dirvae.cli import app
-from dirvae.cli.reproduce import STUDIES
 from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.record import done
-from dirvae.reproduce.studies import make_missing
+from dirvae.reproduce.runs import make_missing
+from dirvae.reproduce.studies import STUDIES
 
 
 class Ran(NamedTuple):

@@ -10,7 +10,7 @@ import pytest
 from dirvae.reproduce import paper, tables
 from dirvae.reproduce.record import add, done
 from dirvae.reproduce.tables import Table, latest
-from reproduce import results_page
+from studies import results_page
 
 RUN = {"row": "gaussian", "setting": "paper", "pixels": "binarised", "plan": {"epochs": 2}}
 FIGURES = {"nll": 90.0, "negative_elbo": 95.0, "kl": 20.0, "nll_unreliable_share": 0.5}

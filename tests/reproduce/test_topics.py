@@ -20,7 +20,7 @@ from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.topics import DATA, ROWS, completion_perplexity, jobs, measures, run_all
 from dirvae.reproduce.topics_table import difference, topics_table
 from dirvae.topics.zoo import gsm, prodlda
-from reproduce import results_page
+from studies import results_page
 
 WORDS = 30
 

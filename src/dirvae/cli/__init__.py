@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
@@ -17,10 +16,11 @@ import typer
 from dirvae.cli.apply import evaluate, info, transform
 from dirvae.cli.errors import OneSentenceGroup, PlainCommand, PlainGroup
 from dirvae.cli.fit import fit_vae
+from dirvae.cli.fit_topics import fit_topics
 from dirvae.cli.options import one_of
 from dirvae.cli.outputs import Force, require_model_folder, require_new, require_results_folder
 from dirvae.cli.reproduce import reproduce
-from dirvae.cli.topics import fit_topics, topics
+from dirvae.cli.topics import topics
 
 __all__ = ["app", "main"]
 
@@ -32,19 +32,17 @@ app = typer.Typer(
 )
 
 
-class Demo(StrEnum):
-    """What to show."""
-
-    DIGITS = "digits"
-    TOPICS = "topics"
+DEMOS = ("digits", "topics")
 
 
 @app.command(cls=PlainCommand)
 def demo(
     which: Annotated[
-        Demo,
-        typer.Argument(parser=one_of(Demo), help="digits: three latents on images; topics: texts."),
-    ] = Demo.DIGITS,
+        str,
+        typer.Argument(
+            parser=one_of(DEMOS), help="digits: three latents on images; topics: texts."
+        ),
+    ] = "digits",
     output: Annotated[
         Path,
         typer.Option("--output", "-o", metavar="PATH", help="Folder for the report and the model."),
@@ -56,7 +54,7 @@ def demo(
 ) -> None:
     """Train on handwritten digits, or on docstrings, and write a report; no network needed."""
     require_results_folder(output)
-    if which is Demo.TOPICS:
+    if which == "topics":
         from dirvae.report.topics import FILES, run
     else:
         from dirvae.report.demo import FILES, run

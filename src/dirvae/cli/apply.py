@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dirvae.cli.errors import print_json, refuse, say
-from dirvae.cli.inputs import UTF8, read_data
-from dirvae.cli.options import whole
-from dirvae.cli.outputs import Force, require_table, write_table
-from dirvae.cli.topics import (
+from dirvae.cli.inputs import (
+    ROWS,
+    UTF8,
     Array,
     Encoding,
     IdColumn,
     LabelColumn,
     TextColumn,
-    measure_topics,
+    known_or_none,
+    read_data,
     read_documents,
     refuse_texts,
+    rows_of,
 )
+from dirvae.cli.options import whole
+from dirvae.cli.outputs import Force, require_table, write_table
 from dirvae.text import literal
 
 if TYPE_CHECKING:
@@ -33,8 +36,7 @@ Model = Annotated[Path, typer.Argument(help="Folder that dirvae fit wrote.", sho
 Data = Annotated[
     str,
     typer.Argument(
-        help=".npy, .npz, .csv, .tsv, .parquet, a folder of .png or .jpg, or mnist; for topics "
-        "what fit topics takes.",
+        help=f"{ROWS}; for topics what fit topics takes.",
         show_default=False,
     ),
 ]
@@ -94,7 +96,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Score a model on rows: means over rows, in nats; of a topic model coherence and the like."""
-    from dirvae.cli.measures import measure
+    from dirvae.cli.measures import measure, measure_topics
 
     if _has_topics(model):
         refuse(f"{model}, which has topics", {"--samples": samples is not None})
@@ -107,7 +109,10 @@ def evaluate(
             encoding=encoding,
         )
         labels = getattr(documents, "labels", None)
-        _print(measure_topics(_load(model), documents, labels), as_json)
+        known = None if labels is None else known_or_none(labels)
+        if known is not None and not any(label is not None for label in known):
+            raise ValueError("no document has a label: leave --label-column out")
+        _print(measure_topics(_load(model), rows_of(documents), known), as_json)
         return
     estimator = _load(model)
     if not hasattr(estimator, "score_samples"):

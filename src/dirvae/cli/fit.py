@@ -1,11 +1,10 @@
-"""``dirvae fit``."""
+"""``dirvae fit vae``."""
 
 from __future__ import annotations
 
 import shlex
 import sys
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,10 +20,10 @@ from dirvae.cli.checkpoints import (
     resumable,
 )
 from dirvae.cli.errors import say
-from dirvae.cli.inputs import UTF8, read_data
+from dirvae.cli.inputs import ROWS, UTF8, Array, Encoding, IdColumn, read_data
 from dirvae.cli.options import number, one_of, whole, words_of
 from dirvae.cli.outputs import Force, require_model_folder
-from dirvae.cli.topics import Encoding, IdColumn
+from dirvae.cli.words import LATENTS, LIKELIHOODS, named
 
 if TYPE_CHECKING:
     from dirvae.data.files import Rows
@@ -32,64 +31,33 @@ if TYPE_CHECKING:
 __all__ = ["fit_vae"]
 
 
-class Latent(StrEnum):
-    """Words for `distributions` of the latent."""
-
-    DIRICHLET = "dirichlet"
-    INVERSE_CDF = "inverse-cdf"
-    SCALED = "scaled-dirichlet"
-    STICK_BREAKING = "stick-breaking"
-    SOFTMAX_GAUSSIAN = "softmax-gaussian"
-    GAUSSIAN = "gaussian"
-
-
-class Likelihood(StrEnum):
-    """Words for laws of the data."""
-
-    AUTO = "auto"
-    BERNOULLI = "bernoulli"
-    GAUSSIAN = "gaussian"
-    MULTINOMIAL = "multinomial"
-    DIRICHLET_MULTINOMIAL = "dirichlet-multinomial"
-    NEGATIVE_BINOMIAL = "negative-binomial"
-    ZERO_INFLATED_NEGATIVE_BINOMIAL = "zero-inflated-negative-binomial"
-
-
-class Device(StrEnum):
-    """Where to train."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-    MPS = "mps"
+DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def fit_vae(
     context: typer.Context,
     data: Annotated[
         str,
-        typer.Argument(
-            help=".npy, .npz, .csv, .tsv, .parquet, a folder of .png or .jpg, or mnist."
-        ),
+        typer.Argument(help=f"{ROWS}."),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="PATH", help="Folder for the model.")
     ],
     latent: Annotated[
-        Latent,
+        str,
         typer.Option(
-            metavar="NAME", parser=one_of(Latent), help=f"Law of the latent: {words_of(Latent)}."
+            metavar="NAME", parser=one_of(LATENTS), help=f"Law of the latent: {words_of(LATENTS)}."
         ),
-    ] = Latent.DIRICHLET,
+    ] = "dirichlet",
     likelihood: Annotated[
-        Likelihood,
+        str,
         typer.Option(
             metavar="NAME",
-            parser=one_of(Likelihood),
-            help=f"Law of the data: {words_of(Likelihood)} (auto: bernoulli for values in [0, 1], "
+            parser=one_of(LIKELIHOODS),
+            help=f"Law of the data: {words_of(LIKELIHOODS)} (auto: bernoulli for values in [0, 1], "
             "gaussian for others).",
         ),
-    ] = Likelihood.AUTO,
+    ] = "auto",
     components: Annotated[int, whole(1, "--components", "-k", help="Size of the latent.")] = 50,
     prior_concentration: Annotated[
         str | None,
@@ -125,17 +93,15 @@ def fit_vae(
     ] = 15,
     seed: Annotated[int, whole(0, help="Same seed, same model.")] = 0,
     device: Annotated[
-        Device,
+        str,
         typer.Option(
-            metavar="NAME", parser=one_of(Device), help=f"Where to train: {words_of(Device)}."
+            metavar="NAME", parser=one_of(DEVICES), help=f"Where to train: {words_of(DEVICES)}."
         ),
-    ] = Device.AUTO,
+    ] = "auto",
     checkpoint_dir: CheckpointDir = None,
     resume: Resume = False,
     force: Force = False,
-    array: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which array of an .npz file or of mnist.")
-    ] = None,
+    array: Array = None,
     id_column: IdColumn = None,
     encoding: Encoding = UTF8,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
@@ -146,8 +112,8 @@ def fit_vae(
     stands for mnist.npz in the folder that DIRVAE_DATA names, or else in your cache; it is
     downloaded once.
     """
-    if components < 2 and latent is not Latent.GAUSSIAN:
-        raise ValueError(f"--components is {components}, must be 2 or more for parts of a whole")
+    if components < 2:
+        _require_no_parts(components, latent)
     require_model_folder(output, force or resume, [data])
     folder = place(output, checkpoint_dir, [data])
     options = {
@@ -166,8 +132,8 @@ def fit_vae(
     rows = read_data(data, array, id_column, encoding)
     settings = {
         **options,
-        "latent": latent.value,
-        "likelihood": likelihood.value,
+        "latent": latent,
+        "likelihood": likelihood,
         "shape": list(rows.x.shape),
         "data": fingerprint(rows.x, rows.columns),
     }
@@ -181,52 +147,34 @@ def fit_vae(
     _summarise(model, output)
 
 
-def _estimator(
-    latent: Latent,
-    likelihood: Likelihood,
-    device: Device,
-    options: Mapping[str, Any],
-    verbose: bool,
-) -> Any:
-    """Turn words into constructors."""
-    from torch.distributions import Bernoulli, Normal
+def _require_no_parts(components: int, latent: str) -> None:
+    from torch.distributions import constraints
 
-    from dirvae import distributions
+    if named(LATENTS, latent).support is constraints.simplex:
+        raise ValueError(f"--components is {components}, must be 2 or more for parts of a whole")
+
+
+def _estimator(
+    latent: str, likelihood: str, device: str, options: Mapping[str, Any], verbose: bool
+) -> Any:
     from dirvae.estimators import DirichletVAE
 
-    latents = {
-        Latent.DIRICHLET: distributions.Dirichlet,
-        Latent.INVERSE_CDF: distributions.InverseCDFDirichlet,
-        Latent.SCALED: distributions.ScaledDirichlet,
-        Latent.STICK_BREAKING: distributions.StickBreakingKumaraswamy,
-        Latent.SOFTMAX_GAUSSIAN: distributions.SoftmaxNormal,
-        Latent.GAUSSIAN: Normal,
-    }
-    likelihoods = {
-        Likelihood.AUTO: None,
-        Likelihood.BERNOULLI: Bernoulli,
-        Likelihood.GAUSSIAN: Normal,
-        Likelihood.MULTINOMIAL: distributions.Multinomial,
-        Likelihood.DIRICHLET_MULTINOMIAL: distributions.DirichletMultinomial,
-        Likelihood.NEGATIVE_BINOMIAL: distributions.NegativeBinomial,
-        Likelihood.ZERO_INFLATED_NEGATIVE_BINOMIAL: distributions.ZeroInflatedNegativeBinomial,
-    }
     return DirichletVAE(
-        latent=latents[latent],
-        likelihood=likelihoods[likelihood],
+        latent=named(LATENTS, latent),
+        likelihood=named(LIKELIHOODS, likelihood),
         device=_available(device),
         verbose=verbose,
         **options,
     )
 
 
-def _available(device: Device) -> str:
+def _available(device: str) -> str:
     import torch
 
-    has_cuda, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    if not {Device.CUDA: has_cuda, Device.MPS: has_mps}.get(device, True):
-        raise ValueError(f"--device {device.value} is not available to PyTorch on this machine")
-    return device.value
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(device, True):
+        raise ValueError(f"--device {device} is not available to PyTorch on this machine")
+    return device
 
 
 def _concentration(word: str | None) -> float | str | None:

@@ -1,27 +1,71 @@
-"""What the commands read: rows of numbers, and what was recognised in their files."""
+"""What the commands read: rows of numbers or texts, by which options, and what was recognised."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from dirvae.cli.errors import refuse, say
+from dirvae.formats import CORPORA, COUNTS, NUMBERS, TEXTS, kind_of, listed, taking
 
 if TYPE_CHECKING:
     from dirvae.data.files import Rows
 
-__all__ = ["UTF8", "is_named", "read_data", "tell"]
+__all__ = [
+    "DOCUMENTS",
+    "ROWS",
+    "UTF8",
+    "Array",
+    "Encoding",
+    "IdColumn",
+    "LabelColumn",
+    "TextColumn",
+    "known_or_none",
+    "read_data",
+    "read_documents",
+    "refuse_texts",
+    "rows_of",
+    "tell",
+]
 
 UTF8 = "utf-8"  # as in data, of which --help does not wait for the imports
-TEXT_TABLES = (".csv", ".tsv")
+ROWS = f"{', '.join(NUMBERS)}, a folder of .png or .jpg, or mnist"
+DOCUMENTS = (
+    f"A folder of .txt, {listed(TEXTS)} with a column of texts, {listed(COUNTS)} of counts, or "
+    f"{' or '.join(CORPORA)}."
+)
+TextColumn = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Column of texts.", show_default="text")
+]
+LabelColumn = Annotated[str | None, typer.Option(metavar="NAME", help="Column of classes.")]
+Encoding = Annotated[
+    str,
+    typer.Option(metavar="NAME", help="Of text files; utf-16 is recognised by its mark."),
+]
+IdColumn = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME", help="Column that identifies rows and is no data; give it again for more."
+    ),
+]
+Array = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help=f"Which array of an {listed(taking('array'))} file or of mnist."
+    ),
+]
 
 
 def read_data(
     source: str, array: str | None, id_columns: Sequence[str] | None, encoding: str = UTF8
 ) -> Rows:
     """Read rows of numbers, and say what was done to them."""
-    no_text = not is_named(source, TEXT_TABLES)
-    refuse(f"{source}, no .csv or .tsv file", {"--encoding": no_text and encoding != UTF8})
+    of_text = taking("encoding", NUMBERS)
+    if kind_of(source) not in of_text:
+        refuse(f"{source}, no {listed(of_text)} file", {"--encoding": encoding != UTF8})
     from dirvae.data.files import read_rows
 
     rows = read_rows(source, array=array, id_columns=id_columns or (), encoding=encoding)
@@ -35,11 +79,53 @@ def tell(source: str, notes: Sequence[str]) -> None:
         say(f"{source}: {note}")
 
 
-def is_named(source: str, suffixes: tuple[str, ...]) -> bool:
-    """Whether a file is of one of the kinds by its name, packed by gzip or not.
+def read_documents(
+    source: str,
+    *,
+    array: str | None = None,
+    id_column: list[str] | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    encoding: str = UTF8,
+) -> Any:
+    """Texts, or the rows of a file of counts; an option of the other kind is refused."""
+    if kind_of(source) in COUNTS:
+        refuse_texts(f"counts, {source}", text_column, label_column, encoding)
+        return read_data(source, array, id_column)
+    refuse(f"texts, {source}", {"--array": array})
+    columns = {
+        "--id-column": id_column,
+        "--text-column": text_column,
+        "--label-column": label_column,
+    }
+    if source in CORPORA or Path(source).is_dir():
+        refuse(f"texts of no table, {source}", columns)
+    from dirvae.data.corpora import read_texts
 
-    Example:
-        >>> is_named("Texts.CSV.gz", (".csv",))
-        True
-    """
-    return source.lower().removesuffix(".gz").endswith(suffixes)
+    texts = read_texts(
+        source,
+        text_column=text_column,
+        label_column=label_column,
+        id_columns=id_column or (),
+        encoding=encoding,
+    )
+    tell(source, texts.notes)
+    return texts
+
+
+def refuse_texts(
+    what: str, text_column: str | None, label_column: str | None = None, encoding: str = UTF8
+) -> None:
+    """Refuse the options of texts, given for what has none."""
+    given = {"--text-column": text_column, "--label-column": label_column}
+    refuse(what, {**given, "--encoding": encoding != UTF8})
+
+
+def rows_of(X: Any) -> Any:
+    """Texts, or counts, as a topic model takes them."""
+    return X.texts if hasattr(X, "texts") else X.x
+
+
+def known_or_none(labels: Sequence[str]) -> list[str | None]:
+    """Cells of a column of classes; those without any are empty or, of whole numbers, -1."""
+    return [None if label in ("", "-1") else label for label in labels]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,14 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from dirvae import evaluation
 from dirvae.distributions import location_and_spread
 from dirvae.evaluation import Evidence, active_units
 from dirvae.models.assess import log_evidence
 from dirvae.models.diagnosis import Diagnosis, diagnose
 from dirvae.models.likelihoods import takes_probabilities
 
-__all__ = ["measure"]
+__all__ = ["measure", "measure_topics"]
 
 ROWS_AT_ONCE = 500
 MOST_DIAGNOSED = 1000  # rows, evenly spaced: the time grows with their square
@@ -68,6 +70,45 @@ def measure(estimator: Any, X: Any, num_samples: int) -> dict[str, Any]:
         "prior_variance": float(prior_var.sum()),
         "diagnosis": _diagnosed(vae, X),
     }
+
+
+def measure_topics(estimator: Any, documents: Any, labels: Sequence[Any] | None) -> dict[str, Any]:
+    """Score a fitted `TopicModel` by the ranking that ``top_words`` has.
+
+    Args:
+        estimator: The fitted estimator.
+        documents: Texts or counts.
+        labels: Class of each document, None for one that has none; or None.
+    """
+    counts = estimator.counts(documents)
+    ten, more = (estimator.top_word_ids(min(n, counts.shape[1])) for n in (10, 25))
+    theta = estimator.transform(documents)
+    measured = {
+        "documents": counts.shape[0],
+        "completion_perplexity": estimator.perplexity(counts),
+        "npmi_document": float(evaluation.topic_coherence(ten, counts).mean()),
+        "diversity_top25": evaluation.diversity(more),
+        "mean_document_frequency": evaluation.mean_document_frequency(ten, counts),
+    }
+    if labels is not None:
+        measured |= _label_measures(estimator, documents, theta, labels)
+    return measured
+
+
+def _label_measures(
+    estimator: Any, documents: Any, theta: Any, labels: Sequence[Any]
+) -> dict[str, float]:
+    """How far topics go with the labels that are known, and how many a supervised model tells."""
+    known = [row for row, label in enumerate(labels) if label is not None]
+    theta, truth = theta[known], np.array([labels[row] for row in known])
+    measured = {
+        "purity": evaluation.purity(theta, truth),
+        "nmi": evaluation.normalized_mutual_information(theta, truth),
+    }
+    if hasattr(estimator, "predict"):
+        told = estimator.predict(documents)[known].astype(str)
+        measured["accuracy"] = float((told == truth).mean())
+    return measured
 
 
 def _diagnosed(vae: Any, X: Any) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from enum import StrEnum
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import typer
@@ -13,22 +12,25 @@ from dirvae.text import nearest
 __all__ = ["number", "one_of", "whole", "words_of"]
 
 
-def words_of(words: type[StrEnum]) -> str:
-    """Return the words that an option takes, as help lists them."""
-    return ", ".join(word.value for word in words)
+def words_of(words: Iterable[str]) -> str:
+    """Return the words that an option takes, as help lists them.
+
+    Example:
+        >>> words_of({"one": 1, "two": 2})
+        'one, two'
+    """
+    return ", ".join(words)
 
 
-def one_of(words: type[StrEnum]) -> Callable[[str], StrEnum]:
-    """Return a parser that takes the values of ``words``, and names the nearest of a wrong one."""
+def one_of(words: Collection[str]) -> Callable[[str], str]:
+    """Return a parser that takes ``words``, and names the nearest of a wrong one."""
 
-    def parse(word: str) -> StrEnum:
-        try:
-            return words(word)
-        except ValueError:
-            known = words_of(words)
+    def parse(word: str) -> str:
+        if word not in words:
             raise typer.BadParameter(
-                f"{word!r} is not one of {known}{nearest(word, known.split(', '))}"
-            ) from None
+                f"{word!r} is not one of {words_of(words)}{nearest(word, words)}"
+            )
+        return word
 
     return parse
 

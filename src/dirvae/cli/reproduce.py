@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from enum import StrEnum
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ import typer
 from dirvae.cli.errors import INTERRUPTED, Stop, refuse
 from dirvae.cli.options import one_of, whole, words_of
 from dirvae.cli.outputs import require_results_folder
+from dirvae.reproduce.studies import STUDIES, Study
 from dirvae.text import literal, nearest
 
 if TYPE_CHECKING:
@@ -20,44 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["reproduce"]
 
-STUDIES = {
-    "density-mnist": "likelihood, bound and all other measures of the models on MNIST",
-    "density-omniglot": "the same on OMNIGLOT",
-    "knn": "nearest neighbours in the latent space, of the models of density-mnist",
-    "collapse": "which components are used, of the models of density-mnist",
-    "supervised": "classifiers on the latent, of the models of density-mnist",
-    "semi-supervised-mnist": "classification of MNIST with 10, 5 and 1 % of the labels",
-    "semi-supervised-mnist-rot": "the same with rotated copies of the digits",
-    "semi-supervised-omniglot": "the same of OMNIGLOT's alphabets",
-    "semi-supervised-svhn": "the same of street view house numbers (not measured yet)",
-    "topics-20news": "ProdLDA, NVDM and GSM with four latents each, on 20 Newsgroups",
-    "topics-rcv1": "the same on Reuters-21578, which stands in for RCV1-v2",
-}
-TOPICS = "topics-"
-SEMI_SUPERVISED = "semi-supervised-"
-VIEWS = ("knn", "collapse", "supervised")
-
-
-class Pixels(StrEnum):
-    """How grey values are taken."""
-
-    BINARISED = "binarised"
-    GREY = "grey"
-
-
-class Precision(StrEnum):
-    """Of the training."""
-
-    SINGLE = "32-true"
-    HALF = "bf16-mixed"
-
-
-class Device(StrEnum):
-    """Where to train and measure."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
+PIXELS = ("binarised", "grey")
+PRECISIONS = ("32-true", "bf16-mixed")
+DEVICES = ("auto", "cpu", "cuda")
 
 
 def reproduce(
@@ -90,11 +55,11 @@ def reproduce(
         typer.Option(metavar="LIST", help="Labelled shares, such as 0.1,0.01 (semi-supervised)."),
     ] = None,
     pixels: Annotated[
-        Pixels | None,
+        str | None,
         typer.Option(
             metavar="NAME",
-            parser=one_of(Pixels),
-            help=f"{words_of(Pixels)} (density).",
+            parser=one_of(PIXELS),
+            help=f"{words_of(PIXELS)} (density).",
             show_default="binarised",
         ),
     ] = None,
@@ -104,16 +69,16 @@ def reproduce(
         whole(25, help="Draws for an image's likelihood (density).", show_default="1,000"),
     ] = None,
     precision: Annotated[
-        Precision | None,
+        str | None,
         typer.Option(
             metavar="NAME",
-            parser=one_of(Precision),
-            help=f"{words_of(Precision)}, in place of the settings' own (density).",
+            parser=one_of(PRECISIONS),
+            help=f"{words_of(PRECISIONS)}, in place of the settings' own (density).",
         ),
     ] = None,
     device: Annotated[
-        Device, typer.Option(metavar="NAME", parser=one_of(Device), help=f"{words_of(Device)}.")
-    ] = Device.AUTO,
+        str, typer.Option(metavar="NAME", parser=one_of(DEVICES), help=f"{words_of(DEVICES)}.")
+    ] = "auto",
     threads: Annotated[int | None, whole(1, help="Threads of PyTorch on the CPU.")] = None,
 ) -> None:
     """Repeat a table of the DirVAE paper, its numbers beside ours.
@@ -129,73 +94,28 @@ def reproduce(
         raise ValueError(
             f"{name!r} is no study, must be one of those above{nearest(name, STUDIES)}"
         )
-    semi, topics = (name.startswith(kind) for kind in (SEMI_SUPERVISED, TOPICS))
-    of_density = {
-        "--settings": settings,
-        "--pixels": pixels,
-        "--samples": samples,
-        "--precision": precision,
+    study = STUDIES[name]
+    own: dict[str, Any] = {
+        "shares": shares,
+        "settings": settings,
+        "pixels": pixels,
+        "samples": samples,
+        "precision": precision,
     }
-    refuse(name, {} if semi else {"--shares": shares})
-    refuse(name, of_density if semi or topics else {})
-    of_runs = {**of_density, "--rows": rows, "--shares": shares, "--epochs": epochs}
-    refuse("--table", of_runs if table else {})
-    common = {
-        "rows": _words(rows),
-        "seeds": range(first_seed, first_seed + seeds),
-        "epochs": epochs,
-        "quick": quick,
-    }
-    if not table:
+    refuse(name, {f"--{key}": own[key] for key in own if key not in study.options})
+    chosen = {**own, "rows": rows, "epochs": epochs}
+    if table:
+        refuse("--table", {f"--{key}": value for key, value in chosen.items()})
+    else:
         require_results_folder(output)
-        run = _density(settings, pixels, samples, precision)
-        if semi or topics:
-            run = _semi_supervised(shares) if semi else _topics
-        _run(run, name, output, common, _available(device), threads)
-    _show(_tables(name, output, quick))
+        chosen |= {"rows": _words(rows), "settings": _words(settings), "shares": _numbers(shares)}
+        options = {key: value for key, value in chosen.items() if value is not None}
+        options |= {"seeds": range(first_seed, first_seed + seeds), "quick": quick}
+        _run(study, output, _available(device), threads, options)
+    _show(study.tables(output, quick))
 
 
-Study = Callable[..., None]
-
-
-def _density(
-    settings: str | None, pixels: Pixels | None, samples: int | None, precision: Precision | None
-) -> Study:
-    def study(name: str, file: Path, common: dict[str, Any], bars: Any, device: str) -> None:
-        from dirvae.reproduce.density import jobs, run_all
-
-        drawn = (pixels or Pixels.BINARISED).value
-        options = {"settings": _words(settings), "samples": samples, "pixels": drawn, **common}
-        options["precision"] = precision.value if precision else None
-        run_all(list(jobs(_data(name), **options)), file, bars, device)
-
-    return study
-
-
-def _semi_supervised(shares: str | None) -> Study:
-    def study(name: str, file: Path, common: dict[str, Any], bars: Any, device: str) -> None:
-        from dirvae.reproduce.semi_supervised import jobs, run_all
-
-        wanted = list(jobs(_data(name), shares=_numbers("--shares", shares), **common))
-        run_all(wanted, file, bars, device)
-
-    return study
-
-
-def _topics(name: str, file: Path, common: dict[str, Any], bars: Any, device: str) -> None:
-    from dirvae.reproduce.topics import jobs, run_all
-
-    run_all(list(jobs(_data(name), **common)), file, bars, device)
-
-
-def _run(
-    study: Study,
-    name: str,
-    output: Path,
-    common: dict[str, Any],
-    device: str,
-    threads: int | None,
-) -> None:
+def _run(study: Study, output: Path, device: str, threads: int | None, options: Any) -> None:
     import torch
     from rich.console import Console
 
@@ -203,48 +123,13 @@ def _run(
 
     if threads:
         torch.set_num_threads(threads)
-    file = output / _file(name, common["quick"])
     try:
         with Bars(Console(stderr=True)) as bars:
-            study(name, file, common, bars, device)
+            study.run(output, bars, device, **options)
     except KeyboardInterrupt as error:
         raise Stop(
             "interrupted; the same command goes on from where it was", INTERRUPTED
         ) from error
-
-
-def _data(name: str) -> str:
-    """Name of the data set that a study is of."""
-    if name in VIEWS:
-        return "mnist"
-    return name.removeprefix(SEMI_SUPERVISED).removeprefix(TOPICS).removeprefix("density-")
-
-
-def _file(name: str, quick: bool) -> str:
-    """Name of a study's result file; quick runs are kept apart."""
-    study = "density-mnist" if name in VIEWS else name
-    return f"{study}-quick.jsonl" if quick else f"{study}.jsonl"
-
-
-def _tables(name: str, output: Path, quick: bool) -> list[Table]:
-    from dirvae.reproduce import tables
-    from dirvae.reproduce.record import done
-
-    if name.startswith(SEMI_SUPERVISED):
-        return [tables.semi_supervised_table(_data(name), done(output / _file(name, quick)))]
-    if name.startswith(TOPICS):
-        from dirvae.reproduce.topics_table import topics_table
-
-        return [topics_table(_data(name), done(output / _file(name, quick)))]
-    of = {
-        "knn": tables.knn_table,
-        "collapse": tables.collapse_table,
-        "supervised": tables.supervised_table,
-    }.get(name, tables.density_table)
-    runs = {s: done(output / _file(s, quick)) for s in ("density-mnist", "density-omniglot")}
-    # A view shows both data sets, the second where it has been run.
-    shown = [s for s in runs if s == name or (name in VIEWS and (s == "density-mnist" or runs[s]))]
-    return [of(_data(s), runs[s]) for s in shown]
 
 
 def _show(tables: Sequence[Table]) -> None:
@@ -265,27 +150,27 @@ def _show(tables: Sequence[Table]) -> None:
 
 
 def _list_studies(err: bool = False) -> None:
-    for name, summary in STUDIES.items():
-        typer.echo(f"{name:<26} {summary}", err=err)
+    for study in STUDIES.values():
+        typer.echo(f"{study.name:<26} {study.help}", err=err)
 
 
 def _words(text: str | None) -> list[str] | None:
     return None if text is None else [word.strip() for word in text.split(",")]
 
 
-def _numbers(option: str, text: str | None) -> list[float] | None:
-    if text is None:
+def _numbers(shares: str | None) -> list[float] | None:
+    if shares is None:
         return None
     try:
-        return [float(word) for word in text.split(",")]
+        return [float(word) for word in shares.split(",")]
     except ValueError:
-        raise ValueError(f"{option} is {text!r}, must be numbers such as 0.1,0.01") from None
+        raise ValueError(f"--shares is {shares!r}, must be numbers such as 0.1,0.01") from None
 
 
-def _available(device: Device) -> str:
+def _available(device: str) -> str:
     import torch
 
     has_cuda = torch.cuda.is_available()
-    if device is Device.CUDA and not has_cuda:
+    if device == "cuda" and not has_cuda:
         raise ValueError("--device cuda is not available to PyTorch on this machine")
-    return "cuda" if has_cuda and device is not Device.CPU else "cpu"
+    return "cuda" if has_cuda and device != "cpu" else "cpu"

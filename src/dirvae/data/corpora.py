@@ -7,16 +7,17 @@ import importlib.util
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
 from dirvae.data.delimited import identifiers
-from dirvae.data.text_files import UTF8, kind_of, name_of, read_text, require_encoding
-from dirvae.data.text_tables import KINDS_OF_TABLES, as_classes, as_texts, read_columns
+from dirvae.data.text_files import UTF8, name_of, read_text, require_encoding
+from dirvae.data.text_tables import as_classes, as_texts, read_columns
+from dirvae.formats import CORPORA, TEXTS, kind_of, taking
 
 __all__ = ["Texts", "docstrings", "newsgroups", "read_texts"]
 
-KINDS = "a folder of .txt files, .csv, .tsv, .jsonl, .parquet, or the words docstrings or 20news"
-CORPORA = ("docstrings", "20news")
+KINDS = f"a folder of .txt files, {', '.join(TEXTS)}, or the words {' or '.join(CORPORA)}"
 BREAKS = re.compile("\r\n?")
 PACKAGES = ("numpy", "scipy", "sklearn")
 LEAST_WORDS = 20  # a docstring of less says hardly more than its name
@@ -59,9 +60,9 @@ def read_texts(
 
     Args:
         source: A folder of ``.txt`` files (those in subfolders too, which are then the labels);
-            ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` with a column of texts; ``docstrings``
-            (see `docstrings`) or ``20news`` (see `newsgroups`). Files of text may be packed by
-            gzip, as ``.csv.gz``.
+            a file of a kind in `dirvae.formats.TEXTS` with a column of texts; ``docstrings`` (see
+            `docstrings`) or ``20news`` (see `newsgroups`). Files of text may be packed by gzip, as
+            ``.csv.gz``.
         text_column: The column; ``text`` by default.
         label_column: Column of classes, optional.
         id_columns: Columns of a table that identify documents; numbers of rows by default.
@@ -86,15 +87,16 @@ def read_texts(
     if not corpus and not path.exists():
         raise FileNotFoundError(f"{source} does not exist; texts are {KINDS}")
     is_table = not corpus and not path.is_dir()
-    if is_table and kind_of(path) not in KINDS_OF_TABLES:
+    if is_table and kind_of(path) not in TEXTS:
         raise ValueError(f"{path} is of no kind that can be read; texts are {KINDS}")
     columns = [name for name in (text_column, label_column, *id_columns) if name]
     if columns and not is_table:
         raise ValueError(f"{source} is no table, so it has no column {columns[0]!r}")
-    if encoding != UTF8 and (corpus or kind_of(path) == ".parquet"):
+    if encoding != UTF8 and not path.is_dir() and kind_of(path) not in taking("encoding"):
         raise ValueError(f"{source} is no file of text, so it has no encoding {encoding!r}")
     if corpus:
-        return docstrings() if str(source) == "docstrings" else newsgroups()
+        texts: Texts = resolve_name(CORPORA[str(source)])()
+        return texts
     if not is_table:
         return _folder(path, encoding)
     return _table(path, text_column or "text", label_column, id_columns, encoding)

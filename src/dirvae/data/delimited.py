@@ -11,7 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dirvae.data.text_files import UTF8, damaged, kind_of, read_text
+from dirvae.data.text_files import UTF8, damaged, read_text
+from dirvae.formats import kind_of
 
 __all__ = ["MISSING", "NUMBER", "WHOLE", "Delimited", "identifiers", "read_delimited"]
 

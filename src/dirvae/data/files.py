@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from pkgutil import resolve_name
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from dirvae.data.image_sets import mnist
 from dirvae.data.images import read_images
-from dirvae.data.number_tables import read_numbers
-from dirvae.data.rows import Rows, require_numbers, require_rows
-from dirvae.data.sparse_matrix import sound_csr
-from dirvae.data.text_files import UTF8, damaged, kind_of
+from dirvae.data.rows import Rows, rows_of
+from dirvae.data.text_files import UTF8
+from dirvae.formats import FORMATS, NUMBERS, kind_of, listed, taking
 
 __all__ = ["Rows", "read_rows"]
 
-KINDS = ".npy, .npz, .csv, .tsv, .parquet, a folder of .png or .jpg images, or the word mnist"
-TEXT_TABLES = (".csv", ".tsv")
-TABLES = (*TEXT_TABLES, ".parquet")
-INDICES = {"indices", "indptr", "row", "col", "offsets", "shape"}
-PREFERRED = ("x", "X", "x_train")
-DAMAGE = (
-    ValueError,
-    TypeError,
-    AttributeError,
-    EOFError,
-    OSError,
-    LookupError,
-    ArithmeticError,
-    MemoryError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+KINDS = f"{', '.join(NUMBERS)}, a folder of .png or .jpg images, or the word mnist"
 
 
 def read_rows(
@@ -59,10 +39,10 @@ def read_rows(
     0, 1, ..., D - 1.
 
     Args:
-        source: ``.npy``; ``.npz`` (a SciPy sparse matrix, or the array ``x``, ``X``, ``x_train``,
-            or else the only one with two axes or more); ``.csv`` or ``.tsv``, also as ``.csv.gz``
-            or ``.tsv.gz``; ``.parquet``; a folder of ``.png`` or ``.jpg`` images of one size; or
-            ``mnist`` (see `mnist`).
+        source: A file of a kind in `dirvae.formats.NUMBERS`; a folder of ``.png`` or ``.jpg``
+            images of one size; or ``mnist`` (see `mnist`). Of ``.npz`` a SciPy sparse matrix is
+            read, or the array ``x``, ``X``, ``x_train``, or else the only one with two axes or
+            more. A table in text may be packed, as ``.csv.gz``.
         array: Which array of an ``.npz`` file, or of MNIST, instead.
         id_columns: Columns of a table that identify rows. A first one without a name is set aside
             unasked, as ``row``.
@@ -88,123 +68,31 @@ def read_rows(
     path, is_mnist = Path(source), str(source) == "mnist"
     if not path.exists() and not is_mnist:
         raise FileNotFoundError(f"{source} does not exist; data are {KINDS}")
-    if array and not is_mnist and kind_of(path) != ".npz":
-        raise ValueError(f"{source} is no .npz file, so it has no array {array!r} to choose")
-    if id_columns and kind_of(path) not in TABLES:
+    kind = kind_of(path)
+    if array and not is_mnist and kind not in taking("array"):
+        files = listed(taking("array"))
+        raise ValueError(f"{source} is no {files} file, so it has no array {array!r} to choose")
+    if id_columns and kind not in taking("id_columns"):
         raise ValueError(f"{source} is no table, so it has no column {id_columns[0]!r}")
-    if encoding != UTF8 and kind_of(path) not in TEXT_TABLES:
-        raise ValueError(f"{source} is no .csv or .tsv file, so it has no encoding {encoding!r}")
+    if encoding != UTF8 and kind not in taking("encoding", NUMBERS):
+        files = listed(taking("encoding", NUMBERS))
+        raise ValueError(f"{source} is no {files} file, so it has no encoding {encoding!r}")
     if is_mnist:
-        return _matrix("mnist", mnist(array or "x_train"))
-    rows = _read(path, array, id_columns, encoding)
+        return rows_of("mnist", mnist(array or "x_train"))
+    rows = _read(path, array=array, id_columns=id_columns, encoding=encoding)
     _require_finite(path, rows)
     return rows
 
 
-def _read(path: Path, array: str | None, id_columns: Sequence[str], encoding: str) -> Rows:
+def _read(path: Path, **options: Any) -> Rows:
     if path.is_dir():
         names, pixels = read_images(path)
-        return _matrix(path, pixels)._replace(ids={"file": names})
-    if kind_of(path) == ".npy":
-        with path.open("rb") as file:
-            return _matrix(path, _load(path, file, np.ndarray))
-    if kind_of(path) == ".npz":
-        return _archive(path, array)
-    if kind_of(path) in TABLES:
-        return read_numbers(path, id_columns, encoding)
-    raise ValueError(f"{path} is of no kind that can be read; data are {KINDS}")
-
-
-# --- arrays --------------------------------------------------------------------------------------
-
-
-def _load(path: Path, file: IO[bytes], kind: type) -> Any:
-    try:
-        loaded = np.load(file, allow_pickle=False)
-    except DAMAGE as error:
-        raise _no_array(path, error) from error
-    if not isinstance(loaded, kind):
-        raise ValueError(f"{path} is not what its name says: it holds a {type(loaded).__name__}")
-    return loaded
-
-
-def _archive(path: Path, array: str | None) -> Rows:
-    with path.open("rb") as file, _load(path, file, np.lib.npyio.NpzFile) as archive:
-        names: list[str] = archive.files
-        if array is None and {"format", "shape", "data"} <= set(names):
-            return _sparse(path, archive)
-        chosen = array or _only_matrix(path, archive)
-        if chosen not in names:
-            raise ValueError(f"{path} has no array {chosen!r}; it has {', '.join(names)}")
-        rows = _matrix(path, _member(path, archive, chosen))
-    others = f"array {chosen!r} taken from {', '.join(names)}"
-    return rows._replace(notes=(others, *rows.notes) if len(names) > 1 else rows.notes)
-
-
-def _sparse(path: Path, archive: Any) -> Rows:
-    for name in INDICES & set(archive.files):
-        if _member(path, archive, name).dtype.kind not in "iu":  # SciPy would make them such
-            raise _no_array(path, ValueError(f"{name!r} in it are no whole numbers"))
-    try:
-        x = sparse.load_npz(path)
-    except DAMAGE as error:
-        raise _no_array(path, error) from error
-    stored = _member(path, archive, "data")
-    if stored.shape != x.data.shape:  # SciPy forgets what is behind the last pointer
-        raise ValueError(
-            f"{path} is a broken sparse matrix: its pointers end before its {stored.size} values "
-            "do; build it anew from rows, columns and values"
-        )
-    require_rows(path, x)
-    return Rows(sound_csr(str(path), x))
-
-
-def _only_matrix(path: Path, archive: Any) -> str:
-    for name in PREFERRED:
-        if name in archive.files:
-            return name
-    found = [name for name in archive.files if _member(path, archive, name).ndim >= 2]
-    if len(found) != 1:
-        raise ValueError(
-            f"{path} has {len(found) or 'no'} arrays with rows and columns, and none is called "
-            f"{', '.join(PREFERRED)}: choose one of {', '.join(archive.files)} with --array"
-        )
-    return str(found[0])
-
-
-def _member(path: Path, archive: Any, name: str) -> NDArray[Any]:
-    try:
-        member = archive[name]
-    except DAMAGE as error:
-        raise _no_array(path, error) from error
-    if not isinstance(member, np.ndarray):
-        raise _no_array(path, ValueError(f"{name!r} in it is no array"))
-    return member
-
-
-def _no_array(path: Path, error: BaseException) -> Exception:
-    """What to raise; NumPy's advice to unpickle what may be hostile is left out."""
-    about_pickle = "pickle" in str(error)
-    return damaged(path, ValueError("it is no array of numbers") if about_pickle else error)
-
-
-def _matrix(name: Any, values: Any) -> Rows:
-    """Rows of an array, whose axes after the first are flattened."""
-    if values.ndim < 2:
-        raise ValueError(f"{name} has shape {values.shape}, must have rows and columns")
-    require_numbers(name, values)
-    require_rows(name, values)
-    if values.ndim == 2:
-        return Rows(values)
-    size = " x ".join(map(str, values.shape[1:]))
-    flat = values.reshape(len(values), -1)
-    if values.dtype != np.uint8:
-        return Rows(flat, notes=(f"rows of {size} flattened to {flat.shape[1]} columns",))
-    images = f"{len(flat):,} images of {size}, scaled to [0, 1] and flattened"
-    return Rows(flat / np.float32(255), notes=(f"{images} to {flat.shape[1]} columns",))
-
-
-# --- checks --------------------------------------------------------------------------------------
+        return rows_of(path, pixels)._replace(ids={"file": names})
+    if kind_of(path) not in NUMBERS:
+        raise ValueError(f"{path} is of no kind that can be read; data are {KINDS}")
+    row = FORMATS[kind_of(path)]
+    rows: Rows = resolve_name(row.numbers)(path, **{name: options[name] for name in row.options})
+    return rows
 
 
 def _require_finite(path: Path, rows: Rows) -> None:

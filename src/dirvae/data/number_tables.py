@@ -13,9 +13,9 @@ import numpy as np
 from dirvae.data.delimited import MISSING, NUMBER, WHOLE, Delimited, identifiers, read_delimited
 from dirvae.data.images import required
 from dirvae.data.rows import Rows, require_rows
-from dirvae.data.text_files import UTF8, damaged, kind_of
+from dirvae.data.text_files import UTF8, damaged
 
-__all__ = ["read_numbers"]
+__all__ = ["read_numbers", "read_parquet"]
 
 ROW = "row"
 NUMBERS_ROWS = ("", "index", "Unnamed: 0")  # what a first column is called in which pandas and R do
@@ -32,9 +32,9 @@ def read_numbers(path: Path, id_columns: Sequence[str] = (), encoding: str = UTF
     thousands: 0,5 or 1,25, while 1,250 alone is refused. ``TRUE`` and ``False`` are 1 and 0.
 
     Args:
-        path: ``.csv``, ``.tsv`` (packed by gzip or not) or ``.parquet``.
+        path: ``.csv`` or ``.tsv``, packed by gzip or not.
         id_columns: Columns that identify rows. A first one without a name is set aside unasked.
-        encoding: Of a .csv or .tsv file.
+        encoding: See `read_text`.
 
     Returns:
         The rows; missing values are NaN. Of the columns set aside cells are as written, but whole
@@ -42,7 +42,7 @@ def read_numbers(path: Path, id_columns: Sequence[str] = (), encoding: str = UTF
 
     Raises:
         ValueError: If it cannot be read, or has a column that is no numbers, or has no name.
-        ImportError: If pandas or pyarrow is not installed.
+        ImportError: If pandas is not installed.
 
     Example:
         >>> import tempfile
@@ -53,15 +53,35 @@ def read_numbers(path: Path, id_columns: Sequence[str] = (), encoding: str = UTF
         ([[1.5, 2.0]], ['a', 'b'], {'id': ['007']})
     """
     pandas = required("pandas", path)
-    if kind_of(path) == ".parquet":
-        return _parquet(pandas, path, id_columns)
-    return _delimited(pandas, path, id_columns, encoding)
+    table = read_delimited(path, encoding)
+    is_row = _is_row(table.first)
+    names = [str(place) for place in range(len(table.first))] if is_row else table.first
+    begin = table.begin if is_row else table.start
+    aside, notes = _aside(path, names, id_columns)
+    cells = table.columns(list(aside.values()), begin)
+    ids = {name: identifiers(column) for name, column in zip(aside, cells, strict=True)}
+    empty = _empty_columns(table, names, begin, aside.values())
+    if empty:
+        notes += (f"columns without a name that are empty left out: {len(empty)}",)
+    places = [place for place in range(len(names)) if place not in {*aside.values(), *empty}]
+    _require_names(path, names, places)
+    x, commas = _parsed(pandas, path, table, begin, names, places)
+    kept = None if is_row else [names[place] for place in places]
+    return Rows(x, kept, ids, (*notes, *table.notes, *commas))
 
 
-# --- .parquet ------------------------------------------------------------------------------------
+def read_parquet(path: Path, id_columns: Sequence[str] = ()) -> Rows:
+    """Read a .parquet table of numbers; its index, if it has one, is columns as others are.
 
+    Args:
+        path: The file.
+        id_columns: Columns that identify rows. A first one without a name is set aside unasked.
 
-def _parquet(pandas: Any, path: Path, id_columns: Sequence[str]) -> Rows:
+    Raises:
+        ValueError: If it cannot be read, or has a column that is no numbers.
+        ImportError: If pandas or pyarrow is not installed.
+    """
+    pandas = required("pandas", path)
     required("pyarrow", path)
     try:
         with path.open("rb") as file:  # of a path pandas would make columns of the folders a=b
@@ -83,24 +103,6 @@ def _parquet(pandas: Any, path: Path, id_columns: Sequence[str]) -> Rows:
 
 
 # --- .csv and .tsv -------------------------------------------------------------------------------
-
-
-def _delimited(pandas: Any, path: Path, id_columns: Sequence[str], encoding: str) -> Rows:
-    table = read_delimited(path, encoding)
-    is_row = _is_row(table.first)
-    names = [str(place) for place in range(len(table.first))] if is_row else table.first
-    begin = table.begin if is_row else table.start
-    aside, notes = _aside(path, names, id_columns)
-    cells = table.columns(list(aside.values()), begin)
-    ids = {name: identifiers(column) for name, column in zip(aside, cells, strict=True)}
-    empty = _empty_columns(table, names, begin, aside.values())
-    if empty:
-        notes += (f"columns without a name that are empty left out: {len(empty)}",)
-    places = [place for place in range(len(names)) if place not in {*aside.values(), *empty}]
-    _require_names(path, names, places)
-    x, commas = _parsed(pandas, path, table, begin, names, places)
-    kept = None if is_row else [names[place] for place in places]
-    return Rows(x, kept, ids, (*notes, *table.notes, *commas))
 
 
 def _is_row(cells: Sequence[str]) -> bool:

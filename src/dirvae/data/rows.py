@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["Rows", "require_numbers", "require_rows"]
+import numpy as np
+
+__all__ = ["Rows", "require_numbers", "require_rows", "rows_of"]
 
 
 class Rows(NamedTuple):
@@ -18,7 +20,6 @@ class Rows(NamedTuple):
         notes: What was done to the file's values.
 
     Example:
-        >>> import numpy as np
         >>> Rows(np.eye(2), columns=["a", "b"]).columns
         ['a', 'b']
     """
@@ -33,7 +34,6 @@ def require_numbers(name: Any, values: Any) -> None:
     """Raise ValueError unless an array has values that are real numbers.
 
     Example:
-        >>> import numpy as np
         >>> require_numbers("x", np.array(["a"]))
         Traceback (most recent call last):
         ValueError: x has values of type <U1, must be real numbers
@@ -46,9 +46,37 @@ def require_rows(name: Any, x: Any) -> None:
     """Raise ValueError if there are no rows or no columns.
 
     Example:
-        >>> import numpy as np
         >>> require_rows("x", np.eye(2))
     """
     if 0 in x.shape:
         shape = " x ".join(map(str, x.shape))
         raise ValueError(f"{name} is empty: its size is {shape}, rows by columns")
+
+
+def rows_of(name: Any, values: Any) -> Rows:
+    """Return the rows of an array, whose axes after the first are flattened.
+
+    Args:
+        name: What messages call it.
+        values: Shape (N, D...); more than two axes of 8-bit integers are images, which are scaled
+            to [0, 1].
+
+    Raises:
+        ValueError: If it has no rows, or no real numbers.
+
+    Example:
+        >>> rows_of("x", np.full((2, 3, 3), 255, np.uint8)).x.shape
+        (2, 9)
+    """
+    if values.ndim < 2:
+        raise ValueError(f"{name} has shape {values.shape}, must have rows and columns")
+    require_numbers(name, values)
+    require_rows(name, values)
+    if values.ndim == 2:
+        return Rows(values)
+    size = " x ".join(map(str, values.shape[1:]))
+    flat = values.reshape(len(values), -1)
+    if values.dtype != np.uint8:
+        return Rows(flat, notes=(f"rows of {size} flattened to {flat.shape[1]} columns",))
+    images = f"{len(flat):,} images of {size}, scaled to [0, 1] and flattened"
+    return Rows(flat / np.float32(255), notes=(f"{images} to {flat.shape[1]} columns",))

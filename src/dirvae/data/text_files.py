@@ -8,10 +8,9 @@ import os
 import zlib
 from pathlib import Path
 
-__all__ = ["UTF8", "damaged", "kind_of", "name_of", "read_text", "require_encoding"]
+__all__ = ["UTF8", "damaged", "name_of", "read_text", "require_encoding"]
 
 UTF8 = "utf-8"
-TEXT_KINDS = (".csv", ".tsv", ".jsonl", ".txt")
 GZIP = b"\x1f\x8b"
 # The mark of UTF-32 begins as that of UTF-16 does.
 MARKS = (
@@ -29,18 +28,6 @@ NO_TEXTS = {
     b"\xfd7zXZ": "packed by xz",
     b"\x28\xb5\x2f\xfd": "packed by zstd",
 }
-
-
-def kind_of(path: Path) -> str:
-    """Return the suffix in lower case, without the .gz of a packed file of text.
-
-    Example:
-        >>> kind_of(Path("Texts.TSV.gz")), kind_of(Path("x.npy.gz"))
-        ('.tsv', '.gz')
-    """
-    suffix = path.suffix.lower()
-    inner = Path(path.stem).suffix.lower()
-    return inner if suffix == ".gz" and inner in TEXT_KINDS else suffix
 
 
 def name_of(path: Path, folder: Path) -> str:

@@ -6,15 +6,23 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from dirvae.data.delimited import NUMBER, read_delimited
 from dirvae.data.images import required
-from dirvae.data.text_files import UTF8, damaged, kind_of, read_text
+from dirvae.data.text_files import UTF8, damaged, read_text
+from dirvae.formats import FORMATS, kind_of
 
-__all__ = ["KINDS_OF_TABLES", "as_classes", "as_texts", "read_columns"]
+__all__ = [
+    "as_classes",
+    "as_texts",
+    "delimited_columns",
+    "json_columns",
+    "parquet_columns",
+    "read_columns",
+]
 
-KINDS_OF_TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 WHOLE_FRACTION = re.compile(r"-?\d+\.0")
 
 Column = list[Any]
@@ -26,7 +34,7 @@ def read_columns(
     r"""Read columns of a table, cells as they are; see `read_delimited` for .csv and .tsv.
 
     Args:
-        path: One of `KINDS_OF_TABLES`; but .parquet it may be packed by gzip.
+        path: One of `formats.TEXTS`; a file of text may be packed by gzip.
         names: Of the columns.
         encoding: Of a file of text; see `read_text`.
 
@@ -46,9 +54,7 @@ def read_columns(
         ...     read_columns(Path(folder, "x.csv"), ["label", "text"])
         ([['007'], ['NA']], ())
     """
-    kind = kind_of(path)
-    read = {".parquet": _parquet, ".jsonl": _lines_of_json}.get(kind, _delimited)
-    columns, notes = read(path, names, encoding)
+    columns, notes = resolve_name(FORMATS[kind_of(path)].texts)(path, names, encoding)
     if not columns[0]:
         raise ValueError(f"{path} has no rows")
     return columns, notes
@@ -115,16 +121,18 @@ def _places(path: Path, found: Sequence[str], names: Sequence[str]) -> list[int]
     return [found.index(name) for name in names]
 
 
-def _delimited(
+def delimited_columns(
     path: Path, names: Sequence[str], encoding: str
 ) -> tuple[list[Column], tuple[str, ...]]:
+    """Read columns of a .csv or .tsv file; cells are strings."""
     table = read_delimited(path, encoding)
     return table.columns(_places(path, table.first, names), table.start), table.notes
 
 
-def _lines_of_json(
+def json_columns(
     path: Path, names: Sequence[str], encoding: str
 ) -> tuple[list[Column], tuple[str, ...]]:
+    """Read columns of a .jsonl file, whose lines are JSON objects; what a line lacks is None."""
     text, notes = read_text(path, encoding)
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(text.split("\n"), 1):  # JSON may hold other breaks
@@ -149,7 +157,10 @@ def _object(path: Path, number: int, line: str) -> dict[str, Any]:
     return found
 
 
-def _parquet(path: Path, names: Sequence[str], _: str) -> tuple[list[Column], tuple[str, ...]]:
+def parquet_columns(
+    path: Path, names: Sequence[str], _: str = UTF8
+) -> tuple[list[Column], tuple[str, ...]]:
+    """Read columns of a .parquet file, which has no encoding."""
     parquet = required("pyarrow.parquet", path)
     try:
         with path.open("rb") as file:

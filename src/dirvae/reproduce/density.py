@@ -29,8 +29,8 @@ from dirvae.reproduce.measures import Amounts, measure
 from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.record import Run
 from dirvae.reproduce.rows import QUICK_ROWS, ROWS
+from dirvae.reproduce.runs import make_missing, require_known
 from dirvae.reproduce.settings import SETTINGS, Setting, build, training_of
-from dirvae.reproduce.studies import make_missing, require_known
 from dirvae.training import fit
 from dirvae.writing import write_text
 

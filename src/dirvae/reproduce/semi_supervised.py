@@ -23,7 +23,7 @@ from dirvae.estimators import SemiSupervisedVAE
 from dirvae.models.likelihoods import unit_normal
 from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.record import Run
-from dirvae.reproduce.studies import make_missing, require_known
+from dirvae.reproduce.runs import make_missing, require_known
 
 __all__ = ["DATA", "ROWS", "Job", "Labelled", "jobs", "labels", "run_all"]
 

@@ -1,68 +1,137 @@
-"""What all studies do: refuse names that they do not know, and make the runs that are missing."""
+"""The studies, a record each. Code is named, and imported when run: a list takes no PyTorch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dirvae.reproduce import record
-from dirvae.reproduce.progress import Bars
-from dirvae.reproduce.record import Run
-from dirvae.text import literal, nearest
+if TYPE_CHECKING:
+    from dirvae.reproduce.progress import Bars
+    from dirvae.reproduce.tables import Table
 
-__all__ = ["make_missing", "require_known"]
-
-
-class _Job(Protocol):
-    @property
-    def key(self) -> Run:
-        """What a run on file must agree with to be this one."""
+__all__ = ["STUDIES", "Study"]
 
 
-AnyJob = TypeVar("AnyJob", bound=_Job)
+class Study(NamedTuple):
+    """Runs of models on a data set, and the table that shows them.
 
-
-def require_known(option: str, names: Sequence[str], known: Collection[str]) -> None:
-    """Raise ValueError if a name is unknown.
-
-    Args:
-        option: Of the command line, that gave the names.
-        names: What it gave.
-        known: What it may give.
-
-    Example:
-        >>> require_known("rows", ["gauss"], ["gaussian"])
-        Traceback (most recent call last):
-        ValueError: --rows: 'gauss' is unknown, must be of gaussian; did you mean gaussian?
+    Attributes:
+        name: What it is called on the command line.
+        help: What it is, in a few words.
+        data: Name of its data set.
+        runs: Module of this package whose ``jobs`` and ``run_all`` make its runs.
+        table: Module and function of this package that turn data set and runs into a `Table`.
+        options: What ``jobs`` takes besides what it takes in every study.
+        views: Studies whose runs it shows and makes, in place of its own: of those after the first
+            the runs that are on file.
     """
-    for name in names:
-        if name not in known:
-            of = f"must be of {', '.join(known)}{nearest(name, known)}"
-            raise ValueError(f"--{option}: {name!r} is unknown, {of}")
+
+    name: str
+    help: str
+    data: str
+    runs: str
+    table: str
+    options: tuple[str, ...] = ()
+    views: tuple[str, ...] = ()
+
+    def file(self, folder: Path, quick: bool) -> Path:
+        """Where its runs are; quick ones are kept apart.
+
+        Example:
+            >>> STUDIES["knn"].file(Path("results"), quick=True).name
+            'density-mnist-quick.jsonl'
+        """
+        name, *_ = self.views or [self.name]
+        return folder / (f"{name}-quick.jsonl" if quick else f"{name}.jsonl")
+
+    def run(self, folder: Path, bars: Bars, device: str, *, quick: bool, **options: Any) -> None:
+        """Make the runs that are not on file.
+
+        Args:
+            folder: Where results are.
+            bars: Shows progress.
+            device: "cpu" or "cuda".
+            quick: Whether to make a few small ones.
+            options: Others of ``jobs``.
+        """
+        jobs, run_all = (_named(f"{self.runs}:{name}") for name in ("jobs", "run_all"))
+        wanted = list(jobs(self.data, quick=quick, **options))
+        run_all(wanted, self.file(folder, quick), bars, device)
+
+    def tables(self, folder: Path, quick: bool) -> list[Table]:
+        """Its runs on file beside the paper's numbers."""
+        from dirvae.reproduce.record import done
+
+        shown = [STUDIES[name] for name in self.views] or [self]
+        found = [(study.data, done(study.file(folder, quick))) for study in shown]
+        table = _named(self.table)
+        return [table(data, runs) for place, (data, runs) in enumerate(found) if runs or not place]
 
 
-def make_missing(
-    wanted: Sequence[AnyJob],
-    file: Path,
-    bars: Bars,
-    run: Callable[[AnyJob], Run],
-    told: Callable[[AnyJob, Run], str],
-) -> None:
-    """Make the runs that are not on file, and add each as it is done.
+def _named(thing: str) -> Any:
+    return resolve_name(f"dirvae.reproduce.{thing}")
 
-    Args:
-        wanted: The runs.
-        file: Where results are added.
-        bars: Shows progress, and a line for each run that is done.
-        run: Makes one.
-        told: What that line says of a job and its run.
-    """
-    for number, job in enumerate(bars.track(wanted, "runs"), 1):
-        key = job.key
-        if any(all(found.get(name) == key[name] for name in key) for found in record.done(file)):
-            continue
-        result = run(job)
-        record.add(file, result)
-        line = f"{number}/{len(wanted)} {told(job, result)}"
-        bars.progress.console.print(literal(line))
+
+_density = partial(
+    Study,
+    runs="density",
+    table="tables:density_table",
+    options=("settings", "pixels", "samples", "precision"),
+)
+_view = partial(_density, data="mnist", views=("density-mnist", "density-omniglot"))
+_semi_supervised = partial(
+    Study, runs="semi_supervised", table="tables:semi_supervised_table", options=("shares",)
+)
+_topics = partial(Study, runs="topics", table="topics_table:topics_table")
+
+STUDIES = {
+    study.name: study
+    for study in (
+        _density(
+            "density-mnist",
+            "likelihood, bound and all other measures of the models on MNIST",
+            "mnist",
+        ),
+        _density("density-omniglot", "the same on OMNIGLOT", "omniglot"),
+        _view(
+            "knn",
+            "nearest neighbours in the latent space, of the models of density-mnist",
+            table="tables:knn_table",
+        ),
+        _view(
+            "collapse",
+            "which components are used, of the models of density-mnist",
+            table="tables:collapse_table",
+        ),
+        _view(
+            "supervised",
+            "classifiers on the latent, of the models of density-mnist",
+            table="tables:supervised_table",
+        ),
+        _semi_supervised(
+            "semi-supervised-mnist",
+            "classification of MNIST with 10, 5 and 1 % of the labels",
+            "mnist",
+        ),
+        _semi_supervised(
+            "semi-supervised-mnist-rot", "the same with rotated copies of the digits", "mnist-rot"
+        ),
+        _semi_supervised(
+            "semi-supervised-omniglot", "the same of OMNIGLOT's alphabets", "omniglot"
+        ),
+        _semi_supervised(
+            "semi-supervised-svhn",
+            "the same of street view house numbers (not measured yet)",
+            "svhn",
+        ),
+        _topics(
+            "topics-20news",
+            "ProdLDA, NVDM and GSM with four latents each, on 20 Newsgroups",
+            "20news",
+        ),
+        _topics("topics-rcv1", "the same on Reuters-21578, which stands in for RCV1-v2", "rcv1"),
+    )
+}
+"""By name, in the order in which they are listed."""

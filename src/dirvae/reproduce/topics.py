@@ -34,7 +34,7 @@ from dirvae.objectives import linear_warmup
 from dirvae.reproduce.bags import Bags, bags
 from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.record import Run
-from dirvae.reproduce.studies import make_missing, require_known
+from dirvae.reproduce.runs import make_missing, require_known
 from dirvae.topics.decoders import ProductDecoder, topic_word
 from dirvae.topics.inference import decoded_perplexity
 from dirvae.topics.zoo import gsm, nvdm, prodlda

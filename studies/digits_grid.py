@@ -1,6 +1,6 @@
 """Whether the defaults hold over sizes of the latent and over priors: scikit-learn's digits.
 
-    python -m reproduce.digits_grid
+    python -m studies.digits_grid
 
 Nine fits of the default `DirichletVAE`, K 3, 50, 500 by prior concentration .02, .98, 5, and ten
 seeds of the default itself, each on 1,400 images, measured on 397 others that are drawn once as 0
@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits
 from dirvae import DirichletVAE
 from dirvae.models.assess import decoding_use, encoding_use, lower_bound
 from dirvae.reproduce import record
-from reproduce import RESULTS
+from studies import RESULTS
 
 FILE = RESULTS / "digits_grid.jsonl"
 SIZES, PRIORS = (3, 50, 500), (0.02, 0.98, 5)

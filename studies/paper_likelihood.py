@@ -1,6 +1,6 @@
 """How many of the paper's nats come from its estimators: a picture and the numbers beside it.
 
-    python -m reproduce.paper_likelihood
+    python -m studies.paper_likelihood
 
 Reads `results/density-mnist.jsonl`, which `dirvae reproduce density-mnist` writes, and draws
 docs/images/paper_likelihood.png. Then it prints what the method of moments makes of a prior when it
@@ -26,7 +26,7 @@ from dirvae.reproduce.paper import DENSITY
 from dirvae.reproduce.record import Run
 from dirvae.reproduce.tables import latest
 from dirvae.writing import whole
-from reproduce import RESULTS
+from studies import RESULTS
 
 PICTURE = Path(__file__).parent.parent / "docs" / "images" / "paper_likelihood.png"
 NAMES = {

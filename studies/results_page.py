@@ -1,4 +1,4 @@
-"""docs/results.md and its picture, from the result files: `python -m reproduce.results_page`."""
+"""docs/results.md and its picture, from the result files: `python -m studies.results_page`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dirvae.reproduce.record import Run, done
 from dirvae.reproduce.tables import Table, latest
 from dirvae.reproduce.topics_table import topics_table
 from dirvae.writing import whole, write_text
-from reproduce import RESULTS
+from studies import RESULTS
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE, PICTURE = DOCS / "results.md", DOCS / "images" / "components.png"
@@ -33,7 +33,7 @@ DRAWN = {
 
 HEAD = """# The paper's tables, and ours
 
-Made by `python -m reproduce.results_page` from `reproduce/results/`, where every run stands with
+Made by `python -m studies.results_page` from `studies/results/`, where every run stands with
 its seed, settings, versions and machine; `dirvae reproduce NAME` makes the runs. The paper is Joo,
 Lee, Park & Moon, "Dirichlet Variational Autoencoder", Pattern Recognition 107 (2020). A dash is a
 number that the paper does not give, or a run that has not been made yet. Where there are several

@@ -1,7 +1,7 @@
 """How well the defaults train: binarised MNIST, 10 epochs, K = 50, hidden layers 500-500 / 500.
 
-    python -m reproduce.mnist_ten_epochs              # all runs, skipping those on file
-    python -m reproduce.mnist_ten_epochs --figure     # only draw the picture
+    python -m studies.mnist_ten_epochs              # all runs, skipping those on file
+    python -m studies.mnist_ten_epochs --figure     # only draw the picture
 
 Each pixel is drawn as Bernoulli(grey / 255): anew at each step in training, once with seed 0 for
 the 10,000 test images. Settings were chosen on the last 10,000 training images, never on the test
@@ -30,7 +30,7 @@ from dirvae.objectives import linear_warmup
 from dirvae.reproduce import record
 from dirvae.training import Training, decaying_adam
 from dirvae.writing import whole
-from reproduce import RESULTS
+from studies import RESULTS
 
 FILE = RESULTS / "mnist_ten_epochs.jsonl"
 FIGURE = Path(__file__).parent.parent / "docs/images/mnist_ten_epochs.png"

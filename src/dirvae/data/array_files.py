@@ -1,0 +1,138 @@
+"""Rows of numbers from arrays and sparse matrices of NumPy and SciPy: .npy and .npz."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from dirvae.data.rows import Rows, require_rows, rows_of
+from dirvae.data.sparse_matrix import sound_csr
+from dirvae.data.text_files import damaged
+
+__all__ = ["read_archive", "read_array"]
+
+INDICES = {"indices", "indptr", "row", "col", "offsets", "shape"}
+PREFERRED = ("x", "X", "x_train")
+DAMAGE = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    OSError,
+    LookupError,
+    ArithmeticError,
+    MemoryError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def read_array(path: Path) -> Rows:
+    """Read the array of an .npy file.
+
+    Raises:
+        ValueError: If it is damaged, or holds no rows of numbers.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(path := Path(folder, "x.npy"), np.eye(2))
+        ...     read_array(path).x.tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
+    with path.open("rb") as file:
+        return rows_of(path, _load(path, file, np.ndarray))
+
+
+def read_archive(path: Path, array: str | None = None) -> Rows:
+    """Read an array of an .npz file, or the SciPy sparse matrix that it is.
+
+    Args:
+        path: The file.
+        array: Name of the array; ``x``, ``X``, ``x_train``, or else the only one with two axes or
+            more, by default.
+
+    Raises:
+        ValueError: If it is damaged, has no such array, or several without one being named.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.savez(path := Path(folder, "x.npz"), x=np.eye(2), y=np.zeros(2))
+        ...     read_archive(path).notes
+        ("array 'x' taken from x, y",)
+    """
+    with path.open("rb") as file, _load(path, file, np.lib.npyio.NpzFile) as archive:
+        names: list[str] = archive.files
+        if array is None and {"format", "shape", "data"} <= set(names):
+            return _sparse(path, archive)
+        chosen = array or _only_matrix(path, archive)
+        if chosen not in names:
+            raise ValueError(f"{path} has no array {chosen!r}; it has {', '.join(names)}")
+        rows = rows_of(path, _member(path, archive, chosen))
+    others = f"array {chosen!r} taken from {', '.join(names)}"
+    return rows._replace(notes=(others, *rows.notes) if len(names) > 1 else rows.notes)
+
+
+def _load(path: Path, file: IO[bytes], kind: type) -> Any:
+    try:
+        loaded = np.load(file, allow_pickle=False)
+    except DAMAGE as error:
+        raise _no_array(path, error) from error
+    if not isinstance(loaded, kind):
+        raise ValueError(f"{path} is not what its name says: it holds a {type(loaded).__name__}")
+    return loaded
+
+
+def _sparse(path: Path, archive: Any) -> Rows:
+    for name in INDICES & set(archive.files):
+        if _member(path, archive, name).dtype.kind not in "iu":  # SciPy would make them such
+            raise _no_array(path, ValueError(f"{name!r} in it are no whole numbers"))
+    try:
+        x = sparse.load_npz(path)
+    except DAMAGE as error:
+        raise _no_array(path, error) from error
+    stored = _member(path, archive, "data")
+    if stored.shape != x.data.shape:  # SciPy forgets what is behind the last pointer
+        raise ValueError(
+            f"{path} is a broken sparse matrix: its pointers end before its {stored.size} values "
+            "do; build it anew from rows, columns and values"
+        )
+    require_rows(path, x)
+    return Rows(sound_csr(str(path), x))
+
+
+def _only_matrix(path: Path, archive: Any) -> str:
+    for name in PREFERRED:
+        if name in archive.files:
+            return name
+    found = [name for name in archive.files if _member(path, archive, name).ndim >= 2]
+    if len(found) != 1:
+        raise ValueError(
+            f"{path} has {len(found) or 'no'} arrays with rows and columns, and none is called "
+            f"{', '.join(PREFERRED)}: choose one of {', '.join(archive.files)} with --array"
+        )
+    return str(found[0])
+
+
+def _member(path: Path, archive: Any, name: str) -> NDArray[Any]:
+    try:
+        member = archive[name]
+    except DAMAGE as error:
+        raise _no_array(path, error) from error
+    if not isinstance(member, np.ndarray):
+        raise _no_array(path, ValueError(f"{name!r} in it is no array"))
+    return member
+
+
+def _no_array(path: Path, error: BaseException) -> Exception:
+    """What to raise; NumPy's advice to unpickle what may be hostile is left out."""
+    about_pickle = "pickle" in str(error)
+    return damaged(path, ValueError("it is no array of numbers") if about_pickle else error)

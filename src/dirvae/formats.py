@@ -1,0 +1,101 @@
+"""Kinds of data files, a row each: who reads it, and with which options.
+
+Readers are named, and imported (`pkgutil.resolve_name`) when a file is read: help and refusals of
+the command line list the kinds without PyTorch. A new kind is a reader in `dirvae.data` and a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = [
+    "CORPORA",
+    "COUNTS",
+    "FORMATS",
+    "NUMBERS",
+    "TEXTS",
+    "Format",
+    "kind_of",
+    "listed",
+    "taking",
+]
+
+
+class Format(NamedTuple):
+    """How files of one kind are read.
+
+    Attributes:
+        numbers: Reader from a path and ``options`` to `dirvae.data.Rows`, or "" for none.
+        texts: Reader from a path, names of columns and an encoding to these columns of a table and
+            notes of what was recognised, or "" for none.
+        options: Of ``array``, ``id_columns`` and ``encoding`` those that the reader of numbers
+            takes. A file that has an encoding is one of text, and may be packed by gzip.
+    """
+
+    numbers: str = ""
+    texts: str = ""
+    options: tuple[str, ...] = ()
+
+
+_DELIMITED = Format(
+    "dirvae.data.number_tables:read_numbers",
+    "dirvae.data.text_tables:delimited_columns",
+    ("id_columns", "encoding"),
+)
+FORMATS = {
+    ".npy": Format("dirvae.data.array_files:read_array"),
+    ".npz": Format("dirvae.data.array_files:read_archive", options=("array",)),
+    ".csv": _DELIMITED,
+    ".tsv": _DELIMITED,
+    ".parquet": Format(
+        "dirvae.data.number_tables:read_parquet",
+        "dirvae.data.text_tables:parquet_columns",
+        ("id_columns",),
+    ),
+    ".jsonl": Format(texts="dirvae.data.text_tables:json_columns", options=("encoding",)),
+}
+"""By suffix."""
+
+NUMBERS = tuple(suffix for suffix, row in FORMATS.items() if row.numbers)
+TEXTS = tuple(suffix for suffix, row in FORMATS.items() if row.texts)
+COUNTS = tuple(suffix for suffix in NUMBERS if suffix not in TEXTS)  # to a topic model
+
+CORPORA = {
+    "docstrings": "dirvae.data.corpora:docstrings",
+    "20news": "dirvae.data.corpora:newsgroups",
+}
+"""Words for texts that are at hand, or can be downloaded."""
+
+
+def taking(option: str, suffixes: Iterable[str] = FORMATS) -> tuple[str, ...]:
+    """Return the suffixes of files that an option goes with.
+
+    Example:
+        >>> taking("encoding")
+        ('.csv', '.tsv', '.jsonl')
+    """
+    return tuple(suffix for suffix in suffixes if option in FORMATS[suffix].options)
+
+
+def listed(suffixes: Iterable[str]) -> str:
+    """Write suffixes as a sentence has them.
+
+    Example:
+        >>> listed([".csv", ".tsv", ".jsonl"]), listed([".npz"])
+        ('.csv, .tsv or .jsonl', '.npz')
+    """
+    *first, last = suffixes
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def kind_of(path: str | Path) -> str:
+    """Return the suffix in lower case, without the .gz of a packed file of text.
+
+    Example:
+        >>> kind_of("Texts.TSV.gz"), kind_of("x.npy.gz")
+        ('.tsv', '.gz')
+    """
+    *_, inner, suffix = ["", "", *(part.lower() for part in Path(path).suffixes)]
+    return inner if suffix == ".gz" and inner in (".txt", *taking("encoding")) else suffix
