@@ -17,9 +17,9 @@ from torch.distributions import (
 )
 from torch.distributions.constraints import Constraint
 
-from dirvae.distributions._expand import expand_law
 from dirvae.distributions._once import implicit_path
 from dirvae.distributions._quantile import as_probability, as_value, quantile
+from dirvae.distributions.base import Reparameterized
 from dirvae.distributions.draws import draw
 from dirvae.distributions.named import NamedParameters, Recipe
 from dirvae.distributions.noise import standard_exponential
@@ -143,18 +143,14 @@ class ImplicitCDF(NamedParameters):
 
     def log_prob(self, value: Tensor | float) -> Tensor:
         """Log density in nats: the log of the cdf's derivative."""
-        value = as_value(value, self._like)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         shape = torch.broadcast_shapes(value.shape, self.batch_shape)
         log_prob = self._density(value.double().expand(shape)).log()
         return log_prob.to(value.dtype)
 
     def cdf(self, value: Tensor | float) -> Tensor:
         """Probability of at most ``value``."""
-        value = as_value(value, self._like)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         return self._cdf(value.double()).to(value.dtype)
 
     def icdf(self, value: Tensor | float) -> Tensor:
@@ -169,10 +165,6 @@ class ImplicitCDF(NamedParameters):
 
         wide = (parameter.double() for parameter in self.parameters.values())
         return quantile(cdf, z, u, *wide, ends=_ends(self.support)).to(self._like.dtype)
-
-    @property
-    def _like(self) -> Tensor:
-        return next(iter(self.parameters.values()))
 
     def _cdf(self, z: Tensor) -> Tensor:
         wide = {key: value.double() for key, value in self.parameters.items()}
@@ -194,7 +186,7 @@ class ImplicitCDF(NamedParameters):
         return to_value((low + high) / 2)
 
 
-class ImplicitMixture(Distribution):
+class ImplicitMixture(Reparameterized):
     r"""A mixture with a path to all its parameters, the weights included.
 
     `torch.distributions.MixtureSameFamily` has none, as the choice of a component is discrete. But
@@ -227,7 +219,7 @@ class ImplicitMixture(Distribution):
     """
 
     arg_constraints = {}
-    has_rsample = True
+    batched = ("mixture",)
 
     def __init__(
         self,
@@ -263,9 +255,14 @@ class ImplicitMixture(Distribution):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> ImplicitMixture:
         """Return the law with batch shape ``batch_shape``."""
-        new = expand_law(self, batch_shape, _instance, "mixture")
+        new = super().expand(batch_shape, _instance)
         new._univariate = _coordinates(new.component_distribution)
         return new
+
+    @property
+    def _like(self) -> Tensor:
+        logits: Tensor = self.mixture_distribution.logits
+        return logits
 
     @property
     def _weights_shape(self) -> torch.Size:
@@ -283,14 +280,14 @@ class ImplicitMixture(Distribution):
 
     def log_prob(self, value: Tensor | float) -> Tensor:
         """Log density in nats."""
-        value = as_value(value, self.mixture_distribution.logits)
+        value = as_value(value, self._like)
         if self._validate_args and value.numel():  # torch's support of a mixture takes no empty one
             self._validate_sample(value)
         return self.mixture.log_prob(value)
 
     def cdf(self, value: Tensor | float) -> Tensor:
         """Probability of at most ``value``, for scalar events."""
-        return self.mixture.cdf(as_value(value, self.mixture_distribution.logits))
+        return self.mixture.cdf(as_value(value, self._like))
 
     def rsample(
         self,

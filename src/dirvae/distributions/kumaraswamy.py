@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.distributions import Beta as TorchBeta
 from torch.distributions import Kumaraswamy as TorchKumaraswamy
 from torch.distributions import constraints, register_kl
-from torch.distributions.utils import broadcast_all, euler_constant
+from torch.distributions.utils import euler_constant
 
-from dirvae.distributions._expand import expand_law
 from dirvae.distributions._once import once
-from dirvae.distributions._quantile import as_probability, as_value
+from dirvae.distributions._quantile import as_probability
+from dirvae.distributions.base import OfNumbers
 from dirvae.distributions.beta import Beta
 from dirvae.distributions.log_space import (
     in_order,
@@ -25,13 +25,31 @@ from dirvae.distributions.log_space import (
     neg_log_sigmoid_log,
 )
 from dirvae.distributions.noise import standard_exponential
-from dirvae.distributions.precision import full_precision, to_float64
-from dirvae.distributions.reparameterized import Reparameterized
+from dirvae.distributions.precision import to_float64
 
 __all__ = ["Kumaraswamy", "LogKumaraswamy", "expected_log1m"]
 
 
-class LogKumaraswamy(Reparameterized):
+class _Parameters(OfNumbers):
+    """The two concentrations that both distributions share."""
+
+    arg_constraints = {
+        "concentration1": constraints.positive,
+        "concentration0": constraints.positive,
+    }
+    concentration1: Tensor
+    concentration0: Tensor
+
+    def __init__(
+        self,
+        concentration1: Tensor | float,
+        concentration0: Tensor | float,
+        validate_args: bool | None = None,
+    ) -> None:
+        super().__init__(concentration1, concentration0, validate_args=validate_args)
+
+
+class LogKumaraswamy(_Parameters):
     r"""Law of the pair (log x, log(1 - x)) for x ~ `Kumaraswamy`: exact at both ends.
 
     The density is that of log x: :math:`\log a + \log b + a \log x + (b - 1) \log(1 - x^a)`.
@@ -48,25 +66,8 @@ class LogKumaraswamy(Reparameterized):
         True
     """
 
-    arg_constraints = {
-        "concentration1": constraints.positive,
-        "concentration0": constraints.positive,
-    }
     support = log_simplex
-
-    def __init__(
-        self,
-        concentration1: Tensor | float,
-        concentration0: Tensor | float,
-        validate_args: bool | None = None,
-    ) -> None:
-        a, b = broadcast_all(concentration1, concentration0)
-        self.concentration1, self.concentration0 = full_precision(a), full_precision(b)
-        super().__init__(self.concentration1.shape, torch.Size([2]), validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> LogKumaraswamy:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "concentration1", "concentration0")
+    event_size = (2,)
 
     def rsample(
         self,
@@ -99,14 +100,13 @@ class LogKumaraswamy(Reparameterized):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of log x at ``value`` = (log x, log(1 - x)), shape (..., 2) -> (...)."""
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         return kumaraswamy_log_density(
             self.concentration1, self.concentration0, value[..., 0], value[..., 0] - value[..., 1]
         )
 
 
-class Kumaraswamy(Reparameterized):
+class Kumaraswamy(_Parameters):
     r"""Kumaraswamy(a, b): x = (1 - u^(1/b))^(1/a), computed in log space.
 
     .. math:: \log p(x) = \log a + \log b + (a - 1) \log x + (b - 1) \log(1 - x^a)
@@ -124,25 +124,7 @@ class Kumaraswamy(Reparameterized):
         tensor(0.6667)
     """
 
-    arg_constraints = {
-        "concentration1": constraints.positive,
-        "concentration0": constraints.positive,
-    }
     support = constraints.unit_interval
-
-    def __init__(
-        self,
-        concentration1: Tensor | float,
-        concentration0: Tensor | float,
-        validate_args: bool | None = None,
-    ) -> None:
-        a, b = broadcast_all(concentration1, concentration0)
-        self.concentration1, self.concentration0 = full_precision(a), full_precision(b)
-        super().__init__(self.concentration1.shape, torch.Size(), validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Kumaraswamy:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "concentration1", "concentration0")
 
     @property
     def mean(self) -> Tensor:
@@ -173,9 +155,7 @@ class Kumaraswamy(Reparameterized):
 
     def cdf(self, value: Tensor | float) -> Tensor:
         """Probability 1 - (1 - x^a)^b."""
-        value = as_value(value, self.concentration1)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         inside = (value > 0) & (value < 1)
         log_x = torch.where(inside, to_float64(value), 0.5).log()
         log_above = to_float64(self.concentration0) * log1mexp(
@@ -204,9 +184,7 @@ class Kumaraswamy(Reparameterized):
 
     def log_prob(self, value: Tensor | float) -> Tensor:
         """Log density at x, in nats; 0 and 1 are read as the floats next to them."""
-        value = as_value(value, self.concentration1)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         limits = torch.finfo(value.dtype)
         x = value.clamp(limits.tiny, 1 - limits.eps / 2)
         a, b, log_x = self.concentration1, self.concentration0, x.log()

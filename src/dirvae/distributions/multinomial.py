@@ -13,7 +13,6 @@ from dirvae.distributions._count_sums import (
     dirichlet_multinomial_entropy,
     multinomial_entropy,
 )
-from dirvae.distributions._expand import expand_law
 from dirvae.distributions._sparse import (
     flat_places,
     is_sparse,
@@ -22,6 +21,7 @@ from dirvae.distributions._sparse import (
     softmax_evidence,
 )
 from dirvae.distributions._vectors import positive_vector, real_vector
+from dirvae.distributions.base import Law
 from dirvae.distributions.dirichlet import LogDirichlet
 from dirvae.distributions.log_space import log_multiset
 from dirvae.distributions.precision import full_precision, to_float64, validates
@@ -42,7 +42,7 @@ class _Counts(constraints.Constraint):
 counts_support = _Counts()
 
 
-class Multinomial(Distribution):
+class Multinomial(Law):
     r"""Counts of V categories given their total.
 
     .. math:: \log p(x) = \log\Gamma(n + 1) - \sum_v \log\Gamma(x_v + 1)
@@ -66,6 +66,7 @@ class Multinomial(Distribution):
     """
 
     arg_constraints = {"logits": real_vector}
+    batched = ("logits", "total_count")
     support = counts_support
 
     def __init__(
@@ -73,10 +74,6 @@ class Multinomial(Distribution):
     ) -> None:
         self.logits, self.total_count = with_totals("logits", logits, total_count, validate_args)
         super().__init__(self.logits.shape[:-1], logits.shape[-1:], validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Multinomial:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "logits", "total_count")
 
     @property
     def probs(self) -> Tensor:
@@ -121,8 +118,7 @@ class Multinomial(Distribution):
             found = [softmax_evidence(value, logits) for logits in rows_of(self.logits, value)]
             evidence = torch.stack(found).view(*self.batch_shape[:-1], -1)
             return (evidence + log_coefficient(value)).to(self.logits.dtype)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         log_prob = log_multinomial(value, torch.log_softmax(to_float64(self.logits), -1))
         return log_prob.to(torch.promote_types(value.dtype, self.logits.dtype))
 
@@ -142,7 +138,7 @@ class Multinomial(Distribution):
         return law.log_prob(torch.where(mask, value, 0.0))
 
 
-class DirichletMultinomial(Distribution):
+class DirichletMultinomial(Law):
     r"""Counts of V categories whose probabilities are a Dirichlet, given their total.
 
     .. math:: \log p(x) = \log\frac{\Gamma(n + 1) \Gamma(A)}{\Gamma(n + A)}
@@ -168,6 +164,7 @@ class DirichletMultinomial(Distribution):
     """
 
     arg_constraints = {"concentration": positive_vector}
+    batched = ("concentration", "total_count")
     support = counts_support
 
     def __init__(
@@ -180,10 +177,6 @@ class DirichletMultinomial(Distribution):
             "concentration", concentration, total_count, validate_args
         )
         super().__init__(self.concentration.shape[:-1], concentration.shape[-1:], validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> DirichletMultinomial:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "concentration", "total_count")
 
     @property
     def mean(self) -> Tensor:
@@ -224,8 +217,7 @@ class DirichletMultinomial(Distribution):
         """
         if is_sparse(value):
             return self._sparse_log_prob(value)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         return _log_dirichlet_multinomial(value, self.concentration)
 
     def _sparse_log_prob(self, x: Tensor) -> Tensor:

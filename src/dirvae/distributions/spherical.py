@@ -10,13 +10,12 @@ from torch import Tensor
 from torch.distributions import constraints, register_kl
 
 from dirvae.distributions._cosine import Cosine
-from dirvae.distributions._expand import expand_law
 from dirvae.distributions._once import implicit_path
 from dirvae.distributions._vectors import real_vector
+from dirvae.distributions.base import Reparameterized
 from dirvae.distributions.beta import Beta
 from dirvae.distributions.noise import standard_normal
 from dirvae.distributions.precision import full_precision, to_float64, validate_if_eager, validates
-from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["HyperSphericalUniform", "PowerSpherical", "VonMisesFisher", "unit_sphere"]
 
@@ -57,10 +56,6 @@ class _Spherical(Reparameterized):
             batch_shape, loc.shape[-1:], validate_args=validate_if_eager(validate_args)
         )
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "loc", self.spread_name)
-
     @property
     def _spread(self) -> Tensor:
         spread: Tensor = self.__dict__[self.spread_name]
@@ -99,8 +94,7 @@ class _Spherical(Reparameterized):
 
     def _one_minus_cosine(self, value: Tensor) -> Tensor:
         """1 - w to full precision near the direction, shape (..., D) -> (...)."""
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         return ((value - self.loc) ** 2).sum(-1) / 2
 
     def _cosine_moments(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -279,10 +273,6 @@ class HyperSphericalUniform(Reparameterized):
         self.dim = int(dim)
         super().__init__(torch.Size(), torch.Size([self.dim]), validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> HyperSphericalUniform:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance)
-
     @property
     def mean(self) -> Tensor:
         """Mean 0, shape (..., D)."""
@@ -305,8 +295,7 @@ class HyperSphericalUniform(Reparameterized):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Minus the log of the sphere's area, (..., D) -> (...)."""
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         shape = torch.broadcast_shapes(value.shape[:-1], self.batch_shape)
         return value.new_full(shape, -_log_area(self.dim))
 

@@ -9,25 +9,26 @@ from torch import Tensor
 from torch.distributions import Gamma as TorchGamma
 from torch.distributions import Weibull as TorchWeibull
 from torch.distributions import constraints, register_kl
-from torch.distributions.utils import broadcast_all, euler_constant
+from torch.distributions.utils import euler_constant
 
-from dirvae.distributions._expand import expand_law
 from dirvae.distributions._quadrature import trapezoid_nodes
-from dirvae.distributions._quantile import as_probability, as_value
+from dirvae.distributions._quantile import as_probability
 from dirvae.distributions._vectors import positive_vector
+from dirvae.distributions.base import OfNumbers, OfProportions, OnSimplex
 from dirvae.distributions.log_gamma import Gamma, LogGamma
 from dirvae.distributions.log_space import log_proportions, log_simplex
 from dirvae.distributions.noise import standard_exponential
-from dirvae.distributions.precision import full_precision, to_float64, validate_if_eager
-from dirvae.distributions.reparameterized import Reparameterized
+from dirvae.distributions.precision import to_float64
 
 __all__ = ["LogWeibull", "LogWeibullDirichlet", "Weibull", "WeibullDirichlet"]
 
 
-class _WeibullParameters(Reparameterized):
-    """The scale and concentration that both laws share."""
+class _WeibullParameters(OfNumbers):
+    """The scale and concentration that both distributions share."""
 
     arg_constraints = {"scale": constraints.positive, "concentration": constraints.positive}
+    scale: Tensor
+    concentration: Tensor
 
     def __init__(
         self,
@@ -35,14 +36,7 @@ class _WeibullParameters(Reparameterized):
         concentration: Tensor | float,
         validate_args: bool | None = None,
     ) -> None:
-        scale, concentration = broadcast_all(scale, concentration)
-        self.scale: Tensor = full_precision(scale)
-        self.concentration: Tensor = full_precision(concentration)
-        super().__init__(self.scale.shape, validate_args=validate_if_eager(validate_args))
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "scale", "concentration")
+        super().__init__(scale, concentration, validate_args=validate_args)
 
     def rsample(
         self,
@@ -89,17 +83,13 @@ class LogWeibull(_WeibullParameters):
 
     def log_prob(self, value: Tensor | float) -> Tensor:
         """Log density of log x, in nats."""
-        value = as_value(value, self.scale)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         t = self.concentration * (value - self.scale.log())
         return self.concentration.log() + t - t.exp()
 
     def cdf(self, value: Tensor | float) -> Tensor:
         """Probability 1 - exp(-e^t)."""
-        value = as_value(value, self.scale)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         t = self.concentration * (value - self.scale.log())
         return -torch.expm1(-t.exp())
 
@@ -170,17 +160,13 @@ class Weibull(_WeibullParameters):
 
     def log_prob(self, value: Tensor | float) -> Tensor:
         """Log density at x, in nats; 0 and infinity are read as the floats next to them."""
-        value = as_value(value, self.scale)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         y = log_proportions(value.clamp(max=torch.finfo(value.dtype).max))
         return self.log().log_prob(y) - y
 
     def cdf(self, value: Tensor | float) -> Tensor:
         """Probability 1 - exp(-(x / lambda)^c)."""
-        value = as_value(value, self.scale)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         t = self.concentration * (log_proportions(value) - self.scale.log())
         return -torch.expm1(-t.exp())
 
@@ -195,28 +181,17 @@ class Weibull(_WeibullParameters):
         return euler_constant * (1 - 1 / c) + self.scale.log() - c.log() + 1
 
 
-class _WeibullsOnSimplex(Reparameterized):
-    """The scale and concentration vectors that both laws share."""
+class _WeibullsParameters(OfProportions):
+    """The scale and concentration vectors that both distributions share."""
 
     arg_constraints = {"scale": positive_vector, "concentration": positive_vector}
+    scale: Tensor
+    concentration: Tensor
 
     def __init__(
         self, scale: Tensor, concentration: Tensor, validate_args: bool | None = None
     ) -> None:
-        self.scale, self.concentration = torch.broadcast_tensors(
-            full_precision(scale), full_precision(concentration)
-        )
-        shape = self.scale.shape
-        if len(shape) < 1 or shape[-1] < 2:
-            raise ValueError(
-                f"scale and concentration have shape {tuple(shape)} together, "
-                "must have a last dimension of at least 2 components"
-            )
-        super().__init__(shape[:-1], shape[-1:], validate_args=validate_if_eager(validate_args))
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "scale", "concentration")
+        super().__init__(scale, concentration, validate_args=validate_args)
 
     def rsample(
         self,
@@ -229,7 +204,7 @@ class _WeibullsOnSimplex(Reparameterized):
         return torch.log_softmax(log_x, -1)
 
 
-class LogWeibullDirichlet(_WeibullsOnSimplex):
+class LogWeibullDirichlet(_WeibullsParameters):
     r"""Law of log z for z ~ `WeibullDirichlet`, which does not underflow.
 
     The density is with respect to Lebesgue measure on log z_1 .. log z_{K-1}. With
@@ -259,15 +234,14 @@ class LogWeibullDirichlet(_WeibullsOnSimplex):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         c, y = to_float64(self.concentration), to_float64(value)
         d, c = torch.broadcast_tensors(y - to_float64(self.scale).log(), c)
         log_prob = c.log().sum(-1) - y[..., -1] + _LogIntegral.apply(d, c)
         return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
 
 
-class WeibullDirichlet(_WeibullsOnSimplex):
+class WeibullDirichlet(OnSimplex, _WeibullsParameters):
     r"""Normalised independent Weibulls: z = x / sum(x), x_k ~ Weibull(lambda_k, c_k).
 
     What a Weibull encoder gives a model with proportions as its latent. It is no Dirichlet, except
@@ -294,21 +268,6 @@ class WeibullDirichlet(_WeibullsOnSimplex):
     def log(self) -> LogWeibullDirichlet:
         """Return the law of log z."""
         return LogWeibullDirichlet(self.scale, self.concentration, validate_args=False)
-
-    def rsample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw z, shape S + (..., K)."""
-        return self.log().rsample(sample_shape, generator).exp()
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log density on the simplex (Lebesgue measure on z_1 .. z_{K-1}), in nats."""
-        if self._validate_args:
-            self._validate_sample(value)
-        log_z = log_proportions(value)
-        return self.log().log_prob(log_z) - log_z[..., :-1].sum(-1)
 
 
 def _log_weibull(
