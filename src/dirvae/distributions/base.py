@@ -208,7 +208,7 @@ class OnSimplex(Reparameterized):
         return entropy
 
 
-def require_parts(shape: torch.Size, *names: str) -> None:
+def require_parts(shape: torch.Size, name: str, *others: str) -> None:
     """Raise ValueError unless parameters of this shape together have two components or more.
 
     Example:
@@ -217,9 +217,9 @@ def require_parts(shape: torch.Size, *names: str) -> None:
         ValueError: loc has shape (5, 1), must have a last dimension of at least 2 components
     """
     if len(shape) < 1 or shape[-1] < 2:
-        have, together = ("has", "") if len(names) == 1 else ("have", " together")
+        together = f" together with {' and '.join(others)}" if others else ""
         raise ValueError(
-            f"{' and '.join(names)} {have} shape {tuple(shape)}{together}, "
+            f"{name} has shape {tuple(shape)}{together}, "
             "must have a last dimension of at least 2 components"
         )
 
