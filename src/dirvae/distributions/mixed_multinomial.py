@@ -8,16 +8,10 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
+from dirvae.distributions._count_rows import counts_support, require_rows, rows_of, with_totals
 from dirvae.distributions._sparse import is_sparse, log_coefficient, mixture_evidence
 from dirvae.distributions.base import Law
-from dirvae.distributions.multinomial import (
-    Multinomial,
-    counts_support,
-    log_multinomial,
-    require_rows,
-    rows_of,
-    with_totals,
-)
+from dirvae.distributions.multinomial import Multinomial, log_multinomial
 from dirvae.distributions.precision import full_precision, to_float64
 
 __all__ = ["MixedMultinomial"]
