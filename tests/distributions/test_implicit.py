@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.distributions import constraints
 from torch.special import ndtr, ndtri
 
-from dirvae.distributions.implicit import ImplicitMixture, from_cdf, from_icdf
+from dirvae.distributions.implicit import from_cdf, from_icdf
+from dirvae.distributions.mixture import ImplicitMixture
 from dirvae.models.vae import VAE
 from dirvae.nn import MLP, Fixed, Head
 

@@ -15,12 +15,9 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints, kl_divergence
 
 from dirvae.distributions._cosine import Cosine
-from dirvae.distributions.spherical import (
-    HyperSphericalUniform,
-    PowerSpherical,
-    VonMisesFisher,
-    _reflect,
-)
+from dirvae.distributions.power_spherical import PowerSpherical
+from dirvae.distributions.spherical import HyperSphericalUniform, _reflect
+from dirvae.distributions.von_mises_fisher import VonMisesFisher
 from dirvae.testing import check_distribution, goodness_of_fit
 
 

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.distributions import kl_divergence
 
 from dirvae.distributions.log_gamma import Gamma, LogGamma
-from dirvae.distributions.weibull import LogWeibull, LogWeibullDirichlet, Weibull, WeibullDirichlet
+from dirvae.distributions.weibull import LogWeibull, Weibull
+from dirvae.distributions.weibull_dirichlet import LogWeibullDirichlet, WeibullDirichlet
 
 
 def tensor(*values: float) -> Tensor:

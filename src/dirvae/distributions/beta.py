@@ -8,19 +8,17 @@ import torch
 from torch import Tensor
 from torch.distributions import Beta as TorchBeta
 from torch.distributions import constraints, register_kl
-from torch.distributions.utils import broadcast_all
 
-from dirvae.distributions._expand import expand_law
-from dirvae.distributions._quantile import as_probability, as_value
+from dirvae.distributions._quantile import as_probability
 from dirvae.distributions._tails import beta_log_odds_quantile, beta_tails
+from dirvae.distributions.base import OfNumbers
 from dirvae.distributions.dirichlet import LogDirichlet, log_gammas_up_to_total
-from dirvae.distributions.precision import full_precision, to_float64, validate_if_eager
-from dirvae.distributions.reparameterized import Reparameterized
+from dirvae.distributions.precision import to_float64
 
 __all__ = ["Beta"]
 
 
-class Beta(Reparameterized):
+class Beta(OfNumbers):
     r"""Beta(concentration1, concentration0), drawn in log space.
 
     log p(x) = (a - 1) log x + (b - 1) log(1 - x) - log B(a, b), 0 <= x <= 1.
@@ -49,6 +47,8 @@ class Beta(Reparameterized):
         "concentration0": constraints.positive,
     }
     support = constraints.unit_interval
+    concentration1: Tensor
+    concentration0: Tensor
 
     def __init__(
         self,
@@ -56,13 +56,7 @@ class Beta(Reparameterized):
         concentration0: Tensor | float,
         validate_args: bool | None = None,
     ) -> None:
-        concentration1, concentration0 = broadcast_all(concentration1, concentration0)
-        self.concentration1: Tensor = full_precision(concentration1)
-        self.concentration0: Tensor = full_precision(concentration0)
-        super().__init__(self.concentration1.shape, validate_args=validate_if_eager(validate_args))
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        return expand_law(self, batch_shape, _instance, "concentration1", "concentration0")
+        super().__init__(concentration1, concentration0, validate_args=validate_args)
 
     @property
     def mean(self) -> Tensor:
@@ -134,9 +128,7 @@ class Beta(Reparameterized):
         return to_float64(self.concentration1), to_float64(self.concentration0)
 
     def log_prob(self, value: Tensor | float) -> Tensor:
-        value = as_value(value, self.concentration1)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         a, b = self._wide()
         kernel = torch.xlogy(a - 1, value) + torch.special.xlog1py(b - 1, -value)
         log_prob = kernel - _log_beta(a, b)
@@ -144,9 +136,7 @@ class Beta(Reparameterized):
 
     def cdf(self, value: Tensor | float) -> Tensor:
         """Probability of at most ``value``."""
-        value = as_value(value, self.concentration1)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         inside = (value > 0) & (value < 1)
         x = torch.where(inside, to_float64(value), 0.5)
         ends = torch.where(value > 0.5, torch.inf, -torch.inf).to(x.dtype)

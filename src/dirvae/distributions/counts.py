@@ -6,20 +6,20 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import constraints
 from torch.distributions.utils import broadcast_all
 from torch.nn.functional import logsigmoid
 
-from dirvae.distributions._expand import expand_law
 from dirvae.distributions._quantile import as_value
 from dirvae.distributions._tails import beta_tails
+from dirvae.distributions.base import Law
 from dirvae.distributions.log_space import log_multiset
 from dirvae.distributions.precision import full_precision, to_float64
 
 __all__ = ["NegativeBinomial", "ZeroInflatedNegativeBinomial"]
 
 
-class NegativeBinomial(Distribution):
+class NegativeBinomial(Law):
     r"""Counts with mean mu and variance mu + mu^2 / r: a Poisson whose rate is a Gamma.
 
     .. math:: \log p(x) = \log\frac{\Gamma(x + r)}{\Gamma(r)\, x!}
@@ -40,6 +40,7 @@ class NegativeBinomial(Distribution):
     """
 
     arg_constraints = {"mean": constraints.nonnegative, "concentration": constraints.positive}
+    batched = ("_mean", "concentration")
     support = constraints.nonnegative_integer
 
     def __init__(
@@ -51,10 +52,6 @@ class NegativeBinomial(Distribution):
         mean, concentration = broadcast_all(mean, concentration)
         self._mean, self.concentration = full_precision(mean), full_precision(concentration)
         super().__init__(self._mean.shape, torch.Size(), validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> NegativeBinomial:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "_mean", "concentration")
 
     @property
     def mean(self) -> Tensor:
@@ -84,16 +81,12 @@ class NegativeBinomial(Distribution):
 
     def log_prob(self, value: Tensor | float) -> Tensor:
         """Log probability of the counts, in nats."""
-        value = as_value(value, self._mean)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         return _log_negative_binomial(value, self._mean, self.concentration)
 
     def cdf(self, value: Tensor | float) -> Tensor:
         """Probability of at most ``value``: a Beta's cdf, I_{r / (r + mu)}(r, x + 1)."""
-        value = as_value(value, self._mean)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         mean, r = to_float64(self._mean), to_float64(self.concentration)
         x = to_float64(value).floor()
         lower = beta_tails(r, x.clamp(min=0) + 1, r.log() - mean.log()).lower
@@ -101,7 +94,7 @@ class NegativeBinomial(Distribution):
         return lower.to(torch.promote_types(value.dtype, self._mean.dtype))
 
 
-class ZeroInflatedNegativeBinomial(Distribution):
+class ZeroInflatedNegativeBinomial(Law):
     r"""A `NegativeBinomial` whose counts are replaced by 0 with probability sigmoid(gate_logits).
 
     Args:
@@ -126,6 +119,7 @@ class ZeroInflatedNegativeBinomial(Distribution):
         "concentration": constraints.positive,
         "gate_logits": constraints.real,
     }
+    batched = ("gate_logits", "counts")
     support = constraints.nonnegative_integer
 
     def __init__(
@@ -138,10 +132,6 @@ class ZeroInflatedNegativeBinomial(Distribution):
         mean, concentration, self.gate_logits = broadcast_all(mean, concentration, gate_logits)
         self.counts = NegativeBinomial(mean, concentration, validate_args=validate_args)
         super().__init__(self.gate_logits.shape, torch.Size(), validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> ZeroInflatedNegativeBinomial:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "counts", "gate_logits")
 
     @property
     def concentration(self) -> Tensor:
@@ -177,14 +167,12 @@ class ZeroInflatedNegativeBinomial(Distribution):
 
     def log_prob(self, value: Tensor | float) -> Tensor:
         """Log probability of the counts, in nats."""
-        value = as_value(value, self.gate_logits)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         return self._log_prob(value)
 
     def cdf(self, value: Tensor | float) -> Tensor:
         """Probability of at most ``value``."""
-        value = as_value(value, self.gate_logits)
+        value = as_value(value, self._like)
         below = self.counts.cdf(value)
         zeros = torch.sigmoid(self.gate_logits) * (value >= 0)
         return zeros + torch.sigmoid(-self.gate_logits) * below

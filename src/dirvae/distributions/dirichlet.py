@@ -10,14 +10,13 @@ from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
 from torch.distributions import constraints, register_kl
 
-from dirvae.distributions._expand import expand_law
 from dirvae.distributions._gamma_functions import lgamma_and_digamma, trigamma
 from dirvae.distributions._log_gamma_gradient import attach_gradient
 from dirvae.distributions._log_gamma_sampler import sample_log_gamma
 from dirvae.distributions._vectors import positive_vector
+from dirvae.distributions.base import Reparameterized
 from dirvae.distributions.log_space import log_simplex
 from dirvae.distributions.precision import full_precision, to_float64, validate_if_eager
-from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["Dirichlet", "LogDirichlet"]
 
@@ -110,9 +109,6 @@ class _DirichletParameters(Reparameterized):
         shape = concentration.shape
         super().__init__(shape[:-1], shape[-1:], validate_args=validate_if_eager(validate_args))
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        return expand_law(self, batch_shape, _instance, "concentration")
-
     def _rsample_log_gamma(
         self, sample_shape: Any, generator: torch.Generator | None, totals: int
     ) -> Tensor:
@@ -176,8 +172,7 @@ class LogDirichlet(_DirichletParameters):
         return _LogNormalize.apply(self._rsample_log_gamma(sample_shape, generator, totals))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         kernel = (to_float64(self.concentration) * value).sum(-1) - value[..., -1]
         log_prob = kernel - self._log_normalizer()
         return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
@@ -269,8 +264,7 @@ class Dirichlet(_DirichletParameters):
         return self._rsample_log_gamma(sample_shape, generator, totals).softmax(-1)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         kernel = torch.xlogy(to_float64(self.concentration) - 1, value).sum(-1)
         log_prob = kernel - self._log_normalizer()
         return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))

@@ -6,19 +6,26 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import constraints
 
-from dirvae.distributions._expand import expand_law
 from dirvae.distributions._vectors import positive_vector
-from dirvae.distributions.log_space import log_proportions, log_simplex, scaled_lgamma1p
+from dirvae.distributions.base import OfProportions, OnSimplex
+from dirvae.distributions.log_space import log_simplex, scaled_lgamma1p
 from dirvae.distributions.noise import standard_exponential
-from dirvae.distributions.precision import full_precision
-from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["InverseCDFDirichlet", "LogInverseCDFDirichlet", "multi_gamma_kl"]
 
 
-class LogInverseCDFDirichlet(Reparameterized):
+class _Parameters(OfProportions):
+    """The concentration that both distributions share."""
+
+    arg_constraints = {"concentration": positive_vector}
+    concentration: Tensor
+
+    def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
+        super().__init__(concentration, validate_args=validate_args)
+
+
+class LogInverseCDFDirichlet(_Parameters):
     r"""Law of log z for z ~ `InverseCDFDirichlet`: the log-space form, which does not underflow.
 
     With y = log z, :math:`r_k = \log\Gamma(a_k + 1) / a_k` and
@@ -37,17 +44,7 @@ class LogInverseCDFDirichlet(Reparameterized):
         True
     """
 
-    arg_constraints = {"concentration": positive_vector}
     support = log_simplex
-
-    def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
-        _require_parts(concentration)
-        self.concentration = full_precision(concentration)
-        super().__init__(concentration.shape[:-1], concentration.shape[-1:], validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> LogInverseCDFDirichlet:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "concentration")
 
     def rsample(
         self,
@@ -62,15 +59,14 @@ class LogInverseCDFDirichlet(Reparameterized):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         a = self.concentration
         w = value - scaled_lgamma1p(a)
         w = w - w.amax(-1, keepdim=True)
         return a.log().sum(-1) - a.sum(-1).log() + (a * w).sum(-1) - value[..., -1]
 
 
-class InverseCDFDirichlet(Reparameterized):
+class InverseCDFDirichlet(OnSimplex, _Parameters):
     r"""What the inverse Gamma CDF approximation of a Dirichlet samples, with its exact density.
 
     .. math:: z = \mathrm{softmax}(\log v), \quad
@@ -99,36 +95,9 @@ class InverseCDFDirichlet(Reparameterized):
         (torch.Size([2, 4]), torch.Size([2]))
     """
 
-    arg_constraints = {"concentration": positive_vector}
-    support = constraints.simplex
-
-    def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
-        _require_parts(concentration)
-        self.concentration = full_precision(concentration)
-        super().__init__(concentration.shape[:-1], concentration.shape[-1:], validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> InverseCDFDirichlet:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "concentration")
-
     def log(self) -> LogInverseCDFDirichlet:
         """Return the law of log z."""
         return LogInverseCDFDirichlet(self.concentration, validate_args=False)
-
-    def rsample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw z, shape S + (..., K); the path is the derivative at fixed uniform noise."""
-        return self.log().rsample(sample_shape, generator).exp()
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log density on the simplex (Lebesgue measure on z_1 .. z_{K-1}), in nats."""
-        if self._validate_args:
-            self._validate_sample(value)
-        log_z = log_proportions(value)
-        return self.log().log_prob(log_z) - log_z[..., :-1].sum(-1)
 
 
 def multi_gamma_kl(q_concentration: Tensor, p_concentration: Tensor) -> Tensor:
@@ -157,11 +126,3 @@ def multi_gamma_kl(q_concentration: Tensor, p_concentration: Tensor) -> Tensor:
     """
     a, alpha = q_concentration, p_concentration
     return (torch.lgamma(alpha) - torch.lgamma(a) + (a - alpha) * torch.digamma(a)).sum(-1)
-
-
-def _require_parts(concentration: Tensor) -> None:
-    if concentration.dim() < 1 or concentration.shape[-1] < 2:
-        raise ValueError(
-            f"concentration has shape {tuple(concentration.shape)}, "
-            "must have a last dimension of at least 2 components"
-        )

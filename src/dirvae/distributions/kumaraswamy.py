@@ -1,4 +1,4 @@
-"""The Kumaraswamy law in log space, and its divergence from a Beta to full precision."""
+"""The Kumaraswamy distribution in log space, and its divergence from a Beta."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.distributions import Beta as TorchBeta
 from torch.distributions import Kumaraswamy as TorchKumaraswamy
 from torch.distributions import constraints, register_kl
-from torch.distributions.utils import broadcast_all, euler_constant
+from torch.distributions.utils import euler_constant
 
-from dirvae.distributions._expand import expand_law
-from dirvae.distributions._once import once
-from dirvae.distributions._quantile import as_probability, as_value
+from dirvae.distributions._expected_log1m import expected_log1m
+from dirvae.distributions._quantile import as_probability
+from dirvae.distributions.base import OfNumbers
 from dirvae.distributions.beta import Beta
 from dirvae.distributions.log_space import (
     in_order,
@@ -25,13 +25,31 @@ from dirvae.distributions.log_space import (
     neg_log_sigmoid_log,
 )
 from dirvae.distributions.noise import standard_exponential
-from dirvae.distributions.precision import full_precision, to_float64
-from dirvae.distributions.reparameterized import Reparameterized
+from dirvae.distributions.precision import to_float64
 
 __all__ = ["Kumaraswamy", "LogKumaraswamy", "expected_log1m"]
 
 
-class LogKumaraswamy(Reparameterized):
+class _Parameters(OfNumbers):
+    """The two concentrations that both distributions share."""
+
+    arg_constraints = {
+        "concentration1": constraints.positive,
+        "concentration0": constraints.positive,
+    }
+    concentration1: Tensor
+    concentration0: Tensor
+
+    def __init__(
+        self,
+        concentration1: Tensor | float,
+        concentration0: Tensor | float,
+        validate_args: bool | None = None,
+    ) -> None:
+        super().__init__(concentration1, concentration0, validate_args=validate_args)
+
+
+class LogKumaraswamy(_Parameters):
     r"""Law of the pair (log x, log(1 - x)) for x ~ `Kumaraswamy`: exact at both ends.
 
     The density is that of log x: :math:`\log a + \log b + a \log x + (b - 1) \log(1 - x^a)`.
@@ -48,25 +66,8 @@ class LogKumaraswamy(Reparameterized):
         True
     """
 
-    arg_constraints = {
-        "concentration1": constraints.positive,
-        "concentration0": constraints.positive,
-    }
     support = log_simplex
-
-    def __init__(
-        self,
-        concentration1: Tensor | float,
-        concentration0: Tensor | float,
-        validate_args: bool | None = None,
-    ) -> None:
-        a, b = broadcast_all(concentration1, concentration0)
-        self.concentration1, self.concentration0 = full_precision(a), full_precision(b)
-        super().__init__(self.concentration1.shape, torch.Size([2]), validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> LogKumaraswamy:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "concentration1", "concentration0")
+    event_size = (2,)
 
     def rsample(
         self,
@@ -99,14 +100,13 @@ class LogKumaraswamy(Reparameterized):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of log x at ``value`` = (log x, log(1 - x)), shape (..., 2) -> (...)."""
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         return kumaraswamy_log_density(
             self.concentration1, self.concentration0, value[..., 0], value[..., 0] - value[..., 1]
         )
 
 
-class Kumaraswamy(Reparameterized):
+class Kumaraswamy(_Parameters):
     r"""Kumaraswamy(a, b): x = (1 - u^(1/b))^(1/a), computed in log space.
 
     .. math:: \log p(x) = \log a + \log b + (a - 1) \log x + (b - 1) \log(1 - x^a)
@@ -124,25 +124,7 @@ class Kumaraswamy(Reparameterized):
         tensor(0.6667)
     """
 
-    arg_constraints = {
-        "concentration1": constraints.positive,
-        "concentration0": constraints.positive,
-    }
     support = constraints.unit_interval
-
-    def __init__(
-        self,
-        concentration1: Tensor | float,
-        concentration0: Tensor | float,
-        validate_args: bool | None = None,
-    ) -> None:
-        a, b = broadcast_all(concentration1, concentration0)
-        self.concentration1, self.concentration0 = full_precision(a), full_precision(b)
-        super().__init__(self.concentration1.shape, torch.Size(), validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Kumaraswamy:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "concentration1", "concentration0")
 
     @property
     def mean(self) -> Tensor:
@@ -173,9 +155,7 @@ class Kumaraswamy(Reparameterized):
 
     def cdf(self, value: Tensor | float) -> Tensor:
         """Probability 1 - (1 - x^a)^b."""
-        value = as_value(value, self.concentration1)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         inside = (value > 0) & (value < 1)
         log_x = torch.where(inside, to_float64(value), 0.5).log()
         log_above = to_float64(self.concentration0) * log1mexp(
@@ -204,9 +184,7 @@ class Kumaraswamy(Reparameterized):
 
     def log_prob(self, value: Tensor | float) -> Tensor:
         """Log density at x, in nats; 0 and 1 are read as the floats next to them."""
-        value = as_value(value, self.concentration1)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         limits = torch.finfo(value.dtype)
         x = value.clamp(limits.tiny, 1 - limits.eps / 2)
         a, b, log_x = self.concentration1, self.concentration0, x.log()
@@ -229,84 +207,6 @@ def kumaraswamy_log_moment(a: Tensor, b: Tensor, order: int) -> Tensor:
     power = order / a
     less, more = in_order(power, b)
     return torch.lgamma(1 + less) - log_gamma_ratio(1 + more, less)
-
-
-def expected_log1m(a: Tensor, b: Tensor) -> Tensor:
-    r"""E[log(1 - x)] for x ~ Kumaraswamy(a, b), to about 1e-8, differentiable in both.
-
-    The usual series converges like :math:`m^{-b-1}`: not at all in practice for small b. Here, with
-    w = x^a, c = 1/a and r the logit of w,
-
-    .. math:: E[\log(1 - w^c)] = -\frac1b + \log c
-              + \int b (1-w)^b \, w \, \log\frac{1 - w^c}{c (1 - w)} \, dr
-
-    where both singularities are taken out of the integrand, which is analytic in a strip about the
-    real line: the trapezoid rule converges exponentially.
-
-    Args:
-        a: Positive, any shape.
-        b: Positive, broadcast against a.
-
-    Returns:
-        The broadcast shape.
-
-    Example:
-        >>> round(float(expected_log1m(torch.tensor(1.0), torch.tensor(0.5))), 5)
-        -2.0
-    """
-    a, b = torch.broadcast_tensors(a, b)
-    value: Tensor = _ExpectedLog1m.apply(a, b)[0]
-    return value
-
-
-class _ExpectedLog1m(torch.autograd.Function):
-    """Value and both derivatives from the same nodes, one node at a time to stay in cache."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        a, b = a + torch.zeros_like(b), b + torch.zeros_like(a)
-        nodes, reach = (44, 16.0) if a.dtype == torch.float32 else (56, 18.0)
-        low = -torch.log1p(b) - reach
-        high = torch.minimum(torch.log1p(1 / a) + reach / (1 + b), _log_expm1(20 / b))
-        step = (high - low) / nodes
-        sums = _trapezoid(a, b, low, step, nodes)
-        value, slope_b, slope_c = (total * step * b for total in sums)
-        return value - 1 / b - a.log(), -(slope_c + a) / a**2, (value + 1 / b) / b + slope_b
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: tuple[Tensor, ...]) -> None:
-        ctx.save_for_backward(*inputs, *output[1:])
-        ctx.mark_non_differentiable(*output[1:])
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor, Tensor]:
-        a, b, *slopes = ctx.saved_tensors
-        slope_a, slope_b = (once(s, "E[log(1 - x)] of a Kumaraswamy", a, b) for s in slopes)
-        return grad * slope_a, grad * slope_b
-
-
-def _trapezoid(a: Tensor, b: Tensor, low: Tensor, step: Tensor, nodes: int) -> list[Tensor]:
-    """Sums of weight * h and of its derivatives in b and c, weight less its factor b."""
-    minus_c, log_a = -1 / a, a.log()
-    odds, growth = low.exp(), step.exp()
-    value, slope_b, slope_c = torch.zeros_like(a), torch.zeros_like(a), torch.zeros_like(a)
-    for _ in range(nodes + 1):
-        left, minus_log_w = torch.log1p(odds), torch.log1p(1 / odds)  # left = -log(1 - w)
-        weight = torch.addcmul(minus_log_w, b, left).neg_().exp_()
-        minus_gap = torch.expm1(minus_c * minus_log_w)  # w^c - 1
-        term = minus_gap.neg().log_().add_(left).add_(log_a).mul_(weight)
-        value.add_(term)
-        slope_b.sub_(term * left)
-        slope = torch.addcdiv(minus_log_w, minus_log_w, minus_gap).add_(a)
-        slope_c.sub_(slope.mul_(weight))
-        odds.mul_(growth)
-    return [value, slope_b, slope_c]
-
-
-def _log_expm1(x: Tensor) -> Tensor:
-    return x + torch.log(-torch.expm1(-x))
 
 
 def kl_kumaraswamy_beta(a: Tensor, b: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:

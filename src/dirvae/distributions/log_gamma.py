@@ -12,25 +12,25 @@ import torch
 from torch import Tensor
 from torch.distributions import Gamma as TorchGamma
 from torch.distributions import constraints, register_kl
-from torch.distributions.utils import broadcast_all
 
-from dirvae.distributions._expand import expand_law
 from dirvae.distributions._log_gamma_gradient import rsample_log_gamma
-from dirvae.distributions._quantile import as_probability, as_value
+from dirvae.distributions._quantile import as_probability
 from dirvae.distributions._tails import gamma_log_quantile, gamma_tails
-from dirvae.distributions.precision import full_precision, to_float64, validate_if_eager
-from dirvae.distributions.reparameterized import Reparameterized
+from dirvae.distributions.base import OfNumbers
+from dirvae.distributions.precision import to_float64
 
 __all__ = ["Gamma", "LogGamma"]
 
 
-class _GammaParameters(Reparameterized):
+class _GammaParameters(OfNumbers):
     """The concentration and rate that both laws share, and what follows from them alone."""
 
     arg_constraints = {
         "concentration": constraints.positive,
         "rate": constraints.positive,
     }
+    concentration: Tensor
+    rate: Tensor
 
     def __init__(
         self,
@@ -38,13 +38,7 @@ class _GammaParameters(Reparameterized):
         rate: Tensor | float = 1.0,
         validate_args: bool | None = None,
     ) -> None:
-        concentration, rate = broadcast_all(concentration, rate)
-        self.concentration: Tensor = full_precision(concentration)
-        self.rate: Tensor = full_precision(rate)
-        super().__init__(self.concentration.shape, validate_args=validate_if_eager(validate_args))
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        return expand_law(self, batch_shape, _instance, "concentration", "rate")
+        super().__init__(concentration, rate, validate_args=validate_args)
 
     def _rsample_log(self, sample_shape: Any, generator: torch.Generator | None) -> Tensor:
         shape = self._extended_shape(torch.Size(sample_shape))
@@ -115,9 +109,7 @@ class LogGamma(_GammaParameters):
         return self._rsample_log(sample_shape, generator)
 
     def log_prob(self, value: Tensor | float) -> Tensor:
-        value = as_value(value, self.concentration)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         a, r = self._wide()
         scaled = value + r.log()
         log_prob = a * scaled - scaled.exp() - torch.lgamma(a)
@@ -125,9 +117,7 @@ class LogGamma(_GammaParameters):
 
     def cdf(self, value: Tensor | float) -> Tensor:
         """Probability of at most ``value``."""
-        value = as_value(value, self.concentration)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         return self._cdf_of_log(value)
 
     def icdf(self, value: Tensor | float) -> Tensor:
@@ -194,18 +184,14 @@ class Gamma(_GammaParameters):
         return self._rsample_log(sample_shape, generator).exp()
 
     def log_prob(self, value: Tensor | float) -> Tensor:
-        value = as_value(value, self.concentration)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         a, r = self._wide()
         log_prob = torch.xlogy(a - 1, value) - r * value + a * r.log() - torch.lgamma(a)
         return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
 
     def cdf(self, value: Tensor | float) -> Tensor:
         """Probability of at most ``value``."""
-        value = as_value(value, self.concentration)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         return self._cdf_of_log(_log(value))
 
     def icdf(self, value: Tensor | float) -> Tensor:

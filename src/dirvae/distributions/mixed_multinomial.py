@@ -6,24 +6,18 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import constraints
 
-from dirvae.distributions._expand import expand_law
+from dirvae.distributions._count_rows import counts_support, require_rows, rows_of, with_totals
 from dirvae.distributions._sparse import is_sparse, log_coefficient, mixture_evidence
-from dirvae.distributions.multinomial import (
-    Multinomial,
-    counts_support,
-    log_multinomial,
-    require_rows,
-    rows_of,
-    with_totals,
-)
+from dirvae.distributions.base import Law
+from dirvae.distributions.multinomial import Multinomial, log_multinomial
 from dirvae.distributions.precision import full_precision, to_float64
 
 __all__ = ["MixedMultinomial"]
 
 
-class MixedMultinomial(Distribution):
+class MixedMultinomial(Law):
     r"""Counts of V words given their total, with probabilities :math:`\theta^\top \beta`.
 
     .. math:: \log p(x) = \log\Gamma(n + 1) - \sum_v \log\Gamma(x_v + 1)
@@ -52,6 +46,7 @@ class MixedMultinomial(Distribution):
     """
 
     arg_constraints = {"weights": constraints.simplex, "topics": constraints.simplex}
+    batched = ("weights", "total_count")
     support = counts_support
 
     def __init__(
@@ -69,10 +64,6 @@ class MixedMultinomial(Distribution):
         self.weights, self.total_count = with_totals("weights", weights, total_count, validate_args)
         self.topics = full_precision(topics)
         super().__init__(self.weights.shape[:-1], topics.shape[-1:], validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> MixedMultinomial:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "weights", "total_count")
 
     @property
     def probs(self) -> Tensor:
@@ -114,8 +105,7 @@ class MixedMultinomial(Distribution):
         """
         if is_sparse(value):
             return self._sparse_log_prob(value)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         probs = to_float64(self.weights) @ to_float64(self.topics)
         log_prob = log_multinomial(value, torch.where(value > 0, probs, 1.0).log())
         return log_prob.to(torch.promote_types(value.dtype, self.weights.dtype))

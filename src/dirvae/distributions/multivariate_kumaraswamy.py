@@ -9,14 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
-from torch.distributions import constraints, kl_divergence, register_kl
+from torch.distributions import kl_divergence, register_kl
 
-from dirvae.distributions._expand import expand_law
 from dirvae.distributions._vectors import positive_vector
+from dirvae.distributions.base import OfProportions, OnSimplex, require_parts
 from dirvae.distributions.dirichlet import Dirichlet
-from dirvae.distributions.log_space import log_proportions, log_simplex
-from dirvae.distributions.precision import full_precision, validate_if_eager
-from dirvae.distributions.reparameterized import Reparameterized
+from dirvae.distributions.log_space import log_simplex
 from dirvae.distributions.stick_breaking import StickBreakingKumaraswamy
 
 __all__ = [
@@ -29,79 +27,55 @@ __all__ = [
 _MOST_PARTS = 6
 
 
-class _Parameters(Reparameterized):
-    """The concentration of all four laws, and the order of the sticks, None for all orders."""
+class _Parameters(OfProportions):
+    """The concentration of all four distributions."""
 
     arg_constraints = {"concentration": positive_vector}
-    ordering: Tensor | None
+    concentration: Tensor
+
+
+class _Ordered(_Parameters):
+    """Both distributions that are given the order."""
+
+    batched = ("concentration", "ordering")
 
     def __init__(
-        self, concentration: Tensor, ordering: Tensor | None, validate_args: bool | None
+        self, concentration: Tensor, ordering: Tensor, validate_args: bool | None = None
     ) -> None:
-        concentration = full_precision(concentration)
-        if concentration.dim() < 1 or concentration.shape[-1] < 2:
-            raise ValueError(
-                f"concentration has shape {tuple(concentration.shape)}, "
-                "must have a last dimension of at least 2 components"
-            )
-        if ordering is not None:
-            concentration, ordering = torch.broadcast_tensors(concentration, ordering)
-        self.concentration, self.ordering = concentration, ordering
-        shape = concentration.shape
-        super().__init__(shape[:-1], shape[-1:], validate_args=validate_if_eager(validate_args))
+        require_parts(concentration.shape, "concentration")
+        concentration, self.ordering = torch.broadcast_tensors(concentration, ordering)
+        super().__init__(concentration, validate_args=validate_args)
 
-    def _rsample_log(self, sample_shape: Any, generator: torch.Generator | None) -> Tensor:
-        shape = self._extended_shape(torch.Size(sample_shape))
-        order = _random_orders(self.concentration, shape, generator)
-        if self.ordering is not None:
-            order = self.ordering.expand(shape)
-        sticks = _sticks(self.concentration.expand(shape), order)
-        return sticks.log().rsample(generator=generator).gather(-1, order.argsort(-1))
+
+class _Mixed(_Parameters):
+    """Both distributions that mix all orders."""
+
+    def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
+        super().__init__(concentration, validate_args=validate_args)
+
+
+class _Log(_Parameters):
+    """Both distributions of log z."""
+
+    support = log_simplex
 
     def rsample(
         self,
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw log z, shape S + (..., K)."""
-        return self._rsample_log(sample_shape, generator)
+        """Draw log z, shape S + (..., K); the path is that at fixed order."""
+        shape = self._extended_shape(torch.Size(sample_shape))
+        order = self._orders(shape, generator)
+        sticks = _sticks(self.concentration.expand(shape), order)
+        return sticks.log().rsample(generator=generator).gather(-1, order.argsort(-1))
 
-    def _log_prob(self, y: Tensor) -> Tensor:
-        """Log density of log z = ``y`` on the first K - 1 coordinates."""
-        if self.ordering is not None:
-            return _log_prob_given(self.concentration, self.ordering, y)
-        orders = _all_orders(y, max(y.dim(), self.concentration.dim()))
-        mixture = _log_prob_given(self.concentration, orders, y).logsumexp(0)
-        return mixture - math.lgamma(y.shape[-1] + 1)
-
-
-class _Ordered(_Parameters):
-    """Both laws that are given the order."""
-
-    ordering: Tensor
-
-    def __init__(
-        self, concentration: Tensor, ordering: Tensor, validate_args: bool | None = None
-    ) -> None:
-        super().__init__(concentration, ordering, validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "concentration", "ordering")
+    def _orders(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
+        """The order of each draw."""
+        return _random_orders(self.concentration, shape, generator)
 
 
-class _Mixed(_Parameters):
-    """Both laws that mix all orders."""
-
-    def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
-        super().__init__(concentration, None, validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "concentration")
-
-
-class LogOrderedKumaraswamy(_Ordered):
+class LogOrderedKumaraswamy(_Log, _Ordered):
     """Law of log z for z ~ `OrderedKumaraswamy`; density on log z_1 .. log z_{K-1}.
 
     Args:
@@ -115,8 +89,6 @@ class LogOrderedKumaraswamy(_Ordered):
         True
     """
 
-    support = log_simplex
-
     @property
     def mean(self) -> Tensor:
         """Mean of each log proportion, shape (..., K)."""
@@ -128,16 +100,18 @@ class LogOrderedKumaraswamy(_Ordered):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
-        if self._validate_args:
-            self._validate_sample(value)
-        return self._log_prob(value)
+        return _log_prob_given(self.concentration, self.ordering, self._checked(value))
+
+    def _orders(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
+        super()._orders(shape, generator)  # the noise is taken all the same: seeds stay as they are
+        return self.ordering.expand(shape)
 
     @property
     def _sticks(self) -> StickBreakingKumaraswamy:
         return _sticks(self.concentration, self.ordering)
 
 
-class OrderedKumaraswamy(_Ordered):
+class OrderedKumaraswamy(OnSimplex, _Ordered):
     r"""Multivariate Kumaraswamy given the order o in which its sticks are broken.
 
     .. math:: z_{o_i} = v_i \prod_{j<i} (1 - v_j), \quad
@@ -163,8 +137,6 @@ class OrderedKumaraswamy(_Ordered):
         (torch.Size([2, 3]), torch.Size([2]))
     """
 
-    support = constraints.simplex
-
     @property
     def sticks(self) -> StickBreakingKumaraswamy:
         """The law of z in the order of the sticks."""
@@ -188,23 +160,8 @@ class OrderedKumaraswamy(_Ordered):
         """Return the law of log z."""
         return LogOrderedKumaraswamy(self.concentration, self.ordering, validate_args=False)
 
-    def rsample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw z, shape S + (..., K)."""
-        return self._rsample_log(sample_shape, generator).exp()
 
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log density on the simplex (Lebesgue measure on z_1 .. z_{K-1}), in nats."""
-        if self._validate_args:
-            self._validate_sample(value)
-        y = log_proportions(value)
-        return self._log_prob(y) - y[..., :-1].sum(-1)
-
-
-class LogMVKumaraswamy(_Mixed):
+class LogMVKumaraswamy(_Log, _Mixed):
     """Law of log z for z ~ `MVKumaraswamy`; density on log z_1 .. log z_{K-1}.
 
     Args:
@@ -217,8 +174,6 @@ class LogMVKumaraswamy(_Mixed):
         True
     """
 
-    support = log_simplex
-
     @property
     def mean(self) -> Tensor:
         """Mean over all orders, shape (..., K); for K <= 6."""
@@ -226,13 +181,14 @@ class LogMVKumaraswamy(_Mixed):
         return given.log().mean.mean(0)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
-        if self._validate_args:
-            self._validate_sample(value)
-        return self._log_prob(value)
+        """Log density of log z = ``value``, shape (..., K) -> (...), in nats; K <= 6."""
+        y = self._checked(value)
+        orders = _all_orders(y, max(y.dim(), self.concentration.dim()))
+        mixture = _log_prob_given(self.concentration, orders, y).logsumexp(0)
+        return mixture - math.lgamma(y.shape[-1] + 1)
 
 
-class MVKumaraswamy(_Mixed):
+class MVKumaraswamy(OnSimplex, _Mixed):
     r"""Multivariate Kumaraswamy: `OrderedKumaraswamy`, each draw with an order of its own.
 
     .. math:: q(z) = \frac{1}{K!} \sum_o q(z \mid o)
@@ -255,8 +211,6 @@ class MVKumaraswamy(_Mixed):
         >>> [round(share, 4) for share in q.mean.tolist()]
         [0.3333, 0.3333, 0.3333]
     """
-
-    support = constraints.simplex
 
     def given_ordering(self, generator: torch.Generator | None = None) -> OrderedKumaraswamy:
         """Draw an order for each member of the batch, and return the law given it."""
@@ -282,21 +236,6 @@ class MVKumaraswamy(_Mixed):
     def log(self) -> LogMVKumaraswamy:
         """Return the law of log z."""
         return LogMVKumaraswamy(self.concentration, validate_args=False)
-
-    def rsample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw z, shape S + (..., K), each in a new order; the path is that at fixed order."""
-        return self._rsample_log(sample_shape, generator).exp()
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log density on the simplex (Lebesgue measure on z_1 .. z_{K-1}), in nats; K <= 6."""
-        if self._validate_args:
-            self._validate_sample(value)
-        y = log_proportions(value)
-        return self._log_prob(y) - y[..., :-1].sum(-1)
 
 
 def _random_orders(like: Tensor, shape: torch.Size, generator: torch.Generator | None) -> Tensor:

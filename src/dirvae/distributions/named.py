@@ -10,9 +10,8 @@ from torch import Tensor
 from torch.distributions.constraints import Constraint
 from torch.distributions.utils import broadcast_all
 
-from dirvae.distributions._expand import expand_law
+from dirvae.distributions.base import Reparameterized
 from dirvae.distributions.precision import validate_if_eager
-from dirvae.distributions.reparameterized import Reparameterized
 
 __all__ = ["NamedParameters", "Recipe"]
 
@@ -47,7 +46,7 @@ class NamedParameters(Reparameterized):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """Return the law with batch shape ``batch_shape``."""
-        new = expand_law(self, batch_shape, _instance, *self.parameters)
+        new = super().expand(batch_shape, _instance)
         new.parameters = {key: new.__dict__[key] for key in self.parameters}
         return new
 

@@ -8,15 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
-from torch.distributions import Distribution, constraints, kl_divergence, register_kl
+from torch.distributions import Distribution, kl_divergence, register_kl
 
-from dirvae.distributions._expand import expand_law
 from dirvae.distributions._once import once
 from dirvae.distributions._vectors import positive_vector, real_vector
+from dirvae.distributions.base import OfProportions, OnSimplex
 from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
-from dirvae.distributions.log_space import log_proportions, log_simplex
-from dirvae.distributions.precision import full_precision, to_float64, validate_if_eager
-from dirvae.distributions.reparameterized import Reparameterized
+from dirvae.distributions.log_space import log_simplex
+from dirvae.distributions.precision import to_float64
 
 __all__ = ["LogScaledDirichlet", "ScaledDirichlet"]
 
@@ -89,31 +88,20 @@ class _MeanLogScale(torch.autograd.Function):
         return grad.unsqueeze(-1) * of_a, grad.unsqueeze(-1) * of_loc
 
 
-class _ScaledDirichletParameters(Reparameterized):
-    """The parameters that both laws share, and the integral from which their moments follow."""
+class _Parameters(OfProportions):
+    """The concentration and the shifts that both distributions share."""
 
     arg_constraints = {"concentration": positive_vector, "loc": real_vector}
+    concentration: Tensor
+    loc: Tensor
 
     def __init__(
         self, concentration: Tensor, loc: Tensor, validate_args: bool | None = None
     ) -> None:
-        self.concentration, self.loc = torch.broadcast_tensors(
-            full_precision(concentration), full_precision(loc)
-        )
-        shape = self.concentration.shape
-        if not shape or shape[-1] < 2:
-            raise ValueError(
-                f"concentration has shape {tuple(shape)}, must have a last dimension of at least "
-                "2 components"
-            )
-        super().__init__(shape[:-1], shape[-1:], validate_args=validate_if_eager(validate_args))
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "concentration", "loc")
+        super().__init__(concentration, loc, validate_args=validate_args)
 
 
-class LogScaledDirichlet(_ScaledDirichletParameters):
+class LogScaledDirichlet(_Parameters):
     """Law of log z for z ~ `ScaledDirichlet`, which does not underflow.
 
     The density is with respect to Lebesgue measure on log z_1 .. log z_{K-1}.
@@ -156,8 +144,7 @@ class LogScaledDirichlet(_ScaledDirichletParameters):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         base = LogDirichlet(self.concentration, validate_args=False)
         # Moving on the simplex adds constants to the log ratios, whose Jacobian is 1.
         moved = torch.log_softmax(value - self.loc, -1)
@@ -165,7 +152,7 @@ class LogScaledDirichlet(_ScaledDirichletParameters):
         return log_prob
 
 
-class ScaledDirichlet(_ScaledDirichletParameters):
+class ScaledDirichlet(OnSimplex, _Parameters):
     r"""Law of z with z_k proportional to e^{loc_k} G_k, G_k ~ Gamma(concentration_k).
 
     A Dirichlet ties where a component lies to how certain it is: large proportions are the
@@ -200,8 +187,6 @@ class ScaledDirichlet(_ScaledDirichletParameters):
         tensor([0.0242, 0.0242, 0.9517])
     """
 
-    support = constraints.simplex
-
     def log(self) -> LogScaledDirichlet:
         """Return the law of log z."""
         return LogScaledDirichlet(self.concentration, self.loc, validate_args=False)
@@ -217,11 +202,6 @@ class ScaledDirichlet(_ScaledDirichletParameters):
         mean, square = self._moments()
         return (square - mean**2).clamp(min=0)
 
-    def entropy(self) -> Tensor:
-        """Entropy on the simplex, in nats."""
-        law = self.log()
-        return law.entropy() + law.mean[..., :-1].sum(-1)
-
     def _moments(self) -> tuple[Tensor, Tensor]:
         a = self.concentration
         line = _line(a, self.loc)
@@ -230,21 +210,6 @@ class ScaledDirichlet(_ScaledDirichletParameters):
         square = a * (a + 1) * (phi * share**2).sum(0)
         total = mean.sum(-1, keepdim=True)  # 1 but for rounding
         return mean / total, square / total
-
-    def rsample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw z, shape S + (..., K)."""
-        return self.log().rsample(sample_shape, generator).exp()
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log density on the simplex (Lebesgue measure on z_1 .. z_{K-1}), in nats."""
-        if self._validate_args:
-            self._validate_sample(value)
-        log_z = log_proportions(value)
-        return self.log().log_prob(log_z) - log_z[..., :-1].sum(-1)
 
 
 def _kl(q: Any, p: Any) -> Tensor:

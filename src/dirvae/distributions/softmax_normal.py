@@ -7,20 +7,30 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import constraints, register_kl
+from torch.distributions import register_kl
 
-from dirvae.distributions._expand import expand_law
 from dirvae.distributions._log_sum_of_log_normals import mean_log_sum
 from dirvae.distributions._vectors import positive_vector, real_vector
-from dirvae.distributions.log_space import log_proportions, log_simplex
+from dirvae.distributions.base import OfProportions, OnSimplex
+from dirvae.distributions.log_space import log_simplex
 from dirvae.distributions.noise import standard_normal
-from dirvae.distributions.precision import full_precision, to_float64
-from dirvae.distributions.reparameterized import Reparameterized
+from dirvae.distributions.precision import to_float64
 
 __all__ = ["LogSoftmaxNormal", "SoftmaxNormal"]
 
 
-class LogSoftmaxNormal(Reparameterized):
+class _Parameters(OfProportions):
+    """The means and standard deviations that both distributions share."""
+
+    arg_constraints = {"loc": real_vector, "scale": positive_vector}
+    loc: Tensor
+    scale: Tensor
+
+    def __init__(self, loc: Tensor, scale: Tensor, validate_args: bool | None = None) -> None:
+        super().__init__(loc, scale, validate_args=validate_args)
+
+
+class LogSoftmaxNormal(_Parameters):
     r"""Law of log z for z ~ `SoftmaxNormal`, which does not underflow.
 
     The density is with respect to Lebesgue measure on log z_1 .. log z_{K-1}.
@@ -37,17 +47,7 @@ class LogSoftmaxNormal(Reparameterized):
         torch.Size([2])
     """
 
-    arg_constraints = {"loc": real_vector, "scale": positive_vector}
     support = log_simplex
-
-    def __init__(self, loc: Tensor, scale: Tensor, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = torch.broadcast_tensors(full_precision(loc), full_precision(scale))
-        _require_parts(self.loc)
-        super().__init__(self.loc.shape[:-1], self.loc.shape[-1:], validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> LogSoftmaxNormal:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "loc", "scale")
 
     def rsample(
         self,
@@ -76,8 +76,7 @@ class LogSoftmaxNormal(Reparameterized):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         log_weight = -2 * self.scale.log()
         spread = _spread(value - self.loc, log_weight)
         size = self.event_shape[0]
@@ -88,7 +87,7 @@ class LogSoftmaxNormal(Reparameterized):
         return log_prob
 
 
-class SoftmaxNormal(Reparameterized):
+class SoftmaxNormal(OnSimplex, _Parameters):
     r"""Law of softmax(n) for n ~ N(loc, diag(scale^2)) in K dimensions, with its exact density.
 
     The shift that all n_k share is lost in the softmax; integrating it out is a Gaussian integral.
@@ -115,41 +114,9 @@ class SoftmaxNormal(Reparameterized):
         True
     """
 
-    arg_constraints = {"loc": real_vector, "scale": positive_vector}
-    support = constraints.simplex
-
-    def __init__(self, loc: Tensor, scale: Tensor, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = torch.broadcast_tensors(full_precision(loc), full_precision(scale))
-        _require_parts(self.loc)
-        super().__init__(self.loc.shape[:-1], self.loc.shape[-1:], validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> SoftmaxNormal:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "loc", "scale")
-
     def log(self) -> LogSoftmaxNormal:
         """Return the law of log z."""
         return LogSoftmaxNormal(self.loc, self.scale, validate_args=False)
-
-    def rsample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw z, shape S + (..., K)."""
-        return self.log().rsample(sample_shape, generator).exp()
-
-    def entropy(self) -> Tensor:
-        """Entropy on the simplex, in nats, by quadrature."""
-        law = self.log()
-        return law.entropy() + law.mean[..., :-1].sum(-1)
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log density on the simplex (Lebesgue measure on z_1 .. z_{K-1}), in nats."""
-        if self._validate_args:
-            self._validate_sample(value)
-        log_z = log_proportions(value)
-        return self.log().log_prob(log_z) - log_z[..., :-1].sum(-1)
 
 
 def _spread(d: Tensor, log_weight: Tensor) -> Tensor:
@@ -157,13 +124,6 @@ def _spread(d: Tensor, log_weight: Tensor) -> Tensor:
     center = (torch.softmax(log_weight, -1) * d).sum(-1, keepdim=True)
     spread: Tensor = (log_weight.exp() * (d - center) ** 2).sum(-1)
     return spread
-
-
-def _require_parts(loc: Tensor) -> None:
-    if loc.dim() < 1 or loc.shape[-1] < 2:
-        raise ValueError(
-            f"loc has shape {tuple(loc.shape)}, must have a last dimension of at least 2 components"
-        )
 
 
 def _kl_softmax_normal(

@@ -1,4 +1,4 @@
-"""Laws on the unit sphere: power spherical, von Mises-Fisher and uniform."""
+"""The unit sphere: what its distributions share, and the uniform one."""
 
 from __future__ import annotations
 
@@ -9,16 +9,11 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints, register_kl
 
-from dirvae.distributions._cosine import Cosine
-from dirvae.distributions._expand import expand_law
-from dirvae.distributions._once import implicit_path
-from dirvae.distributions._vectors import real_vector
-from dirvae.distributions.beta import Beta
+from dirvae.distributions.base import Reparameterized
 from dirvae.distributions.noise import standard_normal
-from dirvae.distributions.precision import full_precision, to_float64, validate_if_eager, validates
-from dirvae.distributions.reparameterized import Reparameterized
+from dirvae.distributions.precision import full_precision, validate_if_eager, validates
 
-__all__ = ["HyperSphericalUniform", "PowerSpherical", "VonMisesFisher", "unit_sphere"]
+__all__ = ["HyperSphericalUniform", "Spherical", "log_area", "unit_sphere"]
 
 
 class _UnitSphere(constraints.Constraint):
@@ -34,7 +29,7 @@ class _UnitSphere(constraints.Constraint):
 unit_sphere = _UnitSphere()
 
 
-class _Spherical(Reparameterized):
+class Spherical(Reparameterized):
     """A law of x that depends on the cosine w between x and a direction alone."""
 
     support = unit_sphere
@@ -56,10 +51,6 @@ class _Spherical(Reparameterized):
         super().__init__(
             batch_shape, loc.shape[-1:], validate_args=validate_if_eager(validate_args)
         )
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "loc", self.spread_name)
 
     @property
     def _spread(self) -> Tensor:
@@ -99,8 +90,7 @@ class _Spherical(Reparameterized):
 
     def _one_minus_cosine(self, value: Tensor) -> Tensor:
         """1 - w to full precision near the direction, shape (..., D) -> (...)."""
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         return ((value - self.loc) ** 2).sum(-1) / 2
 
     def _cosine_moments(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -112,149 +102,6 @@ class _Spherical(Reparameterized):
     ) -> tuple[Tensor, Tensor]:
         """Draw w and sqrt(1 - w^2)."""
         raise NotImplementedError
-
-
-class PowerSpherical(_Spherical):
-    r"""Power spherical law on the unit sphere of R^D: p(x) proportional to (1 + loc . x)^scale.
-
-    With :math:`\beta = (D-1)/2` and :math:`\alpha = \beta + \kappa`, (1 + loc . x) / 2 is
-    Beta(alpha, beta), and
-
-    .. math:: \log p(x) = \kappa \log(1 + \mu \cdot x) - (\alpha + \beta) \log 2 - \beta \log\pi
-              - \log\Gamma(\alpha) + \log\Gamma(\alpha + \beta)
-
-    It is as concentrated as a von Mises-Fisher law, without Bessel functions or rejections.
-
-    Args:
-        loc: Direction, any vectors but 0: they are scaled to length 1 here. Shape (..., D), D >= 2.
-        scale: kappa > 0, shape (...).
-        validate_args: Whether to check parameters and values.
-
-    References:
-        De Cao & Aziz, "The power spherical distribution", 2020, eq. 8-14.
-
-    Example:
-        >>> q = PowerSpherical(torch.tensor([0.0, 0.0, 1.0]), torch.tensor(1.0))
-        >>> q.mean
-        tensor([0.0000, 0.0000, 0.3333])
-    """
-
-    arg_constraints = {"loc": real_vector, "scale": constraints.positive}
-    spread_name = "scale"
-    scale: Tensor
-
-    def __init__(
-        self, loc: Tensor, scale: Tensor | float, validate_args: bool | None = None
-    ) -> None:
-        super().__init__(loc, scale, validate_args)
-
-    @property
-    def _base(self) -> Beta:
-        beta = (self.event_shape[0] - 1) / 2
-        return Beta(self.scale + beta, torch.full_like(self.scale, beta), validate_args=False)
-
-    def _cosine_moments(self) -> tuple[Tensor, Tensor, Tensor]:
-        law = self._base
-        mean, variance = law.mean, 4 * law.variance
-        return 2 * mean - 1, variance, 4 * mean * (1 - mean) - variance
-
-    def _rsample_cosine(
-        self, shape: torch.Size, generator: torch.Generator | None
-    ) -> tuple[Tensor, Tensor]:
-        log_half = self._base.expand(shape).rsample_log(generator=generator)
-        near, far = (v.exp() for v in log_half)
-        return near - far, 2 * ((log_half[0] + log_half[1]) / 2).exp()
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log density at x with respect to the sphere's surface, (..., D) -> (...), in nats."""
-        half_gap = (self._one_minus_cosine(value) / 2).clamp(max=1 - torch.finfo(value.dtype).eps)
-        return self.scale * torch.log1p(-half_gap) - self._log_normalizer()
-
-    def entropy(self) -> Tensor:
-        """Entropy with respect to the sphere's surface, in nats."""
-        law = self._base
-        a, b = to_float64(law.concentration1), to_float64(law.concentration0)
-        mean_log = (torch.digamma(a) - torch.digamma(a + b)).to(self.scale.dtype)
-        return self._log_normalizer() - self.scale * mean_log
-
-    def _log_normalizer(self) -> Tensor:
-        """Log integral of ((1 + w) / 2)^kappa over the sphere."""
-        a, b = to_float64(self._base.concentration1), to_float64(self._base.concentration0)
-        log_normalizer = torch.lgamma(a) - torch.lgamma(a + b) + b * math.log(4 * math.pi)
-        return log_normalizer.to(self.scale.dtype)
-
-
-class VonMisesFisher(_Spherical):
-    r"""Von Mises-Fisher law on the unit sphere of R^D: p(x) proportional to exp(kappa loc . x).
-
-    The cosine w = loc . x has a density proportional to :math:`e^{\kappa w} (1 - w^2)^{(D-3)/2}`.
-    It is drawn by rejection, and its path is the implicit derivative of that marginal,
-
-    .. math:: \frac{dw}{d\kappa} = \frac{1}{p(w)} \int_w^1 (t - E[w]) \, p(t) \, dt
-
-    by quadrature (from -1 to w, the sign turned, below the mean), which is right for every D and
-    kappa: the derivative of the accepted proposal alone, as in the first code for this law, is not.
-    All integrals are over artanh(w), in which the integrand is analytic and decays
-    exponentially whatever kappa: no Bessel function can overflow.
-
-    Args:
-        loc: Direction, any vectors but 0: they are scaled to length 1 here. Shape (..., D), D >= 2.
-        concentration: kappa > 0, shape (...).
-        validate_args: Whether to check parameters and values.
-
-    References:
-        Davidson, Falorsi, De Cao, Kipf, Tomczak, "Hyperspherical variational auto-encoders", 2018;
-        Wood 1994 (the rejections); Figurnov, Mohamed, Mnih 2018, section 4 (the implicit path).
-
-    Example:
-        >>> q = VonMisesFisher(torch.tensor([0.0, 0.0, 2.0]), torch.tensor(10.0))
-        >>> q.mean  # coth 10 - 1 / 10
-        tensor([0.0000, 0.0000, 0.9000])
-    """
-
-    arg_constraints = {"loc": real_vector, "concentration": constraints.positive}
-    spread_name = "concentration"
-    concentration: Tensor
-
-    def __init__(
-        self, loc: Tensor, concentration: Tensor | float, validate_args: bool | None = None
-    ) -> None:
-        super().__init__(loc, concentration, validate_args)
-
-    @property
-    def _marginal(self) -> Cosine:
-        return Cosine(to_float64(self.concentration), self.event_shape[0])
-
-    def _cosine_moments(self) -> tuple[Tensor, Tensor, Tensor]:
-        moments = self._marginal.moments()
-        mean, variance, square_sine = (v.to(self.concentration.dtype) for v in moments)
-        return mean, variance, square_sine
-
-    def _rsample_cosine(
-        self, shape: torch.Size, generator: torch.Generator | None
-    ) -> tuple[Tensor, Tensor]:
-        cosine = Cosine(to_float64(self.concentration).expand(shape), self.event_shape[0])
-        with torch.no_grad():
-            s = cosine.sample(generator)
-            slope = cosine.slope(s, self._marginal.gap().expand(shape))
-        s = implicit_path(s, cosine.concentration, slope)
-        dtype = self.concentration.dtype
-        return torch.tanh(s).to(dtype), (1 / torch.cosh(s)).to(dtype)
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log density at x with respect to the sphere's surface, (..., D) -> (...), in nats."""
-        gap = self._one_minus_cosine(value)
-        return -self.concentration * gap - self._log_normalizer()
-
-    def entropy(self) -> Tensor:
-        """Entropy with respect to the sphere's surface, in nats."""
-        gap = self._marginal.gap().to(self.concentration.dtype)
-        return self._log_normalizer() + self.concentration * gap
-
-    def _log_normalizer(self) -> Tensor:
-        """Log integral of exp(kappa (w - 1)) over the sphere."""
-        log_integral = self._marginal.log_integral() + _log_area(self.event_shape[0] - 1)
-        return log_integral.to(self.concentration.dtype)
 
 
 class HyperSphericalUniform(Reparameterized):
@@ -279,10 +126,6 @@ class HyperSphericalUniform(Reparameterized):
         self.dim = int(dim)
         super().__init__(torch.Size(), torch.Size([self.dim]), validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> HyperSphericalUniform:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance)
-
     @property
     def mean(self) -> Tensor:
         """Mean 0, shape (..., D)."""
@@ -305,14 +148,13 @@ class HyperSphericalUniform(Reparameterized):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Minus the log of the sphere's area, (..., D) -> (...)."""
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         shape = torch.broadcast_shapes(value.shape[:-1], self.batch_shape)
-        return value.new_full(shape, -_log_area(self.dim))
+        return value.new_full(shape, -log_area(self.dim))
 
     def entropy(self) -> Tensor:
         """Log of the sphere's area, batch shape."""
-        return torch.full(self.batch_shape, _log_area(self.dim))
+        return torch.full(self.batch_shape, log_area(self.dim))
 
 
 def _reflect(loc: Tensor, across: Tensor) -> Tensor:
@@ -334,20 +176,17 @@ def _require_direction(unit: Tensor) -> None:
         )
 
 
-def _log_area(dim: int) -> float:
+def log_area(dim: int) -> float:
     """Log of the surface of the unit sphere of R^dim; that of R^1 has two points."""
     return math.log(2) + dim / 2 * math.log(math.pi) - math.lgamma(dim / 2)
 
 
-def _kl_to_uniform(q: PowerSpherical | VonMisesFisher, p: HyperSphericalUniform) -> Tensor:
+@register_kl(Spherical, HyperSphericalUniform)
+def _kl_to_uniform(q: Spherical, p: HyperSphericalUniform) -> Tensor:
     if q.event_shape != p.event_shape:
         raise ValueError(f"q lies in R^{q.event_shape[0]}, p in R^{p.dim}: must be the same sphere")
     batch_shape = torch.broadcast_shapes(q.batch_shape, p.batch_shape)
-    return (_log_area(p.dim) - q.entropy()).expand(batch_shape)
-
-
-for _law in (PowerSpherical, VonMisesFisher):
-    register_kl(_law, HyperSphericalUniform)(_kl_to_uniform)
+    return (log_area(p.dim) - q.entropy()).expand(batch_shape)
 
 
 @register_kl(HyperSphericalUniform, HyperSphericalUniform)

@@ -10,13 +10,12 @@ from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
 from torch.distributions import constraints, kl_divergence, register_kl
 
-from dirvae.distributions._expand import expand_law
 from dirvae.distributions._vectors import positive_vector
+from dirvae.distributions.base import OnSimplex, Reparameterized
 from dirvae.distributions.beta import Beta
 from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
 from dirvae.distributions.kumaraswamy import Kumaraswamy, LogKumaraswamy
-from dirvae.distributions.log_space import log_odds_of_sticks, log_proportions, log_simplex
-from dirvae.distributions.reparameterized import Reparameterized
+from dirvae.distributions.log_space import log_odds_of_sticks, log_simplex
 
 __all__ = ["GEM", "LogStickBreaking", "StickBreakingBeta", "StickBreakingKumaraswamy"]
 
@@ -41,6 +40,7 @@ class LogStickBreaking(Reparameterized):
     """
 
     arg_constraints = {}
+    batched = ("log_sticks",)
     support = log_simplex
 
     def __init__(
@@ -49,10 +49,6 @@ class LogStickBreaking(Reparameterized):
         self.log_sticks = log_sticks
         *batch, sticks = log_sticks.batch_shape
         super().__init__(torch.Size(batch), torch.Size([sticks + 1]), validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> LogStickBreaking:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "log_sticks")
 
     def rsample(
         self,
@@ -83,17 +79,16 @@ class LogStickBreaking(Reparameterized):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         odds = log_odds_of_sticks(value)
         pair = torch.stack((odds, -odds), -1)
         return self.log_sticks.log_prob(torch.nn.functional.logsigmoid(pair)).sum(-1)
 
 
-class _StickBreaking(Reparameterized):
+class _StickBreaking(OnSimplex):
     """What stick breaking is whatever the sticks' law: ``sticks`` has batch shape (..., K-1)."""
 
-    support = constraints.simplex
+    batched = ("sticks", "concentration1", "concentration0")
     sticks: Beta | Kumaraswamy
 
     def __init__(self, sticks: Beta | Kumaraswamy, validate_args: bool | None) -> None:
@@ -103,11 +98,6 @@ class _StickBreaking(Reparameterized):
         self.concentration1, self.concentration0 = sticks.concentration1, sticks.concentration0
         *batch, count = sticks.batch_shape
         super().__init__(torch.Size(batch), torch.Size([count + 1]), validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """Return the law with batch shape ``batch_shape``."""
-        names = ("sticks", "concentration1", "concentration0")
-        return expand_law(self, batch_shape, _instance, *names)
 
     def log(self) -> LogStickBreaking:
         """Return the law of log z."""
@@ -126,26 +116,6 @@ class _StickBreaking(Reparameterized):
         second = self.sticks.variance + first**2
         squares = _break(second, (1 - 2 * first + second).clamp_min(0))
         return (squares - self.mean**2).clamp_min(0)
-
-    def entropy(self) -> Tensor:
-        """Entropy on the simplex, in nats."""
-        law = self.log()
-        return law.entropy() + law.mean[..., :-1].sum(-1)
-
-    def rsample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw z, shape S + (..., K)."""
-        return self.log().rsample(sample_shape, generator).exp()
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log density on the simplex (Lebesgue measure on z_1 .. z_{K-1}), in nats."""
-        if self._validate_args:
-            self._validate_sample(value)
-        log_z = log_proportions(value)
-        return self.log().log_prob(log_z) - log_z[..., :-1].sum(-1)
 
 
 class StickBreakingKumaraswamy(_StickBreaking):

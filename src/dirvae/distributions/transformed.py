@@ -11,7 +11,7 @@ from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
 
 from dirvae.distributions._once import implicit_path
-from dirvae.distributions._quantile import as_probability, as_value
+from dirvae.distributions._quantile import as_probability
 from dirvae.distributions.draws import draw
 from dirvae.distributions.named import NamedParameters, Recipe
 from dirvae.distributions.noise import standard_exponential
@@ -107,18 +107,14 @@ class MonotoneTransform(NamedParameters):
 
     def log_prob(self, value: Tensor | float) -> Tensor:
         """Log density in nats, exact to rounding in value and gradient; a second one raises."""
-        value = as_value(value, self._like)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         u, slope, reached = self._invert(value.double())
         log_prob = self.noise.log_prob(u) - slope.abs().log()
         return torch.where(reached, log_prob, -torch.inf).to(value.dtype)
 
     def cdf(self, value: Tensor | float) -> Tensor:
         """Probability of at most ``value``."""
-        value = as_value(value, self._like)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         u, slope, _ = self._invert(value.double())
         below = self.noise.cdf(u)
         return torch.where(slope > 0, below, 1 - below).to(value.dtype)
@@ -132,10 +128,6 @@ class MonotoneTransform(NamedParameters):
             first, last = (self._forward(to_noise(torch.full_like(u, s))) for s in (-reach, reach))
         u = torch.where(last > first, u, 1 - u)
         return self._forward(self.noise.icdf(u)).to(self._like.dtype)
-
-    @property
-    def _like(self) -> Tensor:
-        return next(iter(self.parameters.values()))
 
     def _forward(self, u: Tensor) -> Tensor:
         return type(self).map(u, **{key: v.double() for key, v in self.parameters.items()})

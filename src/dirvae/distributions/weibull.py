@@ -1,4 +1,4 @@
-"""Weibull laws in log space, and normalised Weibulls as a law on the simplex."""
+"""The Weibull distribution in log space."""
 
 from __future__ import annotations
 
@@ -9,25 +9,24 @@ from torch import Tensor
 from torch.distributions import Gamma as TorchGamma
 from torch.distributions import Weibull as TorchWeibull
 from torch.distributions import constraints, register_kl
-from torch.distributions.utils import broadcast_all, euler_constant
+from torch.distributions.utils import euler_constant
 
-from dirvae.distributions._expand import expand_law
-from dirvae.distributions._quadrature import trapezoid_nodes
-from dirvae.distributions._quantile import as_probability, as_value
-from dirvae.distributions._vectors import positive_vector
+from dirvae.distributions._quantile import as_probability
+from dirvae.distributions.base import OfNumbers
 from dirvae.distributions.log_gamma import Gamma, LogGamma
-from dirvae.distributions.log_space import log_proportions, log_simplex
+from dirvae.distributions.log_space import log_proportions
 from dirvae.distributions.noise import standard_exponential
-from dirvae.distributions.precision import full_precision, to_float64, validate_if_eager
-from dirvae.distributions.reparameterized import Reparameterized
+from dirvae.distributions.precision import to_float64
 
-__all__ = ["LogWeibull", "LogWeibullDirichlet", "Weibull", "WeibullDirichlet"]
+__all__ = ["LogWeibull", "Weibull"]
 
 
-class _WeibullParameters(Reparameterized):
-    """The scale and concentration that both laws share."""
+class _Parameters(OfNumbers):
+    """The scale and concentration that both distributions share."""
 
     arg_constraints = {"scale": constraints.positive, "concentration": constraints.positive}
+    scale: Tensor
+    concentration: Tensor
 
     def __init__(
         self,
@@ -35,14 +34,7 @@ class _WeibullParameters(Reparameterized):
         concentration: Tensor | float,
         validate_args: bool | None = None,
     ) -> None:
-        scale, concentration = broadcast_all(scale, concentration)
-        self.scale: Tensor = full_precision(scale)
-        self.concentration: Tensor = full_precision(concentration)
-        super().__init__(self.scale.shape, validate_args=validate_if_eager(validate_args))
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "scale", "concentration")
+        super().__init__(scale, concentration, validate_args=validate_args)
 
     def rsample(
         self,
@@ -51,10 +43,10 @@ class _WeibullParameters(Reparameterized):
     ) -> Tensor:
         """Draw log x, shape S + (...)."""
         shape = self._extended_shape(torch.Size(sample_shape))
-        return _log_weibull(self.scale, self.concentration, shape, generator)
+        return log_weibull(self.scale, self.concentration, shape, generator)
 
 
-class LogWeibull(_WeibullParameters):
+class LogWeibull(_Parameters):
     r"""The law of log X for X ~ Weibull(scale, concentration): a Gumbel of minima.
 
     .. math:: \log p(y) = \log c + t - e^t, \quad t = c (y - \log\lambda)
@@ -89,17 +81,13 @@ class LogWeibull(_WeibullParameters):
 
     def log_prob(self, value: Tensor | float) -> Tensor:
         """Log density of log x, in nats."""
-        value = as_value(value, self.scale)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         t = self.concentration * (value - self.scale.log())
         return self.concentration.log() + t - t.exp()
 
     def cdf(self, value: Tensor | float) -> Tensor:
         """Probability 1 - exp(-e^t)."""
-        value = as_value(value, self.scale)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         t = self.concentration * (value - self.scale.log())
         return -torch.expm1(-t.exp())
 
@@ -113,7 +101,7 @@ class LogWeibull(_WeibullParameters):
         return 1 + euler_constant - self.concentration.log()
 
 
-class Weibull(_WeibullParameters):
+class Weibull(_Parameters):
     r"""Weibull(scale, concentration), drawn in log space: log x = log lambda + log(e) / c.
 
     .. math:: \log p(x) = \log c - c\log\lambda + (c - 1)\log x - (x/\lambda)^c
@@ -170,17 +158,13 @@ class Weibull(_WeibullParameters):
 
     def log_prob(self, value: Tensor | float) -> Tensor:
         """Log density at x, in nats; 0 and infinity are read as the floats next to them."""
-        value = as_value(value, self.scale)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         y = log_proportions(value.clamp(max=torch.finfo(value.dtype).max))
         return self.log().log_prob(y) - y
 
     def cdf(self, value: Tensor | float) -> Tensor:
         """Probability 1 - exp(-(x / lambda)^c)."""
-        value = as_value(value, self.scale)
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self._checked(value)
         t = self.concentration * (log_proportions(value) - self.scale.log())
         return -torch.expm1(-t.exp())
 
@@ -195,193 +179,11 @@ class Weibull(_WeibullParameters):
         return euler_constant * (1 - 1 / c) + self.scale.log() - c.log() + 1
 
 
-class _WeibullsOnSimplex(Reparameterized):
-    """The scale and concentration vectors that both laws share."""
-
-    arg_constraints = {"scale": positive_vector, "concentration": positive_vector}
-
-    def __init__(
-        self, scale: Tensor, concentration: Tensor, validate_args: bool | None = None
-    ) -> None:
-        self.scale, self.concentration = torch.broadcast_tensors(
-            full_precision(scale), full_precision(concentration)
-        )
-        shape = self.scale.shape
-        if len(shape) < 1 or shape[-1] < 2:
-            raise ValueError(
-                f"scale and concentration have shape {tuple(shape)} together, "
-                "must have a last dimension of at least 2 components"
-            )
-        super().__init__(shape[:-1], shape[-1:], validate_args=validate_if_eager(validate_args))
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """Return the law with batch shape ``batch_shape``."""
-        return expand_law(self, batch_shape, _instance, "scale", "concentration")
-
-    def rsample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw log z, shape S + (..., K)."""
-        shape = self._extended_shape(torch.Size(sample_shape))
-        log_x = _log_weibull(self.scale, self.concentration, shape, generator)
-        return torch.log_softmax(log_x, -1)
-
-
-class LogWeibullDirichlet(_WeibullsOnSimplex):
-    r"""Law of log z for z ~ `WeibullDirichlet`, which does not underflow.
-
-    The density is with respect to Lebesgue measure on log z_1 .. log z_{K-1}. With
-    :math:`t_k(s) = c_k (\log z_k + s - \log\lambda_k)`, where s stands for the log of the total,
-
-    .. math:: \log q(\log z) = \sum_k \log c_k - \log z_K
-              + \log \int \exp\Big(\sum_k t_k(s) - e^{t_k(s)}\Big) \, ds
-
-    The integrand is log-concave and entire in s: 128 trapezoids between the points where it has
-    fallen by exp(-40) leave a relative error below 1e-9 as long as no two of the c_k that matter
-    are further apart than a factor of 30. Where all are equal to c, the integral is
-    :math:`\Gamma(K) c^{-1} e^{c\sum_k d_k} (\sum_k e^{c d_k})^{-K}`, d = log z - log lambda.
-
-    Args:
-        scale: lambda, positive, shape (..., K), K >= 2.
-        concentration: c, positive, broadcast against it.
-        validate_args: Whether to check parameters and values.
-
-    Example:
-        >>> q = LogWeibullDirichlet(torch.ones(4), torch.full((4,), 1e-3))
-        >>> y = q.rsample(torch.Size([5]))
-        >>> bool(q.log_prob(y).isfinite().all())
-        True
-    """
-
-    support = log_simplex
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
-        if self._validate_args:
-            self._validate_sample(value)
-        c, y = to_float64(self.concentration), to_float64(value)
-        d, c = torch.broadcast_tensors(y - to_float64(self.scale).log(), c)
-        log_prob = c.log().sum(-1) - y[..., -1] + _LogIntegral.apply(d, c)
-        return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
-
-
-class WeibullDirichlet(_WeibullsOnSimplex):
-    r"""Normalised independent Weibulls: z = x / sum(x), x_k ~ Weibull(lambda_k, c_k).
-
-    What a Weibull encoder gives a model with proportions as its latent. It is no Dirichlet, except
-    for K exponentials of one scale, which are uniform. Its density is a one-dimensional integral
-    over the total that the model divides out; see `LogWeibullDirichlet`, which computes it. The
-    mean has no closed form.
-
-    Args:
-        scale: lambda, positive, shape (..., K), K >= 2.
-        concentration: c, positive, broadcast against it.
-        validate_args: Whether to check parameters and values.
-
-    References:
-        Zhang, Chen, Guo, Zhou, "WHAI", ICLR 2018; Joo, Lee, Park, Moon 2020, who compare with it.
-
-    Example:
-        >>> q = WeibullDirichlet(torch.full((3,), 7.0), torch.ones(3))
-        >>> round(float(q.log_prob(torch.tensor([0.2, 0.3, 0.5])).exp()), 4)
-        2.0
-    """
-
-    support = constraints.simplex
-
-    def log(self) -> LogWeibullDirichlet:
-        """Return the law of log z."""
-        return LogWeibullDirichlet(self.scale, self.concentration, validate_args=False)
-
-    def rsample(
-        self,
-        sample_shape: Any = torch.Size(),
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw z, shape S + (..., K)."""
-        return self.log().rsample(sample_shape, generator).exp()
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log density on the simplex (Lebesgue measure on z_1 .. z_{K-1}), in nats."""
-        if self._validate_args:
-            self._validate_sample(value)
-        log_z = log_proportions(value)
-        return self.log().log_prob(log_z) - log_z[..., :-1].sum(-1)
-
-
-def _log_weibull(
+def log_weibull(
     scale: Tensor, c: Tensor, shape: torch.Size, generator: torch.Generator | None
 ) -> Tensor:
+    """Draw log x, of this shape, with its path."""
     return scale.log() + standard_exponential(shape, scale, generator).log() / c
-
-
-class _LogIntegral(torch.autograd.Function):
-    """Log of the integral over s of exp(sum_k t_k - exp(t_k)), t_k = c_k (d_k + s)."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(d: Tensor, c: Tensor) -> Tensor:
-        return _trapezoid(d, c)[0]
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
-        d, c = ctx.saved_tensors
-        _, slope_d, slope_c = _trapezoid(d, c, slopes=True)
-        return grad.unsqueeze(-1) * slope_d, grad.unsqueeze(-1) * slope_c
-
-
-def _trapezoid(d: Tensor, c: Tensor, slopes: bool = False) -> tuple[Tensor, ...]:
-    """The log integral and, if wanted, its derivatives in d and c; from right to left.
-
-    From one node to the next each exp(t_k) changes by a factor of its own: a node costs products
-    and no exponential.
-    """
-
-    def log_density(s: Tensor) -> Tensor:
-        t = c * (d + s.unsqueeze(-1))
-        return (t - t.exp()).sum(-1)
-
-    with torch.no_grad():  # the integral does not depend on the nodes
-        mode = _mode(d, c)
-        nodes, log_step = trapezoid_nodes(log_density, mode, 1 / c.sum(-1))
-    ahead, total, step = d + mode.unsqueeze(-1), c.sum(-1), log_step.exp()
-    height = (c * ahead).exp().sum(-1)
-    terms, factor = (c * (d + nodes[-1].unsqueeze(-1))).exp(), (-c * step.unsqueeze(-1)).exp()
-    mass, mean, mean_term, mean_product = (torch.zeros_like(x) for x in (mode, mode, terms, terms))
-    multiply = Tensor.mul if torch.is_grad_enabled() else Tensor.mul_
-    for offset in (nodes - mode).flip(0):
-        weight = (total * offset + height - terms.sum(-1)).exp()
-        mass += weight
-        if slopes:
-            weighted = weight.unsqueeze(-1) * terms
-            mean += weight * offset
-            mean_term += weighted
-            mean_product += multiply(weighted, offset.unsqueeze(-1))
-        terms = multiply(terms, factor)
-    value = (c * ahead).sum(-1) - height + mass.log() + log_step
-    if not slopes:
-        return (value,)
-    mass, mean = mass.unsqueeze(-1), mean.unsqueeze(-1)
-    less = 1 - mean_term / mass
-    return value, c * less, ahead * less + (mean - mean_product) / mass
-
-
-def _mode(d: Tensor, c: Tensor) -> Tensor:
-    """The s where sum_k c_k exp(t_k) = sum_k c_k: Newton from its right on a convex function."""
-    total = c.sum(-1)
-    s = ((total.log().unsqueeze(-1) - c.log()) / c - d).amin(-1)
-    for _ in range(8):
-        terms = c * (c * (d + s.unsqueeze(-1))).exp()
-        level = terms.sum(-1)
-        s = s - (level / total).log() * level / (terms * c).sum(-1)
-    return s
 
 
 def _kl_weibull_gamma(q: Any, p: Any) -> Tensor:
