@@ -392,9 +392,9 @@ def test_data_of_zeros_alone_have_a_defined_result(run):
 
 
 def test_demo_is_called(run, monkeypatch):
-    pytest.importorskip("dirvae.report.demo")
+    pytest.importorskip("dirvae.demo.digits")
     called: list[Any] = []
-    monkeypatch.setattr("dirvae.report.demo.run", lambda *arguments: called.extend(arguments))
+    monkeypatch.setattr("dirvae.demo.digits.run", lambda *arguments: called.extend(arguments))
     assert run("demo", "--quick", "-o", "here").code == 0
     assert called == [Path("here"), True]
 

@@ -18,9 +18,10 @@ from dirvae.cli.topics import (
     IdColumn,
     LabelColumn,
     TextColumn,
-    measure_topics,
+    known_or_none,
     read_documents,
     refuse_texts,
+    rows_of,
 )
 from dirvae.text import literal
 
@@ -94,7 +95,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Score a model on rows: means over rows, in nats; of a topic model coherence and the like."""
-    from dirvae.cli.measures import measure
+    from dirvae.cli.measures import measure, measure_topics
 
     if _has_topics(model):
         refuse(f"{model}, which has topics", {"--samples": samples is not None})
@@ -107,7 +108,10 @@ def evaluate(
             encoding=encoding,
         )
         labels = getattr(documents, "labels", None)
-        _print(measure_topics(_load(model), documents, labels), as_json)
+        known = None if labels is None else known_or_none(labels)
+        if known is not None and not any(label is not None for label in known):
+            raise ValueError("no document has a label: leave --label-column out")
+        _print(measure_topics(_load(model), rows_of(documents), known), as_json)
         return
     estimator = _load(model)
     if not hasattr(estimator, "score_samples"):

@@ -1,4 +1,4 @@
-"""``dirvae fit topics`` and ``dirvae topics``, and what ``evaluate`` says of a topic model."""
+"""``dirvae fit topics`` and ``dirvae topics``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,15 @@ from dirvae.cli.options import one_of, whole, words_of
 from dirvae.cli.outputs import Force, require_model_folder
 from dirvae.text import literal
 
-__all__ = ["UTF8", "fit_topics", "measure_topics", "read_documents", "refuse_texts", "topics"]
+__all__ = [
+    "UTF8",
+    "fit_topics",
+    "known_or_none",
+    "read_documents",
+    "refuse_texts",
+    "rows_of",
+    "topics",
+]
 
 COUNTS = (".npy", ".npz")
 TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
@@ -118,7 +126,7 @@ def fit_topics(
         label_column=label_column,
         encoding=encoding,
     )
-    labels = None if label_column is None else _known_or_none(X.labels)
+    labels = None if label_column is None else known_or_none(X.labels)
     from dirvae.topics import TopicModel
     from dirvae.topics import decoders as topic_decoders
 
@@ -141,11 +149,11 @@ def fit_topics(
         "decoder": decoder.value,
         "random_state": seed,
         "max_epochs": model.max_epochs,
-        "data": fingerprint(_rows(X), labels, words),
+        "data": fingerprint(rows_of(X), labels, words),
     }
     open_folder(folder, settings, resume)
     with resumable(folder, context.obj):
-        model.fit(_rows(X), labels, vocabulary=words, checkpoint_dir=folder, resume=resume)
+        model.fit(rows_of(X), labels, vocabulary=words, checkpoint_dir=folder, resume=resume)
         model.save(output)
     if checkpoint_dir is None:
         remove(folder)
@@ -185,55 +193,16 @@ def topics(
             text_column=text_column,
             encoding=encoding,
         )
-        known_by = _add_examples(found, estimator.transform(_rows(X)), X, examples)
+        known_by = _add_examples(found, estimator.transform(rows_of(X)), X, examples)
     if as_json:
         print_json(found)
     else:
         _print(found, known_by)
 
 
-def measure_topics(estimator: Any, X: Any, labels: Any) -> dict[str, Any]:
-    """Scores of a fitted `TopicModel` on documents, by the ranking that ``top_words`` has."""
-    from dirvae import evaluation
-
-    counts = estimator.counts(_rows(X))
-    ten, more = (estimator.top_word_ids(min(n, counts.shape[1])) for n in (10, 25))
-    theta = estimator.transform(_rows(X))
-    measured = {
-        "documents": counts.shape[0],
-        "completion_perplexity": estimator.perplexity(counts),
-        "npmi_document": float(evaluation.topic_coherence(ten, counts).mean()),
-        "diversity_top25": evaluation.diversity(more),
-        "mean_document_frequency": evaluation.mean_document_frequency(ten, counts),
-    }
-    if labels is not None:
-        measured |= _label_measures(estimator, X, theta, labels)
-    return measured
-
-
-def _known_or_none(labels: Sequence[str]) -> list[str | None]:
+def known_or_none(labels: Sequence[str]) -> list[str | None]:
     """Cells of a column of classes; those without any are empty or, of whole numbers, -1."""
     return [None if label in ("", "-1") else label for label in labels]
-
-
-def _label_measures(estimator: Any, X: Any, theta: Any, labels: Any) -> dict[str, float]:
-    """How far topics go with the labels that are known, and how many a supervised model tells."""
-    import numpy as np
-
-    from dirvae import evaluation
-
-    known = [row for row, label in enumerate(_known_or_none(labels)) if label is not None]
-    if not known:
-        raise ValueError("no document has a label: leave --label-column out")
-    theta, truth = theta[known], np.array([labels[row] for row in known])
-    measured = {
-        "purity": evaluation.purity(theta, truth),
-        "nmi": evaluation.normalized_mutual_information(theta, truth),
-    }
-    if hasattr(estimator, "predict"):
-        told = estimator.predict(_rows(X))[known].astype(str)
-        measured["accuracy"] = float((told == truth).mean())
-    return measured
 
 
 def read_documents(
@@ -278,7 +247,8 @@ def refuse_texts(
     refuse(what, {**given, "--encoding": encoding != UTF8})
 
 
-def _rows(X: Any) -> Any:
+def rows_of(X: Any) -> Any:
+    """Texts, or counts, as a topic model takes them."""
     return X.texts if hasattr(X, "texts") else X.x
 
 
