@@ -53,7 +53,7 @@ def draw_latent(axes: Any, model: dict[str, Any], color: str) -> None:
     numbers = np.arange(len(found.uses))
     line = {"fmt": "o", "markersize": 3.2, "elinewidth": 1.4}
     axes.errorbar(
-        numbers + 0.17, found.prior_mean, found.prior_std, color=GREY, label="prior", **line
+        numbers + 0.17, found.prior_location, found.prior_spread, color=GREY, label="prior", **line
     )
     means = found.means
     axes.errorbar(

@@ -209,8 +209,8 @@ def test_counts_by_an_absolute_threshold_and_measures_by_component() -> None:
     prior = Fixed(Normal, loc=torch.tensor([0.0, 1.0, 2.0]), scale=spread)
     vae = VAE(Encoder(half_wide), Linear(torch.eye(3)), prior)
     found = diagnose(vae, torch.randn(40, 3), generator=seeded())
-    assert found.prior_mean.tolist() == [0, 1, 2]
-    np.testing.assert_allclose(found.prior_std, spread)
+    assert found.prior_location.tolist() == [0, 1, 2]
+    np.testing.assert_allclose(found.prior_spread, spread)
     assert [found.active_prior(limit) for limit in (0.0, 0.02, 2.0, 10.0)] == [3, 2, 1, 0]
     variance = np.sort(found.means.std) ** 2
     assert [found.active(limit) for limit in (0.0, float(variance[1]), 1e3)] == [3, 1, 0]

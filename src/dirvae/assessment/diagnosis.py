@@ -60,8 +60,8 @@ class Diagnosis(NamedTuple):
         means: Moments of posterior means.
         draws: Moments of one posterior draw a row.
         prior: Moments of draws from the prior, to be read beside ``draws``.
-        prior_mean: Mean of the prior itself, shape (K,); its median where the mean is not finite.
-        prior_std: Standard deviation of the prior itself, shape (K,); see `location_and_spread`.
+        prior_location: Mean of the prior itself, shape (K,); its median where that is not finite.
+        prior_spread: Standard deviation of the prior itself, shape (K,); see `location_and_spread`.
         marginal_kl: KL of each component's marginal posterior to the prior's.
         kl: Mean KL of the posterior to the prior, in nats.
         information: Mutual information I(x; z); ``kl`` less it is the KL of the aggregate posterior
@@ -81,8 +81,8 @@ class Diagnosis(NamedTuple):
     means: LatentMoments
     draws: LatentMoments
     prior: LatentMoments
-    prior_mean: Array
-    prior_std: Array
+    prior_location: Array
+    prior_spread: Array
     marginal_kl: MarginalDivergence
     kl: float
     information: Information
@@ -102,7 +102,7 @@ class Diagnosis(NamedTuple):
 
     def active_prior(self, threshold: float) -> int:
         """How many components have a variance above an absolute threshold under the prior alone."""
-        return int((self.prior_std**2 > threshold).sum())
+        return int((self.prior_spread**2 > threshold).sum())
 
     @property
     def by_component(self) -> dict[str, Array]:
@@ -160,7 +160,7 @@ def diagnose(
             shape = tuple(prior.event_shape)
             raise ValueError(f"the latent has shape {shape}, must be a vector of components (K,)")
         encoding, decoding = encoding_use(vae, x, covariates), decoding_use(vae, x, covariates)
-        prior_mean, prior_std = map(as_array, location_and_spread(prior))
+        prior_location, prior_spread = map(as_array, location_and_spread(prior))
         laws = list(posteriors(vae, x, covariates))
         return Diagnosis(
             uses=verdicts(encoding > ENCODING_THRESHOLD, decoding),
@@ -172,8 +172,8 @@ def diagnose(
                 as_array(posterior_draws(vae, x, covariates, generator=generator))
             ),
             prior=latent_moments(as_array(draw(prior, torch.Size([PRIOR_DRAWS]), generator))),
-            prior_mean=prior_mean,
-            prior_std=prior_std,
+            prior_location=prior_location,
+            prior_spread=prior_spread,
             marginal_kl=marginal_divergence(vae, x, covariates, generator=generator),
             kl=_mean_kl(laws, prior, generator),
             information=_information(laws, generator),

@@ -146,8 +146,8 @@ def _latents(models: Sequence[Results]) -> Section:
         figure = figures.means_and_spreads(
             found.means.mean,
             found.means.std,
-            found.prior_mean,
-            found.prior_std,
+            found.prior_location,
+            found.prior_spread,
             color=color,
             x_title="Component",
             y_title="Value",

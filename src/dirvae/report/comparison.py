@@ -32,7 +32,7 @@ def comparison_page(results: Results) -> str:
         _scores(results),
         _training(models),
         _reconstructions(results),
-        _samples(models),
+        _samples(results),
         _components(results),
         _edges(models),
         _map(results),
@@ -140,11 +140,11 @@ def _reconstructions(results: Results) -> Section:
     return Section("Reconstructions", caption, [_strip(label, images) for label, images in rows])
 
 
-def _samples(models: Sequence[Results]) -> Section:
-    panels = [_strip(m["name"], m["samples"], columns=8) for m in models]
+def _samples(results: Results) -> Section:
+    panels = [_strip(m["name"], m["samples"], columns=8) for m in results["models"]]
     caption = (
         "Pixel probabilities for latents drawn from each prior, not selected. Where they look like "
-        "no digit, the prior puts mass where the training images have none."
+        f"no {results['class_name']}, the prior puts mass where the training images have none."
     )
     return Section("Samples", caption, panels, panel_width=260)
 
