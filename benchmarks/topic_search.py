@@ -13,6 +13,7 @@ import os
 import shlex
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,9 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from dirvae import TopicModel
-from dirvae.evaluation import (
-    diversity,
-    mean_document_frequency,
-    normalized_mutual_information,
-    top_word_ids,
-    topic_coherence,
-)
-from dirvae.models import topic_zoo
+from dirvae.assessment import word_scores
+from dirvae.evaluation import normalized_mutual_information, top_word_ids
+from dirvae.topics import zoo as topic_zoo
 
 SETTINGS = [
     f"--background {background} --max_epochs {epochs} --ratio {ratio} --hidden {hidden}"
@@ -69,11 +65,11 @@ def ranked(model: TopicModel, x: Any) -> dict[str, list[float]]:
         },
     }
     for name, (topics, options) in rankings.items():
-        ten, more = (top_word_ids(topics, n, **options) for n in (10, 25))
+        words = word_scores(partial(top_word_ids, topics, **options), x)
         found[name] = [
-            round(float(topic_coherence(ten, x).mean()), 4),
-            round(diversity(more), 3),
-            round(mean_document_frequency(ten, x)),
+            round(words.npmi, 4),
+            round(words.diversity, 3),
+            round(words.document_frequency),
         ]
     return found
 

@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import time
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from sklearn.linear_model import LogisticRegression
 from benchmarks.topic_peers import MODELS, Fitted, installed
 from benchmarks.topics_shown import PICTURE, RANKINGS, RESULTS, on_file, picture, table
 from dirvae import evaluation
+from dirvae.assessment import word_scores
 from dirvae.reproduce.bags import Bags, bags
 from dirvae.writing import write_text
 
@@ -41,15 +43,15 @@ def scores(fitted: Fitted, data: Bags) -> dict[str, float]:
     documents = evaluation.documents_of_words(shares, fitted.beta, data.train)[:last]
     train_theta, beta = fitted.topics(shares), fitted.beta[:last]
     for by in RANKINGS:
-        ten, more = (
-            evaluation.top_words_by_documents(documents, n)
+        ranked = (
+            partial(evaluation.top_words_by_documents, documents)
             if by == "relevance"
-            else evaluation.top_word_ids(beta, n)
-            for n in (10, 25)
+            else partial(evaluation.top_word_ids, beta)
         )
-        found[f"npmi_{by}"] = float(evaluation.topic_coherence(ten, data.train).mean())
-        found[f"td25_{by}"] = evaluation.diversity(more)
-        found[f"frequency_{by}"] = evaluation.mean_document_frequency(ten, data.train)
+        words = word_scores(ranked, data.train)
+        found[f"npmi_{by}"] = words.npmi
+        found[f"td25_{by}"] = words.diversity
+        found[f"frequency_{by}"] = words.document_frequency
     start = time.perf_counter()
     theta = fitted.topics(fitted.transform(data.test))
     found["documents_a_second"] = data.test.shape[0] / (time.perf_counter() - start)

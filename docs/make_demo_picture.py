@@ -12,7 +12,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from dirvae.report.demo import Plan, compare
+from dirvae.demo.digits import Plan, compare
 from dirvae.report.figures import COLORS, GREY
 
 TARGET = Path(__file__).parent / "images" / "demo.png"
@@ -49,12 +49,13 @@ def draw_components(figure: Any, model: dict[str, Any]) -> None:
 
 
 def draw_latent(axes: Any, model: dict[str, Any], color: str) -> None:
-    numbers = np.arange(len(model["prior_mean"]))
+    found = model["diagnosis"]
+    numbers = np.arange(len(found.uses))
     line = {"fmt": "o", "markersize": 3.2, "elinewidth": 1.4}
     axes.errorbar(
-        numbers + 0.17, model["prior_mean"], model["prior_std"], color=GREY, label="prior", **line
+        numbers + 0.17, found.prior_location, found.prior_spread, color=GREY, label="prior", **line
     )
-    means = model["diagnosis"].means
+    means = found.means
     axes.errorbar(
         numbers - 0.17, means.mean, means.std, color=color, label="posterior means", **line
     )

@@ -16,7 +16,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from dirvae import DirichletVAE
-from dirvae.models.assess import decoding_use, encoding_use, lower_bound
+from dirvae.assessment import decoding_use, encoding_use, lower_bound
 from dirvae.reproduce import record
 from studies import RESULTS
 

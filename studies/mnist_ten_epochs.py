@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 
 from dirvae import DirichletVAE, fit
+from dirvae.assessment import decoding_use, encoding_use, lower_bound
 from dirvae.data import ArrayDataset, mnist
 from dirvae.models import zoo
-from dirvae.models.assess import decoding_use, encoding_use, lower_bound
 from dirvae.models.latents import default_concentration
 from dirvae.objectives import linear_warmup
 from dirvae.reproduce import record

@@ -14,7 +14,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dirvae import data, distributions, evaluation, models, nn, objectives, topics
+    from dirvae import (
+        assessment,
+        data,
+        distributions,
+        evaluation,
+        models,
+        nn,
+        objectives,
+        topics,
+    )
     from dirvae.estimators import DirichletVAE, SemiSupervisedVAE
     from dirvae.models.vae import VAE
     from dirvae.persistence import ModelFormatError, load, save
@@ -30,6 +39,7 @@ __all__ = [
     "SemiSupervisedVAE",
     "TopicModel",
     "__version__",
+    "assessment",
     "data",
     "distributions",
     "evaluation",
@@ -53,7 +63,7 @@ _HOMES = {
     "save": "dirvae.persistence",
 }
 _SUBPACKAGES = {
-    *("data", "distributions", "evaluation", "models", "nn", "objectives"),
+    *("assessment", "data", "distributions", "evaluation", "models", "nn", "objectives"),
     *("testing", "topics", "training"),
 }
 

@@ -43,9 +43,9 @@ def test_version(run):
 
 
 def test_demo_is_called(run, monkeypatch):
-    pytest.importorskip("dirvae.report.demo")
+    pytest.importorskip("dirvae.demo.digits")
     called: list[Any] = []
-    monkeypatch.setattr("dirvae.report.demo.run", lambda *arguments: called.extend(arguments))
+    monkeypatch.setattr("dirvae.demo.digits.run", lambda *arguments: called.extend(arguments))
     assert run("demo", "--quick", "-o", "here").code == 0
     assert called == [Path("here"), True]
 

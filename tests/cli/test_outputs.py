@@ -86,8 +86,8 @@ def refused(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> Callabl
             for name in (
                 "dirvae.data.files.read_rows",
                 "dirvae.data.corpora.read_texts",
-                "dirvae.report.demo.run",
-                "dirvae.report.topics.run",
+                "dirvae.demo.digits.run",
+                "dirvae.demo.topics.run",
                 "dirvae.reproduce.topics.run_all",
             ):
                 patch.setattr(name, work)
@@ -208,8 +208,8 @@ def test_page_and_model_of_a_demo_are_replaced_only_with_force(
     (place / "other" / model / "thesis.tex").write_text("mine")
     assert "(thesis.tex)" in refused(*command, "other", "--force", root=place)
     called: list[Any] = []
-    monkeypatch.setattr("dirvae.report.demo.run", lambda *given: called.append(given))
-    monkeypatch.setattr("dirvae.report.topics.run", lambda *given: called.append(given))
+    monkeypatch.setattr("dirvae.demo.digits.run", lambda *given: called.append(given))
+    monkeypatch.setattr("dirvae.demo.topics.run", lambda *given: called.append(given))
     for folder in ("page", "whole"):
         assert run(*command, folder, "--force").code == 0
     assert called == [(Path("page"), True), (Path("whole"), True)]

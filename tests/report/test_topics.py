@@ -6,7 +6,6 @@ import base64
 import json
 import re
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,7 @@ import pandas as pd
 import pytest
 
 from dirvae import TopicModel
-from dirvae.data.corpora import Texts
-from dirvae.report import topics
+from dirvae.assessment import word_scores
 from dirvae.report.topics import topics_page
 
 THEMES = {"sky": ["moon", "stars", "comet"], "pets": ["cat", "dog", "fur"], "food": ["egg", "oil"]}
@@ -46,7 +44,14 @@ def theta(model: TopicModel) -> Any:
 
 def page_of(model: TopicModel, theta: Any, **known: Any) -> tuple[list[list[str]], list[Any]]:
     """Header and rows of the page's table, and the traces of its figures."""
-    page = topics_page(model, Texts(texts_of(LABELS), **known), theta, 1.0)
+    page = topics_page(
+        theta,
+        model.top_words(min(10, model.n_features_in_)),
+        word_scores(model.top_word_ids, model.counts(texts_of(LABELS))),
+        num_words=model.n_features_in_,
+        seconds=1.0,
+        **known,
+    )
     (table,) = re.findall(r"<table.*?</table>", page, re.DOTALL)
     rows = [
         [unescape(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)]
@@ -99,22 +104,3 @@ def test_names_and_labels_are_shown_as_text(model: TopicModel, theta: Any) -> No
     assert rows[0][-1] == f"<script>{theta[:, 2].argmax()}\\x9b"
     # Plotly takes some of HTML, so that it is given entities.
     assert heat["y"] == ["&amp;lt;\\u202e", "&lt;b&gt;sky&lt;/b&gt;\\x1b", "z"]
-
-
-def test_the_demo_prints_and_saves_what_it_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(topics, "NUM_TOPICS", 3)
-    monkeypatch.setattr(topics, "docstrings", lambda: Texts(texts_of(LABELS), labels=LABELS))
-    monkeypatch.setenv("COLUMNS", "200")
-    found = topics.run(tmp_path / "[red]out", quick=True)
-    model = found["model"]
-    np.testing.assert_array_equal(TopicModel.load(found["folder"]).topic_word_, model.topic_word_)
-    words = model.top_words(8)
-    order = sorted(range(3), key=lambda k: -model.topic_prevalence_[k])
-    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert lines[1:5] == [
-        "topic share words",
-        *(f"{k} {model.topic_prevalence_[k]:.1%} {', '.join(words[k])}" for k in order),
-    ]
-    assert lines[5] == f"Report: {tmp_path}/[red]out/topics.html Model: {tmp_path}/[red]out/topics"

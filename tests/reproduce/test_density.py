@@ -10,7 +10,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from dirvae.models.assess import log_evidence
+from dirvae.assessment import log_evidence
 from dirvae.reproduce import density, measures, record
 from dirvae.reproduce.density import Job, jobs, run_all
 from dirvae.reproduce.images import Images, drawn

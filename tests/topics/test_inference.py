@@ -7,9 +7,9 @@ import torch
 from scipy import stats
 from torch.distributions import OneHotCategorical
 
+from dirvae.assessment import diagnose
 from dirvae.distributions import Dirichlet
 from dirvae.distributions._sparse import as_sparse_rows
-from dirvae.models.diagnosis import diagnose
 from dirvae.models.zoo import mlp_labelled_vae
 from dirvae.nn import Fixed
 from dirvae.objectives import elbo

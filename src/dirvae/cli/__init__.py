@@ -55,9 +55,9 @@ def demo(
     """Train on handwritten digits, or on docstrings, and write a report; no network needed."""
     require_results_folder(output)
     if which == "topics":
-        from dirvae.report.topics import FILES, run
+        from dirvae.demo.topics import FILES, run
     else:
-        from dirvae.report.demo import FILES, run
+        from dirvae.demo.digits import FILES, run
     require_new(output / FILES["report"], force)
     require_model_folder(output / FILES["model"], force)
     run(output, quick)

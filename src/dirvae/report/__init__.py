@@ -1,1 +1,1 @@
-"""Reports: results as one self-contained page, and the demo that makes one."""
+"""Reports: plain results as one self-contained page; it knows no data set and trains nothing."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dirvae.assessment import Diagnosis
 from dirvae.evaluation import Use
-from dirvae.models.diagnosis import Diagnosis
 from dirvae.report import figures
 from dirvae.report.page import Panel, Section, Table
 
@@ -29,15 +29,13 @@ def collapse_sections(models: Sequence[Results]) -> list[Section]:
     """Return sections on the verdicts, marginal KLs, decoder weights and latents of models.
 
     Args:
-        models: Each with its ``name`` and ``diagnosis``, a `models.diagnosis.Diagnosis`, and with
-            ``prior_mean`` and ``prior_std``, shape (K,).
+        models: Each with its ``name`` and ``diagnosis``, an `assessment.Diagnosis`.
 
     Example:
         >>> import torch
-        >>> from dirvae.models.diagnosis import diagnose
+        >>> from dirvae.assessment import diagnose
         >>> from dirvae.models.zoo import gaussian
         >>> model = {"name": "M", "diagnosis": diagnose(gaussian(4, 2), torch.eye(4))}
-        >>> model |= {"prior_mean": np.zeros(2), "prior_std": np.ones(2)}
         >>> [section.heading for section in collapse_sections([model])][:2]
         ['Which components are used', 'Marginal KL']
     """
@@ -50,7 +48,7 @@ def collapse_table(models: Sequence[Results]) -> Table:
 
     Example:
         >>> import torch
-        >>> from dirvae.models.diagnosis import diagnose
+        >>> from dirvae.assessment import diagnose
         >>> from dirvae.models.zoo import gaussian
         >>> model = {"name": "M", "diagnosis": diagnose(gaussian(4, 2), torch.zeros(3, 4))}
         >>> collapse_table([model]).rows[0][:5]
@@ -144,12 +142,12 @@ def _weight_norms(models: Sequence[Results]) -> Section:
 def _latents(models: Sequence[Results]) -> Section:
     panels = []
     for color, model in zip(figures.COLORS, models, strict=False):
-        means = model["diagnosis"].means
+        found: Diagnosis = model["diagnosis"]
         figure = figures.means_and_spreads(
-            means.mean,
-            means.std,
-            model["prior_mean"],
-            model["prior_std"],
+            found.means.mean,
+            found.means.std,
+            found.prior_location,
+            found.prior_spread,
             color=color,
             x_title="Component",
             y_title="Value",

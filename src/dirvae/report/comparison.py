@@ -1,4 +1,4 @@
-"""The page that puts models side by side: how well each fits, and which components it uses."""
+"""The page that puts models of images side by side: how each fits, which components it uses."""
 
 from __future__ import annotations
 
@@ -21,29 +21,25 @@ def comparison_page(results: Results) -> str:
     """Return one HTML page.
 
     Args:
-        results: What `dirvae.report.demo.compare` returns: a dict with ``models`` (a dict each:
-            measures, history, pictures), images, baselines and settings.
-
-    Example:
-        >>> from rich.console import Console
-        >>> from dirvae.report.demo import Plan, compare
-        >>> _, results = compare(Plan(epochs=1, num_samples=2), Console(quiet=True))
-        >>> "<h2>What each component means</h2>" in comparison_page(results)
-        True
+        results: As `dirvae.demo.digits.compare` returns them: ``title`` and ``introduction``;
+            ``images``, ``drawn`` (the same as the models see them) and ``labels``; ``classes``
+            (their names) and ``class_name`` (what a class is, such as "digit");
+            ``pixel_means_nats`` and ``pixel_knn_error``; ``settings``; and ``models``, each a dict
+            of its name, measures, history of training and pictures.
     """
     models = results["models"]
     sections = [
         _scores(results),
         _training(models),
         _reconstructions(results),
-        _samples(models),
-        _components(models),
+        _samples(results),
+        _components(results),
         _edges(models),
         _map(results),
         *collapse_sections(models),
         _settings(results["settings"]),
     ]
-    return render("Three latents on handwritten digits", _INTRODUCTION, sections)
+    return render(results["title"], results["introduction"], sections)
 
 
 def comparison_table(results: Results) -> Table:
@@ -51,7 +47,7 @@ def comparison_table(results: Results) -> Table:
 
     Example:
         >>> import torch
-        >>> from dirvae.models.diagnosis import diagnose
+        >>> from dirvae.assessment import diagnose
         >>> from dirvae.models.zoo import gaussian
         >>> measured = {"name": "M", "negative_elbo": 2.0, "nll": 1.0, "nll_std_error": 0.1}
         >>> measured |= {"unreliable_share": 0.02}
@@ -75,7 +71,7 @@ def comparison_table(results: Results) -> Table:
 def table_note(results: Results) -> str:
     """Return what the columns of `comparison_table` mean, and what no model at all would reach."""
     models = results["models"]
-    size = len(models[0]["prior_mean"])
+    size = len(models[0]["diagnosis"].uses)
     return (
         "Negative ELBO and NLL in nats per held-out image, lower is better; the NLL is by "
         "importance sampling, ± the standard error of the sampling; k-hat > .7: the share of "
@@ -90,14 +86,6 @@ def table_note(results: Results) -> str:
         f"For scale: pixel means alone cost {results['pixel_means_nats']:.1f} nats; k-NN on the "
         f"pixels themselves errs on {100 * results['pixel_knn_error']:.1f} %."
     )
-
-
-_INTRODUCTION = (
-    "Three variational autoencoders were trained on scikit-learn's handwritten digits. They have "
-    "the same networks and the same training, and differ in the law of the latent: a Gaussian, "
-    "sticks broken one after the other (Kumaraswamy), or a Dirichlet. The last two describe each "
-    "image by shares of components that sum to 1."
-)
 
 
 def _texts(model: Results) -> list[str]:
@@ -152,20 +140,20 @@ def _reconstructions(results: Results) -> Section:
     return Section("Reconstructions", caption, [_strip(label, images) for label, images in rows])
 
 
-def _samples(models: Sequence[Results]) -> Section:
-    panels = [_strip(m["name"], m["samples"], columns=8) for m in models]
+def _samples(results: Results) -> Section:
+    panels = [_strip(m["name"], m["samples"], columns=8) for m in results["models"]]
     caption = (
         "Pixel probabilities for latents drawn from each prior, not selected. Where they look like "
-        "no digit, the prior puts mass where the training images have none."
+        f"no {results['class_name']}, the prior puts mass where the training images have none."
     )
     return Section("Samples", caption, panels, panel_width=260)
 
 
-def _components(models: Sequence[Results]) -> Section:
+def _components(results: Results) -> Section:
     panels = []
-    for color, model in zip(figures.COLORS, models, strict=False):
+    for color, model in zip(figures.COLORS, results["models"], strict=False):
         if "corners" in model:
-            panels += _corners(model, color)
+            panels += _corners(model, color, results["classes"], results["class_name"])
     caption = (
         "A corner of the simplex is a latent that is all one component. Few images lie there, so "
         "the decoder extrapolates; the images that use a component most show what it stands for in "
@@ -174,20 +162,22 @@ def _components(models: Sequence[Results]) -> Section:
     return Section("What each component means", caption, panels)
 
 
-def _corners(model: Results, color: str) -> list[Panel]:
+def _corners(model: Results, color: str, classes: Sequence[Any], class_name: str) -> list[Panel]:
     name, numbers = model["name"], [str(k) for k in range(len(model["corners"]))]
     shares = figures.heatmap(
         model["theta_by_class"],
-        range(10),
+        classes,
         numbers,
         color=color,
         x_title="Component",
-        y_title="Digit",
+        y_title=class_name.capitalize(),
     )
     return [
         _strip(f"{name}: decoded corners", model["corners"]),
         _strip("Mean of the 20 held-out images with most of it", model["users"], ticks=numbers),
-        Panel(shares, "Mean share of each component in the images of each digit", height=320),
+        Panel(
+            shares, f"Mean share of each component in the images of each {class_name}", height=320
+        ),
     ]
 
 
@@ -213,8 +203,9 @@ def _map(results: Results) -> Section:
         for m in results["models"]
     ]
     caption = (
-        "Posterior means of the held-out images in the plane (t-SNE), coloured by digit, which no "
-        "model was told. Neighbours stay neighbours; distances between groups mean little."
+        "Posterior means of the held-out images in the plane (t-SNE), coloured by "
+        f"{results['class_name']}, which no model was told. Neighbours stay neighbours; distances "
+        "between groups mean little."
     )
     return Section("Where the images lie", caption, panels, panel_width=280)
 

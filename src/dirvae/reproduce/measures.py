@@ -9,7 +9,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dirvae.distributions import Dirichlet, location_and_spread
+from dirvae.assessment import (
+    Bound,
+    annealed_log_evidence,
+    bound_of,
+    diagnose,
+    log_evidence,
+    posterior_draws,
+    posterior_means,
+)
+from dirvae.distributions import Dirichlet
 from dirvae.distributions.inverse_cdf import multi_gamma_kl
 from dirvae.evaluation import (
     Evidence,
@@ -19,12 +28,7 @@ from dirvae.evaluation import (
     linear_probe_accuracy,
     svm_accuracy,
 )
-from dirvae.models.annealing import annealed_log_evidence
-from dirvae.models.assess import log_evidence
-from dirvae.models.diagnosis import diagnose
-from dirvae.models.embedding import posterior_draws, posterior_means
 from dirvae.models.vae import VAE
-from dirvae.objectives import elbo
 from dirvae.reproduce.images import Images
 from dirvae.reproduce.progress import Track, silent
 
@@ -32,6 +36,12 @@ __all__ = ["Amounts", "measure"]
 
 ROWS = 500  # at a time
 LEAPFROG_STEPS = 5  # more temperatures are worth more than longer trajectories
+
+ON_FILE = {
+    "encoding_variance": "encoding_share",
+    "decoding_cost": "decoding_nats",
+    "weight_norm": "weight_norms",
+}  # what measures of components are called in records
 
 Figures = dict[str, Any]
 
@@ -92,15 +102,16 @@ def _generator(x: Tensor) -> torch.Generator:
     return torch.Generator(x.device).manual_seed(0)
 
 
-@torch.no_grad()
 def _bound(vae: VAE, x: Tensor, track: Track) -> Figures:
-    generator, bounds, kls = _generator(x), [], []
-    for rows in track(x.split(ROWS), "bound"):
-        terms = vae.terms(rows, num_samples=8, generator=generator)
-        bounds.append(elbo(terms))
-        kls.append(terms.kl)
-    bound, kl = (float(torch.cat(parts).double().mean()) for parts in (bounds, kls))
-    return {"negative_elbo": -bound, "kl": kl, "reconstruction": -bound - kl}
+    generator = _generator(x)
+    found = Bound.concatenate(
+        bound_of(vae, rows, generator=generator) for rows in track(x.split(ROWS), "bound")
+    )
+    return {
+        "negative_elbo": -found.mean,
+        "kl": found.mean_kl,
+        "reconstruction": -found.mean_log_likelihood,
+    }
 
 
 def _likelihood(vae: VAE, x: Tensor, amounts: Amounts, track: Track) -> Figures:
@@ -171,7 +182,6 @@ def _evidence(log_weights: Tensor) -> Evidence:
 def collapse(vae: VAE, images: Images, x: Tensor, amounts: Amounts) -> Figures:
     """Which components are used, and how they lie, beside the prior's own values."""
     found = diagnose(vae, x[: amounts.diagnosed_images], generator=_generator(x))
-    prior_var = location_and_spread(vae.prior())[1].detach().cpu().square().numpy()
     encoding, decoding, both = (
         sum(use in wanted for use in found.uses)
         for wanted in ((Use.BOTH, Use.ENCODING), (Use.BOTH, Use.DECODING), (Use.BOTH,))
@@ -180,18 +190,15 @@ def collapse(vae: VAE, images: Images, x: Tensor, amounts: Amounts) -> Figures:
         "used_in_encoding": encoding,
         "used_in_decoding": decoding,
         "used_in_both": both,
-        "active": int((found.encoding_variance * prior_var > images.threshold).sum()),
-        "active_prior": int((prior_var > images.threshold).sum()),
+        "active": found.active(images.threshold),
+        "active_prior": found.active_prior(images.threshold),
         "mutual_information": found.information.value,
         "mutual_information_bound": found.information.bound,
         "marginal_kl_is_exact": found.marginal_kl.exact,
         "components": {
-            "encoding_share": _short(found.encoding_variance),
-            "decoding_nats": _short(found.decoding_cost),
-            "weight_norms": None if found.weight_norms is None else _short(found.weight_norms),
-            "marginal_kl": _short(found.marginal_kl.value),
-            **{name: _short(values) for name, values in found.draws._asdict().items()},
-            **{f"prior_{name}": _short(values) for name, values in found.prior._asdict().items()},
+            ON_FILE.get(name, name): _short(values)
+            for name, values in found.by_component.items()
+            if name != "prior_marginal_kl"  # 0 but for the error of an estimate
         },
     }
 

@@ -26,9 +26,10 @@ import torch
 from scipy.special import softmax
 from torch.distributions import Distribution
 
-from dirvae import evaluation
+from dirvae.assessment import word_scores
 from dirvae.data import CountDataset, sparse_rows
 from dirvae.distributions import Dirichlet, InverseCDFDirichlet, StickBreakingKumaraswamy
+from dirvae.evaluation import split_tokens, top_word_ids
 from dirvae.models.vae import VAE
 from dirvae.objectives import linear_warmup
 from dirvae.reproduce.bags import Bags, bags
@@ -257,10 +258,10 @@ def measures(vae: VAE, train: Any) -> dict[str, float]:
         ranked = softmax(decoder.weight.double().numpy(), axis=1)
     found = {}
     for ending, topics in (("", ranked), ("_by_probability", law)):
-        ten, more = (evaluation.top_word_ids(topics, n) for n in (10, 25))
-        found[f"npmi{ending}"] = float(evaluation.topic_coherence(ten, train).mean())
-        found[f"td25{ending}"] = evaluation.diversity(more)
-        found[f"frequency{ending}"] = evaluation.mean_document_frequency(ten, train)
+        scores = word_scores(partial(top_word_ids, topics), train)
+        found[f"npmi{ending}"] = scores.npmi
+        found[f"td25{ending}"] = scores.diversity
+        found[f"frequency{ending}"] = scores.document_frequency
     return found
 
 
@@ -275,7 +276,7 @@ def completion_perplexity(vae: VAE, test: Any, rows: int = 500) -> float:
         test: Counts, CSR, shape (N, V).
         rows: Documents at a time.
     """
-    encoded, scored = evaluation.split_tokens(test)
+    encoded, scored = split_tokens(test)
     parts = (encoded[first : first + rows] for first in range(0, test.shape[0], rows))
     z = torch.cat([vae.embed(sparse_rows(part)) for part in parts])
     return decoded_perplexity(vae.decoder, z, scored)

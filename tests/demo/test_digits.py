@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 import dirvae
+from dirvae.demo.digits import run
+from dirvae.demo.images import digits
 from dirvae.evaluation import Use, knn_error
 from dirvae.report.collapse import collapse_table
-from dirvae.report.demo import digits, run
 
 
 def tables_of(page: str) -> list[list[list[str]]]:

@@ -14,14 +14,15 @@ from torch.distributions import (
     Normal,
 )
 
-from dirvae.models import zoo
-from dirvae.models.assess import (
-    decoding_use,
-    encoding_use,
+from dirvae.assessment.likelihood import (
+    Bound,
+    bound_of,
     log_evidence,
     log_weights,
     lower_bound,
 )
+from dirvae.assessment.use import decoding_use, encoding_use
+from dirvae.models import zoo
 from dirvae.models.vae import VAE
 from dirvae.nn import Fixed
 
@@ -82,6 +83,21 @@ def test_the_bound_is_below_the_evidence_by_the_divergence_from_the_posterior(
     # The log-likelihood of a draw has a standard deviation near 2; 4000 draws, 50 rows.
     torch.testing.assert_close(bound, exact_evidence(x) - gap, atol=0.2, rtol=0)
     assert float((bound - exact_evidence(x) + gap).mean()) == pytest.approx(0, abs=0.02)
+
+
+def test_the_bound_comes_with_the_divergence_that_is_in_it(linear_gaussian: VAE) -> None:
+    x = torch.randn(1300, 4)  # more than are decoded at a time
+    generators = (torch.Generator().manual_seed(0) for _ in range(2))
+    found = bound_of(linear_gaussian, x, generator=next(generators))
+    bound = lower_bound(linear_gaussian, x, generator=next(generators))
+    np.testing.assert_array_equal(found.elbo, bound.double().numpy())
+    q = WideEncoder()(x).base_dist
+    kl = torch.distributions.kl_divergence(q, Normal(0.0, 1.0)).sum(-1)
+    np.testing.assert_allclose(found.kl, kl, rtol=1e-5)
+    assert found.mean_kl == pytest.approx(float(kl.double().mean()))
+    assert found.mean_log_likelihood == pytest.approx(float((bound + kl).double().mean()))
+    assert found.mean_std_error == pytest.approx(scipy.stats.sem(bound.double()))
+    assert np.isnan(Bound(found.elbo[:1], found.kl[:1]).mean_std_error)
 
 
 def test_importance_sampling_finds_the_evidence_of_a_dirichlet_multinomial_model() -> None:
@@ -164,31 +180,6 @@ def test_covariates_and_masks_reach_the_model() -> None:
     np.testing.assert_array_equal(value(x), value(changed))
     assert lower_bound(vae, x, told).shape == (5,)
     assert encoding_use(vae, x, told).shape == decoding_use(vae, x, told).shape == (2,)
-
-
-@pytest.mark.parametrize("simplex", [False, True])
-def test_use_finds_the_components_that_are_ignored(simplex: bool) -> None:
-    class FirstOnly(nn.Module):
-        def forward(self, z: Tensor) -> Independent:
-            return Independent(
-                Bernoulli(logits=8 * (z[..., :1] - 0.25).expand(*z.shape[:-1], 4)), 1
-            )
-
-    class Encoder(nn.Module):
-        def forward(self, x: Tensor) -> object:
-            steady = torch.ones(len(x), 1)
-            first = 10 * x[:, :1]
-            raw = torch.cat([first, 1 - first / 10, steady], 1) + 0.1
-            return Dirichlet(raw) if simplex else Independent(Normal(raw / 10, 1.0), 1)
-
-    one = torch.ones(3)
-    prior = Fixed(Dirichlet, concentration=one) if simplex else Fixed(Normal, loc=one, scale=one)
-    vae = VAE(Encoder(), FirstOnly(), prior)
-    x = torch.bernoulli(torch.full((200, 1), 0.5)).expand(-1, 4)
-    assert decoding_use(vae, x)[0] > 0.05
-    if not simplex:
-        np.testing.assert_allclose(decoding_use(vae, x)[1:], 0, atol=1e-6)
-        assert (encoding_use(vae, x) > 0.01).tolist() == [True, False, False]
 
 
 @pytest.mark.parametrize(("name", "value"), [("num_samples", 0), ("draws_at_once", -1)])

@@ -1,31 +1,69 @@
-"""Running a VAE to get the arrays that `dirvae.evaluation` scores; memory stays bounded."""
+"""How well a VAE fits rows: its bound and its likelihood; memory stays bounded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dirvae.distributions.moments import location_and_spread
-from dirvae.evaluation import Evidence, decoding_cost, encoding_variance, importance_sampled
-from dirvae.models.embedding import ROWS_AT_ONCE, evaluating, on_simplex, parts, posterior_means
+from dirvae.assessment.embedding import DRAWS_AT_ONCE, ROWS_AT_ONCE, as_array, evaluating, parts
+from dirvae.evaluation import Evidence, importance_sampled
 from dirvae.models.vae import VAE
-from dirvae.objectives import elbo, log_likelihood
+from dirvae.objectives import Terms, elbo
 
 __all__ = [
-    "decoding_use",
-    "encoding_use",
+    "Bound",
+    "bound_of",
     "log_evidence",
     "log_weights",
     "lower_bound",
 ]
 
-DRAWS_AT_ONCE = 10_000
-
 Array = NDArray[np.float64]
+
+
+class Bound(NamedTuple):
+    """Evidence lower bound of N rows, and the KL that is part of it; both shape (N,), in nats.
+
+    Example:
+        >>> bound = Bound(np.array([-3.0, -5.0]), np.array([1.0, 2.0]))
+        >>> bound.mean, bound.mean_std_error, bound.mean_log_likelihood
+        (-4.0, 1.0, -2.5)
+    """
+
+    elbo: Array
+    kl: Array
+
+    @classmethod
+    def concatenate(cls, parts: Iterable[Bound]) -> Bound:
+        """Rows of all parts, one after the other."""
+        return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    @property
+    def mean(self) -> float:
+        """Mean of ``elbo`` over rows."""
+        return float(self.elbo.mean())
+
+    @property
+    def mean_std_error(self) -> float:
+        """Standard error of `mean` that the choice of rows causes; NaN from one row."""
+        if len(self.elbo) < 2:
+            return float("nan")
+        return float(self.elbo.std(ddof=1) / np.sqrt(len(self.elbo)))
+
+    @property
+    def mean_kl(self) -> float:
+        """Mean of ``kl`` over rows."""
+        return float(self.kl.mean())
+
+    @property
+    def mean_log_likelihood(self) -> float:
+        """Mean of E_q[log p(x|z)] over rows: how well they are reconstructed."""
+        return self.mean + self.mean_kl
 
 
 def log_weights(
@@ -109,7 +147,7 @@ def log_evidence(
             draws_at_once=draws_at_once,
             generator=generator,
         )
-        found.append(importance_sampled(_numpy(weights)))
+        found.append(importance_sampled(as_array(weights)))
     return Evidence.concatenate(found)
 
 
@@ -134,71 +172,49 @@ def lower_bound(
         >>> lower_bound(gaussian(4, 2), torch.zeros(3, 4)).shape
         torch.Size([3])
     """
-    _require_positive(num_samples=num_samples)
-    bounds = []
-    with evaluating(vae):
-        for rows, told, seen in parts(max(1, DRAWS_AT_ONCE // num_samples), x, covariates, mask):
-            terms = vae.terms(rows, told, mask=seen, num_samples=num_samples, generator=generator)
-            bounds.append(elbo(terms))
-    return torch.cat(bounds)
+    parts_of_x = _terms(vae, x, covariates, mask, num_samples, generator)
+    return torch.cat([elbo(terms) for terms in parts_of_x])
 
 
-def encoding_use(vae: VAE, x: Tensor, covariates: Tensor | None = None) -> Array:
-    """Var_x(E_q[z_k|x]) as a share of the prior's variance; above .01 a component counts as used.
+def bound_of(
+    vae: VAE,
+    x: Tensor,
+    covariates: Tensor | None = None,
+    *,
+    mask: Tensor | None = None,
+    num_samples: int = 8,
+    generator: torch.Generator | None = None,
+) -> Bound:
+    """`lower_bound` of each row, and the KL in it.
 
-    Args:
-        vae: A model with a latent of shape (K,) and a prior that ignores covariates.
-        x: Shape (N, D...).
-        covariates: Shape (N, C), optional.
+    Args are those of `log_weights`.
 
     Returns:
-        Shape (K,).
+        Bound and KL of each row, shapes (N,), in nats.
 
     Example:
         >>> from dirvae.models.zoo import gaussian
-        >>> encoding_use(gaussian(4, 2), torch.eye(4)).shape
-        (2,)
-    """
-    with evaluating(vae):
-        spread = location_and_spread(vae.prior())[1]
-        return encoding_variance(_numpy(posterior_means(vae, x, covariates)), _numpy(spread) ** 2)
-
-
-def decoding_use(vae: VAE, x: Tensor, covariates: Tensor | None = None) -> Array:
-    """Nats a row lost if a component of the posterior mean is replaced by its mean over rows.
-
-    On a simplex the rest is renormalised; above .01 nat a component counts as used in decoding.
-
-    Args:
-        vae: A model with a latent of shape (K,).
-        x: Shape (N, D...).
-        covariates: Shape (N, C), optional.
-
-    Returns:
-        Shape (K,).
-
-    Example:
-        >>> from dirvae.models.zoo import dirichlet
-        >>> decoding_use(dirichlet(4, torch.ones(3)), torch.eye(4)).shape
+        >>> bound_of(gaussian(4, 2), torch.zeros(3, 4)).kl.shape
         (3,)
     """
+    parts_of_x = _terms(vae, x, covariates, mask, num_samples, generator)
+    return Bound.concatenate(
+        Bound(as_array(elbo(terms)), as_array(terms.kl)) for terms in parts_of_x
+    )
+
+
+def _terms(
+    vae: VAE,
+    x: Tensor,
+    covariates: Tensor | None,
+    mask: Tensor | None,
+    num_samples: int,
+    generator: torch.Generator | None,
+) -> Iterator[Terms]:
+    _require_positive(num_samples=num_samples)
     with evaluating(vae):
-        embedding = posterior_means(vae, x, covariates)
-        simplex = on_simplex(vae.infer(x[:1], *_context(covariates, slice(1))))
-
-        def likelihood(z: Array) -> Array:
-            latent = torch.as_tensor(z).to(embedding)
-            pieces = parts(DRAWS_AT_ONCE, x, latent, covariates)
-            return _numpy(
-                torch.cat(
-                    [
-                        log_likelihood(vae.decoder(here, *_context(told)), rows)
-                        for rows, here, told in pieces
-                    ]
-                )
-            )
-
-        return decoding_cost(likelihood, _numpy(embedding), simplex=simplex)
+        for rows, told, seen in parts(max(1, DRAWS_AT_ONCE // num_samples), x, covariates, mask):
+            yield vae.terms(rows, told, mask=seen, num_samples=num_samples, generator=generator)
 
 
 def _weights(
@@ -217,16 +233,8 @@ def _weights(
     return terms.log_likelihood + terms.log_ratio
 
 
-def _context(covariates: Tensor | None, rows: slice = slice(None)) -> tuple[Tensor, ...]:
-    return () if covariates is None else (covariates[rows],)
-
-
 def _sizes(total: int, most: int) -> Iterator[int]:
     return (min(most, total - start) for start in range(0, total, most))
-
-
-def _numpy(values: Tensor) -> Array:
-    return values.detach().cpu().double().numpy()
 
 
 def _require_positive(**values: int) -> None:

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Multinomial, MultivariateNormal, Normal
 
+from dirvae.assessment.annealing import annealed_log_evidence
 from dirvae.distributions import Dirichlet
 from dirvae.models import zoo
-from dirvae.models.annealing import annealed_log_evidence
 from dirvae.models.vae import VAE
 from dirvae.nn import Fixed
 

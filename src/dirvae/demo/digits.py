@@ -10,36 +10,30 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
-from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from sklearn.datasets import load_digits
-from torch import Tensor
 
+from dirvae.assessment import bound_of, diagnose, log_evidence, posterior_means
 from dirvae.callbacks import CollapseWarning
 from dirvae.data import ArrayDataset
-from dirvae.distributions import location_and_spread
-from dirvae.evaluation import active_units, knn_error
+from dirvae.demo.images import Digits, digits, square
+from dirvae.demo.pictures import pictures
+from dirvae.evaluation import knn_error
 from dirvae.models import zoo
-from dirvae.models.assess import log_evidence, lower_bound
-from dirvae.models.diagnosis import diagnose
-from dirvae.models.embedding import posterior_means
 from dirvae.models.latents import default_concentration
 from dirvae.models.vae import VAE
 from dirvae.objectives import linear_warmup
 from dirvae.persistence import require_replaceable, save
 from dirvae.report.comparison import comparison_page, comparison_table
-from dirvae.report.pictures import pictures, square
 from dirvae.text import literal
 from dirvae.training import History, Training, adam, fit
 from dirvae.writing import try_writing, write_text
 
-__all__ = ["FILES", "Digits", "Plan", "compare", "digits", "run"]
+__all__ = ["FILES", "Plan", "compare", "run"]
 
 FILES = {"report": "report.html", "model": "model"}  # in the output folder
 
@@ -68,25 +62,13 @@ class Plan(NamedTuple):
 
 QUICK = Plan(epochs=25, num_samples=100)
 
-
-class Digits(NamedTuple):
-    """Handwritten digits, 8 x 8 pixels: ink in [0, 1], which is taken as a probability.
-
-    Attributes:
-        train: Shape (1297, 64).
-        train_labels: Shape (1297,).
-        test: Shape (300, 64).
-        test_labels: Shape (300,).
-        test_drawn: The test images as 0 and 1, drawn once, shape (300, 64).
-        validation_drawn: Other images as 0 and 1, drawn once, shape (200, 64).
-    """
-
-    train: Tensor
-    train_labels: NDArray[np.int64]
-    test: Tensor
-    test_labels: NDArray[np.int64]
-    test_drawn: Tensor
-    validation_drawn: Tensor
+TITLE = "Three latents on handwritten digits"
+INTRODUCTION = (
+    "Three variational autoencoders were trained on scikit-learn's handwritten digits. They have "
+    "the same networks and the same training, and differ in the law of the latent: a Gaussian, "
+    "sticks broken one after the other (Kumaraswamy), or a Dirichlet. The last two describe each "
+    "image by shares of components that sum to 1."
+)
 
 
 def run(output: Path, quick: bool = False) -> dict[str, Any]:
@@ -99,7 +81,7 @@ def run(output: Path, quick: bool = False) -> dict[str, Any]:
         quick: Whether to train for few epochs, to see that all works.
 
     Returns:
-        What `comparison.comparison_page` shows, and the paths as ``report`` and ``model``.
+        What `report.comparison.comparison_page` shows, and the paths as ``report`` and ``model``.
 
     Raises:
         OSError: If that cannot be written; found out before training.
@@ -132,7 +114,13 @@ def compare(plan: Plan, console: Console | None = None) -> tuple[dict[str, VAE],
         console: Where the progress bar goes; the terminal if None.
 
     Returns:
-        The models by name, and what `comparison.comparison_page` shows.
+        The models by name, and what `report.comparison.comparison_page` shows.
+
+    Example:
+        >>> from dirvae.report.comparison import comparison_page
+        >>> _, results = compare(Plan(epochs=1, num_samples=2), Console(quiet=True))
+        >>> "<h2>What each component means</h2>" in comparison_page(results)
+        True
     """
     data = digits()
     with _one_thread(), torch.random.fork_rng(devices=[]):
@@ -146,32 +134,15 @@ def compare(plan: Plan, console: Console | None = None) -> tuple[dict[str, VAE],
             for name, (history, seconds) in trained.items()
         ]
     shown = {
+        "title": TITLE,
+        "introduction": INTRODUCTION,
+        "classes": range(10),
+        "class_name": "digit",
         "images": square(data.test[:16]),
         "drawn": square(data.test_drawn[:16]),
         "labels": data.test_labels,
     }
     return vaes, {"models": models, **shown, **_baselines(data), "settings": _settings(plan, data)}
-
-
-def digits() -> Digits:
-    """Return scikit-learn's digits, split and drawn with fixed seeds.
-
-    Example:
-        >>> digits().test.shape
-        torch.Size([300, 64])
-    """
-    images, labels = load_digits(return_X_y=True)
-    order = np.random.RandomState(0).permutation(len(images))
-    x, labels = torch.tensor(images[order] / 16, dtype=torch.float32), labels[order]
-    generator = torch.Generator().manual_seed(0)
-    return Digits(
-        train=x[:1297],
-        train_labels=labels[:1297],
-        test=x[1497:],
-        test_labels=labels[1497:],
-        test_drawn=torch.bernoulli(x[1497:], generator=generator),
-        validation_drawn=torch.bernoulli(x[1297:1497], generator=generator),
-    )
 
 
 # --- training -------------------------------------------------------------------------------------
@@ -244,24 +215,21 @@ class _Advance(Callback):
 def _measures(vae: VAE, data: Digits, num_samples: int) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(0)
     evidence = log_evidence(vae, data.test_drawn, num_samples, generator=generator)
-    bound = lower_bound(vae, data.test_drawn, num_samples=num_samples, generator=generator)
-    train, test, test_drawn = (_embed(vae, x) for x in (data.train, data.test, data.test_drawn))
+    bound = bound_of(vae, data.test_drawn, num_samples=num_samples, generator=generator)
+    train, test = (posterior_means(vae, x) for x in (data.train, data.test))
     diagnosis = diagnose(vae, data.test_drawn, generator=generator)
-    prior_mean, prior_std = (a.numpy() for a in location_and_spread(vae.prior()))
     # The literature's thresholds for K = 50 and K = 100 are both .25 / K^2.
-    threshold = 0.25 / len(prior_std) ** 2
+    threshold = 0.25 / len(diagnosis.uses) ** 2
     return {
-        "negative_elbo": -float(bound.mean()),
+        "negative_elbo": -bound.mean,
         "nll": -evidence.mean,
         "nll_std_error": evidence.mean_std_error,
         "unreliable_share": evidence.unreliable_share,
         "knn_error": knn_error(train, data.train_labels, test, data.test_labels),
         "threshold": threshold,
-        "active": int(active_units(test_drawn, 1.0, threshold).sum()),
-        "active_prior": int((prior_std**2 > threshold).sum()),
+        "active": diagnosis.active(threshold),
+        "active_prior": diagnosis.active_prior(threshold),
         "diagnosis": diagnosis,
-        "prior_mean": prior_mean,
-        "prior_std": prior_std,
     }
 
 
@@ -288,16 +256,12 @@ def _settings(plan: Plan, data: Digits) -> dict[str, str]:
     }
 
 
-def _embed(vae: VAE, x: Tensor) -> NDArray[np.float64]:
-    return posterior_means(vae, x).double().numpy()
-
-
 # --- showing --------------------------------------------------------------------------------------
 
 
 def _table(results: dict[str, Any]) -> Table:
     """The same measures as on the page, which says what they mean at length."""
-    size = len(results["models"][0]["prior_mean"])
+    size = len(results["models"][0]["diagnosis"].uses)
     note = (
         "Nats per image, lower is better; ± is the standard error of the sampling.\n"
         "k-NN: on posterior means. Active: components, of "

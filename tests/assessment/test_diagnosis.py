@@ -9,11 +9,12 @@ from scipy import integrate, stats
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, StudentT
 
+from dirvae.assessment.diagnosis import diagnose
+from dirvae.assessment.embedding import posterior_draws, posterior_means
+from dirvae.assessment.marginals import marginal_divergence
 from dirvae.distributions import Dirichlet, StickBreakingBeta
 from dirvae.evaluation import Use
 from dirvae.models import zoo
-from dirvae.models.diagnosis import diagnose, marginal_divergence
-from dirvae.models.embedding import posterior_draws, posterior_means
 from dirvae.models.vae import VAE
 from dirvae.nn import Fixed
 
@@ -201,3 +202,20 @@ def test_what_cannot_be_diagnosed() -> None:
     matrix = Fixed(Normal, loc=torch.zeros(2, 3), scale=torch.ones(2, 3))
     with pytest.raises(ValueError, match=r"latent has shape \(2, 3\)"):
         diagnose(VAE(vae.encoder, vae.decoder, matrix), torch.zeros(1, 4))
+
+
+def test_counts_by_an_absolute_threshold_and_measures_by_component() -> None:
+    spread = torch.tensor([0.1, 1.0, 3.0])
+    prior = Fixed(Normal, loc=torch.tensor([0.0, 1.0, 2.0]), scale=spread)
+    vae = VAE(Encoder(half_wide), Linear(torch.eye(3)), prior)
+    found = diagnose(vae, torch.randn(40, 3), generator=seeded())
+    assert found.prior_location.tolist() == [0, 1, 2]
+    np.testing.assert_allclose(found.prior_spread, spread)
+    assert [found.active_prior(limit) for limit in (0.0, 0.02, 2.0, 10.0)] == [3, 2, 1, 0]
+    variance = np.sort(found.means.std) ** 2
+    assert [found.active(limit) for limit in (0.0, float(variance[1]), 1e3)] == [3, 1, 0]
+    by_name = found.by_component
+    assert by_name["prior_marginal_kl"] is found.marginal_kl.prior
+    assert (by_name["std"] is found.draws.std, by_name["prior_std"] is found.prior.std) == (1, 1)
+    assert ("weight_norm" in by_name) == (found.weight_norms is not None)
+    assert {values.shape for values in by_name.values()} == {(3,)}

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.distributions import Distribution, constraints
 
@@ -14,6 +16,7 @@ from dirvae.distributions import draw
 from dirvae.models.vae import VAE
 
 __all__ = [
+    "as_array",
     "evaluating",
     "on_simplex",
     "parts",
@@ -23,6 +26,7 @@ __all__ = [
 ]
 
 ROWS_AT_ONCE = 500
+DRAWS_AT_ONCE = 10_000  # that are decoded
 
 
 def posterior_means(vae: VAE, x: Tensor, covariates: Tensor | None = None) -> Tensor:
@@ -127,3 +131,13 @@ def parts(size: int, x: Tensor, *others: Tensor | None) -> Iterator[tuple[Any, .
     for start in range(0, len(x), size):
         rows = slice(start, start + size)
         yield tuple(None if values is None else values[rows] for values in (x, *others))
+
+
+def as_array(values: Tensor) -> NDArray[np.float64]:
+    """Values in double precision, wherever they are.
+
+    Example:
+        >>> as_array(torch.ones(1, requires_grad=True))
+        array([1.])
+    """
+    return values.detach().cpu().double().numpy()

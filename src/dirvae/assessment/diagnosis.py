@@ -1,0 +1,208 @@
+"""The whole diagnosis of collapse: which components a VAE uses, each measure beside the prior's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from dirvae.assessment.embedding import (
+    as_array,
+    evaluating,
+    parts,
+    posterior_draws,
+    posterior_means,
+    posteriors,
+)
+from dirvae.assessment.marginals import (
+    DRAWS_A_ROW,
+    PRIOR_DRAWS,
+    MarginalDivergence,
+    marginal_divergence,
+)
+from dirvae.assessment.use import decoding_use, encoding_use
+from dirvae.distributions import draw, kl, location_and_spread, log_law
+from dirvae.evaluation import (
+    Information,
+    LatentMoments,
+    Use,
+    decoder_weight_norms,
+    latent_moments,
+    mutual_information,
+    verdicts,
+)
+from dirvae.evaluation.collapse import ENCODING_THRESHOLD
+from dirvae.models.vae import VAE
+
+__all__ = ["Diagnosis", "diagnose"]
+
+DRAWS_AT_ONCE = 100  # each is scored under all rows
+
+Array = NDArray[np.float64]
+
+
+class Diagnosis(NamedTuple):
+    """What a VAE does with each of K components, over N rows.
+
+    Attributes:
+        uses: Verdict on each component.
+        encoding_variance: Var_x(E_q[z_k|x]) as a share of the prior's variance, shape (K,); 1 if
+            posterior means were spread as the prior is, used above .01.
+        decoding_cost: Nats a row lost without the component, shape (K,); used above .01.
+        weight_norms: Columns of the decoder's first layer, shape (K,); None if it has none for z
+            alone.
+        means: Moments of posterior means.
+        draws: Moments of one posterior draw a row.
+        prior: Moments of draws from the prior, to be read beside ``draws``.
+        prior_location: Mean of the prior itself, shape (K,); its median where that is not finite.
+        prior_spread: Standard deviation of the prior itself, shape (K,); see `location_and_spread`.
+        marginal_kl: KL of each component's marginal posterior to the prior's.
+        kl: Mean KL of the posterior to the prior, in nats.
+        information: Mutual information I(x; z); ``kl`` less it is the KL of the aggregate posterior
+            to the prior. 0 for an encoder that returns the prior.
+
+    Example:
+        >>> from dirvae.models.zoo import gaussian
+        >>> diagnosis = diagnose(gaussian(4, 2), torch.eye(4))
+        >>> diagnosis.decoding_cost.shape, sum(diagnosis.counts.values())
+        ((2,), 2)
+    """
+
+    uses: tuple[Use, ...]
+    encoding_variance: Array
+    decoding_cost: Array
+    weight_norms: Array | None
+    means: LatentMoments
+    draws: LatentMoments
+    prior: LatentMoments
+    prior_location: Array
+    prior_spread: Array
+    marginal_kl: MarginalDivergence
+    kl: float
+    information: Information
+
+    @property
+    def counts(self) -> dict[Use, int]:
+        """How many components have each verdict, in the order of `evaluation.Use`."""
+        counted = Counter(self.uses)
+        return {use: counted[use] for use in Use}
+
+    def active(self, threshold: float) -> int:
+        """How many components have posterior means with a variance above an absolute threshold.
+
+        On a simplex the prior alone may stay below it: see `active_prior`.
+        """
+        return int((self.means.std**2 > threshold).sum())
+
+    def active_prior(self, threshold: float) -> int:
+        """How many components have a variance above an absolute threshold under the prior alone."""
+        return int((self.prior_spread**2 > threshold).sum())
+
+    @property
+    def by_component(self) -> dict[str, Array]:
+        """All measures that have a value for each component, by name, shapes (K,)."""
+        norms = {} if self.weight_norms is None else {"weight_norm": self.weight_norms}
+        return {
+            "encoding_variance": self.encoding_variance,
+            "decoding_cost": self.decoding_cost,
+            "marginal_kl": self.marginal_kl.value,
+            "prior_marginal_kl": self.marginal_kl.prior,
+            **self.draws._asdict(),
+            **{f"prior_{name}": values for name, values in self.prior._asdict().items()},
+            **norms,
+        }
+
+
+def diagnose(
+    vae: VAE,
+    x: Tensor,
+    covariates: Tensor | None = None,
+    *,
+    generator: torch.Generator | None = None,
+) -> Diagnosis:
+    """Measure the use of each component on rows.
+
+    The time grows with N² for the mutual information: a thousand or a few rows are enough.
+
+    Args:
+        vae: A model with a latent of shape (K,) and a prior that ignores covariates; it is run in
+            evaluation mode.
+        x: Shape (N, D...).
+        covariates: Shape (N, C), optional.
+        generator: Source of the noise; the global one if None.
+
+    Returns:
+        All measures, beside the prior's own.
+
+    Raises:
+        ValueError: If there are no rows, or the latent is not a vector.
+
+    References:
+        Joo et al. 2020, sec. 4.2; Burda, Grosse & Salakhutdinov 2016, sec. 5.2; Hoffman & Johnson
+        2016.
+
+    Example:
+        >>> from dirvae.models.zoo import dirichlet
+        >>> diagnose(dirichlet(4, torch.ones(3)), torch.eye(4)).means.std.shape
+        (3,)
+    """
+    if not len(x):
+        raise ValueError("x has no rows; at least one is needed")
+    with evaluating(vae):
+        prior = vae.prior()
+        if len(prior.event_shape) != 1:
+            shape = tuple(prior.event_shape)
+            raise ValueError(f"the latent has shape {shape}, must be a vector of components (K,)")
+        encoding, decoding = encoding_use(vae, x, covariates), decoding_use(vae, x, covariates)
+        prior_location, prior_spread = map(as_array, location_and_spread(prior))
+        laws = list(posteriors(vae, x, covariates))
+        return Diagnosis(
+            uses=verdicts(encoding > ENCODING_THRESHOLD, decoding),
+            encoding_variance=encoding,
+            decoding_cost=decoding,
+            weight_norms=_weight_norms(vae.decoder, len(encoding)),
+            means=latent_moments(as_array(posterior_means(vae, x, covariates))),
+            draws=latent_moments(
+                as_array(posterior_draws(vae, x, covariates, generator=generator))
+            ),
+            prior=latent_moments(as_array(draw(prior, torch.Size([PRIOR_DRAWS]), generator))),
+            prior_location=prior_location,
+            prior_spread=prior_spread,
+            marginal_kl=marginal_divergence(vae, x, covariates, generator=generator),
+            kl=_mean_kl(laws, prior, generator),
+            information=_information(laws, generator),
+        )
+
+
+def _mean_kl(
+    laws: Iterable[Distribution], prior: Distribution, generator: torch.Generator | None
+) -> float:
+    each = [kl(q, prior, num_samples=DRAWS_A_ROW, generator=generator).value for q in laws]
+    return float(torch.cat([value.double() for value in each]).mean())
+
+
+def _information(laws: list[Distribution], generator: torch.Generator | None) -> Information:
+    """One draw for each row, a few at a time, scored under the laws of all rows."""
+    scored = [log_law(q) or q for q in laws]
+    draws = torch.cat([draw(q, generator=generator) for q in scored])
+    rows = torch.arange(len(draws))
+    pointwise = []
+    for z, own in parts(DRAWS_AT_ONCE, draws, rows):
+        log_q = torch.cat([q.log_prob(z.unsqueeze(1)).double() for q in scored], 1)
+        pointwise.append(mutual_information(as_array(log_q), own.numpy()).pointwise)
+    return Information(np.concatenate(pointwise), len(draws))
+
+
+def _weight_norms(decoder: nn.Module, num_latent: int) -> Array | None:
+    """Norms of the first linear layer, if z is what it takes."""
+    for module in decoder.modules():
+        if isinstance(module, nn.Linear):
+            fits = module.in_features == num_latent
+            return decoder_weight_norms(as_array(module.weight)) if fits else None
+    return None

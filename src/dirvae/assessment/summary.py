@@ -1,0 +1,120 @@
+"""All that is said of a fitted estimator on rows: fit, components in use, diagnosis of collapse."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import Tensor
+
+from dirvae.assessment.diagnosis import Diagnosis, diagnose
+from dirvae.assessment.embedding import ROWS_AT_ONCE, as_array
+from dirvae.assessment.likelihood import Bound, bound_of, log_evidence
+from dirvae.distributions import location_and_spread
+from dirvae.evaluation import Evidence, active_units
+from dirvae.models.likelihoods import takes_probabilities
+from dirvae.models.vae import VAE
+
+__all__ = ["Estimator", "Summary", "summarize"]
+
+MOST_DIAGNOSED = 1000  # rows, evenly spaced: the time grows with their square
+
+
+class Estimator(Protocol):
+    """What `summarize` asks of an estimator, such as a `DirichletVAE`."""
+
+    vae_: VAE
+    likelihood_: Any
+
+    def score_samples(self, X: Any) -> Any:
+        """Evidence lower bound of each row in nats, shape (N,)."""
+
+    def transform(self, X: Any) -> Any:
+        """Posterior mean of each row, shape (N, K)."""
+
+
+class Summary(NamedTuple):
+    """What is said of an estimator on N rows; K components.
+
+    Attributes:
+        bound: Bound of each row, as the estimator scores it, and KL.
+        evidence: Importance-sampled likelihood of each row; None if none was asked for.
+        active: Whether the variance of posterior means is above 1 % of the prior's, shape (K,).
+        posterior_mean_variance: Of posterior means over rows, summed over components.
+        prior_variance: Of the prior, summed over components.
+        diagnosis: Of at most 1,000 rows, evenly spaced.
+    """
+
+    bound: Bound
+    evidence: Evidence | None
+    active: NDArray[np.bool_]
+    posterior_mean_variance: float
+    prior_variance: float
+    diagnosis: Diagnosis
+
+
+def summarize(estimator: Estimator, X: Any, num_samples: int = 100) -> Summary:
+    """Score a fitted estimator; the same rows give the same figures.
+
+    Values in (0, 1) under a Bernoulli likelihood are drawn as 0 or 1 once, with a fixed seed.
+
+    Args:
+        estimator: The fitted estimator.
+        X: Dense or CSR, shape (N, D).
+        num_samples: S, draws for the importance-sampled likelihood; 0 for none.
+
+    Example:
+        >>> from dirvae import DirichletVAE
+        >>> X = np.eye(6)
+        >>> found = summarize(DirichletVAE(3, max_epochs=1, random_state=0).fit(X), X, 5)
+        >>> found.bound.elbo.shape, found.evidence.value.shape, found.active.shape
+        ((6,), (6,), (3,))
+    """
+    X = _drawn(X) if takes_probabilities(estimator.likelihood_) else X
+    elbo, theta = estimator.score_samples(X), estimator.transform(X)
+    vae = copy.deepcopy(estimator.vae_).double()
+    prior_var = as_array(location_and_spread(vae.prior())[1].square())
+    kl, evidence = _importance(vae, X, num_samples)
+    few = _dense(X[:: -(-X.shape[0] // MOST_DIAGNOSED)])
+    return Summary(
+        bound=Bound(elbo, kl),
+        evidence=evidence,
+        active=active_units(theta, prior_var),
+        posterior_mean_variance=float(theta.var(0).sum()),
+        prior_variance=float(prior_var.sum()),
+        diagnosis=diagnose(vae, few, generator=torch.Generator().manual_seed(0)),
+    )
+
+
+def _drawn(X: Any) -> Any:
+    """Each value as 0 or 1, drawn with that probability; what is 0 or 1 stays so."""
+    random = np.random.default_rng(0)
+    if not sparse.issparse(X):
+        return (random.random(X.shape) < X).astype(np.float32)
+    drawn = X.astype(np.float32)
+    drawn.data = (random.random(X.data.shape) < X.data).astype(np.float32)
+    return drawn
+
+
+def _importance(vae: VAE, X: Any, num_samples: int) -> tuple[NDArray[np.float64], Evidence | None]:
+    """KL of each row, shape (N,), and the estimated log-likelihood; the latter None for S = 0."""
+    generator = torch.Generator().manual_seed(0)
+    kl, evidence = [], []
+    for x in _dense_parts(X):
+        kl.append(bound_of(vae, x, generator=generator).kl)
+        if num_samples:
+            evidence.append(log_evidence(vae, x, num_samples, generator=generator))
+    return np.concatenate(kl), Evidence.concatenate(evidence) if num_samples else None
+
+
+def _dense_parts(X: Any) -> Iterator[Tensor]:
+    return (_dense(X[start : start + ROWS_AT_ONCE]) for start in range(0, X.shape[0], ROWS_AT_ONCE))
+
+
+def _dense(rows: Any) -> Tensor:
+    return torch.from_numpy(np.array(rows.toarray() if sparse.issparse(rows) else rows)).double()

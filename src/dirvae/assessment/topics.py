@@ -1,0 +1,176 @@
+"""How good topics are: their words, what they leave of held-out words, how they go with labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dirvae.evaluation import (
+    diversity,
+    mean_document_frequency,
+    normalized_mutual_information,
+    purity,
+    topic_coherence,
+)
+
+__all__ = [
+    "LabelScores",
+    "TopicEstimator",
+    "TopicScores",
+    "WordScores",
+    "label_scores",
+    "score_topics",
+    "word_scores",
+]
+
+
+class WordScores(NamedTuple):
+    """Of the top words of topics.
+
+    Attributes:
+        npmi: Coherence of the 10 first words of a topic in the documents, the mean over topics.
+        diversity: Share of distinct words among the 25 first of all topics.
+        document_frequency: Number of documents that have a word, the mean over the 10 first.
+    """
+
+    npmi: float
+    diversity: float
+    document_frequency: float
+
+
+class LabelScores(NamedTuple):
+    """How far topics go with labels.
+
+    Attributes:
+        purity: Share of documents whose label is the commonest of their largest topic.
+        nmi: Normalised mutual information of largest topic and label.
+        accuracy: Share of labels that the model predicts; None if it predicts none.
+    """
+
+    purity: float
+    nmi: float
+    accuracy: float | None = None
+
+
+class TopicScores(NamedTuple):
+    """What is said of a topic model on N documents.
+
+    Attributes:
+        num_documents: N.
+        perplexity: Of half of each document's tokens, given the other half.
+        words: Of the top words.
+        labels: Over the documents whose label is known; None if no labels were given.
+    """
+
+    num_documents: int
+    perplexity: float
+    words: WordScores
+    labels: LabelScores | None
+
+
+class TopicEstimator(Protocol):
+    """What `score_topics` asks of a model, such as a `TopicModel`."""
+
+    def counts(self, X: Any) -> Any:
+        """Counts of the model's words, CSR, shape (N, V)."""
+
+    def transform(self, X: Any) -> Any:
+        """Proportions of topics, shape (N, K)."""
+
+    def top_word_ids(self, n: int) -> Any:
+        """Columns of the n words that tell each topic best, shape (K, n)."""
+
+    def perplexity(self, X: Any) -> float:
+        """Of half of each document's tokens, given the other half."""
+
+
+def score_topics(
+    model: TopicEstimator, documents: Any, labels: Sequence[Any] | None = None
+) -> TopicScores:
+    """Score a fitted topic model on documents, by its own ranking of words.
+
+    Args:
+        model: The fitted model.
+        documents: N documents, as the model takes them.
+        labels: Class of each document, None where it is not known; None for none at all.
+
+    Raises:
+        ValueError: If labels are given, and none is known.
+
+    Example:
+        >>> from dirvae import TopicModel
+        >>> texts = ["the cat and the dog", "dog and cat", "stars and moon", "moon, stars"] * 5
+        >>> model = TopicModel(2, max_epochs=20, random_state=0).fit(texts)
+        >>> score_topics(model, texts, ["pets", "pets", "sky", None] * 5).labels.purity
+        1.0
+    """
+    counts = model.counts(documents)
+    theta = model.transform(documents)
+    return TopicScores(
+        num_documents=counts.shape[0],
+        perplexity=model.perplexity(counts),
+        words=word_scores(model.top_word_ids, counts),
+        labels=None if labels is None else _told(model, documents, theta, labels),
+    )
+
+
+def word_scores(top_word_ids: Callable[[int], NDArray[np.int64]], counts: Any) -> WordScores:
+    """Score the top words of topics; the lists are as short as the vocabulary, where that is short.
+
+    Args:
+        top_word_ids: From n to the columns of the n first words of each topic, shape (K, n).
+        counts: Words of the documents, CSR, shape (N, V).
+
+    Example:
+        >>> from scipy import sparse
+        >>> counts = sparse.csr_matrix(np.eye(4) + np.eye(4)[::-1])
+        >>> word_scores(lambda n: np.array([[0, 3], [1, 2]])[:, :n], counts)
+        WordScores(npmi=1.0, diversity=1.0, document_frequency=2.0)
+    """
+    ten, more = (top_word_ids(min(n, counts.shape[1])) for n in (10, 25))
+    return WordScores(
+        npmi=float(topic_coherence(ten, counts).mean()),
+        diversity=diversity(more),
+        document_frequency=mean_document_frequency(ten, counts),
+    )
+
+
+def label_scores(theta: ArrayLike, labels: Sequence[Any]) -> LabelScores:
+    """Compare topics with labels, over the documents whose label is known.
+
+    Args:
+        theta: Proportions of topics, shape (N, K).
+        labels: Class of each document, None where it is not known.
+
+    Raises:
+        ValueError: If no label is known.
+
+    Example:
+        >>> label_scores([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]], ["a", "b", None])
+        LabelScores(purity=1.0, nmi=1.0, accuracy=None)
+    """
+    known = _known(labels)
+    of_known, truth = np.asarray(theta)[known], _truth(labels)
+    return LabelScores(purity(of_known, truth), normalized_mutual_information(of_known, truth))
+
+
+def _told(model: Any, documents: Any, theta: Any, labels: Sequence[Any]) -> LabelScores:
+    scores = label_scores(theta, labels)
+    if not hasattr(model, "predict"):
+        return scores
+    predicted = model.predict(documents)[_known(labels)].astype(str)
+    return scores._replace(accuracy=float((predicted == _truth(labels).astype(str)).mean()))
+
+
+def _known(labels: Sequence[Any]) -> list[int]:
+    known = [row for row, label in enumerate(labels) if label is not None]
+    if not known:
+        raise ValueError("labels has None for every document, must have a label for one at least")
+    return known
+
+
+def _truth(labels: Sequence[Any]) -> NDArray[Any]:
+    return np.array([label for label in labels if label is not None])

@@ -1,0 +1,89 @@
+"""Whether each component of a latent is used: by the encoder, and by the decoder."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dirvae.assessment.embedding import (
+    DRAWS_AT_ONCE,
+    as_array,
+    evaluating,
+    on_simplex,
+    parts,
+    posterior_means,
+)
+from dirvae.distributions.moments import location_and_spread
+from dirvae.evaluation import decoding_cost, encoding_variance
+from dirvae.models.vae import VAE
+from dirvae.objectives import log_likelihood
+
+__all__ = ["decoding_use", "encoding_use"]
+
+Array = NDArray[np.float64]
+
+
+def encoding_use(vae: VAE, x: Tensor, covariates: Tensor | None = None) -> Array:
+    """Var_x(E_q[z_k|x]) as a share of the prior's variance; above .01 a component counts as used.
+
+    Args:
+        vae: A model with a latent of shape (K,) and a prior that ignores covariates.
+        x: Shape (N, D...).
+        covariates: Shape (N, C), optional.
+
+    Returns:
+        Shape (K,).
+
+    Example:
+        >>> from dirvae.models.zoo import gaussian
+        >>> encoding_use(gaussian(4, 2), torch.eye(4)).shape
+        (2,)
+    """
+    with evaluating(vae):
+        spread = location_and_spread(vae.prior())[1]
+        return encoding_variance(
+            as_array(posterior_means(vae, x, covariates)), as_array(spread) ** 2
+        )
+
+
+def decoding_use(vae: VAE, x: Tensor, covariates: Tensor | None = None) -> Array:
+    """Nats a row lost if a component of the posterior mean is replaced by its mean over rows.
+
+    On a simplex the rest is renormalised; above .01 nat a component counts as used in decoding.
+
+    Args:
+        vae: A model with a latent of shape (K,).
+        x: Shape (N, D...).
+        covariates: Shape (N, C), optional.
+
+    Returns:
+        Shape (K,).
+
+    Example:
+        >>> from dirvae.models.zoo import dirichlet
+        >>> decoding_use(dirichlet(4, torch.ones(3)), torch.eye(4)).shape
+        (3,)
+    """
+    with evaluating(vae):
+        embedding = posterior_means(vae, x, covariates)
+        simplex = on_simplex(vae.infer(x[:1], *_context(covariates, slice(1))))
+
+        def likelihood(z: Array) -> Array:
+            latent = torch.as_tensor(z).to(embedding)
+            pieces = parts(DRAWS_AT_ONCE, x, latent, covariates)
+            return as_array(
+                torch.cat(
+                    [
+                        log_likelihood(vae.decoder(here, *_context(told)), rows)
+                        for rows, here, told in pieces
+                    ]
+                )
+            )
+
+        return decoding_cost(likelihood, as_array(embedding), simplex=simplex)
+
+
+def _context(covariates: Tensor | None, rows: slice = slice(None)) -> tuple[Tensor, ...]:
+    return () if covariates is None else (covariates[rows],)
