@@ -19,7 +19,6 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from dirvae.alignment import matched
-from dirvae.callbacks import MethodOfMoments
 from dirvae.data.arrays import ArrayDataset
 from dirvae.distributions import Dirichlet, draw_with_log_ratio
 from dirvae.distributions.global_random import DrawingFrom
@@ -50,6 +49,7 @@ from dirvae.objectives import linear_warmup, log_likelihood
 from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
 from dirvae.training import History, Training, decaying_adam, fit, resumed_adam
+from dirvae.training.callbacks import MethodOfMoments
 
 __all__ = ["DirichletVAE"]
 

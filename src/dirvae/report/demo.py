@@ -21,7 +21,6 @@ from rich.table import Table
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from dirvae.callbacks import CollapseWarning
 from dirvae.data import ArrayDataset
 from dirvae.distributions import location_and_spread
 from dirvae.evaluation import active_units, knn_error
@@ -37,6 +36,7 @@ from dirvae.report.comparison import comparison_page, comparison_table
 from dirvae.report.pictures import pictures, square
 from dirvae.text import literal
 from dirvae.training import History, Training, adam, fit
+from dirvae.training.callbacks import CollapseWarning
 from dirvae.writing import try_writing, write_text
 
 __all__ = ["FILES", "Digits", "Plan", "compare", "digits", "run"]
