@@ -44,10 +44,10 @@ from dirvae.estimators.labels import class_indicators
 from dirvae.estimators.rows import chunks, mean_and_std, precision_of, validated_rows
 from dirvae.models.latents import standard_prior
 from dirvae.models.likelihoods import require_support, takes_counts
-from dirvae.models.semi_supervised import LabelledVAE, adversarial_divergence, labelled_elbo
+from dirvae.models.semi_supervised import LabelledVAE, adversarial_divergence
 from dirvae.models.zoo import mlp_labelled_vae
 from dirvae.nn.surroundings import pinned
-from dirvae.objectives import linear_warmup
+from dirvae.objectives import labelled_elbo, linear_warmup
 from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
 from dirvae.training import History, Training, decaying_adam, fit
@@ -233,7 +233,7 @@ class SemiSupervisedVAE(
         )
 
     def _train(self, X: Any, one_hot: Tensor, **checkpoints: Any) -> Any:
-        data = ArrayDataset(X, one_hot, dtype=precision_of(self.vae_))
+        data = ArrayDataset(X, label=one_hot, dtype=precision_of(self.vae_))
         generator = torch.Generator("cpu").manual_seed(self._seed)
         batches = _MixedBatches(one_hot.sum(1) > 0, self.batch_size, generator)
         steps = len(batches) * self.max_epochs

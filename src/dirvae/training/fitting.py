@@ -186,7 +186,7 @@ def _materialize(vae: VAE, batches: Iterable[Batch]) -> None:
     if any(torch.nn.parameter.is_lazy(p) for p in vae.parameters()):
         batch = next(iter(batches))
         with torch.no_grad():
-            vae.terms(batch.x, batch.covariates, mask=batch.mask)
+            vae.terms(batch.x, **batch._replace(label=None).given())
 
 
 def _check(

@@ -143,8 +143,7 @@ class Training(lightning.LightningModule):
     def _terms(self, batch: Batch) -> Terms:
         terms: Terms = self.vae.terms(
             batch.x,
-            batch.covariates,
-            mask=batch.mask,
+            **batch.given(),
             num_samples=self.num_samples,
             importance=self.importance,
             generator=self.noise,
