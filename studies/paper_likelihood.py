@@ -19,12 +19,12 @@ import matplotlib.pyplot as plt
 import torch
 from torch.distributions import Distribution
 
-from dirvae.callbacks import concentration_by_moments
 from dirvae.distributions import Dirichlet, InverseCDFDirichlet
 from dirvae.reproduce import record
 from dirvae.reproduce.paper import DENSITY
 from dirvae.reproduce.record import Run
 from dirvae.reproduce.tables import latest
+from dirvae.training.callbacks import concentration_by_moments
 from dirvae.writing import whole
 from studies import RESULTS
 

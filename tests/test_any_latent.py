@@ -282,7 +282,7 @@ def test_every_reparameterised_law_of_torch_is_a_latent_here():
 
 # One of its 16 classes does die, and fit says so; of the other laws no component may.
 DYING = {"OneHotCategoricalStraightThrough"}
-TOLD = pytest.mark.filterwarnings("ignore::dirvae.callbacks.CollapseWarning")
+TOLD = pytest.mark.filterwarnings("ignore::dirvae.training.callbacks.CollapseWarning")
 
 
 @pytest.mark.parametrize(

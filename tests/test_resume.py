@@ -63,7 +63,7 @@ def interrupt_at_the_third_checkpoint(patch: pytest.MonkeyPatch) -> None:
             if written == 3:
                 raise KeyboardInterrupt
 
-    patch.setattr("dirvae.training.whole", interrupted)
+    patch.setattr("dirvae.training.checkpoints.whole", interrupted)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -20,6 +20,7 @@ __all__ = [
     "doubly_reparameterized_bound",
     "elbo",
     "importance_weighted_bound",
+    "labelled_elbo",
     "linear_warmup",
     "log_likelihood",
 ]
@@ -98,6 +99,36 @@ def elbo(terms: Terms, *, kl_weight: float = 1.0, free_bits: float = 0.0) -> Ten
         counted = kl_weight * (terms.kl > free_bits) if free_bits else kl_weight
         reward = reward + counted * terms.log_ratio
     return bound + _score_function(reward, terms.log_q)
+
+
+def labelled_elbo(terms: Terms, *, kl_weight: float = 1.0, label_weight: float = 1.0) -> Tensor:
+    r"""Evidence lower bound of each example, plus a weight times log q(y|x) where y is known.
+
+    Without the second term a classifier would learn from unlabelled examples alone.
+
+    Args:
+        terms: Terms with ``log_label``, such as those of a `LabelledVAE`.
+        kl_weight: As in `elbo`.
+        label_weight: Nats of the bound that one nat of log q(y|x) is worth, 0 or more.
+
+    Returns:
+        Shape (B,).
+
+    Raises:
+        ValueError: If ``terms.log_label`` is None.
+
+    References:
+        Kingma et al. 2014, eq. 9.
+
+    Example:
+        >>> from dirvae.models.zoo import gaussian
+        >>> labelled_elbo(gaussian(4, 2).terms(torch.zeros(3, 4)))
+        Traceback (most recent call last):
+        ValueError: terms has no log_label: it is no LabelledVAE's
+    """
+    if terms.log_label is None:
+        raise ValueError("terms has no log_label: it is no LabelledVAE's")
+    return elbo(terms, kl_weight=kl_weight) + label_weight * terms.log_label
 
 
 def importance_weighted_bound(terms: Terms, *, kl_weight: float = 1.0) -> Tensor:

@@ -101,7 +101,7 @@ def test_a_run_that_is_cut_off_while_it_writes_a_checkpoint(
 
     arguments = [str(word) for word in [*command, "--max-epochs", 6, "-o", "model"]]
     with monkeypatch.context() as patch:
-        patch.setattr("dirvae.training.whole", interrupted)
+        patch.setattr("dirvae.training.checkpoints.whole", interrupted)
         patch.setattr(sys, "argv", ["dirvae", *arguments])
         with pytest.raises(SystemExit) as stop:
             main()

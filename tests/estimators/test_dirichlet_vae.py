@@ -17,7 +17,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from dirvae.callbacks import MethodOfMoments
 from dirvae.data import Batch
 from dirvae.distributions import (
     Dirichlet,
@@ -31,6 +30,7 @@ from dirvae.distributions import (
     ZeroInflatedNegativeBinomial,
 )
 from dirvae.estimators import DirichletVAE
+from dirvae.training.callbacks import MethodOfMoments
 
 SMALL = {
     "n_components": 4,
@@ -222,7 +222,7 @@ def test_a_prior_learned_from_weighted_rows_is_that_of_repeated_rows():
 
 
 # With so few rows one of the four components does die, which is not what is tested here.
-@pytest.mark.filterwarnings("ignore::dirvae.callbacks.CollapseWarning")
+@pytest.mark.filterwarnings("ignore::dirvae.training.callbacks.CollapseWarning")
 def test_zero_weight_rows_do_not_count(digits):
     """Rows of weight zero far from all others leave the model's score of the others unharmed."""
     weight = np.r_[np.ones(150), np.zeros(150)]

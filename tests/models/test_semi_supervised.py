@@ -9,17 +9,18 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Normal, OneHotCategorical
 
+from dirvae.data import ArrayDataset
 from dirvae.distributions import Dirichlet
 from dirvae.models.semi_supervised import (
     LabelledVAE,
     _thinned,
     adversarial_divergence,
-    labelled_elbo,
 )
 from dirvae.models.vae import VAE
 from dirvae.models.zoo import mlp_labelled_vae
 from dirvae.nn import Fixed
-from dirvae.objectives import elbo
+from dirvae.objectives import elbo, labelled_elbo
+from dirvae.training import Training, fit
 
 D, C, K = 6, 3, 2
 
@@ -245,3 +246,14 @@ def test_no_step_is_longer_than_its_radius(gap: float) -> None:
     divergence = adversarial_divergence(log_labels, x, torch.tensor(0.1))
     assert float((seen[-1] - x).norm(dim=-1).max()) < 0.1001
     assert bool((divergence < 1e-3).all())
+
+
+def test_labels_of_a_batch_reach_the_model() -> None:
+    """Trained on the bound alone, without q(y|x): a known class asks for no classifier."""
+    x, label = torch.rand(6, D).round(), torch.eye(C)[[0, 1, 2, 0, 1, 2]]
+    for given, moved in ((label, False), (None, True)):
+        vae = model(False)
+        before = torch.nn.utils.parameters_to_vector(vae.classifier.parameters()).detach()
+        fit(Training(vae), ArrayDataset(x, label=given), max_epochs=1, seed=0, verbose=False)
+        after = torch.nn.utils.parameters_to_vector(vae.classifier.parameters()).detach()
+        assert torch.equal(after, before) is not moved

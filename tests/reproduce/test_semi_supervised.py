@@ -64,7 +64,7 @@ def test_svhn_is_reduced_to_principal_components() -> None:
 
 
 @pytest.mark.usefixtures("svhn")
-@pytest.mark.filterwarnings("ignore::dirvae.callbacks.CollapseWarning")
+@pytest.mark.filterwarnings("ignore::dirvae.training.callbacks.CollapseWarning")
 @pytest.mark.parametrize("row", ROWS)
 def test_svhn_study_runs_once(row: str, tmp_path: Path) -> None:
     file = tmp_path / "out" / "runs.jsonl"

@@ -84,7 +84,7 @@ def test_bags_with_an_index_out_of_range_are_refused(
 
 
 @pytest.mark.usefixtures("corpus")
-@pytest.mark.filterwarnings("ignore::dirvae.callbacks.CollapseWarning")
+@pytest.mark.filterwarnings("ignore::dirvae.training.callbacks.CollapseWarning")
 def test_study_runs_once_and_finds_planted_topics(tmp_path: Path) -> None:
     file = tmp_path / "out" / "topics-20news.jsonl"
     wanted = list(jobs("20news", rows=["gsm_own", "prodlda_dirichlet"], epochs=20))

@@ -25,6 +25,7 @@ class Batch(NamedTuple):
         covariates: What encoder and decoder are told besides, shape (B, C), or None.
         mask: True where x was observed, shape of x, or None.
         weight: Weight of each row in the objective, shape (B,), or None.
+        label: One-hot classes, shape (B, L), rows of zeros where unknown, or None.
 
     Example:
         >>> Batch(torch.zeros(2, 3)).x.shape
@@ -35,6 +36,12 @@ class Batch(NamedTuple):
     covariates: Tensor | None = None
     mask: Tensor | None = None
     weight: Tensor | None = None
+    label: Tensor | None = None
+
+    def given(self) -> dict[str, Any]:
+        """What a model is given of the rows besides x, by the names of its arguments."""
+        told = {"covariates": self.covariates, "label": self.label, "mask": self.mask}
+        return {name: value for name, value in told.items() if value is not None}
 
 
 class ArrayDataset(Dataset[Batch]):
@@ -48,6 +55,7 @@ class ArrayDataset(Dataset[Batch]):
         covariates: Shape (N, C), optional.
         mask: Shape of x, optional.
         weight: Shape (N,), 0 or more, optional; scaled to a mean of 1.
+        label: One-hot classes, shape (N, L), rows of zeros where unknown, optional.
         binarize: Whether x holds probabilities of a pixel being on: each fetch draws it anew as 0
             or 1 (Salakhutdinov & Murray 2008 do so once; anew each epoch is the usual harder test).
         generator: Source of these; torch's global one if None.
@@ -66,18 +74,20 @@ class ArrayDataset(Dataset[Batch]):
         *,
         mask: Any = None,
         weight: Any = None,
+        label: Any = None,
         binarize: bool = False,
         generator: torch.Generator | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        covariates, mask, weight = (
-            matched(name, given, x, rows="x")
-            for name, given in (("covariates", covariates), ("mask", mask), ("weight", weight))
+        given = {"covariates": covariates, "mask": mask, "weight": weight, "label": label}
+        covariates, mask, weight, label = (
+            matched(name, value, x, rows="x") for name, value in given.items()
         )
         self.x = sound_csr("x", x) if sparse.issparse(x) else _tensor(x, dtype)
         self.covariates = None if covariates is None else _tensor(covariates).float()
         self.mask = None if mask is None else _tensor(mask).bool()
         self.weight = None if weight is None else _mean_one(_tensor(weight).float())
+        self.label = None if label is None else _tensor(label).float()
         self.binarize, self.generator, self.dtype = binarize, generator, dtype
         if self.mask is not None and self.mask.shape != self.x.shape:
             shapes = tuple(self.mask.shape), tuple(self.x.shape)
@@ -87,7 +97,7 @@ class ArrayDataset(Dataset[Batch]):
         _require_finite(self.x, self.mask)
         if binarize:
             _require_probabilities(self.observed())
-        for name in ("covariates", "mask", "weight"):
+        for name in given:
             values = getattr(self, name)
             if values is not None and len(values) != len(self):
                 raise ValueError(
@@ -109,14 +119,12 @@ class ArrayDataset(Dataset[Batch]):
             x = self.x[index].to(self.dtype)
         else:
             x = torch.from_numpy(self.x[index.numpy()].toarray()).to(self.dtype)
-        others = (
-            None if a is None else a[index] for a in (self.covariates, self.mask, self.weight)
-        )
+        others = (self.covariates, self.mask, self.weight, self.label)
         if self.binarize:
             mask = None if self.mask is None else self.mask[index]
             chance = x if mask is None else x.where(mask, torch.zeros_like(x))
             x = torch.bernoulli(chance, generator=self.generator)
-        return Batch(x, *others)
+        return Batch(x, *(None if values is None else values[index] for values in others))
 
 
 class ShuffledBatches(Sampler[Tensor]):

@@ -31,6 +31,7 @@ class CountDataset(Dataset[Batch]):
     Args:
         x: Counts, 0 or more, shape (N, V), a SciPy sparse matrix or an array.
         covariates: What encoder and decoder are told besides, shape (N, C), optional.
+        label: One-hot classes, shape (N, L), rows of zeros where unknown, optional.
 
     Example:
         >>> batch = CountDataset([[2, 0], [0, 3]])[[1]]
@@ -38,24 +39,29 @@ class CountDataset(Dataset[Batch]):
         tensor([[0., 3.]])
     """
 
-    def __init__(self, x: Any, covariates: Any = None) -> None:
-        covariates = matched("covariates", covariates, x, rows="x")
+    def __init__(self, x: Any, covariates: Any = None, *, label: Any = None) -> None:
         counts = x if sparse.issparse(x) else sparse.csr_matrix(x)
         self.x = checked_csr("x", counts).astype(np.float32)
-        self.covariates = None
-        if covariates is not None:
-            self.covariates = torch.from_numpy(np.array(covariates, dtype=np.float32))
-            if len(self.covariates) != len(self):
-                rows = len(self.covariates)
-                raise ValueError(f"covariates has {rows} rows, x has {len(self)}; they must agree")
+        self.covariates = self._rows("covariates", covariates, x)
+        self.label = self._rows("label", label, x)
 
     def __len__(self) -> int:
         return int(self.x.shape[0])
 
     def __getitem__(self, rows: Sequence[int] | Tensor) -> Batch:
         index = torch.as_tensor(rows)
-        told = None if self.covariates is None else self.covariates[index]
-        return Batch(sparse_rows(self.x[index.numpy()]), told)
+        covariates, label = (
+            None if values is None else values[index] for values in (self.covariates, self.label)
+        )
+        return Batch(sparse_rows(self.x[index.numpy()]), covariates, label=label)
+
+    def _rows(self, name: str, given: Any, x: Any) -> Tensor | None:
+        values = matched(name, given, x, rows="x")
+        if values is None:
+            return None
+        if len(values) != len(self):
+            raise ValueError(f"{name} has {len(values)} rows, x has {len(self)}; they must agree")
+        return torch.from_numpy(np.array(values, dtype=np.float32))
 
 
 def sparse_rows(x: sparse.csr_matrix, dtype: torch.dtype = torch.float32) -> Tensor:

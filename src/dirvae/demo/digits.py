@@ -18,7 +18,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from dirvae.assessment import bound_of, diagnose, log_evidence, posterior_means
-from dirvae.callbacks import CollapseWarning
 from dirvae.data import ArrayDataset
 from dirvae.demo.images import Digits, digits, square
 from dirvae.demo.pictures import pictures
@@ -31,6 +30,7 @@ from dirvae.persistence import require_replaceable, save
 from dirvae.report.comparison import comparison_page, comparison_table
 from dirvae.text import literal
 from dirvae.training import History, Training, adam, fit
+from dirvae.training.callbacks import CollapseWarning
 from dirvae.writing import try_writing, write_text
 
 __all__ = ["FILES", "Plan", "compare", "run"]

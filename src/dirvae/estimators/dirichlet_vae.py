@@ -12,32 +12,24 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.distributions import Distribution
 
 from dirvae.alignment import matched
-from dirvae.callbacks import MethodOfMoments
 from dirvae.data.arrays import ArrayDataset
 from dirvae.distributions import Dirichlet, draw_with_log_ratio
 from dirvae.distributions.global_random import DrawingFrom
 from dirvae.estimators.arguments import (
-    likelihood_of,
     require_integer,
-    require_likelihood,
-    require_positive,
     require_resumable,
-    require_sizes,
 )
-from dirvae.estimators.kinds import warn_of_kind
+from dirvae.estimators.estimator import RowEstimator
 from dirvae.estimators.rows import (
-    chunks,
     generator_of,
     mean_and_std,
     precision_of,
-    validated_rows,
     weighted,
 )
 from dirvae.models.latents import has_dirichlet_prior, standard_prior
@@ -47,9 +39,8 @@ from dirvae.models.zoo import mlp_vae
 from dirvae.nn import Head
 from dirvae.nn.surroundings import pinned
 from dirvae.objectives import linear_warmup, log_likelihood
-from dirvae.persistence import load_as
-from dirvae.persistence import save as save_model
-from dirvae.training import History, Training, decaying_adam, fit, resumed_adam
+from dirvae.training import Training, decaying_adam, resumed_adam
+from dirvae.training.callbacks import MethodOfMoments
 
 __all__ = ["DirichletVAE"]
 
@@ -57,7 +48,7 @@ ELBO_SAMPLES = 8
 WARMUP = 1000  # steps in which the KL's weight rises to 1; half of those planned if that is less
 
 
-class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class DirichletVAE(RowEstimator):
     """Variational autoencoder with a latent on the simplex: each row is a mixture of K components.
 
     Args:
@@ -110,15 +101,8 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     vae_: VAE
     model_type = VAE
     not_saved = frozenset({"_optimizer_state"})
-    likelihood_: Callable[..., Distribution]
     prior_concentration_: NDArray[Any]
-    history_: History
     best_epoch_: int
-    n_iter_: int
-    n_features_in_: int
-    feature_names_in_: NDArray[Any]
-    _n_features_out: int
-    _seed: int
     _optimizer_state: dict[str, Any] | None
 
     def __init__(
@@ -211,7 +195,6 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             checkpoint_dir=checkpoint_dir,
             resume=resume,
             callbacks=[MethodOfMoments(self.max_epochs)] if learn else [],
-            **self._options(),
         )
         self._end(training.best_epoch)
         return self
@@ -244,7 +227,6 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             max_epochs=1,
             batch_size=self.batch_size,
             seed=torch.Generator("cpu").manual_seed(self._seed + epoch),
-            **self._options(),
         )
         self.history_.append({**metrics, "epoch": float(epoch)})
         used = cast(torch.optim.Optimizer, training.optimizers(use_pl_optimizer=False))
@@ -258,11 +240,9 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         if X.shape[0] < 2:
             raise ValueError("X has one sample (n_samples=1); at least 2 are needed to fit")
         X, weight = weighted(X, sample_weight)
-        self.likelihood_ = likelihood_of(X, self.likelihood)
-        require_support(X, self.likelihood_)
-        warn_of_kind(X, self.likelihood_, chosen=self.likelihood is None)
+        self._choose_likelihood(X)
         self.history_, self._optimizer_state = [], None
-        self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self._seed = self._new_seed()
         with DrawingFrom(torch.Generator("cpu").manual_seed(self._seed)):
             self.vae_ = self._build(X, weight)
         return X, weight
@@ -287,17 +267,6 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             commitment=self.commitment,
         )
 
-    def _train(self, training: Training, data: ArrayDataset, **options: Any) -> History:
-        """Train; if that is cut off, do not look like a fitted estimator."""
-        try:
-            return fit(training, data, **options)
-        except BaseException:
-            del self.vae_
-            raise
-
-    def _options(self) -> dict[str, Any]:
-        return {"verbose": bool(self.verbose), "accelerator": self.device}
-
     def _dataset(self, X: Any, weight: Any) -> ArrayDataset:
         binarize = takes_probabilities(self.likelihood_)
         return ArrayDataset(X, weight=weight, binarize=binarize, dtype=precision_of(self.vae_))
@@ -314,14 +283,6 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return train, validation
 
     # --- using -----------------------------------------------------------------------------------
-
-    def transform(self, X: Any) -> Any:
-        """Posterior mean of the latent of each row, shape (N, K); on a simplex, rows sum to 1.
-
-        It depends on the row alone, and not on the batch that it comes in.
-        """
-        theta = self._rowwise(X, VAE.embed)
-        return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
 
     @pinned()
     def inverse_transform(self, X: Any) -> Any:
@@ -342,11 +303,9 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """Draw rows from the model, shape (n_samples, D); ``random_state`` seeds the noise."""
         check_is_fitted(self)
         require_integer("n_samples", n_samples, 1)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        generator = torch.Generator().manual_seed(self._new_seed())
         with torch.no_grad():
-            return self.vae_.sample(
-                n_samples, generator=torch.Generator().manual_seed(seed)
-            ).numpy()
+            return self.vae_.sample(n_samples, generator=generator).numpy()
 
     def score_samples(self, X: Any) -> Any:
         """Evidence lower bound of each row in nats, shape (N,).
@@ -361,49 +320,15 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """Mean of `score_samples`."""
         return float(self.score_samples(X).mean())
 
-    @pinned()
-    def _rowwise(self, X: Any, function: Callable[[VAE, Tensor], Tensor]) -> Any:
-        """Apply a function of rows in double precision, in which the batch does not show."""
-        check_is_fitted(self)
-        X = self._validated(X, reset=False)
-        require_support(X, self.likelihood_)
-        vae = copy.deepcopy(self.vae_).double()
-        with torch.no_grad():
-            return np.concatenate([function(vae, x).numpy() for x in chunks(X)])
-
-    # --- saving ----------------------------------------------------------------------------------
-
-    def save(self, path: str | Path) -> None:
-        """Save to a folder, as `dirvae.save` does; the optimiser of `partial_fit` is not saved."""
-        save_model(self, path)
-
-    @classmethod
-    def load(cls, path: str | Path) -> DirichletVAE:
-        """Load what `save` wrote; its output is that of the saved estimator, to the bit.
-
-        Raises:
-            ModelFormatError: If the folder is missing, damaged or holds another kind of model.
-        """
-        return load_as(cls, path)
-
     # --- checks ----------------------------------------------------------------------------------
-
-    def _validated(self, X: Any, *, reset: bool) -> Any:
-        return validated_rows(self, X, reset=reset)
 
     def _concentration(self) -> Tensor | None:
         value = self.prior_concentration
         return None if value is None or isinstance(value, str) else torch.as_tensor(value).float()
 
     def _check_arguments(self) -> None:
-        # One part is no latent at all, but scikit-learn's contract has it work.
-        require_integer("n_components", self.n_components, 1)
-        for name in ("max_epochs", "batch_size", "patience"):
-            require_integer(name, getattr(self, name), 1)
-        require_likelihood(self.likelihood)
-        for name in ("hidden_sizes", "decoder_hidden_sizes"):
-            require_sizes(name, getattr(self, name))
-        require_positive("learning_rate", self.learning_rate)
+        super()._check_arguments()
+        require_integer("patience", self.patience, 1)
         fraction = self.validation_fraction
         if not isinstance(fraction, Real) or not 0 <= fraction < 1:
             raise ValueError(
@@ -433,15 +358,6 @@ class DirichletVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             raise ValueError(f"prior_concentration is {value!r}, {right}")
         if array.shape not in ((), (self.n_components,)):
             raise ValueError(f"prior_concentration has shape {array.shape}, {right}")
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "vae_")
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
 
 
 def _elbo_by_row(vae: VAE, x: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -15,12 +14,9 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import (
-    BaseEstimator,
     ClassifierMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
 )
-from sklearn.utils import assert_all_finite, check_random_state, column_or_1d
+from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
@@ -32,25 +28,20 @@ from dirvae.data.arrays import ArrayDataset, Batch
 from dirvae.distributions import Dirichlet
 from dirvae.distributions.global_random import DrawingFrom
 from dirvae.estimators.arguments import (
-    likelihood_of,
-    require_integer,
-    require_likelihood,
     require_positive,
     require_resumable,
     require_sizes,
 )
-from dirvae.estimators.kinds import warn_of_kind
+from dirvae.estimators.estimator import RowEstimator
 from dirvae.estimators.labels import class_indicators
-from dirvae.estimators.rows import chunks, mean_and_std, precision_of, validated_rows
+from dirvae.estimators.rows import mean_and_std, precision_of
 from dirvae.models.latents import standard_prior
-from dirvae.models.likelihoods import require_support, takes_counts
-from dirvae.models.semi_supervised import LabelledVAE, adversarial_divergence, labelled_elbo
+from dirvae.models.likelihoods import takes_counts
+from dirvae.models.semi_supervised import LabelledVAE, adversarial_divergence
 from dirvae.models.zoo import mlp_labelled_vae
 from dirvae.nn.surroundings import pinned
-from dirvae.objectives import linear_warmup
-from dirvae.persistence import load_as
-from dirvae.persistence import save as save_model
-from dirvae.training import History, Training, decaying_adam, fit
+from dirvae.objectives import labelled_elbo, linear_warmup
+from dirvae.training import History, Training, decaying_adam
 
 __all__ = ["SemiSupervisedVAE"]
 
@@ -58,9 +49,7 @@ LABELLED_SHARE = 0.125  # of each batch at least: of few labels, most batches wo
 WARMUP = 1000  # steps in which the KL's weight rises to 1; half of those planned if that is less
 
 
-class SemiSupervisedVAE(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator
-):
+class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
     """Classifier that learns from unlabelled rows too: a VAE with a class beside its latent.
 
     Args:
@@ -113,15 +102,7 @@ class SemiSupervisedVAE(
 
     vae_: LabelledVAE
     model_type = LabelledVAE
-    not_saved = frozenset[str]()
     classes_: NDArray[Any]
-    likelihood_: Callable[..., Distribution]
-    history_: History
-    n_iter_: int
-    n_features_in_: int
-    feature_names_in_: NDArray[Any]
-    _n_features_out: int
-    _seed: int
 
     def __init__(
         self,
@@ -194,17 +175,11 @@ class SemiSupervisedVAE(
         y = matched("y", y, X)
         X = self._validated(X, reset=True)
         one_hot = self._one_hot(X, y)
-        self.likelihood_ = likelihood_of(X, self.likelihood)
-        require_support(X, self.likelihood_)
-        warn_of_kind(X, self.likelihood_, chosen=self.likelihood is None)
-        self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self._choose_likelihood(X)
+        self._seed = self._new_seed()
         with DrawingFrom(torch.Generator("cpu").manual_seed(self._seed)):
             self.vae_ = self._build(X, one_hot.shape[1])
-        try:
-            self.history_ = self._train(X, one_hot, checkpoint_dir=checkpoint_dir, resume=resume)
-        except BaseException:  # do not look like a fitted estimator
-            del self.vae_
-            raise
+        self.history_ = self._train_on(X, one_hot, checkpoint_dir=checkpoint_dir, resume=resume)
         self.vae_.cpu().eval()
         self.n_iter_, self._n_features_out = len(self.history_), self.n_components
         return self
@@ -232,8 +207,8 @@ class SemiSupervisedVAE(
             moments=mean_and_std(X, None),
         )
 
-    def _train(self, X: Any, one_hot: Tensor, **checkpoints: Any) -> Any:
-        data = ArrayDataset(X, one_hot, dtype=precision_of(self.vae_))
+    def _train_on(self, X: Any, one_hot: Tensor, **checkpoints: Any) -> History:
+        data = ArrayDataset(X, label=one_hot, dtype=precision_of(self.vae_))
         generator = torch.Generator("cpu").manual_seed(self._seed)
         batches = _MixedBatches(one_hot.sum(1) > 0, self.batch_size, generator)
         steps = len(batches) * self.max_epochs
@@ -245,13 +220,11 @@ class SemiSupervisedVAE(
             kl_schedule=linear_warmup(min(WARMUP, steps // 2)),
             optimizer=decaying_adam(self.learning_rate, steps),
         )
-        return fit(
+        return self._train(
             training,
             DataLoader(data, sampler=batches, batch_size=None, generator=generator),
             max_epochs=self.max_epochs,
             seed=generator,
-            verbose=bool(self.verbose),
-            accelerator=self.device,
             **checkpoints,
         )
 
@@ -280,11 +253,6 @@ class SemiSupervisedVAE(
         y = matched("y", y, X)
         return float(super().score(X, y, matched("sample_weight", sample_weight, X)))
 
-    def transform(self, X: Any) -> Any:
-        """Posterior mean of the latent of each row at its expected class, shape (N, K)."""
-        z = self._rowwise(X, LabelledVAE.embed)
-        return z.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else z
-
     @pinned()
     def sample(self, y: Any) -> Any:
         """Draw one row of each class that is named; ``random_state`` seeds the noise.
@@ -304,61 +272,24 @@ class SemiSupervisedVAE(
         unknown = [label for label in y.tolist() if label not in places]
         if unknown:
             raise ValueError(f"y has {unknown[0]!r}, must be of classes_ {self.classes_.tolist()}")
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(self._new_seed())
         one_hot = torch.eye(len(places))[[places[label] for label in y.tolist()]]
         with torch.no_grad():
             x = self.vae_.sample(len(y), one_hot, generator=generator)
         return x.numpy()
 
-    @pinned()
-    def _rowwise(self, X: Any, function: Callable[[LabelledVAE, Tensor], Tensor]) -> Any:
-        """Apply a function of rows in double precision, in which the batch does not show."""
-        check_is_fitted(self)
-        X = self._validated(X, reset=False)
-        require_support(X, self.likelihood_)
-        vae = copy.deepcopy(self.vae_).double()
-        with torch.no_grad():
-            return np.concatenate([function(vae, x).numpy() for x in chunks(X)])
-
-    # --- saving ----------------------------------------------------------------------------------
-
-    def save(self, path: str | Path) -> None:
-        """Save to a folder, as `dirvae.save` does."""
-        save_model(self, path)
-
-    @classmethod
-    def load(cls, path: str | Path) -> SemiSupervisedVAE:
-        """Load what `save` wrote; its output is that of the saved estimator, to the bit.
-
-        Raises:
-            ModelFormatError: If the folder is missing, damaged or holds another kind of model.
-        """
-        return load_as(cls, path)
-
     # --- checks ----------------------------------------------------------------------------------
 
-    def _validated(self, X: Any, *, reset: bool) -> Any:
-        return validated_rows(self, X, reset=reset)
-
     def _check_arguments(self) -> None:
-        for name in ("n_components", "max_epochs", "batch_size"):
-            require_integer(name, getattr(self, name), 1)
-        for name in ("hidden_sizes", "decoder_hidden_sizes", "classifier_hidden_sizes"):
-            require_sizes(name, getattr(self, name))
-        for name in ("label_weight", "perturbation", "learning_rate"):
+        super()._check_arguments()
+        require_sizes("classifier_hidden_sizes", self.classifier_hidden_sizes)
+        for name in ("label_weight", "perturbation"):
             require_positive(name, getattr(self, name))
-        require_likelihood(self.likelihood)
         if not isinstance(self.smoothness, Real) or not 0 <= float(self.smoothness) < math.inf:
             raise ValueError(f"smoothness is {self.smoothness!r}, must be a number of 0 or more")
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "vae_")
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.classifier_tags.poor_score = True  # on a few rows, of which most networks make little
         return tags
 

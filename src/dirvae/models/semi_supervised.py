@@ -12,9 +12,9 @@ from torch.distributions import Distribution, OneHotCategorical
 from dirvae.distributions import draw, draw_with_log_ratio
 from dirvae.distributions.noise import standard_normal
 from dirvae.models.vae import VAE, closed_form_kl, mean_by_row
-from dirvae.objectives import Terms, elbo, log_likelihood
+from dirvae.objectives import Terms, log_likelihood
 
-__all__ = ["LabelledVAE", "adversarial_divergence", "labelled_elbo"]
+__all__ = ["LabelledVAE", "adversarial_divergence"]
 
 NEARBY = 0.05  # of the radius: where the power method looks how q(y|x) changes
 OFTEN = 0.1  # classes of less than that share of q(y|x) are decoded now and then only
@@ -79,7 +79,7 @@ class LabelledVAE(VAE):
     def terms(
         self,
         x: Tensor,
-        covariates: Tensor | None = None,
+        label: Tensor | None = None,
         *,
         mask: Tensor | None = None,
         num_samples: int = 1,
@@ -90,8 +90,8 @@ class LabelledVAE(VAE):
 
         Args:
             x: Shape (B, D...).
-            covariates: One-hot classes, shape (B, C), with rows of zeros for unknown ones; None if
-                all are unknown.
+            label: One-hot classes, shape (B, C), with rows of zeros for unknown ones; None if all
+                are unknown.
             mask: Must be None.
             num_samples: S, draws of the latent for each example.
             importance: Must be False: a sum over classes has no single weight.
@@ -107,7 +107,7 @@ class LabelledVAE(VAE):
         """
         _refuse(mask, importance)
         log_q, log_p = self.log_labels(x), _logits(self.label_prior())
-        y = torch.zeros_like(log_q) if covariates is None else covariates.to(log_q)
+        y = torch.zeros_like(log_q) if label is None else label.to(log_q)
         known = y.sum(-1) > 0
         share = torch.where(known.unsqueeze(-1), y, log_q.exp())
         log_label = (y * log_q).sum(-1)
@@ -115,8 +115,8 @@ class LabelledVAE(VAE):
 
         # Pairs of a row and a class, of a known class one.
         weights, kept = _thinned(share, generator)
-        row, label = kept.nonzero(as_tuple=True)
-        one_hot, weight = torch.eye(y.shape[-1]).to(y)[label], weights[row, label]
+        row, place = kept.nonzero(as_tuple=True)
+        one_hot, weight = torch.eye(y.shape[-1]).to(y)[place], weights[row, place]
         expected = self.posterior(x, share.detach())
         # With q(z|x) all classes of a row share its draws.
         q = self.posterior(x[row], one_hot) if self.label_in_encoder else expected
@@ -166,72 +166,42 @@ class LabelledVAE(VAE):
         return self.posterior(x, *context)
 
     def embed(
-        self, x: Tensor, covariates: Tensor | None = None, *, mask: Tensor | None = None
+        self, x: Tensor, label: Tensor | None = None, *, mask: Tensor | None = None
     ) -> Tensor:
         """Posterior mean of the latent, shape (B, K), at the expected class where unknown."""
         _refuse(mask)
-        told = (self._completed(x, covariates),) if self.label_in_encoder else ()
+        told = (self._completed(x, label),) if self.label_in_encoder else ()
         return mean_by_row(self.encoder, x, *told)
 
     def reconstruct(
-        self, x: Tensor, covariates: Tensor | None = None, *, mask: Tensor | None = None
+        self, x: Tensor, label: Tensor | None = None, *, mask: Tensor | None = None
     ) -> Tensor:
         """Mean of p(x|z, y) at the posterior mean of z and the expected class; shape of ``x``."""
-        z = self.embed(x, covariates, mask=mask)
-        return mean_by_row(self.decoder, z, self._completed(x, covariates))
+        z = self.embed(x, label, mask=mask)
+        return mean_by_row(self.decoder, z, self._completed(x, label))
 
     def sample(
         self,
         num_samples: int,
-        covariates: Tensor | None = None,
+        label: Tensor | None = None,
         *,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Draws of x, of the one-hot classes given, shape (N, C), or of ones drawn from p(y)."""
-        if covariates is None:
+        if label is None:
             probs = self.label_prior().probs
-            label = torch.multinomial(probs, num_samples, replacement=True, generator=generator)
-            covariates = torch.eye(len(probs)).to(probs)[label]
-        if len(covariates) != num_samples:
-            rows = len(covariates)
-            raise ValueError(f"covariates has {rows} rows, must have num_samples={num_samples}")
+            place = torch.multinomial(probs, num_samples, replacement=True, generator=generator)
+            label = torch.eye(len(probs)).to(probs)[place]
+        if len(label) != num_samples:
+            rows = len(label)
+            raise ValueError(f"label has {rows} rows, must have num_samples={num_samples}")
         z = draw(self.prior(), torch.Size([num_samples]), generator)
-        return draw(self.decoder(z, covariates), torch.Size(), generator)
+        return draw(self.decoder(z, label), torch.Size(), generator)
 
     def _completed(self, x: Tensor, y: Tensor | None) -> Tensor:
         """Classes where they are known, their probabilities where not, shape (B, C)."""
         share = self.log_labels(x).exp()
         return share if y is None else torch.where(y.sum(-1, keepdim=True) > 0, y.to(share), share)
-
-
-def labelled_elbo(terms: Terms, *, kl_weight: float = 1.0, label_weight: float = 1.0) -> Tensor:
-    r"""Evidence lower bound of each example, plus a weight times log q(y|x) where y is known.
-
-    Without the second term the classifier would learn from unlabelled examples alone.
-
-    Args:
-        terms: Terms of a `LabelledVAE`.
-        kl_weight: As in `dirvae.objectives.elbo`.
-        label_weight: Alpha, 0 or more.
-
-    Returns:
-        Shape (B,).
-
-    Raises:
-        ValueError: If the terms are not those of a `LabelledVAE`.
-
-    References:
-        Kingma et al. 2014, eq. 9.
-
-    Example:
-        >>> from dirvae.models.zoo import gaussian
-        >>> labelled_elbo(gaussian(4, 2).terms(torch.zeros(3, 4)))
-        Traceback (most recent call last):
-        ValueError: terms has no log_label: it is no LabelledVAE's
-    """
-    if terms.log_label is None:
-        raise ValueError("terms has no log_label: it is no LabelledVAE's")
-    return elbo(terms, kl_weight=kl_weight) + label_weight * terms.log_label
 
 
 def adversarial_divergence(

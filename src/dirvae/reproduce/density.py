@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from dirvae.callbacks import MethodOfMoments
 from dirvae.data import ArrayDataset
 from dirvae.models.vae import VAE
 from dirvae.persistence import load, save
@@ -32,6 +31,7 @@ from dirvae.reproduce.rows import QUICK_ROWS, ROWS
 from dirvae.reproduce.runs import make_missing, require_known
 from dirvae.reproduce.settings import SETTINGS, Setting, build, training_of
 from dirvae.training import fit
+from dirvae.training.callbacks import MethodOfMoments
 from dirvae.writing import write_text
 
 __all__ = ["Job", "jobs", "run_all"]

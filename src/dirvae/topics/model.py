@@ -14,9 +14,8 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.utils import ClassifierTags, check_random_state
+from sklearn.utils import ClassifierTags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch.distributions import Distribution
@@ -24,6 +23,7 @@ from torch.distributions import Distribution
 from dirvae.alignment import matched
 from dirvae.distributions import Dirichlet
 from dirvae.estimators.arguments import require_integer, require_resumable
+from dirvae.estimators.estimator import VAEEstimator
 from dirvae.estimators.kinds import warn_of_fractions
 from dirvae.estimators.labels import class_indicators
 from dirvae.evaluation.topics import (
@@ -35,8 +35,6 @@ from dirvae.evaluation.topics import (
 )
 from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
-from dirvae.persistence import load_as
-from dirvae.persistence import save as save_model
 from dirvae.topics.arguments import guide_columns, require_topic_arguments
 from dirvae.topics.building import starting_vae
 from dirvae.topics.covariates import (
@@ -69,7 +67,6 @@ from dirvae.topics.posterior import (
 )
 from dirvae.topics.start import cluster_start
 from dirvae.topics.training import train_topics
-from dirvae.training import History
 
 __all__ = ["TopicModel"]
 
@@ -80,7 +77,7 @@ def _has_labels(model: Any) -> bool:
     return True
 
 
-class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class TopicModel(VAEEstimator):
     """Topics of texts or of counts: each document is a mixture of K topics, each a law of words.
 
     Beside topics a document may have words of a background that all share. Its proportions theta
@@ -157,14 +154,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     classes_: NDArray[Any]
     coef_: NDArray[Any]
     intercept_: NDArray[Any]
-    history_: History
-    n_iter_: int
-    n_features_in_: int
-    feature_names_in_: NDArray[Any]
     _covariates: list[Covariate]
-    _n_features_out: int
     _num_documents: int
-    _seed: int
     _optimizer_state: dict[str, Any] | None
 
     def __init__(
@@ -313,7 +304,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     def _begin(self, counts: sparse.csr_matrix, told: Any = None) -> None:
         """Build the model at its starting topics."""
-        self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self._seed = self._new_seed()
         self.history_, self._optimizer_state = [], None
         self._n_features_out = self.n_components
         self._num_documents, self.topic_prevalence_ = 0, np.zeros(self.n_components)
@@ -596,21 +587,6 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             return copy.deepcopy(self)
         return self.merge(alike_topics(self.topic_word_, n_components))
 
-    # --- saving -----------------------------------------------------------------------------------
-
-    def save(self, path: str | Path) -> None:
-        """Save to a folder, as `dirvae.save` does; the optimiser of `partial_fit` is not saved."""
-        save_model(self, path)
-
-    @classmethod
-    def load(cls, path: str | Path) -> TopicModel:
-        """Load what `save` wrote; its output is that of the saved estimator, to the bit.
-
-        Raises:
-            ModelFormatError: If the folder is missing, damaged or holds another kind of model.
-        """
-        return load_as(cls, path)
-
     # --- checks -----------------------------------------------------------------------------------
 
     def _counts_to_fit(self, X: Any, vocabulary: Any) -> sparse.csr_matrix:
@@ -652,13 +628,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _check_arguments(self) -> None:
         require_topic_arguments(self)
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "vae_")
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
         tags.input_tags.positive_only = True
         tags.classifier_tags = ClassifierTags()  # it has predict_proba, after labels
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from dirvae.data.counts import CountDataset
 from dirvae.distributions import posterior_mean
 from dirvae.distributions.global_random import DrawingFrom
 from dirvae.models.vae import VAE
-from dirvae.objectives import Terms, elbo
+from dirvae.objectives import Terms, labelled_elbo
 from dirvae.topics.inference import MixtureVAE
 from dirvae.topics.zoo import topic_parameter_groups
 from dirvae.training import Training, decaying_adam, fit, resumed_adam
@@ -53,24 +53,20 @@ def train_topics(
     Returns:
         The training that was done, with its history and optimiser, and the head that tells labels.
     """
-    head, told = None, covariates
+    head = None
     if labels is not None:
         with DrawingFrom(torch.Generator("cpu").manual_seed(seed)):
             head = nn.Linear(model.n_components, labels.shape[1])
-        told = labels if covariates is None else np.hstack([labels, covariates])
-    options: dict[str, Any] = {
-        "objective": _objective(model.label_weight),
-        "optimizer": _optimizer(model, head, steps),
-    }
-    training = (
-        Training(model.vae_, **options)
-        if head is None
-        else _LabelledTraining(model.vae_, head, **options)
-    )
+    optimizer = _optimizer(model, head, steps)
+    if head is None:
+        training = Training(model.vae_, optimizer=optimizer)
+    else:
+        bound = partial(labelled_elbo, label_weight=model.label_weight)
+        training = _LabelledTraining(model.vae_, head, objective=bound, optimizer=optimizer)
     try:
         fit(
             training,
-            CountDataset(counts, told),
+            CountDataset(counts, covariates, label=labels),
             max_epochs=epochs,
             batch_size=model.batch_size,
             seed=torch.Generator("cpu").manual_seed(seed),
@@ -88,8 +84,6 @@ def train_topics(
 class _LabelledTraining(Training):
     """Training in which theta's mean tells labels, by a linear softmax, and so learns to.
 
-    The first columns of a batch's covariates are the labels.
-
     Args:
         vae: The model.
         head: From theta to logits of the L classes.
@@ -101,11 +95,7 @@ class _LabelledTraining(Training):
         self.head = head
 
     def _terms(self, batch: Batch) -> Terms:
-        told = cast(Tensor, batch.covariates)
-        labels, covariates = told.tensor_split([self.head.out_features], 1)
-        terms = super()._terms(
-            batch._replace(covariates=covariates if covariates.numel() else None)
-        )
+        terms = super()._terms(batch._replace(label=None))
         # Without covariates, which are not there when labels are asked for.
         vae = self.vae
         if isinstance(vae, MixtureVAE):
@@ -113,7 +103,8 @@ class _LabelledTraining(Training):
             theta = theta / theta.sum(-1, keepdim=True)  # without the background
         else:
             theta = posterior_mean(vae.infer(batch.x))  # all rows at once, as noise goes here
-        return terms._replace(log_label=(labels * self.head(theta).log_softmax(-1)).sum(-1))
+        log_labels = self.head(theta).log_softmax(-1)
+        return terms._replace(log_label=(cast(Tensor, batch.label) * log_labels).sum(-1))
 
 
 def _optimizer(
@@ -125,11 +116,3 @@ def _optimizer(
         resumed_adam(rate, model._optimizer_state) if steps is None else decaying_adam(rate, steps)
     )
     return lambda _: configure(groups)
-
-
-def _objective(label_weight: float) -> Callable[..., Tensor]:
-    def objective(terms: Terms, *, kl_weight: float = 1.0) -> Tensor:
-        bound = elbo(terms, kl_weight=kl_weight)
-        return bound if terms.log_label is None else bound + label_weight * terms.log_label
-
-    return objective

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
-import warnings
 from functools import partial
-from types import SimpleNamespace as Named
 
 import lightning.pytorch as lightning
 import numpy as np
@@ -17,10 +15,9 @@ from lightning.pytorch.loggers import CSVLogger
 from scipy import sparse
 from torch.distributions import Bernoulli, Poisson
 
-from dirvae.callbacks import CollapseWarning, CollapseWatch
 from dirvae.data import ArrayDataset, Batch, loader
 from dirvae.models import zoo
-from dirvae.nn import MLP, Fixed, Head
+from dirvae.nn import MLP, Head
 from dirvae.objectives import elbo, importance_weighted_bound, linear_warmup
 from dirvae.training import Training, adam, fit
 
@@ -37,7 +34,7 @@ def small(seed: int = 0):
     return zoo.dirichlet(6, torch.ones(4), hidden_sizes=(16,), decoder_hidden_sizes=(16,))
 
 
-FAST = partial(torch.optim.Adam, lr=0.01)
+FAST, FASTER = (partial(torch.optim.Adam, lr=rate) for rate in (0.01, 0.05))
 quiet = partial(fit, verbose=False, seed=0, batch_size=30)
 
 
@@ -310,121 +307,6 @@ def test_fused_adam_is_adam_and_its_gradients_are_clipped(x, precision, algorith
     assert not torch.allclose(clipped, weights(fused_sgd, None), rtol=0.01)
 
 
-LARGE = partial(torch.optim.Adam, lr=0.05)
-
-
-def nothing_to_encode():
-    """Independent coins: whatever the latent says is paid for and worth nothing."""
-    x = torch.bernoulli(torch.full((60, 6), 0.5), generator=torch.Generator().manual_seed(0))
-    torch.manual_seed(0)
-    return zoo.gaussian(6, 3, hidden_sizes=(8,), decoder_hidden_sizes=(8,)), x
-
-
-def test_components_that_die_are_told_of_once():
-    vae, x = nothing_to_encode()
-    training = Training(vae, optimizer=LARGE)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        history = quiet(training, x, max_epochs=15)
-    [warning] = [w for w in caught if w.category is CollapseWarning]
-    active = [int(metrics["active"]) for metrics in history]
-    count = str(warning.message).split()[0]
-    since = int(str(warning.message).split("since epoch ")[1].split(":")[0])
-    assert f"{count} of 3 components have been out of use since epoch" in str(warning.message)
-    # In each of the ten epochs before it spoke, no more were in use than it says.
-    assert max(active[since - 1 : since + 9]) == 3 - int(count)
-    assert since == 1 or active[since - 2] > 3 - int(count)
-
-
-def test_components_out_of_use_are_named_by_their_column():
-    watch = CollapseWatch(patience=2)
-    steps = {"global_step": 0, "estimated_stepping_batches": 9, "current_epoch": 0}
-    trainer = Named(callbacks=[], is_global_zero=True, **steps)
-    active = torch.tensor([True, False, True, False, True])
-    training = Named(history=[{}], active=active, kl_schedule=lambda step: 1.0)
-    watch.on_train_epoch_start(trainer, training)
-    training.history = [{}, {}]
-    with pytest.warns(CollapseWarning) as caught:
-        watch.on_train_epoch_start(trainer, training)
-    (warning,) = caught
-    assert "2 of 5 components have been out of use since epoch 1" in str(warning.message)
-    assert "numbers 1, 3, counted from 0" in str(warning.message)
-
-
-def test_a_warning_may_stop_the_run():
-    vae, x = nothing_to_encode()
-    training = Training(vae, optimizer=LARGE)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", CollapseWarning)
-        with pytest.raises(CollapseWarning, match="fewer components"):
-            quiet(training, x, max_epochs=15)
-    assert 10 <= len(training.history) < 15
-
-
-def test_warming_up_and_short_runs_do_not_warn():
-    vae, x = nothing_to_encode()
-    warming = Training(vae, optimizer=LARGE, kl_schedule=lambda step: 1.0 if step < 30 else 2.0)
-    history = quiet(warming, x, max_epochs=15)  # of two steps; a warning here is an error
-    assert min(metrics["active"] for metrics in history[-10:]) < 3
-    quiet(Training(nothing_to_encode()[0], optimizer=LARGE), x, max_epochs=9)
-
-
-def test_components_in_use_do_not_warn(x):
-    torch.manual_seed(0)
-    vae = zoo.gaussian(6, 2, hidden_sizes=(16,), decoder_hidden_sizes=(16,))
-    history = quiet(Training(vae, optimizer=FAST), x, max_epochs=20)
-    assert min(metrics["active"] for metrics in history[-10:]) == 2
-
-
-def test_a_law_without_a_mean_has_no_active_components(x):
-    prior = Fixed(torch.distributions.Cauchy, loc=torch.zeros(2), scale=torch.ones(2))
-    vae = zoo.mlp_vae(6, torch.distributions.Cauchy, prior, hidden_sizes=(8,))
-    assert "active" not in quiet(vae, x, max_epochs=11, batch_size=120)[-1]  # and no warning
-
-
-def test_a_resumed_run_counts_on(tmp_path):
-    training = Training(nothing_to_encode()[0], optimizer=LARGE)
-    _, x = nothing_to_encode()
-    quiet(training, x, max_epochs=9, checkpoint_dir=tmp_path)
-    alone = nothing_to_encode()[0]
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        quiet(Training(alone, optimizer=LARGE), x, max_epochs=15)
-        quiet(training, x, max_epochs=15, checkpoint_dir=tmp_path, resume=True)
-    told = [str(w.message) for w in caught if w.category is CollapseWarning]
-    assert len(told) == 2
-    assert told[0] == told[1]
-
-
-def test_one_sentence_waits_for_those_that_are_dying():
-    assert _told_at([[1, 0, 0], [1, 1, 0], [1, 0, 0], [1, 0, 0], [1, 0, 0], [1, 0, 0]]) == {5: 2}
-    # At the end of training there is nothing to wait for.
-    assert _told_at([[1, 0, 0], [1, 1, 0], [1, 0, 0], [1, 0, 0]]) == {4: 1}
-
-
-def test_only_epochs_in_a_row_count():
-    assert _told_at([[1, 1], [1, 0], [1, 0], [1, 0], [1, 0], [1, 0]]) == {4: 1}
-    assert _told_at([[1, 1], [1, 0], [1, 0], [1, 1], [1, 0], [1, 0]]) == {}
-
-
-def _told_at(used):
-    """From the epoch after which a watch of patience 3 warned to the number that it named."""
-    watch = CollapseWatch(patience=3)
-    trainer = Named(callbacks=[], global_step=0, estimated_stepping_batches=1, is_global_zero=True)
-    training = Named(kl_schedule=lambda step: 1.0, history=[], active=None)
-    told = {}
-    for epoch, active in enumerate(used, 1):
-        training.history.append({})
-        training.active = torch.tensor(active, dtype=torch.bool)
-        look = watch.on_train_end if epoch == len(used) else watch.on_train_epoch_start
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            look(trainer, training)
-        for warning in caught:
-            told[epoch] = int(str(warning.message).split()[0])
-    return told
-
-
 @pytest.mark.parametrize(("law", "values"), [(Bernoulli, [0.0, 16.0]), (Poisson, [-1.0, 3.0])])
 @pytest.mark.parametrize("part", ["data", "validation"])
 def test_data_that_the_decoder_cannot_give_are_refused(law, values, part):
@@ -445,7 +327,7 @@ def test_probabilities_are_in_the_unit_interval():
 
 
 def test_best_epoch_is_that_of_the_weights_kept(x):
-    training = Training(zoo.gaussian(6, 2, hidden_sizes=(16,)), optimizer=LARGE)
+    training = Training(zoo.gaussian(6, 2, hidden_sizes=(16,)), optimizer=FASTER)
     history = quiet(training, x, validation=x[:20], max_epochs=12, patience=3)
     bounds = [metrics["val_elbo"] for metrics in history]
     assert training.best_epoch == int(np.argmax(bounds))

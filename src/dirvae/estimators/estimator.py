@@ -1,0 +1,151 @@
+"""What all estimators do alike: draw seeds, train, forget what failed, answer by row, and save."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+from torch.distributions import Distribution
+
+from dirvae.estimators.arguments import (
+    likelihood_of,
+    require_integer,
+    require_likelihood,
+    require_positive,
+    require_sizes,
+)
+from dirvae.estimators.kinds import warn_of_kind
+from dirvae.estimators.rows import chunks, validated_rows
+from dirvae.models.likelihoods import require_support
+from dirvae.models.vae import VAE
+from dirvae.nn.surroundings import pinned
+from dirvae.persistence import load_as
+from dirvae.persistence import save as save_model
+from dirvae.training import History, Training, fit
+
+__all__ = ["RowEstimator", "VAEEstimator"]
+
+
+class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """A VAE as scikit-learn has models: it is fitted if it has ``vae_``.
+
+    A subclass says what ``vae_`` may be in ``model_type``, and which of its arguments and fitted
+    attributes are left out of a saved folder in ``not_saved``.
+    """
+
+    not_saved = frozenset[str]()
+    history_: History
+    n_iter_: int
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+    _n_features_out: int
+    _seed: int
+
+    if TYPE_CHECKING:  # the model, and arguments that every estimator has
+        vae_: VAE
+        n_components: int
+        hidden_sizes: Sequence[int]
+        max_epochs: int
+        batch_size: int
+        learning_rate: float
+        random_state: Any
+        device: str
+        verbose: bool
+
+    def save(self, path: str | Path) -> None:
+        """Save to a folder, as `dirvae.save` does; the optimiser of `partial_fit` is not saved."""
+        save_model(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Load what `save` wrote; its output is that of the saved estimator, to the bit.
+
+        Raises:
+            ModelFormatError: If the folder is missing, damaged or holds another kind of model.
+        """
+        return load_as(cls, path)
+
+    def _new_seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _train(self, training: Training, data: Any, **options: Any) -> History:
+        with self._forgotten_if_cut_off():
+            return fit(
+                training, data, verbose=bool(self.verbose), accelerator=self.device, **options
+            )
+
+    @contextmanager
+    def _forgotten_if_cut_off(self) -> Iterator[None]:
+        """Let an estimator whose training fails, or is interrupted, not look like a fitted one."""
+        try:
+            yield
+        except BaseException:
+            del self.vae_
+            raise
+
+    def _check_arguments(self) -> None:
+        for name in ("n_components", "max_epochs", "batch_size"):
+            require_integer(name, getattr(self, name), 1)
+        require_sizes("hidden_sizes", self.hidden_sizes)
+        require_positive("learning_rate", self.learning_rate)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "vae_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+class RowEstimator(VAEEstimator):
+    """An estimator of rows of numbers, dense or sparse, whose likelihood is given or chosen."""
+
+    likelihood_: Callable[..., Distribution]
+
+    if TYPE_CHECKING:
+        likelihood: Callable[..., Distribution] | None
+        decoder_hidden_sizes: Sequence[int]
+
+    def transform(self, X: Any) -> Any:
+        """Posterior mean of the latent of each row, shape (N, K); on a simplex, rows sum to 1.
+
+        It depends on the row alone, and not on the batch that it comes in. Where there are classes,
+        it is that at the row's expected class.
+        """
+        z = self._rowwise(X, lambda vae, x: vae.embed(x))
+        return z.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else z
+
+    def _validated(self, X: Any, *, reset: bool) -> Any:
+        return validated_rows(self, X, reset=reset)
+
+    def _choose_likelihood(self, X: Any) -> None:
+        self.likelihood_ = likelihood_of(X, self.likelihood)
+        require_support(X, self.likelihood_)
+        warn_of_kind(X, self.likelihood_, chosen=self.likelihood is None)
+
+    @pinned()
+    def _rowwise(self, X: Any, function: Callable[[Any, Tensor], Tensor]) -> Any:
+        """Apply a function of rows in double precision, in which the batch does not show."""
+        check_is_fitted(self)
+        X = self._validated(X, reset=False)
+        require_support(X, self.likelihood_)
+        vae = copy.deepcopy(self.vae_).double()
+        with torch.no_grad():
+            return np.concatenate([function(vae, x).numpy() for x in chunks(X)])
+
+    def _check_arguments(self) -> None:
+        super()._check_arguments()
+        require_sizes("decoder_hidden_sizes", self.decoder_hidden_sizes)
+        require_likelihood(self.likelihood)

@@ -1,0 +1,223 @@
+"""What is trained: a VAE, its objective and its optimiser, as a module of Lightning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import lightning.pytorch as lightning
+import torch
+from lightning.pytorch.plugins.precision import MixedPrecision, Precision
+from lightning.pytorch.utilities import GradClipAlgorithmType
+from torch import Tensor
+
+from dirvae.data.arrays import Batch
+from dirvae.distributions.moments import location_and_spread
+from dirvae.models.vae import VAE
+from dirvae.nn import Fixed
+from dirvae.objectives import KLSchedule, Terms, constant, elbo
+from dirvae.training.optimisers import adam
+
+__all__ = ["History", "Training"]
+
+History = list[dict[str, float]]
+"""One dict an epoch: elbo, reconstruction and kl in nats, active (components), and val_* alike."""
+
+
+class Training(lightning.LightningModule):
+    """How a VAE is trained: the objective, its KL schedule and the optimiser.
+
+    Args:
+        vae: The model.
+        objective: From terms and ``kl_weight`` to a bound of each example, shape (B,).
+        kl_schedule: From optimiser steps taken to the weight of the KL.
+        optimizer: From parameters to what ``LightningModule.configure_optimizers`` may return;
+            `adam` at 1e-3 by default.
+        num_samples: S, draws of the latent for each example and step.
+        importance: Whether the objective reads ``terms.log_ratio``.
+
+    Attributes:
+        history: One dict of metrics an epoch.
+        generator: Source of noise, where `fit` was given one; None for torch's global one.
+        best_epoch: Place in ``history`` of the epoch whose weights `fit` left: the last, or with
+            validation the best of those that can be compared.
+
+    Example:
+        >>> from dirvae.models.zoo import gaussian
+        >>> from dirvae.objectives import linear_warmup
+        >>> training = Training(gaussian(4, 2), kl_schedule=linear_warmup(100))
+        >>> training.kl_schedule(50)
+        0.5
+    """
+
+    def __init__(
+        self,
+        vae: VAE,
+        *,
+        objective: Callable[..., Tensor] = elbo,
+        kl_schedule: KLSchedule | None = None,
+        optimizer: Callable[[Iterable[Any]], Any] | None = None,
+        num_samples: int = 1,
+        importance: bool = False,
+    ) -> None:
+        super().__init__()
+        self.vae, self.objective = vae, objective
+        self.optimizer = optimizer or adam
+        self.kl_schedule = kl_schedule or constant()
+        self.num_samples, self.importance = num_samples, importance
+        self.history: History = []
+        self.generator: torch.Generator | None = None
+        self.best_epoch = -1
+        self.noise: torch.Generator | None = None
+        self.active: Tensor | None = None
+        self._train, self._validation = _Meter(), _Meter()
+
+    def configure_optimizers(self) -> Any:
+        """Give the trainer the optimiser."""
+        return self.optimizer(self.vae.parameters())
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip as the trainer is told, a fused optimiser's gradients too.
+
+        Lightning refuses these under any mixed precision, though only float16 scales gradients.
+        """
+        plugin, algorithm = self.trainer.precision_plugin, gradient_clip_algorithm
+        if gradient_clip_val and isinstance(plugin, MixedPrecision) and plugin.scaler is None:
+            kind = GradClipAlgorithmType(algorithm or "norm")
+            Precision.clip_gradients(plugin, optimizer, gradient_clip_val, kind)
+        else:
+            super().configure_gradient_clipping(optimizer, gradient_clip_val, algorithm)
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """Return the negative objective, the mean over (weighted) rows."""
+        terms = self._terms(batch)
+        bound = self.objective(terms, kl_weight=self.kl_schedule(self.global_step))
+        loss = -_mean(bound, batch.weight)
+        # On a GPU the check would stall it; there the end of the epoch tells.
+        if loss.device.type == "cpu":
+            _require_finite(loss.detach(), f"the training loss at step {self.global_step}")
+        self._train.add(terms, batch.weight)
+        self.latent = terms.z.detach()
+        return loss
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Count the bound with full KL weight, whatever the schedule says."""
+        self._validation.add(self._terms(batch), batch.weight)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation metrics; of them the bar, which is narrow, shows the ELBO."""
+        results = {f"val_{k}": value for k, value in self._results(self._validation).items()}
+        self.log("val_elbo", results.pop("val_elbo"), prog_bar=True, batch_size=1)
+        self.log_dict(results, batch_size=1)
+
+    def on_train_epoch_end(self) -> None:
+        """Log the training metrics and keep them in ``history``."""
+        self.active = self._active(self._train)
+        self.log_dict(self._results(self._train), prog_bar=True, batch_size=1)
+        metrics = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
+        self.history.append({"epoch": float(self.current_epoch), **metrics})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what an exact resume needs besides weights and optimiser: the noise to come."""
+        source = self.generator or torch.default_generator
+        checkpoint["history"], checkpoint["rng"] = self.history, source.get_state()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on where the checkpoint was written."""
+        self.history = checkpoint["history"]
+        source = self.generator or torch.default_generator
+        source.set_state(checkpoint["rng"].cpu())
+
+    def on_fit_start(self) -> None:
+        """Let an accelerator have a generator of its own, which only draws there."""
+        self.noise = self.generator
+        if self.generator is not None and self.device.type != "cpu":
+            seed = self.generator.initial_seed()
+            self.noise = torch.Generator(self.device).manual_seed(seed)
+
+    def _terms(self, batch: Batch) -> Terms:
+        terms: Terms = self.vae.terms(
+            batch.x,
+            **batch.given(),
+            num_samples=self.num_samples,
+            importance=self.importance,
+            generator=self.noise,
+        )
+        return terms
+
+    def _results(self, meter: _Meter) -> dict[str, float]:
+        results = meter.results()
+        _require_finite(torch.tensor(results["elbo"]), f"the ELBO of epoch {self.current_epoch}")
+        active = self._active(meter)
+        if active is not None:
+            results["active"] = float(active.sum())
+        meter.reset()
+        return results
+
+    def _active(self, meter: _Meter) -> Tensor | None:
+        """Whether the encoder used each component; None where mean or prior are not known."""
+        if meter.embedding is None or not isinstance(self.vae.prior, Fixed):
+            return None
+        spread, var = location_and_spread(self.vae.prior())[1], meter.embedding_var()
+        if not bool(var.isfinite().all()):  # a law without a mean, such as Cauchy's
+            return None
+        return var > 0.01 * spread**2
+
+
+class _Meter:
+    """Sums over an epoch: of the bound's terms, and of the posterior means and their squares."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.sums: Tensor | float = 0.0
+        self.embedding: Tensor | None = None
+
+    def add(self, terms: Terms, weight: Tensor | None) -> None:
+        with torch.no_grad():
+            likelihood = terms.log_likelihood.mean(0)
+            weight = torch.ones_like(terms.kl) if weight is None else weight
+            # Not as a product of matrices, which autocast would shorten to half precision.
+            columns = torch.stack([likelihood, terms.kl, torch.ones_like(weight)])
+            self.sums = self.sums + (columns * weight).double().sum(1)
+            mean = _mean_where_known(terms)
+            if mean is not None:
+                shares = weight.to(mean).reshape(-1, *(1 for _ in mean.shape[1:]))
+                moments = torch.stack([(shares * mean).sum(0), (shares * mean**2).sum(0)]).double()
+                self.embedding = moments if self.embedding is None else self.embedding + moments
+
+    def results(self) -> dict[str, float]:
+        likelihood, divergence, weight = torch.as_tensor(self.sums).tolist()
+        likelihood, divergence = likelihood / weight, divergence / weight
+        return {"elbo": likelihood - divergence, "reconstruction": likelihood, "kl": divergence}
+
+    def embedding_var(self) -> Tensor:
+        assert self.embedding is not None
+        mean, square = self.embedding / torch.as_tensor(self.sums)[2].to(self.embedding)
+        return square - mean**2
+
+
+def _mean(bound: Tensor, weight: Tensor | None) -> Tensor:
+    """Mean over rows; weights are 1 on average over the data, not within each batch."""
+    return bound.mean() if weight is None else (bound * weight).mean()
+
+
+def _mean_where_known(terms: Terms) -> Tensor | None:
+    try:
+        return terms.q.mean
+    except NotImplementedError:
+        return None
+
+
+def _require_finite(value: Tensor, what: str) -> None:
+    if not bool(torch.isfinite(value)):
+        raise FloatingPointError(
+            f"{what} is {float(value)}: lower the learning rate, clip gradients "
+            "(gradient_clip_val), or look for extreme values in the data"
+        )

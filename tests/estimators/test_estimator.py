@@ -1,0 +1,69 @@
+"""What all three estimators do alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+
+from dirvae import DirichletVAE, SemiSupervisedVAE, TopicModel
+from dirvae.estimators.estimator import VAEEstimator
+
+X = np.random.default_rng(0).integers(0, 2, (20, 5)) * 1.0
+Y = np.arange(20) % 2
+ALL = (DirichletVAE, SemiSupervisedVAE, TopicModel)
+
+
+def estimator(Estimator: type[VAEEstimator], **options) -> VAEEstimator:
+    return Estimator(2, hidden_sizes=(4,), max_epochs=1, **{"random_state": 0, **options})
+
+
+@pytest.mark.parametrize("Estimator", ALL)
+def test_what_is_cut_off_is_not_fitted(Estimator, monkeypatch):
+    def interrupted(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    model = estimator(Estimator).fit(X, Y)
+    monkeypatch.setattr("dirvae.training.fitting.lightning.Trainer.fit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y)
+    with pytest.raises(NotFittedError):
+        model.transform(X)
+
+
+@pytest.mark.parametrize("Estimator", ALL)
+def test_a_random_state_is_drawn_from_and_its_seed_is_kept(Estimator):
+    model = estimator(Estimator, random_state=np.random.RandomState(7)).fit(X, Y)
+    assert model._seed == np.random.RandomState(7).randint(2**31 - 1)
+
+
+@pytest.mark.parametrize("Estimator", ALL)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_epochs": 0}, "max_epochs is 0, must be an integer of 1 or more"),
+        ({"hidden_sizes": 4}, "hidden_sizes is 4, must be a sequence of integers"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0, must be a positive number"),
+    ],
+)
+def test_arguments_that_all_have_are_checked_alike(Estimator, options, message):
+    with pytest.raises(ValueError, match=message):
+        Estimator(**options).fit(X, Y)
+
+
+@pytest.mark.parametrize("Estimator", [DirichletVAE, SemiSupervisedVAE])
+def test_single_precision_comes_back_as_such(Estimator):
+    model = estimator(Estimator).fit(X, Y)
+    single = model.transform(X.astype(np.float32))
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, model.transform(X), rtol=1e-6)
+
+
+@pytest.mark.parametrize("Estimator", ALL)
+def test_what_is_learned_is_saved_and_arguments_once(Estimator, tmp_path):
+    model = estimator(Estimator).fit(X, Y)
+    model.save(tmp_path / "model")
+    loaded = Estimator.load(tmp_path / "model")
+    assert type(loaded) is Estimator
+    assert vars(loaded).keys() >= vars(model).keys() - Estimator.not_saved
+    np.testing.assert_array_equal(loaded.transform(X), model.transform(X))
