@@ -64,7 +64,7 @@ class Ranking(StrEnum):
 
 
 class Decoder(StrEnum):
-    """Words for decoders."""
+    """Words for decoders: "mixture" is `MixtureDecoder`."""
 
     MIXTURE = "mixture"
     OVERDISPERSED = "overdispersed"
@@ -119,19 +119,12 @@ def fit_topics(
         encoding=encoding,
     )
     labels = None if label_column is None else _known_or_none(X.labels)
-    from dirvae.topics import TopicModel
-    from dirvae.topics import decoders as topic_decoders
+    from dirvae.topics import TopicModel, decoders
 
-    decoders = {
-        Decoder.MIXTURE: topic_decoders.MixtureDecoder,
-        Decoder.OVERDISPERSED: topic_decoders.OverdispersedDecoder,
-        Decoder.PRODUCT: topic_decoders.ProductDecoder,
-        Decoder.EMBEDDED: topic_decoders.EmbeddedDecoder,
-    }
     options: dict[str, Any] = {} if max_epochs is None else {"max_epochs": max_epochs}
     model = TopicModel(
         components,
-        decoder=decoders[decoder],
+        decoder=getattr(decoders, f"{decoder.capitalize()}Decoder"),
         random_state=seed,
         verbose=not quiet and sys.stdout.isatty(),
         **options,

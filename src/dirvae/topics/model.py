@@ -19,6 +19,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils import ClassifierTags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 from torch.distributions import Distribution
 
 from dirvae.alignment import matched
@@ -38,7 +39,7 @@ from dirvae.nn.surroundings import pinned
 from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
 from dirvae.topics.arguments import guide_columns, require_topic_arguments
-from dirvae.topics.building import starting_vae
+from dirvae.topics.building import starting_vae, vectors_of_words
 from dirvae.topics.covariates import (
     Covariate,
     as_numbers,
@@ -46,7 +47,8 @@ from dirvae.topics.covariates import (
     covariates_of,
     names_of,
 )
-from dirvae.topics.decoders import MixtureDecoder, ProductDecoder, topic_word
+from dirvae.topics.decoder import TopicDecoder, decoder_of
+from dirvae.topics.decoders import MixtureDecoder
 from dirvae.topics.document_kinds import Kind, documents_of, listed
 from dirvae.topics.documents import (
     checked_counts,
@@ -57,7 +59,7 @@ from dirvae.topics.documents import (
     vocabulary_of,
 )
 from dirvae.topics.effects import Effects, Shares, effects_of, shares_of
-from dirvae.topics.inference import MixtureVAE, decoded_perplexity
+from dirvae.topics.inference import MixtureVAE, decoded_perplexity, is_mixture
 from dirvae.topics.merging import alike_topics, all_topics, merged_topics
 from dirvae.topics.posterior import (
     TopicPosterior,
@@ -67,9 +69,9 @@ from dirvae.topics.posterior import (
     proportions,
     without_background,
 )
-from dirvae.topics.start import cluster_start
+from dirvae.topics.start import cluster_start, guided_start
 from dirvae.topics.training import train_topics
-from dirvae.training import History
+from dirvae.training import History, Training
 
 __all__ = ["TopicModel"]
 
@@ -89,8 +91,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     Args:
         n_components: K, number of topics.
         decoder: From theta to words: `MixtureDecoder` (LDA), `OverdispersedDecoder` (counts of
-            microbes, cells or goods), `ProductDecoder` (ProdLDA, NVDM) or `EmbeddedDecoder` (GSM;
-            ETM with ``word_vectors``).
+            microbes, cells or goods), `ProductDecoder` (ProdLDA, NVDM), `EmbeddedDecoder` (GSM;
+            ETM with ``word_vectors``) or a `TopicDecoder` of your own; the class.
         latent: Law of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
             `StickBreakingKumaraswamy`, `SoftmaxNormal` or, with a `ProductDecoder` only,
             `torch.distributions.Normal`.
@@ -124,6 +126,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         covariate_names_: Of covariates, where there are any; a level of words each.
         vectorizer_: The fitted vectorizer, where texts or lists of words were given.
         word_frequency_: Share of each word in the documents, shape (V,).
+        word_documents_: In how many documents each word was of each topic, shape (K, V), with a
+            row more for the background, where there is one.
         topic_prevalence_: Mean of theta over the documents, those of each `partial_fit` as it left
             them, shape (K,).
         classes_: The L classes, sorted, where labels were given.
@@ -153,6 +157,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     vocabulary_: NDArray[Any]
     vectorizer_: CountVectorizer
     word_frequency_: NDArray[Any]
+    word_documents_: NDArray[Any]
     topic_prevalence_: NDArray[Any]
     classes_: NDArray[Any]
     coef_: NDArray[Any]
@@ -171,7 +176,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self,
         n_components: int = 50,
         *,
-        decoder: Callable[..., Any] = MixtureDecoder,
+        decoder: type[TopicDecoder] = MixtureDecoder,
         latent: Callable[..., Distribution] = Dirichlet,
         prior_concentration: float | str | None = "learn",
         vectorizer: Any = None,
@@ -251,12 +256,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         labels = self._labels(y, counts.shape[0])
         told = self._told(covariates, counts.shape[0], reset=True)
         self._begin(counts, told)
-        training, head = train_topics(
-            self,
+        training, head = self._train(
             counts,
             told,
             labels,
-            epochs=self.max_epochs,
+            max_epochs=self.max_epochs,
             seed=self._seed,
             steps=math.ceil(counts.shape[0] / self.batch_size) * self.max_epochs,
             checkpoint_dir=checkpoint_dir,
@@ -303,7 +307,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             self._begin(counts)
         self._labels(None, counts.shape[0])
         epoch = len(self.history_)
-        training, _ = train_topics(self, counts, epochs=1, seed=self._seed + epoch)
+        training, _ = self._train(
+            counts, max_epochs=1, seed=self._seed + epoch, optimizer_state=self._optimizer_state
+        )
         [metrics] = training.history
         self.history_.append({**metrics, "epoch": float(epoch)})
         adam = cast(torch.optim.Optimizer, training.optimizers(use_pl_optimizer=False))
@@ -317,10 +323,47 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.history_, self._optimizer_state = [], None
         self._n_features_out = self.n_components
         self._num_documents, self.topic_prevalence_ = 0, np.zeros(self.n_components)
-        guided = guide_columns(self.guide, getattr(self, "vocabulary_", None))
+        words, vectors = getattr(self, "vocabulary_", None), self.word_vectors
+        guided = guide_columns(self.guide, words)
+        if vectors is not None:
+            vectors = vectors_of_words(vectors, words, counts.shape[1])
         start = cluster_start(counts, self.n_components, self._seed)
         self.word_frequency_ = start.log_background.double().exp().numpy()
-        self.vae_ = starting_vae(self, start, told, guided, self._seed)
+        self.vae_ = starting_vae(
+            self.decoder,
+            self.latent,
+            guided_start(start, guided),
+            prior_concentration=self.prior_concentration,
+            background=self.background,
+            covariates=told,
+            word_vectors=vectors,
+            hidden_sizes=self.hidden_sizes,
+            seed=self._seed,
+        )
+        mixed = decoder_of(self.vae_).num_topics
+        self.word_documents_ = np.zeros((mixed, counts.shape[1]), np.float32)
+
+    def _train(
+        self, counts: sparse.csr_matrix, told: Any = None, labels: Any = None, **options: Any
+    ) -> tuple[Training, nn.Linear | None]:
+        """Train ``vae_``; if that is cut off, it is gone, and the estimator is not fitted."""
+        try:
+            return train_topics(
+                self.vae_,
+                counts,
+                told,
+                labels,
+                num_topics=self.n_components,
+                label_weight=self.label_weight,
+                learning_rate=self.learning_rate,
+                batch_size=self.batch_size,
+                accelerator=self.device,
+                verbose=bool(self.verbose),
+                **options,
+            )
+        except BaseException:
+            del self.vae_
+            raise
 
     def _labels(self, y: Any, num_documents: int) -> Any:
         """Labels as rows of an identity, or None; sets ``classes_``, or forgets them."""
@@ -341,7 +384,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if covariates is None:
             self._tell_of_the_mean()
             return None
-        if self.latent is not Dirichlet or self.decoder is ProductDecoder:
+        if not is_mixture(self.decoder, self.latent):
             raise ValueError("covariates go with a Dirichlet latent and a mixture of topics")
         if not reset and not hasattr(self, "_covariates"):
             raise ValueError("covariates is given, must be None: the model was fitted without any")
@@ -370,8 +413,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         theta = without_background(weights, self._n_features_out)
         self.topic_prevalence_ = (before + theta.sum(0)) / self._num_documents
         documents = documents_of_words(weights, self._mixed(), counts)
-        decoder: Any = self.vae_.decoder
-        decoder.documents.add_(torch.from_numpy(documents))
+        self.word_documents_ = (self.word_documents_ + documents).astype(np.float32)
 
     # --- topics -----------------------------------------------------------------------------------
 
@@ -399,9 +441,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _mixed(self) -> Any:
         """All laws of words that documents mix, the background after the topics."""
         check_is_fitted(self)
-        decoder: Any = self.vae_.decoder
         with torch.no_grad():
-            beta = topic_word(decoder, decoder.num_topics).double().numpy()
+            beta = decoder_of(self.vae_).topics.double().numpy()
         return beta / beta.sum(1, keepdims=True)
 
     def top_words(self, n: int = 10, *, by: str = "relevance") -> list[list[Any]]:
@@ -424,8 +465,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if by != "relevance":
             return top_word_ids(self.topic_word_, n, by=by)
         check_is_fitted(self)
-        decoder: Any = self.vae_.decoder
-        return top_words_by_documents(decoder.documents.double()[: self._n_features_out], n)
+        documents = self.word_documents_[: self._n_features_out].astype(np.float64)
+        return top_words_by_documents(documents, n)
 
     # --- documents --------------------------------------------------------------------------------
 
@@ -504,8 +545,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def perplexity(self, X: Any, *, seed: int = 0, covariates: Any = None) -> float:
         """Document completion: theta from half of each document's tokens, the rest scored.
 
-        Lower is better; see `evaluation.completion_perplexity`. Of a `ProductDecoder`, which does
-        not mix its topics, the words have the decoder's own law.
+        Lower is better; see `evaluation.completion_perplexity`. Of a decoder that does not mix its
+        topics, such as a `ProductDecoder`, the words have the decoder's own law.
 
         Args:
             X: Documents, as in `fit`; counts must be whole numbers.
@@ -516,9 +557,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         encoded, scored = split_tokens(self.counts(X), seed)
         told = self._told(matched("covariates", covariates, X), encoded.shape[0])
         weights = proportions(self.vae_, encoded, told)
-        if isinstance(self.vae_.decoder, ProductDecoder):
-            return decoded_perplexity(self.vae_.decoder, torch.from_numpy(weights), scored)
-        return completion_perplexity(weights, self._mixed(), scored)
+        if decoder_of(self.vae_).mixes:
+            return completion_perplexity(weights, self._mixed(), scored)
+        return decoded_perplexity(self.vae_.decoder, torch.from_numpy(weights), scored)
 
     def effects(self, X: Any, covariates: Any, *, level: float = 0.95) -> Effects:
         """Effects of covariates on the proportions of topics, with intervals.
@@ -571,10 +612,12 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         check_is_fitted(self)
         parts = all_topics(groups, self._n_features_out)
         merged = copy.deepcopy(self)
-        mixed: Any = self.vae_.decoder
-        others = [[k] for k in range(self._n_features_out, mixed.num_topics)]
+        others = [[k] for k in range(self._n_features_out, len(self.word_documents_))]
         prevalence = np.append(self.topic_prevalence_, np.ones(len(others)))
         merged.vae_ = merged_topics(self.vae_, [*parts, *others], prevalence)
+        merged.word_documents_ = np.stack(
+            [self.word_documents_[part].sum(0) for part in [*parts, *others]]
+        )
         merged.n_components = merged._n_features_out = len(parts)
         merged.guide, merged._optimizer_state = None, None
         merged.topic_prevalence_ = np.array([self.topic_prevalence_[p].sum() for p in parts])
@@ -650,7 +693,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return checked_counts(self, self.vectorizer_.transform(documents.rows), reset=False)
 
     def _check_arguments(self) -> None:
-        require_topic_arguments(self)
+        require_topic_arguments(self.get_params(deep=False))
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "vae_")
