@@ -67,7 +67,7 @@ def train_topics(
         else decaying_adam(learning_rate, steps)
     )
     how: dict[str, Any] = {
-        "objective": _objective(label_weight),
+        "objective": elbo if head is None else _objective(label_weight),
         "optimizer": lambda _: configure(groups),
     }
     training = Training(vae, **how) if head is None else _LabelledTraining(vae, head, **how)
