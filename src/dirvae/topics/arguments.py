@@ -75,7 +75,7 @@ def guide_columns(guide: Any, words: Any) -> list[list[int]]:
     absent = [word for seeds in wanted.values() for word in seeds if word not in place]
     if absent:
         named = ", ".join(map(repr, dict.fromkeys(absent)))
-        warnings.warn(f"guide has words that the vocabulary lacks, left out: {named}", stacklevel=4)
+        warnings.warn(f"guide has words that the vocabulary lacks, left out: {named}", stacklevel=5)
     return [[place[word] for word in seeds if word in place] for seeds in wanted.values()]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -40,20 +39,14 @@ from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
 from dirvae.topics.arguments import guide_columns, require_topic_arguments
 from dirvae.topics.building import starting_vae, vectors_of_words
-from dirvae.topics.covariates import (
-    Covariate,
-    as_numbers,
-    columns_of,
-    covariates_of,
-    names_of,
-)
+from dirvae.topics.columns import columns_of, names_of
+from dirvae.topics.covariates import Covariate, as_numbers, covariates_of, warn_of_the_mean
 from dirvae.topics.decoder import TopicDecoder, decoder_of
 from dirvae.topics.decoders import MixtureDecoder
 from dirvae.topics.document_kinds import Kind, documents_of, listed
 from dirvae.topics.documents import (
     checked_counts,
-    counted_documents,
-    names_of_words,
+    countable,
     require_documents,
     require_kind,
     vocabulary_of,
@@ -381,29 +374,19 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """Covariates as numbers, shape (N, C): words have a dummy for each level that `fit` saw."""
         if reset:
             self.__dict__.pop("_covariates", None)
+        known = getattr(self, "_covariates", None)
         if covariates is None:
-            self._tell_of_the_mean()
+            if known is not None:
+                warn_of_the_mean(known)
             return None
         if not is_mixture(self.decoder, self.latent):
             raise ValueError("covariates go with a Dirichlet latent and a mixture of topics")
-        if not reset and not hasattr(self, "_covariates"):
+        if not reset and known is None:
             raise ValueError("covariates is given, must be None: the model was fitted without any")
-        columns = columns_of(covariates)
-        num_values = len(columns[0].values)
-        if num_values != num_rows:
-            raise ValueError(f"covariates has {num_values} rows, must be the {num_rows} of X")
+        columns = columns_of(covariates, num_rows)
         if reset:
             self._covariates = covariates_of(columns)
         return as_numbers(columns, self._covariates)
-
-    def _tell_of_the_mean(self) -> None:
-        if hasattr(self, "_covariates"):
-            names = ", ".join(repr(covariate.name) for covariate in self._covariates)
-            warnings.warn(
-                f"the model was fitted with covariates ({names}) and is asked without: the prior "
-                "of each document is that at their mean",
-                stacklevel=4,
-            )
 
     def _end(self, counts: sparse.csr_matrix, told: Any = None) -> None:
         self.n_iter_ = len(self.history_)
@@ -615,9 +598,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         others = [[k] for k in range(self._n_features_out, len(self.word_documents_))]
         prevalence = np.append(self.topic_prevalence_, np.ones(len(others)))
         merged.vae_ = merged_topics(self.vae_, [*parts, *others], prevalence)
-        merged.word_documents_ = np.stack(
-            [self.word_documents_[part].sum(0) for part in [*parts, *others]]
-        )
+        statistic = self.word_documents_
+        merged.word_documents_ = np.stack([statistic[part].sum(0) for part in [*parts, *others]])
         merged.n_components = merged._n_features_out = len(parts)
         merged.guide, merged._optimizer_state = None, None
         merged.topic_prevalence_ = np.array([self.topic_prevalence_[p].sum() for p in parts])
@@ -657,17 +639,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     # --- checks -----------------------------------------------------------------------------------
 
     def _counts_to_fit(self, X: Any, vocabulary: Any) -> sparse.csr_matrix:
-        documents, vectorizer, words = documents_of(X), None, vocabulary
-        X = documents.rows
-        if documents.kind is not Kind.COUNTS:
-            if vocabulary is not None:
-                raise ValueError(
-                    f"vocabulary is given with {documents.kind}, must be None or go with counts; "
-                    "to count these words alone give vectorizer=CountVectorizer(vocabulary=...)"
-                )
-            vectorizer, X = counted_documents(documents, self.vectorizer)
-            words = names_of_words(vectorizer)
-        counts = checked_counts(self, X, reset=True)
+        rows, vectorizer, words = countable(X, self.vectorizer, vocabulary)
+        counts = checked_counts(self, rows, reset=True)
         require_documents(counts, self.n_components)
         warn_of_fractions(counts, "topics are fitted to counts", "DirichletVAE takes fractions")
         if words is None:
