@@ -49,8 +49,7 @@ def held_out(name: str = "20news_nvdm2000") -> tuple[Any, ...]:
 
 def ranked(model: TopicModel, x: Any) -> dict[str, list[float]]:
     found, beta = {}, model.topic_word_
-    decoder: Any = model.vae_.decoder
-    documents = decoder.documents.double().numpy()[: len(beta)]
+    documents = model.word_documents_[: len(beta)].astype(np.float64)
     shares = (documents + 1e-3) / (documents + 1e-3).sum(1, keepdims=True)
     frequency = documents.sum(0) / documents.sum()
     rankings: dict[str, tuple[Any, dict[str, Any]]] = {

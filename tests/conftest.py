@@ -20,6 +20,14 @@ def seed() -> None:
     torch.manual_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def validation() -> Iterator[None]:
+    """Validate arguments in every test: a first ``torch.compile`` turns it off for the process."""
+    torch.distributions.Distribution.set_default_validate_args(True)
+    yield
+    torch.distributions.Distribution.set_default_validate_args(True)
+
+
 @pytest.fixture
 def tmpfs(tmp_path: Path) -> Iterator[Callable[..., Path]]:
     """Mount an empty file system on a folder of the test's own."""

@@ -12,7 +12,8 @@ import pytest
 from scipy import sparse
 
 from dirvae import TopicModel, load
-from dirvae.topics.covariates import as_numbers, columns_of, covariates_of, names_of
+from dirvae.topics.columns import columns_of, names_of
+from dirvae.topics.covariates import as_numbers, covariates_of
 
 DAYS = [18262.0, 18263.5]  # noon of the second day of 2020, in days since 1970
 TIMES = [datetime(2020, 1, 1), datetime(2020, 1, 2, 12)]

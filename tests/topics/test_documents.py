@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -389,3 +390,13 @@ def test_texts_without_spaces_on_the_command_line(capsys, tmp_path):
     assert "give a tokenizer" in said
     assert "or lists of words, or add spaces" in said
     assert not (tmp_path / "model").exists()
+
+
+def test_warnings_point_to_the_call_of_fit():
+    texts = ["one cat and dogs", "two cats here", "a dog there too", "今日は天気がいい"]
+    model = TopicModel(2, guide={"pets": ["cat", "zebra"]}, max_epochs=1, random_state=0)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        model.fit(texts)
+    assert len(found) == 2
+    assert {warning.filename for warning in found} == {__file__}

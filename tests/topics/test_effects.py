@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from dirvae import TopicModel, load
-from dirvae.topics.covariates import columns_of
+from dirvae.topics.columns import columns_of
 from dirvae.topics.decoders import OverdispersedDecoder
 from dirvae.topics.effects import effects_of, shares_of
 from dirvae.topics.merging import merged_topics

@@ -29,7 +29,6 @@ from dirvae.topics.decoders import (
     MixtureDecoder,
     OverdispersedDecoder,
     ProductDecoder,
-    topic_word,
 )
 
 SMALL = {"hidden_sizes": (8,), "max_epochs": 2, "batch_size": 50, "random_state": 0}
@@ -384,7 +383,7 @@ def test_documents_of_all_passes_count(data, tmp_path):
         both = (theta + passes.transform(second).sum(0)) / 600
         np.testing.assert_allclose(passes.topic_prevalence_, both, rtol=1e-6)
         frequency = (data[0] > 0).sum(0)  # documents that have the word
-        np.testing.assert_allclose(passes.vae_.decoder.documents.sum(0), frequency, rtol=1e-4)
+        np.testing.assert_allclose(passes.word_documents_.sum(0), frequency, rtol=1e-4)
     model.fit(first)
     np.testing.assert_allclose(model.topic_prevalence_, model.transform(first).mean(0))
 
@@ -393,12 +392,12 @@ def test_topics_leave_batch_statistics_alone():
     decoder = ProductDecoder(2, 8, batch_norm=True)
     decoder(torch.randn(16, 2))
     before = [value.clone() for value in decoder.norm.buffers()]
-    topics = topic_word(decoder, 2)
+    topics = decoder.topics
     assert decoder.training
     assert decoder.norm.training
     for old, new in zip(before, decoder.norm.buffers(), strict=True):
         assert torch.equal(old, new)
-    torch.testing.assert_close(topics, topic_word(decoder.eval(), 2))
+    torch.testing.assert_close(topics, decoder.eval().topics)
 
 
 @pytest.mark.parametrize("kind", [np.ndarray.tolist, sparse.coo_matrix, pd.DataFrame])

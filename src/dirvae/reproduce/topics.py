@@ -36,7 +36,8 @@ from dirvae.reproduce.bags import Bags, bags
 from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.record import Run
 from dirvae.reproduce.runs import make_missing, require_known
-from dirvae.topics.decoders import ProductDecoder, topic_word
+from dirvae.topics.decoder import decoder_of
+from dirvae.topics.decoders import ProductDecoder
 from dirvae.topics.inference import decoded_perplexity
 from dirvae.topics.zoo import gsm, nvdm, prodlda
 from dirvae.training import Training, adam, fit
@@ -251,8 +252,8 @@ def run(job: Job, data: Bags, bars: Bars, device: str = "cpu") -> Run:
 @torch.no_grad()
 def measures(vae: VAE, train: Any) -> dict[str, float]:
     """Coherence, diversity and frequency of the top words, by both ways of ranking them."""
-    decoder: Any = vae.decoder
-    law = topic_word(decoder, decoder.num_topics).double().numpy()
+    decoder = decoder_of(vae)
+    law = decoder.topics.double().numpy()
     ranked = law
     if isinstance(decoder, ProductDecoder):
         ranked = softmax(decoder.weight.double().numpy(), axis=1)

@@ -1,5 +1,6 @@
 """Topic models: texts or counts in, topics and proportions out."""
 
+from dirvae.topics.decoder import TopicDecoder
 from dirvae.topics.decoders import (
     EmbeddedDecoder,
     MixtureDecoder,
@@ -20,6 +21,7 @@ __all__ = [
     "OverdispersedDecoder",
     "PrevalencePrior",
     "ProductDecoder",
+    "TopicDecoder",
     "TopicEnsemble",
     "TopicModel",
     "TopicSizes",

@@ -6,58 +6,41 @@ import math
 import warnings
 from collections.abc import Collection, Mapping
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch.distributions import constraints
 
 from dirvae.estimators.arguments import require_integer, require_positive, require_sizes
-from dirvae.topics.decoders import DECODERS, EmbeddedDecoder, ProductDecoder
-
-if TYPE_CHECKING:
-    from dirvae.topics.model import TopicModel
+from dirvae.topics.decoder import TopicDecoder
 
 __all__ = ["guide_columns", "require_topic_arguments"]
 
 
-def require_topic_arguments(model: TopicModel) -> None:
+def require_topic_arguments(given: Mapping[str, Any]) -> None:
     """Raise ValueError unless the arguments are in range and go with each other.
+
+    Args:
+        given: Arguments of a `TopicModel` by name, all of them.
 
     Example:
         >>> from dirvae.topics import TopicModel
-        >>> require_topic_arguments(TopicModel(0))
+        >>> require_topic_arguments(TopicModel(0).get_params())
         Traceback (most recent call last):
         ValueError: n_components is 0, must be an integer of 1 or more
     """
-    require_integer("n_components", model.n_components, 1)
-    for name in ("max_epochs", "batch_size"):
-        require_integer(name, getattr(model, name), 1)
-    require_sizes("hidden_sizes", model.hidden_sizes)
-    require_positive("learning_rate", model.learning_rate)
-    if model.decoder not in DECODERS:
-        names = ", ".join(cls.__name__ for cls in DECODERS[:-1])
-        raise ValueError(
-            f"decoder is {model.decoder!r}, must be {names} or {DECODERS[-1].__name__}"
-        )
-    on_simplex = getattr(model.latent, "support", None) in (None, constraints.simplex)
-    if model.decoder is not ProductDecoder and not on_simplex:
-        name = getattr(model.latent, "__name__", repr(model.latent))
-        raise ValueError(
-            f"latent is {name}, must be a law on the simplex with decoder="
-            f"{model.decoder.__name__}; ProductDecoder takes any"
-        )
-    if model.decoder is not EmbeddedDecoder and model.word_vectors is not None:
-        raise ValueError(
-            f"word_vectors is given with decoder={model.decoder.__name__}, must be None or go with "
-            "EmbeddedDecoder"
-        )
-    _require_vectorizer(model.vectorizer)
-    _require_guide(model.guide, model.n_components)
-    if not isinstance(model.background, bool):
-        raise ValueError(f"background is {model.background!r}, must be True or False")
-    weight = model.label_weight
+    for name in ("n_components", "max_epochs", "batch_size"):
+        require_integer(name, given[name], 1)
+    require_sizes("hidden_sizes", given["hidden_sizes"])
+    require_positive("learning_rate", given["learning_rate"])
+    _require_decoder(given["decoder"], given["latent"], given["word_vectors"])
+    _require_vectorizer(given["vectorizer"])
+    _require_guide(given["guide"], given["n_components"])
+    background, weight = given["background"], given["label_weight"]
+    if not isinstance(background, bool):
+        raise ValueError(f"background is {background!r}, must be True or False")
     if not isinstance(weight, Real) or not 0 <= float(weight) < math.inf:
         raise ValueError(f"label_weight is {weight!r}, must be 0 or more")
-    value = model.prior_concentration
+    value = given["prior_concentration"]
     if isinstance(value, str) and value != "learn":
         raise ValueError(
             f"prior_concentration is {value!r}, must be a positive number, 'learn' or None"
@@ -92,8 +75,26 @@ def guide_columns(guide: Any, words: Any) -> list[list[int]]:
     absent = [word for seeds in wanted.values() for word in seeds if word not in place]
     if absent:
         named = ", ".join(map(repr, dict.fromkeys(absent)))
-        warnings.warn(f"guide has words that the vocabulary lacks, left out: {named}", stacklevel=4)
+        warnings.warn(f"guide has words that the vocabulary lacks, left out: {named}", stacklevel=5)
     return [[place[word] for word in seeds if word in place] for seeds in wanted.values()]
+
+
+def _require_decoder(decoder: Any, latent: Any, word_vectors: Any) -> None:
+    if not isinstance(decoder, type) or not issubclass(decoder, TopicDecoder):
+        raise ValueError(
+            f"decoder is {decoder!r}, must be MixtureDecoder or another subclass of TopicDecoder"
+        )
+    if decoder.mixes and getattr(latent, "support", None) not in (None, constraints.simplex):
+        name = getattr(latent, "__name__", repr(latent))
+        raise ValueError(
+            f"latent is {name}, must be a law on the simplex with decoder={decoder.__name__}; "
+            "ProductDecoder takes any"
+        )
+    if word_vectors is not None and not decoder.takes_word_vectors:
+        raise ValueError(
+            f"word_vectors is given with decoder={decoder.__name__}, must be None or go with "
+            "EmbeddedDecoder"
+        )
 
 
 def _require_guide(guide: Any, num_topics: int) -> None:

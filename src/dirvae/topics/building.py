@@ -2,85 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.distributions import Distribution
 
-from dirvae.distributions import Dirichlet
 from dirvae.distributions.global_random import DrawingFrom
 from dirvae.models.latents import default_concentration, has_learnable_prior
 from dirvae.models.vae import VAE
-from dirvae.topics.decoders import EmbeddedDecoder, ProductDecoder
+from dirvae.topics.decoder import TopicDecoder
+from dirvae.topics.inference import is_mixture
 from dirvae.topics.prior import PrevalencePrior
 from dirvae.topics.start import TopicStart
 from dirvae.topics.zoo import topic_prior, topic_vae
 
-if TYPE_CHECKING:
-    from dirvae.topics.model import TopicModel
+__all__ = ["starting_vae", "vectors_of_words"]
 
-__all__ = ["starting_vae"]
-
-EMBEDDING_SIZE = 100  # of word vectors that are learned
 BACKGROUND_PRIOR = 0.2  # concentration of words of no topic, or its start, over that of all topics
-GUIDED_WEIGHT = 0.5  # share of a guided topic's words, at the start, that are its seed words
 
 
 def starting_vae(
-    model: TopicModel, start: TopicStart, told: Any, guided: Sequence[Sequence[int]], seed: int
+    Decoder: type[TopicDecoder],
+    Latent: Callable[..., Distribution],
+    start: TopicStart,
+    *,
+    prior_concentration: float | str | None = "learn",
+    background: bool = True,
+    covariates: Any = None,
+    word_vectors: Tensor | None = None,
+    hidden_sizes: Sequence[int] = (100, 100),
+    seed: int = 0,
 ) -> VAE:
-    """Build the VAE; of the fitted attributes, ``vocabulary_`` alone is read.
+    """Build the VAE of a topic model.
 
     Args:
-        model: Its arguments say what is built.
+        Decoder: From the latent to words.
+        Latent: Law of q(theta|x).
         start: Topics and words' frequencies to start from.
-        told: Covariates on which the prior depends, shape (N, C), or None.
-        guided: Columns of the words that the first topics start from, of each.
+        prior_concentration: As in `TopicModel`.
+        background: Whether a mixture has one law of words more than ``start`` has topics.
+        covariates: Those on which the prior depends, shape (N, C), or None.
+        word_vectors: For a decoder that takes them, shape (V, E), or None.
+        hidden_sizes: Widths of the encoder's layers.
         seed: Of the weights.
 
     Raises:
-        ValueError: If word vectors or prior do not go with the words or the latent.
+        ValueError: If the prior does not go with the latent.
+
+    Example:
+        >>> from dirvae.distributions import Dirichlet
+        >>> from dirvae.topics import MixtureDecoder
+        >>> start = TopicStart(torch.zeros(2, 4), torch.zeros(4))
+        >>> starting_vae(MixtureDecoder, Dirichlet, start).decoder.topics.shape
+        torch.Size([3, 4])
     """
-    words = getattr(model, "vocabulary_", None)
-    log_topics = _guided(start.log_topics, guided)
-    mixture = model.latent is Dirichlet and model.decoder is not ProductDecoder
-    if model.background and mixture:
-        log_topics = torch.cat([log_topics, start.log_background.unsqueeze(0)])
+    log_topics = start.log_topics
     num_topics, num_words = log_topics.shape
+    if background and is_mixture(Decoder, Latent):
+        log_topics = torch.cat([log_topics, start.log_background.unsqueeze(0)])
     with DrawingFrom(torch.Generator("cpu").manual_seed(seed)):
-        if model.word_vectors is not None:
-            vectors = _vectors(model.word_vectors, words, num_words)
-            decoder: Any = EmbeddedDecoder.of_vectors(num_topics, vectors)
-        elif model.decoder is EmbeddedDecoder:
-            decoder = EmbeddedDecoder(num_topics, num_words, EMBEDDING_SIZE)
+        if word_vectors is None:
+            decoder = Decoder(len(log_topics), num_words)
         else:
-            decoder = model.decoder(num_topics, num_words)
+            decoder = Decoder.of_vectors(len(log_topics), word_vectors)
         decoder.start(log_topics, start.log_background)
-        prior = _prior(model, num_topics, told)
-        return topic_vae(decoder, model.latent, prior, hidden_sizes=tuple(model.hidden_sizes))
+        prior = _prior(Latent, prior_concentration, num_topics, len(log_topics), covariates)
+        return topic_vae(decoder, Latent, prior, hidden_sizes=tuple(hidden_sizes))
 
 
-def _prior(model: TopicModel, num_topics: int, told: Any) -> Any:
-    value: Any = model.prior_concentration
-    learned = told is not None or (value == "learn" and has_learnable_prior(model.latent))
+def _prior(
+    Latent: Callable[..., Distribution],
+    value: Any,
+    num_topics: int,
+    num_mixed: int,
+    covariates: Any,
+) -> nn.Module:
+    learned = covariates is not None or (value == "learn" and has_learnable_prior(Latent))
     if value in (None, "learn"):
         value = PrevalencePrior.START if learned else None
-    if num_topics > model.n_components:
-        default = default_concentration(model.n_components)
+    if num_mixed > num_topics:
+        default = default_concentration(num_topics)
         topics = default if value is None else torch.full_like(default, float(value))
         value = torch.cat([topics, BACKGROUND_PRIOR * topics.sum().unsqueeze(0)])
-    num_covariates = 0 if told is None else told.shape[1]
-    prior = topic_prior(
-        model.latent, num_topics, value, learn=learned, num_covariates=num_covariates
-    )
-    if isinstance(prior, PrevalencePrior) and told is not None:
-        prior.standardize(torch.from_numpy(told).float())
+    num_covariates = 0 if covariates is None else covariates.shape[1]
+    prior = topic_prior(Latent, num_mixed, value, learn=learned, num_covariates=num_covariates)
+    if isinstance(prior, PrevalencePrior) and covariates is not None:
+        prior.standardize(torch.from_numpy(covariates).float())
     return prior
 
 
-def _vectors(vectors: Any, words: Any, num_words: int) -> Tensor:
+def vectors_of_words(vectors: Any, words: Any, num_words: int) -> Tensor:
+    """Return the vector of each word, shape (V, E).
+
+    Args:
+        vectors: Shape (V, E), or a mapping from words to vectors; words without one have zeros.
+        words: The V words, or None if they are not known.
+        num_words: V.
+
+    Raises:
+        ValueError: If the vectors do not go with the words.
+
+    Example:
+        >>> vectors_of_words({"cat": [1.0, 2.0]}, ["cat", "dog"], 2)
+        tensor([[1., 2.],
+                [0., 0.]])
+    """
     if isinstance(vectors, Mapping):
         if words is None:
             raise ValueError("word_vectors by word need the words: give fit a vocabulary")
@@ -96,16 +125,3 @@ def _vectors(vectors: Any, words: Any, num_words: int) -> Tensor:
             f"{num_words} words"
         )
     return torch.from_numpy(array)
-
-
-def _guided(log_topics: Tensor, guided: Sequence[Sequence[int]]) -> Tensor:
-    """Give each guided topic its words, in place of the cluster that has most of them."""
-    topics, free = log_topics.exp(), list(range(len(log_topics)))
-    order = []
-    for columns in guided:
-        best = max(free, key=lambda k: float(topics[k, columns].sum()))
-        topics[best] *= 1 - GUIDED_WEIGHT
-        topics[best, columns] += GUIDED_WEIGHT / len(columns)
-        free.remove(best)
-        order.append(best)
-    return topics[order + free].log() if guided else log_topics

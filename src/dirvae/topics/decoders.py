@@ -1,47 +1,28 @@
-"""Decoders of topic models, from the latent of a document to the law of its words.
-
-Each also keeps what tells its topics, ``documents``: in how many of the documents that it was
-fitted to each word was of each topic (`evaluation.documents_of_words`), shape (K, V).
-"""
+"""The decoders of topic models that have a name."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from dirvae.distributions import DirichletMultinomial, MixedMultinomial, Multinomial
-from dirvae.nn import Conditional
+from dirvae.distributions import (
+    Dirichlet,
+    DirichletMultinomial,
+    MixedMultinomial,
+    Multinomial,
+)
+from dirvae.distributions._sparse import assigned_counts, fresh_counts, row_sums
+from dirvae.distributions.global_random import DrawingFrom
+from dirvae.topics.decoder import TopicDecoder
 
-__all__ = [
-    "DECODERS",
-    "EmbeddedDecoder",
-    "MixtureDecoder",
-    "OverdispersedDecoder",
-    "ProductDecoder",
-    "topic_word",
-]
-
-
-def topic_word(decoder: nn.Module, num_topics: int) -> Tensor:
-    """Return beta, the law of words of a document that is all one topic, shape (K, V).
-
-    Where logits are normalized over the batch, by the running statistics, which stay as they are.
-
-    Example:
-        >>> topic_word(ProductDecoder(2, 4), 2).shape
-        torch.Size([2, 4])
-    """
-    if isinstance(decoder, MixtureDecoder | EmbeddedDecoder):
-        return decoder.topics
-    like, training = next(decoder.parameters()), decoder.training
-    decoder.eval()
-    probs: Tensor = decoder(torch.eye(num_topics, dtype=like.dtype, device=like.device)).probs
-    decoder.train(training)
-    return probs
+__all__ = ["EmbeddedDecoder", "MixtureDecoder", "OverdispersedDecoder", "ProductDecoder"]
 
 
-class MixtureDecoder(Conditional):
+class MixtureDecoder(TopicDecoder):
     r"""Each word is of one topic: :math:`p(w) = \sum_k \theta_k \beta_{kw}`, as LDA has it.
 
     Args:
@@ -56,13 +37,11 @@ class MixtureDecoder(Conditional):
         torch.Size([1, 4])
     """
 
-    documents: Tensor
+    step_size = 40.0  # logs of probabilities go far
 
     def __init__(self, num_topics: int, num_words: int) -> None:
-        super().__init__()
-        self.num_topics, self.num_words = num_topics, num_words
+        super().__init__(num_topics, num_words)
         self.weight = nn.Parameter(_random(num_topics, num_words))
-        self.register_buffer("documents", torch.zeros(num_topics, num_words))
 
     @property
     def topics(self) -> Tensor:
@@ -75,8 +54,19 @@ class MixtureDecoder(Conditional):
 
     @torch.no_grad()
     def start(self, log_topics: Tensor, log_background: Tensor) -> None:
-        """Start at topics, shape (K, V), and words' frequencies, shape (V,)."""
+        """Start at topics, shape (K, V)."""
         self.weight.copy_(log_topics)
+
+    @torch.no_grad()
+    def merged(self, parts: Sequence[Sequence[int]], prevalence: Any) -> Self:
+        """Return a decoder whose topics are means of this one's, by prevalence."""
+        own = self.topics
+        with DrawingFrom(torch.Generator("cpu")):  # what is drawn is overwritten below
+            decoder = type(self)(len(parts), self.num_words)
+        for new, part in enumerate(parts):
+            share = torch.as_tensor(prevalence)[part].to(own)
+            decoder.weight[new] = ((share / share.sum()) @ own[part]).log()
+        return decoder
 
 
 class OverdispersedDecoder(MixtureDecoder):
@@ -104,7 +94,11 @@ class OverdispersedDecoder(MixtureDecoder):
         torch.Size([1, 4])
     """
 
+    independent_words = False
+    num_steps = 4  # repeated counts tell little of theta, so it moves slowly
+    more_steps = 5
     START = 100.0  # of the precision
+    LONGEST_STEP = 1.7  # in steps of words; 2 and more need not converge
     FLOOR = 1e-12  # of a probability: one of 0 could not be counted, ever
 
     def __init__(self, num_topics: int, num_words: int) -> None:
@@ -125,8 +119,34 @@ class OverdispersedDecoder(MixtureDecoder):
         probs = (context[0] @ self.topics).clamp(min=self.FLOOR)
         return DirichletMultinomial(self.precision * probs, validate_args=False)
 
+    def infer(
+        self, x: Tensor, weights: Tensor, alpha: Tensor, words: Tensor, num_steps: int
+    ) -> Dirichlet:
+        """The mean where fresh counts, taken for words, put it; as wide as what all counts tell.
 
-class ProductDecoder(Conditional):
+        They tell less than as many words would, so that steps taken for words are short.
+        """
+        precision, known = self.precision.detach(), self.effective(row_sums(x)).detach()
+        log_weights = weights.log()
+        for _ in range(num_steps):
+            fresh = fresh_counts(x, weights, words, precision)
+            mean = alpha + assigned_counts(fresh, weights, words)
+            mean = mean / mean.sum(-1, keepdim=True)
+            longer = (row_sums(fresh) / known.clamp(min=1e-6)).clamp(1, self.LONGEST_STEP)
+            step = longer.unsqueeze(-1) * (mean.log() - log_weights)
+            log_weights = (log_weights + step).log_softmax(-1)
+            weights = log_weights.exp()
+        return Dirichlet(mean * (alpha.sum(-1) + known).unsqueeze(-1), validate_args=False)
+
+    @torch.no_grad()
+    def merged(self, parts: Sequence[Sequence[int]], prevalence: Any) -> Self:
+        """Return the same with merged topics, and this one's precision."""
+        decoder = super().merged(parts, prevalence)
+        decoder.log_precision.copy_(self.log_precision)
+        return decoder
+
+
+class ProductDecoder(TopicDecoder):
     r"""A product of experts: the logits of words are weighted sums, :math:`\theta^\top W + b`.
 
     With theta on the simplex this is ProdLDA, with a Gaussian latent NVDM.
@@ -145,14 +165,13 @@ class ProductDecoder(Conditional):
         torch.Size([1, 4])
     """
 
-    documents: Tensor
+    mixes = False
 
     def __init__(self, num_topics: int, num_words: int, batch_norm: bool = False) -> None:
-        super().__init__()
-        self.num_topics, self.num_words, self.batch_norm = num_topics, num_words, batch_norm
+        super().__init__(num_topics, num_words)
+        self.batch_norm = batch_norm
         self.weight = nn.Parameter(_random(num_topics, num_words))
         self.bias = nn.Parameter(torch.zeros(num_words))
-        self.register_buffer("documents", torch.zeros(num_topics, num_words))
         self.norm = nn.BatchNorm1d(num_words, eps=1e-3, affine=False) if batch_norm else None
 
     def forward(self, *context: Tensor) -> Distribution:
@@ -169,7 +188,7 @@ class ProductDecoder(Conditional):
         self.bias.copy_(log_background)
 
 
-class EmbeddedDecoder(Conditional):
+class EmbeddedDecoder(TopicDecoder):
     r"""A mixture of topics from vectors: :math:`\beta_k = \mathrm{softmax}(\rho t_k + b)`.
 
     With word vectors of one's own this is ETM; with ones that are learned, GSM.
@@ -189,22 +208,20 @@ class EmbeddedDecoder(Conditional):
         torch.Size([1, 3])
     """
 
-    documents: Tensor
+    takes_word_vectors = True
 
     def __init__(
-        self, num_topics: int, num_words: int, num_dimensions: int, learn_words: bool = True
+        self, num_topics: int, num_words: int, num_dimensions: int = 100, learn_words: bool = True
     ) -> None:
-        super().__init__()
-        self.num_topics, self.num_words = num_topics, num_words
+        super().__init__(num_topics, num_words)
         self.num_dimensions, self.learn_words = num_dimensions, learn_words
         self.topic_vectors = nn.Parameter(_random(num_topics, num_dimensions))
         words = torch.randn(num_words, num_dimensions) / num_dimensions**0.5
         self.word_vectors = nn.Parameter(words, requires_grad=learn_words)
         self.bias = nn.Parameter(torch.zeros(num_words))
-        self.register_buffer("documents", torch.zeros(num_topics, num_words))
 
     @classmethod
-    def of_vectors(cls, num_topics: int, word_vectors: Tensor) -> EmbeddedDecoder:
+    def of_vectors(cls, num_topics: int, word_vectors: Tensor) -> Self:
         """Build one around word vectors of shape (V, E), which stay as they are."""
         vectors = torch.as_tensor(word_vectors).float()
         decoder = cls(num_topics, len(vectors), vectors.shape[1], learn_words=False)
@@ -238,9 +255,6 @@ class EmbeddedDecoder(Conditional):
             self.topic_vectors.copy_(
                 torch.linalg.solve(gram, self.word_vectors.t() @ wanted.t()).t()
             )
-
-
-DECODERS = (MixtureDecoder, OverdispersedDecoder, ProductDecoder, EmbeddedDecoder)
 
 
 def _random(rows: int, columns: int) -> Tensor:

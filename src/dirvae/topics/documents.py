@@ -16,17 +16,46 @@ from sklearn.utils.validation import validate_data
 
 from dirvae.data.sparse_matrix import checked_csr
 from dirvae.data.words import as_given, unspaced, words_of
-from dirvae.topics.document_kinds import Documents, Kind
+from dirvae.topics.document_kinds import Documents, Kind, documents_of
 
 __all__ = [
     "checked_counts",
+    "countable",
     "counted_documents",
     "default_vectorizer",
-    "names_of_words",
     "require_documents",
     "require_kind",
     "vocabulary_of",
 ]
+
+
+def countable(X: Any, vectorizer: Any, vocabulary: Any) -> tuple[Any, Any, Any]:
+    """Return counts, not checked yet, the vectorizer that was fitted, and the words.
+
+    The vectorizer is None where counts were given, the words where they are not known.
+
+    Args:
+        X: Texts, lists of words or counts.
+        vectorizer: As in `counted_documents`.
+        vocabulary: The words of counts, or None.
+
+    Raises:
+        ValueError: As `counted_documents` does, or if a vocabulary is given with texts.
+
+    Example:
+        >>> countable([[2, 0], [0, 1]], None, ["cat", "dog"])
+        ([[2, 0], [0, 1]], None, ['cat', 'dog'])
+    """
+    documents = documents_of(X)
+    if documents.kind is Kind.COUNTS:
+        return documents.rows, None, vocabulary
+    if vocabulary is not None:
+        raise ValueError(
+            f"vocabulary is given with {documents.kind}, must be None or go with counts; "
+            "to count these words alone give vectorizer=CountVectorizer(vocabulary=...)"
+        )
+    fitted, counts = counted_documents(documents, vectorizer)
+    return counts, fitted, _names_of_words(fitted)
 
 
 def counted_documents(documents: Documents, vectorizer: Any) -> tuple[Any, Any]:
@@ -113,13 +142,8 @@ def default_vectorizer(num_documents: int, kind: Kind = Kind.TEXTS) -> CountVect
     )
 
 
-def names_of_words(vectorizer: Any) -> Any:
-    """Return the words that a fitted vectorizer counts; None if it does not know them.
-
-    Example:
-        >>> names_of_words(HashingVectorizer()) is None
-        True
-    """
+def _names_of_words(vectorizer: Any) -> Any:
+    """The words that a fitted vectorizer counts; None if it does not know them."""
     try:
         return vectorizer.get_feature_names_out()
     except AttributeError:
@@ -152,7 +176,7 @@ def _require_spaces(documents: Documents) -> None:
     )
     if 2 * len(found) >= len(documents.rows):
         raise ValueError(said)
-    warnings.warn(said, stacklevel=5)
+    warnings.warn(said, stacklevel=7)
 
 
 def vocabulary_of(words: Any, num_words: int) -> NDArray[np.object_]:

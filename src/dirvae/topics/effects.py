@@ -11,7 +11,7 @@ from scipy import stats
 from scipy.linalg import solve_triangular
 
 from dirvae.estimators.labels import as_objects, categories_of, is_missing, levels_of
-from dirvae.topics.covariates import Column, columns_of, names_of
+from dirvae.topics.columns import Column, columns_of, names_of
 
 __all__ = ["Effects", "Shares", "effects_of", "shares_of"]
 
@@ -72,7 +72,7 @@ def effects_of(
 
     Args:
         concentration: Of the posteriors, shape (N, K).
-        covariates: A data frame or an array, as `estimators.covariates.columns_of` takes.
+        covariates: A data frame or an array, as `topics.columns.columns_of` takes.
         mean: Of the posteriors, shape (N, K), where they are no Dirichlets: see `TopicPosterior`.
         level: Of the intervals, in (0, 1).
         seed: Of the draws.

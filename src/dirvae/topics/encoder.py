@@ -18,6 +18,7 @@ class TopicWeights(nn.Module):
 
     Example:
         >>> from dirvae.nn import WordFeatures
+        >>> import torch
         >>> TopicWeights(WordFeatures(8, 4), 2)(torch.zeros(1, 8))
         tensor([[0.5000, 0.5000]], grad_fn=<AddBackward0>)
     """

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from dirvae.data.sparse_matrix import checked_csr
 from dirvae.distributions import Dirichlet
-from dirvae.distributions._sparse import as_sparse_rows, assigned_counts, fresh_counts, row_sums
+from dirvae.distributions._sparse import as_sparse_rows
 from dirvae.models.vae import VAE
-from dirvae.topics.decoders import OverdispersedDecoder, topic_word
+from dirvae.topics.decoder import TopicDecoder
 
-__all__ = ["MixtureVAE", "decoded_perplexity"]
-
+__all__ = ["MixtureVAE", "decoded_perplexity", "is_mixture"]
 
 DOCUMENTS_AT_ONCE = 500
-LONGEST_STEP = 1.7  # of over-dispersed counts, in steps of words; 2 and more need not converge
+
+
+def is_mixture(
+    decoder: TopicDecoder | type[TopicDecoder], Latent: Callable[..., Distribution]
+) -> bool:
+    """Whether inference is by words, as a `MixtureVAE` has it, rather than by a network alone.
+
+    Example:
+        >>> from dirvae.topics import MixtureDecoder, ProductDecoder
+        >>> is_mixture(MixtureDecoder, Dirichlet), is_mixture(ProductDecoder, Dirichlet)
+        (True, False)
+    """
+    return Latent is Dirichlet and decoder.mixes
 
 
 class MixtureVAE(VAE):
@@ -38,10 +50,10 @@ class MixtureVAE(VAE):
 
     Args:
         encoder: Module from counts to t, shape (B, K), such as `TopicWeights`.
-        decoder: A `MixtureDecoder` or `EmbeddedDecoder`.
+        decoder: A `TopicDecoder` that mixes its topics.
         prior: Module that returns a Dirichlet.
-        num_steps: Steps in training, 1 or more; in evaluation, where they are cheap, twice as many
-            (five times, of over-dispersed counts).
+        num_steps: Steps in training, 1 or more; in evaluation the decoder's ``more_steps`` times
+            as many.
 
     References:
         Blei, Ng & Jordan 2003 (the model); Asuncion, Welling, Smyth & Teh 2009 (CVB0); Marino, Yue
@@ -49,12 +61,14 @@ class MixtureVAE(VAE):
 
     Example:
         >>> from dirvae.nn import WordFeatures
-        >>> from dirvae.topics import PrevalencePrior, TopicWeights
+        >>> from dirvae.topics import MixtureDecoder, PrevalencePrior, TopicWeights
         >>> encoder = TopicWeights(WordFeatures(4, 8), 2)
         >>> vae = MixtureVAE(encoder, MixtureDecoder(2, 4), PrevalencePrior(2))
         >>> vae.embed(torch.zeros(1, 4))  # no words: the prior
         tensor([[0.5000, 0.5000]], grad_fn=<DivBackward0>)
     """
+
+    decoder: TopicDecoder
 
     def __init__(
         self, encoder: nn.Module, decoder: nn.Module, prior: nn.Module, num_steps: int = 2
@@ -65,52 +79,19 @@ class MixtureVAE(VAE):
     def infer(self, x: Tensor, *context: Tensor) -> Dirichlet:
         """Return q(theta|x) for counts of shape (B, V), sparse CSR or dense."""
         # The bound alone teaches topics: by way of the inference they would learn to be easy.
-        return self._refined(x, self._topics().detach(), *context)
+        return self._refined(x, self.decoder.topics.detach(), *context)
 
     def infer_by_topics(self, x: Tensor, *context: Tensor) -> Dirichlet:
         """Return the same with a gradient to the topics, by which labels can teach them."""
-        return self._refined(x, self._topics(), *context)
-
-    def _topics(self) -> Tensor:
-        decoder: Any = self.decoder
-        return topic_word(decoder, decoder.num_topics)
+        return self._refined(x, self.decoder.topics, *context)
 
     def _refined(self, x: Tensor, topics: Tensor, *context: Tensor) -> Dirichlet:
         weights: Tensor = self.encoder(x)  # the covariates tell the prior
         alpha: Tensor = self.prior(*context).concentration
         words = topics.t().contiguous()
         x = as_sparse_rows(x).to(words.dtype)
-        if isinstance(self.decoder, OverdispersedDecoder):
-            num_steps = self.num_steps * (1 if self.training else 5)
-            return _infer_overdispersed(self.decoder, alpha, x, weights, words, num_steps)
-        concentration = alpha + assigned_counts(x, weights, words)
-        for _ in range(self.num_steps * (1 if self.training else 2) - 1):
-            concentration = alpha + assigned_counts(x, concentration, words)
-        return Dirichlet(concentration, validate_args=False)
-
-
-def _infer_overdispersed(
-    decoder: OverdispersedDecoder,
-    alpha: Tensor,
-    x: Tensor,
-    weights: Tensor,
-    words: Tensor,
-    num_steps: int,
-) -> Dirichlet:
-    """The mean where fresh counts, taken for words, put it; as wide as what all counts tell.
-
-    They tell less than as many words would, so that steps taken for words are short.
-    """
-    precision, known = decoder.precision.detach(), decoder.effective(row_sums(x)).detach()
-    log_weights = weights.log()
-    for _ in range(num_steps):
-        fresh = fresh_counts(x, weights, words, precision)
-        mean = alpha + assigned_counts(fresh, weights, words)
-        mean = mean / mean.sum(-1, keepdim=True)
-        longer = (row_sums(fresh) / known.clamp(min=1e-6)).clamp(1, LONGEST_STEP).unsqueeze(-1)
-        log_weights = (log_weights + longer * (mean.log() - log_weights)).log_softmax(-1)
-        weights = log_weights.exp()
-    return Dirichlet(mean * (alpha.sum(-1) + known).unsqueeze(-1), validate_args=False)
+        num_steps = self.num_steps * (1 if self.training else self.decoder.more_steps)
+        return self.decoder.infer(x, weights, alpha, words, num_steps)
 
 
 @torch.no_grad()

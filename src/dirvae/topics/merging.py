@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from dirvae.distributions import Dirichlet
 from dirvae.distributions.global_random import DrawingFrom
 from dirvae.models.vae import VAE
 from dirvae.nn import Fixed
-from dirvae.topics.decoders import MixtureDecoder, OverdispersedDecoder
 from dirvae.topics.encoder import TopicWeights
 from dirvae.topics.inference import MixtureVAE
 from dirvae.topics.prior import PrevalencePrior
@@ -72,40 +71,40 @@ def merged_topics(vae: VAE, parts: Sequence[Sequence[int]], prevalence: Any) -> 
     and so does the precision of over-dispersed counts.
 
     Args:
-        vae: A `MixtureVAE` with a `MixtureDecoder` or `OverdispersedDecoder`, and a prior without
-            covariates.
+        vae: A `MixtureVAE` whose decoder's topics can be `merged`, and a prior without covariates.
         parts: The topics of each new topic, one or more; a background is one of them.
         prevalence: Share of each topic, shape (K,).
 
     Raises:
         ValueError: If the model is another, or a part is empty.
     """
-    if not isinstance(vae, MixtureVAE) or not isinstance(vae.decoder, MixtureDecoder):
+    if not isinstance(vae, MixtureVAE):
         raise ValueError("topics can be merged in a mixture with a Dirichlet latent only")
     if getattr(vae.prior, "num_covariates", 0):
         raise ValueError("topics cannot be merged in a model with covariates: fit one without")
     parts = [list(part) for part in parts]
     if not all(parts):
         raise ValueError("a group of topics is empty, must have one topic or more")
-    old: Any = vae.encoder
-    mixed: Any = vae.decoder
+    decoder, encoder = (
+        vae.decoder.merged(parts, prevalence),
+        _merged_weights(vae, parts, prevalence),
+    )
     alpha = vae.prior().concentration
-    with DrawingFrom(torch.Generator("cpu")):  # what is drawn is overwritten below
-        decoder = type(mixed)(len(parts), mixed.num_words)
-        encoder = TopicWeights(copy.deepcopy(old.net), len(parts))
-    if isinstance(mixed, OverdispersedDecoder):
-        decoder.log_precision.copy_(mixed.log_precision)
-    own = mixed.topics
-    for new, part in enumerate(parts):
-        share = torch.as_tensor(prevalence)[part].to(own)
-        decoder.documents[new] = mixed.documents[part].sum(0)
-        decoder.weight[new] = ((share / share.sum()) @ own[part]).log()
-        main = part[int(share.argmax())]
-        encoder.projection.weight[new] = old.projection.weight[main]
-        encoder.projection.bias[new] = old.projection.bias[main]
     sums = torch.stack([alpha[part].sum() for part in parts])
     prior: nn.Module = Fixed(Dirichlet, concentration=sums)
     if isinstance(vae.prior, PrevalencePrior):
         prior = PrevalencePrior(len(parts))
         prior.log_concentration.copy_(sums.log())
     return MixtureVAE(encoder, decoder, prior, vae.num_steps).eval()
+
+
+def _merged_weights(vae: VAE, parts: Sequence[Sequence[int]], prevalence: Any) -> TopicWeights:
+    """Weights of the most prevalent topic of each part."""
+    old = cast(TopicWeights, vae.encoder)
+    with DrawingFrom(torch.Generator("cpu")):  # what is drawn is overwritten below
+        encoder = TopicWeights(copy.deepcopy(old.net), len(parts))
+    share = np.asarray(prevalence, dtype=np.float32)
+    main = [part[int(share[part].argmax())] for part in parts]
+    encoder.projection.weight.copy_(old.projection.weight[main])
+    encoder.projection.bias.copy_(old.projection.bias[main])
+    return encoder

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +17,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils import ClassifierTags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 from torch.distributions import Distribution
 
 from dirvae.alignment import matched
@@ -36,26 +36,21 @@ from dirvae.evaluation.topics import (
 from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
 from dirvae.topics.arguments import guide_columns, require_topic_arguments
-from dirvae.topics.building import starting_vae
-from dirvae.topics.covariates import (
-    Covariate,
-    as_numbers,
-    columns_of,
-    covariates_of,
-    names_of,
-)
-from dirvae.topics.decoders import MixtureDecoder, ProductDecoder, topic_word
+from dirvae.topics.building import starting_vae, vectors_of_words
+from dirvae.topics.columns import columns_of, names_of
+from dirvae.topics.covariates import Covariate, as_numbers, covariates_of, warn_of_the_mean
+from dirvae.topics.decoder import TopicDecoder, decoder_of
+from dirvae.topics.decoders import MixtureDecoder
 from dirvae.topics.document_kinds import Kind, documents_of, listed
 from dirvae.topics.documents import (
     checked_counts,
-    counted_documents,
-    names_of_words,
+    countable,
     require_documents,
     require_kind,
     vocabulary_of,
 )
 from dirvae.topics.effects import Effects, Shares, effects_of, shares_of
-from dirvae.topics.inference import MixtureVAE, decoded_perplexity
+from dirvae.topics.inference import MixtureVAE, decoded_perplexity, is_mixture
 from dirvae.topics.merging import alike_topics, all_topics, merged_topics
 from dirvae.topics.posterior import (
     TopicPosterior,
@@ -65,8 +60,9 @@ from dirvae.topics.posterior import (
     proportions,
     without_background,
 )
-from dirvae.topics.start import cluster_start
+from dirvae.topics.start import cluster_start, guided_start
 from dirvae.topics.training import train_topics
+from dirvae.training import Training
 
 __all__ = ["TopicModel"]
 
@@ -86,8 +82,8 @@ class TopicModel(VAEEstimator):
     Args:
         n_components: K, number of topics.
         decoder: From theta to words: `MixtureDecoder` (LDA), `OverdispersedDecoder` (counts of
-            microbes, cells or goods), `ProductDecoder` (ProdLDA, NVDM) or `EmbeddedDecoder` (GSM;
-            ETM with ``word_vectors``).
+            microbes, cells or goods), `ProductDecoder` (ProdLDA, NVDM), `EmbeddedDecoder` (GSM;
+            ETM with ``word_vectors``) or a `TopicDecoder` of your own; the class.
         latent: Law of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
             `StickBreakingKumaraswamy`, `SoftmaxNormal` or, with a `ProductDecoder` only,
             `torch.distributions.Normal`.
@@ -121,6 +117,8 @@ class TopicModel(VAEEstimator):
         covariate_names_: Of covariates, where there are any; a level of words each.
         vectorizer_: The fitted vectorizer, where texts or lists of words were given.
         word_frequency_: Share of each word in the documents, shape (V,).
+        word_documents_: In how many documents each word was of each topic, shape (K, V), with a
+            row more for the background, where there is one.
         topic_prevalence_: Mean of theta over the documents, those of each `partial_fit` as it left
             them, shape (K,).
         classes_: The L classes, sorted, where labels were given.
@@ -150,6 +148,7 @@ class TopicModel(VAEEstimator):
     vocabulary_: NDArray[Any]
     vectorizer_: CountVectorizer
     word_frequency_: NDArray[Any]
+    word_documents_: NDArray[Any]
     topic_prevalence_: NDArray[Any]
     classes_: NDArray[Any]
     coef_: NDArray[Any]
@@ -162,7 +161,7 @@ class TopicModel(VAEEstimator):
         self,
         n_components: int = 50,
         *,
-        decoder: Callable[..., Any] = MixtureDecoder,
+        decoder: type[TopicDecoder] = MixtureDecoder,
         latent: Callable[..., Distribution] = Dirichlet,
         prior_concentration: float | str | None = "learn",
         vectorizer: Any = None,
@@ -242,12 +241,11 @@ class TopicModel(VAEEstimator):
         labels = self._labels(y, counts.shape[0])
         told = self._told(covariates, counts.shape[0], reset=True)
         self._begin(counts, told)
-        training, head = train_topics(
-            self,
+        training, head = self._train_topics(
             counts,
             told,
             labels,
-            epochs=self.max_epochs,
+            max_epochs=self.max_epochs,
             seed=self._seed,
             steps=math.ceil(counts.shape[0] / self.batch_size) * self.max_epochs,
             checkpoint_dir=checkpoint_dir,
@@ -294,7 +292,9 @@ class TopicModel(VAEEstimator):
             self._begin(counts)
         self._labels(None, counts.shape[0])
         epoch = len(self.history_)
-        training, _ = train_topics(self, counts, epochs=1, seed=self._seed + epoch)
+        training, _ = self._train_topics(
+            counts, max_epochs=1, seed=self._seed + epoch, optimizer_state=self._optimizer_state
+        )
         [metrics] = training.history
         self.history_.append({**metrics, "epoch": float(epoch)})
         adam = cast(torch.optim.Optimizer, training.optimizers(use_pl_optimizer=False))
@@ -308,10 +308,43 @@ class TopicModel(VAEEstimator):
         self.history_, self._optimizer_state = [], None
         self._n_features_out = self.n_components
         self._num_documents, self.topic_prevalence_ = 0, np.zeros(self.n_components)
-        guided = guide_columns(self.guide, getattr(self, "vocabulary_", None))
+        words, vectors = getattr(self, "vocabulary_", None), self.word_vectors
+        guided = guide_columns(self.guide, words)
+        if vectors is not None:
+            vectors = vectors_of_words(vectors, words, counts.shape[1])
         start = cluster_start(counts, self.n_components, self._seed)
         self.word_frequency_ = start.log_background.double().exp().numpy()
-        self.vae_ = starting_vae(self, start, told, guided, self._seed)
+        self.vae_ = starting_vae(
+            self.decoder,
+            self.latent,
+            guided_start(start, guided),
+            prior_concentration=self.prior_concentration,
+            background=self.background,
+            covariates=told,
+            word_vectors=vectors,
+            hidden_sizes=self.hidden_sizes,
+            seed=self._seed,
+        )
+        mixed = decoder_of(self.vae_).num_topics
+        self.word_documents_ = np.zeros((mixed, counts.shape[1]), np.float32)
+
+    def _train_topics(
+        self, counts: sparse.csr_matrix, told: Any = None, labels: Any = None, **options: Any
+    ) -> tuple[Training, nn.Linear | None]:
+        with self._forgotten_if_cut_off():
+            return train_topics(
+                self.vae_,
+                counts,
+                told,
+                labels,
+                num_topics=self.n_components,
+                label_weight=self.label_weight,
+                learning_rate=self.learning_rate,
+                batch_size=self.batch_size,
+                accelerator=self.device,
+                verbose=bool(self.verbose),
+                **options,
+            )
 
     def _labels(self, y: Any, num_documents: int) -> Any:
         """Labels as rows of an identity, or None; sets ``classes_``, or forgets them."""
@@ -329,29 +362,19 @@ class TopicModel(VAEEstimator):
         """Covariates as numbers, shape (N, C): words have a dummy for each level that `fit` saw."""
         if reset:
             self.__dict__.pop("_covariates", None)
+        known = getattr(self, "_covariates", None)
         if covariates is None:
-            self._tell_of_the_mean()
+            if known is not None:
+                warn_of_the_mean(known)
             return None
-        if self.latent is not Dirichlet or self.decoder is ProductDecoder:
+        if not is_mixture(self.decoder, self.latent):
             raise ValueError("covariates go with a Dirichlet latent and a mixture of topics")
-        if not reset and not hasattr(self, "_covariates"):
+        if not reset and known is None:
             raise ValueError("covariates is given, must be None: the model was fitted without any")
-        columns = columns_of(covariates)
-        num_values = len(columns[0].values)
-        if num_values != num_rows:
-            raise ValueError(f"covariates has {num_values} rows, must be the {num_rows} of X")
+        columns = columns_of(covariates, num_rows)
         if reset:
             self._covariates = covariates_of(columns)
         return as_numbers(columns, self._covariates)
-
-    def _tell_of_the_mean(self) -> None:
-        if hasattr(self, "_covariates"):
-            names = ", ".join(repr(covariate.name) for covariate in self._covariates)
-            warnings.warn(
-                f"the model was fitted with covariates ({names}) and is asked without: the prior "
-                "of each document is that at their mean",
-                stacklevel=4,
-            )
 
     def _end(self, counts: sparse.csr_matrix, told: Any = None) -> None:
         self.n_iter_ = len(self.history_)
@@ -361,8 +384,7 @@ class TopicModel(VAEEstimator):
         theta = without_background(weights, self._n_features_out)
         self.topic_prevalence_ = (before + theta.sum(0)) / self._num_documents
         documents = documents_of_words(weights, self._mixed(), counts)
-        decoder: Any = self.vae_.decoder
-        decoder.documents.add_(torch.from_numpy(documents))
+        self.word_documents_ = (self.word_documents_ + documents).astype(np.float32)
 
     # --- topics -----------------------------------------------------------------------------------
 
@@ -390,9 +412,8 @@ class TopicModel(VAEEstimator):
     def _mixed(self) -> Any:
         """All laws of words that documents mix, the background after the topics."""
         check_is_fitted(self)
-        decoder: Any = self.vae_.decoder
         with torch.no_grad():
-            beta = topic_word(decoder, decoder.num_topics).double().numpy()
+            beta = decoder_of(self.vae_).topics.double().numpy()
         return beta / beta.sum(1, keepdims=True)
 
     def top_words(self, n: int = 10, *, by: str = "relevance") -> list[list[Any]]:
@@ -415,8 +436,8 @@ class TopicModel(VAEEstimator):
         if by != "relevance":
             return top_word_ids(self.topic_word_, n, by=by)
         check_is_fitted(self)
-        decoder: Any = self.vae_.decoder
-        return top_words_by_documents(decoder.documents.double()[: self._n_features_out], n)
+        documents = self.word_documents_[: self._n_features_out].astype(np.float64)
+        return top_words_by_documents(documents, n)
 
     # --- documents --------------------------------------------------------------------------------
 
@@ -495,8 +516,8 @@ class TopicModel(VAEEstimator):
     def perplexity(self, X: Any, *, seed: int = 0, covariates: Any = None) -> float:
         """Document completion: theta from half of each document's tokens, the rest scored.
 
-        Lower is better; see `evaluation.completion_perplexity`. Of a `ProductDecoder`, which does
-        not mix its topics, the words have the decoder's own law.
+        Lower is better; see `evaluation.completion_perplexity`. Of a decoder that does not mix its
+        topics, such as a `ProductDecoder`, the words have the decoder's own law.
 
         Args:
             X: Documents, as in `fit`; counts must be whole numbers.
@@ -507,9 +528,9 @@ class TopicModel(VAEEstimator):
         encoded, scored = split_tokens(self.counts(X), seed)
         told = self._told(matched("covariates", covariates, X), encoded.shape[0])
         weights = proportions(self.vae_, encoded, told)
-        if isinstance(self.vae_.decoder, ProductDecoder):
-            return decoded_perplexity(self.vae_.decoder, torch.from_numpy(weights), scored)
-        return completion_perplexity(weights, self._mixed(), scored)
+        if decoder_of(self.vae_).mixes:
+            return completion_perplexity(weights, self._mixed(), scored)
+        return decoded_perplexity(self.vae_.decoder, torch.from_numpy(weights), scored)
 
     def effects(self, X: Any, covariates: Any, *, level: float = 0.95) -> Effects:
         """Effects of covariates on the proportions of topics, with intervals.
@@ -562,10 +583,11 @@ class TopicModel(VAEEstimator):
         check_is_fitted(self)
         parts = all_topics(groups, self._n_features_out)
         merged = copy.deepcopy(self)
-        mixed: Any = self.vae_.decoder
-        others = [[k] for k in range(self._n_features_out, mixed.num_topics)]
+        others = [[k] for k in range(self._n_features_out, len(self.word_documents_))]
         prevalence = np.append(self.topic_prevalence_, np.ones(len(others)))
         merged.vae_ = merged_topics(self.vae_, [*parts, *others], prevalence)
+        statistic = self.word_documents_
+        merged.word_documents_ = np.stack([statistic[part].sum(0) for part in [*parts, *others]])
         merged.n_components = merged._n_features_out = len(parts)
         merged.guide, merged._optimizer_state = None, None
         merged.topic_prevalence_ = np.array([self.topic_prevalence_[p].sum() for p in parts])
@@ -590,17 +612,8 @@ class TopicModel(VAEEstimator):
     # --- checks -----------------------------------------------------------------------------------
 
     def _counts_to_fit(self, X: Any, vocabulary: Any) -> sparse.csr_matrix:
-        documents, vectorizer, words = documents_of(X), None, vocabulary
-        X = documents.rows
-        if documents.kind is not Kind.COUNTS:
-            if vocabulary is not None:
-                raise ValueError(
-                    f"vocabulary is given with {documents.kind}, must be None or go with counts; "
-                    "to count these words alone give vectorizer=CountVectorizer(vocabulary=...)"
-                )
-            vectorizer, X = counted_documents(documents, self.vectorizer)
-            words = names_of_words(vectorizer)
-        counts = checked_counts(self, X, reset=True)
+        rows, vectorizer, words = countable(X, self.vectorizer, vocabulary)
+        counts = checked_counts(self, rows, reset=True)
         require_documents(counts, self.n_components)
         warn_of_fractions(counts, "topics are fitted to counts", "DirichletVAE takes fractions")
         if words is None:
@@ -626,7 +639,7 @@ class TopicModel(VAEEstimator):
         return checked_counts(self, self.vectorizer_.transform(documents.rows), reset=False)
 
     def _check_arguments(self) -> None:
-        require_topic_arguments(self)
+        require_topic_arguments(self.get_params(deep=False))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -16,7 +16,7 @@ from dirvae.data.counts import sparse_rows
 from dirvae.distributions import Dirichlet, posterior_mean
 from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
-from dirvae.topics.decoders import OverdispersedDecoder, topic_word
+from dirvae.topics.decoder import decoder_of
 from dirvae.topics.inference import MixtureVAE
 
 __all__ = [
@@ -114,10 +114,9 @@ def marginals(
     Raises:
         ValueError: If the posterior is no Dirichlet.
     """
-    decoder: Any = vae.decoder
     # Of a network's concentrations, and of counts that repeat, the shapes are as they are.
-    words = isinstance(vae, MixtureVAE) and not isinstance(decoder, OverdispersedDecoder)
-    topics = topic_word(decoder, decoder.num_topics).double().numpy()
+    words = isinstance(vae, MixtureVAE) and vae.decoder.independent_words
+    topics = decoder_of(vae).topics.double().numpy()
     weights, shapes = [], []
     wide = _wide(vae)
     for x, told, rows in _chunks(X, covariates):

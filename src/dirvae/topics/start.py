@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-__all__ = ["TopicStart", "cluster_start", "document_clusters"]
+__all__ = ["TopicStart", "cluster_start", "document_clusters", "guided_start"]
 
 DOCUMENTS_AT_MOST = 20_000  # that are clustered: a sample of them where there are more
 DIMENSIONS = 100
@@ -18,6 +19,7 @@ BACKGROUND = 0.2  # share of each starting topic that is the words of all docume
 CENTRES = 100  # of clusters in all starts of k-means: the fewer clusters, the worse is one missed
 LONG = 300  # words; longer documents weigh no more
 PSEUDO_COUNT = 0.5
+GUIDED_WEIGHT = 0.5  # share of a guided topic's words, at the start, that are its seed words
 
 
 class TopicStart(NamedTuple):
@@ -94,3 +96,29 @@ def document_clusters(x: sparse.csr_matrix, num_clusters: int, seed: int) -> NDA
     weight = np.sqrt(np.minimum(np.asarray(x.sum(1)).ravel(), LONG))
     labels: NDArray[np.int64] = model.fit_predict(place, sample_weight=weight).astype(np.int64)
     return labels
+
+
+def guided_start(start: TopicStart, columns: Sequence[Sequence[int]]) -> TopicStart:
+    """Give each guided topic its words, in place of the cluster that has most of them.
+
+    Args:
+        start: Topics of clusters.
+        columns: Those of each guided topic's words; these topics come first.
+
+    Example:
+        >>> start = TopicStart(torch.tensor([[0.5, 0.5], [0.9, 0.1]]).log(), torch.zeros(2))
+        >>> guided_start(start, [[0]]).log_topics.exp()
+        tensor([[0.9500, 0.0500],
+                [0.5000, 0.5000]])
+    """
+    if not columns:
+        return start
+    topics, free = start.log_topics.exp(), list(range(len(start.log_topics)))
+    order = []
+    for words in columns:
+        best = max(free, key=lambda k: float(topics[k, words].sum()))
+        topics[best] *= 1 - GUIDED_WEIGHT
+        topics[best, words] += GUIDED_WEIGHT / len(words)
+        free.remove(best)
+        order.append(best)
+    return start._replace(log_topics=topics[order + free].log())

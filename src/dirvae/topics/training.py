@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from scipy import sparse
@@ -20,35 +19,37 @@ from dirvae.topics.inference import MixtureVAE
 from dirvae.topics.zoo import topic_parameter_groups
 from dirvae.training import Training, decaying_adam, fit, resumed_adam
 
-if TYPE_CHECKING:
-    from dirvae.topics.model import TopicModel
-
 __all__ = ["train_topics"]
 
 
 def train_topics(
-    model: TopicModel,
+    vae: VAE,
     counts: sparse.csr_matrix,
     covariates: Any = None,
     labels: Any = None,
     *,
-    epochs: int,
-    seed: int,
+    num_topics: int,
+    label_weight: float = 0.0,
+    learning_rate: float,
     steps: int | None = None,
-    **checkpoints: Any,
+    optimizer_state: dict[str, Any] | None = None,
+    seed: int,
+    **options: Any,
 ) -> tuple[Training, nn.Linear | None]:
-    """Train ``vae_`` in place; if that is cut off, it is gone, and the estimator is not fitted.
+    """Train a topic model in place; if that is cut off, it is left half trained.
 
     Args:
-        model: The estimator, with ``vae_`` and ``word_frequency_``; its optimiser goes on from
-            where it was.
+        vae: The model, of which the first K shares of the latent are topics.
         counts: Shape (N, V).
         covariates: What the prior is told, shape (N, C), or None.
         labels: Rows of an identity, of zeros for documents without a label, shape (N, L), or None.
-        epochs: Passes over the documents.
-        seed: Of order and noise.
+        num_topics: K.
+        label_weight: As in `TopicModel`.
+        learning_rate: Adam's step size for the encoder.
         steps: After which the step size is 0; None for a constant one.
-        checkpoints: ``checkpoint_dir`` and ``resume``, as of `fit`.
+        optimizer_state: From which a constant one goes on; None to start afresh.
+        seed: Of order and noise.
+        options: Those of `fit`.
 
     Returns:
         The training that was done, with its history and optimiser, and the head that tells labels.
@@ -56,27 +57,21 @@ def train_topics(
     head = None
     if labels is not None:
         with DrawingFrom(torch.Generator("cpu").manual_seed(seed)):
-            head = nn.Linear(model.n_components, labels.shape[1])
-    optimizer = _optimizer(model, head, steps)
+            head = nn.Linear(num_topics, labels.shape[1])
+    groups = topic_parameter_groups(vae, learning_rate, head)
+    configure = (
+        resumed_adam(learning_rate, optimizer_state)
+        if steps is None
+        else decaying_adam(learning_rate, steps)
+    )
+    how: dict[str, Any] = {"optimizer": lambda _: configure(groups)}
     if head is None:
-        training = Training(model.vae_, optimizer=optimizer)
+        training = Training(vae, **how)
     else:
-        bound = partial(labelled_elbo, label_weight=model.label_weight)
-        training = _LabelledTraining(model.vae_, head, objective=bound, optimizer=optimizer)
-    try:
-        fit(
-            training,
-            CountDataset(counts, covariates, label=labels),
-            max_epochs=epochs,
-            batch_size=model.batch_size,
-            seed=torch.Generator("cpu").manual_seed(seed),
-            verbose=bool(model.verbose),
-            accelerator=model.device,
-            **checkpoints,
-        )
-    except BaseException:
-        del model.vae_
-        raise
+        bound = partial(labelled_elbo, label_weight=label_weight)
+        training = _LabelledTraining(vae, head, objective=bound, **how)
+    generator = torch.Generator("cpu").manual_seed(seed)
+    fit(training, CountDataset(counts, covariates, label=labels), seed=generator, **options)
     training.cpu().eval()
     return training, head
 
@@ -105,14 +100,3 @@ class _LabelledTraining(Training):
             theta = posterior_mean(vae.infer(batch.x))  # all rows at once, as noise goes here
         log_labels = self.head(theta).log_softmax(-1)
         return terms._replace(log_label=(cast(Tensor, batch.label) * log_labels).sum(-1))
-
-
-def _optimizer(
-    model: TopicModel, head: nn.Module | None, steps: int | None
-) -> Callable[[Iterable[Any]], Any]:
-    rate = model.learning_rate
-    groups = topic_parameter_groups(model.vae_, rate, head)
-    configure = (
-        resumed_adam(rate, model._optimizer_state) if steps is None else decaying_adam(rate, steps)
-    )
-    return lambda _: configure(groups)

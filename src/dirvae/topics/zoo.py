@@ -9,33 +9,24 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Normal
 
-from dirvae.distributions import (
-    Dirichlet,
-    SoftmaxNormal,
-)
+from dirvae.distributions import Dirichlet, SoftmaxNormal
 from dirvae.models.latents import has_learnable_prior, prior_like_dirichlet, standard_prior
 from dirvae.models.vae import VAE
 from dirvae.nn import MLP, Head
 from dirvae.nn.counts import WordFeatures
-from dirvae.topics.decoders import (
-    EmbeddedDecoder,
-    MixtureDecoder,
-    OverdispersedDecoder,
-    ProductDecoder,
-)
+from dirvae.topics.decoder import TopicDecoder, decoder_of
+from dirvae.topics.decoders import EmbeddedDecoder, MixtureDecoder, ProductDecoder
 from dirvae.topics.encoder import TopicWeights
-from dirvae.topics.inference import MixtureVAE
+from dirvae.topics.inference import MixtureVAE, is_mixture
 from dirvae.topics.prior import PrevalencePrior
 
 __all__ = ["gsm", "lda", "nvdm", "prodlda", "topic_parameter_groups", "topic_prior", "topic_vae"]
 
-TOPIC_STEP = 40.0  # the topics' step size over the encoder's: logs of probabilities go far
-HEAD_STEP = 30.0  # likewise that of a head that tells labels
-OVERDISPERSED_STEPS = 4  # of inference: repeated counts tell little of theta, so it moves slowly
+HEAD_STEP = 30.0  # step size of a head that tells labels, over the encoder's
 
 
 def topic_vae(
-    decoder: MixtureDecoder | EmbeddedDecoder | ProductDecoder,
+    decoder: TopicDecoder,
     Latent: Callable[..., Distribution] = Dirichlet,
     prior: nn.Module | None = None,
     *,
@@ -45,14 +36,14 @@ def topic_vae(
     """An encoder of words around any decoder of topics and any latent.
 
     Args:
-        decoder: From the latent to the law of words; it has the sizes K and V.
+        decoder: From the latent to the law of words.
         Latent: Law of q(theta|x).
         prior: p(theta); `topic_prior` of ``Latent`` by default.
         hidden_sizes: Widths of the encoder's layers, one or more.
         dropout: Probability of dropping each activation after the first layer.
 
     Returns:
-        A `MixtureVAE` where decoder and latent are LDA's, otherwise a `VAE`.
+        A `MixtureVAE` where the decoder mixes topics and the latent is Dirichlet; else a `VAE`.
 
     Example:
         >>> vae = topic_vae(ProductDecoder(3, 8), SoftmaxNormal, hidden_sizes=(16,))
@@ -70,9 +61,8 @@ def topic_vae(
         features=features,
     )
     prior = topic_prior(Latent, num_topics) if prior is None else prior
-    if Latent is Dirichlet and not isinstance(decoder, ProductDecoder):
-        steps = OVERDISPERSED_STEPS if isinstance(decoder, OverdispersedDecoder) else 2
-        return MixtureVAE(TopicWeights(net, num_topics), decoder, prior, steps)
+    if is_mixture(decoder, Latent):
+        return MixtureVAE(TopicWeights(net, num_topics), decoder, prior, decoder.num_steps)
     options: dict[str, Any] = {}
     if has_learnable_prior(Latent):
         options = {"exponential": ("concentration",), "initial": {"concentration": 1.0}}
@@ -130,8 +120,8 @@ def topic_parameter_groups(
         >>> len(topic_parameter_groups(vae, 1e-3))
         3
     """
-    ratio = TOPIC_STEP if isinstance(vae.decoder, MixtureDecoder) else 1.0
-    parts = [(vae.encoder, 1.0), (vae.decoder, ratio), (vae.prior, 2.0)]
+    topics = decoder_of(vae)
+    parts = [(vae.encoder, 1.0), (topics, topics.step_size), (vae.prior, 2.0)]
     if head is not None:
         parts.append((head, HEAD_STEP))
     return [
@@ -204,4 +194,4 @@ def gsm(
         torch.Size([2, 3])
     """
     prior = topic_prior(Latent, num_topics, concentration)
-    return topic_vae(EmbeddedDecoder(num_topics, num_words, 100), Latent, prior, **options)
+    return topic_vae(EmbeddedDecoder(num_topics, num_words), Latent, prior, **options)
