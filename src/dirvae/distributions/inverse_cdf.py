@@ -1,4 +1,4 @@
-"""The sampler of Joo et al. for a Dirichlet, as the law that it truly draws from."""
+"""The sampler of Joo et al. for a Dirichlet, as the distribution that it truly draws from."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Parameters(OfProportions):
 
 
 class LogInverseCDFDirichlet(_Parameters):
-    r"""Law of log z for z ~ `InverseCDFDirichlet`: the log-space form, which does not underflow.
+    r"""Distribution of log z for z ~ `InverseCDFDirichlet`, which does not underflow.
 
     With y = log z, :math:`r_k = \log\Gamma(a_k + 1) / a_k` and
     :math:`w_k = y_k - r_k - \max_j (y_j - r_j)`, the density with respect to Lebesgue measure on
@@ -96,7 +96,7 @@ class InverseCDFDirichlet(OnSimplex, _Parameters):
     """
 
     def log(self) -> LogInverseCDFDirichlet:
-        """Return the law of log z."""
+        """Return the distribution of log z."""
         return LogInverseCDFDirichlet(self.concentration, validate_args=False)
 
 

@@ -50,7 +50,7 @@ class _Parameters(OfNumbers):
 
 
 class LogKumaraswamy(_Parameters):
-    r"""Law of the pair (log x, log(1 - x)) for x ~ `Kumaraswamy`: exact at both ends.
+    r"""Distribution of the pair (log x, log(1 - x)) for x ~ `Kumaraswamy`: exact at both ends.
 
     The density is that of log x: :math:`\log a + \log b + a \log x + (b - 1) \log(1 - x^a)`.
 
@@ -171,7 +171,7 @@ class Kumaraswamy(_Parameters):
         return (log_power / to_float64(self.concentration1)).exp().to(self.concentration1.dtype)
 
     def log(self) -> LogKumaraswamy:
-        """Return the law of the logarithms of x and of 1 - x, as a pair."""
+        """Return the distribution of the logarithms of x and of 1 - x, as a pair."""
         return LogKumaraswamy(self.concentration1, self.concentration0, validate_args=False)
 
     def rsample(

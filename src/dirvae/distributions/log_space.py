@@ -123,9 +123,7 @@ def log_gamma_ratio(base: Tensor, step: Tensor) -> Tensor:
     """
     base, step = torch.broadcast_tensors(base, step)
     large = (base > 16.0) & (base + step > 16.0)
-    b, s = torch.where(large, base, 32.0), torch.where(large, step, 1.0)
-    stirling = s * torch.log(b + s) + (b - 0.5) * torch.log1p(s / b) - s
-    stirling = stirling + _stirling_rest(b + s) - _stirling_rest(b)
+    stirling = _stirling_ratio(torch.where(large, base, 32.0), torch.where(large, step, 1.0))
     b, s = torch.where(large, 1.0, base), torch.where(large, 1.0, step)
     return torch.where(large, stirling, torch.lgamma(b + s) - torch.lgamma(b))
 
@@ -143,10 +141,18 @@ def log_multiset(x: Tensor, a: Tensor) -> Tensor:
     x = x.to(torch.promote_types(x.dtype, a.dtype))
     less, more = in_order(x + 1, a)
     large = more > 32.0
-    b, c = torch.where(large, more, 64.0), torch.where(large, less, 1.0)
-    far = log_gamma_ratio(b, c - 1) - torch.lgamma(c)
-    y, b = torch.where(large, 1.0, x), torch.where(large, 1.0, a)
-    return torch.where(large, far, torch.lgamma(y + b) - torch.lgamma(b) - torch.lgamma(y + 1))
+    far = _stirling_ratio(torch.where(large, more, 64.0), torch.where(large, less, 1.0) - 1)
+    near = torch.lgamma(torch.where(large, 1.0, x + a)) - torch.lgamma(
+        torch.where(large, 1.0, more)
+    )
+    return torch.where(large, far, near) - torch.lgamma(less)
+
+
+def _stirling_ratio(base: Tensor, step: Tensor) -> Tensor:
+    """lgamma(base + step) - lgamma(base), both arguments above 16."""
+    total = base + step
+    ratio = step * torch.log(total) + (base - 0.5) * torch.log1p(step / base) - step
+    return ratio + _stirling_rest(total) - _stirling_rest(base)
 
 
 def _stirling_rest(x: Tensor) -> Tensor:

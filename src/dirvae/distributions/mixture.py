@@ -36,8 +36,8 @@ class ImplicitMixture(Reparameterized):
 
     Args:
         mixture_distribution: Categorical, batch shape (...).
-        component_distribution: Univariate laws, batch shape (..., K), that have a differentiable
-            cdf; or `Independent` of such, with events of shape (D,).
+        component_distribution: Univariate distributions, batch shape (..., K), that have a
+            differentiable cdf; or `Independent` of such, with events of shape (D,).
         validate_args: Whether to check values.
 
     Raises:

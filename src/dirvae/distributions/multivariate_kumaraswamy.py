@@ -1,4 +1,4 @@
-"""The multivariate Kumaraswamy law of Stirn et al., given the order of its sticks and mixed."""
+"""The multivariate Kumaraswamy of Stirn et al., given the order of its sticks and mixed."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class _Log(_Parameters):
 
 
 class LogOrderedKumaraswamy(_Log, _Ordered):
-    """Law of log z for z ~ `OrderedKumaraswamy`; density on log z_1 .. log z_{K-1}.
+    """Distribution of log z for z ~ `OrderedKumaraswamy`; density on log z_1 .. log z_{K-1}.
 
     Args:
         concentration: a > 0, (..., K), K >= 2.
@@ -139,7 +139,7 @@ class OrderedKumaraswamy(OnSimplex, _Ordered):
 
     @property
     def sticks(self) -> StickBreakingKumaraswamy:
-        """The law of z in the order of the sticks."""
+        """The distribution of z in the order of the sticks."""
         return _sticks(self.concentration, self.ordering)
 
     @property
@@ -157,12 +157,12 @@ class OrderedKumaraswamy(OnSimplex, _Ordered):
         return self.sticks.entropy()
 
     def log(self) -> LogOrderedKumaraswamy:
-        """Return the law of log z."""
+        """Return the distribution of log z."""
         return LogOrderedKumaraswamy(self.concentration, self.ordering, validate_args=False)
 
 
 class LogMVKumaraswamy(_Log, _Mixed):
-    """Law of log z for z ~ `MVKumaraswamy`; density on log z_1 .. log z_{K-1}.
+    """Distribution of log z for z ~ `MVKumaraswamy`; density on log z_1 .. log z_{K-1}.
 
     Args:
         concentration: a > 0, (..., K), K >= 2.
@@ -234,7 +234,7 @@ class MVKumaraswamy(OnSimplex, _Mixed):
         return OrderedKumaraswamy(a, _all_orders(a, a.dim()), validate_args=False)
 
     def log(self) -> LogMVKumaraswamy:
-        """Return the law of log z."""
+        """Return the distribution of log z."""
         return LogMVKumaraswamy(self.concentration, validate_args=False)
 
 

@@ -17,7 +17,9 @@ __all__ = ["PowerSpherical"]
 
 
 class PowerSpherical(Spherical):
-    r"""Power spherical law on the unit sphere of R^D: p(x) proportional to (1 + loc . x)^scale.
+    r"""Power spherical distribution on the unit sphere of R^D.
+
+    The density p(x) is proportional to (1 + loc . x)^scale.
 
     With :math:`\beta = (D-1)/2` and :math:`\alpha = \beta + \kappa`, (1 + loc . x) / 2 is
     Beta(alpha, beta), and

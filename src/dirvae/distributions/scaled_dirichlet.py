@@ -102,7 +102,7 @@ class _Parameters(OfProportions):
 
 
 class LogScaledDirichlet(_Parameters):
-    """Law of log z for z ~ `ScaledDirichlet`, which does not underflow.
+    """Distribution of log z for z ~ `ScaledDirichlet`, which does not underflow.
 
     The density is with respect to Lebesgue measure on log z_1 .. log z_{K-1}.
 
@@ -153,7 +153,7 @@ class LogScaledDirichlet(_Parameters):
 
 
 class ScaledDirichlet(OnSimplex, _Parameters):
-    r"""Law of z with z_k proportional to e^{loc_k} G_k, G_k ~ Gamma(concentration_k).
+    r"""Distribution of z with z_k proportional to e^{loc_k} G_k, G_k ~ Gamma(concentration_k).
 
     A Dirichlet ties where a component lies to how certain it is: large proportions are the
     certain ones. Here the log ratios of a Dirichlet draw are shifted by ``loc``, so that both are
@@ -188,7 +188,7 @@ class ScaledDirichlet(OnSimplex, _Parameters):
     """
 
     def log(self) -> LogScaledDirichlet:
-        """Return the law of log z."""
+        """Return the distribution of log z."""
         return LogScaledDirichlet(self.concentration, self.loc, validate_args=False)
 
     @property

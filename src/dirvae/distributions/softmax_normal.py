@@ -1,4 +1,4 @@
-"""The softmax of a Gaussian (logistic-normal in K dimensions), as a law on the simplex."""
+"""The softmax of a Gaussian (logistic-normal in K dimensions), as a distribution on the simplex."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Parameters(OfProportions):
 
 
 class LogSoftmaxNormal(_Parameters):
-    r"""Law of log z for z ~ `SoftmaxNormal`, which does not underflow.
+    r"""Distribution of log z for z ~ `SoftmaxNormal`, which does not underflow.
 
     The density is with respect to Lebesgue measure on log z_1 .. log z_{K-1}.
 
@@ -88,7 +88,7 @@ class LogSoftmaxNormal(_Parameters):
 
 
 class SoftmaxNormal(OnSimplex, _Parameters):
-    r"""Law of softmax(n) for n ~ N(loc, diag(scale^2)) in K dimensions, with its exact density.
+    r"""Distribution of softmax(n) for n ~ N(loc, diag(scale^2)) in K dimensions; exact density.
 
     The shift that all n_k share is lost in the softmax; integrating it out is a Gaussian integral.
     With :math:`w_k = 1 / s_k^2`, :math:`W = \sum_k w_k`, :math:`d_k = \log z_k - \mu_k`:
@@ -115,7 +115,7 @@ class SoftmaxNormal(OnSimplex, _Parameters):
     """
 
     def log(self) -> LogSoftmaxNormal:
-        """Return the law of log z."""
+        """Return the distribution of log z."""
         return LogSoftmaxNormal(self.loc, self.scale, validate_args=False)
 
 

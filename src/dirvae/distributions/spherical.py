@@ -105,7 +105,7 @@ class Spherical(Reparameterized):
 
 
 class HyperSphericalUniform(Reparameterized):
-    """Uniform law on the unit sphere of R^dim: the prior of spherical latents.
+    """Uniform distribution on the unit sphere of R^dim: the prior of spherical latents.
 
     Args:
         dim: D >= 2; the sphere itself has D - 1 dimensions.

@@ -1,4 +1,4 @@
-"""Laws on the simplex made by breaking a stick K - 1 times, each time independently."""
+"""Distributions on the simplex made by breaking a stick K - 1 times, each time independently."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["GEM", "LogStickBreaking", "StickBreakingBeta", "StickBreakingKumaras
 
 
 class LogStickBreaking(Reparameterized):
-    r"""Law of log z where z is what K - 1 independent sticks leave.
+    r"""Distribution of log z where z is what K - 1 independent sticks leave.
 
     .. math:: \log z_k = \log v_k + \sum_{j<k} \log(1 - v_j), \quad v_K = 1
 
@@ -100,7 +100,7 @@ class _StickBreaking(OnSimplex):
         super().__init__(torch.Size(batch), torch.Size([count + 1]), validate_args)
 
     def log(self) -> LogStickBreaking:
-        """Return the law of log z."""
+        """Return the distribution of log z."""
         return LogStickBreaking(self.sticks.log(), validate_args=False)
 
     @property
@@ -147,7 +147,7 @@ class StickBreakingKumaraswamy(_StickBreaking):
 
 
 class _BetaSticks(_StickBreaking):
-    """Both laws whose sticks are Betas."""
+    """Both distributions whose sticks are Betas."""
 
     @property
     def mode(self) -> Tensor:

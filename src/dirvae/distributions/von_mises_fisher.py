@@ -16,7 +16,9 @@ __all__ = ["VonMisesFisher"]
 
 
 class VonMisesFisher(Spherical):
-    r"""Von Mises-Fisher law on the unit sphere of R^D: p(x) proportional to exp(kappa loc . x).
+    r"""Von Mises-Fisher distribution on the unit sphere of R^D.
+
+    The density p(x) is proportional to exp(kappa loc . x).
 
     The cosine w = loc . x has a density proportional to :math:`e^{\kappa w} (1 - w^2)^{(D-3)/2}`.
     It is drawn by rejection, and its path is the implicit derivative of that marginal,

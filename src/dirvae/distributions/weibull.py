@@ -47,7 +47,7 @@ class _Parameters(OfNumbers):
 
 
 class LogWeibull(_Parameters):
-    r"""The law of log X for X ~ Weibull(scale, concentration): a Gumbel of minima.
+    r"""The distribution of log X for X ~ Weibull(scale, concentration): a Gumbel of minima.
 
     .. math:: \log p(y) = \log c + t - e^t, \quad t = c (y - \log\lambda)
 
@@ -145,7 +145,7 @@ class Weibull(_Parameters):
         return torch.where(c > 1, self.scale * (torch.log1p(-1 / inner) / inner).exp(), 0.0)
 
     def log(self) -> LogWeibull:
-        """Return the law of log x."""
+        """Return the distribution of log x."""
         return LogWeibull(self.scale, self.concentration, validate_args=False)
 
     def rsample(

@@ -42,7 +42,7 @@ class _Parameters(OfProportions):
 
 
 class LogWeibullDirichlet(_Parameters):
-    r"""Law of log z for z ~ `WeibullDirichlet`, which does not underflow.
+    r"""Distribution of log z for z ~ `WeibullDirichlet`, which does not underflow.
 
     The density is with respect to Lebesgue measure on log z_1 .. log z_{K-1}. With
     :math:`t_k(s) = c_k (\log z_k + s - \log\lambda_k)`, where s stands for the log of the total,
@@ -103,7 +103,7 @@ class WeibullDirichlet(OnSimplex, _Parameters):
     support = constraints.simplex
 
     def log(self) -> LogWeibullDirichlet:
-        """Return the law of log z."""
+        """Return the distribution of log z."""
         return LogWeibullDirichlet(self.scale, self.concentration, validate_args=False)
 
 
