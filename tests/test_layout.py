@@ -27,16 +27,20 @@ ABOUT_MORE = {
 
 # Source files that another file's test goes through, for they have no promise of their own.
 TESTED_IN = {
-    "test_training": ["callbacks"],
-    "data/test_files": ["data/arrays", "data/rows"],
+    "assessment/test_diagnosis": ["assessment/embedding", "assessment/marginals"],
+    "cli/test_topics": ["cli/fit_topics"],
+    "data/test_files": ["data/array_files", "data/rows"],
     "data/test_sparse_matrix": ["data/counts"],
     "data/test_number_tables": ["data/delimited"],
     "data/test_text_tables": ["data/text_files"],
-    "distributions/test_contract": [
-        "distributions/named",
-        "distributions/reparameterized",
-        "distributions/_vectors",
+    "demo/test_digits": [
+        "assessment/latent_space",
+        "demo/images",
+        "demo/pictures",
+        "report/collapse",
+        "report/comparison",
     ],
+    "distributions/test_contract": ["distributions/named", "distributions/_vectors"],
     "distributions/test_oracles": [
         "distributions/inverse_cdf",
         "distributions/moments",
@@ -49,6 +53,8 @@ TESTED_IN = {
     ],
     "distributions/test_counts": ["distributions/log_space", "distributions/_count_sums"],
     "distributions/test_draws": ["distributions/global_random"],
+    "distributions/test_implicit": ["distributions/mixture"],
+    "distributions/test_kumaraswamy": ["distributions/_expected_log1m"],
     "distributions/test_log_gamma": [
         "distributions/noise",
         "distributions/precision",
@@ -58,22 +64,29 @@ TESTED_IN = {
         "distributions/_polynomial",
     ],
     "distributions/test_mixed_multinomial": ["distributions/_sparse"],
-    "distributions/test_spherical": ["distributions/_cosine"],
+    "distributions/test_multinomial": [
+        "distributions/dirichlet_multinomial",
+        "distributions/_count_rows",
+    ],
+    "distributions/test_spherical": [
+        "distributions/power_spherical",
+        "distributions/von_mises_fisher",
+        "distributions/_cosine",
+    ],
+    "distributions/test_weibull": ["distributions/weibull_dirichlet"],
     "estimators/test_dirichlet_vae": ["estimators/arguments"],
     "estimators/test_semi_supervised": ["estimators/labels"],
     "evaluation/test_topics": ["evaluation/_counts"],
-    "models/test_diagnosis": ["models/embedding"],
     "models/test_zoo": ["models/latents", "models/likelihoods"],
     "nn/test_conditional": ["nn/parameters"],
     "models/test_vae": ["nn/counts"],
-    "report/test_demo": ["report/collapse", "report/comparison", "report/pictures"],
     "report/test_page": ["report/figures"],
     "report/test_topics": ["report/examples"],
     "reproduce/test_command": [
         "cli/reproduce",
         "reproduce/paper",
         "reproduce/progress",
-        "reproduce/studies",
+        "reproduce/runs",
     ],
     "reproduce/test_density": [
         "reproduce/images",
@@ -90,17 +103,23 @@ TESTED_IN = {
         "testing/goodness_of_fit",
         "testing/gradient",
     ],
+    "topics/test_covariates": ["topics/columns"],
+    "topics/test_decoders": ["topics/decoder"],
     "topics/test_documents": ["persistence/vectorizers", "topics/document_kinds"],
     "topics/test_effects": ["topics/merging"],
     "topics/test_inference": ["topics/zoo"],
     "topics/test_model": [
         "topics/arguments",
         "topics/building",
-        "topics/decoders",
         "topics/sizes",
         "topics/start",
     ],
     "topics/test_training": ["topics/encoder", "topics/prior"],
+    "training/test_fitting": [
+        "training/checkpoints",
+        "training/module",
+        "training/optimisers",
+    ],
 }
 
 
