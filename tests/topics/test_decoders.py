@@ -9,7 +9,7 @@ from torch import nn
 from torch.distributions import Normal
 
 from dirvae import load, save
-from dirvae.cli.topics import Decoder
+from dirvae.cli.words import DECODERS, named
 from dirvae.distributions import Dirichlet, MixedMultinomial, Multinomial
 from dirvae.topics import (
     EmbeddedDecoder,
@@ -18,7 +18,6 @@ from dirvae.topics import (
     ProductDecoder,
     TopicDecoder,
     TopicModel,
-    decoders,
 )
 
 SMALL = {"hidden_sizes": (8,), "max_epochs": 2, "batch_size": 20, "random_state": 0}
@@ -133,6 +132,6 @@ def test_what_is_no_decoder_is_told(decoder):
         TopicModel(2, decoder=decoder, **SMALL).fit(COUNTS)
 
 
-@pytest.mark.parametrize("word", list(Decoder))
+@pytest.mark.parametrize("word", DECODERS)
 def test_each_word_of_the_command_line_has_its_decoder(word):
-    assert issubclass(getattr(decoders, f"{word.capitalize()}Decoder"), TopicDecoder)
+    assert issubclass(named(DECODERS, word), TopicDecoder)
