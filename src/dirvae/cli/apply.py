@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dirvae.cli.errors import print_json, refuse, say
-from dirvae.cli.inputs import UTF8, read_data
+from dirvae.cli.inputs import UTF8, load_estimator, read_data
 from dirvae.cli.options import whole
 from dirvae.cli.outputs import Force, require_table, write_table
 from dirvae.cli.topics import (
@@ -172,12 +172,7 @@ def _has_topics(path: Path) -> bool:
 
 
 def _load(path: Path) -> Any:
-    from dirvae.persistence import load
-
-    loaded = load(path)
-    if not hasattr(loaded, "transform"):
-        raise ValueError(f"{path} holds a {type(loaded).__name__}: load it in Python, dirvae.load")
-    return loaded
+    return load_estimator(path, "transform", ": load it in Python, dirvae.load")
 
 
 def _in_order(estimator: Any, rows: Rows, data: str) -> Any:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from dirvae.cli.errors import refuse, say
 
 if TYPE_CHECKING:
     from dirvae.data.files import Rows
 
-__all__ = ["UTF8", "is_named", "read_data", "tell"]
+__all__ = ["UTF8", "is_named", "load_estimator", "read_data", "tell"]
 
 UTF8 = "utf-8"  # as in data, of which --help does not wait for the imports
 TEXT_TABLES = (".csv", ".tsv")
@@ -27,6 +28,22 @@ def read_data(
     rows = read_rows(source, array=array, id_columns=id_columns or (), encoding=encoding)
     tell(source, rows.notes)
     return rows
+
+
+def load_estimator(path: Path, method: str, otherwise: str) -> Any:
+    """Load an estimator, whose output is an array, whatever kind of frame it was saved with.
+
+    Args:
+        path: Folder of the model.
+        method: That the estimator must have.
+        otherwise: What is said of a model that has it not.
+    """
+    from dirvae.persistence import load
+
+    loaded = load(path)
+    if not hasattr(loaded, method):
+        raise ValueError(f"{path} holds a {type(loaded).__name__}{otherwise}")
+    return loaded.set_output(transform="default")
 
 
 def tell(source: str, notes: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ from dirvae.cli.checkpoints import (
     resumable,
 )
 from dirvae.cli.errors import print_json, refuse, say
-from dirvae.cli.inputs import UTF8, is_named, read_data, tell
+from dirvae.cli.inputs import UTF8, is_named, load_estimator, read_data, tell
 from dirvae.cli.options import one_of, whole, words_of
 from dirvae.cli.outputs import Force, require_model_folder
 from dirvae.text import literal
@@ -174,7 +174,7 @@ def topics(
     here as everywhere. Documents are named by their id or file, or else by their row, counted from
     1.
     """
-    estimator = _load(model)
+    estimator = load_estimator(model, "top_words", ", which has no topics")
     found = _described(estimator, words, by.value)
     known_by = ""
     if documents is not None and examples:
@@ -315,15 +315,6 @@ def _vocabulary(path: Path | None, documents: str) -> list[str] | None:
 
     text, _ = read_text(path)
     return text.replace("\r\n", "\n").rstrip("\n").split("\n")
-
-
-def _load(path: Path) -> Any:
-    from dirvae.persistence import load
-
-    loaded = load(path)
-    if not hasattr(loaded, "top_words"):
-        raise ValueError(f"{path} holds a {type(loaded).__name__}, which has no topics")
-    return loaded
 
 
 def _described(estimator: Any, num_words: int, by: str) -> list[dict[str, Any]]:
