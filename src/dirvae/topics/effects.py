@@ -72,7 +72,7 @@ def effects_of(
 
     Args:
         concentration: Of the posteriors, shape (N, K).
-        covariates: A data frame or an array, as `estimators.covariates.columns_of` takes.
+        covariates: A data frame or an array, as `topics.covariates.columns_of` takes.
         mean: Of the posteriors, shape (N, K), where they are no Dirichlets: see `TopicPosterior`.
         level: Of the intervals, in (0, 1).
         seed: Of the draws.
