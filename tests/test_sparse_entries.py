@@ -21,6 +21,7 @@ from dirvae.evaluation import (
     topic_coherence,
 )
 from dirvae.topics import TopicModel, compare_sizes
+from dirvae.topics.columns import columns_of
 from dirvae.topics.decoders import ProductDecoder
 from dirvae.topics.inference import decoded_perplexity
 
@@ -62,6 +63,7 @@ ENTRIES: dict[str, Callable[[Any, Any], Any]] = {
     "TopicModel.transform": lambda x, models: models["topics"].transform(x),
     "TopicModel.perplexity": lambda x, models: models["topics"].perplexity(x),
     "compare_sizes": lambda x, _: compare_sizes(TopicModel(**SMALL), x, (2,), num_splits=2).nats,
+    "columns_of": lambda x, _: np.stack([column.values for column in columns_of(x)]),
     "ArrayDataset": lambda x, _: ArrayDataset(x)[[0, 3]].x,
     "CountDataset": lambda x, _: CountDataset(x)[[0, 3]].x.to_dense(),
     "documents_of_words": lambda x, _: documents_of_words(THETA, BETA, x),
@@ -91,7 +93,7 @@ BROKEN = {
 @pytest.mark.parametrize("fault", BROKEN)
 @pytest.mark.parametrize("name", ENTRIES)
 def test_a_broken_matrix_is_refused(fitted, name, fault):
-    with pytest.raises(ValueError, match=r"(X|x|counts|documents|held_out) is a broken sparse"):
+    with pytest.raises(ValueError, match=r"(X|x|covariates|counts|documents|held_out) is a broken"):
         ENTRIES[name](BROKEN[fault](), fitted)
 
 

@@ -46,6 +46,16 @@ def test_evaluate_agrees_with_the_estimator(run, fitted):
         assert shown[name.replace("_", " ")] == text, name
 
 
+def test_a_model_saved_with_frames_for_output_has_the_same_scores(run, fitted):
+    np.save("x.npy", X)
+    dirvae.load(fitted).set_output(transform="pandas").save("framed")
+    for command in (["evaluate", "--json"], ["transform", "-o", "theta.npy", "--force"]):
+        name, *options = command
+        found, framed = (run(name, model, "x.npy", *options) for model in (fitted, "framed"))
+        assert found.code == 0
+        assert framed == found
+
+
 def test_evaluate_diagnoses_each_component(run, fitted):
     binary = (X > 0.5).astype(np.float32)
     np.save("x.npy", binary)

@@ -134,6 +134,20 @@ HOSTILE = "[red]moon[/red] [/quote] :cat: stars\x1b[2J\x9b31m\x07\u202e comet"
 SHOWN = "[red]moon[/red] [/quote] :cat: stars\\x1b[2J\\x9b31m\\x07\\u202e comet"
 
 
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_a_model_saved_with_frames_for_output_is_read_as_any_other(run, saved, kind):
+    _, texts = saved
+    labels = ["ab"[row % 2] for row in range(len(texts))]
+    pd.DataFrame({"text": texts, "label": labels}).to_csv("labelled.csv", index=False)
+    load("model").set_output(transform=kind).save("framed")
+    asked = (
+        ("topics", "texts.csv", "--json"),
+        ("evaluate", "labelled.csv", "--label-column", "label", "--json"),
+    )
+    for command, *options in asked:
+        assert run(command, "framed", *options) == run(command, "model", *options)
+
+
 def assert_harmless(text):
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", text)
 

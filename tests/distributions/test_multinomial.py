@@ -40,6 +40,13 @@ def test_totals_and_parameters_make_one_batch(law) -> None:
 
 
 @pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("value", [[1.0, 1.0, 0.0], np.array([1.0, 1.0, 0.0])])
+def test_values_that_are_no_tensors_are_refused_as_torch_does(law, value) -> None:
+    with pytest.raises(ValueError, match="value argument to log_prob must be a Tensor"):
+        law(2).log_prob(value)
+
+
+@pytest.mark.parametrize("law", LAWS)
 def test_totals_that_fit_no_batch_are_refused(law) -> None:
     with pytest.raises(ValueError, match=r"total_count has shape \(3,\), which does not broadcast"):
         law(torch.ones(3))

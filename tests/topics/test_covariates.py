@@ -208,3 +208,15 @@ def test_words_alone_are_covariates(counts):
         rtol=1e-9,
     )
     assert not hasattr(model.fit(counts), "covariate_names_")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([1e6 + 2, 1e6, 1e6 + 4], [0.0, -0.5, 0.5]),  # far from 0: from the mean, in ranges
+        ([2.0, 0.0, 4.0], [2.0, 0.0, 4.0]),
+    ],
+)
+def test_numbers_far_from_0_are_counted_from_their_mean_in_ranges(given, expected) -> None:
+    known = covariates_of(columns_of(given))
+    assert as_numbers(columns_of(given), known)[:, 0].tolist() == expected

@@ -77,6 +77,10 @@ REFUSED = {
     "rows of bytes": ([t.encode() for t in TEXTS], "a bytes in row 0, .*: decode them, with text"),
     "an array of bytes": (np.array(TEXTS).astype("S"), "X has a bytes_ in row 0, .*: decode them"),
     "columns of bytes": (np.array(TEXTS).astype("S")[:, None], "a bytes_ in row 0, .*: decode"),
+    "NA of pandas": (
+        pd.Series([*TEXTS, None], dtype="string"),
+        'X has a NAType in row 12, .*: replace missing texts by ""',
+    ),
     "missing only": ([None] * 12, 'X has a NoneType in row 0, .*: replace missing texts by ""'),
     "some missing": ([*TEXTS[:11], None], "X has a NoneType in row 11, must be strings only"),
     "missing in a series": (pd.Series([*TEXTS[:11], None]), "X has a .* in row 11, must be str"),

@@ -18,6 +18,7 @@ from dirvae.cli.inputs import (
     LabelColumn,
     TextColumn,
     known_or_none,
+    load_estimator,
     read_data,
     read_documents,
     refuse_texts,
@@ -177,12 +178,7 @@ def _has_topics(path: Path) -> bool:
 
 
 def _load(path: Path) -> Any:
-    from dirvae.persistence import load
-
-    loaded = load(path)
-    if not hasattr(loaded, "transform"):
-        raise ValueError(f"{path} holds a {type(loaded).__name__}: load it in Python, dirvae.load")
-    return loaded
+    return load_estimator(path, "transform", ": load it in Python, dirvae.load")
 
 
 def _in_order(estimator: Any, rows: Rows, data: str) -> Any:

@@ -24,6 +24,7 @@ __all__ = [
     "LabelColumn",
     "TextColumn",
     "known_or_none",
+    "load_estimator",
     "read_data",
     "read_documents",
     "refuse_texts",
@@ -71,6 +72,22 @@ def read_data(
     rows = read_rows(source, array=array, id_columns=id_columns or (), encoding=encoding)
     tell(source, rows.notes)
     return rows
+
+
+def load_estimator(path: Path, method: str, otherwise: str) -> Any:
+    """Load an estimator, whose output is an array, whatever kind of frame it was saved with.
+
+    Args:
+        path: Folder of the model.
+        method: That the estimator must have.
+        otherwise: What is said of a model that has it not.
+    """
+    from dirvae.persistence import load
+
+    loaded = load(path)
+    if not hasattr(loaded, method):
+        raise ValueError(f"{path} holds a {type(loaded).__name__}{otherwise}")
+    return loaded.set_output(transform="default")
 
 
 def tell(source: str, notes: Sequence[str]) -> None:

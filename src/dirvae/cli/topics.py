@@ -14,6 +14,7 @@ from dirvae.cli.inputs import (
     Encoding,
     IdColumn,
     TextColumn,
+    load_estimator,
     read_documents,
     rows_of,
 )
@@ -48,7 +49,7 @@ def topics(
     here as everywhere. Documents are named by their id or file, or else by their row, counted from
     1.
     """
-    estimator = _load(model)
+    estimator = load_estimator(model, "top_words", ", which has no topics")
     found = _described(estimator, words, by)
     known_by = ""
     if documents is not None and examples:
@@ -88,15 +89,6 @@ def _add_examples(found: list[dict[str, Any]], theta: Any, X: Any, count: int) -
 
 def _text(X: Any, row: int) -> dict[str, str]:
     return {"text": " ".join(X.texts[row].split())[:120]} if hasattr(X, "texts") else {}
-
-
-def _load(path: Path) -> Any:
-    from dirvae.persistence import load
-
-    loaded = load(path)
-    if not hasattr(loaded, "top_words"):
-        raise ValueError(f"{path} holds a {type(loaded).__name__}, which has no topics")
-    return loaded
 
 
 def _described(estimator: Any, num_words: int, by: str) -> list[dict[str, Any]]:

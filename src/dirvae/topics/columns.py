@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from dirvae.data.sparse_matrix import sound_csr
 from dirvae.estimators.labels import as_objects, categories_of, is_missing, levels_of
 
 __all__ = ["Column", "columns_of", "names_of"]
@@ -124,7 +125,7 @@ def _named(covariates: Any) -> Iterator[tuple[str, Any]]:
 def _unnamed(covariates: Any) -> Any:
     """Columns of what has no names for them."""
     if sparse.issparse(covariates):
-        covariates = covariates.toarray()
+        covariates = sound_csr("covariates", covariates).toarray()
     if isinstance(covariates, np.ma.MaskedArray):
         covariates = covariates.tolist()  # with None where it is masked
     if isinstance(covariates, list | tuple):

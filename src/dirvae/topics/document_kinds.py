@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
+from dirvae.estimators.labels import is_missing
+
 __all__ = ["Documents", "Kind", "documents_of", "listed"]
 
 
@@ -159,7 +161,7 @@ def _checked_lists(rows: list[Any]) -> list[list[str]]:
 def _refusal(value: Any, number: int, right: str) -> ValueError:
     if isinstance(value, bytes):
         instead = ": decode them, with text.decode()"
-    elif value is None or isinstance(value, float):
+    elif is_missing(value):
         instead = ': replace missing texts by "" or leave them out'
     else:
         instead = ""
