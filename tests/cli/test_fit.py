@@ -252,7 +252,7 @@ def test_interrupted_before_the_first_checkpoint(run, monkeypatch):
         raise KeyboardInterrupt
 
     np.save("x.npy", X)
-    monkeypatch.setattr("dirvae.estimators.dirichlet_vae.fit", interrupt)
+    monkeypatch.setattr("dirvae.estimators.estimator.fit", interrupt)
     assert_one_sentence(run(*fit()), "nothing is kept", code=130)
     assert os.listdir() == ["x.npy"]
 

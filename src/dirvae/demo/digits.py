@@ -115,12 +115,6 @@ def compare(plan: Plan, console: Console | None = None) -> tuple[dict[str, VAE],
 
     Returns:
         The models by name, and what `report.comparison.comparison_page` shows.
-
-    Example:
-        >>> from dirvae.report.comparison import comparison_page
-        >>> _, results = compare(Plan(epochs=1, num_samples=2), Console(quiet=True))
-        >>> "<h2>What each component means</h2>" in comparison_page(results)
-        True
     """
     data = digits()
     with _one_thread(), torch.random.fork_rng(devices=[]):
