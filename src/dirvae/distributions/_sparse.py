@@ -35,7 +35,7 @@ with warnings.catch_warnings():
 
 def is_sparse(x: Tensor) -> bool:
     """Whether ``x`` has the layout of a compressed sparse row matrix."""
-    return getattr(x, "layout", None) is torch.sparse_csr  # of a list, torch says what must be
+    return getattr(x, "layout", None) is torch.sparse_csr  # lists and arrays have none
 
 
 def as_sparse_rows(x: Tensor) -> Tensor:
