@@ -10,28 +10,24 @@ from typing import Any
 
 from torch.distributions import constraints
 
-from dirvae.estimators.arguments import require_integer, require_positive, require_sizes
+from dirvae.estimators.arguments import require_positive
 from dirvae.topics.decoder import TopicDecoder
 
 __all__ = ["guide_columns", "require_topic_arguments"]
 
 
 def require_topic_arguments(given: Mapping[str, Any]) -> None:
-    """Raise ValueError unless the arguments are in range and go with each other.
+    """Raise ValueError unless what a topic model alone has is in range and goes together.
 
     Args:
         given: Arguments of a `TopicModel` by name, all of them.
 
     Example:
         >>> from dirvae.topics import TopicModel
-        >>> require_topic_arguments(TopicModel(0).get_params())
+        >>> require_topic_arguments(TopicModel(background=1).get_params())
         Traceback (most recent call last):
-        ValueError: n_components is 0, must be an integer of 1 or more
+        ValueError: background is 1, must be True or False
     """
-    for name in ("n_components", "max_epochs", "batch_size"):
-        require_integer(name, given[name], 1)
-    require_sizes("hidden_sizes", given["hidden_sizes"])
-    require_positive("learning_rate", given["learning_rate"])
     _require_decoder(given["decoder"], given["latent"], given["word_vectors"])
     _require_vectorizer(given["vectorizer"])
     _require_guide(given["guide"], given["n_components"])

@@ -639,6 +639,7 @@ class TopicModel(VAEEstimator):
         return checked_counts(self, self.vectorizer_.transform(documents.rows), reset=False)
 
     def _check_arguments(self) -> None:
+        super()._check_arguments()
         require_topic_arguments(self.get_params(deep=False))
 
     def __sklearn_tags__(self) -> Any:
