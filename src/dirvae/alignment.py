@@ -35,8 +35,8 @@ def matched(name: str, given: Any, X: Any, *, rows: str = "X") -> Any:
         if not index.is_unique:
             entry = index[index.duplicated()].tolist()[0]
             raise ValueError(
-                f"{side} has {entry!r} in its index more than once, so that {name} and {rows} "
-                "cannot be matched by index: make the indexes unique, or reset both"
+                f"{side} has {entry!r} in its index more than once, so {name} cannot be matched by "
+                f"index to {rows}: make the indexes unique, or reset both"
             )
     for (side, index), (other, others) in (sides[::-1], sides):
         _require_all(side, index, other, others)

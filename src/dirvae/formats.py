@@ -28,8 +28,8 @@ class Format(NamedTuple):
 
     Attributes:
         numbers: Reader from a path and ``options`` to `dirvae.data.Rows`, or "" for none.
-        texts: Reader from a path, names of columns and an encoding to these columns of a table and
-            notes of what was recognised, or "" for none.
+        texts: Reader of some columns of a table, or "" for none. It takes a path, the columns'
+            names and an encoding, and returns the columns and notes of what was recognised.
         options: Of ``array``, ``id_columns`` and ``encoding`` those that the reader of numbers
             takes. A file that has an encoding is one of text, and may be packed by gzip.
     """

@@ -41,8 +41,8 @@ class Terms(NamedTuple):
             score-function gradient; None for reparameterised latents.
         q: The posterior, batch shape (B,).
         z: The samples, shape (S, B, ...).
-        path: What q's law, or that of log z, drew; the path's gradient goes through it. None
-            where ``log_ratio`` is.
+        path: What q's distribution, or that of log z, drew; the path's gradient goes through it.
+            None where ``log_ratio`` is.
         log_label: log q(y|x) of each class that is known, shape (B,), 0 where it is not; None for
             models without classes.
 
@@ -69,8 +69,8 @@ def elbo(terms: Terms, *, kl_weight: float = 1.0, free_bits: float = 0.0) -> Ten
 
     .. math:: \frac1S \sum_s \log p(x|z_s) - w \, \max(\mathrm{KL}(q(z|x) \| p(z)), \lambda)
 
-    The value is the bound; for a latent without a path the gradient adds the score-function term
-    with the mean of the other samples (or, with one sample, of the other examples) as its baseline.
+    The value is the bound. For a latent without a path the gradient adds the score-function term.
+    Its baseline is the mean of the other samples or, with one sample, of the other examples.
 
     Args:
         terms: Terms of B examples.
@@ -169,9 +169,9 @@ def importance_weighted_bound(terms: Terms, *, kl_weight: float = 1.0) -> Tensor
 def doubly_reparameterized_bound(terms: Terms, *, kl_weight: float = 1.0) -> Tensor:
     r"""The importance-weighted bound with a gradient of less variance for the encoder.
 
-    The gradient of the bound through the parameters of q at a fixed z, a score function, has mean
-    values that a second reparameterisation turns into path gradients. With normalised weights
-    v_s and :math:`\bar w_s` = (p(x|z_s) p(z_s)^w / q(z_s|x)^w):
+    Through the parameters of q at a fixed z the gradient of the bound is a score function. A second
+    reparameterisation turns its mean into path gradients. With normalised weights v_s and
+    :math:`\bar w_s` = (p(x|z_s) p(z_s)^w / q(z_s|x)^w):
 
     .. math:: \nabla_\phi \approx \sum_s ((1 - w) v_s + w v_s^2)
               \frac{\partial \log \bar w_s}{\partial z_s} \frac{\partial z_s}{\partial \phi}
@@ -229,16 +229,16 @@ def log_likelihood(p: Distribution, x: Tensor, mask: Tensor | None = None) -> Te
     """Log-likelihood of each example, counting only what was observed.
 
     Args:
-        p: Law of x, batch shape (..., B).
+        p: Distribution of x, batch shape (..., B).
         x: Shape (B, D...); values where ``mask`` is False are not read.
         mask: Shape of x, True where x was observed; None if all was.
 
     Returns:
         Shape (..., B), in nats. For counts with a total (multinomial, Dirichlet-multinomial) the
-        law of the observed categories given their own total.
+        distribution of the observed categories given their own total.
 
     Raises:
-        TypeError: If the law offers no likelihood of a part of x.
+        TypeError: If the distribution offers no likelihood of a part of x.
 
     Example:
         >>> p = Independent(torch.distributions.Bernoulli(torch.full((1, 3), 0.5)), 1)

@@ -188,7 +188,7 @@ def fitted_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("part", "name", "value", "sentence"),
     [
         ("parameters", "n_components", "many", "n_components is 'many', must be an integer"),
-        ("parameters", "n_components", {"law": "os.system"}, "law that is not known here"),
+        ("parameters", "n_components", {"law": "os.system"}, "distribution that is not known here"),
         ("parameters", "hidden_sizes", None, "the estimator cannot be built"),
         (
             "parameters",
@@ -212,7 +212,7 @@ def fitted_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("fitted", "feature_names_in_", [1], "feature_names_in_ is .*, must be of type ndarray"),
         ("fitted", "feature_names_in_", {"labels": {"items": [[1]]}}, "list of numbers or words"),
         ("fitted", "likelihood_", None, "likelihood_ is 'None', must be of type Callable"),
-        ("fitted", "likelihood_", {"law": "os.system"}, "law that is not known here"),
+        ("fitted", "likelihood_", {"law": "os.system"}, "distribution that is not known here"),
         ("fitted", "prior_concentration_", {"array": "transform"}, "no array 'transform'"),
         ("fitted", "_optimizer_state", None, "fitted attributes are not those"),
         (None, "fitted", None, "has no fitted"),

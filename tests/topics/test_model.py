@@ -345,7 +345,7 @@ def test_a_vectorizer_given_is_saved_by_its_settings(vectorizer, tmp_path):
 @pytest.mark.parametrize("decoder", [MixtureDecoder, EmbeddedDecoder])
 def test_a_mixture_needs_a_latent_on_the_simplex(decoder):
     model = TopicModel(2, decoder=decoder, latent=Normal, prior_concentration=None, **SMALL)
-    with pytest.raises(ValueError, match="latent is Normal, must be a law on the simplex"):
+    with pytest.raises(ValueError, match="latent is Normal, must be a distribution on the simplex"):
         model.fit(np.eye(8))
 
 

@@ -1,7 +1,7 @@
 """Annealed importance sampling: log p(x) without help from the encoder, to check what leans on it.
 
-The path leads from the prior to the posterior, p_t(z) proportional to p(z) p(x|z)^t, and is walked
-by Hamiltonian Monte Carlo in unconstrained coordinates, in double precision.
+The path leads from the prior to the posterior: p_t(z) is proportional to p(z) p(x|z)^t. Hamiltonian
+Monte Carlo walks it, in unconstrained coordinates and double precision.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def annealed_log_evidence(
     step size follows the acceptance along the way, which leaves a bias too small to have been seen.
 
     Args:
-        vae: The model, with a latent of shape (K,) and a density for its prior; a copy of it is run
-            in evaluation mode and double precision.
+        vae: The model, with a latent of shape (K,) and a density for its prior. A copy of it is
+            run, in evaluation mode and double precision.
         x: Shape (N, D...).
         covariates: Shape (N, C), optional.
         num_chains: Weights a row; their spread gives the standard error.

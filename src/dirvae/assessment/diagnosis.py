@@ -14,8 +14,8 @@ from torch.distributions import Distribution
 
 from dirvae.assessment.embedding import (
     as_array,
+    batches,
     evaluating,
-    parts,
     posterior_draws,
     posterior_means,
     posteriors,
@@ -52,9 +52,9 @@ class Diagnosis(NamedTuple):
 
     Attributes:
         uses: Verdict on each component.
-        encoding_variance: Var_x(E_q[z_k|x]) as a share of the prior's variance, shape (K,); 1 if
-            posterior means were spread as the prior is, used above .01.
-        decoding_cost: Nats a row lost without the component, shape (K,); used above .01.
+        encoding_variance: Var_x(E_q[z_k|x]) as a share of the prior's variance, shape (K,). It is 1
+            if posterior means spread as the prior does; above .01 the component is used.
+        decoding_cost: Nats a row that are lost without the component, shape (K,); used above .01.
         weight_norms: Columns of the decoder's first layer, shape (K,); None if it has none for z
             alone.
         means: Moments of posterior means.
@@ -188,12 +188,12 @@ def _mean_kl(
 
 
 def _information(laws: list[Distribution], generator: torch.Generator | None) -> Information:
-    """One draw for each row, a few at a time, scored under the laws of all rows."""
+    """One draw for each row, a few at a time, scored under the distributions of all rows."""
     scored = [log_law(q) or q for q in laws]
     draws = torch.cat([draw(q, generator=generator) for q in scored])
     rows = torch.arange(len(draws))
     pointwise = []
-    for z, own in parts(DRAWS_AT_ONCE, draws, rows):
+    for z, own in batches(DRAWS_AT_ONCE, draws, rows):
         log_q = torch.cat([q.log_prob(z.unsqueeze(1)).double() for q in scored], 1)
         pointwise.append(mutual_information(as_array(log_q), own.numpy()).pointwise)
     return Information(np.concatenate(pointwise), len(draws))

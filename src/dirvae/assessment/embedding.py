@@ -17,9 +17,9 @@ from dirvae.models.vae import VAE
 
 __all__ = [
     "as_array",
+    "batches",
     "evaluating",
     "on_simplex",
-    "parts",
     "posterior_draws",
     "posterior_means",
     "posteriors",
@@ -46,8 +46,8 @@ def posterior_means(vae: VAE, x: Tensor, covariates: Tensor | None = None) -> Te
         torch.Size([4, 2])
     """
     with evaluating(vae):
-        pieces = parts(ROWS_AT_ONCE, x, covariates)
-        return torch.cat([vae.embed(rows, told) for rows, told in pieces])
+        given = batches(ROWS_AT_ONCE, x, covariates)
+        return torch.cat([vae.embed(rows, context) for rows, context in given])
 
 
 def posterior_draws(
@@ -85,8 +85,8 @@ def posteriors(vae: VAE, x: Tensor, covariates: Tensor | None = None) -> Iterato
         >>> [q.batch_shape for q in posteriors(gaussian(4, 2), torch.zeros(600, 4))]
         [torch.Size([500]), torch.Size([100])]
     """
-    for rows, told in parts(ROWS_AT_ONCE, x, covariates):
-        yield vae.infer(rows, *(() if told is None else (told,)))
+    for rows, context in batches(ROWS_AT_ONCE, x, covariates):
+        yield vae.infer(rows, *(() if context is None else (context,)))
 
 
 def on_simplex(law: Distribution) -> bool:
@@ -121,11 +121,11 @@ def evaluating(module: nn.Module) -> Iterator[None]:
             part.training = training
 
 
-def parts(size: int, x: Tensor, *others: Tensor | None) -> Iterator[tuple[Any, ...]]:
+def batches(size: int, x: Tensor, *others: Tensor | None) -> Iterator[tuple[Any, ...]]:
     """The same ``size`` rows of each tensor at a time; what is None stays None.
 
     Example:
-        >>> [rows.tolist() for rows, nothing in parts(2, torch.arange(3), None)]
+        >>> [rows.tolist() for rows, nothing in batches(2, torch.arange(3), None)]
         [[0, 1], [2]]
     """
     for start in range(0, len(x), size):

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dirvae.assessment.embedding import DRAWS_AT_ONCE, ROWS_AT_ONCE, as_array, evaluating, parts
+from dirvae.assessment.embedding import DRAWS_AT_ONCE, ROWS_AT_ONCE, as_array, batches, evaluating
 from dirvae.evaluation import Evidence, importance_sampled
 from dirvae.models.vae import VAE
 from dirvae.objectives import Terms, elbo
@@ -39,9 +39,9 @@ class Bound(NamedTuple):
     kl: Array
 
     @classmethod
-    def concatenate(cls, parts: Iterable[Bound]) -> Bound:
-        """Rows of all parts, one after the other."""
-        return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    def concatenate(cls, bounds: Iterable[Bound]) -> Bound:
+        """Rows of all bounds, one after the other."""
+        return cls(*(np.concatenate(column) for column in zip(*bounds, strict=True)))
 
     @property
     def mean(self) -> float:
@@ -101,11 +101,11 @@ def log_weights(
     _require_positive(num_samples=num_samples, draws_at_once=draws_at_once)
     columns = []
     with evaluating(vae):
-        for part in parts(min(ROWS_AT_ONCE, draws_at_once), x, covariates, mask):
-            sizes = _sizes(num_samples, max(1, draws_at_once // len(part[0])))
+        for batch in batches(min(ROWS_AT_ONCE, draws_at_once), x, covariates, mask):
+            sizes = _sizes(num_samples, max(1, draws_at_once // len(batch[0])))
             columns.append(
                 torch.cat(
-                    [_weights(vae, *part, num_samples=size, generator=generator) for size in sizes]
+                    [_weights(vae, *batch, num_samples=size, generator=generator) for size in sizes]
                 )
             )
     return torch.cat(columns, 1)
@@ -137,12 +137,12 @@ def log_evidence(
         (3,)
     """
     found = []
-    for rows, told, seen in parts(ROWS_AT_ONCE, x, covariates, mask):
+    for rows, context, seen in batches(ROWS_AT_ONCE, x, covariates, mask):
         weights = log_weights(
             vae,
             rows,
             num_samples,
-            told,
+            context,
             mask=seen,
             draws_at_once=draws_at_once,
             generator=generator,
@@ -213,8 +213,10 @@ def _terms(
 ) -> Iterator[Terms]:
     _require_positive(num_samples=num_samples)
     with evaluating(vae):
-        for rows, told, seen in parts(max(1, DRAWS_AT_ONCE // num_samples), x, covariates, mask):
-            yield vae.terms(rows, told, mask=seen, num_samples=num_samples, generator=generator)
+        for rows, context, seen in batches(
+            max(1, DRAWS_AT_ONCE // num_samples), x, covariates, mask
+        ):
+            yield vae.terms(rows, context, mask=seen, num_samples=num_samples, generator=generator)
 
 
 def _weights(

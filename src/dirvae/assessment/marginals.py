@@ -86,8 +86,8 @@ def marginal_divergence(
             additive = isinstance(prior, Independent)
             return MarginalDivergence(value, np.zeros_like(value), exact=True, additive=additive)
         few = slice(None, None, math.ceil(len(x) / ROWS_AT_ONCE))
-        told = None if covariates is None else covariates[few]
-        [q] = posteriors(vae, x[few], told)
+        context = None if covariates is None else covariates[few]
+        [q] = posteriors(vae, x[few], context)
         value, own = _from_draws(q, prior, generator)
         additive = isinstance(q, Independent) and isinstance(prior, Independent)
         return MarginalDivergence(value, own, exact=False, additive=additive)
@@ -103,7 +103,7 @@ def _closed_form(q: Distribution, p: Distribution) -> Array | None:
 
 
 def _marginals(law: Distribution) -> Distribution | None:
-    """Laws of the components, batch shape (..., K)."""
+    """Distributions of the components, batch shape (..., K)."""
     if isinstance(law, Independent) and not law.base_dist.event_shape:
         base: Distribution = law.base_dist
         return base

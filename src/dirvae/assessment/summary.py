@@ -105,14 +105,14 @@ def _importance(vae: VAE, X: Any, num_samples: int) -> tuple[NDArray[np.float64]
     """KL of each row, shape (N,), and the estimated log-likelihood; the latter None for S = 0."""
     generator = torch.Generator().manual_seed(0)
     kl, evidence = [], []
-    for x in _dense_parts(X):
+    for x in _dense_batches(X):
         kl.append(bound_of(vae, x, generator=generator).kl)
         if num_samples:
             evidence.append(log_evidence(vae, x, num_samples, generator=generator))
     return np.concatenate(kl), Evidence.concatenate(evidence) if num_samples else None
 
 
-def _dense_parts(X: Any) -> Iterator[Tensor]:
+def _dense_batches(X: Any) -> Iterator[Tensor]:
     return (_dense(X[start : start + ROWS_AT_ONCE]) for start in range(0, X.shape[0], ROWS_AT_ONCE))
 
 

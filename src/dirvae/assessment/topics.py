@@ -113,7 +113,7 @@ def score_topics(
         num_documents=counts.shape[0],
         perplexity=model.perplexity(counts),
         words=word_scores(model.top_word_ids, counts),
-        labels=None if labels is None else _told(model, documents, theta, labels),
+        labels=None if labels is None else _all_label_scores(model, documents, theta, labels),
     )
 
 
@@ -157,7 +157,7 @@ def label_scores(theta: ArrayLike, labels: Sequence[Any]) -> LabelScores:
     return LabelScores(purity(of_known, truth), normalized_mutual_information(of_known, truth))
 
 
-def _told(model: Any, documents: Any, theta: Any, labels: Sequence[Any]) -> LabelScores:
+def _all_label_scores(model: Any, documents: Any, theta: Any, labels: Sequence[Any]) -> LabelScores:
     scores = label_scores(theta, labels)
     if not hasattr(model, "predict"):
         return scores

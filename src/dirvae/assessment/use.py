@@ -10,9 +10,9 @@ from torch import Tensor
 from dirvae.assessment.embedding import (
     DRAWS_AT_ONCE,
     as_array,
+    batches,
     evaluating,
     on_simplex,
-    parts,
     posterior_means,
 )
 from dirvae.distributions.moments import location_and_spread
@@ -72,12 +72,12 @@ def decoding_use(vae: VAE, x: Tensor, covariates: Tensor | None = None) -> Array
 
         def likelihood(z: Array) -> Array:
             latent = torch.as_tensor(z).to(embedding)
-            pieces = parts(DRAWS_AT_ONCE, x, latent, covariates)
+            given = batches(DRAWS_AT_ONCE, x, latent, covariates)
             return as_array(
                 torch.cat(
                     [
-                        log_likelihood(vae.decoder(here, *_context(told)), rows)
-                        for rows, here, told in pieces
+                        log_likelihood(vae.decoder(here, *_context(context)), rows)
+                        for rows, here, context in given
                     ]
                 )
             )

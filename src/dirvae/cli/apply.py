@@ -143,7 +143,7 @@ def info(model: Model, as_json: AsJson = False) -> None:
 
 
 def _latent(vae: Any) -> str:
-    """Name of the latent's law, of a model that is no estimator."""
+    """Name of the latent's distribution, of a model that is no estimator."""
     law = vae.prior()
     return f"{type(getattr(law, 'base_dist', law)).__name__} of shape {tuple(law.event_shape)}"
 

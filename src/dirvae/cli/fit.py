@@ -46,7 +46,9 @@ def fit_vae(
     latent: Annotated[
         str,
         typer.Option(
-            metavar="NAME", parser=one_of(LATENTS), help=f"Law of the latent: {words_of(LATENTS)}."
+            metavar="NAME",
+            parser=one_of(LATENTS),
+            help=f"Distribution of the latent: {words_of(LATENTS)}.",
         ),
     ] = "dirichlet",
     likelihood: Annotated[
@@ -54,8 +56,8 @@ def fit_vae(
         typer.Option(
             metavar="NAME",
             parser=one_of(LIKELIHOODS),
-            help=f"Law of the data: {words_of(LIKELIHOODS)} (auto: bernoulli for values in [0, 1], "
-            "gaussian for others).",
+            help=f"Distribution of the data: {words_of(LIKELIHOODS)} "
+            "(auto: bernoulli for values in [0, 1], gaussian for others).",
         ),
     ] = "auto",
     components: Annotated[int, whole(1, "--components", "-k", help="Size of the latent.")] = 50,

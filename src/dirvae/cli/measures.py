@@ -56,8 +56,8 @@ def measure_topics(estimator: Any, documents: Any, labels: Sequence[Any] | None)
         "mean_document_frequency": found.words.document_frequency,
     }
     if found.labels is not None:
-        told = found.labels._asdict().items()
-        measured |= {name: value for name, value in told if value is not None}
+        scores = found.labels._asdict().items()
+        measured |= {name: value for name, value in scores if value is not None}
     return measured
 
 

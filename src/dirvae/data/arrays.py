@@ -22,7 +22,7 @@ class Batch(NamedTuple):
 
     Attributes:
         x: Data, shape (B, D...).
-        covariates: What encoder and decoder are told besides, shape (B, C), or None.
+        covariates: What else encoder and decoder see, shape (B, C), or None.
         mask: True where x was observed, shape of x, or None.
         weight: Weight of each row in the objective, shape (B,), or None.
         label: One-hot classes, shape (B, L), rows of zeros where unknown, or None.
@@ -40,8 +40,8 @@ class Batch(NamedTuple):
 
     def given(self) -> dict[str, Any]:
         """What a model is given of the rows besides x, by the names of its arguments."""
-        told = {"covariates": self.covariates, "label": self.label, "mask": self.mask}
-        return {name: value for name, value in told.items() if value is not None}
+        given = {"covariates": self.covariates, "label": self.label, "mask": self.mask}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 class ArrayDataset(Dataset[Batch]):
@@ -56,8 +56,9 @@ class ArrayDataset(Dataset[Batch]):
         mask: Shape of x, optional.
         weight: Shape (N,), 0 or more, optional; scaled to a mean of 1.
         label: One-hot classes, shape (N, L), rows of zeros where unknown, optional.
-        binarize: Whether x holds probabilities of a pixel being on: each fetch draws it anew as 0
-            or 1 (Salakhutdinov & Murray 2008 do so once; anew each epoch is the usual harder test).
+        binarize: Whether x holds probabilities of a pixel being on, which each fetch draws anew as
+            0 or 1. Salakhutdinov & Murray 2008 draw once; anew each epoch is the harder test, and
+            usual.
         generator: Source of these; torch's global one if None.
         dtype: What x is cast to. Under float32 a column of 1e8 and more has no fractions.
 

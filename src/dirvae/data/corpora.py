@@ -53,16 +53,15 @@ def read_texts(
 ) -> Texts:
     r"""Read texts; a missing one is the empty string.
 
-    A table in text may be separated by commas, semicolons, tabs or bars, and be packed by gzip:
-    that is recognised, and told in ``notes``. Cells stay as written: a label ``NA``, ``null`` or
+    A table in text may be separated by commas, semicolons, tabs or bars, and be packed by gzip.
+    Both are recognised, and ``notes`` says so. Cells stay as written: a label ``NA``, ``null`` or
     ``007`` is a word as others are; only an empty cell is missing. What is not certain is refused,
     such as a row that is longer than the first line.
 
     Args:
-        source: A folder of ``.txt`` files (those in subfolders too, which are then the labels);
-            a file of a kind in `dirvae.formats.TEXTS` with a column of texts; ``docstrings`` (see
-            `docstrings`) or ``20news`` (see `newsgroups`). Files of text may be packed by gzip, as
-            ``.csv.gz``.
+        source: A folder of ``.txt`` files, in which subfolders are the labels. Or a file of a kind
+            in `dirvae.formats.TEXTS` with a column of texts. Or ``docstrings`` (see `docstrings`)
+            or ``20news`` (see `newsgroups`). Files of text may be packed by gzip, as ``.csv.gz``.
         text_column: The column; ``text`` by default.
         label_column: Column of classes, optional.
         id_columns: Columns of a table that identify documents; numbers of rows by default.

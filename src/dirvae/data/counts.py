@@ -30,7 +30,7 @@ class CountDataset(Dataset[Batch]):
 
     Args:
         x: Counts, 0 or more, shape (N, V), a SciPy sparse matrix or an array.
-        covariates: What encoder and decoder are told besides, shape (N, C), optional.
+        covariates: What else encoder and decoder see, shape (N, C), optional.
         label: One-hot classes, shape (N, L), rows of zeros where unknown, optional.
 
     Example:

@@ -73,8 +73,8 @@ class _MisfitError(ValueError):
 def read_delimited(path: Path, encoding: str = UTF8) -> Delimited:
     r"""Find out how a .csv or .tsv file is written, and make sure that all of it is written so.
 
-    Cells are separated by commas, semicolons, tabs or bars: by whichever parts the first line into
-    more than one cell, and every other line into as many. Cells may stand between double quotes;
+    Cells are separated by commas, semicolons, tabs or bars. The separator is the one that parts
+    every line into the same number of cells, two or more. Cells may stand between double quotes;
     these may hold separators, breaks of lines, and quotes, doubled. Blank lines are skipped.
 
     Each row has as many cells as the first line; or each has one more, names of rows as R writes
@@ -85,8 +85,8 @@ def read_delimited(path: Path, encoding: str = UTF8) -> Delimited:
         encoding: See `read_text`.
 
     Raises:
-        ValueError: If it is empty, cannot be decoded, has a row that is longer or shorter, a quote
-            that is not closed, or can be read in two ways.
+        ValueError: If the file is empty, cannot be decoded or can be read in two ways. Or if a row
+            is longer or shorter, or a quote is not closed.
 
     Example:
         >>> import tempfile
@@ -199,7 +199,7 @@ def _checked(table: Delimited) -> Delimited:
     if uneven is None:
         return table._replace(notes=notes)
     if not longer or not _has_row_names(table):
-        raise _MisfitError(_told(table.first, table.separator, *uneven, longer))
+        raise _MisfitError(_misfit(table.first, table.separator, *uneven, longer))
     notes += ("its first line is one cell shorter than the rows, which begin with their names",)
     return table._replace(first=["", *table.first], notes=notes)
 
@@ -221,7 +221,7 @@ def _has_row_names(table: Delimited) -> bool:
     return all(cell in MISSING or NUMBER.fullmatch(cell) for cells in rows for cell in cells[1:])
 
 
-def _told(first: list[str], separator: str, row: int, cells: list[str], longer: bool) -> str:
+def _misfit(first: list[str], separator: str, row: int, cells: list[str], longer: bool) -> str:
     width, number = len(first), row + all(map(NUMBER.fullmatch, first))
     counted = f"row {number} has {_number_of(cells)}, the first line has {_number_of(first)}"
     quote = f"put cells that hold {separator!r} between double quotes"

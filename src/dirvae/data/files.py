@@ -30,13 +30,13 @@ def read_rows(
 ) -> Rows:
     """Read rows of numbers; nothing in a file is ever unpickled.
 
-    Images (a folder, the word ``mnist``, or an array of 8-bit integers with more than two axes) are
-    scaled to [0, 1]; axes after the first are flattened, height before width before channels.
+    Images are a folder, the word ``mnist``, or an array of 8-bit integers with more than two axes.
+    They are scaled to [0, 1] and flattened: height before width before channels.
 
-    A table in text may be separated by commas, semicolons, tabs or bars, have decimal commas, names
-    of rows as R writes them, and be packed by gzip: all of it is recognised, and told in ``notes``.
-    What is not certain is refused. A first line that holds numbers only is a row, unless they are
-    0, 1, ..., D - 1.
+    A table in text may be separated by commas, semicolons, tabs or bars. It may have decimal commas
+    or names of rows as R writes them, and be packed by gzip. All of it is recognised, and ``notes``
+    says so. What is not certain is refused. A first line that holds numbers only is a row, unless
+    they are 0, 1, ..., D - 1.
 
     Args:
         source: A file of a kind in `dirvae.formats.NUMBERS`; a folder of ``.png`` or ``.jpg``

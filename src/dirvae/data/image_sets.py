@@ -171,8 +171,8 @@ def svhn(array: str = "x_train") -> Pixels:
 def omniglot(array: str = "x_train") -> Pixels:
     """Characters of 50 alphabets, each drawn by 20 people (Lake, Salakhutdinov & Tenenbaum 2015).
 
-    From ``omniglot28.npz`` if the data folder has it, else built from the two official archives and
-    kept there under that name: 105 x 105 pixels averaged over area to 28 x 28, ink is 255. These
+    From ``omniglot28.npz`` in the data folder; if it is not there, it is made from the two official
+    archives and kept. Their 105 x 105 pixels are averaged over area to 28 x 28, ink is 255. These
     are not the pixels of `omniglot_iwae`, so likelihoods are near those of its papers, and not to
     be compared to the nat. Fifteen drawers of each character train and five test: 24,345 and 8,115.
 

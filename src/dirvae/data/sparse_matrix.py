@@ -31,8 +31,8 @@ def checked_csr(name: str, matrix: Any) -> sparse.csr_matrix:
 
     Raises:
         TypeError: If it is no sparse matrix.
-        ValueError: If an index is out of range, parts do not fit each other, values are no finite
-            real numbers, or there are too many columns or rows.
+        ValueError: If an index is out of range, or parts do not fit each other. Or if values are no
+            finite real numbers, or there are too many columns or rows.
 
     Example:
         >>> twice = sparse.coo_array(([1, 2, 4], ([0, 0, 1], [2, 2, 0])), shape=(2, 3))

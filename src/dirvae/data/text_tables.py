@@ -40,7 +40,7 @@ def read_columns(
 
     Returns:
         The columns in this order, each of length N, and what was recognised. Cells of .csv and .tsv
-        are strings, so that NA, null and 007 stay what they are; those of .jsonl and .parquet are
+        are strings, so that NA, null and 007 stay what they are. Those of .jsonl and .parquet are
         of any kind, None or NaN where missing.
 
     Raises:

@@ -45,8 +45,8 @@ def words_of(text: str) -> list[str]:
     """Words of two letters or more, without digits; marks belong to their letter and count as one.
 
     Marks are accents that are no part of their letter, and the vowel signs of Hindi, Arabic and the
-    like. The text is composed first (Unicode's NFC), soft hyphens and other signs that are not seen
-    are left out, and the dot that lower case leaves of the Turkish capital is too.
+    like. The text is composed first (Unicode's NFC). Signs that are not seen, such as soft hyphens,
+    are left out. So is the dot that lower case leaves of the Turkish capital.
 
     Args:
         text: In lower case, where that is wanted.

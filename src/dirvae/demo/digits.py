@@ -65,9 +65,9 @@ QUICK = Plan(epochs=25, num_samples=100)
 TITLE = "Three latents on handwritten digits"
 INTRODUCTION = (
     "Three variational autoencoders were trained on scikit-learn's handwritten digits. They have "
-    "the same networks and the same training, and differ in the law of the latent: a Gaussian, "
-    "sticks broken one after the other (Kumaraswamy), or a Dirichlet. The last two describe each "
-    "image by shares of components that sum to 1."
+    "the same networks and the same training, but different distributions of the latent: a "
+    "Gaussian, sticks broken one after the other (Kumaraswamy), or a Dirichlet. The last two "
+    "describe each image by shares of components that sum to 1."
 )
 
 
@@ -245,8 +245,8 @@ def _settings(plan: Plan, data: Digits) -> dict[str, str]:
         "Priors": f"N(0, I); GEM(5); Dirichlet, each concentration {1 - 1 / plan.num_latent:.4g}",
         "Training": f"Adam {plan.learning_rate:g}, batches of {plan.batch_size}, {plan.epochs} "
         f"epochs, KL warmed up over the first {plan.warmup:.0%}; the best epoch's weights are kept",
-        "Noise": "one seed, so differences between models of a few tenths of a nat, or of a few "
-        f"k-NN errors ({100 / len(data.test):.1g} % an image), may turn with another",
+        "Noise": "one seed: differences of a few tenths of a nat, or of a few k-NN errors "
+        f"({100 / len(data.test):.1g} % an image), may turn with another",
     }
 
 

@@ -31,8 +31,8 @@ def pictures(vae: VAE, images: Tensor, drawn: Tensor, labels: NDArray[np.int64])
         labels: Classes from 0 to 9, shape (N,).
 
     Returns:
-        Reconstructions, samples and a map of the rows; for a latent on the simplex, also its
-        decoded corners and edges, the images that use each component, and shares by class.
+        Reconstructions, samples and a map of the rows. Of a latent on the simplex also decoded
+        corners and edges, the images that use each component, and shares by class.
 
     Example:
         >>> from dirvae.models.zoo import gaussian

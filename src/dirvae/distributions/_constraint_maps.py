@@ -1,6 +1,6 @@
 """Maps from free vectors onto log proportions and onto the sphere, for `torch`'s registries.
 
-``biject_to`` and ``transform_to`` find them; Hamiltonian Monte Carlo, transformed laws and
+``biject_to`` and ``transform_to`` find them; Hamiltonian Monte Carlo, transformed distributions and
 optimisers of constrained parameters ask these two.
 """
 
@@ -106,7 +106,7 @@ class Stereographic(_OfVectors):
     .. math:: y = \frac{(2x, \; 1 - |x|^2)}{1 + |x|^2}, \qquad
               \log |\det| = (D - 1) \log \frac{2}{1 + |x|^2}
 
-    The Jacobian is that to the sphere's surface, on which densities of spherical laws are.
+    The Jacobian is that to the sphere's surface, on which densities of spherical distributions are.
 
     Example:
         >>> biject_to(unit_sphere)(torch.tensor([1.0, 0.0]))

@@ -21,7 +21,7 @@ _BLOCKS, _PROPOSALS = 6, 8
 
 
 class Cosine:
-    """The marginal of w = loc . x under a von Mises-Fisher law, in s = artanh(w), float64.
+    """The marginal of w = loc . x under a von Mises-Fisher distribution, in s = artanh(w), float64.
 
     The density of s is proportional to exp(-kappa (1 - tanh s)) cosh(s)^(1 - D).
     """

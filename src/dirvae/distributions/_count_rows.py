@@ -34,7 +34,7 @@ def rows_of(parameter: Tensor, x: Tensor) -> Tensor:
 
 
 def require_rows(x: Tensor, law: Distribution) -> None:
-    """Raise ValueError unless sparse ``x`` is a matrix of counts with a row for each law."""
+    """Raise ValueError unless sparse ``x`` holds counts, with a row for each distribution."""
     (words,), rows = law.event_shape, law.batch_shape[-1:]
     if x.dim() != 2 or x.shape[1] != words or rows not in ((), (1,), x.shape[:1]):
         wanted = f"({rows[0]}, {words})" if rows else f"(B, {words})"

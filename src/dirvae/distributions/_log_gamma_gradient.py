@@ -1,7 +1,7 @@
 """The implicit gradient of log X, X ~ Gamma(a, 1), in a.
 
-Differentiating F(x; a) = u at fixed u gives d log x / d a = -(dF/da) / (x f(x)), for the cdf F and
-density f. Everything here is a function of (a, log x), never of x, which may underflow.
+F is the cdf and f the density. F(x; a) = u at fixed u gives d log x / d a = -(dF/da) / (x f(x)).
+Everything here is a function of (a, log x), never of x, which may underflow.
 
 With x' = x e^w under the integral of F, or of 1 - F, that ratio is an integral of one sign,
 

@@ -18,8 +18,8 @@ def sample_log_gamma(concentration: Tensor, generator: torch.Generator | None = 
     """One draw of log X, X ~ Gamma(a, 1), for every element; no gradient.
 
     log X_a = log X_{a+1} + log(U) / a is exact for every a > 0 and cannot underflow. X_{a+1} is
-    torch's own draw in float64; in float32 it is a fitted function of one standard normal, whose
-    Kolmogorov distance from the law is below 2e-6.
+    torch's own draw in float64. In float32 it is a fitted function of one standard normal, at a
+    Kolmogorov distance below 2e-6.
 
     Args:
         concentration: a > 0, any shape, float32 or float64.
@@ -74,8 +74,8 @@ def _normal(like: Tensor, generator: torch.Generator | None) -> Tensor:
 
 
 def _uniform(like: Tensor, generator: torch.Generator | None) -> Tensor:
-    wide = torch.float32 if like.device.type == "mps" else torch.float64
-    return torch.rand(like.shape, dtype=wide, device=like.device, **_source(generator))
+    dtype = torch.float32 if like.device.type == "mps" else torch.float64
+    return torch.rand(like.shape, dtype=dtype, device=like.device, **_source(generator))
 
 
 @torch.library.custom_op(

@@ -2,12 +2,13 @@
 
 Entry [i][c][j] multiplies r^i t^j in output c, with t = (1 - a) / (1 + a), in [-1, 1].
 
-QUANTILE: with z standard normal, k = (a + 1)^(-1/2) and r = 2 z^2 / 6.7^2 - 1, the quantile of
-Gamma(a + 1) at Phi(z) is (a + 1) exp(k (z P(r, t) + k Q(r, t))); P and Q are the outputs. As in a
+QUANTILE: z is standard normal, k = (a + 1)^(-1/2) and r = 2 z^2 / 6.7^2 - 1. P and Q are the
+    outputs. The quantile of Gamma(a + 1) at Phi(z) is (a + 1) exp(k (z P(r, t) + k Q(r, t))). As in
+    a
 Cornish-Fisher expansion, the exponent over k is odd in (k, z) jointly.
 
-GRADIENT: with m = log x - log(a + 1/2) and r = tanh((m - 1) / 6), the implicit gradient of log x is
-d log x / d a = softplus(-m - D(r, t)) / a, exact in both limits of x.
+GRADIENT: m = log x - log(a + 1/2) and r = tanh((m - 1) / 6). The implicit gradient of log x, exact
+    in both limits of x, is d log x / d a = softplus(-m - D(r, t)) / a.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The mean of log sum_k exp(n_k) for independent Gaussians n_k, by two nested trapezoid rules.
 
-With T the sum and E a standard exponential, P(log(E / T) > u) = prod_k L(u + m_k, s_k), where
-L(v, s), the mean of exp(-exp(v + s e)), is the Laplace transform of a log-normal. So the mean of
-log T is an integral over u.
+With T the sum and E a standard exponential, P(log(E / T) > u) = prod_k L(u + m_k, s_k). Here L(v,
+s), the mean of exp(-exp(v + s e)), is the Laplace transform of a log-normal. So the mean of log T
+is an integral over u.
 """
 
 from __future__ import annotations

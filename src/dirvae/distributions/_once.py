@@ -13,8 +13,8 @@ __all__ = ["implicit_path", "once"]
 def once(slope: Tensor, what: str, *sources: Tensor) -> Tensor:
     """Return a derivative that refuses to be differentiated itself, for use in a backward pass.
 
-    Such a derivative was computed outside autograd, so what depends on ``sources`` in it would be
-    taken for a constant: a second derivative would be wrong, and nothing would say so.
+    It was computed outside autograd, which takes it for a constant although it depends on
+    ``sources``. A second derivative would be wrong, and nothing would say so.
 
     Args:
         slope: The derivative.

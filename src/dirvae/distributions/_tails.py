@@ -1,7 +1,7 @@
-"""Tails and quantiles of the Gamma and of the Beta law in float64, to full relative precision.
+"""Tails and quantiles of Gamma and Beta distributions in float64, to full relative precision.
 
-A tail is F or 1 - F. The one that lies beyond the mode, of log x or of log x - log(1 - x), is
-computed and the other is 1 less it: no digits are lost. It is an integral whose integrand falls,
+A tail is F or 1 - F. The one beyond the mode is computed, of log x or of log x - log(1 - x). The
+other is 1 less it, so no digits are lost. It is an integral whose integrand falls,
 
     integral over w > 0 of exp(l(t +- w) - l(t)),
 
@@ -138,8 +138,8 @@ def _search(
 ) -> Tensor:
     """Newton's steps on the log of the tail that says u to full precision, kept in a bracket.
 
-    Log densities here are concave, so that the logs of both tails are: once on the outer side of
-    the root, the steps approach it from there and never pass it.
+    Log densities here are concave, so the logs of both tails are too. Steps that are once on the
+    outer side of the root approach it from there and never pass it.
     """
     small = u < 0.5
     target = torch.where(small, u, 1 - u)

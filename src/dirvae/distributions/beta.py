@@ -76,7 +76,7 @@ class Beta(OfNumbers):
         return torch.where(total > 0, a / torch.where(total > 0, total, 1.0), end)
 
     def log(self) -> LogDirichlet:
-        """Return the law of the logarithms of x and 1 - x, an event of two."""
+        """Return the distribution of the logarithms of x and 1 - x, an event of two."""
         pair = torch.stack((self.concentration1, self.concentration0), -1)
         return LogDirichlet(pair, validate_args=self._validate_args)
 
@@ -115,21 +115,21 @@ class Beta(OfNumbers):
         Args:
             sample_shape: Shape of the draw, before batch.
             generator: Source of randomness; the global one if None.
-            totals: Number of totals X + Y to average the gradient over, as in
-                `Dirichlet.rsample`: with one its variance is up to twice that of torch's, the
-                implicit gradient of x itself, which it tends to as they grow.
+            totals: Number of totals X + Y to average the gradient over, as in `Dirichlet.rsample`.
+                With one, its variance is up to twice that of torch's implicit gradient of x itself.
+                It tends to that as they grow.
 
         Returns:
             Draws, sample_shape + batch_shape.
         """
         return self._rsample_log_odds(sample_shape, generator, totals).sigmoid()
 
-    def _wide(self) -> tuple[Tensor, Tensor]:
+    def _in_float64(self) -> tuple[Tensor, Tensor]:
         return to_float64(self.concentration1), to_float64(self.concentration0)
 
     def log_prob(self, value: Tensor | float) -> Tensor:
         value = self._checked(value)
-        a, b = self._wide()
+        a, b = self._in_float64()
         kernel = torch.xlogy(a - 1, value) + torch.special.xlog1py(b - 1, -value)
         log_prob = kernel - _log_beta(a, b)
         return log_prob.to(torch.promote_types(value.dtype, self.concentration1.dtype))
@@ -141,17 +141,17 @@ class Beta(OfNumbers):
         x = torch.where(inside, to_float64(value), 0.5)
         ends = torch.where(value > 0.5, torch.inf, -torch.inf).to(x.dtype)
         log_odds = torch.where(inside, torch.logit(x), ends)
-        lower = beta_tails(*self._wide(), log_odds).lower
+        lower = beta_tails(*self._in_float64(), log_odds).lower
         return lower.to(torch.promote_types(value.dtype, self.concentration1.dtype))
 
     def icdf(self, value: Tensor | float) -> Tensor:
-        """What lies above a share ``value`` of the law; 0 <= value <= 1."""
+        """What lies above a share ``value`` of the distribution; 0 <= value <= 1."""
         probability = as_probability(value, self.concentration1, self._validate_args)
-        log_odds = beta_log_odds_quantile(*self._wide(), to_float64(probability))
+        log_odds = beta_log_odds_quantile(*self._in_float64(), to_float64(probability))
         return log_odds.sigmoid().to(self.concentration1.dtype)
 
     def entropy(self) -> Tensor:
-        a, b = self._wide()
+        a, b = self._in_float64()
         total = torch.digamma(a + b)
         entropy = _log_beta(a, b) - (a - 1) * (torch.digamma(a) - total)
         entropy = entropy - (b - 1) * (torch.digamma(b) - total)

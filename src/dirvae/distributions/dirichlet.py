@@ -96,7 +96,7 @@ def log_gammas_up_to_total(
 
 
 class _DirichletParameters(Reparameterized):
-    """The concentration that both laws share, and what follows from it alone."""
+    """The concentration that both distributions share, and what follows from it alone."""
 
     arg_constraints = {"concentration": positive_vector}
 
@@ -120,11 +120,11 @@ class _DirichletParameters(Reparameterized):
 
 
 class LogDirichlet(_DirichletParameters):
-    r"""The law of log z for z ~ Dirichlet(concentration).
+    r"""The distribution of log z for z ~ Dirichlet(concentration).
 
     An event is the K log proportions. The density is with respect to Lebesgue measure on the first
-    K - 1 of them: with A = sum_k a_k,
-    log p(y) = log Gamma(A) - sum_k log Gamma(a_k) + sum_k a_k y_k - y_K.
+    K - 1 of them. With A = sum_k a_k, log p(y) = log Gamma(A) - sum_k log Gamma(a_k) + sum_k a_k
+    y_k - y_K.
 
     Args:
         concentration: a > 0, (..., K); half precision is raised to float32.
@@ -245,9 +245,10 @@ class Dirichlet(_DirichletParameters):
     ) -> Tensor:
         """Draw z = X / T from gammas X with total T, with an unbiased pathwise gradient.
 
-        The total is independent of z, so the gradient may be averaged over others: with growing
-        `totals` it becomes the Beta-marginal gradient, which has least variance. At K = 50 that is
-        2 % less than with one total for a = 1, a third less for a = .01; half as much at K = 2.
+        The total is independent of z, so the gradient may be averaged over others. With growing
+        ``totals`` it becomes the Beta-marginal gradient, which has least variance. At K = 50 its
+        variance is 2 % less than with one total for a = 1, and a third less for a = .01. At K = 2
+        it is half.
 
         Args:
             sample_shape: Shape of the draw, before batch and event.

@@ -97,8 +97,8 @@ class DirichletMultinomial(Law):
         """Log probability of the counts given their total, in nats.
 
         Args:
-            value: Shape (..., V), or sparse CSR, shape (B, V), for a concentration of shape
-                (..., B, V); Gammas of the categories that are present only are then computed.
+            value: Shape (..., V), or sparse CSR, shape (B, V), for a concentration of shape (...,
+                B, V). Of sparse values only the categories that are present are computed.
 
         Returns:
             Shape (...).

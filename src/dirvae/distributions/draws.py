@@ -1,4 +1,4 @@
-"""Draws, log ratios and divergences of any two laws, each by the best way that the pair offers."""
+"""Draws, log ratios and divergences of any two distributions, by the best way that they offer."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class KLResult(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """Draws of a law with their log ratios; leading shape S + (B,).
+    """Draws of a distribution with their log ratios; leading shape S + (B,).
 
     Attributes:
         z: The draws.
@@ -74,12 +74,12 @@ def kl(
 
     .. math:: \mathrm{KL}(q \| p) \approx \frac1S \sum_s \log q(z_s) - \log p(z_s), \quad z_s \sim q
 
-    The gradient of the Monte Carlo value is unbiased in either case: along the path where ``q`` has
-    one, by a score-function term of value zero where it has none.
+    The gradient of the Monte Carlo value is unbiased. It goes along the path where ``q`` has one,
+    and else by a score-function term of value zero.
 
     Args:
-        q: Law with batch shape (B,).
-        p: Law over the same events, batch shape (B,) or ().
+        q: Distribution with batch shape (B,).
+        p: Distribution over the same events, batch shape (B,) or ().
         num_samples: S >= 1, draws for Monte Carlo; ignored by a closed form.
         generator: Source of those draws; the global one if None.
 
@@ -117,12 +117,13 @@ def draw(
 ) -> Tensor:
     """Draw from ``q``, with its path where it has one, from ``generator`` where one is given.
 
-    A law that takes a generator of its device is given it, inside `Independent` too. For every
-    other it seeds the source: a generator where the law is torch's own, and otherwise a fork of the
-    global ones, which stay as they were, and for which threads wait for each other.
+    A distribution that takes a generator of its device is given it, inside `Independent` too. For
+    every other it seeds the source. That is a generator where the distribution is torch's own.
+    Otherwise it is a fork of the global ones: these stay as they were, and threads wait for each
+    other.
 
     Args:
-        q: Any law.
+        q: Any distribution.
         sample_shape: S.
         generator: Source; the global one if None.
 
@@ -164,13 +165,13 @@ def draw_with_log_ratio(
 ) -> Draws:
     """Draw z from ``q`` with log p(z) - log q(z).
 
-    Where both laws offer ``.log()``, the law of log z or of the pair (log z, log(1 - z)), all is
-    computed from that, which does not underflow; ``log q`` is then the density of log z: the ratio,
-    and the gradients at a given z, are the same.
+    Both may offer ``.log()``: the distribution of log z, or of the pair (log z, log(1 - z)). Then
+    all is computed from these, which do not underflow. ``log q`` is then the density of log z; the
+    ratio, and the gradients at a given z, are the same.
 
     Args:
-        q: Law with batch shape (B,).
-        p: Law over the same events, batch shape (B,) or ().
+        q: Distribution with batch shape (B,).
+        p: Distribution over the same events, batch shape (B,) or ().
         sample_shape: S.
         generator: Source; the global one if None.
 
@@ -189,7 +190,7 @@ def draw_with_log_ratio(
     if q.event_shape != p.event_shape:
         raise ValueError(
             f"q has events of shape {tuple(q.event_shape)} and p of {tuple(p.event_shape)}: "
-            "both must be laws of the same events"
+            "both must be distributions of the same events"
         )
     logs = (log_law(q), log_law(p))
     if logs[0] is None or logs[1] is None or logs[0].event_shape != logs[1].event_shape:
@@ -203,7 +204,7 @@ def draw_with_log_ratio(
 
 
 def log_law(q: Distribution) -> Distribution | None:
-    """Return the law of log z (or of log z, log(1 - z)) for z ~ ``q``; None where it offers none.
+    """Return the distribution of log z (or of log z, log(1 - z)) for z ~ ``q``, or None.
 
     Looks inside `Independent` and `MixtureSameFamily`.
 
@@ -237,7 +238,7 @@ def _no_nan(log_ratio: Tensor, q: Distribution, p: Distribution) -> Tensor:
 
 
 def _device_of(q: Distribution) -> torch.device:
-    """The device of the first tensor that ``q`` or a law inside it holds."""
+    """The device of the first tensor that ``q`` or a distribution inside it holds."""
     for value in vars(q).values():
         if isinstance(value, Tensor):
             return value.device
@@ -249,6 +250,6 @@ def _inner(q: Distribution) -> list[Distribution]:
 
 
 def _is_plain(q: Distribution) -> bool:
-    """Whether all of a law is torch's own, and draws by functions that `DrawingFrom` sees."""
+    """Whether all of ``q`` is torch's own, and draws by functions that `DrawingFrom` sees."""
     own = type(q).__module__.startswith("torch.distributions.")
     return own and not isinstance(q, VonMises) and all(map(_is_plain, _inner(q)))  # its is compiled

@@ -24,8 +24,8 @@ _ONE_THREAD = threading.RLock()
 class DrawingFrom(TorchFunctionMode):
     """What this thread draws comes from a generator, and not from the global one.
 
-    For what takes no generator: networks at their start, torch's own laws. Dropout, and what is
-    compiled or written in C++, draws from the global one all the same.
+    For what takes no generator: networks at their start, torch's own distributions. Dropout, and
+    what is compiled or written in C++, draws from the global one all the same.
 
     Args:
         generator: Of the CPU.

@@ -32,7 +32,7 @@ def from_icdf(
     name: str = "FromICDF",
     **parameter_constraints: Constraint,
 ) -> type[MonotoneTransform]:
-    """Make a law of a quantile function: `from_transform` with uniform noise.
+    """Make a distribution of a quantile function: `from_transform` with uniform noise.
 
     Args:
         icdf: Called as ``icdf(u, **parameters)`` with u in (0, 1), elementwise, in float64.
@@ -61,7 +61,7 @@ def from_cdf(
     name: str = "FromCDF",
     **parameter_constraints: Constraint,
 ) -> type[ImplicitCDF]:
-    r"""Make a law of a cdf: draws, density and path all follow from that one function.
+    r"""Make a distribution of a cdf: draws, density and path all follow from that one function.
 
     A draw solves F(z) = u by bisection, in 60 steps. Its path is the implicit one, by autograd,
 
@@ -99,14 +99,14 @@ def from_cdf(
         "arg_constraints": parameter_constraints,
         "support": support,
         "function": staticmethod(cdf),
-        "__doc__": f"{name}({', '.join(parameter_constraints)}): the law of a cdf.",
+        "__doc__": f"{name}({', '.join(parameter_constraints)}): the distribution of a cdf.",
     }
     keywords = {"support": support, "name": name, **parameter_constraints}
     return Recipe(from_cdf, (cdf,), keywords).make(name, ImplicitCDF, members)
 
 
 class ImplicitCDF(NamedParameters):
-    """Law of a cdf; `from_cdf` makes subclasses, this is no law itself.
+    """What `from_cdf` makes subclasses of: distributions that their cdf defines.
 
     Args:
         parameters: The parameters, in the order in which `from_cdf` was given them.
@@ -148,7 +148,7 @@ class ImplicitCDF(NamedParameters):
         return self._cdf(value.double()).to(value.dtype)
 
     def icdf(self, value: Tensor | float) -> Tensor:
-        """What lies above a share ``value`` of the law, by bisection; 0 <= value <= 1."""
+        """What lies above a share ``value`` of the distribution, by bisection; 0 <= value <= 1."""
         u = as_probability(value, self._like, self._validate_args).double()
         u = u.expand(torch.broadcast_shapes(u.shape, self.batch_shape))
         with torch.no_grad():
@@ -157,12 +157,12 @@ class ImplicitCDF(NamedParameters):
         def cdf(z: Tensor, *parameters: Tensor) -> Tensor:
             return type(self).function(z, **dict(zip(self.parameters, parameters, strict=True)))
 
-        wide = (parameter.double() for parameter in self.parameters.values())
-        return quantile(cdf, z, u, *wide, ends=_ends(self.support)).to(self._like.dtype)
+        exact = (parameter.double() for parameter in self.parameters.values())
+        return quantile(cdf, z, u, *exact, ends=_ends(self.support)).to(self._like.dtype)
 
     def _cdf(self, z: Tensor) -> Tensor:
-        wide = {key: value.double() for key, value in self.parameters.items()}
-        return type(self).function(z, **wide)
+        exact = {key: value.double() for key, value in self.parameters.items()}
+        return type(self).function(z, **exact)
 
     def _density(self, z: Tensor) -> Tensor:
         """Derivative of the cdf, differentiable in ``z`` and in the parameters."""

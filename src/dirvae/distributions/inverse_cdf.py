@@ -107,8 +107,8 @@ def multi_gamma_kl(q_concentration: Tensor, p_concentration: Tensor) -> Tensor:
               = \mathrm{KL}(\mathrm{Dir}(a) \| \mathrm{Dir}(\alpha))
               + \mathrm{KL}(\Gamma(\textstyle\sum a) \| \Gamma(\sum \alpha))
 
-    Joo et al. use it as the KL of their posterior; the second summand, about a sum that the model
-    divides out, is 7 nats at :math:`\sum a = 80` and 16 at 100 (K = 50, alpha = .98).
+    Joo et al. use it as the KL of their posterior. The second summand is about a sum that the model
+    divides out. It is 7 nats at :math:`\sum a = 80` and 16 at 100 (K = 50, alpha = .98).
 
     Args:
         q_concentration: a, positive, shape (..., K).
@@ -124,5 +124,5 @@ def multi_gamma_kl(q_concentration: Tensor, p_concentration: Tensor) -> Tensor:
         >>> float(multi_gamma_kl(torch.ones(3), torch.ones(3)))
         0.0
     """
-    a, alpha = q_concentration, p_concentration
-    return (torch.lgamma(alpha) - torch.lgamma(a) + (a - alpha) * torch.digamma(a)).sum(-1)
+    a, b = q_concentration, p_concentration
+    return (torch.lgamma(b) - torch.lgamma(a) + (a - b) * torch.digamma(a)).sum(-1)

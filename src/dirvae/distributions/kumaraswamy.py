@@ -209,12 +209,12 @@ def kumaraswamy_log_moment(a: Tensor, b: Tensor, order: int) -> Tensor:
     return torch.lgamma(1 + less) - log_gamma_ratio(1 + more, less)
 
 
-def kl_kumaraswamy_beta(a: Tensor, b: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
-    """KL(Kumaraswamy(a, b) || Beta(alpha, beta)) in nats, broadcast shape."""
+def kl_kumaraswamy_beta(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
+    """KL(Kumaraswamy(a, b) || Beta(c, d)) in nats, broadcast shape."""
     mean_log_x = -(torch.digamma(b + 1) + euler_constant) / a
-    log_beta = torch.lgamma(alpha) + torch.lgamma(beta) - torch.lgamma(alpha + beta)
+    log_beta = torch.lgamma(c) + torch.lgamma(d) - torch.lgamma(c + d)
     negative_entropy = a.log() + b.log() + a * mean_log_x - (1 - 1 / b)
-    return negative_entropy - alpha * mean_log_x + log_beta - (beta - 1) * expected_log1m(a, b)
+    return negative_entropy - c * mean_log_x + log_beta - (d - 1) * expected_log1m(a, b)
 
 
 def _kl_kumaraswamy_beta(q: Any, p: Any) -> Tensor:

@@ -26,9 +26,8 @@ def laplace_softmax_normal(concentration: Tensor, diagonal: bool = False) -> Sof
 
     .. math:: z = \mathrm{softmax}(h), \quad h_k \sim N(\log a_k, 1 / a_k)
 
-    is the approximation, with nothing left out. The published one also keeps only the diagonal of
-    the covariance of the centred h, which takes some variance away (half of it at K = 2, little at
-    K = 50):
+    is the approximation, with nothing left out. The published one keeps only the diagonal of the
+    covariance of the centred h. That takes variance away: half of it at K = 2, little at K = 50.
 
     .. math:: \sigma_k^2 = \frac{1}{a_k} \Big(1 - \frac2K\Big) + \frac1{K^2} \sum_j \frac1{a_j}
 
@@ -37,8 +36,8 @@ def laplace_softmax_normal(concentration: Tensor, diagonal: bool = False) -> Sof
         diagonal: Whether to use that variance, as the published topic models do.
 
     Returns:
-        A law on the simplex with batch shape (...). It has the mode of the Dirichlet in that basis,
-        not its mean, and is close to it for a >> 1 only.
+        A distribution on the simplex with batch shape (...). It has the mode of the Dirichlet in
+        that basis, not its mean, and is close to it for a >> 1 only.
 
     References:
         MacKay 1998; Hennig, Stern, Herbrich, Graepel, "Kernel topic models", 2012, eq. 4-6;

@@ -23,7 +23,7 @@ __all__ = ["Gamma", "LogGamma"]
 
 
 class _GammaParameters(OfNumbers):
-    """The concentration and rate that both laws share, and what follows from them alone."""
+    """The concentration and rate of both distributions, and what follows from them alone."""
 
     arg_constraints = {
         "concentration": constraints.positive,
@@ -44,27 +44,27 @@ class _GammaParameters(OfNumbers):
         shape = self._extended_shape(torch.Size(sample_shape))
         return rsample_log_gamma(self.concentration.expand(shape), generator) - self.rate.log()
 
-    def _wide(self) -> tuple[Tensor, Tensor]:
+    def _in_float64(self) -> tuple[Tensor, Tensor]:
         return to_float64(self.concentration), to_float64(self.rate)
 
     def _cdf_of_log(self, log_x: Tensor) -> Tensor:
-        a, r = self._wide()
+        a, r = self._in_float64()
         lower = gamma_tails(a, to_float64(log_x) + r.log()).lower
         return lower.to(torch.promote_types(log_x.dtype, self.concentration.dtype))
 
     def _log_quantile(self, value: Tensor | float) -> Tensor:
         """In float64."""
-        a, r = self._wide()
+        a, r = self._in_float64()
         probability = as_probability(value, self.concentration, self._validate_args)
         return gamma_log_quantile(a, to_float64(probability)) - r.log()
 
 
 class LogGamma(_GammaParameters):
-    r"""The law of log X for X ~ Gamma(concentration, rate).
+    r"""The distribution of log X for X ~ Gamma(concentration, rate).
 
     log p(y) = a log r + a y - r e^y - log Gamma(a), y real.
 
-    Draws are exact for every a > 0 (log X_a = log X_{a+1} + log(U) / a), and `rsample` carries the
+    Draws are exact for every a > 0, as log X_a = log X_{a+1} + log(U) / a. `rsample` carries the
     implicit derivative d y / d a = -(dF/da) / f, which is evaluated from y itself.
 
     Args:
@@ -110,7 +110,7 @@ class LogGamma(_GammaParameters):
 
     def log_prob(self, value: Tensor | float) -> Tensor:
         value = self._checked(value)
-        a, r = self._wide()
+        a, r = self._in_float64()
         scaled = value + r.log()
         log_prob = a * scaled - scaled.exp() - torch.lgamma(a)
         return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
@@ -121,11 +121,11 @@ class LogGamma(_GammaParameters):
         return self._cdf_of_log(value)
 
     def icdf(self, value: Tensor | float) -> Tensor:
-        """What lies above a share ``value`` of the law; 0 <= value <= 1."""
+        """What lies above a share ``value`` of the distribution; 0 <= value <= 1."""
         return self._log_quantile(value).to(self.concentration.dtype)
 
     def entropy(self) -> Tensor:
-        a, _ = self._wide()
+        a, _ = self._in_float64()
         entropy = torch.lgamma(a) + a * (1 - torch.digamma(a))
         return entropy.to(self.concentration.dtype)
 
@@ -185,7 +185,7 @@ class Gamma(_GammaParameters):
 
     def log_prob(self, value: Tensor | float) -> Tensor:
         value = self._checked(value)
-        a, r = self._wide()
+        a, r = self._in_float64()
         log_prob = torch.xlogy(a - 1, value) - r * value + a * r.log() - torch.lgamma(a)
         return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
 
@@ -195,11 +195,11 @@ class Gamma(_GammaParameters):
         return self._cdf_of_log(_log(value))
 
     def icdf(self, value: Tensor | float) -> Tensor:
-        """What lies above a share ``value`` of the law; 0 <= value <= 1."""
+        """What lies above a share ``value`` of the distribution; 0 <= value <= 1."""
         return self._log_quantile(value).exp().to(self.concentration.dtype)
 
     def entropy(self) -> Tensor:
-        a, r = self._wide()
+        a, r = self._in_float64()
         entropy = a - r.log() + torch.lgamma(a) + (1 - a) * torch.digamma(a)
         return entropy.to(self.concentration.dtype)
 

@@ -86,13 +86,13 @@ def scaled_lgamma1p(a: Tensor) -> Tensor:
         >>> round(float(scaled_lgamma1p(torch.tensor(1e-9))), 4)
         -0.5772
     """
-    wide = a if a.device.type == "mps" else a.double()
-    small = wide < 0.02
-    x = torch.where(small, wide, 0.0)
+    exact = a if a.device.type == "mps" else a.double()
+    small = exact < 0.02
+    x = torch.where(small, exact, 0.0)
     series = torch.zeros_like(x)
     for coefficient in reversed(_LGAMMA1P):
         series = series * x + coefficient
-    y = torch.where(small, 1.0, wide)
+    y = torch.where(small, 1.0, exact)
     return torch.where(small, series, torch.lgamma(y + 1) / y).to(a.dtype)
 
 

@@ -76,7 +76,7 @@ class ImplicitMixture(Reparameterized):
 
     @property
     def mixture_distribution(self) -> Categorical:
-        """The law of the component's index."""
+        """The distribution of the component's index."""
         law: Categorical = self.mixture.mixture_distribution
         return law
 
@@ -93,7 +93,7 @@ class ImplicitMixture(Reparameterized):
         return support
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> ImplicitMixture:
-        """Return the law with batch shape ``batch_shape``."""
+        """Return the distribution with batch shape ``batch_shape``."""
         new = super().expand(batch_shape, _instance)
         new._univariate = _coordinates(new.component_distribution)
         return new
@@ -189,13 +189,13 @@ class ImplicitMixture(Reparameterized):
 
 
 def _coordinates(components: Distribution) -> Distribution:
-    """The univariate laws that ``components`` consists of."""
+    """The univariate distributions that ``components`` consists of."""
     dims = len(components.event_shape)
     inner = components.base_dist if isinstance(components, Independent) else components
     if inner.event_shape or dims > 1:
         raise ValueError(
-            f"component_distribution is {components}: must be univariate laws, "
-            "or Independent(laws, 1)"
+            f"component_distribution is {components}: must be univariate distributions, "
+            "or Independent of them"
         )
     univariate: Distribution = inner
     return univariate

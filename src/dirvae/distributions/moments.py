@@ -1,4 +1,4 @@
-"""Where a law lies and how far it spreads, whatever the law."""
+"""Where a distribution lies and how far it spreads, whatever the distribution."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["has_mean", "location_and_spread", "posterior_mean"]
 
 
 def has_mean(law: Distribution) -> bool:
-    """Whether a law has a formula for its mean, which then takes no draws.
+    """Whether a distribution has a formula for its mean, which then takes no draws.
 
     Example:
         >>> has_mean(torch.distributions.Normal(0.0, 1.0))
@@ -28,8 +28,8 @@ def has_mean(law: Distribution) -> bool:
 def posterior_mean(q: Distribution, num_samples: int = 256) -> Tensor:
     """Mean of ``q``; its mode where that is infinite; by Monte Carlo where it has no formula.
 
-    Monte Carlo uses fixed noise, so that the same ``q`` gives the same answer; that of each row of
-    a batch depends on its place there (see `dirvae.models.vae.mean_by_row`).
+    Monte Carlo uses fixed noise, so that the same ``q`` gives the same answer. The noise of a row
+    depends on its place in the batch (see `dirvae.models.vae.mean_by_row`).
 
     Returns:
         Shape ``q.batch_shape + q.event_shape``.

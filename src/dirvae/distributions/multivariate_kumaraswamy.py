@@ -119,7 +119,7 @@ class OrderedKumaraswamy(OnSimplex, _Ordered):
 
     With Beta sticks of the same parameters this would be Dirichlet(a), whatever the order; with
     Kumaraswamy sticks the order matters. Density, mean, variance and divergence from a Dirichlet
-    are exact, so that a posterior with an order drawn for each row gives an honest ELBO.
+    are exact. So a posterior with an order drawn for each row gives an honest ELBO.
 
     Args:
         concentration: a > 0, (..., K), K >= 2.
@@ -193,10 +193,10 @@ class MVKumaraswamy(OnSimplex, _Mixed):
 
     .. math:: q(z) = \frac{1}{K!} \sum_o q(z \mid o)
 
-    Unlike stick breaking in one order it treats all components alike, and it is a close stand-in
-    for Dirichlet(a) with a path that is one line. The density is the sum above, and so is offered
-    for K <= 6 alone. For more components use `given_ordering`: as the KL is convex, an ELBO with
-    KL(q(z | o) || p) averaged over o is a bound too, only a little below that of the mixture.
+    Unlike stick breaking in one order it treats all components alike. It is a close stand-in for
+    Dirichlet(a) with a path that is one line. The density is the sum above, and so is offered for K
+    <= 6 alone. For more components use `given_ordering`. As the KL is convex, an ELBO with KL(q(z |
+    o) || p) averaged over o is a bound too. It is only a little below that of the mixture.
 
     Args:
         concentration: a > 0, (..., K), K >= 2.
@@ -213,7 +213,7 @@ class MVKumaraswamy(OnSimplex, _Mixed):
     """
 
     def given_ordering(self, generator: torch.Generator | None = None) -> OrderedKumaraswamy:
-        """Draw an order for each member of the batch, and return the law given it."""
+        """Draw an order for each member of the batch, and return the distribution given it."""
         a = self.concentration
         order = _random_orders(a, a.shape, generator)
         return OrderedKumaraswamy(a, order, validate_args=False)

@@ -1,4 +1,4 @@
-"""Univariate laws whose parameters are named when the class is made."""
+"""Univariate distributions whose parameters are named when the class is made."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class NamedParameters(Reparameterized):
         super().__init__(tensors[0].shape, torch.Size(), validate_if_eager(validate_args))
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """Return the law with batch shape ``batch_shape``."""
+        """Return the distribution with batch shape ``batch_shape``."""
         new = super().expand(batch_shape, _instance)
         new.parameters = {key: new.__dict__[key] for key in self.parameters}
         return new
@@ -58,7 +58,7 @@ class NamedParameters(Reparameterized):
 
 
 class Recipe:
-    """How a class was made, so that its laws can be pickled: no module has a class of its name.
+    """How a class was made that no module has, so that its distributions can be pickled.
 
     Args:
         factory: The function that makes it, which must call `make`.
@@ -87,7 +87,7 @@ class Recipe:
         return self.law
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Recipe:
-        return self  # a copy of a law is of the same class
+        return self  # a copy of a distribution is of the same class
 
     def __reduce__(self) -> Any:
         return _recipe, self._call

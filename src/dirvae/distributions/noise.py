@@ -23,9 +23,9 @@ def standard_exponential(
         >>> standard_exponential(torch.Size([3]), torch.ones(()), g).shape
         torch.Size([3])
     """
-    wide = torch.float32 if like.device.type == "mps" else torch.float64
-    u = torch.rand(shape, dtype=wide, device=like.device, generator=generator)
-    return (-torch.log1p(-u)).clamp_min(torch.finfo(wide).tiny).to(like.dtype)
+    dtype = torch.float32 if like.device.type == "mps" else torch.float64
+    u = torch.rand(shape, dtype=dtype, device=like.device, generator=generator)
+    return (-torch.log1p(-u)).clamp_min(torch.finfo(dtype).tiny).to(like.dtype)
 
 
 def standard_normal(

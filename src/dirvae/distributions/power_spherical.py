@@ -27,7 +27,8 @@ class PowerSpherical(Spherical):
     .. math:: \log p(x) = \kappa \log(1 + \mu \cdot x) - (\alpha + \beta) \log 2 - \beta \log\pi
               - \log\Gamma(\alpha) + \log\Gamma(\alpha + \beta)
 
-    It is as concentrated as a von Mises-Fisher law, without Bessel functions or rejections.
+    It is as concentrated as a von Mises-Fisher distribution, without Bessel functions or
+    rejections.
 
     Args:
         loc: Direction, any vectors but 0: they are scaled to length 1 here. Shape (..., D), D >= 2.

@@ -45,7 +45,7 @@ class _Rejection(_DirichletParameters):
 
 
 class LogRejectionDirichlet(_Rejection, LogDirichlet):
-    """Law of log z for z ~ `RejectionDirichlet`: a `LogDirichlet` with that gradient.
+    """Distribution of log z for z ~ `RejectionDirichlet`: a `LogDirichlet` with that gradient.
 
     Args:
         concentration: a > 0, (..., K).
@@ -62,18 +62,18 @@ class LogRejectionDirichlet(_Rejection, LogDirichlet):
 class RejectionDirichlet(_Rejection, Dirichlet):
     r"""Dirichlet(concentration) with the gradient of rejection sampling and shape augmentation.
 
-    The law is exactly that of `Dirichlet`; only the path differs. With :math:`\alpha_k = a_k + B`,
+    Exactly the distribution of `Dirichlet`; only the path differs. With :math:`\alpha_k = a_k + B`,
 
     .. math:: \log x_k = \log h(\epsilon_k, \alpha_k)
               + \sum_{i=0}^{B-1} \frac{\log u_{ki}}{a_k + i},
               \quad h(\epsilon, \alpha) = \Big(\alpha - \tfrac13\Big)
               \Big(1 + \frac{\epsilon}{\sqrt{9\alpha - 3}}\Big)^3
 
-    where epsilon is the noise that Marsaglia and Tsang's sampler accepts. Its law pi depends on
-    alpha a little, so `rsample`, whose path is at fixed epsilon, has a gradient with a bias, which
-    falls as B grows: of d E[log h] / d alpha it is 16 % at alpha = 1, 2.9 % at 2 and .07 % at 11.
-    `rsample_with_noise` also returns log pi(epsilon), with which a score-function term makes the
-    gradient unbiased for any B:
+    where epsilon is the noise that Marsaglia and Tsang's sampler accepts. Its distribution pi
+    depends on alpha a little. So `rsample`, whose path is at fixed epsilon, has a biased gradient.
+    The bias falls as B grows. As a share of d E[log h] / d alpha it is 16 % at alpha = 1, 2.9 % at
+    2 and .07 % at 11. `rsample_with_noise` also returns log pi(epsilon), with which a
+    score-function term makes the gradient unbiased for any B:
 
     .. math:: f(z) + f(z)_\text{detached} (\log\pi - \log\pi_\text{detached})
 
@@ -99,7 +99,7 @@ class RejectionDirichlet(_Rejection, Dirichlet):
     """
 
     def log(self) -> LogRejectionDirichlet:
-        """Return the law of log z."""
+        """Return the distribution of log z."""
         return LogRejectionDirichlet(self.concentration, self.boost, validate_args=False)
 
     def rsample_with_noise(
@@ -121,16 +121,16 @@ class RejectionDirichlet(_Rejection, Dirichlet):
         return log_x.softmax(-1), log_density
 
 
-def _accepted(alpha: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-    """Log of a Gamma(alpha) draw, alpha > 1, with its path; log density of its noise."""
+def _accepted(a: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    """Log of a Gamma(a) draw, a > 1, with its path; log density of its noise."""
     with torch.no_grad():
-        log_x = sample_log_gamma(alpha, generator)
-        ratio = torch.expm1((log_x - (alpha - 1 / 3).log()) / 3)
-        noise = ratio * torch.sqrt(9 * alpha - 3)
-    width = torch.rsqrt(9 * alpha - 3)
+        log_x = sample_log_gamma(a, generator)
+        ratio = torch.expm1((log_x - (a - 1 / 3).log()) / 3)
+        noise = ratio * torch.sqrt(9 * a - 3)
+    width = torch.rsqrt(9 * a - 3)
     log_stretch = torch.log1p(noise * width)
-    log_h = (alpha - 1 / 3).log() + 3 * log_stretch
-    # d h / d noise = 3 width (alpha - 1/3) (1 + noise width)^2
-    log_slope = (3 * width * (alpha - 1 / 3)).log() + 2 * log_stretch
-    log_density = (alpha - 1) * log_h - log_h.exp() - torch.lgamma(alpha) + log_slope
+    log_h = (a - 1 / 3).log() + 3 * log_stretch
+    # d h / d noise = 3 width (a - 1/3) (1 + noise width)^2
+    log_slope = (3 * width * (a - 1 / 3)).log() + 2 * log_stretch
+    log_density = (a - 1) * log_h - log_h.exp() - torch.lgamma(a) + log_slope
     return log_x + (log_h - log_h.detach()), log_density

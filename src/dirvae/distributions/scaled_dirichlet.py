@@ -28,8 +28,8 @@ _NODES = {torch.float32: (-3.6, 6.4, 40), torch.float64: (-4.4, 7.4, 320)}
 class _Line(NamedTuple):
     """An integral over u, from which every moment follows.
 
-    With X_k = e^loc_k G_k scaled so that their sum T has mean A, and E a standard exponential,
-    phi(u) = P(log(E / T) > u) = prod_k (1 + e^(u + loc_k))^(-a_k).
+    X_k = e^loc_k G_k are scaled so that their sum T has mean A, and E is a standard exponential.
+    Then phi(u) = P(log(E / T) > u) = prod_k (1 + e^(u + loc_k))^(-a_k).
     """
 
     base_u: Tensor  # (N, ..., 1)
@@ -51,7 +51,7 @@ def _line(a: Tensor, loc: Tensor) -> _Line:
 
 
 def _log_mean_scale(a: Tensor, loc: Tensor) -> Tensor:
-    """Log of the mean of e^loc under the base law's mean a / A, shape (..., 1)."""
+    """Log of the mean of e^loc under the base distribution's mean a / A, shape (..., 1)."""
     log_a = to_float64(a).log()  # a rounding here would be multiplied by A in the KL
     mean = (log_a + loc).logsumexp(-1, keepdim=True) - log_a.logsumexp(-1, keepdim=True)
     return mean.to(loc.dtype)
@@ -164,10 +164,10 @@ class ScaledDirichlet(OnSimplex, _Parameters):
               + \sum_k (a_k - 1) \log z_k - A \log \sum_k z_k e^{-c_k}
 
     As a posterior under a Dirichlet prior it is what a Gaussian with free means and variances is
-    under a Gaussian prior. Means, variances and that KL are one smooth integral over a line,
-    taken by the trapezoid rule: in float64 to about 1e-6 for shifts of up to 30 nats. In float32,
-    which trains, to 1e-5 where concentrations are above .1 and shifts a few nats, and to some
-    hundredths where tiny concentrations meet shifts of tens.
+    under a Gaussian prior. Means, variances and that KL are one smooth integral over a line, taken
+    by the trapezoid rule. In float64 its error is about 1e-6 for shifts of up to 30 nats. In
+    float32, which trains, it is 1e-5 where concentrations are above .1 and shifts a few nats. It is
+    some hundredths where tiny concentrations meet shifts of tens.
 
     Args:
         concentration: Shape (..., K), positive, K >= 2.
@@ -215,7 +215,8 @@ class ScaledDirichlet(OnSimplex, _Parameters):
 def _kl(q: Any, p: Any) -> Tensor:
     """KL(Dir(a) || Dir(b)) - sum_k b_k c_k + B E[log sum_k w_k e^c_k] for w ~ Dir(a).
 
-    With c = loc_q - loc_p: moving both laws alike leaves the KL as it is and makes p a Dirichlet.
+    With c = loc_q - loc_p: moving both distributions alike leaves the KL as it is and makes p a
+    Dirichlet.
     """
     a, b = q.concentration, p.concentration
     loc = getattr(q, "loc", torch.zeros_like(a)) - getattr(p, "loc", torch.zeros_like(b))

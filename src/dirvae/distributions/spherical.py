@@ -30,7 +30,7 @@ unit_sphere = _UnitSphere()
 
 
 class Spherical(Reparameterized):
-    """A law of x that depends on the cosine w between x and a direction alone."""
+    """A distribution of x that depends on the cosine w between x and a direction alone."""
 
     support = unit_sphere
     spread_name: str

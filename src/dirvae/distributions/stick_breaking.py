@@ -25,12 +25,12 @@ class LogStickBreaking(Reparameterized):
 
     .. math:: \log z_k = \log v_k + \sum_{j<k} \log(1 - v_j), \quad v_K = 1
 
-    Its density with respect to Lebesgue measure on log z_1 .. log z_{K-1} is the product of the
-    densities of the :math:`\log v_k`: the map from one to the other has unit Jacobian.
+    Its density is with respect to Lebesgue measure on log z_1 .. log z_{K-1}. It is the product of
+    the densities of the :math:`\log v_k`, as the map between them has unit Jacobian.
 
     Args:
-        log_sticks: Law of the pairs (log v, log(1 - v)) with density that of log v: batch shape
-            (..., K-1), event shape (2,).
+        log_sticks: Distribution of the pairs (log v, log(1 - v)) with density that of log v: batch
+            shape (..., K-1), event shape (2,).
         validate_args: Whether to check values.
 
     Example:
@@ -188,7 +188,7 @@ class StickBreakingBeta(_BetaSticks):
 
 
 class GEM(_BetaSticks):
-    r"""Griffiths-Engen-McCloskey law cut to K parts: v_k ~ Beta(1, c), the rest in the last part.
+    r"""Griffiths-Engen-McCloskey distribution of K parts: v_k ~ Beta(1, c), the last has the rest.
 
     Args:
         concentration: c, positive, shape (...).

@@ -1,4 +1,4 @@
-"""Laws that only have a sampler: a monotone map of univariate noise."""
+"""Distributions that only have a sampler: a monotone map of univariate noise."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def from_transform(
     name: str = "MonotoneTransform",
     **parameter_constraints: Constraint,
 ) -> type[MonotoneTransform]:
-    """Make a law of z = map(noise, **parameters) from nothing but the map.
+    """Make a distribution of z = map(noise, **parameters) from nothing but the map.
 
-    The law has a path (through the map at fixed noise) and a density (by a numerical inverse and a
-    change of variables), so it may be the latent of a VAE, its KL by Monte Carlo. The density is 0
-    where the map gets from no float64 noise: beyond +36 for logit of a uniform, say.
+    The distribution has a path, through the map at fixed noise. It has a density, by a numerical
+    inverse and a change of variables. So it may be the latent of a VAE, its KL by Monte Carlo. The
+    density is 0 where the map gets from no float64 noise: beyond +36 for logit of a uniform, say.
 
     Args:
-        noise: Univariate law with batch shape (), continuous, of known support.
+        noise: Univariate distribution with batch shape (), continuous, of known support.
         map: Called as ``map(u, **parameters)``, elementwise, differentiable and strictly monotone
             in u. It is evaluated in float64.
         support: Where z lies.
@@ -60,7 +60,9 @@ def from_transform(
     """
     if noise.batch_shape or noise.event_shape:
         shape = tuple(noise.batch_shape + noise.event_shape)
-        raise ValueError(f"noise has shape {shape}, must be a scalar law such as Uniform(0., 1.)")
+        raise ValueError(
+            f"noise has shape {shape}, must be a scalar distribution such as Uniform(0., 1.)"
+        )
     if not parameter_constraints:
         raise ValueError("from_transform got no parameters: name each, as in loc=constraints.real")
     _coordinate(noise.support)  # refuses what cannot be searched
@@ -76,7 +78,7 @@ def from_transform(
 
 
 class MonotoneTransform(NamedParameters):
-    """Law of a monotone map of noise; `from_transform` makes subclasses, this is no law itself.
+    """What `from_transform` makes subclasses of: distributions of a monotone map of noise.
 
     Args:
         parameters: The parameters, in the order in which `from_transform` was given them.
@@ -102,7 +104,7 @@ class MonotoneTransform(NamedParameters):
     ) -> Tensor:
         """Draw z, shape S + (...); the path is the map's derivative at fixed noise."""
         shape = self._extended_shape(torch.Size(sample_shape))
-        u = _draw_wide(self.noise, shape, self._like, generator)
+        u = _draw_in_float64(self.noise, shape, self._like, generator)
         return self._forward(u).to(self._like.dtype)
 
     def log_prob(self, value: Tensor | float) -> Tensor:
@@ -120,7 +122,7 @@ class MonotoneTransform(NamedParameters):
         return torch.where(slope > 0, below, 1 - below).to(value.dtype)
 
     def icdf(self, value: Tensor | float) -> Tensor:
-        """What lies above a share ``value`` of the law, where the noise has quantiles."""
+        """What lies above a share ``value`` of the distribution, where the noise has quantiles."""
         u = as_probability(value, self._like, self._validate_args).double()
         u = u.expand(torch.broadcast_shapes(u.shape, self.batch_shape))
         with torch.no_grad():
@@ -187,7 +189,7 @@ def _between(low: Any, high: Any, s: Tensor) -> Tensor:
     return inside
 
 
-def _draw_wide(
+def _draw_in_float64(
     noise: Distribution, shape: torch.Size, like: Tensor, generator: torch.Generator | None
 ) -> Tensor:
     """Noise in float64, by its quantiles where it has them: no atoms, no end of the support."""

@@ -26,7 +26,8 @@ class VonMisesFisher(Spherical):
     .. math:: \frac{dw}{d\kappa} = \frac{1}{p(w)} \int_w^1 (t - E[w]) \, p(t) \, dt
 
     by quadrature (from -1 to w, the sign turned, below the mean), which is right for every D and
-    kappa: the derivative of the accepted proposal alone, as in the first code for this law, is not.
+    kappa: the derivative of the accepted proposal alone, as in the first code for this
+        distribution, is not.
     All integrals are over artanh(w), in which the integrand is analytic and decays
     exponentially whatever kappa: no Bessel function can overflow.
 

@@ -50,10 +50,10 @@ class LogWeibullDirichlet(_Parameters):
     .. math:: \log q(\log z) = \sum_k \log c_k - \log z_K
               + \log \int \exp\Big(\sum_k t_k(s) - e^{t_k(s)}\Big) \, ds
 
-    The integrand is log-concave and entire in s: 128 trapezoids between the points where it has
-    fallen by exp(-40) leave a relative error below 1e-9 as long as no two of the c_k that matter
-    are further apart than a factor of 30. Where all are equal to c, the integral is
-    :math:`\Gamma(K) c^{-1} e^{c\sum_k d_k} (\sum_k e^{c d_k})^{-K}`, d = log z - log lambda.
+    The integrand is log-concave and entire in s. It is taken by 128 trapezoids between the points
+    where it has fallen by exp(-40). Their relative error is below 1e-9 while no two of the c_k that
+    matter differ by a factor above 30. Where all are equal to c, the integral is :math:`\Gamma(K)
+    c^{-1} e^{c\sum_k d_k} (\sum_k e^{c d_k})^{-K}`, d = log z - log lambda.
 
     Args:
         scale: lambda, positive, shape (..., K), K >= 2.

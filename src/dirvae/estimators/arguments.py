@@ -50,13 +50,13 @@ def require_sizes(name: str, sizes: Any) -> None:
 
 
 def require_likelihood(likelihood: Any) -> None:
-    """Raise ValueError unless an argument is a law of data, or None."""
+    """Raise ValueError unless an argument is a distribution of data, or None."""
     if likelihood is not None and not hasattr(likelihood, "arg_constraints"):
-        raise ValueError(f"likelihood is {likelihood!r}, must be a law or None")
+        raise ValueError(f"likelihood is {likelihood!r}, must be a distribution or None")
 
 
 def likelihood_of(X: Any, likelihood: Any) -> Any:
-    """Return the law of the data: the one given, or Bernoulli for [0, 1] and else Normal."""
+    """Return the distribution of the data: the given one, or Bernoulli for [0, 1], else Normal."""
     if likelihood is not None:
         return likelihood
     values = X.data if sparse.issparse(X) else X

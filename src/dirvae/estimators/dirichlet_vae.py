@@ -53,16 +53,16 @@ class DirichletVAE(RowEstimator):
 
     Args:
         n_components: K, number of latent components; at least 2 to say anything.
-        prior_concentration: Concentration of the Dirichlet prior: a positive number, an array (K,),
-            "learn" (from 1 - 1/K, by the method of moments), or None for 1 - 1/K. Of a
-            stick-breaking latent, the concentration of its GEM prior.
-        latent: Law of the latent: `distributions.Dirichlet`, `ScaledDirichlet` (tighter bounds,
-            under the same prior), `InverseCDFDirichlet`, `StickBreakingKumaraswamy`,
+        prior_concentration: Concentration of the Dirichlet prior: a positive number or an array
+            (K,). None for 1 - 1/K; "learn" to start from that and go on by the method of moments.
+            Of a stick-breaking latent, the concentration of its GEM prior.
+        latent: Distribution of the latent: `distributions.Dirichlet`, `ScaledDirichlet` (tighter
+            bounds, under the same prior), `InverseCDFDirichlet`, `StickBreakingKumaraswamy`,
             `SoftmaxNormal` or `torch.distributions.Normal`. For any other build a `VAE`.
-        commitment: Least concentration of a Dirichlet posterior, in units of the prior's; above 1,
+        commitment: Least concentration of a Dirichlet posterior, in units of the prior's. Above 1,
             such as 1.5, a component costs even if it is out of use. Best with
             ``latent=ScaledDirichlet`` and a ``prior_concentration`` of some 5.
-        likelihood: Law of the data: Bernoulli, Normal, or a law of counts such as
+        likelihood: Distribution of the data: Bernoulli, Normal, or a distribution of counts such as
             `distributions.Multinomial`. None chooses: values in [0, 1] are probabilities of a
             Bernoulli (drawn as 0 or 1 anew each epoch), other reals are Gaussian.
         hidden_sizes: Widths of the encoder's layers.
@@ -79,7 +79,7 @@ class DirichletVAE(RowEstimator):
 
     Attributes:
         vae_: The fitted `VAE`.
-        likelihood_: The law of the data that was used.
+        likelihood_: The distribution of the data that was used.
         prior_concentration_: Concentration of the prior, shape (K,), where it has one.
         history_: Metrics of each epoch.
         best_epoch_: Place in ``history_`` of the epoch whose weights were kept.
@@ -171,7 +171,7 @@ class DirichletVAE(RowEstimator):
 
         Warns:
             UserWarning: If X looks like counts under a Gaussian that was chosen for it, or has
-                fractions under a law of counts.
+                fractions under a distribution of counts.
         """
         require_resumable(resume, self.random_state)
         sample_weight = matched("sample_weight", sample_weight, X)
@@ -310,9 +310,9 @@ class DirichletVAE(RowEstimator):
     def score_samples(self, X: Any) -> Any:
         """Evidence lower bound of each row in nats, shape (N,).
 
-        The noise (of the latent, and of the 0 or 1 that a Bernoulli probability is drawn as) is
-        fixed by the row, so that neither batch nor order matters. In double precision, with
-        `ELBO_SAMPLES` draws of the latent.
+        The row fixes the noise, so that neither batch nor order matters. Noise draws the latent,
+        and Bernoulli probabilities as 0 or 1. In double precision, with `ELBO_SAMPLES` draws of the
+        latent.
         """
         return self._rowwise(X, _elbo_by_row)
 

@@ -25,7 +25,7 @@ from dirvae.estimators.arguments import (
     require_sizes,
 )
 from dirvae.estimators.kinds import warn_of_kind
-from dirvae.estimators.rows import chunks, validated_rows
+from dirvae.estimators.rows import batches, validated_rows
 from dirvae.models.likelihoods import require_support
 from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
@@ -39,8 +39,8 @@ __all__ = ["RowEstimator", "VAEEstimator"]
 class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """A VAE as scikit-learn has models: it is fitted if it has ``vae_``.
 
-    A subclass says what ``vae_`` may be in ``model_type``, and which of its arguments and fitted
-    attributes are left out of a saved folder in ``not_saved``.
+    In ``model_type`` a subclass says what ``vae_`` may be. In ``not_saved`` it names the arguments
+    and fitted attributes that a saved folder leaves out.
     """
 
     not_saved = frozenset[str]()
@@ -143,7 +143,7 @@ class RowEstimator(VAEEstimator):
         require_support(X, self.likelihood_)
         vae = copy.deepcopy(self.vae_).double()
         with torch.no_grad():
-            return np.concatenate([function(vae, x).numpy() for x in chunks(X)])
+            return np.concatenate([function(vae, x).numpy() for x in batches(X)])
 
     def _check_arguments(self) -> None:
         super()._check_arguments()

@@ -1,4 +1,4 @@
-"""What kind of numbers data seem to be, and whether their law takes them for another."""
+"""What kind of numbers data seem to be, and whether their distribution takes them for another."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ ALIKE = 1e-3  # sums of rows that differ by less of their mean are taken for one
 
 
 def warn_of_kind(X: Any, likelihood: Callable[..., Distribution], *, chosen: bool) -> None:
-    """Warn where data look like another kind of numbers than their law is for.
+    """Warn where data look like another kind of numbers than their distribution is for.
 
     Args:
         X: Dense or CSR, shape (N, D), in the support of ``likelihood``.
-        likelihood: Law of the data.
-        chosen: Whether the law was chosen for want of another, rather than asked for.
+        likelihood: Distribution of the data.
+        chosen: Whether the distribution was chosen for want of another, rather than asked for.
 
     Warns:
         UserWarning: What was seen, and which option takes it.
@@ -51,8 +51,8 @@ def warn_of_kind(X: Any, likelihood: Callable[..., Distribution], *, chosen: boo
     elif chosen and likelihood is Bernoulli and not _are_whole(X) and _common_sum(X):
         warnings.warn(
             f"X has rows that sum to {_common_sum(X):g}, as relative abundances do, but each value "
-            "is taken for the chance of a 1: likelihood=DirichletMultinomial takes the counts that "
-            "they were made from, likelihood=Normal fractions as they are, and "
+            "is taken for the chance of a 1. likelihood=DirichletMultinomial takes the counts that "
+            "they were made from; likelihood=Normal takes fractions as they are; "
             "likelihood=Bernoulli says that they are chances",
             stacklevel=2,
         )

@@ -1,4 +1,4 @@
-"""Rows as estimators get them: their weights, moments, noise and pieces."""
+"""Rows as estimators get them: their weights, moments, noise and batches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from dirvae.data.sparse_matrix import checked_csr
 from dirvae.models.vae import VAE
 
-__all__ = ["chunks", "generator_of", "mean_and_std", "precision_of", "validated_rows", "weighted"]
+__all__ = ["batches", "generator_of", "mean_and_std", "precision_of", "validated_rows", "weighted"]
 
 ROWS_AT_ONCE = 1000
 MOST = 1e150  # whose square is finite
@@ -54,7 +54,7 @@ def generator_of(row: Tensor) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest, "little"))
 
 
-def chunks(X: Any) -> Iterator[Tensor]:
+def batches(X: Any) -> Iterator[Tensor]:
     """Yield rows of a dense or CSR matrix, some at a time, dense and in double precision."""
     for start in range(0, X.shape[0], ROWS_AT_ONCE):
         rows = X[start : start + ROWS_AT_ONCE]

@@ -54,18 +54,18 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
 
     Args:
         n_components: K, number of latent components.
-        latent: Law of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
+        latent: Distribution of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
             `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`.
-        likelihood: Law of the data; None chooses, as `DirichletVAE` does. Values within [0, 1] are
-            chances of a pixel being on, and the bound is the mean over such pixels.
+        likelihood: Distribution of the data; None chooses, as `DirichletVAE` does. Values within
+            [0, 1] are chances of a pixel being on, and the bound is the mean over such pixels.
             `models.likelihoods.unit_normal` is a Gaussian of variance 1.
         label_in_encoder: Whether the posterior of the latent depends on the class (Kingma's M2) or
             not (the DirVAE paper's).
-        label_weight: Weight of the classification: a nat of log q(y|x), on average over labelled
-            rows, counts as much as this many nats of a row's bound.
-        smoothness: Weight, likewise, of the change of q(y|x) in nats under the worst small change
-            of x (virtual adversarial training), labelled or not; 0 for none, which is faster.
-            Counts know no small changes, so there it must be 0 or is not used.
+        label_weight: Nats of a row's bound that one nat of log q(y|x), on average over labelled
+            rows, is worth.
+        smoothness: Nats of a row's bound that one nat of change of q(y|x) is worth. It is the
+            change under the worst small change of x (virtual adversarial training). 0 for none,
+            which is faster. Counts know no small changes: for them it is not used.
         perturbation: Size of these changes, as a share of the rows' root-mean-square distance from
             their mean.
         hidden_sizes: Widths of the encoder's layers.
@@ -81,7 +81,7 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
     Attributes:
         vae_: The fitted `LabelledVAE`.
         classes_: The classes, shape (C,).
-        likelihood_: The law of the data that was used.
+        likelihood_: The distribution of the data that was used.
         history_: Metrics of each epoch.
         n_iter_: Epochs trained.
         n_features_in_: D.

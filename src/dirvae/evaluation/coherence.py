@@ -1,8 +1,8 @@
 """How well the top words of topics go together, by how often they occur together in documents.
 
-Every measure is a row of one table: over what words are counted (documents, or windows that slide
-over them), which pairs are compared, and how. The protocol is in the name, since the same name
-stands for different numbers elsewhere.
+Every measure is a row of one table. It says where words are counted (in documents, or in windows
+that slide over them), which pairs are compared, and how. The protocol is in the name, since the
+same name stands for different numbers elsewhere.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ def topic_coherence(
     """Coherence of each topic's top words.
 
     - "npmi_document": mean over pairs of log(p(a, b) / p(a) p(b)) / -log p(a, b), with p the share
-      of documents; a pair that never occurs together counts -1, one always together 1.
+      of documents. A pair that never occurs together counts -1, one always together 1.
     - "umass": mean over pairs of log((p(a, b) + 1e-12) / p(b)), b the word of higher rank.
     - "uci_window10": mean over pairs of log((p(a, b) + 1e-12) / p(a) p(b)), with p the share of
       windows of 10 tokens.
     - "npmi_window10": that divided by -log(p(a, b) + 1e-12).
-    - "cv_window110": C_V: the cosine between each word's vector of NPMIs with all top words and the
-      sum of these vectors; windows of 110 tokens, gamma = 1.
+    - "cv_window110": C_V, in windows of 110 tokens with gamma = 1. Each word has a vector of its
+      NPMIs with all top words; the cosine is with the sum of these vectors.
 
     The last four are those of gensim's ``CoherenceModel`` (``u_mass``, ``c_uci``, ``c_npmi``,
-    ``c_v``), but that gensim 4.4 takes a word that is twice in a window to have left with the
-    first of the two. Where gensim gives NaN, for a word that no document has, a pair counts -1 in
-    the two NPMIs and 0 in the others.
+    ``c_v``). They differ in one thing: for gensim 4.4 a word that is twice in a window leaves it
+    with the first of the two. Where gensim gives NaN, for a word that no document has, a pair
+    counts -1 in the two NPMIs and 0 in the others.
 
     Args:
         topics: Columns of the top words, best first, integers of shape (K, n), n >= 2.

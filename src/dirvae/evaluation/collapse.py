@@ -1,8 +1,8 @@
 """Which components of a latent are used, and which have collapsed.
 
-A component may be ignored by the encoder (its posterior mean does not vary with x) or by the
-decoder (the reconstruction does not care about it). The prior alone gives some of these measures
-most of their value, so read each beside the prior's own.
+The encoder ignores a component whose posterior mean does not vary with x. The decoder ignores one
+without which the reconstruction is as good. The prior alone gives some of these measures most of
+their value, so read each beside the prior's own.
 """
 
 from __future__ import annotations

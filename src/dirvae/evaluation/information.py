@@ -55,7 +55,7 @@ def mutual_information(log_q: ArrayLike, own: ArrayLike | None = None) -> Inform
         q(z) = \frac1N \sum_m q(z|x_m)
 
     The mean KL of posteriors to the prior is I(x; z) + KL(q(z) || p(z)). All N rows make up q(z);
-    with few draws at a time, ``pointwise`` of the pieces may be joined.
+    with few draws at a time, ``pointwise`` of the batches may be joined.
 
     Args:
         log_q: log q(z_i|x_n) of draw i under row n, shape (M, N), in nats.
@@ -66,8 +66,8 @@ def mutual_information(log_q: ArrayLike, own: ArrayLike | None = None) -> Inform
         The estimate, its standard error and its bound.
 
     Raises:
-        ValueError: If ``log_q`` is not (M, N), is NaN or +inf somewhere, or a draw has density 0
-            under its own row; or if ``own`` does not fit.
+        ValueError: If ``log_q`` is not (M, N), or NaN or +inf somewhere. Or if a draw has density 0
+            under its own row, or ``own`` does not fit.
 
     References:
         Hoffman & Johnson 2016, "ELBO surgery", sec. 3.
@@ -93,21 +93,22 @@ def mutual_information(log_q: ArrayLike, own: ArrayLike | None = None) -> Inform
 
 
 def divergence_from_draws(draws: ArrayLike, reference: ArrayLike, neighbours: int = 5) -> Array:
-    r"""KL(q || p) of univariate laws of which only draws are known, by nearest neighbours.
+    r"""KL(q || p) of univariate distributions of which only draws are known, by nearest neighbours.
 
     .. math:: \frac1S \sum_s \log \frac{\nu_k(z_s)}{\rho_k(z_s)} + \log \frac{M}{S - 1}
 
     with the distances from a draw to its k-th neighbour among the draws of p and the other draws of
     q. It does not change if both are mapped by the same affine function. The error of one estimate
-    is some tenths of a nat at S = 100, and averages out over laws; it may be below 0.
+    is some tenths of a nat at S = 100, and averages out over distributions; it may be below 0.
 
     Args:
-        draws: From q, shape (S, ...), S > k; each of the trailing indices is a law of its own.
+        draws: From q, shape (S, ...), S > k; each of the trailing indices is a distribution of its
+            own.
         reference: From p, shape (M,), M >= k.
         neighbours: k; more lower the variance and raise the bias.
 
     Returns:
-        Shape (...), in nats; NaN where draws tie, as those of a law with atoms do.
+        Shape (...), in nats; NaN where draws tie, as those of a distribution with atoms do.
 
     Raises:
         ValueError: If there are too few draws, or they are not finite.

@@ -75,8 +75,8 @@ def importance_sampled(log_weights: ArrayLike) -> Evidence:
     .. math:: \log p(x) \approx \log \frac1S \sum_s \frac{p(x, z_s)}{q(z_s|x)}, \quad z_s \sim q
 
     Args:
-        log_weights: log p(x|z) + log p(z) - log q(z|x), shape (S, N), in nats; q must be the true
-            density of what was sampled.
+        log_weights: log p(x|z) + log p(z) - log q(z|x) in nats, shape (S, N). Here q must be the
+            true density of what was sampled.
 
     Returns:
         Estimate, standard error, effective sample size and Pareto shape of each row.
@@ -168,10 +168,10 @@ def effective_sample_size(log_weights: ArrayLike) -> Array:
 
 
 def pareto_k(log_weights: ArrayLike) -> Array:
-    r"""Shape k of a generalised Pareto law fitted to the largest weights.
+    r"""Shape k of a generalised Pareto distribution fitted to the largest weights.
 
-    Weights have about 1 / k finite moments. Up to .5 the estimate's error falls as usual; above .7
-    the number of draws that it needs is out of reach, and the value is mostly a lower bound.
+    Weights have about 1 / k finite moments. Up to .5 the estimate's error falls as usual. Above .7
+    it needs more draws than can be had, and the value is mostly a lower bound.
 
     Args:
         log_weights: Shape (S, N).

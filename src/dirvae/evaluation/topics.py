@@ -59,8 +59,8 @@ def top_word_ids(
 
     - "probability": beta itself.
     - "lift": beta over its mean over topics.
-    - "frex": weighted harmonic mean of two ranks in the topic, that of beta and that of the word's
-      exclusivity, beta over its sum over topics.
+    - "frex": weighted harmonic mean of two ranks in the topic: by beta, and by exclusivity, which
+      is beta over its sum over topics.
     - "relevance": weighted mean of log beta and of the log of beta over the word's frequency.
 
     Args:

@@ -47,8 +47,8 @@ class NamedLatent(NamedTuple):
         prior: From K and a concentration, or None for the default, to p(z).
         prior_like_dirichlet: The same, as near to a Dirichlet of that concentration as this latent
             has it.
-        has_dirichlet_prior: Whether the prior is a Dirichlet and the posterior has a concentration:
-            then there is a commitment, and the prior can be learned by moments.
+        has_dirichlet_prior: Whether the prior is a Dirichlet and the posterior has a concentration.
+            Only then may there be a commitment, or a prior that is learned by moments.
         has_learnable_prior: Whether a topic model can learn its prior by gradient.
         view: From the prior to what the decoder does to z first.
     """

@@ -90,9 +90,9 @@ def likelihood_head(
     Args:
         net: Module from the latent to features.
         num_features: D.
-        likelihood: Law of x.
-        moments: Mean and standard deviation of the data, each (D,): a Gaussian is in these units,
-            and any other law starts at the mean where it can.
+        likelihood: Distribution of x.
+        moments: Mean and standard deviation of the data, each (D,). A Gaussian is in these units;
+            any other distribution starts at the mean where it can.
 
     Example:
         >>> head = likelihood_head(nn.Linear(2, 4), 3, Normal, (torch.zeros(3), torch.ones(3)))
@@ -146,12 +146,12 @@ def takes_probabilities(likelihood: AnyLikelihood) -> bool:
 
 
 def require_support(x: Any, likelihood: Any, name: str = "X") -> None:
-    """Raise ValueError if data have values that their law cannot give.
+    """Raise ValueError if data have values that their distribution cannot give.
 
     Args:
         x: Array, tensor or SciPy sparse matrix of finite numbers.
-        likelihood: Law of the data. Under a Bernoulli, values between 0 and 1 are probabilities;
-            laws of counts take fractions, too.
+        likelihood: Distribution of the data. Under a Bernoulli, values between 0 and 1 are
+            probabilities; distributions of counts take fractions, too.
         name: What the message calls the data.
 
     Example:
@@ -166,7 +166,7 @@ def require_support(x: Any, likelihood: Any, name: str = "X") -> None:
     if takes_counts(likelihood) and values.min() < 0:
         raise ValueError(
             f"{name} has negative values (least: {values.min():g}), but "
-            f"likelihood={likelihood.__name__} is a law of counts, 0 or more"
+            f"likelihood={likelihood.__name__} is a distribution of counts, 0 or more"
         )
     if takes_probabilities(likelihood) and (values.min() < 0 or values.max() > 1):
         raise ValueError(

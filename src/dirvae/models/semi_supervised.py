@@ -29,8 +29,8 @@ class LabelledVAE(VAE):
     .. math:: \log p(x) \ge \sum_y q(y|x) \Big[\mathrm E \log p(x|z, y)
               - \mathrm{KL}(q(z|x, y) \| p(z))\Big] - \mathrm{KL}(q(y|x) \| p(y))
 
-    A class with q(y|x) below 0.1 is left out but for a share q(y|x) / 0.1 of the times, in which it
-    counts as 0.1, at the cost of the most probable class: sum and gradient stay unbiased, and a row
+    A class with q(y|x) below 0.1 is decoded in a share q(y|x) / 0.1 of the times only. Then it
+    counts as 0.1, at the cost of the most probable class. Sum and gradient stay unbiased, and a row
     whose class is plain takes one decoding in place of C.
 
     Args:
@@ -98,9 +98,10 @@ class LabelledVAE(VAE):
             generator: Source of the noise; the global one if None.
 
         Returns:
-            Terms with leading shape (S, B), in nats; ``kl`` is that of z and of y, with -log p(y)
-            for a known y, so that the ELBO is one of log p(x), or of log p(x, y). ``log_label`` is
-            log q(y|x), 0 where y is unknown. ``q`` and ``z`` are those at the expected class.
+            Terms with leading shape (S, B), in nats. ``kl`` is that of z and of y; a known y has
+            -log p(y). So the ELBO is one of log p(x) or, where y is known, of log p(x, y).
+            ``log_label`` is log q(y|x), 0 where y is unknown. ``q`` and ``z`` are those at the
+            expected class.
 
         Raises:
             ValueError: If ``mask`` or ``importance`` is given, or the latent has no path.

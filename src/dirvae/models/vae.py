@@ -95,7 +95,7 @@ class VAE(nn.Module):
     def embed(
         self, x: Tensor, covariates: Tensor | None = None, *, mask: Tensor | None = None
     ) -> Tensor:
-        """Posterior mean of the latent, shape (B, K); see `mean_by_row` for laws without one."""
+        """Posterior mean of the latent, shape (B, K); where it takes draws, see `mean_by_row`."""
         context = () if covariates is None else (covariates,)
         # A subclass may infer in another way than by the encoder alone.
         q = self.encoder if type(self).infer is VAE.infer else self.infer
@@ -156,13 +156,13 @@ def closed_form_kl(q: Distribution, p: Distribution) -> Tensor | None:
 
 
 def mean_by_row(conditional: Callable[..., Distribution], *context: Tensor) -> Tensor:
-    """Mean of the law of each row, which depends on that row alone, as `posterior_mean` has it.
+    """Mean of each row's distribution, as `posterior_mean` has it, from that row alone.
 
-    A law whose mean is taken by draws is that of one row at a time: each row has the same noise,
-    whatever its batch and its place there.
+    Where the mean is taken by draws, it is that of one row at a time. So each row has the same
+    noise, whatever its batch and its place there.
 
     Args:
-        conditional: From tensors with B rows to a law of batch shape (B,).
+        conditional: From tensors with B rows to a distribution of batch shape (B,).
         context: These tensors, each (B, ...); sparse CSR ones too.
 
     Returns:
@@ -182,7 +182,7 @@ def mean_by_row(conditional: Callable[..., Distribution], *context: Tensor) -> T
 
 
 def _laws(conditional: Callable[..., Distribution], *context: Tensor) -> Iterator[Distribution]:
-    """The law of each row by itself, batch shape (1,)."""
+    """The distribution of each row by itself, batch shape (1,)."""
     if isinstance(conditional, Head):  # whose network takes all rows at once in a fraction of time
         return map(conditional.law, conditional.raw(*context).split(1))
     dense = (part if part.layout is torch.strided else part.to_dense() for part in context)

@@ -1,8 +1,8 @@
 """VAEs ready by name: each is a few lines of the same parts, and cites its paper.
 
 All have multilayer perceptrons for encoder and decoder. The decoder sees the latent standardized by
-the prior's mean and standard deviation: a simplex of K parts has values near 1/K that hardly vary,
-and a decoder that gets those as they are starts by ignoring them. Of a scaled Dirichlet, which is
+the prior's mean and standard deviation. Values on a simplex of K parts are near 1/K and hardly
+vary. A decoder that gets them as they are starts by ignoring them. Of a scaled Dirichlet, which is
 free in the log ratios, it sees these. Why these defaults: docs/training.md.
 """
 
@@ -41,7 +41,7 @@ __all__ = [
     "stick_breaking",
 ]
 
-"""Laws of q(z|x) whose concentrations are in the units of a Dirichlet prior's."""
+"""Distributions of q(z|x) whose concentrations are in the units of a Dirichlet prior's."""
 
 
 def mlp_vae(
@@ -62,18 +62,18 @@ def mlp_vae(
 
     Args:
         num_features: D, size of x.
-        Latent: Law of q(z|x), a subclass of `torch.distributions.Distribution`.
+        Latent: Distribution of q(z|x), a subclass of `torch.distributions.Distribution`.
         prior: p(z); its event shape (K,) is the latent's.
-        likelihood: Law of p(x|z).
+        likelihood: Distribution of p(x|z).
         hidden_sizes: Widths of the encoder's layers.
         decoder_hidden_sizes: Widths of the decoder's layers.
         layer_norm: Whether each hidden layer is normalized.
         activation: Constructor of the activation.
-        num_covariates: C, size of what encoder and decoder are told besides.
+        num_covariates: C, number of covariates that encoder and decoder see besides.
         moments: Mean and standard deviation of the data, each (D,): the decoder starts at the mean,
             and a Gaussian likelihood works in these units.
-        commitment: Of a Dirichlet latent of any kind under a Dirichlet prior: the least of the
-            posterior's concentrations, in units of the prior's at the start. Above 1 a component's
+        commitment: Least concentration of a posterior, in units of the prior's at the start. Only
+            for Dirichlet latents, of any kind, under a Dirichlet prior. Above 1 a component's
             posterior cannot be its prior, so that one out of use costs as well (docs/training.md).
 
     Raises:
@@ -141,9 +141,9 @@ def mlp_labelled_vae(
     Args:
         num_features: D, size of x.
         num_classes: C.
-        Latent: Law of q(z|x, y).
+        Latent: Distribution of q(z|x, y).
         prior: p(z); its event shape (K,) is the latent's.
-        likelihood: Law of p(x|z, y).
+        likelihood: Distribution of p(x|z, y).
         label_in_encoder: Whether the encoder sees y (Kingma et al. 2014) or not (Joo et al. 2020).
         hidden_sizes: Widths of the encoder's layers.
         decoder_hidden_sizes: Widths of the decoder's layers.
@@ -157,8 +157,8 @@ def mlp_labelled_vae(
         torch.Size([4, 2])
     """
     features = data_features(likelihood, moments)
-    told = num_classes if label_in_encoder else 0
-    encoder = _network(num_features + told, hidden_sizes, features)
+    num_labels = num_classes if label_in_encoder else 0
+    encoder = _network(num_features + num_labels, hidden_sizes, features)
     classifier = _network(num_features, classifier_hidden_sizes, features)
     decoder = _network(
         prior().event_shape[0] + num_classes,
@@ -180,7 +180,7 @@ def _concentration_options(
 ) -> dict[str, Any]:
     """How a concentration is put out: it ranges from far below 1 to hundreds in one posterior.
 
-    It starts halfway, on a log scale, between 1 and the prior's: from 1 itself, training under a
+    It starts halfway, on a log scale, between 1 and the prior's. From 1 itself, training under a
     sparse prior often ends with a posterior that is the prior. A bound from below comes on top.
     """
     known = has_dirichlet_prior(Latent) and prior.Law is Dirichlet

@@ -37,24 +37,24 @@ class Conditional(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, *context: Tensor) -> Distribution:
-        """Return the law given ``context``, each of shape (..., B, features)."""
+        """Return the distribution given ``context``, each of shape (..., B, features)."""
 
     def __call__(self, *context: Tensor) -> Distribution:
-        """Return the law given ``context``, each of shape (..., B, features)."""
+        """Return the distribution given ``context``, each of shape (..., B, features)."""
         law: Distribution = super().__call__(*context)
         return law
 
 
 class Fixed(Conditional):
-    """A law that ignores its context: a prior.
+    """A distribution that ignores its context: a prior.
 
     The parameters are buffers, so that they move with the module, are saved with it and may be
     changed in place.
 
     Args:
         Law: A subclass of `torch.distributions.Distribution`.
-        parameters: Its parameters; a univariate law with parameters of shape (K,) becomes a law of
-            events of shape (K,), its components independent.
+        parameters: Its parameters; a univariate distribution with parameters of shape (K,) becomes
+            one of events of shape (K,), its components independent.
 
     Example:
         >>> prior = Fixed(torch.distributions.Normal, loc=torch.zeros(3), scale=torch.ones(3))
@@ -71,7 +71,7 @@ class Fixed(Conditional):
         Law(**parameters, validate_args=True)  # torch names the parameter that is off
 
     def forward(self, *context: Tensor) -> Distribution:
-        """Return the law; ``context`` is not read."""
+        """Return the distribution; ``context`` is not read."""
         law = self.Law(**{name: self.parameter(name) for name in self.names}, validate_args=False)
         return _as_event(law, len(law.batch_shape))
 
@@ -81,7 +81,7 @@ class Fixed(Conditional):
         return dict(tensors)
 
     def parameter(self, name: str) -> Tensor:
-        """Return a parameter of the law by its name."""
+        """Return a parameter of the distribution by its name."""
         value: Tensor = getattr(self, name)
         return value
 
@@ -90,7 +90,7 @@ class Fixed(Conditional):
 
 
 class Learned(Fixed):
-    """A law that ignores its context and learns its parameters: a prior trained with the rest.
+    """A distribution that ignores its context and learns its parameters: a prior that is trained.
 
     What the optimiser sees are real numbers, ``raw_NAME``, each mapped to a parameter as in `Head`;
     positive ones are exponentials.
@@ -126,10 +126,10 @@ class Learned(Fixed):
 class Head(Conditional):
     r"""A network followed by a projection to valid parameters of ``Law``.
 
-    The raw outputs are cut into one piece a parameter, and each piece is mapped into the set that
+    The raw outputs are cut into one part a parameter. Each part is mapped into the set that
     ``Law.arg_constraints`` gives: softplus plus a floor for positive numbers, softmax for
-    probabilities, and so on. At least float32 is used, also under autocast. A univariate law
-    becomes a law of events of shape ``event_shape`` with independent components.
+    probabilities, and so on. At least float32 is used, also under autocast. A univariate
+    distribution becomes one of events of shape ``event_shape`` with independent components.
 
     Args:
         net: Module that maps the context (one or several tensors) to features (..., H). Where it
@@ -139,9 +139,9 @@ class Head(Conditional):
             ``arg_constraints`` that returns one.
         project: Whether to append the linear map from features to raw parameters; if not, ``net``
             itself must end with ``num_raw`` outputs.
-        exponential: Names of positive parameters that are the exponential of the raw output rather
-            than its softplus, so that they range over orders of magnitude; above e^5 they go on
-            in a straight line, so that no step overflows.
+        exponential: Names of positive parameters that are the exponential of the raw output, not
+            its softplus, so that they range over orders of magnitude. Above e^5 they go on in a
+            straight line, so that no step overflows.
         shared: Names of parameters that are learned but do not depend on the context, such as the
             scale of a Gaussian likelihood.
         initial: Values of parameters where the raw output is zero, such as ``{"scale": 0.1}``.
@@ -149,8 +149,8 @@ class Head(Conditional):
         parameters: Parameters that are given and not learned, such as a temperature.
 
     Raises:
-        ValueError: If the parameters of ``Law`` cannot be laid out for events of this shape, an
-            option names one that is not among them, or ``least`` one that is not positive or
+        ValueError: If the parameters of ``Law`` cannot be laid out for events of this shape, or an
+            option names none of them. Or if ``least`` names one that is not positive, or that
             starts no higher.
 
     Example:
@@ -222,13 +222,13 @@ class Head(Conditional):
 
     @property
     def num_raw(self) -> int:
-        """How many raw outputs the law takes for each example."""
+        """How many raw outputs the distribution takes for each example."""
         return sum(
             math.prod(shape) for name, (_, shape) in self.layout.items() if name not in self.shared
         )
 
     def forward(self, *context: Tensor) -> Distribution:
-        """Return the law given ``context``, tensors of shape (..., B, features)."""
+        """Return the distribution given ``context``, tensors of shape (..., B, features)."""
         return self.law(self.raw(*context))
 
     def raw(self, *context: Tensor) -> Tensor:
@@ -237,7 +237,7 @@ class Head(Conditional):
         return raw.to(torch.promote_types(raw.dtype, torch.float32))
 
     def law(self, raw: Tensor) -> Distribution:
-        """Return the law of raw outputs of shape (..., B, num_raw)."""
+        """Return the distribution of raw outputs of shape (..., B, num_raw)."""
         given = {name: getattr(self, f"given_{name}") for name in self.given}
         law = constructor(self.Law)(**self.parameters_of(raw), **given, validate_args=False)
         return _as_event(law, len(self.event_shape) - len(law.event_shape))
@@ -245,13 +245,13 @@ class Head(Conditional):
     def parameters_of(self, raw: Tensor) -> dict[str, Tensor]:
         """Return the valid parameters of raw outputs of shape (..., B, num_raw)."""
         sizes = [math.prod(s) for n, (_, s) in self.layout.items() if n not in self.shared]
-        pieces = iter(raw.split(sizes, -1) if sizes else ())
+        parts = iter(raw.split(sizes, -1) if sizes else ())
         found = {}
         for name, (constraint, shape) in self.layout.items():
             if name in self.shared:
                 free = getattr(self, f"shared_{name}").expand(*raw.shape[:-1], *shape)
             else:
-                free = next(pieces).reshape(*raw.shape[:-1], *shape)
+                free = next(parts).reshape(*raw.shape[:-1], *shape)
             free = free + getattr(self, f"offset_{name}")
             found[name] = to_parameter(constraint, free, name in self.exponential)
             if name in self.least:

@@ -1,4 +1,4 @@
-"""From raw numbers to valid parameters of a law, by the constraints that the law declares."""
+"""From raw numbers to valid parameters of a distribution, by the constraints that it declares."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ Layout = dict[str, tuple[Constraint, torch.Size]]
 
 POSITIVE_FLOOR = 1e-4
 KNEE = 5.0  # where the exponential gives way to its tangent
-# Of the alternatives by which torch lets one parameterise a law, the one that any real numbers
-# reach with the least work and the least rounding; the others are left out.
+# Of torch's alternative parameters, the ones that any real numbers reach with the least work and
+# the least rounding; the others are left out.
 _REDUNDANT = {"logits": {"probs"}, "scale_tril": {"covariance_matrix", "precision_matrix"}}
 
 
@@ -52,7 +52,7 @@ def _interval(low: Tensor, width: Tensor, **options: Any) -> Uniform:
 
 
 def constructor(Law: Any) -> Callable[..., Distribution]:
-    """Return what makes the law of the parameters that `layout_of` lays out."""
+    """Return what makes the distribution of the parameters that `layout_of` lays out."""
     return _interval if Law is Uniform else Law
 
 
@@ -67,14 +67,14 @@ def _constraints_of(Law: Any) -> dict[str, Constraint]:
 
 
 def layout_of(Law: Any, event_shape: torch.Size, given: Mapping[str, Tensor]) -> Layout:
-    """Lay out the parameters, but for those given, of a law with events of this shape.
+    """Lay out the parameters, but for those given, of a distribution with events of this shape.
 
     Raises:
         ValueError: If there is no such layout.
     """
     wanted = {n: c for n, c in _constraints_of(Law).items() if n not in given}
     build = partial(constructor(Law), validate_args=False)
-    # A simplex of K parts may have K or K - 1 parameters: the law itself says which.
+    # A simplex of K parts may have K or K - 1 parameters: the distribution itself says which.
     for less in (0, 1):
         size = torch.Size([*event_shape[:-1], event_shape[-1] - less])
         layout = {n: (c, _parameter_shape(c, size)) for n, c in wanted.items()}

@@ -14,7 +14,7 @@ __all__ = ["Overlapping", "pinned"]
 class Overlapping:
     """A change of the whole process that threads share: the first makes it, the last undoes it.
 
-    If each thread undid its own, the first to leave would undo it for the others, and the last
+    If each thread undid its own change, the first to leave would undo it for the others. The last
     would leave it as another had made it.
 
     Args:

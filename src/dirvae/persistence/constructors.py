@@ -1,9 +1,9 @@
 """Models as JSON: which of our constructors to call, and with what.
 
 Nothing here knows any module. A module's arguments are those of its constructor, each kept as an
-attribute of the same name. What an argument may be follows from its annotation. One that is made of
-tensors is among the module's parameters and buffers already: its class says how it comes back from
-them, by a class method ``tensor_arguments``.
+attribute of the same name. What an argument may be follows from its annotation. One made of tensors
+is among the module's parameters and buffers already. A class method ``tensor_arguments`` says how
+it comes back from them.
 """
 
 from __future__ import annotations

@@ -120,10 +120,10 @@ def _of_type(value: Any, hint: Any, name: str) -> Any:
         if kind is dict:
             return {key: _of_type(item, parts[1], name) for key, item in value.items()}
         return value
-    raise ModelFormatError(f"{name} is {str(value)[:50]!r}, must be {_told(hint)}")
+    raise ModelFormatError(f"{name} is {str(value)[:50]!r}, must be {_wanted(hint)}")
 
 
-def _told(hint: Any) -> str:
+def _wanted(hint: Any) -> str:
     if hint is int:
         return "an integer, 0 or more"
     kind = typing.get_origin(hint) or hint

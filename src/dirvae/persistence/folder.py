@@ -111,8 +111,8 @@ def read_folder(path: str | Path) -> dict[str, bytes]:
     """Return the content of each file of a model folder, all of it verified.
 
     Raises:
-        ModelFormatError: If there is no such folder, it is not a model's, or a file is missing or
-            is not the one that was saved.
+        ModelFormatError: If there is no such folder, or it is not a model's. Or if a file is
+            missing, or is not the one that was saved.
     """
     folder = Path(path)
     if not os.path.lexists(folder):

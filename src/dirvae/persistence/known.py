@@ -90,7 +90,7 @@ def law_from_name(name: Any) -> Callable[..., Distribution]:
         ModelFormatError: If there is none.
     """
     if not isinstance(name, str) or name not in _laws():
-        raise ModelFormatError(f"the model names a law that is not known here: {name!r}")
+        raise ModelFormatError(f"the model names a distribution that is not known here: {name!r}")
     return _laws()[name]
 
 

@@ -34,8 +34,8 @@ def save(model: Any, path: str | Path) -> None:
     """Save a model to a folder, whole or not at all.
 
     The folder has ``config.json`` (how the model is built), ``model.safetensors`` (its state dict)
-    and ``manifest.json`` (size and SHA-256 of both). A model that was there is replaced, within the
-    folder, which may be a mount point; who reads it meanwhile reads the old one or the new.
+    and ``manifest.json`` (size and SHA-256 of both). A model that was there is replaced within the
+    folder, which may be a mount point. Who reads it meanwhile reads the old one or the new.
 
     Args:
         model: A `VAE`, or a fitted estimator. A ``random_state`` that is neither an integer nor
@@ -44,8 +44,8 @@ def save(model: Any, path: str | Path) -> None:
 
     Raises:
         TypeError: If ``model`` is neither.
-        ValueError: If the model cannot be saved: a layer has not seen data yet, or an estimator has
-            parts of the user's own (then save its ``vae_``).
+        ValueError: If a layer has not seen data yet. Or if an estimator has parts of the user's
+            own; then save its ``vae_``.
         OSError: If ``path`` holds something else, or cannot be written; nothing is changed then.
 
     Example:
@@ -86,19 +86,19 @@ def load(path: str | Path, *, into: nn.Module | None = None) -> Any:
     """Load a model that `save` wrote.
 
     All files are verified first. The model is built by constructors of this library alone, whatever
-    the folder says, and its outputs are those of the saved model, to the bit.
+    the folder says. Its outputs are those of the saved model, to the bit.
 
     Args:
         path: The folder.
         into: A VAE built as the saved one was, whose weights are replaced. Needed where the saved
-            one has modules, laws or activations of the user's own.
+            one has modules, distributions or activations of the user's own.
 
     Returns:
         The `VAE` or estimator, on the CPU; or ``into``, where it was. In evaluation mode.
 
     Raises:
-        ModelFormatError: If the folder is missing, damaged, not a model's or of an unknown version,
-            or its model cannot be built or does not fit ``into``.
+        ModelFormatError: If the folder is missing, damaged, not a model's or of an unknown version.
+            Or if its model cannot be built, or does not fit ``into``.
         TypeError: If ``into`` is not a `VAE`.
 
     Example:

@@ -92,13 +92,13 @@ def _verdicts(models: Sequence[Results]) -> Section:
     caption = (
         "A component's number is its column in what transform returns, counted from 0. It is used "
         "in encoding if its posterior mean varies between images by more than 1 % of the prior's "
-        "variance, in decoding if an image costs more than .01 nat without it. "
+        "variance. It is used in decoding if an image costs more than .01 nat without it. "
         "Skewness and excess kurtosis (0 for a Gaussian) are those of one posterior draw an "
-        "image, the mean over components, in brackets those of draws from the prior: a figure "
-        "near the prior's says nothing about the model. KL is that of the posterior to the prior; "
-        "I(x; z), in nats, is the part of it that tells images apart, and the rest is how far all "
+        "image, the mean over components. In brackets are those of draws from the prior: a figure "
+        "near the prior's says nothing about the model. KL is that of the posterior to the prior. "
+        "I(x; z), in nats, is the part of it that tells images apart. The rest is how far all "
         f"posteriors together are from the prior. No {rows} images can show more than "
-        "log of their number, in brackets; the prior alone has a KL and an I(x; z) of 0."
+        "log of their number, in brackets. The prior alone has a KL and an I(x; z) of 0."
     )
     height = 90 + 36 * len(models)
     return Section(

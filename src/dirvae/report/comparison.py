@@ -21,11 +21,12 @@ def comparison_page(results: Results) -> str:
     """Return one HTML page.
 
     Args:
-        results: As `dirvae.demo.digits.compare` returns them: ``title`` and ``introduction``;
-            ``images``, ``drawn`` (the same as the models see them) and ``labels``; ``classes``
-            (their names) and ``class_name`` (what a class is, such as "digit");
-            ``pixel_means_nats`` and ``pixel_knn_error``; ``settings``; and ``models``, each a dict
-            of its name, measures, history of training and pictures.
+        results: As `dirvae.demo.digits.compare` returns them. ``title``, ``introduction`` and
+            ``settings`` are shown as they are. ``images`` and ``drawn`` are the rows, and the same
+            as models see them. ``labels`` are their classes, ``classes`` the names of these, and
+            ``class_name`` what a class is, such as "digit". ``pixel_means_nats`` and
+            ``pixel_knn_error`` are what pixels alone reach. Each of ``models`` is a dict of its
+            name, measures, history of training and pictures.
     """
     models = results["models"]
     sections = [
@@ -73,16 +74,16 @@ def table_note(results: Results) -> str:
     models = results["models"]
     size = len(models[0]["diagnosis"].uses)
     return (
-        "Negative ELBO and NLL in nats per held-out image, lower is better; the NLL is by "
-        "importance sampling, ± the standard error of the sampling; k-hat > .7: the share of "
+        "Negative ELBO and NLL in nats per held-out image, lower is better. The NLL is by "
+        "importance sampling, ± the standard error of the sampling. k-hat > .7: the share of "
         "images whose weights have too heavy a tail for that to be trusted (Pareto smoothed "
         "importance sampling). k-NN: error of 5 nearest "
         f"neighbours on posterior means. Active: of {size} components, those whose posterior "
-        f"mean has a variance above {models[0]['threshold']:.2g} (.25 / K²); in brackets, how many "
+        f"mean has a variance above {models[0]['threshold']:.2g} (.25 / K²). In brackets, how many "
         "have it under the prior alone. Both/one/no: components that encoder and decoder use "
-        "both, that one of them uses, that neither does. By the encoder: that variance is above "
-        "1 % of the prior's; by the decoder: replacing the component by its mean costs more than "
-        ".01 nat. "
+        "both, that one of them uses, that neither does. The encoder uses one if that variance is "
+        "above 1 % of the prior's. The decoder uses one if an image costs more than .01 nat "
+        "with the component's mean in its place. "
         f"For scale: pixel means alone cost {results['pixel_means_nats']:.1f} nats; k-NN on the "
         f"pixels themselves errs on {100 * results['pixel_knn_error']:.1f} %."
     )
@@ -133,8 +134,8 @@ def _reconstructions(results: Results) -> Section:
     rows = [("Image", results["images"]), ("As drawn: what the models see", results["drawn"])]
     rows += [(model["name"], model["reconstructions"]) for model in results["models"]]
     caption = (
-        "Sixteen held-out images, the 0s and 1s that were drawn from them, and what each model "
-        "makes of those: the pixel probabilities at the posterior mean. Where the drawing has lost "
+        "Sixteen held-out images, and the 0s and 1s that were drawn from them. What each model "
+        "makes of those are pixel probabilities at the posterior mean. Where the drawing has lost "
         "a stroke, the model has to guess it."
     )
     return Section("Reconstructions", caption, [_strip(label, images) for label, images in rows])
@@ -190,8 +191,8 @@ def _edges(models: Sequence[Results]) -> Section:
             panel = _strip(model["name"], model["edge_images"], columns=columns, rows=names)
             panels.append(panel)
     caption = (
-        "From one corner of the simplex to another in equal steps: the pixel probabilities of "
-        "mixtures of two components, for the pairs that the held-out images mix most."
+        "From one corner of the simplex to another in equal steps. These are pixel probabilities "
+        "of mixtures of two components, of the pairs that the held-out images mix most."
     )
     return Section("Along the edges of the simplex", caption, panels, panel_width=420)
 

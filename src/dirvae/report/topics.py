@@ -72,13 +72,13 @@ def topics_page(
 
 
 def _in_words(scores: WordScores, theta: NDArray[np.float64], labels: Sequence[str] | None) -> str:
-    told = (
+    sentence = (
         f"NPMI of the top 10 words over these documents {scores.npmi:.3f}, "
         f"distinct words among the top 25 {scores.diversity:.0%}"
     )
     if labels is None:
-        return f"{told}."
-    return f"{told}; NMI with the labels {label_scores(theta, labels).nmi:.2f}."
+        return f"{sentence}."
+    return f"{sentence}; NMI with the labels {label_scores(theta, labels).nmi:.2f}."
 
 
 def _shares(theta: NDArray[np.float64], order: NDArray[np.int64]) -> Any:

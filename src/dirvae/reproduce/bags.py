@@ -36,9 +36,9 @@ class Bags(NamedTuple):
 def bags(name: str) -> Bags:
     """Read ``name.npz`` from the folder that the environment variable DIRVAE_DATA names.
 
-    The file has the parts of CSR matrices, ``train_data``, ``train_indices``, ``train_indptr`` and
-    ``train_shape``, the same of ``test``, and may have ``train_y`` and ``test_y``; or one matrix
-    ``all`` with ``y``, of which every fifth document of a fixed order tests.
+    The file has the parts of a CSR matrix, ``train_data``, ``train_indices``, ``train_indptr`` and
+    ``train_shape``, and the same of ``test``. It may have ``train_y`` and ``test_y``. Or it has one
+    matrix ``all`` with ``y``, of which every fifth document of a fixed order tests.
 
     Args:
         name: Such as "20news_nvdm2000".

@@ -1,9 +1,9 @@
 """Density estimation: each run trains one model and measures everything of it once.
 
 The tables of density, nearest neighbours, collapse and supervised classification are views of
-these runs. Pixels are drawn as 0 or 1 with the grey value as the probability, anew at each step of
-training and once for validation and test; or they are grey, with a Bernoulli likelihood all the
-same, as the paper probably had them.
+these runs. Pixels are drawn as 0 or 1, the grey value being the probability: anew at each step of
+training, once for validation and test. Or they are grey, with a Bernoulli likelihood all the same,
+as the paper probably had them.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Row(NamedTuple):
     """A model of the density table.
 
     Attributes:
-        Latent: Law of q(z|x).
+        Latent: Distribution of q(z|x).
         prior: From K to p(z).
         learning_rate: Adam's in the paper.
         by_moments: Whether the prior is learned by the method of moments, in three stages.

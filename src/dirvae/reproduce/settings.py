@@ -36,9 +36,9 @@ class Setting(NamedTuple):
         paper_kl: Whether a row that the paper takes for gammas is trained with its KL.
         samples: Draws of the latent a row and step; several train the importance-weighted bound,
             with the doubly reparameterised gradient.
-        precision: Lightning's, of the training. bfloat16 is for a GPU or a CPU with instructions
-            for it (avx512_bf16, AMX); on another, products of matrices take seven times as long
-            and more: there ``dirvae reproduce --precision 32-true``.
+        precision: Lightning's, of the training. bfloat16 is for a GPU, or a CPU with instructions
+            for it (avx512_bf16, AMX). On another, products of matrices take seven times as long and
+            more: use ``dirvae reproduce --precision 32-true``.
     """
 
     epochs: int

@@ -94,10 +94,10 @@ def density_table(data: str, runs: Sequence[Run]) -> Table:
     more = ("draws", "k̂ > .7, %", "annealed / sampled", "by the paper's estimators", "seeds")
     note = (
         "Nats an image, lower is better. NLL: importance sampling with the true density of what is "
-        "sampled, by so many draws an image; k̂: share of images whose Pareto shape is above .7, "
-        "for which it errs, upwards as a rule and less with more draws. Annealed / sampled: NLL of "
-        "the first 100 images by annealed importance sampling, which needs no encoder, and by "
-        "importance sampling."
+        "sampled, by so many draws an image. k̂: share of images whose Pareto shape is above .7. "
+        "For these the NLL errs, upwards as a rule and less with more draws. Annealed / sampled: "
+        "NLL of the first 100 images by annealed importance sampling, which needs no encoder, and "
+        "by importance sampling."
     )
     return _table(f"Density, {TITLES[data]}", note, (*header, *more), runs, cells)
 
@@ -152,8 +152,8 @@ def collapse_table(data: str, runs: Sequence[Run]) -> Table:
     more = ("in decoding", "in both", "I(x; z)", "the paper's skewness / kurtosis")
     note = (
         "Active: the variance of the posterior mean over test images is above the paper's absolute "
-        "threshold; in brackets for how many components the prior's own variance is. Used in "
-        "encoding: it is above 1 % of the prior's; in decoding: the reconstruction loses .01 nat "
+        "threshold. In brackets: for how many components the prior's own variance is. Used in "
+        "encoding: it is above 1 % of the prior's. In decoding: the reconstruction loses .01 nat "
         "without it. I(x; z): mutual information in nats, 0 if the encoder returns the prior, at "
         "most the logarithm of the images' number. Skewness and excess kurtosis of one draw of "
         "each posterior, mean over components, and the prior's own."
@@ -173,8 +173,8 @@ def supervised_table(data: str, runs: Sequence[Run]) -> Table:
     header = ("linear probe", "SVM", "5 nearest neighbours", "seeds")
     note = (
         "Error in % on posterior means: scikit-learn's LogisticRegression and SVC (Gaussian "
-        "kernel), both with their defaults on standardized values of the first 10,000 training "
-        "images; nearest neighbours have all of them."
+        "kernel), both with their defaults. They have standardized values of the first 10,000 "
+        "training images; nearest neighbours have all of them."
     )
     return _table(f"Supervised, {TITLES[data]}", note, header, runs, cells)
 

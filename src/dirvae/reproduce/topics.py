@@ -2,9 +2,10 @@
 
 The latents: the model's own (a Gaussian, or its softmax), sticks, the paper's Dirichlet by the
 inverse CDF, and the exact Dirichlet. Decoders are the originals'; every encoder has one hidden
-layer, as wide as the paper's. All latents of a model train alike: Adam, a KL that is warmed up, and
-early stopping on the bound of a tenth of the training documents. ProdLDA has its paper's step size;
-at that one NVDM with a latent on the simplex stays at the words' frequencies, and stops there.
+layer, as wide as the paper's. All latents of a model train alike. They have Adam, a KL that is
+warmed up, and early stopping on the bound of a tenth of the training documents. ProdLDA has its
+paper's step size; at that one NVDM with a latent on the simplex stays at the words' frequencies,
+and stops there.
 
 Words are ranked as the originals rank them: by the topic's weights in a product of experts, by
 probability in a mixture. NPMI is over whole training documents, of the ten first words.
@@ -270,7 +271,8 @@ def measures(vae: VAE, train: Any) -> dict[str, float]:
 def completion_perplexity(vae: VAE, test: Any, rows: int = 500) -> float:
     """Perplexity of half of each document's tokens, encoded from the other half.
 
-    By the decoder's own law at the posterior mean, so that it serves products of experts too.
+    By the decoder's own distribution at the posterior mean, so that it serves products of experts
+    too.
 
     Args:
         vae: A topic model, in evaluation mode.

@@ -29,7 +29,7 @@ DOCUMENTS = {
 }
 NOTE = (
     "Own: a Gaussian (NVDM) or the softmax of one. NPMI: of the ten first words, over whole "
-    "training documents; words are ranked as the originals rank them, by weights in products of "
+    "training documents. Words are ranked as the originals rank them: by weights in products of "
     "experts (ProdLDA, NVDM), by probability in mixtures (GSM). TD25: share of distinct words "
     "among the first 25. Document frequency: of the ten first words. Perplexity: of half of each "
     "test document given the other half, which is not the paper's. All latents of a model train "

@@ -1,4 +1,4 @@
-"""Does a law broadcast? Batches of every form, with values of fewer, equal and more batch axes."""
+"""Does a distribution broadcast? Batches of every form, values of fewer, equal and more axes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FORMS = ("scalar", "(1,)", "(0,)", "(K!,)", "expanded", "non-contiguous")
 AXES = ("fewer", "equal", "more")
 
 _Law = Callable[[Distribution], Distribution | None]
-_KINDS: tuple[tuple[str, _Law], ...] = (("", lambda q: q), ("log law: ", log_law))
+_KINDS: tuple[tuple[str, _Law], ...] = (("", lambda q: q), ("log: ", log_law))
 
 
 class Cell(NamedTuple):
@@ -28,7 +28,7 @@ class Cell(NamedTuple):
 
     Attributes:
         form: How the batch was made, one of `FORMS`.
-        axes: Batch axes of the value beside those of the law, one of `AXES`.
+        axes: Batch axes of the value beside those of the distribution, one of `AXES`.
         status: "passed", "failed" or "skipped".
         detail: What was wrong, or why it was skipped.
 
@@ -44,7 +44,7 @@ class Cell(NamedTuple):
 
 
 class _Form(NamedTuple):
-    """A batch of laws, each of its members as a law of batch shape (), and where they stand."""
+    """A batch, each of its members as a distribution of batch shape (), and where they stand."""
 
     law: Distribution
     members: list[Distribution]
@@ -64,9 +64,10 @@ def check_batches(case: Case) -> str:
 def batch_cells(case: Case) -> list[Cell]:
     """Try each form of the batch with values of fewer, equal and more batch axes.
 
-    In each cell the density and its gradient, divergences, moments and the shapes of draws are held
-    against those of the members, each a law with batch shape (). The law of the logarithm, where
-    there is one, is tried too. A scalar has no fewer axes: there are 17 cells.
+    In each cell the batch is held against its members, each a distribution with batch shape ().
+    Compared are the density and its gradient, divergences, moments and the shapes of draws. The
+    distribution of the logarithm, where there is one, is tried too. A scalar has no fewer axes:
+    there are 17 cells.
     """
     pairs = [pair for pair in product(FORMS, AXES) if pair != ("scalar", "fewer")]
     return [_cell(case, form, axes) for form, axes in pairs]
@@ -103,7 +104,7 @@ def _form(case: Case, name: str, kind: _Law, dtype: torch.dtype = torch.float64)
 
     def made(parameters: dict[str, Tensor]) -> Distribution:
         law = kind(case.factory(**parameters))
-        require(law is not None, "some laws of the batch have a law of the logarithm, some none")
+        require(law is not None, "some members have log(), others have not")
         return cast(Distribution, law)
 
     members = [made(dict(zip(rows, row, strict=True))) for row in zip(*rows.values(), strict=True)]
@@ -178,10 +179,10 @@ def _hold_divergences(form: _Form, axes: str, others: list[Distribution]) -> Non
     wider = {"fewer": torch.Size([]), "equal": batch, "more": torch.Size([2]) + batch}[axes]
     shape = torch.broadcast_shapes(batch, wider)
     for p in (form.members[0], *(p for p in others if not p.batch_shape)):
-        wide, name = p.expand(wider), type(p).__name__
+        expanded, name = p.expand(wider), type(p).__name__
         for turn in (1, -1):
             try:
-                found = kl_divergence(*(form.law, wide)[::turn])
+                found = kl_divergence(*(form.law, expanded)[::turn])
                 expected = [kl_divergence(*(member, p)[::turn]) for member in form.members]
             except NotImplementedError:
                 continue

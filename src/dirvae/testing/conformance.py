@@ -68,16 +68,16 @@ def check_distribution(
     num_samples: int = 20_000,
     seed: int = 0,
 ) -> list[Check]:
-    """Check a law: shapes, support, fit, moments, entropy, KL, gradient, dtype, and how it runs.
+    """Check shapes, support, fit, moments, entropy, KL, gradient, dtype, and how it runs.
 
-    Every comparison with a random quantity is to 5 standard errors, and a goodness of fit fails at
-    p < 1e-5; with the fixed seed a result is the same in every run. Over seeds, about one right law
-    in 10,000 fails.
+    Comparisons with a random quantity are to 5 standard errors; a goodness of fit fails at p <
+    1e-5. With the fixed seed a result is the same in every run. Over seeds, about one right
+    distribution in 10,000 fails.
 
     Args:
-        factory: Called as ``factory(**parameters)``; returns the law.
-        parameters: Floating-point tensors whose shapes give a batch of one to a few laws.
-        others: Laws p whose registered KL(q || p) is held against Monte Carlo.
+        factory: Called as ``factory(**parameters)``; returns the distribution.
+        parameters: Floating-point tensors whose shapes give a batch of one to a few distributions.
+        others: Distributions p whose registered KL(q || p) is held against Monte Carlo.
         extremes: Parameters at which draws and densities must be free of NaN.
         skip: Names of checks to leave out, each with the reason; "batches (0,)" and the like leave
             out one form of the batch.
@@ -116,7 +116,7 @@ def _outcome(name: str, case: Case, reason: str | None) -> Check:
         return Check(name, "passed", _CHECKS[name](case))
     except NotApplicable as skipped:
         return Check(name, "skipped", str(skipped))
-    except Exception as error:  # a law that raises fails the check; the others still run
+    except Exception as error:  # a distribution that raises fails the check; the others still run
         message = str(error) or "no message"
         prefix = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
         return Check(name, "failed", prefix + message.splitlines()[0])
@@ -128,11 +128,14 @@ def _shapes(case: Case) -> str:
         z = draw(q, shape, case.generator())
         require(z.shape == shape + q.batch_shape + q.event_shape, f"draws have shape {z.shape}")
         require(q.log_prob(z).shape == shape + q.batch_shape, "log_prob has another batch shape")
-    wide = q.expand(torch.Size([2]) + q.batch_shape)
-    require(wide.batch_shape == torch.Size([2]) + q.batch_shape, "expand gives another shape")
-    z = draw(wide, torch.Size([3]), case.generator())
-    require(z.shape[:2] == (3, 2) and z[:, 0].ne(z[:, 1]).any(), "expanded laws repeat draws")
-    torch.testing.assert_close(wide.log_prob(z), q.log_prob(z))
+    expanded = q.expand(torch.Size([2]) + q.batch_shape)
+    require(expanded.batch_shape == torch.Size([2]) + q.batch_shape, "expand gives another shape")
+    z = draw(expanded, torch.Size([3]), case.generator())
+    require(
+        z.shape[:2] == (3, 2) and z[:, 0].ne(z[:, 1]).any(),
+        "after expand draws repeat",
+    )
+    torch.testing.assert_close(expanded.log_prob(z), q.log_prob(z))
     return f"batch {tuple(q.batch_shape)}, event {tuple(q.event_shape)}"
 
 
@@ -196,10 +199,10 @@ def _dtype(case: Case) -> str:
         require(log_prob.dtype == dtype, f"log_prob is {log_prob.dtype}, must be {dtype}")
         if q.has_rsample:
             require(z.dtype == dtype, f"draws are {z.dtype}, must be {dtype}")
-    narrow, wide = case.law(torch.float32), case.law()
-    z = draw(narrow, torch.Size([1000]), case.generator())
-    gap = (narrow.log_prob(z).double() - wide.log_prob(z.double())).abs()
-    worst = float((gap / (1 + wide.log_prob(z.double()).abs())).nanmedian())
+    single, double = case.law(torch.float32), case.law()
+    z = draw(single, torch.Size([1000]), case.generator())
+    gap = (single.log_prob(z).double() - double.log_prob(z.double())).abs()
+    worst = float((gap / (1 + double.log_prob(z.double()).abs())).nanmedian())
     require(worst < 1e-4, f"float32 log_prob is off by {worst:.1e} in the median")
     return f"float32 log_prob within {worst:.0e} of float64 in the median"
 
@@ -242,13 +245,13 @@ def _vmap(case: Case) -> str:
 
 @contextmanager
 def validation_kept() -> Iterator[None]:
-    """Undo what the first torch.compile of a process does: it turns validation off in all laws."""
+    """Undo what the first torch.compile of a process does: it turns off all validation."""
     validates = Distribution._validate_args
     try:
         yield
     finally:
         Distribution.set_default_validate_args(validates)
-        # So that the next compilation turns it off again: laws that validate break its graph.
+        # So that the next compilation turns it off again: validation breaks its graph.
         torch._dynamo.eval_frame.TorchPatcher.patch.cache_clear()
 
 

@@ -1,4 +1,4 @@
-"""Is each derivative of a law right, or does it raise? First, second, and in forward mode."""
+"""Is each derivative right, or does it raise? First, second, and in forward mode."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TOLERANCE = 1e-4
 
 _Curve = Callable[[Tensor], Tensor]
 _Kind = Callable[[Distribution], Any]
-_KINDS: tuple[tuple[str, _Kind], ...] = (("", lambda q: q), ("log law's ", log_law))
+_KINDS: tuple[tuple[str, _Kind], ...] = (("", lambda q: q), ("log: ", log_law))
 
 
 class Derivative(NamedTuple):
@@ -54,11 +54,11 @@ def check_derivatives(case: Case) -> str:
 
 
 def derivatives(case: Case) -> list[Derivative]:
-    """Differentiate all that the law computes along a curve through its parameters and a value.
+    """Differentiate all that a distribution computes, along a curve through parameters and a value.
 
     Densities (in the value too), moments, entropies, cdfs and divergences are held against finite
-    differences. Of draws, the derivative in forward mode is held against the one in reverse, and
-    the second against that of the expectation, by the law's moments or the score function.
+    differences. Of draws, the derivative in forward mode is held against the one in reverse. The
+    second is held against that of the expectation, by moments or the score function.
     """
     found = []
     for label, kind in _KINDS:
@@ -72,7 +72,7 @@ def derivatives(case: Case) -> list[Derivative]:
 
 
 def _moved(case: Case, t: Tensor, kind: _Kind) -> Any:
-    """The law at ``t`` on the curve; a batch of them, one for each t, where t has a dimension."""
+    """The distribution at ``t`` on the curve; a batch of them where ``t`` has a dimension."""
     law, moved = case.law(), {}
     for name, value in case.parameters.items():
         value = value.double()
@@ -209,7 +209,7 @@ def _of_draws(name: str, case: Case, kind: _Kind) -> list[Derivative]:
 
     zero = torch.zeros((), dtype=torch.float64)
     forward = _outcome(name, "forward", lambda: _forward(total, zero), _reverse(total, zero))
-    try:  # of one draw, whose value says nothing: few laws have it, and many draws take time
+    try:  # of one draw, whose value says nothing: few have it, and many draws take time
         _reverse(lambda t: _reverse(total, t), zero)
     except (NotImplementedError, RuntimeError) as error:
         return [forward, Derivative(name, "second", "raises", str(error).splitlines()[0])]

@@ -1,4 +1,4 @@
-"""Do the draws of a law follow its density? From ``sample`` and ``log_prob`` alone, no cdf."""
+"""Do draws follow their density? From ``sample`` and ``log_prob`` alone, without a cdf."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _BINS, _BOXES, _NODES = 48, 8, 24
 def goodness_of_fit(q: Distribution, num_samples: int, generator: torch.Generator) -> float:
     """The p-value of a test that the draws of ``q`` have the density ``q.log_prob``.
 
-    Univariate continuous laws: chi-square of half the draws in quantile bins of the other half,
-    whose probabilities are integrals of the density. Discrete laws: chi-square of the values met.
-    Vectors: boxes B about some draws, in which the mean of 1[z in B] / p(z) over the other draws
-    must be the volume of B. All of them find a wrong normalisation as well as a wrong shape.
+    Univariate and continuous: chi-square of half the draws in quantile bins of the other half,
+    whose probabilities are integrals of the density. Discrete: chi-square of the values met.
+    Vectors: in boxes B about some draws, 1[z in B] / p(z) must have the volume of B as its mean
+        over the other draws. All of them find a wrong normalisation as well as a wrong shape.
 
     Args:
-        q: Law of scalars or vectors, any batch shape.
+        q: Distribution of scalars or vectors, any batch shape.
         num_samples: Draws for each member of the batch, at least 1000.
         generator: Source of the draws.
 

@@ -19,8 +19,8 @@ __all__ = ["check_gradient", "scalar_functions"]
 def check_gradient(case: Case) -> str:
     """Hold the pathwise gradients of E[z] and E[z^2] against exact ones.
 
-    Exact are finite differences of the law's own moments, where it has them; where it has none, the
-    score-function estimate from the density alone, with its standard error.
+    Exact are finite differences of the distribution's own moments, where it has them. Where it has
+    none, the score-function estimate stands in, with its standard error.
     """
     q = case.law()
     if not q.has_rsample:
@@ -75,7 +75,7 @@ def scalar_functions(q: Distribution) -> Iterator[tuple[str, Callable[[Tensor], 
 def _exact_slope(
     case: Case, name: str, power: int, function: Callable[[Tensor], Tensor]
 ) -> Tensor | None:
-    """Central finite difference of the law's own moments in each entry of a parameter."""
+    """Central finite difference of the distribution's own moments in each entry of a parameter."""
 
     def moment(value: Tensor) -> Tensor | None:
         q = case.factory(**{k: v.double() for k, v in case.parameters.items()} | {name: value})

@@ -83,8 +83,8 @@ def _require_decoder(decoder: Any, latent: Any, word_vectors: Any) -> None:
     if decoder.mixes and getattr(latent, "support", None) not in (None, constraints.simplex):
         name = getattr(latent, "__name__", repr(latent))
         raise ValueError(
-            f"latent is {name}, must be a law on the simplex with decoder={decoder.__name__}; "
-            "ProductDecoder takes any"
+            f"latent is {name}, must be a distribution on the simplex with "
+            f"decoder={decoder.__name__}; ProductDecoder takes any"
         )
     if word_vectors is not None and not decoder.takes_word_vectors:
         raise ValueError(

@@ -40,10 +40,10 @@ def starting_vae(
 
     Args:
         Decoder: From the latent to words.
-        Latent: Law of q(theta|x).
+        Latent: Distribution of q(theta|x).
         start: Topics and words' frequencies to start from.
         prior_concentration: As in `TopicModel`.
-        background: Whether a mixture has one law of words more than ``start`` has topics.
+        background: Whether a mixture has one distribution of words more than ``start`` has topics.
         covariates: Those on which the prior depends, shape (N, C), or None.
         word_vectors: For a decoder that takes them, shape (V, E), or None.
         hidden_sizes: Widths of the encoder's layers.

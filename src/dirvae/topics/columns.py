@@ -85,8 +85,8 @@ def columns_of(covariates: Any, num_rows: int | None = None) -> list[Column]:
         num_rows: N, if it is known.
 
     Raises:
-        ValueError: If a value is missing, infinite or of none of the four kinds, a column is of
-            two kinds, two columns have one name, or there are not N rows.
+        ValueError: If a value is missing, infinite or of none of the four kinds. Or if a column is
+            of two kinds, two columns have one name, or there are not N rows.
 
     Example:
         >>> [column.values.tolist() for column in columns_of([[1, "sea"], [2, "air"]])]

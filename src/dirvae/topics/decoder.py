@@ -18,7 +18,7 @@ __all__ = ["TopicDecoder", "decoder_of"]
 
 
 class TopicDecoder(Conditional):
-    r"""From the latent of a document to the law of its words; it says what else goes with it.
+    r"""From the latent of a document to the distribution of its words; says what else goes with it.
 
     Derive from it for a decoder of your own, and give the class as `TopicModel.decoder`. It needs
     ``forward`` and `start`; all else has a default, which is that of a mixture of topics.
@@ -75,7 +75,7 @@ class TopicDecoder(Conditional):
 
     @property
     def topics(self) -> Tensor:
-        """beta, the laws of words of documents that are all one topic, shape (K, V).
+        """beta, the distributions of words of documents that are all one topic, shape (K, V).
 
         Where logits are normalized over the batch, by the running statistics, which stay as they
         are.
@@ -87,20 +87,20 @@ class TopicDecoder(Conditional):
         return cast(Tensor, law.probs)
 
     def infer(
-        self, x: Tensor, weights: Tensor, alpha: Tensor, words: Tensor, num_steps: int
+        self, x: Tensor, weights: Tensor, prior: Tensor, words: Tensor, num_steps: int
     ) -> Dirichlet:
         """Return q(theta|x) by steps of collapsed variational Bayes (CVB0), of a mixture.
 
         Args:
             x: Counts, sparse CSR, shape (B, V).
             weights: Of the topics, where inference starts, positive, shape (B, K).
-            alpha: Concentration of the prior, shape (K,) or (B, K).
+            prior: Concentration of the prior, shape (K,) or (B, K).
             words: `topics`, transposed, shape (V, K).
             num_steps: 1 or more.
         """
-        concentration = alpha + assigned_counts(x, weights, words)
+        concentration = prior + assigned_counts(x, weights, words)
         for _ in range(num_steps - 1):
-            concentration = alpha + assigned_counts(x, concentration, words)
+            concentration = prior + assigned_counts(x, concentration, words)
         return Dirichlet(concentration, validate_args=False)
 
     def merged(self, parts: Sequence[Sequence[int]], prevalence: Any) -> Self:

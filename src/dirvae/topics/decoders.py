@@ -49,7 +49,7 @@ class MixtureDecoder(TopicDecoder):
         return self.weight.softmax(-1)
 
     def forward(self, *context: Tensor) -> Distribution:
-        """Return the law of words given theta, shape (..., B, K)."""
+        """Return the distribution of words given theta, shape (..., B, K)."""
         return MixedMultinomial(context[0], self.topics, validate_args=False)
 
     @torch.no_grad()
@@ -74,10 +74,10 @@ class OverdispersedDecoder(MixtureDecoder):
 
     .. math:: x \mid n, \theta \sim \mathrm{DirMult}(n, s\,p), \quad p = \theta^\top \beta
 
-    The precision s is learned. As it grows, this becomes the `MixtureDecoder`; as it falls, each
+    The precision s is learned. As it grows, this becomes the `MixtureDecoder`. As it falls, each
     row strays further from what its topics say, and its counts say less about them. The total n is
-    given, so that it is the row's size factor: negative binomials with means proportional to p and
-    one variance-to-mean ratio have this law given their sum.
+    given and is the row's size factor. Negative binomials with means proportional to p and one
+    variance-to-mean ratio have this distribution given their sum.
 
     Args:
         num_topics: K.
@@ -115,12 +115,12 @@ class OverdispersedDecoder(MixtureDecoder):
         return total * (1 + self.precision) / (total + self.precision)
 
     def forward(self, *context: Tensor) -> Distribution:
-        """Return the law of counts given theta, shape (..., B, K)."""
+        """Return the distribution of counts given theta, shape (..., B, K)."""
         probs = (context[0] @ self.topics).clamp(min=self.FLOOR)
         return DirichletMultinomial(self.precision * probs, validate_args=False)
 
     def infer(
-        self, x: Tensor, weights: Tensor, alpha: Tensor, words: Tensor, num_steps: int
+        self, x: Tensor, weights: Tensor, prior: Tensor, words: Tensor, num_steps: int
     ) -> Dirichlet:
         """The mean where fresh counts, taken for words, put it; as wide as what all counts tell.
 
@@ -130,13 +130,13 @@ class OverdispersedDecoder(MixtureDecoder):
         log_weights = weights.log()
         for _ in range(num_steps):
             fresh = fresh_counts(x, weights, words, precision)
-            mean = alpha + assigned_counts(fresh, weights, words)
+            mean = prior + assigned_counts(fresh, weights, words)
             mean = mean / mean.sum(-1, keepdim=True)
             longer = (row_sums(fresh) / known.clamp(min=1e-6)).clamp(1, self.LONGEST_STEP)
             step = longer.unsqueeze(-1) * (mean.log() - log_weights)
             log_weights = (log_weights + step).log_softmax(-1)
             weights = log_weights.exp()
-        return Dirichlet(mean * (alpha.sum(-1) + known).unsqueeze(-1), validate_args=False)
+        return Dirichlet(mean * (prior.sum(-1) + known).unsqueeze(-1), validate_args=False)
 
     @torch.no_grad()
     def merged(self, parts: Sequence[Sequence[int]], prevalence: Any) -> Self:
@@ -175,7 +175,7 @@ class ProductDecoder(TopicDecoder):
         self.norm = nn.BatchNorm1d(num_words, eps=1e-3, affine=False) if batch_norm else None
 
     def forward(self, *context: Tensor) -> Distribution:
-        """Return the law of words given the latent, shape (..., B, K)."""
+        """Return the distribution of words given the latent, shape (..., B, K)."""
         logits = context[0] @ self.weight
         if self.norm is not None:
             logits = self.norm(logits.reshape(-1, self.num_words)).view_as(logits)
@@ -236,7 +236,7 @@ class EmbeddedDecoder(TopicDecoder):
         return logits.softmax(-1)
 
     def forward(self, *context: Tensor) -> Distribution:
-        """Return the law of words given theta, shape (..., B, K)."""
+        """Return the distribution of words given theta, shape (..., B, K)."""
         return MixedMultinomial(context[0], self.topics, validate_args=False)
 
     @torch.no_grad()

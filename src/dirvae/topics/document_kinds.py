@@ -38,8 +38,8 @@ def documents_of(X: Any) -> Documents:
     """Tell what documents are.
 
     Args:
-        X: Texts or lists of words, in a list, an array, a series, a frame of one column or what is
-            read once; or counts.
+        X: Texts or lists of words: in a list, an array, a series, a frame of one column, or an
+            iterator. Or counts.
 
     Raises:
         ValueError: If X is one document, has none or no order, or a row is of another kind.

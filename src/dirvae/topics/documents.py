@@ -119,8 +119,8 @@ def default_vectorizer(num_documents: int, kind: Kind = Kind.TEXTS) -> CountVect
     """Counts of words of two letters or more, without English stop words; of lists, of all words.
 
     See `data.words.words_of` for what a word is. Words in more than half of the documents are left
-    out, and such as are in fewer than 5 (2 of less than 1,000 documents; 1 of less than 100); of
-    the others the 10,000 commonest are kept.
+    out. So are those in fewer than 5 documents (2 where N is below 1,000; 1 below 100). Of the
+    others the 10,000 commonest are kept.
 
     Args:
         num_documents: N.

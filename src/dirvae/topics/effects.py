@@ -25,8 +25,8 @@ class Effects(NamedTuple):
 
     Attributes:
         names: Of the C covariates, after an intercept. Words have a name for each level but the
-            first, the reference, to which the others are compared: the first in alphabetical
-            order, of a category in its own.
+            reference, to which the others are compared. That is the first in alphabetical order, or
+            in a category's own.
         effect: Change of the proportion for a unit of the covariate, shape (1 + C, K); for a day
             of dates and durations.
         std_error: Shape (1 + C, K).

@@ -19,7 +19,7 @@ from dirvae.topics.decoder import TopicDecoder
 
 __all__ = ["MixtureVAE", "decoded_perplexity", "is_mixture"]
 
-DOCUMENTS_AT_ONCE = 500
+ROWS_AT_ONCE = 500
 
 
 def is_mixture(
@@ -87,21 +87,21 @@ class MixtureVAE(VAE):
 
     def _refined(self, x: Tensor, topics: Tensor, *context: Tensor) -> Dirichlet:
         weights: Tensor = self.encoder(x)  # the covariates tell the prior
-        alpha: Tensor = self.prior(*context).concentration
+        prior: Tensor = self.prior(*context).concentration
         words = topics.t().contiguous()
         x = as_sparse_rows(x).to(words.dtype)
         num_steps = self.num_steps * (1 if self.training else self.decoder.more_steps)
-        return self.decoder.infer(x, weights, alpha, words, num_steps)
+        return self.decoder.infer(x, weights, prior, words, num_steps)
 
 
 @torch.no_grad()
 def decoded_perplexity(decoder: nn.Module, z: Tensor, held_out: sparse.csr_matrix) -> float:
-    """Exp of minus the mean log probability of held-out tokens, by the decoder's own law.
+    """Exp of minus the mean log probability of held-out tokens, by the decoder's own distribution.
 
     Of a mixture it is `evaluation.completion_perplexity`; a product of experts is no mixture.
 
     Args:
-        decoder: From z to a law of words with ``probs``.
+        decoder: From z to a distribution of words with ``probs``.
         z: Latents that other tokens of the documents gave, shape (N, K).
         held_out: Counts, shape (N, V).
 
@@ -120,8 +120,8 @@ def decoded_perplexity(decoder: nn.Module, z: Tensor, held_out: sparse.csr_matri
         raise ValueError("held_out has no tokens")
     exact = copy.deepcopy(decoder).double()  # in single precision a rare word may have 0
     total = 0.0
-    for first in range(0, len(z), DOCUMENTS_AT_ONCE):
-        part = held_out[first : first + DOCUMENTS_AT_ONCE].tocoo()
-        law = exact(z[first : first + DOCUMENTS_AT_ONCE].double()).probs.numpy()
+    for first in range(0, len(z), ROWS_AT_ONCE):
+        part = held_out[first : first + ROWS_AT_ONCE].tocoo()
+        law = exact(z[first : first + ROWS_AT_ONCE].double()).probs.numpy()
         total += float(part.data @ np.log(law[part.row, part.col]))
     return float(np.exp(-total / held_out.sum()))

@@ -89,8 +89,8 @@ def merged_topics(vae: VAE, parts: Sequence[Sequence[int]], prevalence: Any) -> 
         vae.decoder.merged(parts, prevalence),
         _merged_weights(vae, parts, prevalence),
     )
-    alpha = vae.prior().concentration
-    sums = torch.stack([alpha[part].sum() for part in parts])
+    concentration = vae.prior().concentration
+    sums = torch.stack([concentration[part].sum() for part in parts])
     prior: nn.Module = Fixed(Dirichlet, concentration=sums)
     if isinstance(vae.prior, PrevalencePrior):
         prior = PrevalencePrior(len(parts))

@@ -74,23 +74,23 @@ def _has_labels(model: Any) -> bool:
 
 
 class TopicModel(VAEEstimator):
-    """Topics of texts or of counts: each document is a mixture of K topics, each a law of words.
+    """Topics of texts or of counts: documents mix topics, which are distributions of words.
 
     Beside topics a document may have words of a background that all share. Its proportions theta
     are those of the topics among themselves, whatever its share of the background.
 
     Args:
         n_components: K, number of topics.
-        decoder: From theta to words: `MixtureDecoder` (LDA), `OverdispersedDecoder` (counts of
-            microbes, cells or goods), `ProductDecoder` (ProdLDA, NVDM), `EmbeddedDecoder` (GSM;
-            ETM with ``word_vectors``) or a `TopicDecoder` of your own; the class.
-        latent: Law of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
+        decoder: Class that takes theta to words: `MixtureDecoder` (LDA), `OverdispersedDecoder`
+            (counts of microbes, cells or goods), `ProductDecoder` (ProdLDA, NVDM),
+            `EmbeddedDecoder` (GSM; ETM with ``word_vectors``), or a `TopicDecoder` of your own.
+        latent: Distribution of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
             `StickBreakingKumaraswamy`, `SoftmaxNormal` or, with a `ProductDecoder` only,
             `torch.distributions.Normal`.
-        prior_concentration: Concentration of the Dirichlet prior of theta: a positive number, or
-            "learn" (one for each topic, from .1; of a latent that is no Dirichlet the latent's own
-            default); None for that default. Covariates have it learned. The background's is a fifth
-            of the sum of the topics', or starts there.
+        prior_concentration: Concentration of the Dirichlet prior of theta: a positive number,
+            "learn" (one for each topic, from .1), or None for the latent's own default. That
+            default also stands for "learn" where the latent is no Dirichlet. Covariates have it
+            learned. The background's is a fifth of the sum of the topics', or starts there.
         vectorizer: From texts to counts, any of scikit-learn's; None for
             `topics.documents.default_vectorizer`. Words are not known of a `HashingVectorizer`,
             which needs ``alternate_sign=False`` and ``norm=None``.
@@ -98,10 +98,10 @@ class TopicModel(VAEEstimator):
             words to vectors (words without one have zeros).
         guide: Words that topics start from, such as ``{"sport": ["team", "game"]}``: the first
             topics, in this order. Words that no document has are left out, with a warning.
-        background: Whether words that go with no topic have a law of their own, which theta leaves
-            out; in a mixture with a Dirichlet latent only, others have none.
-        label_weight: Of a nat of a label's log probability, in nats of its document's bound; 0
-            leaves labels out.
+        background: Whether words that go with no topic have a distribution of their own, which
+            theta leaves out. Only a mixture with a Dirichlet latent has one.
+        label_weight: Nats of a document's bound that one nat of its label's log probability is
+            worth; 0 leaves labels out.
         hidden_sizes: Widths of the encoder's layers.
         max_epochs: Passes over the documents.
         batch_size: Documents a step.
@@ -112,15 +112,16 @@ class TopicModel(VAEEstimator):
 
     Attributes:
         topic_word_: beta, rows that sum to 1, shape (K, V).
-        background_: Law of the words that go with no topic, shape (V,), where there is one.
+        background_: Distribution of the words that go with no topic, shape (V,), where there is
+            one.
         vocabulary_: The V words, where they are known.
-        covariate_names_: Of covariates, where there are any; a level of words each.
+        covariate_names_: Names of covariates, where there are any; one for each level of words.
         vectorizer_: The fitted vectorizer, where texts or lists of words were given.
         word_frequency_: Share of each word in the documents, shape (V,).
-        word_documents_: In how many documents each word was of each topic, shape (K, V), with a
-            row more for the background, where there is one.
-        topic_prevalence_: Mean of theta over the documents, those of each `partial_fit` as it left
-            them, shape (K,).
+        word_documents_: In how many documents each word was of each topic, shape (K, V). The
+            background, where there is one, has a row more.
+        topic_prevalence_: Mean of theta over the documents, shape (K,); those of each `partial_fit`
+            count as it left them.
         classes_: The L classes, sorted, where labels were given.
         coef_: How much each topic says for each class, shape (L, K), where labels were given: the
             logits of classes are ``theta @ coef_.T + intercept_``.
@@ -216,13 +217,13 @@ class TopicModel(VAEEstimator):
         Labels and covariates of pandas go by index to an X of pandas; all else goes by position.
 
         Args:
-            X: N texts; N lists of words, which are counted as they are; or counts of words, 0 or
+            X: N texts, or N lists of words, which are counted as they are. Or counts of words, 0 or
                 more, dense or CSR, shape (N, V).
             y: Labels of documents, words or whole numbers, length N; the number -1, None or NaN
                 where unknown. None for none.
             vocabulary: The V words of counts, in order, or a mapping from words to columns.
-            covariates: What is known of the documents, a data frame, a series, or an array or list
-                of shape (N, C) or (N,): numbers, booleans, dates (in days), and words, which become
+            covariates: What is known of the documents: a data frame, a series, or an array or list
+                of shape (N, C) or (N,). Numbers, booleans, dates (in days), and words, which become
                 dummies. The prior of theta depends on it (with a prior that is learned).
             checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
             resume: Whether to go on from that folder's last checkpoint, of the same data and
@@ -239,11 +240,11 @@ class TopicModel(VAEEstimator):
         y, covariates = matched("y", y, X), matched("covariates", covariates, X)
         counts = self._counts_to_fit(X, vocabulary)
         labels = self._labels(y, counts.shape[0])
-        told = self._told(covariates, counts.shape[0], reset=True)
-        self._begin(counts, told)
+        covariates = self._covariate_values(covariates, counts.shape[0], reset=True)
+        self._begin(counts, covariates)
         training, head = self._train_topics(
             counts,
-            told,
+            covariates,
             labels,
             max_epochs=self.max_epochs,
             seed=self._seed,
@@ -255,7 +256,7 @@ class TopicModel(VAEEstimator):
         if head is not None:
             self.coef_ = head.weight.detach().double().numpy()
             self.intercept_ = head.bias.detach().double().numpy()
-        self._end(counts, told)
+        self._end(counts, covariates)
         return self
 
     def fit_transform(
@@ -278,17 +279,17 @@ class TopicModel(VAEEstimator):
         """Take one more pass over documents, which may be new ones, at a constant step size.
 
         The first call settles vocabulary and starting topics; from one call to the next the
-        optimiser goes on where it was. Args and errors are those of `fit`, but ``y`` is left out:
+        optimiser goes on where it was. Args and errors are those of `fit`. But ``y`` is left out:
         topics go on without labels, and a model that had some forgets them. Covariates are left out
         too: the prior is that at their mean, which a warning says.
         """
         if hasattr(self, "vae_"):
             counts = self.counts(X)
-            self._told(None, counts.shape[0])
+            self._covariate_values(None, counts.shape[0])
         else:
             self._check_arguments()
             counts = self._counts_to_fit(X, vocabulary)
-            self._told(None, counts.shape[0], reset=True)
+            self._covariate_values(None, counts.shape[0], reset=True)
             self._begin(counts)
         self._labels(None, counts.shape[0])
         epoch = len(self.history_)
@@ -302,7 +303,7 @@ class TopicModel(VAEEstimator):
         self._end(counts)
         return self
 
-    def _begin(self, counts: sparse.csr_matrix, told: Any = None) -> None:
+    def _begin(self, counts: sparse.csr_matrix, covariates: Any = None) -> None:
         """Build the model at its starting topics."""
         self._seed = self._new_seed()
         self.history_, self._optimizer_state = [], None
@@ -320,7 +321,7 @@ class TopicModel(VAEEstimator):
             guided_start(start, guided),
             prior_concentration=self.prior_concentration,
             background=self.background,
-            covariates=told,
+            covariates=covariates,
             word_vectors=vectors,
             hidden_sizes=self.hidden_sizes,
             seed=self._seed,
@@ -329,13 +330,13 @@ class TopicModel(VAEEstimator):
         self.word_documents_ = np.zeros((mixed, counts.shape[1]), np.float32)
 
     def _train_topics(
-        self, counts: sparse.csr_matrix, told: Any = None, labels: Any = None, **options: Any
+        self, counts: sparse.csr_matrix, covariates: Any = None, labels: Any = None, **options: Any
     ) -> tuple[Training, nn.Linear | None]:
         with self._forgotten_if_cut_off():
             return train_topics(
                 self.vae_,
                 counts,
-                told,
+                covariates,
                 labels,
                 num_topics=self.n_components,
                 label_weight=self.label_weight,
@@ -348,8 +349,7 @@ class TopicModel(VAEEstimator):
 
     def _labels(self, y: Any, num_documents: int) -> Any:
         """Labels as rows of an identity, or None; sets ``classes_``, or forgets them."""
-        told = y is not None and self.label_weight
-        found = class_indicators(y, num_documents) if told else None
+        found = class_indicators(y, num_documents) if y is not None and self.label_weight else None
         for name in ("classes_", "coef_", "intercept_"):
             if hasattr(self, name):
                 delattr(self, name)
@@ -358,7 +358,7 @@ class TopicModel(VAEEstimator):
         self.classes_, labels = found
         return labels
 
-    def _told(self, covariates: Any, num_rows: int, *, reset: bool = False) -> Any:
+    def _covariate_values(self, covariates: Any, num_rows: int, *, reset: bool = False) -> Any:
         """Covariates as numbers, shape (N, C): words have a dummy for each level that `fit` saw."""
         if reset:
             self.__dict__.pop("_covariates", None)
@@ -376,9 +376,9 @@ class TopicModel(VAEEstimator):
             self._covariates = covariates_of(columns)
         return as_numbers(columns, self._covariates)
 
-    def _end(self, counts: sparse.csr_matrix, told: Any = None) -> None:
+    def _end(self, counts: sparse.csr_matrix, covariates: Any = None) -> None:
         self.n_iter_ = len(self.history_)
-        weights = proportions(self.vae_, counts, told)
+        weights = proportions(self.vae_, counts, covariates)
         before = self._num_documents * self.topic_prevalence_
         self._num_documents += len(weights)
         theta = without_background(weights, self._n_features_out)
@@ -402,7 +402,7 @@ class TopicModel(VAEEstimator):
 
     @property
     def background_(self) -> Any:
-        """Law of the words that go with no topic, shape (V,)."""
+        """Distribution of the words that go with no topic, shape (V,)."""
         mixed = self._mixed()
         if len(mixed) == self._n_features_out:
             raise AttributeError("this TopicModel has no background")
@@ -410,7 +410,7 @@ class TopicModel(VAEEstimator):
 
     @pinned()
     def _mixed(self) -> Any:
-        """All laws of words that documents mix, the background after the topics."""
+        """All distributions of words that documents mix, the background after the topics."""
         check_is_fitted(self)
         with torch.no_grad():
             beta = decoder_of(self.vae_).topics.double().numpy()
@@ -454,12 +454,12 @@ class TopicModel(VAEEstimator):
         """
         check_is_fitted(self)
         counts = self.counts(X)
-        told = self._told(matched("covariates", covariates, X), counts.shape[0])
-        theta = self._theta(counts, told)
+        covariates = self._covariate_values(matched("covariates", covariates, X), counts.shape[0])
+        theta = self._theta(counts, covariates)
         return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
 
-    def _theta(self, counts: sparse.csr_matrix, told: Any = None) -> Any:
-        return without_background(proportions(self.vae_, counts, told), self._n_features_out)
+    def _theta(self, counts: sparse.csr_matrix, covariates: Any = None) -> Any:
+        return without_background(proportions(self.vae_, counts, covariates), self._n_features_out)
 
     @available_if(_has_labels)
     def predict_proba(self, X: Any) -> Any:
@@ -500,9 +500,9 @@ class TopicModel(VAEEstimator):
         if not 0 < level < 1:
             raise ValueError(f"level is {level!r}, must be in (0, 1)")
         counts = self.counts(X)
-        told = self._told(matched("covariates", covariates, X), counts.shape[0])
+        covariates = self._covariate_values(matched("covariates", covariates, X), counts.shape[0])
         mean, concentration, weights = marginals(
-            self.vae_, counts, told, num_topics=self._n_features_out
+            self.vae_, counts, covariates, num_topics=self._n_features_out
         )
         return posterior_of(
             mean,
@@ -517,17 +517,17 @@ class TopicModel(VAEEstimator):
         """Document completion: theta from half of each document's tokens, the rest scored.
 
         Lower is better; see `evaluation.completion_perplexity`. Of a decoder that does not mix its
-        topics, such as a `ProductDecoder`, the words have the decoder's own law.
+        topics, such as a `ProductDecoder`, the words have the decoder's own distribution.
 
         Args:
             X: Documents, as in `fit`; counts must be whole numbers.
-            seed: Of the split.
+            seed: Seed of the split.
             covariates: As in `transform`.
         """
         check_is_fitted(self)
         encoded, scored = split_tokens(self.counts(X), seed)
-        told = self._told(matched("covariates", covariates, X), encoded.shape[0])
-        weights = proportions(self.vae_, encoded, told)
+        covariates = self._covariate_values(matched("covariates", covariates, X), encoded.shape[0])
+        weights = proportions(self.vae_, encoded, covariates)
         if decoder_of(self.vae_).mixes:
             return completion_perplexity(weights, self._mixed(), scored)
         return decoded_perplexity(self.vae_.decoder, torch.from_numpy(weights), scored)
@@ -536,8 +536,8 @@ class TopicModel(VAEEstimator):
         """Effects of covariates on the proportions of topics, with intervals.
 
         The intervals hold what the documents leave open of their proportions, too. The proportions
-        are what words say of them: their prior is the same for all documents, that at the mean of
-        the covariates in a model that was fitted with some.
+        are what words say of them, under one prior for all documents. In a model that was fitted
+        with covariates it is that at their mean.
 
         Args:
             X: Documents, as in `fit`.
@@ -564,8 +564,8 @@ class TopicModel(VAEEstimator):
         check_is_fitted(self)
         groups = matched("groups", groups, X)
         counts = self.counts(X)
-        told = self._told(matched("covariates", covariates, X), counts.shape[0])
-        return shares_of(self._theta(counts, told), groups)
+        covariates = self._covariate_values(matched("covariates", covariates, X), counts.shape[0])
+        return shares_of(self._theta(counts, covariates), groups)
 
     @pinned()
     def merge(self, groups: Sequence[Sequence[int]]) -> TopicModel:
@@ -577,8 +577,8 @@ class TopicModel(VAEEstimator):
             groups: Topics to merge, one or more in each group, each topic at most once.
 
         Raises:
-            ValueError: If a topic is named twice or is not there, a group is empty, decoder or
-                latent are not those of a mixture with a Dirichlet, or there are covariates.
+            ValueError: If a topic is named twice or is not there, or a group is empty. Or if the
+                model is no mixture with a Dirichlet, or has covariates.
         """
         check_is_fitted(self)
         parts = all_topics(groups, self._n_features_out)

@@ -42,16 +42,16 @@ class TopicPosterior(NamedTuple):
 
     Attributes:
         concentration: Shapes a of the gammas, shape (N, K): theta_k is Beta(a_k, a_k / m_k - a_k)
-            with m the mean. Where words leave no doubt of their topics these are the concentrations
-            of a Dirichlet, the prior's and the numbers of words; otherwise they are smaller.
+            with m the mean. Where words leave no doubt of their topics, they are the prior's
+            concentrations plus numbers of words; otherwise they are smaller.
         mean: Posterior means m, rows that sum to 1, shape (N, K).
         std: Posterior standard deviations, shape (N, K).
         lower: Lower ends of the credible intervals, shape (N, K); see `credible_intervals`.
         upper: Upper ends, shape (N, K).
         dominates: Probability that the topic is the largest, shape (N, K), by 500 draws.
         off_topic: Nats a word by which the words' mere frequencies explain the document better than
-            the model does, by its topics and its background, shape (N,): well below 0 for documents
-            of the topics, near 0 or above it for others; NaN without words.
+            topics and background do, shape (N,). Well below 0 for documents of the topics, near 0
+            or above it for others; NaN without words.
     """
 
     concentration: Floats
@@ -63,7 +63,7 @@ class TopicPosterior(NamedTuple):
     off_topic: Floats
 
 
-def _wide(vae: VAE) -> VAE:
+def _in_float64(vae: VAE) -> VAE:
     """A copy in double precision, in which the batch that a row comes in does not show."""
     return copy.deepcopy(vae).double().eval()
 
@@ -75,11 +75,15 @@ def proportions(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> Float
 
     J is K, or K + 1 with a background, which is the last.
     """
-    wide = _wide(vae)
+    exact = _in_float64(vae)
     return np.concatenate(
         [
-            _or_prior(wide.embed(x, *told).numpy(), posterior_mean(wide.prior(*told)).numpy(), rows)
-            for x, told, rows in _chunks(X, covariates)
+            _or_prior(
+                exact.embed(x, *context).numpy(),
+                posterior_mean(exact.prior(*context)).numpy(),
+                rows,
+            )
+            for x, context, rows in _batches(X, covariates)
         ]
     )
 
@@ -118,32 +122,32 @@ def marginals(
     words = isinstance(vae, MixtureVAE) and vae.decoder.independent_words
     topics = decoder_of(vae).topics.double().numpy()
     weights, shapes = [], []
-    wide = _wide(vae)
-    for x, told, rows in _chunks(X, covariates):
-        q = wide.infer(x, *told)
+    exact = _in_float64(vae)
+    for x, context, rows in _batches(X, covariates):
+        q = exact.infer(x, *context)
         if not isinstance(q, Dirichlet):
             raise ValueError(
                 f"the latent is a {type(q).__name__}, but posterior takes a topic model with a "
                 "Dirichlet latent; see its vae_ for others"
             )
-        alpha = wide.prior(*told).concentration.numpy()
-        gamma = _or_prior(q.concentration.numpy(), alpha, rows)
+        prior = exact.prior(*context).concentration.numpy()
+        gamma = _or_prior(q.concentration.numpy(), prior, rows)
         weights.append(_normalized(gamma))
         shapes.append(
-            widened(gamma, alpha, rows, topics, num_topics) if words else gamma[:, :num_topics]
+            widened(gamma, prior, rows, topics, num_topics) if words else gamma[:, :num_topics]
         )
     shares = np.concatenate(weights)
     return without_background(shares, num_topics), np.concatenate(shapes), shares
 
 
-def _chunks(
+def _batches(
     X: sparse.csr_matrix, covariates: Any
 ) -> Iterator[tuple[Tensor, tuple[Tensor, ...], sparse.csr_matrix]]:
     """Some rows after others, as a tensor, with their covariates, and as they are."""
     for start in range(0, X.shape[0], ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
-        told = () if covariates is None else (torch.as_tensor(covariates[part]).double(),)
-        yield sparse_rows(X[part], torch.float64), told, X[part]
+        context = () if covariates is None else (torch.as_tensor(covariates[part]).double(),)
+        yield sparse_rows(X[part], torch.float64), context, X[part]
 
 
 def _or_prior(found: Any, prior: Any, rows: sparse.csr_matrix) -> Floats:
@@ -162,17 +166,16 @@ def widened(
 
     Variational Bayes takes the topics of words for independent, which makes
     :math:`\mathrm{Dirichlet}(\gamma)` too narrow. In :math:`\log\theta` the information of a
-    document whose words' topics were known would be :math:`\mathrm{diag}(\gamma)`; what is missing
-    of it is the variance of those topics, so that with
-    :math:`\phi_{wk} \propto \gamma_k \beta_{kw}` there is left
+    document whose words' topics were known would be :math:`\mathrm{diag}(\gamma)`. The variance of
+    those topics is missing of it. With :math:`\phi_{wk} \propto \gamma_k \beta_{kw}` there is left
 
     .. math:: P = \mathrm{diag}(\alpha) + \sum_w x_w \phi_w \phi_w^\top .
 
     Its inverse is also the linear response of :math:`\log\gamma` to :math:`\alpha` where the steps
     of variational Bayes end. Since :math:`P 1 = \gamma`, the squared coefficient of variation of
     :math:`\theta_k` is :math:`(P^{-1})_{kk} - 1 / \sum_j \gamma_j`, and the shape that has it is as
-    below. Standard deviations come near those of a long Gibbs run; where topics share most of
-    their words, nominal 90 % intervals hold some 86 % of the posterior.
+    below. Standard deviations come near those of a long Gibbs run. Where topics share most of their
+    words, nominal 90 % intervals hold some 86 % of the posterior.
 
     .. math:: a_k = \gamma_k \frac{1 - m_k}{\gamma_k (P^{-1})_{kk} - m_k} \le \gamma_k .
 
@@ -181,7 +184,7 @@ def widened(
 
     Args:
         concentration: gamma, shape (N, J).
-        prior: alpha, shape (J,) or (N, J).
+        prior: Concentration of the prior, shape (J,) or (N, J).
         X: Counts of the same documents, shape (N, V).
         topic_word: beta, shape (J, V), taken for known.
         num_topics: K, of the J that the document mixes; all by default.
@@ -201,7 +204,7 @@ def widened(
     """
     size = concentration.shape[1] if num_topics is None else num_topics
     mean = _normalized(concentration[:, :size])
-    alpha, by_word = np.broadcast_to(prior, concentration.shape), np.ascontiguousarray(topic_word.T)
+    prior, by_word = np.broadcast_to(prior, concentration.shape), np.ascontiguousarray(topic_word.T)
     variation = 1 - mean  # squared coefficients of variation, times gamma
     for row in np.flatnonzero(np.diff(X.indptr)):
         place = slice(X.indptr[row], X.indptr[row + 1])
@@ -210,7 +213,7 @@ def widened(
         share /= np.maximum(share.sum(1, keepdims=True), np.finfo(float).tiny)
         share *= np.sqrt(X.data[place, None] / gamma)  # P over sqrt(gamma_j gamma_k): no overflow
         information = share.T @ share
-        information.flat[:: len(gamma) + 1] += alpha[row] / gamma
+        information.flat[:: len(gamma) + 1] += prior[row] / gamma
         covariance = np.linalg.inv(information)[:size, :size]
         root, total = np.sqrt(gamma[:size]), gamma[:size].sum()
         with_mean = covariance @ root / total
@@ -248,9 +251,9 @@ def posterior_of(
 def credible_intervals(mean: Floats, concentration: Floats, level: float) -> tuple[Floats, Floats]:
     """Intervals that hold proportions with a probability of ``level``.
 
-    They have equal tails, except where the density is highest at 0 (or 1): a topic of which a
-    document may have nothing has an interval from 0, whose equal tail would leave out the
-    proportions that are the likeliest.
+    They have equal tails, except where the density is highest at 0 (or 1). A topic of which a
+    document may have nothing has an interval from 0. An equal tail would leave out the likeliest
+    proportions.
 
     Args:
         mean: m of Beta(a, a / m - a), any shape.
@@ -292,7 +295,7 @@ def off_topic_scores(
     Args:
         theta: Shares of all that is mixed, a background too, shape (N, J).
         X: Counts of the same documents, shape (N, V).
-        topic_word: Its laws of words, shape (J, V).
+        topic_word: Its distributions of words, shape (J, V).
         frequency: Share of each word in the corpus, shape (V,).
 
     Example:

@@ -22,9 +22,9 @@ class TopicEnsemble(NamedTuple):
 
     Attributes:
         models: The fitted models, length S.
-        stability: Of each topic of each model: cosine of its words with those of the topic that it
-            is matched to, mean over the other models, in [0, 1], shape (S, K). Near 1 the topic
-            does not hang on the seed. The mean of all is `evaluation.stability`.
+        stability: How well each topic of each model is found again, in [0, 1], shape (S, K). It is
+            the cosine of its words with those of its match, mean over the other models. Near 1 the
+            topic does not hang on the seed. The mean of all is `evaluation.stability`.
         best: Place of the model that the others agree with most, on average over its topics.
     """
 

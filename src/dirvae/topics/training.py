@@ -41,7 +41,7 @@ def train_topics(
     Args:
         vae: The model, of which the first K shares of the latent are topics.
         counts: Shape (N, V).
-        covariates: What the prior is told, shape (N, C), or None.
+        covariates: What the prior depends on, shape (N, C), or None.
         labels: Rows of an identity, of zeros for documents without a label, shape (N, L), or None.
         num_topics: K.
         label_weight: As in `TopicModel`.

@@ -36,8 +36,8 @@ def topic_vae(
     """An encoder of words around any decoder of topics and any latent.
 
     Args:
-        decoder: From the latent to the law of words.
-        Latent: Law of q(theta|x).
+        decoder: From the latent to the distribution of words.
+        Latent: Distribution of q(theta|x).
         prior: p(theta); `topic_prior` of ``Latent`` by default.
         hidden_sizes: Widths of the encoder's layers, one or more.
         dropout: Probability of dropping each activation after the first layer.
@@ -82,7 +82,7 @@ def topic_prior(
     A logistic-normal has the Laplace approximation of that Dirichlet, a Gaussian latent none of it.
 
     Args:
-        Latent: Law of q(theta|x).
+        Latent: Distribution of q(theta|x).
         num_topics: K.
         concentration: Of the Dirichlet (or the GEM, of sticks), positive; the latent's default if
             None.
@@ -106,8 +106,8 @@ def topic_prior(
         return prior
     if concentration is None:
         return standard_prior(Latent, num_topics)
-    alpha = torch.as_tensor(concentration, dtype=torch.float32)
-    return prior_like_dirichlet(Latent, num_topics, alpha)
+    concentration = torch.as_tensor(concentration, dtype=torch.float32)
+    return prior_like_dirichlet(Latent, num_topics, concentration)
 
 
 def topic_parameter_groups(

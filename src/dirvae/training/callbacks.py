@@ -49,9 +49,9 @@ def concentration_by_moments(mean: Tensor, mean_square: Tensor) -> Tensor:
 class MethodOfMoments(Callback):
     """Learns a Dirichlet prior from the sampled latents, in the paper's three stages.
 
-    For the first third of the epochs the prior stays as it is; in the second it is set, at the end
-    of every epoch, by the moments of the latents sampled in that epoch, each row with its weight;
-    then it is fixed again while the networks finish.
+    For the first third of the epochs the prior stays as it is. In the second, the end of every
+    epoch sets it by the moments of the latents sampled in it, each row with its weight. Then it is
+    fixed again while the networks finish.
 
     Args:
         max_epochs: Number of epochs that the stages are thirds of.
@@ -106,12 +106,12 @@ class CollapseWatch(Callback):
     """Warns, once a run, of components that have been out of use for a while.
 
     Out of use: the posterior mean varies between rows by less than 1 % of the prior's variance.
-    Only epochs count in which the objective is `settled`, so neither what is pruned while the KL
-    warms up and comes back, nor a training that is over before that, raises a warning.
+    Only epochs count in which the objective is `settled`. So what is pruned while the KL warms up
+    may come back without a warning.
 
     Args:
-        patience: Settled epochs in a row without use, at least 1, before a component counts; the
-            warning waits while there are others that are out for less.
+        patience: Settled epochs in a row without use, at least 1, before a component counts. The
+            warning waits while others are out for less.
 
     Warns:
         CollapseWarning: Which components, counted from 0 as in ``transform``, are out of use, since
@@ -174,8 +174,8 @@ def _epitaph(last_used: Tensor, dead: Tensor) -> CollapseWarning:
     return CollapseWarning(
         f"{len(numbers)} of {dead.numel()} components have been out of use since epoch {since}: "
         f"numbers {', '.join(map(str, numbers))}, counted from 0, whose posterior means hardly "
-        "vary between rows; if you want them used, try a longer warm-up of the KL, a smaller step "
-        "size or another prior, or else fewer components"
+        "vary between rows. If you want them used, try a longer warm-up of the KL, a smaller step "
+        "size or another prior. Or else take fewer components"
     )
 
 

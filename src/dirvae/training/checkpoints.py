@@ -25,8 +25,8 @@ LAST, BEST = "last.ckpt", "best.ckpt"
 class WholeCheckpoints(TorchCheckpointIO):
     """Checkpoints that are whole or not there.
 
-    Lightning's own are written to the system's temporary folder first, which may be small and from
-    which they are copied: a process that is killed while it copies leaves half a file.
+    Lightning writes its own to the system's temporary folder, which may be small, and copies them.
+    A process that is killed while it copies leaves half a file.
     """
 
     def save_checkpoint(

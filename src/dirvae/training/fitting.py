@@ -47,8 +47,8 @@ def fit(
     """Train a VAE in place.
 
     With validation data, training stops when the validation ELBO has not risen for ``patience``
-    epochs, and the best weights are restored; epochs before the KL has its final weight do not
-    count. At the end of every epoch a checkpoint is written to ``checkpoint_dir``, from which
+    epochs, and the best weights are restored. Epochs before the KL has its final weight do not
+    count. At the end of every epoch a checkpoint is written to ``checkpoint_dir``. From there
     ``resume=True`` goes on to the same result, on a CPU to the bit. If components stay out of use,
     a `training.CollapseWarning` says so, once.
 
@@ -62,11 +62,11 @@ def fit(
         patience: Epochs without a rise of the validation ELBO before training stops.
         checkpoint_dir: Folder for ``last.ckpt`` and ``best.ckpt``; nothing is kept if None.
         resume: Whether to go on from ``checkpoint_dir/last.ckpt``.
-        seed: Seed of order and noise. With an integer torch's global generators are seeded and, in
-            the end, left as they were; meanwhile other threads must not draw from them, and fits
-            with a seed wait for each other. A `torch.Generator` of the CPU is the only source
-            itself, and threads go on side by side: for models and loaders that draw nothing by
-            themselves, as `torch.nn.Dropout` does. None for the global generator.
+        seed: Seed of order and noise; None for the global generator. With an integer torch's global
+            generators are seeded and, in the end, left as they were. Meanwhile other threads must
+            not draw from them, and fits with a seed wait for each other. A `torch.Generator` of the
+            CPU is itself the only source, and threads go on side by side. That is for models and
+            loaders that draw nothing by themselves, as `torch.nn.Dropout` does.
         verbose: Whether to show a progress bar.
         callbacks: Further Lightning callbacks.
         trainer: Further options of ``lightning.pytorch.Trainer``, such as ``accelerator``
@@ -76,8 +76,8 @@ def fit(
         One dict of metrics an epoch.
 
     Raises:
-        ValueError: If there are no rows, an argument is out of range, or the decoder's law cannot
-            give the data (a Bernoulli takes probabilities, laws of counts 0 or more).
+        ValueError: If there are no rows, an argument is out of range, or the decoder's distribution
+            cannot give the data. A Bernoulli takes probabilities, counts are 0 or more.
         FileNotFoundError: If there is no checkpoint to resume from.
         FloatingPointError: If the loss becomes NaN or infinite.
         KeyboardInterrupt: On Ctrl-C; the last epoch's checkpoint is kept and the message says how
@@ -144,8 +144,8 @@ _QUIET: dict[str, Any] = {
 class _Bar(RichProgressBar):
     """A progress bar that is redrawn ``refresh_rate`` times a second, in a notebook too.
 
-    Lightning's own asks for 100 times, and in a notebook for twice a step: a fifth to a third of
-    the time of a small model.
+    Lightning's own is redrawn 100 times a second, and in a notebook twice a step. That takes a
+    fifth to a third of the time of a small model.
     """
 
     def refresh(self, hard: bool = False) -> None:
@@ -174,7 +174,7 @@ def _as_loader(
 
 
 def _require_support(vae: VAE, loaders: dict[str, Any]) -> None:
-    """Refuse what the decoder's law cannot give: its density there may well be a number."""
+    """Refuse what the decoder's distribution cannot give; its density there may be a number."""
     for name, batches in loaders.items():
         data = getattr(batches, "dataset", None)
         if isinstance(vae.decoder, Head) and isinstance(data, ArrayDataset):

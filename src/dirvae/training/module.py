@@ -164,7 +164,7 @@ class Training(lightning.LightningModule):
         if meter.embedding is None or not isinstance(self.vae.prior, Fixed):
             return None
         spread, var = location_and_spread(self.vae.prior())[1], meter.embedding_var()
-        if not bool(var.isfinite().all()):  # a law without a mean, such as Cauchy's
+        if not bool(var.isfinite().all()):  # a distribution without a mean, such as Cauchy's
             return None
         return var > 0.01 * spread**2
 
