@@ -123,6 +123,17 @@ def test_gradient_is_that_of_the_sum() -> None:
     assert (gap <= 6 * error + 1e-9).all()
 
 
+def test_of_known_classes_it_says_what_the_vae_within_says() -> None:
+    labelled, y = model(True), torch.eye(C)[[0, 1, 2, 0]]
+    x = torch.rand(4, D).round()
+    assert not isinstance(labelled, VAE)
+    with torch.no_grad():
+        held = labelled.vae.terms(x, y)
+        torch.testing.assert_close(labelled.terms(x, y).kl, held.kl + math.log(C))
+        assert torch.equal(labelled.embed(x, y), labelled.vae.embed(x, y))
+        assert torch.equal(labelled.reconstruct(x, y), labelled.vae.reconstruct(x, y))
+
+
 def test_label_weight_counts_known_labels_only() -> None:
     vae = model(False)
     y = torch.zeros(4, C)

@@ -12,6 +12,9 @@ import torch
 from torch import nn
 
 from dirvae import ModelFormatError, load
+from dirvae.distributions import Dirichlet
+from dirvae.models.latents import standard_prior
+from dirvae.models.zoo import mlp_labelled_vae
 from dirvae.nn import MLP, Fixed, Head, Learned, LogRatios, Standardize
 from dirvae.persistence import constructors, known
 from tests.persistence.saved import forge_config
@@ -97,6 +100,15 @@ def test_forged_configs_are_refused(
         load(model)
     assert str(model) in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_module_in_the_place_of_another_is_refused() -> None:
+    model = mlp_labelled_vae(4, 2, Dirichlet, standard_prior(Dirichlet, 3))
+    described, state = constructors.describe(model), model.state_dict()
+    described["vae"] = described["vae"]["prior"]
+    state["vae.concentration"] = state["vae.prior.concentration"]
+    with pytest.raises(ModelFormatError, match="vae is 'Fixed' in the model, must be a VAE"):
+        constructors.build(described, state)
 
 
 def test_deep_configs_are_refused(model: Path) -> None:

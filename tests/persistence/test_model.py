@@ -22,7 +22,7 @@ from dirvae.distributions import (
     ScaledDirichlet,
     ZeroInflatedNegativeBinomial,
 )
-from dirvae.models import zoo
+from dirvae.models import LabelledVAE, zoo
 from dirvae.models.latents import standard_prior
 from dirvae.models.likelihoods import likelihood_head
 from dirvae.nn import MLP, ConvDecoder, ConvEncoder, Fixed, Head, Learned, Log1p, Standardize
@@ -107,6 +107,17 @@ MODELS: dict[str, Callable[[], dirvae.VAE]] = {
         )
     },
 }
+
+
+def test_a_vae_with_a_class_is_saved_by_itself_too(tmp_path: Path) -> None:
+    sizes = {**SMALL, "classifier_hidden_sizes": (4,)}
+    prior = standard_prior(Dirichlet, K)
+    vae = zoo.mlp_labelled_vae(D, 2, Dirichlet, prior, label_in_encoder=True, **sizes).eval()
+    save(vae, tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert type(again) is LabelledVAE
+    assert_same(again, vae)
+    assert torch.equal(again.log_labels(torch.eye(D)), vae.log_labels(torch.eye(D)))
 
 
 @pytest.mark.parametrize("name", MODELS)

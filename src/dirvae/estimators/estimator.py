@@ -27,6 +27,7 @@ from dirvae.estimators.arguments import (
 from dirvae.estimators.kinds import warn_of_kind
 from dirvae.estimators.rows import batches, validated_rows
 from dirvae.models.likelihoods import require_support
+from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
 from dirvae.persistence import load_as
@@ -52,7 +53,7 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     _seed: int
 
     if TYPE_CHECKING:  # the model, and arguments that every estimator has
-        vae_: VAE
+        vae_: VAE | LabelledVAE
         n_components: int
         hidden_sizes: Sequence[int]
         max_epochs: int

@@ -11,10 +11,9 @@ import torch
 from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import _check_sample_weight, validate_data
-from torch import Tensor
+from torch import Tensor, nn
 
 from dirvae.data.sparse_matrix import checked_csr
-from dirvae.models.vae import VAE
 
 __all__ = ["batches", "generator_of", "mean_and_std", "precision_of", "validated_rows", "weighted"]
 
@@ -99,7 +98,7 @@ def mean_and_std(X: Any, weight: Any) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(mean).to(dtype), torch.from_numpy(std).to(dtype)
 
 
-def precision_of(vae: VAE) -> torch.dtype:
+def precision_of(vae: nn.Module) -> torch.dtype:
     """The precision that a model takes data in: that of the units of its Gaussian likelihood.
 
     Example:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, OneHotCategorical
 
-from dirvae.distributions import draw, draw_with_log_ratio
+from dirvae.distributions import draw
 from dirvae.distributions.noise import standard_normal
-from dirvae.models.vae import VAE, closed_form_kl, mean_by_row
+from dirvae.models.vae import VAE, latents, mean_by_row
 from dirvae.objectives import Terms, log_likelihood
 
 __all__ = ["LabelledVAE", "adversarial_divergence"]
@@ -20,8 +19,8 @@ NEARBY = 0.05  # of the radius: where the power method looks how q(y|x) changes
 OFTEN = 0.1  # classes of less than that share of q(y|x) are decoded now and then only
 
 
-class LabelledVAE(VAE):
-    r"""Variational autoencoder with a class y beside the latent z: p(y) p(z) p(x|z, y).
+class LabelledVAE(nn.Module):
+    r"""A VAE and a classifier, for a class y beside the latent z: p(y) p(z) p(x|z, y).
 
     The posterior is q(y|x) q(z|x, y) (Kingma's M2), or q(y|x) q(z|x). Where y is unknown, the
     classes are summed over, each with its own decoding, so that y needs no gradient estimator:
@@ -34,10 +33,9 @@ class LabelledVAE(VAE):
     whose class is plain takes one decoding in place of C.
 
     Args:
-        encoder: Module that returns q(z|x, y), called as ``encoder(x, y)`` with y one-hot, or as
+        vae: What is said of x where y is known. Its decoder is called as ``decoder(z, y)`` with y
+            one-hot, its prior as ``prior()``. Its encoder is called as ``encoder(x, y)`` or as
             ``encoder(x)``, as ``label_in_encoder`` says.
-        decoder: Module that returns p(x|z, y), called as ``decoder(z, y)``.
-        prior: Module that returns p(z), called as ``prior()``.
         classifier: Module that returns q(y|x), a `torch.distributions.OneHotCategorical`.
         label_prior: Module that returns p(y), likewise, called as ``label_prior()``.
         label_in_encoder: Whether the encoder sees y.
@@ -50,31 +48,42 @@ class LabelledVAE(VAE):
         >>> from dirvae.distributions import Dirichlet
         >>> from dirvae.nn import MLP, Fixed, Head
         >>> classes, bernoulli = OneHotCategorical, torch.distributions.Bernoulli
-        >>> vae = LabelledVAE(
-        ...     Head(MLP(8, (16,)), 3, Dirichlet),
-        ...     Head(MLP(3 + 2, (16,)), 8, bernoulli),
-        ...     Fixed(Dirichlet, concentration=torch.ones(3)),
-        ...     classifier=Head(MLP(8, (16,)), 2, classes),
-        ...     label_prior=Fixed(classes, probs=torch.full((2,), 0.5)),
-        ... )
+        >>> encoder, decoder = Head(MLP(8, ()), 3, Dirichlet), Head(MLP(5, ()), 8, bernoulli)
+        >>> vae = VAE(encoder, decoder, Fixed(Dirichlet, concentration=torch.ones(3)))
+        >>> uniform = Fixed(classes, probs=torch.full((2,), 0.5))
+        >>> classifier = Head(MLP(8, ()), 2, classes)
+        >>> model = LabelledVAE(vae, classifier=classifier, label_prior=uniform)
         >>> y = torch.tensor([[0.0, 1.0], [0.0, 0.0]])  # the second is unknown
-        >>> vae.terms(torch.ones(2, 8), y).kl.shape
+        >>> model.terms(torch.ones(2, 8), y).kl.shape
         torch.Size([2])
     """
 
     def __init__(
         self,
-        encoder: nn.Module,
-        decoder: nn.Module,
-        prior: nn.Module,
+        vae: VAE,
         *,
         classifier: nn.Module,
         label_prior: nn.Module,
         label_in_encoder: bool = False,
     ) -> None:
-        super().__init__(encoder, decoder, prior)
-        self.classifier, self.label_prior = classifier, label_prior
+        super().__init__()
+        self.vae, self.classifier, self.label_prior = vae, classifier, label_prior
         self.label_in_encoder = label_in_encoder
+
+    @property
+    def encoder(self) -> nn.Module:
+        """That of the VAE."""
+        return self.vae.encoder
+
+    @property
+    def decoder(self) -> nn.Module:
+        """That of the VAE."""
+        return self.vae.decoder
+
+    @property
+    def prior(self) -> nn.Module:
+        """That of the VAE."""
+        return self.vae.prior
 
     def terms(
         self,
@@ -106,7 +115,8 @@ class LabelledVAE(VAE):
         Raises:
             ValueError: If ``mask`` or ``importance`` is given, or the latent has no path.
         """
-        _refuse(mask, importance)
+        if mask is not None or importance:
+            raise ValueError("mask and importance do not go with a LabelledVAE: leave them out")
         log_q, log_p = self.log_labels(x), _logits(self.label_prior())
         y = torch.zeros_like(log_q) if label is None else label.to(log_q)
         known = y.sum(-1) > 0
@@ -121,28 +131,23 @@ class LabelledVAE(VAE):
         expected = self.posterior(x, share.detach())
         # With q(z|x) all classes of a row share its draws.
         q = self.posterior(x[row], one_hot) if self.label_in_encoder else expected
-        prior, shape = self.prior(), torch.Size([num_samples])
-        kl = closed_form_kl(q, prior)
-        exact = kl is not None
         if not q.has_rsample:
             raise ValueError(f"the latent {type(q).__name__} has no path, which is needed here")
-        if exact:
-            z = draw(q, shape, generator)
-        else:
-            z, log_ratio, *_ = draw_with_log_ratio(q, prior, shape, generator)
-            kl = -log_ratio.mean(0)
+        found = latents(q, self.prior(), num_samples, generator=generator)
+        z, kl = found.z, found.kl
         paired = z if self.label_in_encoder else z[:, row]
         likelihood = log_likelihood(self.decoder(paired, one_hot), x[row])
-        kl = cast(Tensor, kl)
-        kl = _sum_by(row, kl * weight, len(x)) if self.label_in_encoder else kl
+        if self.label_in_encoder:
+            kl = _sum_by(row, kl * weight, len(x))
+            z = draw(expected, torch.Size([num_samples]), generator).detach()
         return Terms(
             log_likelihood=_sum_by(row, likelihood * weight, len(x)),
             kl=kl + kl_label,
-            kl_is_exact=exact,
+            kl_is_exact=found.kl_is_exact,
             log_ratio=None,
             log_q=None,
             q=expected,
-            z=draw(expected, shape, generator).detach() if self.label_in_encoder else z,
+            z=z,
             log_label=log_label,
         )
 
@@ -158,28 +163,16 @@ class LabelledVAE(VAE):
             y: One-hot classes or their probabilities, shape (B, C).
         """
         if not self.label_in_encoder:
-            return cast(Distribution, self.encoder(x))
-        y = self.log_labels(x).exp() if y is None else y
-        return cast(Distribution, self.encoder(x, y))
+            return self.vae.infer(x)
+        return self.vae.infer(x, self.log_labels(x).exp() if y is None else y)
 
-    def infer(self, x: Tensor, *context: Tensor) -> Distribution:
-        """Return `posterior`."""
-        return self.posterior(x, *context)
-
-    def embed(
-        self, x: Tensor, label: Tensor | None = None, *, mask: Tensor | None = None
-    ) -> Tensor:
+    def embed(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         """Posterior mean of the latent, shape (B, K), at the expected class where unknown."""
-        _refuse(mask)
-        told = (self._completed(x, label),) if self.label_in_encoder else ()
-        return mean_by_row(self.encoder, x, *told)
+        return self.vae.embed(x, self._completed(x, label) if self.label_in_encoder else None)
 
-    def reconstruct(
-        self, x: Tensor, label: Tensor | None = None, *, mask: Tensor | None = None
-    ) -> Tensor:
+    def reconstruct(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         """Mean of p(x|z, y) at the posterior mean of z and the expected class; shape of ``x``."""
-        z = self.embed(x, label, mask=mask)
-        return mean_by_row(self.decoder, z, self._completed(x, label))
+        return mean_by_row(self.decoder, self.embed(x, label), self._completed(x, label))
 
     def sample(
         self,
@@ -262,11 +255,6 @@ def _thinned(share: Tensor, generator: torch.Generator | None) -> tuple[Tensor, 
     kept = (noise < chance).scatter(-1, top, True)
     others = torch.where(kept, share / chance.clamp(min=1e-30), 0.0).scatter(-1, top, 0.0)
     return others.scatter(-1, top, 1 - others.sum(-1, keepdim=True)), kept
-
-
-def _refuse(mask: Tensor | None, importance: bool = False) -> None:
-    if mask is not None or importance:
-        raise ValueError("mask and importance do not go with a LabelledVAE: leave them out")
 
 
 def _logits(law: OneHotCategorical) -> Tensor:

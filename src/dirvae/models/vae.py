@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from dirvae.distributions.moments import has_mean, posterior_mean
 from dirvae.nn import Head
 from dirvae.objectives import Terms, log_likelihood
 
-__all__ = ["VAE", "closed_form_kl", "mean_by_row"]
+__all__ = ["VAE", "Latents", "closed_form_kl", "latents", "mean_by_row"]
 
 
 class VAE(nn.Module):
@@ -71,26 +71,11 @@ class VAE(nn.Module):
         """
         context = () if covariates is None else (covariates,)
         q = self.infer(_observed(x, mask), *context)
-        prior = self.prior(*context)
-        divergence = closed_form_kl(q, prior)
-        exact = divergence is not None
-        shape = torch.Size([num_samples])
-        log_ratio = log_q = path = None
-        if exact and q.has_rsample and not importance:
-            z = draw(q, shape, generator)
-        else:
-            z, log_ratio, log_q, path = draw_with_log_ratio(q, prior, shape, generator)
-            divergence = -log_ratio.mean(0) if divergence is None else divergence
-        return Terms(
-            log_likelihood=log_likelihood(self.decoder(z, *context), x, mask),
-            kl=cast(Tensor, divergence),
-            kl_is_exact=exact,
-            log_ratio=log_ratio,
-            log_q=None if q.has_rsample else log_q,
-            q=q,
-            z=z,
-            path=path,
+        found = latents(
+            q, self.prior(*context), num_samples, importance=importance, generator=generator
         )
+        likelihood = log_likelihood(self.decoder(found.z, *context), x, mask)
+        return Terms(log_likelihood=likelihood, q=q, **found._asdict())
 
     def embed(
         self, x: Tensor, covariates: Tensor | None = None, *, mask: Tensor | None = None
@@ -139,6 +124,41 @@ class VAE(nn.Module):
 
 def _observed(x: Tensor, mask: Tensor | None) -> Tensor:
     return x if mask is None else x.where(mask, torch.zeros_like(x))
+
+
+class Latents(NamedTuple):
+    """Draws of the latent and its KL; the fields are those of `Terms`."""
+
+    z: Tensor
+    kl: Tensor
+    kl_is_exact: bool
+    log_ratio: Tensor | None = None
+    log_q: Tensor | None = None
+    path: Tensor | None = None
+
+
+def latents(
+    q: Distribution,
+    prior: Distribution,
+    num_samples: int,
+    *,
+    importance: bool = False,
+    generator: torch.Generator | None = None,
+) -> Latents:
+    """Draw from q(z|x), with its KL from the prior: by formula, or else of these draws.
+
+    Example:
+        >>> from torch.distributions import Normal
+        >>> latents(Normal(torch.zeros(4), 2.0), Normal(0.0, 1.0), 3).z.shape
+        torch.Size([3, 4])
+    """
+    divergence, shape = closed_form_kl(q, prior), torch.Size([num_samples])
+    if divergence is not None and q.has_rsample and not importance:
+        return Latents(draw(q, shape, generator), divergence, True)
+    z, log_ratio, log_q, path = draw_with_log_ratio(q, prior, shape, generator)
+    exact = divergence is not None
+    divergence = -log_ratio.mean(0) if divergence is None else divergence
+    return Latents(z, divergence, exact, log_ratio, None if q.has_rsample else log_q, path)
 
 
 def closed_form_kl(q: Distribution, p: Distribution) -> Tensor | None:

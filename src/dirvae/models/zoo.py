@@ -166,9 +166,11 @@ def mlp_labelled_vae(
         decoder_view(Latent, prior),
     )
     return LabelledVAE(
-        _posterior(encoder, Latent, prior),
-        likelihood_head(decoder, num_features, likelihood, moments),
-        prior,
+        VAE(
+            _posterior(encoder, Latent, prior),
+            likelihood_head(decoder, num_features, likelihood, moments),
+            prior,
+        ),
         classifier=Head(classifier, num_classes, OneHotCategorical),
         label_prior=Fixed(OneHotCategorical, probs=torch.full((num_classes,), 1 / num_classes)),
         label_in_encoder=label_in_encoder,

@@ -13,6 +13,7 @@ import math
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -150,7 +151,7 @@ def _own(thing: Any) -> dict[str, str]:
     return {"own": f"{getattr(thing, '__module__', '')}.{name}"}
 
 
-def _module_from_json(value: Any, source: _Source) -> nn.Module:
+def _module_from_json(value: Any, source: _Source, kind: type[nn.Module] = nn.Module) -> nn.Module:
     name = value.get("module") if isinstance(value, dict) else None
     cls: Any = module_from_name(name)
     kinds = _arguments(cls)
@@ -161,6 +162,7 @@ def _module_from_json(value: Any, source: _Source) -> nn.Module:
         tensors = {key: source.tensor(key) for key in made.pop(TENSORS)}
         made |= cls.tensor_arguments(tensors, **made)
     module: nn.Module = cls(**made)
+    _require(isinstance(module, kind), name, source, f"a {kind.__name__}")
     return module
 
 
@@ -209,7 +211,6 @@ def _activation(value: Any, source: _Source) -> type[nn.Module]:
     return activations()[value]
 
 
-MODULE = _Kind(describe, _module_from_json)
 LAW = _Kind(lambda law: law_name(law) or _own(law), lambda value, _: law_from_name(value))
 ACTIVATION = _Kind(_activation_to_json, _activation)
 SIZE, SIZES = _Kind(int, _size), _Kind(lambda sizes: [int(s) for s in sizes], _sizes)
@@ -219,7 +220,6 @@ FRACTION, FLAG = _Kind(float, _fraction), _Kind(bool, _flag)
 
 # What an argument may be, by its annotation less None and what goes without saying.
 _KINDS: dict[Any, _Kind] = {
-    nn.Module: MODULE,
     Callable[..., Distribution]: LAW,
     Callable[[], nn.Module]: ACTIVATION,
     int: SIZE,
@@ -239,8 +239,14 @@ def _arguments(cls: Any) -> dict[str, _Kind]:
             continue
         options = _options(hints[name])
         if not any(_has_tensors(option) for option in options):
-            found[name] = _KINDS[options[-1]]
+            found[name] = _kind_of(options[-1])
     return found
+
+
+def _kind_of(hint: Any) -> _Kind:
+    if isinstance(hint, type) and issubclass(hint, nn.Module):
+        return _Kind(describe, partial(_module_from_json, kind=hint))
+    return _KINDS[hint]
 
 
 def _options(hint: Any) -> list[Any]:

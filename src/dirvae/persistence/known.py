@@ -16,9 +16,18 @@ from torch.distributions import Distribution
 
 from dirvae.persistence.folder import ModelFormatError
 
-__all__ = ["activations", "estimators", "law_from_name", "law_name", "module_from_name", "modules"]
+__all__ = [
+    "activations",
+    "estimators",
+    "law_from_name",
+    "law_name",
+    "models",
+    "module_from_name",
+    "modules",
+]
 
 _MODULES = ("dirvae.nn", "dirvae.models", "dirvae.topics")
+_MODELS = ("dirvae.models",)
 _LAWS = ("torch.distributions", "dirvae.distributions", "dirvae.models.likelihoods")
 _ESTIMATORS = ("dirvae.estimators", "dirvae.topics")
 _ACTIVATIONS = (
@@ -38,6 +47,17 @@ def modules() -> dict[str, type[nn.Module]]:
     public = (thing for _, _, thing in _public(_MODULES))
     ours = [thing for thing in public if isinstance(thing, type) and issubclass(thing, nn.Module)]
     return {cls.__name__: cls for cls in (*ours, nn.Identity)}
+
+
+@functools.cache
+def models() -> tuple[type[nn.Module], ...]:
+    """Classes of modules that may be saved by themselves, without an estimator.
+
+    Example:
+        >>> [cls.__name__ for cls in models()]
+        ['VAE', 'LabelledVAE']
+    """
+    return tuple(cls for _, _, cls in _public(_MODELS))
 
 
 def module_from_name(name: Any) -> type[nn.Module]:

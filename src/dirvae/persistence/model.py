@@ -23,7 +23,7 @@ from dirvae.persistence.folder import (
     read_folder,
     write_folder,
 )
-from dirvae.persistence.known import estimators, modules
+from dirvae.persistence.known import estimators, models
 
 __all__ = ["load", "load_as", "read_config", "save"]
 
@@ -38,8 +38,8 @@ def save(model: Any, path: str | Path) -> None:
     folder, which may be a mount point. Who reads it meanwhile reads the old one or the new.
 
     Args:
-        model: A `VAE`, or a fitted estimator. A ``random_state`` that is neither an integer nor
-            None is saved as None.
+        model: A `VAE` or `models.LabelledVAE`, or a fitted estimator. A ``random_state`` that is
+            neither an integer nor None is saved as None.
         path: The folder.
 
     Raises:
@@ -61,7 +61,7 @@ def save(model: Any, path: str | Path) -> None:
 
     config: dict[str, Any] = {"format": FORMAT, "dirvae": __version__}
     arrays: dict[str, Tensor] = {}
-    if isinstance(model, modules()["VAE"]):
+    if isinstance(model, models()):
         vae, config["kind"] = model, "VAE"
     elif type(model) in estimators().values():
         described, arrays = describe_estimator(model)
@@ -106,7 +106,7 @@ def load(path: str | Path, *, into: nn.Module | None = None) -> Any:
         Traceback (most recent call last):
         dirvae.persistence.folder.ModelFormatError: no-such-folder does not exist
     """
-    if into is not None and not isinstance(into, modules()["VAE"]):
+    if into is not None and not isinstance(into, models()):
         raise TypeError(f"into is a {type(into).__name__}, must be a VAE")
     files = read_folder(path)
     config = _checked(parse(files[CONFIG], Path(path) / CONFIG), path)
@@ -231,7 +231,7 @@ def _built(
     if kind != "VAE" and (not isinstance(kind, str) or kind not in estimators()):
         raise ModelFormatError(f"its kind is not known here: {kind!r}")
     vae: Any = build(config["model"], state).eval()
-    if not isinstance(vae, modules()["VAE"]):
+    if not isinstance(vae, models()):
         raise ModelFormatError(f"its model is a {type(vae).__name__}, must be a VAE")
     return vae if kind == "VAE" else build_estimator(estimators()[kind], config, vae, arrays)
 

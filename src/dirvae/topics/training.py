@@ -85,6 +85,8 @@ class _LabelledTraining(Training):
         options: Those of `Training`.
     """
 
+    vae: VAE
+
     def __init__(self, vae: VAE, head: nn.Linear, **options: Any) -> None:
         super().__init__(vae, **options)
         self.head = head

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from dirvae.data.arrays import ArrayDataset, Batch, loader
 from dirvae.distributions.global_random import forked_generators
 from dirvae.models.likelihoods import require_support
+from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
 from dirvae.nn import Head
 from dirvae.nn.surroundings import Overlapping, pinned
@@ -30,7 +31,7 @@ __all__ = ["fit"]
 
 
 def fit(
-    model: VAE | Training,
+    model: VAE | LabelledVAE | Training,
     data: Any,
     *,
     validation: Any = None,
@@ -173,7 +174,7 @@ def _as_loader(
     return loader(data, batch_size, shuffle=shuffle, generator=generator)
 
 
-def _require_support(vae: VAE, loaders: dict[str, Any]) -> None:
+def _require_support(vae: VAE | LabelledVAE, loaders: dict[str, Any]) -> None:
     """Refuse what the decoder's distribution cannot give; its density there may be a number."""
     for name, batches in loaders.items():
         data = getattr(batches, "dataset", None)
@@ -181,7 +182,7 @@ def _require_support(vae: VAE, loaders: dict[str, Any]) -> None:
             require_support(data.observed(), vae.decoder.Law, name)
 
 
-def _materialize(vae: VAE, batches: Iterable[Batch]) -> None:
+def _materialize(vae: VAE | LabelledVAE, batches: Iterable[Batch]) -> None:
     """Give lazy layers their sizes, before the optimiser asks for their parameters."""
     if any(torch.nn.parameter.is_lazy(p) for p in vae.parameters()):
         batch = next(iter(batches))

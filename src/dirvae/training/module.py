@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dirvae.data.arrays import Batch
 from dirvae.distributions.moments import location_and_spread
+from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
 from dirvae.nn import Fixed
 from dirvae.objectives import KLSchedule, Terms, constant, elbo
@@ -52,7 +53,7 @@ class Training(lightning.LightningModule):
 
     def __init__(
         self,
-        vae: VAE,
+        vae: VAE | LabelledVAE,
         *,
         objective: Callable[..., Tensor] = elbo,
         kl_schedule: KLSchedule | None = None,
