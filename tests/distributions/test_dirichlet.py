@@ -13,6 +13,7 @@ from torch.distributions import kl_divergence
 from dirvae.distributions._log_gamma_gradient import log_gamma_gradient
 from dirvae.distributions._log_gamma_sampler import sample_log_gamma
 from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
+from tests.distributions.torch_releases import LOOKED_AT, OF_THE_COMPILER
 
 A = torch.tensor([0.3, 1.2, 4.0]).double()
 
@@ -250,9 +251,12 @@ class TestCitizenship:
             assert torch.autograd.grad(z.sum(), a)[0].is_meta
 
     @pytest.mark.parametrize("family", [Dirichlet, LogDirichlet])
-    def test_func_grad_and_vmap(self, family: type[Dirichlet] | type[LogDirichlet]) -> None:
+    @pytest.mark.parametrize("checked", [LOOKED_AT, False])
+    def test_func_grad_and_vmap(
+        self, family: type[Dirichlet] | type[LogDirichlet], checked: bool | None
+    ) -> None:
         def loss(a: torch.Tensor) -> torch.Tensor:
-            return (family(a).rsample() * torch.arange(1.0, 6.0)).sum()
+            return (family(a, validate_args=checked).rsample() * torch.arange(1.0, 6.0)).sum()
 
         a = torch.rand(5, generator=torch.Generator().manual_seed(0)) + 0.1
         torch.manual_seed(0)
@@ -264,7 +268,7 @@ class TestCitizenship:
         assert many.shape == (7, 5)
         assert many[:, 0].unique().numel() == 7
 
-    @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler, about itself
+    @pytest.mark.filterwarnings(*OF_THE_COMPILER)
     def test_compile(self) -> None:
         def step(a: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
             q, p = Dirichlet(a, validate_args=False), Dirichlet(torch.full_like(a, 0.98))

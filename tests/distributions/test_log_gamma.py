@@ -17,6 +17,7 @@ from torch.distributions import kl_divergence
 from dirvae.distributions._log_gamma_gradient import log_gamma_gradient, rsample_log_gamma
 from dirvae.distributions._log_gamma_sampler import sample_log_gamma
 from dirvae.distributions.log_gamma import Gamma, LogGamma
+from tests.distributions.torch_releases import LOOKED_AT, OF_THE_COMPILER
 
 # Rows (a, log x, d log x / d a): concentrations 1e-6..1e6 at quantiles 1e-12..1 - 1e-12, both
 # rounded to float32 first; the gradient by `exact_gradient` below.
@@ -291,9 +292,10 @@ class TestCitizenship:
             assert y.is_meta
             assert torch.autograd.grad(y.sum(), a)[0].shape == (3, 2)
 
-    def test_func_grad_and_vmap(self) -> None:
+    @pytest.mark.parametrize("checked", [LOOKED_AT, False])
+    def test_func_grad_and_vmap(self, checked: bool | None) -> None:
         def loss(a: torch.Tensor) -> torch.Tensor:
-            return (LogGamma(a).rsample() * torch.arange(1.0, 6.0)).sum()
+            return (LogGamma(a, validate_args=checked).rsample() * torch.arange(1.0, 6.0)).sum()
 
         a = torch.rand(5, generator=torch.Generator().manual_seed(0)) + 0.1
         torch.manual_seed(0)
@@ -311,7 +313,7 @@ class TestCitizenship:
         error = torch.func.vmap(log_gamma_gradient)(a, log_x) / exact - 1
         assert error.abs().max() < TOLERANCE[dtype] * 1.1
 
-    @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler, about itself
+    @pytest.mark.filterwarnings(*OF_THE_COMPILER)
     def test_compile(self) -> None:
         def step(a: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             q = LogGamma(a)

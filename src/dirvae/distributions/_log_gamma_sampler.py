@@ -78,21 +78,26 @@ def _uniform(like: Tensor, generator: torch.Generator | None) -> Tensor:
     return torch.rand(like.shape, dtype=dtype, device=like.device, **_source(generator))
 
 
-@torch.library.custom_op(
-    "dirvae::noise", mutates_args=(), tags=(torch.Tag.nondeterministic_seeded,)
+# Declared in parts, because `torch.library.custom_op` takes tags from torch 2.13 on only, and
+# without the tag two draws of one compiled function would be taken for the same.
+torch.library.define(
+    "dirvae::noise", "(Tensor like) -> (Tensor, Tensor)", tags=(torch.Tag.nondeterministic_seeded,)
 )
+
+
+@torch.library.impl("dirvae::noise", "cpu")
 def _opaque_noise(like: Tensor) -> tuple[Tensor, Tensor]:
     """Torch's own generator in compiled CPU code, where inductor's takes ten times as long."""
     return _normal(like, None), _uniform(like, None)
 
 
-@_opaque_noise.register_fake
+@torch.library.register_fake("dirvae::noise")
 def _(like: Tensor) -> tuple[Tensor, Tensor]:
     return like.new_empty(like.shape), like.new_empty(like.shape, dtype=torch.float64)
 
 
-@_opaque_noise.register_vmap
+@torch.library.register_vmap("dirvae::noise")
 def _(info: Any, in_dims: Any, like: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
     if info.randomness != "different":
         raise RuntimeError("vmap over a compiled draw needs randomness='different'")
-    return _opaque_noise(like), (in_dims[0], in_dims[0])
+    return torch.ops.dirvae.noise(like), (in_dims[0], in_dims[0])

@@ -136,7 +136,8 @@ class OfNumbers(Reparameterized):
         validate_args: bool | None = None,
     ) -> None:
         together = [full_precision(value) for value in broadcast_all(*parameters)]
-        self.__dict__.update(zip(self.arg_constraints, together, strict=True))
+        for name, value in zip(self.arg_constraints, together, strict=True):
+            setattr(self, name, value)
         event_shape = torch.Size(self.event_size)
         super().__init__(together[0].shape, event_shape, validate_if_eager(validate_args))
 
@@ -157,7 +158,8 @@ class OfProportions(Reparameterized):
         together = torch.broadcast_tensors(*map(full_precision, parameters))
         shape = together[0].shape
         require_parts(shape, *self.arg_constraints)
-        self.__dict__.update(zip(self.arg_constraints, together, strict=True))
+        for name, value in zip(self.arg_constraints, together, strict=True):
+            setattr(self, name, value)
         super().__init__(shape[:-1], shape[-1:], validate_args=validate_if_eager(validate_args))
 
 
