@@ -8,7 +8,6 @@ free in the log ratios, it sees these. Why these defaults: docs/training.md.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,7 +23,7 @@ from dirvae.distributions import (
     SoftmaxNormal,
     StickBreakingKumaraswamy,
 )
-from dirvae.models.latents import decoder_view, has_dirichlet_prior
+from dirvae.models.latents import decoder_view, head_options
 from dirvae.models.likelihoods import data_features, likelihood_head
 from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
@@ -40,9 +39,6 @@ __all__ = [
     "softmax_gaussian",
     "stick_breaking",
 ]
-
-"""Laws of q(z|x) whose concentrations are in the units of a Dirichlet prior's."""
-
 
 def mlp_vae(
     num_features: int,
@@ -120,7 +116,7 @@ def _posterior(
     net: MLP, Latent: Callable[..., Distribution], prior: Fixed, commitment: float = 0.0
 ) -> Head:
     num_latent = prior().event_shape[0]
-    return Head(net, num_latent, Latent, **_concentration_options(Latent, prior, commitment))
+    return Head(net, num_latent, Latent, **head_options(Latent, prior, commitment))
 
 
 def mlp_labelled_vae(
@@ -173,29 +169,6 @@ def mlp_labelled_vae(
         label_prior=Fixed(OneHotCategorical, probs=torch.full((num_classes,), 1 / num_classes)),
         label_in_encoder=label_in_encoder,
     )
-
-
-def _concentration_options(
-    Latent: Callable[..., Distribution], prior: Fixed, commitment: float
-) -> dict[str, Any]:
-    """How a concentration is put out: it ranges from far below 1 to hundreds in one posterior.
-
-    It starts halfway, on a log scale, between 1 and the prior's: from 1 itself, training under a
-    sparse prior often ends with a posterior that is the prior. A bound from below comes on top.
-    """
-    known = has_dirichlet_prior(Latent) and prior.Law is Dirichlet
-    if commitment != 0 and not (known and 0 < commitment < math.inf):
-        raise ValueError(
-            f"commitment is {commitment}, must be a finite number of 0 or more, and 0 unless "
-            "latent and prior are Dirichlets"
-        )
-    if not known:
-        return {}
-    concentration = prior.parameter("concentration").detach()
-    least = commitment * concentration
-    options = {"least": {"concentration": least}} if commitment else {}
-    initial = {"concentration": least + concentration.sqrt()}
-    return {"exponential": ("concentration",), "initial": initial, **options}
 
 
 def gaussian(num_features: int, num_latent: int, **options: Any) -> VAE:
