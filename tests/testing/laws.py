@@ -138,7 +138,11 @@ OURS = {
     "LogScaledDirichlet": Case(dd.LogScaledDirichlet, SCALED, (UNIFORM.log(),)),
     "StandardizedDirichlet": Case(
         dd.StandardizedDirichlet,
-        {"place": t([[0.5, -1.0, 0.2]]), "certainty": t([[2.0, 0.8, 4.0]]), "reference": t([0.5] * 3)},
+        {
+            "place": t([[0.5, -1.0, 0.2]]),
+            "certainty": t([[2.0, 0.8, 4.0]]),
+            "reference": t([0.5] * 3),
+        },
         (UNIFORM,),
     ),
     "InverseCDFDirichlet": Case(dd.InverseCDFDirichlet, VECTORS, extremes=TINY_AND_HUGE),

@@ -227,7 +227,12 @@ def _units_of_the_prior(concentration: Tensor, commitment: float) -> dict[str, A
     """Place and certainty, which start at the prior's own; a commitment comes on top."""
     options = {"least": {"certainty": commitment}} if commitment else {}
     initial = {"certainty": commitment + 1.0}
-    return {"exponential": ("certainty",), "initial": initial, **options, "reference": concentration}
+    return {
+        "exponential": ("certainty",),
+        "initial": initial,
+        **options,
+        "reference": concentration,
+    }
 
 
 # --- what the decoder sees ------------------------------------------------------------------------

@@ -40,6 +40,7 @@ __all__ = [
     "stick_breaking",
 ]
 
+
 def mlp_vae(
     num_features: int,
     Latent: Callable[..., Distribution],
