@@ -96,10 +96,9 @@ def _digits() -> Data:
 def _svhn() -> Data:
     file = np.load(Path(os.environ["DIRVAE_DATA"]) / "svhn_test10k.npz", allow_pickle=False)
     x = (file["x"].astype(np.float32) / 255).mean(-1).reshape(len(file["x"]), -1)
+    train, validation = slice(7_000), slice(7_000, 8_000)
     options = {"n_components": 50, "max_epochs": 20, "batch_size": 100}
-    return Data(
-        x[:7_000], file["y"][:7_000], x[7_000:8_000], file["y"][7_000:8_000], Normal, options
-    )
+    return Data(x[train], file["y"][train], x[validation], file["y"][validation], Normal, options)
 
 
 def _counts() -> Data:

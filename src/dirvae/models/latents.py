@@ -149,8 +149,9 @@ def head_options(Latent: AnyLatent, prior: Fixed, commitment: float = 0.0) -> di
         ValueError: If ``commitment`` is negative or infinite, or not 0 for another latent or prior.
 
     Example:
-        >>> head_options(StandardizedDirichlet, standard_prior(StandardizedDirichlet, 2))
-        {'exponential': ('certainty',), 'initial': {'certainty': 1.0}, 'reference': tensor([0.5000, 0.5000])}
+        >>> options = head_options(StandardizedDirichlet, standard_prior(StandardizedDirichlet, 2))
+        >>> options["exponential"], options["initial"], options["reference"]
+        (('certainty',), {'certainty': 1.0}, tensor([0.5000, 0.5000]))
     """
     head = LATENTS[Latent].head if Latent in LATENTS and prior.Law is Dirichlet else None
     if commitment != 0 and not (head and 0 < commitment < math.inf):
@@ -225,14 +226,9 @@ def _concentrations(concentration: Tensor, commitment: float) -> dict[str, Any]:
 
 def _units_of_the_prior(concentration: Tensor, commitment: float) -> dict[str, Any]:
     """Place and certainty, which start at the prior's own; a commitment comes on top."""
-    options = {"least": {"certainty": commitment}} if commitment else {}
-    initial = {"certainty": commitment + 1.0}
-    return {
-        "exponential": ("certainty",),
-        "initial": initial,
-        **options,
-        "reference": concentration,
-    }
+    options: dict[str, Any] = {"exponential": ("certainty",), "reference": concentration}
+    least = {"least": {"certainty": commitment}} if commitment else {}
+    return {**options, "initial": {"certainty": commitment + 1.0}, **least}
 
 
 # --- what the decoder sees ------------------------------------------------------------------------
