@@ -316,6 +316,7 @@ OURS = {
     "LogGamma": Case(dd.LogGamma, {"concentration": 2.0, "rate": 1.0}),
     "ScaledDirichlet": Case(dd.ScaledDirichlet, {"concentration": 1.0}, dd.Dirichlet),
     "SoftmaxNormal": Case(dd.SoftmaxNormal, STANDARD),
+    "StandardizedDirichlet": Case(dd.StandardizedDirichlet, {"concentration": 1.0}, dd.Dirichlet),
     "StickBreakingBeta": Case(dd.StickBreakingBeta, GEM, dd.GEM),
     "StickBreakingKumaraswamy": Case(dd.StickBreakingKumaraswamy, GEM, dd.GEM),
     "from_transform": Case(OWN, STANDARD),

@@ -24,6 +24,7 @@ WORDS = {
     "dirichlet": "Dirichlet",
     "inverse-cdf": "InverseCDFDirichlet",
     "scaled-dirichlet": "ScaledDirichlet",
+    "standardized-dirichlet": "StandardizedDirichlet",
     "stick-breaking": "StickBreakingKumaraswamy",
     "softmax-gaussian": "SoftmaxNormal",
     "gaussian": "Normal",

@@ -192,6 +192,9 @@ LAWS = {
     "LogRejectionDirichlet": Law(dd.LogRejectionDirichlet, (A3,), log_triples, VECTORS),
     "ScaledDirichlet": Law(dd.ScaledDirichlet, (A3, LOC3), triples, VECTORS | NO_MODE),
     "LogScaledDirichlet": Law(dd.LogScaledDirichlet, (A3, LOC3), log_triples, VECTORS | BY_SHIFTS),
+    "StandardizedDirichlet": Law(
+        dd.StandardizedDirichlet, (LOC3, A3, MANY), triples, VECTORS | NO_MODE
+    ),
     "SoftmaxNormal": Law(
         dd.SoftmaxNormal,
         (LOC3, SCALE3),

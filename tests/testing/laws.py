@@ -136,6 +136,15 @@ OURS = {
     "Beta": Case(dd.Beta, PAIR, (distributions.Beta(t(1.0), t(3.0)),)),
     "ScaledDirichlet": Case(dd.ScaledDirichlet, SCALED, (UNIFORM,)),
     "LogScaledDirichlet": Case(dd.LogScaledDirichlet, SCALED, (UNIFORM.log(),)),
+    "StandardizedDirichlet": Case(
+        dd.StandardizedDirichlet,
+        {
+            "place": t([[0.5, -1.0, 0.2]]),
+            "certainty": t([[2.0, 0.8, 4.0]]),
+            "reference": t([0.5] * 3),
+        },
+        (UNIFORM,),
+    ),
     "InverseCDFDirichlet": Case(dd.InverseCDFDirichlet, VECTORS, extremes=TINY_AND_HUGE),
     "LogInverseCDFDirichlet": Case(dd.LogInverseCDFDirichlet, VECTORS, extremes=TINY_AND_HUGE),
     "Kumaraswamy": Case(dd.Kumaraswamy, PAIR, (dd.Beta(t(2.0), t(0.5)),), EDGES),
@@ -207,6 +216,7 @@ RAISES = {
     "LogSoftmaxNormal": 6,
     "ScaledDirichlet": 29,
     "LogScaledDirichlet": 16,
+    "StandardizedDirichlet": 29,
     "Kumaraswamy": 6,
     "LogKumaraswamy": 3,
     "StickBreakingKumaraswamy": 12,

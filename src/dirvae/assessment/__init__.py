@@ -4,6 +4,7 @@ Measures of arrays alone are in `dirvae.evaluation`; pages of these results in `
 """
 
 from dirvae.assessment.annealing import annealed_log_evidence
+from dirvae.assessment.certificate import Certificate, certify
 from dirvae.assessment.diagnosis import Diagnosis, diagnose
 from dirvae.assessment.embedding import posterior_draws, posterior_means
 from dirvae.assessment.latent_space import common_edges, decode_edges, neighbourhoods
@@ -22,6 +23,7 @@ from dirvae.assessment.use import decoding_use, encoding_use
 
 __all__ = [
     "Bound",
+    "Certificate",
     "Diagnosis",
     "LabelScores",
     "MarginalDivergence",
@@ -30,6 +32,7 @@ __all__ = [
     "WordScores",
     "annealed_log_evidence",
     "bound_of",
+    "certify",
     "common_edges",
     "decode_edges",
     "decoding_use",

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.distributions import biject_to
 
-from dirvae.distributions.draws import draw
+from dirvae.assessment.coordinates import Coordinates, coordinates_of
 from dirvae.evaluation import Evidence, importance_sampled
 from dirvae.models.vae import VAE
 from dirvae.objectives import log_likelihood
 
-__all__ = ["annealed_log_evidence"]
+__all__ = ["AnnealedPath", "annealed_log_evidence", "require_numbers"]
 
 TARGET_ACCEPTANCE = 0.65
 
@@ -54,7 +52,8 @@ def annealed_log_evidence(
     """Log p(x) of each row by annealed importance sampling from the prior.
 
     Where it says clearly more than `log_evidence`, the encoder misses part of the posterior. The
-    step size follows the acceptance along the way, which leaves a bias too small to have been seen.
+    step size follows the acceptance along the way, which leaves a bias too small to have been seen;
+    `certify` has none, and says how far the estimate may be from the truth.
 
     Args:
         vae: The model, with a latent of shape (K,) and a density for its prior. A copy of it is
@@ -83,56 +82,157 @@ def annealed_log_evidence(
         >>> found.value.shape
         (4,)
     """
-    for name, value in (
-        ("num_chains", num_chains),
-        ("num_temperatures", num_temperatures),
-        ("num_leapfrog_steps", num_leapfrog_steps),
-    ):
-        if value < 1:
-            raise ValueError(f"{name} is {value}, must be 1 or more")
-    evaluate, u = _target(vae, x, covariates, num_chains, generator)
-    state, step_size = evaluate(u), torch.full((len(x), 1), 0.1, dtype=u.dtype, device=u.device)
-    log_weight, before = torch.zeros_like(state.log_prior), 0.0
-    for t in _schedule(num_temperatures):
-        log_weight = log_weight + (t - before) * state.log_likelihood
-        state, step_size = _trajectory(evaluate, state, t, step_size, num_leapfrog_steps, generator)
-        before = t
+    require_numbers(
+        num_chains=num_chains,
+        num_temperatures=num_temperatures,
+        num_leapfrog_steps=num_leapfrog_steps,
+    )
+    path = AnnealedPath(vae, x, covariates, num_leapfrog_steps, generator)
+    log_weight, _ = path.adapt(path.start(num_chains), num_temperatures)
     return importance_sampled(log_weight.cpu().numpy())
 
 
-def _target(
-    vae: VAE,
-    x: Tensor,
-    covariates: Tensor | None,
-    num_chains: int,
-    generator: torch.Generator | None,
-) -> tuple[Callable[[Tensor], _State], Tensor]:
-    """The densities as functions of unconstrained coordinates, and draws of the prior there."""
-    vae = copy.deepcopy(vae).double().eval().requires_grad_(False)
-    x = x.double()
-    context = () if covariates is None else (covariates.double(),)
-    prior = vae.prior(*context)
-    prior = prior if prior.batch_shape else prior.expand(torch.Size([len(x)]))
-    transform: Any = biject_to(prior.support)
+class AnnealedPath:
+    """The way from prior to posterior of some rows, and chains that walk it.
 
-    def evaluate(u: Tensor) -> _State:
+    Args:
+        vae: The model; a copy of it is used.
+        x: Shape (N, D...).
+        covariates: Shape (N, C), optional.
+        num_leapfrog_steps: Steps of a trajectory, one trajectory a temperature.
+        generator: Source of the noise.
+
+    Example:
+        >>> from dirvae.models.zoo import gaussian
+        >>> path = AnnealedPath(gaussian(4, 2), torch.eye(4), None, 3, None)
+        >>> log_weight, step_sizes = path.adapt(path.start(5), 10)
+        >>> log_weight.shape, len(step_sizes)
+        (torch.Size([5, 4]), 10)
+    """
+
+    def __init__(
+        self,
+        vae: VAE,
+        x: Tensor,
+        covariates: Tensor | None,
+        num_leapfrog_steps: int,
+        generator: torch.Generator | None,
+    ) -> None:
+        self.vae = copy.deepcopy(vae).double().eval().requires_grad_(False)
+        self.x, self.num_leapfrog_steps, self.generator = x.double(), num_leapfrog_steps, generator
+        self.context = () if covariates is None else (covariates.double(),)
+        prior = self.vae.prior(*self.context)
+        with torch.no_grad():
+            prior = prior if prior.batch_shape else prior.expand(torch.Size([len(x)]))
+            self.coordinates: Coordinates = coordinates_of(prior)
+
+    def start(self, num_chains: int) -> Tensor:
+        """Coordinates of draws of the prior, shape (C, N, M)."""
+        with torch.no_grad():
+            return self.coordinates.sample(num_chains, self.generator)
+
+    def adapt(
+        self, u: Tensor, num_temperatures: int, rate: float = 0.1
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Walk from the prior; each step size is the last one, mended by its acceptance at a rate.
+
+        Returns:
+            Log weights, shape (C, N), and the step sizes of each temperature, shapes (N, 1).
+        """
+        state, before = self._state(u), 0.0
+        step_size = torch.full((len(self.x), 1), 0.1, dtype=u.dtype, device=u.device)
+        log_weight, used = torch.zeros_like(state.log_prior), []
+        for t in schedule(num_temperatures):
+            log_weight = log_weight + (t - before) * state.log_likelihood
+            used.append(step_size)
+            state, acceptance = self._trajectory(state, t, step_size)
+            step_size = step_size * torch.exp(rate * (acceptance - TARGET_ACCEPTANCE))
+            before = t
+        return log_weight, used
+
+    def forward(self, u: Tensor, step_sizes: list[Tensor]) -> Tensor:
+        """Walk from the prior with given step sizes, one a temperature; log weights, (C, N).
+
+        The mean of the weights is p(x), whatever the number of temperatures.
+        """
+        state, before, log_weight = self._state(u), 0.0, torch.zeros(1).to(u)
+        for t, step_size in zip(schedule(len(step_sizes)), step_sizes, strict=True):
+            log_weight = log_weight + (t - before) * state.log_likelihood
+            state, _ = self._trajectory(state, t, step_size)
+            before = t
+        return log_weight
+
+    def backward(self, u: Tensor, step_sizes: list[Tensor]) -> Tensor:
+        """Walk `forward` the other way, from exact draws of the posterior; log weights, (C, N).
+
+        The mean of 1 / weight is 1 / p(x).
+        """
+        temperatures = [0.0, *schedule(len(step_sizes))]
+        state, log_weight = self._state(u), torch.zeros(1).to(u)
+        for step in range(len(step_sizes), 0, -1):
+            t, before = temperatures[step], temperatures[step - 1]
+            state, _ = self._trajectory(state, t, step_sizes[step - 1])
+            log_weight = log_weight + (t - before) * state.log_likelihood
+        return log_weight
+
+    def _state(self, u: Tensor) -> _State:
         with torch.enable_grad():
             u = u.detach().requires_grad_()
-            z = transform(u)
-            log_prior = prior.log_prob(z) + transform.log_abs_det_jacobian(u, z)
-            likelihood = log_likelihood(vae.decoder(z, *context), x)
+            log_prior = self.coordinates.log_prob(u)
+            law = self.vae.decoder(self.coordinates.latent(u), *self.context)
+            likelihood = log_likelihood(law, self.x)
             (grad_prior,) = torch.autograd.grad(log_prior.sum(), u, retain_graph=True)
             (grad_likelihood,) = torch.autograd.grad(likelihood.sum(), u)
         return _State(
             u.detach(), log_prior.detach(), likelihood.detach(), grad_prior, grad_likelihood
         )
 
-    with torch.no_grad():
-        return evaluate, transform.inv(draw(prior, torch.Size([num_chains]), generator))
+    def _trajectory(self, start: _State, t: float, step_size: Tensor) -> tuple[_State, Tensor]:
+        """One Metropolis-corrected Hamiltonian trajectory of all chains; a step size a row.
+
+        Returns:
+            Where they are, and the mean acceptance of each row's chains, shape (N, 1).
+        """
+        momentum = _randn_like(start.u, self.generator)
+        end, p = start, momentum + step_size / 2 * start.grad(t)
+        for step in range(self.num_leapfrog_steps):
+            end = self._state(end.u + step_size * p)
+            last = step == self.num_leapfrog_steps - 1
+            p = p + (step_size / 2 if last else step_size) * end.grad(t)
+        log_ratio = end.log_density(t) - start.log_density(t)
+        log_ratio = log_ratio + (momentum.square() - p.square()).sum(-1) / 2
+        # A path that left the numbers' range is one that is not accepted.
+        log_ratio = torch.where(log_ratio.isfinite(), log_ratio, -torch.inf)
+        accepted = _rand_like(log_ratio, self.generator).log() < log_ratio
+        state = _State(
+            *(
+                torch.where(accepted.reshape(accepted.shape + (1,) * (new.dim() - 2)), new, old)
+                for new, old in zip(end, start, strict=True)
+            )
+        )
+        return state, log_ratio.clamp(max=0).exp().mean(0).unsqueeze(-1)
 
 
-def _schedule(num_temperatures: int) -> list[float]:
-    """Powers of the likelihood up to 1, denser at both ends (Wu et al. 2017, sec. 4)."""
+def require_numbers(**values: int) -> None:
+    """Raise ValueError unless each number is 1 or more.
+
+    Example:
+        >>> require_numbers(num_chains=0)
+        Traceback (most recent call last):
+        ValueError: num_chains is 0, must be 1 or more
+    """
+    for name, value in values.items():
+        if value < 1:
+            raise ValueError(f"{name} is {value}, must be 1 or more")
+
+
+def schedule(num_temperatures: int) -> list[float]:
+    """Powers of the likelihood up to 1, denser at both ends (Wu et al. 2017, sec. 4).
+
+    Example:
+        >>> schedule(2)
+        [0.5, 1.0]
+    """
 
     def sigmoid(share: float) -> float:
         return 1 / (1 + math.exp(-4 * (2 * share - 1)))
@@ -142,37 +242,9 @@ def _schedule(num_temperatures: int) -> list[float]:
     return [(sigmoid(share) - first) / (last - first) for share in shares]
 
 
-def _trajectory(
-    evaluate: Callable[[Tensor], _State],
-    start: _State,
-    t: float,
-    step_size: Tensor,
-    num_steps: int,
-    generator: torch.Generator | None,
-) -> tuple[_State, Tensor]:
-    """One Metropolis-corrected Hamiltonian trajectory of all chains; a step size a row."""
-    momentum = _randn_like(start.u, generator)
-    end, p = start, momentum + step_size / 2 * start.grad(t)
-    for step in range(num_steps):
-        end = evaluate(end.u + step_size * p)
-        p = p + (step_size if step < num_steps - 1 else step_size / 2) * end.grad(t)
-    log_ratio = end.log_density(t) - start.log_density(t)
-    log_ratio = log_ratio + (momentum.square() - p.square()).sum(-1) / 2
-    # A path that left the numbers' range is one that is not accepted.
-    log_ratio = torch.where(log_ratio.isfinite(), log_ratio, -torch.inf)
-    uniform = torch.rand(
-        log_ratio.shape, dtype=log_ratio.dtype, device=log_ratio.device, generator=generator
-    )
-    accepted = uniform.log() < log_ratio
-    state = _State(
-        *(
-            torch.where(accepted.reshape(accepted.shape + (1,) * (new.dim() - 2)), new, old)
-            for new, old in zip(end, start, strict=True)
-        )
-    )
-    acceptance = log_ratio.clamp(max=0).exp().mean(0).unsqueeze(-1)
-    return state, step_size * torch.exp(0.1 * (acceptance - TARGET_ACCEPTANCE))
-
-
 def _randn_like(like: Tensor, generator: torch.Generator | None) -> Tensor:
     return torch.randn(like.shape, dtype=like.dtype, device=like.device, generator=generator)
+
+
+def _rand_like(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    return torch.rand(like.shape, dtype=like.dtype, device=like.device, generator=generator)

@@ -15,6 +15,7 @@ LATENTS = {
     "dirichlet": "dirvae.distributions:Dirichlet",
     "inverse-cdf": "dirvae.distributions:InverseCDFDirichlet",
     "scaled-dirichlet": "dirvae.distributions:ScaledDirichlet",
+    "standardized-dirichlet": "dirvae.distributions:StandardizedDirichlet",
     "stick-breaking": "dirvae.distributions:StickBreakingKumaraswamy",
     "softmax-gaussian": "dirvae.distributions:SoftmaxNormal",
     "gaussian": "torch.distributions:Normal",

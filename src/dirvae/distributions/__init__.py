@@ -32,6 +32,7 @@ from dirvae.distributions.softmax_normal import LogSoftmaxNormal, SoftmaxNormal
 from dirvae.distributions.spherical import (
     HyperSphericalUniform,
 )
+from dirvae.distributions.standardized_dirichlet import StandardizedDirichlet
 from dirvae.distributions.stick_breaking import (
     GEM,
     LogStickBreaking,
@@ -81,6 +82,7 @@ __all__ = [
     "RejectionDirichlet",
     "ScaledDirichlet",
     "SoftmaxNormal",
+    "StandardizedDirichlet",
     "StickBreakingBeta",
     "StickBreakingKumaraswamy",
     "VonMisesFisher",

@@ -5,6 +5,7 @@ A `VAE` takes any latent. A row is what estimators, zoo and command line know of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from dirvae.distributions import (
     InverseCDFDirichlet,
     ScaledDirichlet,
     SoftmaxNormal,
+    StandardizedDirichlet,
     StickBreakingBeta,
     StickBreakingKumaraswamy,
     laplace_softmax_normal,
@@ -33,6 +35,7 @@ __all__ = [
     "default_concentration",
     "has_dirichlet_prior",
     "has_learnable_prior",
+    "head_options",
     "prior_like_dirichlet",
     "standard_prior",
 ]
@@ -47,15 +50,16 @@ class NamedLatent(NamedTuple):
         prior: From K and a concentration, or None for the default, to p(z).
         prior_like_dirichlet: The same, as near to a Dirichlet of that concentration as this latent
             has it.
-        has_dirichlet_prior: Whether the prior is a Dirichlet and the posterior has a concentration.
-            Only then may there be a commitment, or a prior that is learned by moments.
+        head: Where the prior is a Dirichlet and the posterior has a concentration: from the prior's
+            concentration (K,) and the commitment to the options of a `Head`. Then the prior can be
+            learned by moments, too.
         has_learnable_prior: Whether a topic model can learn its prior by gradient.
         view: From the prior to what the decoder does to z first.
     """
 
     prior: Callable[[int, Tensor | None], Fixed]
     prior_like_dirichlet: Callable[[int, Tensor], Fixed]
-    has_dirichlet_prior: bool = False
+    head: Callable[[Tensor, float], dict[str, Any]] | None = None
     has_learnable_prior: bool = False
     view: Callable[[Fixed], nn.Module] | None = None
 
@@ -119,7 +123,7 @@ def has_dirichlet_prior(Latent: AnyLatent) -> bool:
         >>> has_dirichlet_prior(ScaledDirichlet), has_dirichlet_prior(Normal)
         (True, False)
     """
-    return Latent in LATENTS and LATENTS[Latent].has_dirichlet_prior
+    return Latent in LATENTS and LATENTS[Latent].head is not None
 
 
 def has_learnable_prior(Latent: AnyLatent) -> bool:
@@ -130,6 +134,32 @@ def has_learnable_prior(Latent: AnyLatent) -> bool:
         (True, False)
     """
     return Latent in LATENTS and LATENTS[Latent].has_learnable_prior
+
+
+def head_options(Latent: AnyLatent, prior: Fixed, commitment: float = 0.0) -> dict[str, Any]:
+    """Options of the `Head` that puts out q(z|x) under a prior; none for most latents.
+
+    Args:
+        Latent: Law of q(z|x).
+        prior: p(z), of shape (K,).
+        commitment: Of a latent with a Dirichlet prior: the least of its concentrations, in units of
+            the prior's.
+
+    Raises:
+        ValueError: If ``commitment`` is negative or infinite, or not 0 for another latent or prior.
+
+    Example:
+        >>> options = head_options(StandardizedDirichlet, standard_prior(StandardizedDirichlet, 2))
+        >>> options["exponential"], options["initial"], options["reference"]
+        (('certainty',), {'certainty': 1.0}, tensor([0.5000, 0.5000]))
+    """
+    head = LATENTS[Latent].head if Latent in LATENTS and prior.Law is Dirichlet else None
+    if commitment != 0 and not (head and 0 < commitment < math.inf):
+        raise ValueError(
+            f"commitment is {commitment}, must be a finite number of 0 or more, and 0 unless "
+            "latent and prior are Dirichlets"
+        )
+    return head(prior.parameter("concentration").detach(), commitment) if head else {}
 
 
 def decoder_view(Latent: AnyLatent, prior: Fixed) -> nn.Module:
@@ -179,6 +209,28 @@ def _laplace(num_latent: int, concentration: Tensor) -> Fixed:
     return Fixed(SoftmaxNormal, loc=law.loc, scale=law.scale)
 
 
+# --- how the encoder puts out a posterior ---------------------------------------------------------
+
+
+def _concentrations(concentration: Tensor, commitment: float) -> dict[str, Any]:
+    """A concentration ranges from far below 1 to hundreds in one posterior: it is an exponential.
+
+    It starts halfway, on a log scale, between 1 and the prior's: from 1 itself, training under a
+    sparse prior often ends with a posterior that is the prior. A bound from below comes on top.
+    """
+    least = commitment * concentration
+    options = {"least": {"concentration": least}} if commitment else {}
+    initial = {"concentration": least + concentration.sqrt()}
+    return {"exponential": ("concentration",), "initial": initial, **options}
+
+
+def _units_of_the_prior(concentration: Tensor, commitment: float) -> dict[str, Any]:
+    """Place and certainty, which start at the prior's own; a commitment comes on top."""
+    options: dict[str, Any] = {"exponential": ("certainty",), "reference": concentration}
+    least = {"least": {"certainty": commitment}} if commitment else {}
+    return {**options, "initial": {"certainty": commitment + 1.0}, **least}
+
+
 # --- what the decoder sees ------------------------------------------------------------------------
 
 
@@ -197,9 +249,12 @@ def _log_ratios(prior: Fixed) -> LogRatios:
 
 _STICKS = NamedLatent(_gem, _gem)
 LATENTS: dict[Any, NamedLatent] = {
-    Dirichlet: NamedLatent(_dirichlet, _dirichlet, True, True),
-    InverseCDFDirichlet: NamedLatent(_dirichlet, _dirichlet, True, True),
-    ScaledDirichlet: NamedLatent(_dirichlet, _dirichlet, True, view=_log_ratios),
+    Dirichlet: NamedLatent(_dirichlet, _dirichlet, _concentrations, True),
+    InverseCDFDirichlet: NamedLatent(_dirichlet, _dirichlet, _concentrations, True),
+    ScaledDirichlet: NamedLatent(_dirichlet, _dirichlet, _concentrations, view=_log_ratios),
+    StandardizedDirichlet: NamedLatent(
+        _dirichlet, _dirichlet, _units_of_the_prior, view=_log_ratios
+    ),
     StickBreakingKumaraswamy: _STICKS,
     StickBreakingBeta: _STICKS,
     SoftmaxNormal: NamedLatent(partial(_standard, SoftmaxNormal), _laplace),

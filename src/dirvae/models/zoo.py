@@ -8,7 +8,6 @@ free in the log ratios, it sees these. Why these defaults: docs/training.md.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,10 +21,12 @@ from dirvae.distributions import (
     InverseCDFDirichlet,
     ScaledDirichlet,
     SoftmaxNormal,
+    StandardizedDirichlet,
     StickBreakingKumaraswamy,
 )
-from dirvae.models.latents import decoder_view, has_dirichlet_prior
+from dirvae.models.latents import decoder_view, head_options
 from dirvae.models.likelihoods import data_features, likelihood_head
+from dirvae.models.mixture_prior import MixturePrior
 from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
 from dirvae.nn import MLP, Fixed, Head
@@ -38,10 +39,9 @@ __all__ = [
     "mlp_vae",
     "scaled_dirichlet",
     "softmax_gaussian",
+    "standardized_dirichlet",
     "stick_breaking",
 ]
-
-"""Distributions of q(z|x) whose concentrations are in the units of a Dirichlet prior's."""
 
 
 def mlp_vae(
@@ -57,6 +57,7 @@ def mlp_vae(
     num_covariates: int = 0,
     moments: tuple[Tensor, Tensor] | None = None,
     commitment: float = 0.0,
+    prior_components: int | None = None,
 ) -> VAE:
     """Perceptrons around any latent.
 
@@ -75,9 +76,12 @@ def mlp_vae(
         commitment: Least concentration of a posterior, in units of the prior's at the start. Only
             for Dirichlet latents, of any kind, under a Dirichlet prior. Above 1 a component's
             posterior cannot be its prior, so that one out of use costs as well (docs/training.md).
+        prior_components: Number of laws of a `MixturePrior` that begins around ``prior`` and is
+            learned; None leaves the prior as it is.
 
     Raises:
-        ValueError: If ``commitment`` is negative or infinite, or not 0 for another latent or prior.
+        ValueError: If ``commitment`` is negative or infinite, or not 0 for another latent or prior;
+            or no `MixturePrior` is known for the prior.
 
     References:
         Razavi, van den Oord, Poole & Vinyals 2019, "Preventing posterior collapse with
@@ -96,7 +100,8 @@ def mlp_vae(
     num_latent = prior().event_shape[0]
     decoder = _network(num_latent + num_covariates, decoder_hidden_sizes, view, **options)
     q = _posterior(encoder, Latent, prior, commitment)
-    return VAE(q, likelihood_head(decoder, num_features, likelihood, moments), prior)
+    p = prior if prior_components is None else MixturePrior(prior, prior_components)
+    return VAE(q, likelihood_head(decoder, num_features, likelihood, moments), p)
 
 
 def _network(
@@ -120,7 +125,7 @@ def _posterior(
     net: MLP, Latent: Callable[..., Distribution], prior: Fixed, commitment: float = 0.0
 ) -> Head:
     num_latent = prior().event_shape[0]
-    return Head(net, num_latent, Latent, **_concentration_options(Latent, prior, commitment))
+    return Head(net, num_latent, Latent, **head_options(Latent, prior, commitment))
 
 
 def mlp_labelled_vae(
@@ -177,29 +182,6 @@ def mlp_labelled_vae(
     )
 
 
-def _concentration_options(
-    Latent: Callable[..., Distribution], prior: Fixed, commitment: float
-) -> dict[str, Any]:
-    """How a concentration is put out: it ranges from far below 1 to hundreds in one posterior.
-
-    It starts halfway, on a log scale, between 1 and the prior's. From 1 itself, training under a
-    sparse prior often ends with a posterior that is the prior. A bound from below comes on top.
-    """
-    known = has_dirichlet_prior(Latent) and prior.Law is Dirichlet
-    if commitment != 0 and not (known and 0 < commitment < math.inf):
-        raise ValueError(
-            f"commitment is {commitment}, must be a finite number of 0 or more, and 0 unless "
-            "latent and prior are Dirichlets"
-        )
-    if not known:
-        return {}
-    concentration = prior.parameter("concentration").detach()
-    least = commitment * concentration
-    options = {"least": {"concentration": least}} if commitment else {}
-    initial = {"concentration": least + concentration.sqrt()}
-    return {"exponential": ("concentration",), "initial": initial, **options}
-
-
 def gaussian(num_features: int, num_latent: int, **options: Any) -> VAE:
     """Gaussian latent (Kingma & Welling 2014). Options are those of `mlp_vae`.
 
@@ -253,6 +235,22 @@ def scaled_dirichlet(num_features: int, prior_concentration: Tensor, **options: 
     """
     prior = Fixed(Dirichlet, concentration=prior_concentration)
     return mlp_vae(num_features, ScaledDirichlet, prior, **options)
+
+
+def standardized_dirichlet(num_features: int, prior_concentration: Tensor, **options: Any) -> VAE:
+    """The same posterior as `scaled_dirichlet`'s, put out by place and certainty: it trains best.
+
+    What `DirichletVAE` has by default. Args are those of `dirichlet`.
+
+    References:
+        `StandardizedDirichlet`.
+
+    Example:
+        >>> standardized_dirichlet(8, torch.ones(3)).embed(torch.zeros(2, 8)).shape
+        torch.Size([2, 3])
+    """
+    prior = Fixed(Dirichlet, concentration=prior_concentration)
+    return mlp_vae(num_features, StandardizedDirichlet, prior, **options)
 
 
 def inverse_cdf_dirichlet(num_features: int, prior_concentration: Tensor, **options: Any) -> VAE:

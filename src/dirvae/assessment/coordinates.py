@@ -1,0 +1,106 @@
+"""Unconstrained coordinates of a latent, in which chains have no boundaries to mind."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, biject_to, constraints
+
+from dirvae.distributions import draw, log_law
+
+__all__ = ["Coordinates", "coordinates_of"]
+
+
+_FOR_SCALE = 100  # draws a row; the scale only speeds chains up
+
+
+class Coordinates(Protocol):
+    """Numbers u of shape (..., M) that stand for z of shape (..., K)."""
+
+    def latent(self, u: Tensor) -> Tensor:
+        """Return z."""
+
+    def log_prob(self, u: Tensor) -> Tensor:
+        """Log density of ``u`` under the prior, shape (...)."""
+
+    def sample(self, num_chains: int, generator: torch.Generator | None) -> Tensor:
+        """Draws of the prior, shape (C, N, M)."""
+
+
+def coordinates_of(prior: Distribution) -> Coordinates:
+    """Return those of a prior of batch shape (N,) and event shape (K,).
+
+    Of a law on the simplex that gives the one of log z they are isometric log ratios: K - 1 of them
+    in units of the prior's spread, that are near a Gaussian where the prior is a Dirichlet. Of
+    every other law they are what torch's bijection to its support takes.
+
+    References:
+        Egozcue, Pawlowsky-Glahn, Mateu-Figueras & Barcelo-Vidal 2003, "Isometric logratio
+        transformations for compositional data analysis".
+
+    Example:
+        >>> from dirvae.distributions import Dirichlet
+        >>> found = coordinates_of(Dirichlet(torch.ones(2, 3)))
+        >>> u = found.sample(4, None)
+        >>> u.shape, found.log_prob(u).shape, found.latent(u).shape
+        (torch.Size([4, 2, 2]), torch.Size([4, 2]), torch.Size([4, 2, 3]))
+    """
+    log = log_law(prior)
+    if prior.support is constraints.simplex and log is not None:
+        return _log_ratios(log)
+    return _Bijection(prior, biject_to(prior.support))  # type: ignore[no-untyped-call]
+
+
+class _Bijection(NamedTuple):
+    prior: Distribution
+    transform: Any
+
+    def latent(self, u: Tensor) -> Tensor:
+        z: Tensor = self.transform(u)
+        return z
+
+    def log_prob(self, u: Tensor) -> Tensor:
+        z = self.transform(u)
+        log_prob: Tensor = self.prior.log_prob(z) + self.transform.log_abs_det_jacobian(u, z)
+        return log_prob
+
+    def sample(self, num_chains: int, generator: torch.Generator | None) -> Tensor:
+        u: Tensor = self.transform.inv(draw(self.prior, torch.Size([num_chains]), generator))
+        return u
+
+
+class _LogRatios(NamedTuple):
+    log_prior: Distribution  # of log z, its density on log z_1 .. log z_{K-1}
+    contrasts: Tensor  # (K - 1, K), orthonormal rows that sum to 0
+    std: Tensor  # of each ratio under the prior, about, (K - 1)
+
+    def latent(self, u: Tensor) -> Tensor:
+        return torch.softmax((u * self.std) @ self.contrasts, -1)
+
+    def log_prob(self, u: Tensor) -> Tensor:
+        log_z = torch.log_softmax((u * self.std) @ self.contrasts, -1)
+        # d log z_k / d log(z_j / z_K), j, k < K, has determinant z_K; to ratios that are sqrt(K).
+        constant = math.log(self.contrasts.shape[1]) / 2 + self.std.log().sum()
+        log_prob: Tensor = self.log_prior.log_prob(log_z) + log_z[..., -1] + constant
+        return log_prob
+
+    def sample(self, num_chains: int, generator: torch.Generator | None) -> Tensor:
+        log_z = draw(self.log_prior, torch.Size([num_chains]), generator)
+        return log_z @ self.contrasts.T / self.std
+
+
+def _log_ratios(log_prior: Distribution) -> _LogRatios:
+    draws = draw(log_prior, torch.Size([_FOR_SCALE]), torch.Generator().manual_seed(0))
+    contrasts = _contrasts(log_prior.event_shape[0]).to(draws)
+    return _LogRatios(log_prior, contrasts, (draws @ contrasts.T).flatten(0, -2).std(0))
+
+
+def _contrasts(size: int) -> Tensor:
+    """Helmert's: each part against the mean of those before it."""
+    rows = torch.tril(torch.ones(size - 1, size).double())
+    counts = torch.arange(1, size).double()
+    rows[torch.arange(size - 1), torch.arange(1, size)] = -counts
+    return rows / (counts * (counts + 1)).sqrt().unsqueeze(-1)

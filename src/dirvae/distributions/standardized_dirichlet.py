@@ -1,0 +1,70 @@
+"""The scaled Dirichlet by place and certainty, each in units of a Dirichlet: a posterior's way."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dirvae.distributions._vectors import positive_vector, real_vector
+from dirvae.distributions.base import OfProportions
+from dirvae.distributions.scaled_dirichlet import ScaledDirichlet
+
+__all__ = ["StandardizedDirichlet"]
+
+
+class StandardizedDirichlet(ScaledDirichlet):
+    r"""A `ScaledDirichlet` whose two parameters mean what a Gaussian's mean and precision mean.
+
+    The place of log z_k under a scaled Dirichlet is loc_k + psi(concentration_k): to become more
+    certain of a component moves it. Here both are free of each other, in units of a Dirichlet
+    ``reference`` b, which is the prior where this is a posterior:
+
+    .. math:: a_k = b_k \, \mathrm{certainty}_k, \quad
+              \mathrm{loc}_k = \sqrt{\psi'(b_k)} \, \mathrm{place}_k - (\psi(a_k) - \psi(b_k))
+
+    The mean of the logarithm of the gamma behind z_k is ``place_k`` of the reference's standard
+    deviations from the reference's own mean. At place 0 and certainty 1 it is the reference. As b
+    grows, the log ratios become those of Gaussians with these means, and precisions ``certainty``.
+
+    Args:
+        place: Shape (..., K), real, in standard deviations of the reference.
+        certainty: Shape (..., K), positive, in units of the reference's concentration.
+        reference: Concentration b of a Dirichlet, shape (..., K), positive.
+        validate_args: Whether to check parameters and values.
+
+    Raises:
+        ValueError: If there are fewer than two components, or a parameter is not valid.
+
+    Example:
+        >>> b = torch.tensor([0.5, 0.5, 1.0])
+        >>> StandardizedDirichlet(torch.zeros(3), torch.ones(3), b).mean
+        tensor([0.2500, 0.2500, 0.5000])
+    """
+
+    arg_constraints = {
+        "place": real_vector,
+        "certainty": positive_vector,
+        "reference": positive_vector,
+    }
+    batched = ("place", "certainty", "reference", "concentration", "loc")
+    place: Tensor
+    certainty: Tensor
+    reference: Tensor
+
+    def __init__(
+        self,
+        place: Tensor,
+        certainty: Tensor,
+        reference: Tensor,
+        validate_args: bool | None = None,
+    ) -> None:
+        OfProportions.__init__(self, place, certainty, reference, validate_args=validate_args)
+        self.concentration = self.reference * self.certainty
+        self.loc = self._std() * self.place - self._moved_by_certainty()
+
+    def _std(self) -> Tensor:
+        """Standard deviation of the logarithms of the reference's gammas."""
+        return torch.polygamma(1, self.reference).sqrt()
+
+    def _moved_by_certainty(self) -> Tensor:
+        return torch.digamma(self.concentration) - torch.digamma(self.reference)

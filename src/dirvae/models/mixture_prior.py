@@ -1,0 +1,76 @@
+"""A prior that is learned: a mixture of laws of the latent's own family."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, Normal
+
+from dirvae.distributions import Dirichlet, SoftmaxNormal, StandardizedDirichlet
+from dirvae.nn import Conditional, Fixed
+
+__all__ = ["MixturePrior"]
+
+SPREAD = 0.5  # of the places at the start, in standard deviations of the fixed prior
+
+
+class MixturePrior(Conditional):
+    r"""Mixture of J laws whose weights, places and certainties are learned with the rest.
+
+    Places and certainties are in units of a fixed prior, ``unit``. Under a Gaussian one of mean m
+    and standard deviation s the law j has mean m + s place_j and standard deviation
+    s / sqrt(certainty_j). Under a Dirichlet they are `StandardizedDirichlet`, whatever of the
+    Dirichlet kind the posterior is: each is a type of row, and its mean can be read as proportions.
+
+    The divergence from a posterior has no closed form and is taken by draws.
+
+    Args:
+        unit: The fixed prior: a Dirichlet, a Gaussian or the softmax of one, events of shape (K,).
+        num_components: J, number of laws.
+
+    Raises:
+        ValueError: If ``unit`` is of another kind, or there is no component.
+
+    References:
+        Tomczak & Welling 2018, "VAE with a VampPrior", eq. 9 (a mixture of Gaussians); without its
+        pseudo-inputs.
+
+    Example:
+        >>> prior = MixturePrior(Fixed(Dirichlet, concentration=torch.ones(3)), 5)
+        >>> prior().component_distribution.mean.shape
+        torch.Size([5, 3])
+    """
+
+    def __init__(self, unit: nn.Module, num_components: int) -> None:
+        super().__init__()
+        law = getattr(unit, "Law", None)
+        if law not in (Dirichlet, Normal, SoftmaxNormal):
+            raise ValueError(
+                f"the prior is {unit}, must be a Dirichlet, a Gaussian or its softmax where it "
+                "becomes a mixture"
+            )
+        if num_components < 1:
+            raise ValueError(f"num_components is {num_components}, must be 1 or more")
+        self.unit, self.num_components = unit, num_components
+        shape = num_components, *unit().event_shape
+        self.logits = nn.Parameter(torch.zeros(num_components))
+        self.place = nn.Parameter(SPREAD * torch.randn(shape))
+        self.log_certainty = nn.Parameter(torch.zeros(shape))
+
+    def forward(self, *context: Tensor) -> Distribution:
+        """Return the mixture; ``context`` is not read."""
+        weights = Categorical(logits=self.logits, validate_args=False)
+        return MixtureSameFamily(weights, self._laws(), validate_args=False)
+
+    def _laws(self) -> Distribution:
+        unit = self.unit
+        assert isinstance(unit, Fixed)
+        if unit.Law is Dirichlet:
+            certainty, reference = self.log_certainty.exp(), unit.parameter("concentration")
+            return StandardizedDirichlet(self.place, certainty, reference, validate_args=False)
+        scale = unit.parameter("scale")
+        loc = unit.parameter("loc") + scale * self.place
+        scale = scale * (-self.log_certainty / 2).exp()
+        if unit.Law is SoftmaxNormal:
+            return SoftmaxNormal(loc, scale, validate_args=False)
+        return Independent(Normal(loc, scale, validate_args=False), 1, validate_args=False)

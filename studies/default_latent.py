@@ -1,0 +1,170 @@
+"""Which latent, prior and commitment `DirichletVAE` should have by default, on validation data.
+
+    python -m studies.default_latent mnist            # runs of a data set, skipping those on file
+    python -m studies.default_latent mnist --quick    # two epochs of few rows, not kept
+
+Each run fits the estimator to the rows below and measures it on others that are no test set:
+mnist      binarised; 50,000 images; the last 10,000 of the training set; 10 epochs, batch 200, K 50
+omniglot   binarised; 22,095 images; 2,250 of the same drawers; 20 epochs, batch 200, K 100
+digits     scikit-learn's; 1,200 images and 300, with the last 297 untouched; K 10, stopped early
+svhn       SVHN test subset, grey and 32 x 32 as Gaussian rows; 7,000 images and 1,000; 20 epochs
+counts     20 Newsgroups, V 2,000; 9,000 documents and the next 1,000; multinomial, 20 epochs
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.datasets import load_digits
+from torch.distributions import Bernoulli, Distribution, Normal
+
+from dirvae import DirichletVAE
+from dirvae.assessment import decoding_use, encoding_use
+from dirvae.data import mnist, omniglot
+from dirvae.distributions import Dirichlet, Multinomial, ScaledDirichlet, StandardizedDirichlet
+from dirvae.evaluation import knn_errors
+from dirvae.reproduce import record
+from studies import RESULTS
+
+FILE = RESULTS / "default_latent.jsonl"
+MEASURED = 2_000  # rows by which the use of components is judged
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "gaussian": {"latent": Normal},
+    "dirichlet": {"latent": Dirichlet},
+    "scaled": {"latent": ScaledDirichlet},
+    "standardized": {"latent": StandardizedDirichlet},
+    "standardized, prior 5": {"latent": StandardizedDirichlet, "prior_concentration": 5.0},
+    "standardized, prior 30": {"latent": StandardizedDirichlet, "prior_concentration": 30.0},
+    "standardized, commitment .5": {"latent": StandardizedDirichlet, "commitment": 0.5},
+    "standardized, commitment 1": {"latent": StandardizedDirichlet, "commitment": 1.0},
+    "standardized, commitment 1.2": {"latent": StandardizedDirichlet, "commitment": 1.2},
+}
+
+
+class Data(NamedTuple):
+    """Rows to fit and rows to measure, each with labels, and how the estimator is to be run."""
+
+    x: Any
+    y: NDArray[Any]
+    validation: Any
+    labels: NDArray[Any]
+    likelihood: Callable[..., Distribution]
+    options: dict[str, Any]
+
+    def first(self, train: int, validation: int) -> Data:
+        """The same, of so many rows and two epochs."""
+        return self._replace(
+            x=self.x[:train],
+            y=self.y[:train],
+            validation=self.validation[:validation],
+            labels=self.labels[:validation],
+            options={**self.options, "max_epochs": 2},
+        )
+
+
+def _mnist() -> Data:
+    x, y = mnist("x_train").reshape(-1, 784) / np.float32(255), mnist("y_train")
+    options = {"n_components": 50, "max_epochs": 10, "batch_size": 200}
+    return Data(x[:50_000], y[:50_000], x[50_000:], y[50_000:], Bernoulli, options)
+
+
+def _omniglot() -> Data:
+    order = np.random.RandomState(0).permutation(len(omniglot("y_train")))
+    x = omniglot("x_train")[order].reshape(-1, 784) / np.float32(255)
+    y = omniglot("y_train")[order]
+    options = {"n_components": 100, "max_epochs": 20, "batch_size": 200}
+    return Data(x[2_250:], y[2_250:], x[:2_250], y[:2_250], Bernoulli, options)
+
+
+def _digits() -> Data:
+    order = np.random.default_rng(0).permutation(1797)
+    bunch: Any = load_digits()
+    x, y = (bunch.data[order] / 16).astype(np.float32), bunch.target[order]
+    return Data(x[:1200], y[:1200], x[1200:1500], y[1200:1500], Bernoulli, {})
+
+
+def _svhn() -> Data:
+    file = np.load(Path(os.environ["DIRVAE_DATA"]) / "svhn_test10k.npz", allow_pickle=False)
+    x = (file["x"].astype(np.float32) / 255).mean(-1).reshape(len(file["x"]), -1)
+    train, validation = slice(7_000), slice(7_000, 8_000)
+    options = {"n_components": 50, "max_epochs": 20, "batch_size": 100}
+    return Data(x[train], file["y"][train], x[validation], file["y"][validation], Normal, options)
+
+
+def _counts() -> Data:
+    file = np.load(Path(os.environ["DIRVAE_DATA"]) / "20news_nvdm2000.npz", allow_pickle=False)
+    parts = (file["train_data"].astype(np.float32), file["train_indices"].astype(np.int32))
+    rows = sparse.csr_matrix((*parts, file["train_indptr"].astype(np.int64)), file["train_shape"])
+    order = np.random.default_rng(0).permutation(rows.shape[0])
+    order = order[np.asarray(rows.sum(1)).ravel()[order] > 0]
+    x, y = rows[order], file["train_y"][order]
+    options = {"n_components": 50, "max_epochs": 20, "batch_size": 200}
+    return Data(x[:9_000], y[:9_000], x[9_000:10_000], y[9_000:10_000], Multinomial, options)
+
+
+DATA: dict[str, Callable[[], Data]] = {
+    "mnist": _mnist,
+    "omniglot": _omniglot,
+    "digits": _digits,
+    "svhn": _svhn,
+    "counts": _counts,
+}
+
+
+def run(data: Data, variant: str, seed: int) -> dict[str, Any]:
+    """Fit and measure one estimator."""
+    settings = {"likelihood": data.likelihood, **data.options, **VARIANTS[variant]}
+    start = time.perf_counter()
+    model = DirichletVAE(random_state=seed, **settings).fit(data.x)
+    seconds = time.perf_counter() - start
+    vae, rows = model.vae_, torch.from_numpy(_dense(data.validation)).float()
+    with torch.no_grad():
+        kl = torch.cat([vae.terms(part).kl for part in rows.split(1000)]).mean()
+    labelled = model.transform(data.x), data.y, model.transform(data.validation), data.labels
+    return {
+        "negative_elbo": -float(model.score_samples(data.validation).mean()),
+        "kl": float(kl),
+        "used_in_encoding": int((encoding_use(vae, rows[:MEASURED]) > 0.01).sum()),
+        "used_in_decoding": int((decoding_use(vae, rows[:MEASURED]) > 0.01).sum()),
+        "knn_error": knn_errors(*labelled),
+        "epochs": model.n_iter_,
+        "seconds": round(seconds, 1),
+    }
+
+
+def _dense(rows: Any) -> NDArray[np.float32]:
+    return np.asarray(rows.toarray() if sparse.issparse(rows) else rows, dtype=np.float32)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", choices=list(DATA))
+    parser.add_argument("--variants", nargs="*", default=list(VARIANTS), choices=list(VARIANTS))
+    parser.add_argument("--seeds", nargs="*", type=int, default=[0])
+    parser.add_argument("--quick", action="store_true", help="few rows, two epochs, kept nowhere")
+    options = parser.parse_args()
+    data = DATA[options.data]()
+    data = data.first(500, 200) if options.quick else data
+    for seed in options.seeds:
+        for variant in options.variants:
+            name = {"data": options.data, "variant": variant, "seed": seed}
+            on_file = any(name.items() <= found.items() for found in record.done(FILE))
+            if options.quick or not on_file:
+                result = name | run(data, variant, seed)
+                print(result, flush=True)
+                if not options.quick:
+                    record.add(FILE, result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.distributions import Dirichlet as TorchDirichlet
+from torch.distributions import Distribution, Gamma, Independent
+
+from dirvae.assessment.coordinates import coordinates_of
+from dirvae.distributions import Dirichlet, ScaledDirichlet
+
+A = torch.tensor([0.7, 1.5, 3.0]).double()
+PRIORS = {
+    "Dirichlet": Dirichlet(A),
+    "ScaledDirichlet": ScaledDirichlet(A, torch.tensor([0.5, -1.0, 0.0]).double()),
+    "torch's Dirichlet": TorchDirichlet(A),
+    "Gammas": Independent(Gamma(A, 2 * A), 1),
+}
+
+
+@pytest.mark.parametrize("name", PRIORS)
+def test_the_density_integrates_to_1_with_the_priors_own_mean(name: str) -> None:
+    prior: Distribution = PRIORS[name]
+    found = coordinates_of(prior.expand(torch.Size([1])))
+    u = found.sample(20_000, torch.Generator().manual_seed(0))[:, 0]
+    # Weights of the prior's draws against a wide Gaussian: their mean is the integral, 1.
+    wide = torch.distributions.MultivariateNormal(u.mean(0), 2 * torch.cov(u.T))
+    other = wide.sample((20_000,))
+    weight = (found.log_prob(other) - wide.log_prob(other)).exp()
+    assert abs(float(weight.mean()) - 1) < 5 * float(weight.std()) / 20_000**0.5
+    of_latent = weight.unsqueeze(-1) * found.latent(other)
+    error = of_latent.std(0) / 20_000**0.5
+    assert bool(((of_latent.mean(0) - prior.mean).abs() < 5 * error).all())
