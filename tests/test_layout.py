@@ -109,6 +109,7 @@ TESTED_IN = {
     "topics/test_documents": ["persistence/vectorizers", "topics/document_kinds"],
     "topics/test_effects": ["topics/merging"],
     "topics/test_inference": ["topics/zoo"],
+    "topics/test_results": ["topics/contrasts", "topics/information"],
     "topics/test_model": [
         "topics/arguments",
         "topics/building",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         models,
         nn,
         objectives,
+        plot,
         topics,
     )
     from dirvae.estimators import DirichletVAE, SemiSupervisedVAE
@@ -48,6 +49,7 @@ __all__ = [
     "models",
     "nn",
     "objectives",
+    "plot",
     "save",
     "topics",
 ]
@@ -64,7 +66,7 @@ _HOMES = {
 }
 _SUBPACKAGES = {
     *("assessment", "data", "distributions", "evaluation", "models", "nn", "objectives"),
-    *("testing", "topics", "training"),
+    *("plot", "testing", "topics", "training"),
 }
 
 

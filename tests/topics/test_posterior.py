@@ -10,7 +10,8 @@ from scipy import sparse, stats
 from dirvae import TopicModel
 from dirvae.topics.decoders import ProductDecoder
 from dirvae.topics.effects import effects_of
-from dirvae.topics.posterior import credible_intervals, posterior_of, widened
+from dirvae.topics.information import widened
+from dirvae.topics.posterior import credible_intervals, posterior_of
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 

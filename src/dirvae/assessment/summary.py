@@ -19,8 +19,9 @@ from dirvae.distributions import location_and_spread
 from dirvae.evaluation import Evidence, active_units
 from dirvae.models.likelihoods import takes_probabilities
 from dirvae.models.vae import VAE
+from dirvae.tables import ResultTable
 
-__all__ = ["Estimator", "Summary", "summarize"]
+__all__ = ["Estimator", "Summary", "number_or_none", "summarize"]
 
 MOST_DIAGNOSED = 1000  # rows, evenly spaced: the time grows with their square
 
@@ -56,6 +57,49 @@ class Summary(NamedTuple):
     posterior_mean_variance: float
     prior_variance: float
     diagnosis: Diagnosis
+
+    def table(self) -> ResultTable:
+        """A row for each measure, means over rows in nats; those that are not defined are None."""
+        measured = {
+            "rows": len(self.bound.elbo),
+            "elbo": self.bound.mean,
+            "elbo_std_error": number_or_none(self.bound.mean_std_error),
+            "reconstruction": self.bound.mean_log_likelihood,
+            "kl": self.bound.mean_kl,
+            **({} if self.evidence is None else _of_evidence(self.evidence)),
+            "active_components": int(self.active.sum()),
+            "components": len(self.active),
+            "posterior_mean_variance": self.posterior_mean_variance,
+            "prior_variance": self.prior_variance,
+        }
+        return ResultTable({"measure": list(measured), "value": list(measured.values())})
+
+    def to_frame(self) -> Any:
+        """The `table` as a data frame."""
+        return self.table().to_frame()
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+def number_or_none(value: float) -> float | None:
+    """A number as JSON has it, which knows no NaN.
+
+    Example:
+        >>> number_or_none(0.5), number_or_none(float("nan"))
+        (0.5, None)
+    """
+    return None if np.isnan(value) else float(value)
+
+
+def _of_evidence(evidence: Evidence) -> dict[str, Any]:
+    found = {
+        "nll": -evidence.mean,
+        "nll_std_error": number_or_none(evidence.mean_std_error),
+    }
+    if np.isnan(evidence.unreliable_share):
+        return found
+    return {**found, "nll_unreliable_share": evidence.unreliable_share}
 
 
 def summarize(estimator: Estimator, X: Any, num_samples: int = 100) -> Summary:

@@ -15,6 +15,7 @@ from dirvae.evaluation import (
     purity,
     topic_coherence,
 )
+from dirvae.tables import ResultTable
 
 __all__ = [
     "LabelScores",
@@ -69,6 +70,27 @@ class TopicScores(NamedTuple):
     perplexity: float
     words: WordScores
     labels: LabelScores | None
+
+    def table(self) -> ResultTable:
+        """A row for each measure that is defined, by the names that ``dirvae evaluate`` uses."""
+        measured = {
+            "documents": self.num_documents,
+            "completion_perplexity": self.perplexity,
+            "npmi_document": self.words.npmi,
+            "diversity_top25": self.words.diversity,
+            "mean_document_frequency": self.words.document_frequency,
+        }
+        if self.labels is not None:
+            told = self.labels._asdict().items()
+            measured |= {name: value for name, value in told if value is not None}
+        return ResultTable({"measure": list(measured), "value": list(measured.values())})
+
+    def to_frame(self) -> Any:
+        """The `table` as a data frame."""
+        return self.table().to_frame()
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
 
 
 class TopicEstimator(Protocol):

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints
 
 from dirvae.alignment import matched
+from dirvae.assessment import Summary, summarize
 from dirvae.data.arrays import ArrayDataset
 from dirvae.distributions import Dirichlet, draw_with_log_ratio
 from dirvae.distributions.global_random import DrawingFrom
@@ -25,6 +26,7 @@ from dirvae.estimators.arguments import (
     require_integer,
     require_resumable,
 )
+from dirvae.estimators.components import standing_out
 from dirvae.estimators.estimator import RowEstimator
 from dirvae.estimators.rows import (
     generator_of,
@@ -39,6 +41,7 @@ from dirvae.models.zoo import mlp_vae
 from dirvae.nn import Head
 from dirvae.nn.surroundings import pinned
 from dirvae.objectives import linear_warmup, log_likelihood
+from dirvae.tables import ResultTable
 from dirvae.training import Training, decaying_adam, resumed_adam
 from dirvae.training.callbacks import MethodOfMoments
 
@@ -80,6 +83,8 @@ class DirichletVAE(RowEstimator):
     Attributes:
         vae_: The fitted `VAE`.
         likelihood_: The distribution of the data that was used.
+        components_: Mean of the data where a row is all of one component, shape (K, D), of a latent
+            on the simplex.
         prior_concentration_: Concentration of the prior, shape (K,), where it has one.
         history_: Metrics of each epoch.
         best_epoch_: Place in ``history_`` of the epoch whose weights were kept.
@@ -298,6 +303,14 @@ class DirichletVAE(RowEstimator):
             mean: Any = mean_by_row(decoder, torch.tensor(z, dtype=torch.float64)).numpy()
         return mean.astype(z.dtype)
 
+    @property
+    def components_(self) -> Any:
+        """Mean of the data where a row is all of one component, shape (K, D); of a simplex only."""
+        check_is_fitted(self)
+        if self.vae_.prior().support is not constraints.simplex:
+            raise AttributeError(f"a {type(self).__name__} has components_ on a simplex only")
+        return self.inverse_transform(np.eye(self._n_features_out))
+
     @pinned()
     def sample(self, n_samples: int = 1) -> Any:
         """Draw rows from the model, shape (n_samples, D); ``random_state`` seeds the noise."""
@@ -319,6 +332,22 @@ class DirichletVAE(RowEstimator):
     def score(self, X: Any, y: Any = None) -> float:
         """Mean of `score_samples`."""
         return float(self.score_samples(X).mean())
+
+    def evaluate(self, X: Any, num_samples: int = 100) -> Summary:
+        """What ``dirvae evaluate`` says of the model on rows; see `assessment.summarize`.
+
+        Args:
+            X: Rows, as in `fit`.
+            num_samples: Draws for the importance-sampled likelihood; 0 for none.
+        """
+        return summarize(self, X, num_samples)
+
+    def _shown(self) -> tuple[str, ResultTable | None]:
+        told, _ = super()._shown()
+        if self.vae_.prior().support is not constraints.simplex:
+            return told, None
+        names = getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
+        return told, standing_out(self.components_, names, self._frames())
 
     # --- checks ----------------------------------------------------------------------------------
 

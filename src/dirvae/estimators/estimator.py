@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.distributions import Distribution
@@ -32,6 +33,7 @@ from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
 from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
+from dirvae.tables import ResultTable
 from dirvae.training import History, Training, fit
 
 __all__ = ["RowEstimator", "VAEEstimator"]
@@ -93,6 +95,35 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         except BaseException:
             del self.vae_
             raise
+
+    def _frames(self) -> str | None:
+        """Whose frames results are turned to: those that ``set_output`` was told, or None."""
+        told = getattr(self, "_sklearn_output_config", {}).get("transform")
+        return None if told == "default" else told
+
+    def _shown(self) -> tuple[str, ResultTable | None]:
+        """What a fitted estimator shows itself as: a sentence, and a table if there is one."""
+        return f"{self._n_features_out} components of {self.n_features_in_:,} columns", None
+
+    def __str__(self) -> str:
+        if not self.__sklearn_is_fitted__():
+            return repr(self)
+        told, table = self._shown()
+        return f"{type(self).__name__}: {told}" + ("" if table is None else f"\n{table}")
+
+    def _repr_html_(self) -> str:
+        """What was learned, and below scikit-learn's diagram of the arguments."""
+        diagram = estimator_html_repr(self)
+        if not self.__sklearn_is_fitted__():
+            return diagram
+        told, table = self._shown()
+        rows = "" if table is None else table._repr_html_()
+        return f"<p><b>{type(self).__name__}</b>: {told}</p>{rows}{diagram}"
+
+    def _repr_mimebundle_(self, **ignored: Any) -> dict[str, str]:
+        if get_config()["display"] != "diagram":
+            return {"text/plain": repr(self)}
+        return {"text/plain": str(self), "text/html": self._repr_html_()}
 
     def _check_arguments(self) -> None:
         for name in ("n_components", "max_epochs", "batch_size"):

@@ -20,7 +20,9 @@ __all__ = [
     "curves",
     "heatmap",
     "image_strip",
+    "literal_text",
     "means_and_spreads",
+    "plain",
     "tile",
     "verdicts",
 ]
@@ -91,10 +93,10 @@ def image_strip(
         names = {
             "tickmode": "array",
             "tickvals": middles,
-            "ticktext": [_text(name) for name in row_names],
+            "ticktext": [literal_text(name) for name in row_names],
         }
         figure.update_yaxes(visible=True, showgrid=False, ticklen=0, **names)
-    return _plain(figure, margin={"l": 52 if row_names else 0, "r": 0, "t": 0, "b": 0})
+    return plain(figure, margin={"l": 52 if row_names else 0, "r": 0, "t": 0, "b": 0})
 
 
 def curves(
@@ -124,7 +126,7 @@ def curves(
         figure.add_scatter(
             x=np.asarray(x),
             y=np.round(np.asarray(y, dtype=np.float64), 3),
-            name=_text(name.removesuffix("*").strip()),
+            name=literal_text(name.removesuffix("*").strip()),
             mode="lines",
             showlegend=not dotted,
             line={
@@ -136,11 +138,16 @@ def curves(
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
     figure.update_xaxes(title=x_title)
     figure.update_yaxes(title=y_title, range=y_range)
-    return _plain(figure, margin={"l": 54, "r": 8, "t": 34, "b": 44})
+    return plain(figure, margin={"l": 54, "r": 8, "t": 34, "b": 44})
 
 
 def bars(
-    heights: ArrayLike, *, color: str, x_title: str, y_title: str, names: Sequence[Any] = ()
+    heights: ArrayLike,
+    *,
+    color: str = COLORS[0],
+    x_title: str = "",
+    y_title: str = "",
+    names: Sequence[Any] = (),
 ) -> go.Figure:
     """Bars numbered from 0, or named.
 
@@ -156,11 +163,11 @@ def bars(
         [0, 1]
     """
     tall = np.asarray(heights, dtype=np.float64)
-    places: Any = [_text(name) for name in names] if len(names) else np.arange(len(tall))
+    places: Any = [literal_text(name) for name in names] if len(names) else np.arange(len(tall))
     figure = go.Figure(go.Bar(x=places, y=np.round(tall, 4), marker={"color": color}))
     figure.update_xaxes(title=x_title, showgrid=False, type="category" if len(names) else "linear")
     figure.update_yaxes(title=y_title, rangemode="tozero")
-    return _plain(figure, margin={"l": 50, "r": 6, "t": 8, "b": 42})
+    return plain(figure, margin={"l": 50, "r": 6, "t": 8, "b": 42})
 
 
 def means_and_spreads(
@@ -210,7 +217,7 @@ def means_and_spreads(
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
     figure.update_xaxes(title=x_title, showgrid=False)
     figure.update_yaxes(title=y_title)
-    return _plain(figure, margin={"l": 50, "r": 6, "t": 34, "b": 42})
+    return plain(figure, margin={"l": 50, "r": 6, "t": 34, "b": 42})
 
 
 def heatmap(
@@ -218,9 +225,9 @@ def heatmap(
     rows: Sequence[Any],
     columns: Sequence[Any],
     *,
-    color: str,
-    x_title: str,
-    y_title: str,
+    color: str = COLORS[0],
+    x_title: str = "",
+    y_title: str = "",
 ) -> go.Figure:
     """A matrix of shares from 0 up.
 
@@ -240,8 +247,8 @@ def heatmap(
     figure = go.Figure(
         go.Heatmap(
             z=np.round(np.asarray(values, dtype=np.float64), 3),
-            x=[_text(label) for label in columns],
-            y=[_text(label) for label in rows],
+            x=[literal_text(label) for label in columns],
+            y=[literal_text(label) for label in rows],
             zmin=0,
             colorscale=[[0.0, _clear(color)], [1.0, color]],
             colorbar={"thickness": 10, "outlinewidth": 0},
@@ -253,7 +260,7 @@ def heatmap(
     axes: dict[str, Any] = {"type": "category", "showgrid": False, "automargin": True}
     figure.update_xaxes(title=x_title, **axes)
     figure.update_yaxes(title=y_title, autorange="reversed", **axes)
-    return _plain(figure, margin={"l": 44, "r": 6, "t": 8, "b": 42})
+    return plain(figure, margin={"l": 44, "r": 6, "t": 8, "b": 42})
 
 
 def classes(points: ArrayLike, labels: Sequence[Any] | NDArray[Any]) -> go.Figure:
@@ -275,7 +282,7 @@ def classes(points: ArrayLike, labels: Sequence[Any] | NDArray[Any]) -> go.Figur
         figure.add_scatter(
             x=x,
             y=y,
-            name=_text(name),
+            name=literal_text(name),
             mode="markers",
             marker={"color": color, "size": 5},
             hovertemplate="%{fullData.name}<extra></extra>",
@@ -283,7 +290,7 @@ def classes(points: ArrayLike, labels: Sequence[Any] | NDArray[Any]) -> go.Figur
     figure.update_layout(legend={"orientation": "h", "y": 0, "yanchor": "top", "x": 0})
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
-    return _plain(figure, margin={"l": 4, "r": 4, "t": 4, "b": 4})
+    return plain(figure, margin={"l": 4, "r": 4, "t": 4, "b": 4})
 
 
 def verdicts(uses: Mapping[str, Sequence[str]], legend: Mapping[str, str]) -> go.Figure:
@@ -301,7 +308,7 @@ def verdicts(uses: Mapping[str, Sequence[str]], legend: Mapping[str, str]) -> go
     figure = go.Figure()
     for verdict, color in legend.items():
         places = [
-            (component, _text(name))
+            (component, literal_text(name))
             for name, found in uses.items()
             for component, use in enumerate(found)
             if use == verdict
@@ -317,7 +324,7 @@ def verdicts(uses: Mapping[str, Sequence[str]], legend: Mapping[str, str]) -> go
     figure.update_layout(showlegend=True)
     order = {
         "categoryorder": "array",
-        "categoryarray": [_text(name) for name in uses],
+        "categoryarray": [literal_text(name) for name in uses],
         "autorange": "reversed",
     }
     figure.update_layout(legend={"orientation": "h", "y": 1.05, "yanchor": "bottom", "x": 0})
@@ -325,11 +332,16 @@ def verdicts(uses: Mapping[str, Sequence[str]], legend: Mapping[str, str]) -> go
     steps = {"tick0": 0, "dtick": 1 if size <= 25 else 10}
     figure.update_xaxes(title="Component", showgrid=False, range=[-0.6, size - 0.4], **steps)
     figure.update_yaxes(type="category", showgrid=False, automargin=True, **order)
-    return _plain(figure, margin={"l": 8, "r": 6, "t": 34, "b": 42})
+    return plain(figure, margin={"l": 8, "r": 6, "t": 34, "b": 42})
 
 
-def _text(text: Any) -> str:
-    """As Plotly shows it, which takes some of HTML: of a text from outside nothing is obeyed."""
+def literal_text(text: Any) -> str:
+    """Text for Plotly, which takes some of HTML: of a text from outside nothing is obeyed.
+
+    Example:
+        >>> literal_text("<b>a</b>")
+        '&lt;b&gt;a&lt;/b&gt;'
+    """
     return escape(visible(text), quote=False)
 
 
@@ -338,8 +350,13 @@ def _clear(color: str) -> str:
     return f"rgba({red}, {green}, {blue}, 0.04)"
 
 
-def _plain(figure: go.Figure, margin: Mapping[str, int]) -> go.Figure:
-    """No template, no background; grid lines that show on white and on black."""
+def plain(figure: go.Figure, margin: Mapping[str, int]) -> go.Figure:
+    """Return the figure without template and background; grid lines show on white and black.
+
+    Args:
+        figure: Changed in place.
+        margin: In pixels, by side: l, r, t, b.
+    """
     figure.update_layout(
         template="none",
         margin=margin,

@@ -11,16 +11,28 @@ from scipy import stats
 from scipy.linalg import solve_triangular
 
 from dirvae.estimators.labels import as_objects, categories_of, is_missing, levels_of
+from dirvae.tables import ResultTable
 from dirvae.topics.columns import Column, columns_of, names_of
+from dirvae.topics.contrasts import Contrast, require_level
+from dirvae.topics.results import Result
 
 __all__ = ["Effects", "Shares", "effects_of", "shares_of"]
 
 Floats = NDArray[np.float64]
 DRAWS = 30
+LINES = 6  # in one figure, that can be told apart
 INDEPENDENT = 1e-9  # share of a column, at least, that does not follow from those before it
 
 
-class Effects(NamedTuple):
+class _Coefficients(NamedTuple):
+    names: list[str]
+    effect: Floats
+    std_error: Floats
+    lower: Floats
+    upper: Floats
+
+
+class Effects(Result, _Coefficients):
     """Linear effects of covariates on the proportion of each topic.
 
     Attributes:
@@ -34,14 +46,43 @@ class Effects(NamedTuple):
         upper: Upper ends, shape (1 + C, K).
     """
 
-    names: list[str]
-    effect: Floats
+    def table(self) -> ResultTable:
+        """A row for each covariate and topic."""
+        _, *values = self._fields
+        return self._long({"covariate": self.names}, {name: getattr(self, name) for name in values})
+
+    def plot(self, covariate: str | None = None) -> Any:
+        """Return a figure of one covariate's effects on all topics with their intervals.
+
+        Args:
+            covariate: One of ``names``; None for the first after the intercept.
+
+        Raises:
+            ValueError: If there is no such covariate.
+        """
+        from dirvae.report.intervals import forest  # plotly, only where a figure is asked for
+
+        name = self.names[1] if covariate is None else covariate
+        if name not in self.names:
+            raise ValueError(f"covariate is {name!r}, must be one of {self.names}")
+        row = self.names.index(name)
+        effect, lower, upper = self.effect[row], self.lower[row], self.upper[row]
+        topics, title = self._names(self.effect.shape[1]), f"effect of {name} on the share"
+        return forest(effect, lower, upper, topics, x_title=title, reference=0)
+
+    def _title(self) -> str:
+        count, size = self.effect.shape
+        return f"Effects of {count - 1} covariates on {size} topics, with intervals"
+
+
+class _GroupMeans(NamedTuple):
+    groups: list[Any]
+    documents: NDArray[np.int64]
+    share: Floats
     std_error: Floats
-    lower: Floats
-    upper: Floats
 
 
-class Shares(NamedTuple):
+class Shares(Result, _GroupMeans):
     """Share of each topic in each group of documents, such as those of a year.
 
     Attributes:
@@ -51,10 +92,68 @@ class Shares(NamedTuple):
         std_error: Shape (G, K); NaN for groups of one document.
     """
 
-    groups: list[Any]
-    documents: NDArray[np.int64]
-    share: Floats
-    std_error: Floats
+    def difference(self, first: Any, second: Any, *, level: float = 0.95) -> Contrast:
+        """By how much the share of each topic is larger in one group than in another.
+
+        The intervals hold what other documents of the groups may have; groups are independent.
+
+        Args:
+            first: One of ``groups``.
+            second: Another, whose share is subtracted.
+            level: Of the intervals, in (0, 1).
+
+        Raises:
+            ValueError: If an argument is out of range, or a group has one document only.
+
+        Example:
+            >>> theta = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.4, 0.6]])
+            >>> shares_of(theta, ["a", "a", "b", "b"]).difference("a", "b").estimate.round(2)
+            array([ 0.5, -0.5])
+        """
+        require_level(level)
+        for name, group in (("first", first), ("second", second)):
+            if group not in self.groups:
+                raise ValueError(f"{name} is {group!r}, must be one of {self.groups}")
+        one, other = self.groups.index(first), self.groups.index(second)
+        if one == other or min(self.documents[[one, other]]) < 2:
+            raise ValueError("first and second must be two groups of two documents or more")
+        estimate = self.share[one] - self.share[other]
+        error = np.hypot(self.std_error[one], self.std_error[other])
+        half = stats.norm.ppf((1 + level) / 2) * error
+        found = Contrast(estimate, error, estimate - half, estimate + half)
+        return found.of("topic", self._names(len(estimate)), self._labels)
+
+    def table(self) -> ResultTable:
+        """A row for each group and topic."""
+        rows = {"group": self.groups, "documents": self.documents.tolist()}
+        return self._long(rows, {"share": self.share, "std_error": self.std_error})
+
+    def plot(self, topics: Sequence[int] | None = None) -> Any:
+        """Return a figure: lines with 95 % bands over numbers and dates, a heat map of others.
+
+        Args:
+            topics: Those that are drawn; None for the six largest, of a heat map for all.
+        """
+        from dirvae.report.figures import heatmap  # plotly, only where a figure is asked for
+        from dirvae.report.intervals import bands
+
+        names, size = self._names(self.share.shape[1]), self.share.shape[1]
+        if any(isinstance(group, str | bool) for group in self.groups):
+            chosen = list(range(size)) if topics is None else list(topics)
+            shown = [names[k] for k in chosen]
+            axes = {"x_title": "topic", "y_title": "group"}
+            return heatmap(self.share[:, chosen], self.groups, shown, **axes)
+        largest = np.argsort(-self.share.mean(0), kind="stable")[:LINES]
+        chosen = largest.tolist() if topics is None else list(topics)
+        share = self.share[:, chosen]
+        half = stats.norm.ppf(0.975) * np.nan_to_num(self.std_error[:, chosen])
+        axes = {"x_title": "group", "y_title": "share of the documents"}
+        shown = [names[k] for k in chosen]
+        return bands(self.groups, share, share - half, share + half, shown, **axes)
+
+    def _title(self) -> str:
+        count, size = self.share.shape
+        return f"Shares of {size} topics in {count} groups of documents"
 
 
 def effects_of(
@@ -90,8 +189,7 @@ def effects_of(
         >>> bool(found.effect[1, 0] < -0.5), found.names
         (True, ['intercept', 'covariate0'])
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level!r}, must be in (0, 1)")
+    require_level(level)
     columns = columns_of(covariates)
     names = names_of(columns, 1)
     values = np.hstack([column.numbers(1) for column in columns])

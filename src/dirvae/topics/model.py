@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +21,7 @@ from torch import nn
 from torch.distributions import Distribution
 
 from dirvae.alignment import matched
+from dirvae.assessment import TopicScores, score_topics
 from dirvae.distributions import Dirichlet
 from dirvae.estimators.arguments import require_integer, require_resumable
 from dirvae.estimators.estimator import VAEEstimator
@@ -35,9 +36,11 @@ from dirvae.evaluation.topics import (
 )
 from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
+from dirvae.tables import ResultTable
 from dirvae.topics.arguments import guide_columns, require_topic_arguments
 from dirvae.topics.building import starting_vae, vectors_of_words
 from dirvae.topics.columns import columns_of, names_of
+from dirvae.topics.contrasts import require_level
 from dirvae.topics.covariates import Covariate, as_numbers, covariates_of, warn_of_the_mean
 from dirvae.topics.decoder import TopicDecoder, decoder_of
 from dirvae.topics.decoders import MixtureDecoder
@@ -50,16 +53,27 @@ from dirvae.topics.documents import (
     vocabulary_of,
 )
 from dirvae.topics.effects import Effects, Shares, effects_of, shares_of
+from dirvae.topics.exploring import (
+    explained_words,
+    given_names,
+    merges,
+    proposed_names,
+    representatives,
+    topics_of_words,
+    words_asked_for,
+)
 from dirvae.topics.inference import MixtureVAE, decoded_perplexity, is_mixture
 from dirvae.topics.merging import alike_topics, all_topics, merged_topics
 from dirvae.topics.posterior import (
     TopicPosterior,
+    evidence_of,
     marginals,
     off_topic_scores,
     posterior_of,
     proportions,
     without_background,
 )
+from dirvae.topics.results import Labels
 from dirvae.topics.start import cluster_start, guided_start
 from dirvae.topics.training import train_topics
 from dirvae.training import Training
@@ -118,10 +132,13 @@ class TopicModel(VAEEstimator):
         covariate_names_: Names of covariates, where there are any; one for each level of words.
         vectorizer_: The fitted vectorizer, where texts or lists of words were given.
         word_frequency_: Share of each word in the documents, shape (V,).
-        word_documents_: In how many documents each word was of each topic, shape (K, V). The
-            background, where there is one, has a row more.
-        topic_prevalence_: Mean of theta over the documents, shape (K,); those of each `partial_fit`
-            count as it left them.
+        word_documents_: In how many documents each word was of each topic, shape (K, V), with a
+            row more for the background, where there is one.
+        topic_names_: Names of the K topics: those of ``guide``, or else their three first words.
+            Set others, as a list or such as ``{3: "cars"}``; they are saved with the model.
+        components_: The same as ``topic_word_``.
+        topic_prevalence_: Mean of theta over the documents, those of each `partial_fit` as it left
+            them, shape (K,).
         classes_: The L classes, sorted, where labels were given.
         coef_: How much each topic says for each class, shape (L, K), where labels were given: the
             logits of classes are ``theta @ coef_.T + intercept_``.
@@ -154,6 +171,7 @@ class TopicModel(VAEEstimator):
     classes_: NDArray[Any]
     coef_: NDArray[Any]
     intercept_: NDArray[Any]
+    _topic_names: list[str]
     _covariates: list[Covariate]
     _num_documents: int
     _optimizer_state: dict[str, Any] | None
@@ -266,10 +284,19 @@ class TopicModel(VAEEstimator):
         *,
         vocabulary: Sequence[str] | None = None,
         covariates: Any = None,
+        checkpoint_dir: str | Path | None = None,
+        resume: bool = False,
     ) -> Any:
         """`fit`, then `transform` of the same documents, with the same covariates."""
         X = listed(X)
-        self.fit(X, y, vocabulary=vocabulary, covariates=covariates)
+        self.fit(
+            X,
+            y,
+            vocabulary=vocabulary,
+            covariates=covariates,
+            checkpoint_dir=checkpoint_dir,
+            resume=resume,
+        )
         return self.transform(X, covariates=covariates)
 
     @pinned()
@@ -307,6 +334,7 @@ class TopicModel(VAEEstimator):
         """Build the model at its starting topics."""
         self._seed = self._new_seed()
         self.history_, self._optimizer_state = [], None
+        self.__dict__.pop("_topic_names", None)
         self._n_features_out = self.n_components
         self._num_documents, self.topic_prevalence_ = 0, np.zeros(self.n_components)
         words, vectors = getattr(self, "vocabulary_", None), self.word_vectors
@@ -394,6 +422,21 @@ class TopicModel(VAEEstimator):
         return self._mixed()[: self._n_features_out]
 
     @property
+    def components_(self) -> Any:
+        """beta, as scikit-learn's decompositions call it, shape (K, V)."""
+        return self.topic_word_
+
+    @property
+    def topic_names_(self) -> list[str]:
+        """Names of the K topics: those given, or else proposals."""
+        proposed = proposed_names(self.top_words(min(3, self.n_features_in_)), self.guide)
+        return getattr(self, "_topic_names", proposed)
+
+    @topic_names_.setter
+    def topic_names_(self, names: Sequence[str] | Mapping[int, str]) -> None:
+        self._topic_names = given_names(names, self.topic_names_)
+
+    @property
     def covariate_names_(self) -> Any:
         """Names of the covariates as numbers, a level of words each, shape (C,)."""
         if not hasattr(self, "_covariates"):
@@ -439,6 +482,56 @@ class TopicModel(VAEEstimator):
         documents = self.word_documents_[: self._n_features_out].astype(np.float64)
         return top_words_by_documents(documents, n)
 
+    def topic_info(self, n: int = 10) -> ResultTable:
+        """Name, share of the documents, and the n first words of each topic, a row a topic."""
+        columns: dict[str, Iterable[Any]] = {
+            "topic": range(self._n_features_out),
+            "name": self.topic_names_,
+            "share": self.topic_prevalence_,
+            "words": self.top_words(min(n, self.n_features_in_)),
+        }
+        return ResultTable(columns, frames=self._frames(), rows_shown=100)
+
+    def find_topics(self, query: str, n: int = 5) -> ResultTable:
+        """The n topics that documents with some words are most of, the first first.
+
+        Args:
+            query: One word or more. Of several, each weighs the same.
+            n: Topics at most.
+
+        Returns:
+            Columns topic, name, and share: of the documents that have the words, those in which
+            the words are of the topic, as the model expects.
+
+        Raises:
+            ValueError: If the vocabulary has none of the words, or is not known.
+        """
+        check_is_fitted(self)
+        if not hasattr(self, "vocabulary_"):
+            raise ValueError("query names words, but the model knows none: fit with a vocabulary")
+        counts = self.counts([query]) if hasattr(self, "vectorizer_") else None
+        columns = words_asked_for(query, counts, self.vocabulary_)
+        share = topics_of_words(self.word_documents_, columns, self._n_features_out)
+        order = np.argsort(-share, kind="stable")[:n]
+        names = [self.topic_names_[k] for k in order]
+        found: dict[str, Iterable[Any]] = {"topic": order, "name": names, "share": share[order]}
+        return ResultTable(found, frames=self._frames())
+
+    def hierarchy(self, n: int = 5) -> ResultTable:
+        """How topics go together, the most alike first, as `reduce` merges them.
+
+        Args:
+            n: Words of each merged topic.
+
+        Returns:
+            A row for each of K - 1 steps: node, left, right and distance as in
+            `scipy.cluster.hierarchy.linkage`, the topics in it, and the words that tell them.
+        """
+        check_is_fitted(self)
+        documents = self.word_documents_[: self._n_features_out]
+        words = getattr(self, "vocabulary_", None)
+        return ResultTable(merges(self.topic_word_, documents, words, n), frames=self._frames())
+
     # --- documents --------------------------------------------------------------------------------
 
     def transform(self, X: Any, *, covariates: Any = None) -> Any:
@@ -452,14 +545,22 @@ class TopicModel(VAEEstimator):
             covariates: Those of these documents, as in `fit`. If None, a model that was fitted with
                 some warns, and takes the prior at their mean for all documents.
         """
+        theta = self._theta_of(X, covariates)
+        return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
+
+    def _theta_of(self, X: Any, covariates: Any) -> Any:
         check_is_fitted(self)
         counts = self.counts(X)
-        covariates = self._covariate_values(matched("covariates", covariates, X), counts.shape[0])
-        theta = self._theta(counts, covariates)
-        return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
+        return self._theta(
+            counts, self._covariate_values(matched("covariates", covariates, X), counts.shape[0])
+        )
 
     def _theta(self, counts: sparse.csr_matrix, covariates: Any = None) -> Any:
         return without_background(proportions(self.vae_, counts, covariates), self._n_features_out)
+
+    def _result_labels(self, X: Any = None) -> Labels:
+        ids = X.index.tolist() if hasattr(X, "iloc") else None
+        return Labels(self.topic_names_, ids, self._frames())
 
     @available_if(_has_labels)
     def predict_proba(self, X: Any) -> Any:
@@ -497,20 +598,84 @@ class TopicModel(VAEEstimator):
             ValueError: If ``level`` is out of range, or the latent is no Dirichlet.
         """
         check_is_fitted(self)
-        if not 0 < level < 1:
-            raise ValueError(f"level is {level!r}, must be in (0, 1)")
+        require_level(level)
         counts = self.counts(X)
         covariates = self._covariate_values(matched("covariates", covariates, X), counts.shape[0])
-        mean, concentration, weights = marginals(
-            self.vae_, counts, covariates, num_topics=self._n_features_out
-        )
+        evidence = evidence_of(self.vae_, counts, covariates)
+        mean, concentration, weights = marginals(evidence, self._n_features_out)
         return posterior_of(
             mean,
             concentration,
             off_topic_scores(weights, counts, self._mixed(), self.word_frequency_),
             level=level,
             seed=self._seed,
-        )
+            evidence=evidence,
+        ).labelled(self._result_labels(X))
+
+    def representative_documents(
+        self, X: Any, n: int = 3, *, covariates: Any = None
+    ) -> ResultTable:
+        """The n documents that have most of each topic, topic by topic, the first first.
+
+        Args:
+            X: Documents, as in `fit`; those of pandas are named by their index.
+            n: Documents a topic.
+            covariates: As in `transform`.
+
+        Returns:
+            Columns topic, document (its index, or else its row), row (from 0), share, and text,
+            where documents are texts.
+        """
+        X = listed(X)
+        rows, kind = documents_of(X)
+        theta = self._theta_of(X, covariates)
+        ids = self._result_labels(X).ids or range(len(theta))
+        texts = rows if kind is Kind.TEXTS else None
+        return ResultTable(representatives(theta, ids, texts, n), frames=self._frames())
+
+    def explain(self, X: Any) -> ResultTable:
+        """Why one document has its topics: of which topic each of its words is.
+
+        Args:
+            X: One document: a text, a list of words, or counts of shape (V,).
+
+        Returns:
+            A row for each word of the vocabulary that it has: word, count, topic, name, and the
+            probability that the word is of the topic, the largest of all topics. The topic of words
+            of the background is -1. Words of the document's largest topic come first.
+
+        Raises:
+            ValueError: If X is no one document, or the decoder does not mix its topics.
+        """
+        check_is_fitted(self)
+        if not decoder_of(self.vae_).mixes:
+            raise ValueError(f"explain takes a mixture of topics, not {self.decoder.__name__}")
+        counts = self.counts([X] if not sparse.issparse(X) else X)
+        if counts.shape[0] != 1:
+            raise ValueError(f"X has {counts.shape[0]} documents, must be one")
+        weights, words = proportions(self.vae_, counts), getattr(self, "vocabulary_", None)
+        found = explained_words(counts, weights[0], self._mixed(), self.topic_names_, words)
+        return ResultTable(found, frames=self._frames())
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean log probability of a held-out token in nats: minus the log of `perplexity`.
+
+        Larger is better, so that `sklearn.model_selection.GridSearchCV` needs no ``scoring``.
+
+        Args:
+            X: Documents, as in `fit`; counts must be whole numbers.
+            y: Ignored.
+        """
+        return -math.log(self.perplexity(X))
+
+    def evaluate(self, X: Any, y: Any = None) -> TopicScores:
+        """What ``dirvae evaluate`` says of the topics on documents; see `assessment.score_topics`.
+
+        Args:
+            X: Documents, as in `fit`.
+            y: Class of each document, None where it is not known; None for none at all.
+        """
+        return score_topics(self, listed(X), y)
 
     @pinned()
     def perplexity(self, X: Any, *, seed: int = 0, covariates: Any = None) -> float:
@@ -549,8 +714,9 @@ class TopicModel(VAEEstimator):
         check_is_fitted(self)
         covariates = matched("covariates", covariates, X)
         counts = self.counts(X)
-        mean, concentration, _ = marginals(self.vae_, counts, num_topics=self._n_features_out)
-        return effects_of(concentration, covariates, mean=mean, level=level, seed=self._seed)
+        mean, concentration, _ = marginals(evidence_of(self.vae_, counts), self._n_features_out)
+        found = effects_of(concentration, covariates, mean=mean, level=level, seed=self._seed)
+        return found.labelled(self._result_labels())
 
     def shares(self, X: Any, groups: Any, *, covariates: Any = None) -> Shares:
         """Share of each topic in each group of documents, such as those of a year.
@@ -563,15 +729,14 @@ class TopicModel(VAEEstimator):
         """
         check_is_fitted(self)
         groups = matched("groups", groups, X)
-        counts = self.counts(X)
-        covariates = self._covariate_values(matched("covariates", covariates, X), counts.shape[0])
-        return shares_of(self._theta(counts, covariates), groups)
+        return shares_of(self._theta_of(X, covariates), groups).labelled(self._result_labels())
 
     @pinned()
     def merge(self, groups: Sequence[Sequence[int]]) -> TopicModel:
         """Return a model in which each group of topics is one, others as they are, after them.
 
         The background stays as it is. The model has no ``guide`` any more, whose topics have moved.
+        Topics that stay as they are keep names that were given.
 
         Args:
             groups: Topics to merge, one or more in each group, each topic at most once.
@@ -595,6 +760,10 @@ class TopicModel(VAEEstimator):
             merged.coef_ = np.stack(
                 [np.average(self.coef_[:, p], 1, self.topic_prevalence_[p]) for p in parts], 1
             )
+        merged.__dict__.pop("_topic_names", None)
+        if self.guide or hasattr(self, "_topic_names"):
+            names = self.topic_names_
+            merged.topic_names_ = {k: names[p[0]] for k, p in enumerate(parts) if len(p) == 1}
         return merged
 
     def reduce(self, n_components: int) -> TopicModel:
@@ -610,6 +779,9 @@ class TopicModel(VAEEstimator):
         return self.merge(alike_topics(self.topic_word_, n_components))
 
     # --- checks -----------------------------------------------------------------------------------
+
+    def _shown(self) -> tuple[str, ResultTable]:
+        return f"{self._n_features_out} topics of {self.n_features_in_:,} words", self.topic_info()
 
     def _counts_to_fit(self, X: Any, vocabulary: Any) -> sparse.csr_matrix:
         rows, vectorizer, words = countable(X, self.vectorizer, vocabulary)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,17 +16,21 @@ from dirvae.data.counts import sparse_rows
 from dirvae.distributions import Dirichlet, posterior_mean
 from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
+from dirvae.tables import ResultTable
+from dirvae.topics.contrasts import Contrast, require_level
 from dirvae.topics.decoder import decoder_of
 from dirvae.topics.inference import MixtureVAE
+from dirvae.topics.information import Evidence, shape_of_sum, widened
+from dirvae.topics.results import Result
 
 __all__ = [
     "TopicPosterior",
     "credible_intervals",
+    "evidence_of",
     "marginals",
     "off_topic_scores",
     "posterior_of",
     "proportions",
-    "widened",
     "without_background",
 ]
 
@@ -35,7 +39,17 @@ ROWS_AT_ONCE = 2000
 DRAWS = 500
 
 
-class TopicPosterior(NamedTuple):
+class _Marginals(NamedTuple):
+    concentration: Floats
+    mean: Floats
+    std: Floats
+    lower: Floats
+    upper: Floats
+    dominates: Floats
+    off_topic: Floats
+
+
+class TopicPosterior(Result, _Marginals):
     """The posterior of theta of N documents: gammas over their sum, each with its own scale.
 
     Of this scaled Dirichlet the marginals are taken for Betas.
@@ -54,13 +68,61 @@ class TopicPosterior(NamedTuple):
             or above it for others; NaN without words.
     """
 
-    concentration: Floats
-    mean: Floats
-    std: Floats
-    lower: Floats
-    upper: Floats
-    dominates: Floats
-    off_topic: Floats
+    _evidence: Evidence | None = None
+    _level = 0.9
+
+    def share(self, topics: Sequence[int], *, level: float | None = None) -> Contrast:
+        """The share of some topics together in each document, with intervals.
+
+        They know that topics which share words are told apart badly, while their sum may be sure.
+
+        Args:
+            topics: Some of the K topics, not all, each once.
+            level: Of the credible intervals, in (0, 1); None for that of the posterior.
+
+        Raises:
+            ValueError: If an argument is out of range, or the posterior is none of a model's.
+        """
+        size = self.mean.shape[1]
+        found = set(topics)
+        if not topics or len(found) < len(topics) or not found <= set(range(size)):
+            raise ValueError(
+                f"topics is {list(topics)}, must name topics from 0 to {size - 1}, each once"
+            )
+        if len(found) == size:
+            raise ValueError("topics has all of them, whose share is 1; must leave some out")
+        if self._evidence is None:
+            raise ValueError("the posterior has no documents, must come from a model's `posterior`")
+        level = self._level if level is None else level
+        require_level(level)
+        mean, shape = shape_of_sum(self._evidence, topics, size)
+        std = mean * np.sqrt((1 - mean) / (shape + mean))
+        lower, upper = credible_intervals(mean, shape, level)
+        found_share = Contrast(mean, std, lower, upper)
+        return found_share.of("document", self._ids(len(mean)), self._labels)
+
+    def table(self) -> ResultTable:
+        """A row for each document and topic: mean, std, interval and chance to be the largest."""
+        names = ("mean", "std", "lower", "upper", "dominates")
+        values = {name: getattr(self, name) for name in names}
+        return self._long({"document": self._ids(len(self.mean))}, values)
+
+    def plot(self, document: int = 0) -> Any:
+        """Return a figure of one document's topics with their intervals, the largest first.
+
+        Args:
+            document: Its place, from 0.
+        """
+        from dirvae.report.intervals import forest  # plotly, only where a figure is asked for
+
+        mean, lower, upper = (v[document] for v in (self.mean, self.lower, self.upper))
+        order, names = np.argsort(-mean, kind="stable"), self._names(len(mean))
+        parts = mean[order], lower[order], upper[order]
+        return forest(*parts, [names[k] for k in order], x_title="share of the document")
+
+    def _title(self) -> str:
+        count, size = self.mean.shape
+        return f"Posterior of {count:,} documents and {size} topics, {self._level:.0%} intervals"
 
 
 def _in_float64(vae: VAE) -> VAE:
@@ -108,12 +170,8 @@ def _normalized(weights: Floats) -> Floats:
 
 @pinned()
 @torch.no_grad()
-def marginals(
-    vae: VAE, X: sparse.csr_matrix, covariates: Any = None, *, num_topics: int
-) -> tuple[Floats, Floats, Floats]:
-    """Means and shapes of the posterior of shares among topics, both (N, K), and `proportions`.
-
-    Those of rows without words are the prior's.
+def evidence_of(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> Evidence:
+    """What the posteriors of documents are made of; of rows without words the prior.
 
     Raises:
         ValueError: If the posterior is no Dirichlet.
@@ -121,7 +179,7 @@ def marginals(
     # Of a network's concentrations, and of counts that repeat, the shapes are as they are.
     words = isinstance(vae, MixtureVAE) and vae.decoder.independent_words
     topics = decoder_of(vae).topics.double().numpy()
-    weights, shapes = [], []
+    concentration, prior = [], []
     exact = _in_float64(vae)
     for x, context, rows in _batches(X, covariates):
         q = exact.infer(x, *context)
@@ -130,14 +188,19 @@ def marginals(
                 f"the latent is a {type(q).__name__}, but posterior takes a topic model with a "
                 "Dirichlet latent; see its vae_ for others"
             )
-        prior = exact.prior(*context).concentration.numpy()
-        gamma = _or_prior(q.concentration.numpy(), prior, rows)
-        weights.append(_normalized(gamma))
-        shapes.append(
-            widened(gamma, prior, rows, topics, num_topics) if words else gamma[:, :num_topics]
-        )
-    shares = np.concatenate(weights)
-    return without_background(shares, num_topics), np.concatenate(shapes), shares
+        of_prior = exact.prior(*context).concentration.numpy()
+        concentration.append(_or_prior(q.concentration.numpy(), of_prior, rows))
+        prior.append(np.broadcast_to(of_prior, concentration[-1].shape))
+    return Evidence(np.concatenate(concentration), np.concatenate(prior), X, topics, words)
+
+
+@pinned()
+def marginals(evidence: Evidence, num_topics: int) -> tuple[Floats, Floats, Floats]:
+    """Means and shapes of the posterior of shares among topics, both (N, K), and `proportions`."""
+    gamma, prior, X, topic_word, words = evidence
+    shapes = widened(gamma, prior, X, topic_word, num_topics) if words else gamma[:, :num_topics]
+    shares = _normalized(gamma)
+    return without_background(shares, num_topics), shapes, shares
 
 
 def _batches(
@@ -155,77 +218,14 @@ def _or_prior(found: Any, prior: Any, rows: sparse.csr_matrix) -> Floats:
     return np.where(empty, prior, found)
 
 
-def widened(
-    concentration: Floats,
-    prior: Floats,
-    X: sparse.csr_matrix,
-    topic_word: Floats,
-    num_topics: int | None = None,
-) -> Floats:
-    r"""Shapes of theta's marginals that know that the topics of a document's words go together.
-
-    Variational Bayes takes the topics of words for independent, which makes
-    :math:`\mathrm{Dirichlet}(\gamma)` too narrow. In :math:`\log\theta` the information of a
-    document whose words' topics were known would be :math:`\mathrm{diag}(\gamma)`. The variance of
-    those topics is missing of it. With :math:`\phi_{wk} \propto \gamma_k \beta_{kw}` there is left
-
-    .. math:: P = \mathrm{diag}(\alpha) + \sum_w x_w \phi_w \phi_w^\top .
-
-    Its inverse is also the linear response of :math:`\log\gamma` to :math:`\alpha` where the steps
-    of variational Bayes end. Since :math:`P 1 = \gamma`, the squared coefficient of variation of
-    :math:`\theta_k` is :math:`(P^{-1})_{kk} - 1 / \sum_j \gamma_j`, and the shape that has it is as
-    below. Standard deviations come near those of a long Gibbs run. Where topics share most of their
-    words, nominal 90 % intervals hold some 86 % of the posterior.
-
-    .. math:: a_k = \gamma_k \frac{1 - m_k}{\gamma_k (P^{-1})_{kk} - m_k} \le \gamma_k .
-
-    Of the first topics' shares among themselves it is that of their logs less their mean by those
-    shares.
-
-    Args:
-        concentration: gamma, shape (N, J).
-        prior: Concentration of the prior, shape (J,) or (N, J).
-        X: Counts of the same documents, shape (N, V).
-        topic_word: beta, shape (J, V), taken for known.
-        num_topics: K, of the J that the document mixes; all by default.
-
-    Returns:
-        Shape (N, K); rows without words are left as they are.
-
-    References:
-        Louis 1982 (missing information); Giordano, Broderick & Jordan 2018 (linear response).
-
-    Example:
-        >>> X, gamma = sparse.csr_matrix([[4.0, 4.0]]), np.array([[5.0, 5.0]])
-        >>> widened(gamma, np.ones(2), X, np.eye(2))  # each word is of one topic
-        array([[5., 5.]])
-        >>> widened(gamma, np.ones(2), X, np.array([[0.8, 0.2], [0.2, 0.8]])).round(2)
-        array([[2.44, 2.44]])
-    """
-    size = concentration.shape[1] if num_topics is None else num_topics
-    mean = _normalized(concentration[:, :size])
-    prior, by_word = np.broadcast_to(prior, concentration.shape), np.ascontiguousarray(topic_word.T)
-    variation = 1 - mean  # squared coefficients of variation, times gamma
-    for row in np.flatnonzero(np.diff(X.indptr)):
-        place = slice(X.indptr[row], X.indptr[row + 1])
-        gamma, words = concentration[row], X.indices[place]
-        share = by_word[words] * gamma
-        share /= np.maximum(share.sum(1, keepdims=True), np.finfo(float).tiny)
-        share *= np.sqrt(X.data[place, None] / gamma)  # P over sqrt(gamma_j gamma_k): no overflow
-        information = share.T @ share
-        information.flat[:: len(gamma) + 1] += prior[row] / gamma
-        covariance = np.linalg.inv(information)[:size, :size]
-        root, total = np.sqrt(gamma[:size]), gamma[:size].sum()
-        with_mean = covariance @ root / total
-        found = covariance.diagonal() - 2 * root * with_mean + mean[row] * (root @ with_mean)
-        variation[row] = np.maximum(found, variation[row])  # known topics would vary that much
-    return concentration[:, :size] * np.divide(
-        1 - mean, variation, where=mean < 1, out=np.ones_like(mean)
-    )
-
-
 def posterior_of(
-    mean: Floats, concentration: Floats, off_topic: Floats, *, level: float, seed: int
+    mean: Floats,
+    concentration: Floats,
+    off_topic: Floats,
+    *,
+    level: float,
+    seed: int,
+    evidence: Evidence | None = None,
 ) -> TopicPosterior:
     """Moments, intervals and probabilities of posteriors with these means and shapes.
 
@@ -235,9 +235,10 @@ def posterior_of(
         off_topic: Shape (N,).
         level: Of the credible intervals, in (0, 1).
         seed: Of the draws.
+        evidence: What it is made of, of which shares of several topics are computed.
     """
     lower, upper = credible_intervals(mean, concentration, level)
-    return TopicPosterior(
+    found = TopicPosterior(
         concentration=concentration,
         mean=mean,
         std=mean * np.sqrt((1 - mean) / (concentration + mean)),
@@ -246,6 +247,8 @@ def posterior_of(
         dominates=_dominates(mean, concentration, seed),
         off_topic=off_topic,
     )
+    found._evidence, found._level = evidence, level
+    return found
 
 
 def credible_intervals(mean: Floats, concentration: Floats, level: float) -> tuple[Floats, Floats]:

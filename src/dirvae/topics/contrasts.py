@@ -1,0 +1,80 @@
+"""One number of each document or topic, with its interval: shares together, and differences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dirvae.tables import ResultTable
+from dirvae.topics.results import Labels, Result
+
+__all__ = ["Contrast", "require_level"]
+
+Floats = NDArray[np.float64]
+
+
+class _Estimates(NamedTuple):
+    estimate: Floats
+    std_error: Floats
+    lower: Floats
+    upper: Floats
+
+
+class Contrast(Result, _Estimates):
+    """A share, or a difference of shares, of each of N documents or K topics.
+
+    Attributes:
+        estimate: Shape (N,) or (K,).
+        std_error: Of the same shape; of documents the posterior standard deviation.
+        lower: Lower ends of the intervals.
+        upper: Upper ends.
+    """
+
+    _kind = "document"
+    _rows: Sequence[Any] = ()
+
+    def of(self, kind: str, rows: Sequence[Any], labels: Labels | None) -> Self:
+        """Take what the rows are, "document" or "topic", and their names; return itself."""
+        self._kind, self._rows, self._labels = kind, rows, labels
+        return self
+
+    def table(self) -> ResultTable:
+        """A row for each document or topic."""
+        rows = {self._kind: self._rows}
+        if self._kind == "topic":
+            rows = {"topic": range(len(self._rows)), "name": self._rows}
+        frames = self._labels.frames if self._labels else None
+        return ResultTable({**rows, **self._asdict()}, frames=frames)
+
+    def plot(self, n: int = 50) -> Any:
+        """Return a figure of the estimates with their intervals, the largest first, beside 0.
+
+        Args:
+            n: Rows at most: those whose estimates are farthest from 0.
+        """
+        from dirvae.report.intervals import forest  # plotly, only where a figure is asked for
+
+        far = np.argsort(-np.abs(self.estimate), kind="stable")[:n]
+        order = far[np.argsort(-self.estimate[far], kind="stable")]
+        estimate, lower, upper = self.estimate[order], self.lower[order], self.upper[order]
+        names = [self._rows[row] for row in order]
+        return forest(estimate, lower, upper, names, x_title="share", reference=0)
+
+    def _title(self) -> str:
+        what = "Share of topics in" if self._kind == "document" else "Difference of shares of"
+        return f"{what} {len(self._rows):,} {self._kind}s, with intervals"
+
+
+def require_level(level: Any) -> None:
+    """Raise ValueError unless the level of intervals is in range.
+
+    Example:
+        >>> require_level(95)
+        Traceback (most recent call last):
+        ValueError: level is 95, must be in (0, 1)
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level!r}, must be in (0, 1)")
