@@ -26,7 +26,7 @@ from dirvae.estimators.arguments import require_integer, require_resumable
 from dirvae.estimators.estimator import VAEEstimator
 from dirvae.estimators.kinds import warn_of_fractions
 from dirvae.estimators.labels import class_indicators
-from dirvae.evaluation.topics import (
+from dirvae.evaluation import (
     completion_perplexity,
     documents_of_words,
     split_tokens,
@@ -351,8 +351,7 @@ class TopicModel(VAEEstimator):
         """Labels as rows of an identity, or None; sets ``classes_``, or forgets them."""
         found = class_indicators(y, num_documents) if y is not None and self.label_weight else None
         for name in ("classes_", "coef_", "intercept_"):
-            if hasattr(self, name):
-                delattr(self, name)
+            self.__dict__.pop(name, None)
         if found is None:
             return None
         self.classes_, labels = found
@@ -375,6 +374,13 @@ class TopicModel(VAEEstimator):
         if reset:
             self._covariates = covariates_of(columns)
         return as_numbers(columns, self._covariates)
+
+    def _counts_and_covariates(self, X: Any, covariates: Any) -> tuple[sparse.csr_matrix, Any]:
+        """What a fitted model asks of documents and of their covariates: numbers alone."""
+        check_is_fitted(self)
+        counts = self.counts(X)
+        covariates = matched("covariates", covariates, X)
+        return counts, self._covariate_values(covariates, counts.shape[0])
 
     def _end(self, counts: sparse.csr_matrix, covariates: Any = None) -> None:
         self.n_iter_ = len(self.history_)
@@ -452,10 +458,7 @@ class TopicModel(VAEEstimator):
             covariates: Those of these documents, as in `fit`. If None, a model that was fitted with
                 some warns, and takes the prior at their mean for all documents.
         """
-        check_is_fitted(self)
-        counts = self.counts(X)
-        covariates = self._covariate_values(matched("covariates", covariates, X), counts.shape[0])
-        theta = self._theta(counts, covariates)
+        theta = self._theta(*self._counts_and_covariates(X, covariates))
         return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
 
     def _theta(self, counts: sparse.csr_matrix, covariates: Any = None) -> Any:
@@ -499,8 +502,7 @@ class TopicModel(VAEEstimator):
         check_is_fitted(self)
         if not 0 < level < 1:
             raise ValueError(f"level is {level!r}, must be in (0, 1)")
-        counts = self.counts(X)
-        covariates = self._covariate_values(matched("covariates", covariates, X), counts.shape[0])
+        counts, covariates = self._counts_and_covariates(X, covariates)
         mean, concentration, weights = marginals(
             self.vae_, counts, covariates, num_topics=self._n_features_out
         )
@@ -524,9 +526,8 @@ class TopicModel(VAEEstimator):
             seed: Seed of the split.
             covariates: As in `transform`.
         """
-        check_is_fitted(self)
-        encoded, scored = split_tokens(self.counts(X), seed)
-        covariates = self._covariate_values(matched("covariates", covariates, X), encoded.shape[0])
+        counts, covariates = self._counts_and_covariates(X, covariates)
+        encoded, scored = split_tokens(counts, seed)
         weights = proportions(self.vae_, encoded, covariates)
         if decoder_of(self.vae_).mixes:
             return completion_perplexity(weights, self._mixed(), scored)
@@ -563,9 +564,7 @@ class TopicModel(VAEEstimator):
         """
         check_is_fitted(self)
         groups = matched("groups", groups, X)
-        counts = self.counts(X)
-        covariates = self._covariate_values(matched("covariates", covariates, X), counts.shape[0])
-        return shares_of(self._theta(counts, covariates), groups)
+        return shares_of(self._theta(*self._counts_and_covariates(X, covariates)), groups)
 
     @pinned()
     def merge(self, groups: Sequence[Sequence[int]]) -> TopicModel:
