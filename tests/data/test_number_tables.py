@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import re
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ import pandas as pd
 import pytest
 
 from dirvae.data import read_rows
+from tests.data.content import parquet, utf
 
 NAN_IN_1_B = "has missing values (NaN), the first in row 1, column 'b' (counted from 1)"
 RAGGED = "cannot be read: row 2 has 3 cells, the first line has 2 cells"
@@ -24,16 +24,6 @@ class Numbers(NamedTuple):
     columns: list[str] | None = ["a", "b"]
     ids: dict[str, list[Any]] = {}
     notes: tuple[str, ...] = ()
-
-
-def utf(text: str, encoding: str = "utf-8") -> bytes:
-    return text.encode(encoding)
-
-
-def parquet(**columns: Any) -> bytes:
-    file = io.BytesIO()
-    pd.DataFrame(columns).to_parquet(file)
-    return file.getvalue()
 
 
 PLAIN = Numbers([[1, 2], [3, 4]])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ import pandas as pd
 import pytest
 
 from dirvae.data import read_texts
+from tests.data.content import parquet, utf
 
 RAGGED = "cannot be read: row 2 has 3 cells, the first line has 2 cells"
 SEMICOLONS = ("separated by semicolons",)
@@ -27,16 +27,6 @@ class Words(NamedTuple):
     labels: list[str] | None = None
     ids: dict[str, list[Any]] | None = None  # numbers of rows
     notes: tuple[str, ...] = ()
-
-
-def utf(text: str, encoding: str = "utf-8") -> bytes:
-    return text.encode(encoding)
-
-
-def parquet(**columns: Any) -> bytes:
-    file = io.BytesIO()
-    pd.DataFrame(columns).to_parquet(file)
-    return file.getvalue()
 
 
 TWO = Words(["stars shine", "dogs bark"], ["astro", "pets"])

@@ -12,6 +12,7 @@ from dirvae.evaluation.collapse import (
     replace_by_mean,
     verdicts,
 )
+from dirvae.evaluation.completion import completion_perplexity, split_tokens
 from dirvae.evaluation.information import (
     Information,
     divergence_from_draws,
@@ -25,28 +26,25 @@ from dirvae.evaluation.likelihood import (
     log_mean_exp_error,
     pareto_k,
 )
+from dirvae.evaluation.matching import Matching, match_topics, stability, topic_stability
 from dirvae.evaluation.representation import (
     knn_error,
     knn_errors,
     linear_probe_accuracy,
     svm_accuracy,
 )
-from dirvae.evaluation.topics import (
-    Matching,
-    completion_perplexity,
-    diversity,
+from dirvae.evaluation.top_words import (
     documents_of_words,
+    top_word_ids,
+    top_words_by_documents,
+)
+from dirvae.evaluation.topics import (
+    diversity,
     inverted_rank_overlap,
-    match_topics,
     mean_document_frequency,
     normalized_mutual_information,
     pairwise_distinctness,
     purity,
-    split_tokens,
-    stability,
-    top_word_ids,
-    top_words_by_documents,
-    topic_stability,
     uniqueness,
 )
 

@@ -8,7 +8,9 @@ from scipy import sparse
 
 from dirvae.data.sparse_matrix import checked_csr
 
-__all__ = ["csr_counts"]
+__all__ = ["ENTRIES_AT_ONCE", "csr_counts"]
+
+ENTRIES_AT_ONCE = 1_000_000  # of the counts, times topics: what is held in memory
 
 
 def csr_counts(name: str, counts: Any) -> sparse.csr_matrix:

@@ -91,7 +91,7 @@ def warn_of_the_mean(known: Sequence[Covariate]) -> None:
     warnings.warn(
         f"the model was fitted with covariates ({names}) and is asked without: the prior of each "
         "document is that at their mean",
-        stacklevel=4,
+        stacklevel=5,
     )
 
 

@@ -27,7 +27,7 @@ from dirvae.estimators.arguments import require_integer, require_resumable
 from dirvae.estimators.estimator import VAEEstimator
 from dirvae.estimators.kinds import warn_of_fractions
 from dirvae.estimators.labels import class_indicators
-from dirvae.evaluation.topics import (
+from dirvae.evaluation import (
     completion_perplexity,
     documents_of_words,
     split_tokens,
@@ -379,8 +379,7 @@ class TopicModel(VAEEstimator):
         """Labels as rows of an identity, or None; sets ``classes_``, or forgets them."""
         found = class_indicators(y, num_documents) if y is not None and self.label_weight else None
         for name in ("classes_", "coef_", "intercept_"):
-            if hasattr(self, name):
-                delattr(self, name)
+            self.__dict__.pop(name, None)
         if found is None:
             return None
         self.classes_, labels = found
@@ -403,6 +402,13 @@ class TopicModel(VAEEstimator):
         if reset:
             self._covariates = covariates_of(columns)
         return as_numbers(columns, self._covariates)
+
+    def _counts_and_covariates(self, X: Any, covariates: Any) -> tuple[sparse.csr_matrix, Any]:
+        """What a fitted model asks of documents and of their covariates: numbers alone."""
+        check_is_fitted(self)
+        counts = self.counts(X)
+        covariates = matched("covariates", covariates, X)
+        return counts, self._covariate_values(covariates, counts.shape[0])
 
     def _end(self, counts: sparse.csr_matrix, covariates: Any = None) -> None:
         self.n_iter_ = len(self.history_)
@@ -545,15 +551,8 @@ class TopicModel(VAEEstimator):
             covariates: Those of these documents, as in `fit`. If None, a model that was fitted with
                 some warns, and takes the prior at their mean for all documents.
         """
-        theta = self._theta_of(X, covariates)
+        theta = self._theta(*self._counts_and_covariates(X, covariates))
         return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
-
-    def _theta_of(self, X: Any, covariates: Any) -> Any:
-        check_is_fitted(self)
-        counts = self.counts(X)
-        return self._theta(
-            counts, self._covariate_values(matched("covariates", covariates, X), counts.shape[0])
-        )
 
     def _theta(self, counts: sparse.csr_matrix, covariates: Any = None) -> Any:
         return without_background(proportions(self.vae_, counts, covariates), self._n_features_out)
@@ -599,9 +598,7 @@ class TopicModel(VAEEstimator):
         """
         check_is_fitted(self)
         require_level(level)
-        counts = self.counts(X)
-        covariates = self._covariate_values(matched("covariates", covariates, X), counts.shape[0])
-        evidence = evidence_of(self.vae_, counts, covariates)
+        evidence = evidence_of(self.vae_, *self._counts_and_covariates(X, covariates))
         mean, concentration, weights = marginals(evidence, self._n_features_out)
         return posterior_of(
             mean,
@@ -628,7 +625,7 @@ class TopicModel(VAEEstimator):
         """
         X = listed(X)
         rows, kind = documents_of(X)
-        theta = self._theta_of(X, covariates)
+        theta = self._theta(*self._counts_and_covariates(X, covariates))
         ids = self._result_labels(X).ids or range(len(theta))
         texts = rows if kind is Kind.TEXTS else None
         return ResultTable(representatives(theta, ids, texts, n), frames=self._frames())
@@ -689,9 +686,8 @@ class TopicModel(VAEEstimator):
             seed: Seed of the split.
             covariates: As in `transform`.
         """
-        check_is_fitted(self)
-        encoded, scored = split_tokens(self.counts(X), seed)
-        covariates = self._covariate_values(matched("covariates", covariates, X), encoded.shape[0])
+        counts, covariates = self._counts_and_covariates(X, covariates)
+        encoded, scored = split_tokens(counts, seed)
         weights = proportions(self.vae_, encoded, covariates)
         if decoder_of(self.vae_).mixes:
             return completion_perplexity(weights, self._mixed(), scored)
@@ -729,7 +725,8 @@ class TopicModel(VAEEstimator):
         """
         check_is_fitted(self)
         groups = matched("groups", groups, X)
-        return shares_of(self._theta_of(X, covariates), groups).labelled(self._result_labels())
+        theta = self._theta(*self._counts_and_covariates(X, covariates))
+        return shares_of(theta, groups).labelled(self._result_labels())
 
     @pinned()
     def merge(self, groups: Sequence[Sequence[int]]) -> TopicModel:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from dirvae.estimators.arguments import require_integer
-from dirvae.evaluation.topics import topic_stability
+from dirvae.evaluation.matching import topic_stability
 from dirvae.topics.document_kinds import listed
 from dirvae.topics.model import TopicModel
 

@@ -1,0 +1,85 @@
+"""Topics of one model against those of another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linear_sum_assignment
+
+__all__ = ["Matching", "match_topics", "stability", "topic_stability"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Matching(NamedTuple):
+    """Topics of one model matched to those of another.
+
+    Attributes:
+        order: The topic of the second that goes with each topic of the first, shape (K,).
+        similarity: Cosine of the two, shape (K,), in [0, 1].
+    """
+
+    order: Ints
+    similarity: Floats
+
+
+def match_topics(topic_word: ArrayLike, other: ArrayLike) -> Matching:
+    """Match topics one to one so that the sum of cosine similarities of their words is largest.
+
+    Args:
+        topic_word: beta, shape (K, V).
+        other: Another beta, of the same shape.
+
+    Raises:
+        ValueError: If the shapes differ.
+
+    Example:
+        >>> match_topics([[1.0, 0.0], [0.0, 1.0]], [[0.0, 2.0], [3.0, 0.0]]).order.tolist()
+        [1, 0]
+    """
+    first, second = (np.asarray(a, dtype=np.float64) for a in (topic_word, other))
+    if first.shape != second.shape or first.ndim != 2:
+        raise ValueError(f"topic_word {first.shape} and other {second.shape} must be alike (K, V)")
+    first, second = (a / np.linalg.norm(a, axis=1, keepdims=True) for a in (first, second))
+    cosine = first @ second.T
+    rows, columns = linear_sum_assignment(cosine, maximize=True)
+    return Matching(columns.astype(np.int64), cosine[rows, columns])
+
+
+def stability(topic_words: Sequence[ArrayLike]) -> float:
+    """Mean similarity of matched topics over all pairs of models, in [0, 1].
+
+    Args:
+        topic_words: beta of each of two or more models (of several seeds, say), each (K, V).
+
+    Example:
+        >>> stability([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])
+        1.0
+    """
+    return float(topic_stability(topic_words).mean())
+
+
+def topic_stability(topic_words: Sequence[ArrayLike]) -> Floats:
+    """Similarity of each topic to its matches in the other models, mean over these, shape (S, K).
+
+    Args:
+        topic_words: beta of each of S models, two or more, each (K, V).
+
+    Example:
+        >>> topic_stability([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])
+        array([[1., 1.],
+               [1., 1.]])
+    """
+    if len(topic_words) < 2:
+        raise ValueError(f"topic_words has {len(topic_words)} models, must have two or more")
+    total = np.zeros((len(topic_words), len(np.asarray(topic_words[0]))))
+    for first, second in combinations(range(len(topic_words)), 2):
+        matched = match_topics(topic_words[first], topic_words[second])
+        total[first] += matched.similarity
+        total[second, matched.order] += matched.similarity
+    return total / (len(topic_words) - 1)

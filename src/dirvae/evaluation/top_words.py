@@ -1,0 +1,164 @@
+"""The words that tell topics best, from beta (K, V) or from the documents that have them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from scipy.stats import rankdata
+
+from dirvae.evaluation._counts import ENTRIES_AT_ONCE, csr_counts
+
+__all__ = ["documents_of_words", "top_word_ids", "top_words_by_documents"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+DOCUMENTS_ADDED = 1e-3  # to what is expected, so that a word without documents has no advantage
+DOCUMENTS_WEIGHT = 0.4  # of a word's share in a topic's documents, beside how much larger it is
+RANKINGS = ("probability", "lift", "frex", "relevance")
+
+
+def top_word_ids(
+    topic_word: ArrayLike,
+    n: int = 10,
+    *,
+    by: str = "probability",
+    frequency_weight: float | None = None,
+    frequency: ArrayLike | None = None,
+) -> Ints:
+    """Columns of the n top words of each topic, best first; which they are depends on the ranking.
+
+    - "probability": beta itself.
+    - "lift": beta over its mean over topics.
+    - "frex": weighted harmonic mean of two ranks in the topic: by beta, and by exclusivity, which
+      is beta over its sum over topics.
+    - "relevance": weighted mean of log beta and of the log of beta over the word's frequency.
+
+    Args:
+        topic_word: beta, 0 or more, shape (K, V).
+        n: From 1 to V.
+        by: The ranking.
+        frequency_weight: Weight of beta, in [0, 1], in "frex" (.5 by default) and "relevance"
+            (.2 by default).
+        frequency: Share of each word in the corpus, shape (V,), for "relevance"; the mean of beta
+            over topics if None.
+
+    Returns:
+        Shape (K, n).
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    References:
+        Taddy 2012 (lift); Bischof & Airoldi 2012, Roberts et al. 2019 (FREX); Sievert & Shirley
+        2014, eq. 3 (relevance).
+
+    Example:
+        >>> beta = [[0.6, 0.4, 0.0], [0.6, 0.0, 0.4]]
+        >>> top_word_ids(beta, 1).tolist(), top_word_ids(beta, 1, by="lift").tolist()
+        ([[0], [0]], [[1], [2]])
+    """
+    beta = np.asarray(topic_word, dtype=np.float64)
+    if beta.ndim != 2 or not (np.isfinite(beta).all() and beta.min() >= 0):
+        raise ValueError(
+            f"topic_word has shape {beta.shape}, must be (K, V) without negative, NaN or infinite "
+            "values"
+        )
+    if not 1 <= n <= beta.shape[1]:
+        raise ValueError(f"n is {n}, must be from 1 to the {beta.shape[1]} words")
+    if by not in RANKINGS:
+        raise ValueError(f"by is {by!r}, must be one of {', '.join(RANKINGS)}")
+    score = beta
+    if by == "relevance":
+        score = _relevance(beta, frequency, 0.2 if frequency_weight is None else frequency_weight)
+    elif by != "probability":
+        total = beta.sum(0)
+        score = np.divide(beta, total, where=total > 0, out=np.zeros_like(beta))
+    if by == "frex":
+        exclusive, frequent = (rankdata(x, axis=1) / beta.shape[1] for x in (score, beta))
+        weight = 0.5 if frequency_weight is None else frequency_weight
+        score = 1 / (weight / frequent + (1 - weight) / exclusive)
+    # Stable, and by beta among equals, so that ties do not hang on the order of the words alone.
+    order = np.lexsort((-beta, -score), axis=1)
+    return order[:, :n].astype(np.int64)
+
+
+def _relevance(beta: Floats, frequency: ArrayLike | None, weight: float) -> Floats:
+    shares = beta.mean(0) if frequency is None else np.asarray(frequency, dtype=np.float64)
+    if shares.shape != beta.shape[1:] or not (shares >= 0).all():
+        raise ValueError(f"frequency has shape {shares.shape}, must be 0 or more for each word")
+    tiny = np.finfo(np.float64).tiny
+    log_beta = np.log(np.maximum(beta, tiny))
+    return log_beta - (1 - weight) * np.log(np.maximum(shares, tiny))
+
+
+def top_words_by_documents(documents: ArrayLike, n: int = 10) -> Ints:
+    """Columns of the n words that tell each topic, by the documents in which they are of it.
+
+    Ranked by relevance: the word's share in the topic's documents, and how much larger it is than
+    that in all documents.
+
+    Args:
+        documents: What `documents_of_words` returns, shape (K, V).
+        n: From 1 to V.
+
+    Returns:
+        Shape (K, n).
+
+    Example:
+        >>> top_words_by_documents([[5.0, 4.0, 0.0], [5.0, 0.0, 4.0]], 1).tolist()
+        [[1], [2]]
+    """
+    expected = np.asarray(documents, dtype=np.float64)
+    shares = expected + DOCUMENTS_ADDED
+    shares /= shares.sum(1, keepdims=True)
+    total = expected.sum(0)
+    # A word that no document has tells no topic, and is no rare word either: it comes last.
+    frequency = np.where(total > 0, total / max(total.sum(), 1e-12), 1.0)
+    return top_word_ids(
+        shares,
+        n,
+        by="relevance",
+        frequency_weight=DOCUMENTS_WEIGHT,
+        frequency=frequency,
+    )
+
+
+def documents_of_words(theta: ArrayLike, topic_word: ArrayLike, counts: Any) -> Floats:
+    r"""In how many documents each word is of each topic, as expected: documents rather than tokens.
+
+    .. math:: \sum_{d : x_{dv} > 0} \theta_{dk} \beta_{kv} / \sum_j \theta_{dj} \beta_{jv}
+
+    Words come in bursts, and a few documents that repeat one put it at the top of beta. Ranked by
+    this, the top words are those that many of a topic's documents share.
+
+    Args:
+        theta: 0 or more, shape (N, K).
+        topic_word: beta, shape (K, V).
+        counts: Of the same documents, shape (N, V), CSR or dense.
+
+    Returns:
+        Shape (K, V); its columns sum to the words' document frequencies.
+
+    Example:
+        >>> documents_of_words([[1.0, 0.0], [0.0, 1.0]], [[1.0], [1.0]], [[5], [1]])
+        array([[1.],
+               [1.]])
+    """
+    tiny = np.finfo(np.float64).tiny
+    weights = np.maximum(np.asarray(theta, dtype=np.float64), 1e-12)
+    by_word = np.ascontiguousarray(np.asarray(topic_word, dtype=np.float64).T)
+    matrix = csr_counts("counts", counts).copy()
+    matrix.eliminate_zeros()
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    inverse = np.empty(matrix.nnz)
+    step = max(1, ENTRIES_AT_ONCE // weights.shape[1])
+    for start in range(0, matrix.nnz, step):
+        part = slice(start, start + step)
+        both = np.einsum("nk,nk->n", weights[rows[part]], by_word[matrix.indices[part]])
+        inverse[part] = 1 / np.maximum(both, tiny)
+    ratios = sparse.csr_matrix((inverse, matrix.indices, matrix.indptr), matrix.shape)
+    expected: Floats = (by_word * (ratios.T @ weights)).T
+    return np.ascontiguousarray(expected)

@@ -1,0 +1,50 @@
+"""Document completion, against sums over all words."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from dirvae.evaluation import completion_perplexity, split_tokens
+
+
+def test_split_is_the_shuffle_it_says(rng: np.random.Generator) -> None:
+    counts = rng.poisson(0.7, (30, 12))
+    encoded, scored = (part.toarray() for part in split_tokens(counts, seed=3))
+    np.testing.assert_array_equal(encoded + scored, counts)
+    generator = np.random.default_rng(3)
+    for row, half in zip(counts, encoded, strict=True):
+        tokens = np.repeat(np.arange(12), row)
+        generator.shuffle(tokens)
+        expected = np.bincount(tokens[: len(tokens) // 2], minlength=12)
+        np.testing.assert_array_equal(half, expected)
+
+
+def test_perplexity(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    theta, beta = rng.dirichlet(np.ones(3), 20), rng.dirichlet(np.ones(15), 3)
+    counts = rng.poisson(0.5, (20, 15))
+    counts[4] = 0
+    expected = math.exp(-(counts * np.log(theta @ beta)).sum() / counts.sum())
+    assert completion_perplexity(theta, beta, counts) == pytest.approx(expected)
+    monkeypatch.setattr("dirvae.evaluation.completion.ENTRIES_AT_ONCE", 10)
+    assert completion_perplexity(theta, beta, counts) == pytest.approx(expected)
+    beta[:, 0] = 0
+    beta /= beta.sum(1, keepdims=True)
+    counts[0, 0] = 1
+    assert completion_perplexity(theta, beta, counts) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: split_tokens([[0.5]]), "must be whole numbers"),
+        (lambda: completion_perplexity([[1.0]], [[1.0]], [[1, 1]]), "must be of shapes"),
+        (lambda: completion_perplexity([[0.5]], [[1.0]], [[1]]), "theta has rows that do not"),
+        (lambda: completion_perplexity([[1.0]], [[1.0]], [[0]]), "held_out has no tokens"),
+    ],
+)
+def test_bad_input(call, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,77 @@
+"""Rankings of words, against what their papers write."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import rankdata
+
+from dirvae.evaluation import documents_of_words, top_word_ids, top_words_by_documents
+
+
+def test_rankings(rng: np.random.Generator) -> None:
+    beta = rng.dirichlet(np.full(30, 0.3), 4)
+    np.testing.assert_array_equal(top_word_ids(beta, 5), np.argsort(-beta, 1)[:, :5])
+    lift = beta / beta.mean(0)
+    np.testing.assert_array_equal(top_word_ids(beta, 5, by="lift"), np.argsort(-lift, 1)[:, :5])
+    for weight in (0.3, 0.5, 1.0):
+        expected = []
+        for row, exclusive in zip(beta, beta / beta.sum(0), strict=True):
+            f, e = rankdata(row) / 30, rankdata(exclusive) / 30
+            expected.append(np.argsort(-1 / (weight / f + (1 - weight) / e), kind="stable")[:1])
+        found = top_word_ids(beta, 1, by="frex", frequency_weight=weight)
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_words_that_no_topic_has_come_last() -> None:
+    beta = np.array([[0.5, 0.5, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0]])
+    for by in ("probability", "lift", "frex"):
+        assert 3 not in top_word_ids(beta, 2, by=by)
+
+
+def test_documents_of_words_are_counted_one_by_one():
+    rng = np.random.default_rng(0)
+    theta, beta = rng.dirichlet(np.ones(3), 8), rng.dirichlet(np.ones(5), 3)
+    counts = rng.poisson(0.7, (8, 5))
+    wanted = np.zeros((3, 5))
+    for d, v in zip(*np.nonzero(counts), strict=True):
+        share = theta[d] * beta[:, v]
+        wanted[:, v] += share / share.sum()
+    found = documents_of_words(theta, beta, counts)
+    np.testing.assert_allclose(found, wanted, rtol=1e-10)
+    np.testing.assert_allclose(found.sum(0), (counts > 0).sum(0))
+
+
+def test_relevance_is_sievert_and_shirleys():
+    rng = np.random.default_rng(0)
+    beta, frequency = rng.dirichlet(np.ones(20), 4), rng.dirichlet(np.ones(20))
+    wanted = 0.6 * np.log(beta) + 0.4 * np.log(beta / frequency)
+    options = {"by": "relevance", "frequency_weight": 0.6, "frequency": frequency}
+    np.testing.assert_array_equal(top_word_ids(beta, 20, **options), np.argsort(-wanted, axis=1))
+    with pytest.raises(ValueError, match="frequency has shape"):
+        top_word_ids(beta, 5, by="relevance", frequency=frequency[:3])
+
+
+def test_words_of_many_documents_come_before_bursts():
+    counts = np.array([[9, 1, 0, 1]] + [[0, 1, 0, 1]] * 5 + [[0, 0, 1, 1]] * 5)
+    theta = np.array([[1.0, 0.0]] * 6 + [[0.0, 1.0]] * 5)
+    beta = np.array([[0.6, 0.2, 0.0, 0.2], [0.0, 0.0, 0.5, 0.5]])
+    documents = documents_of_words(theta, beta, counts)
+    assert top_word_ids(beta, 1)[0] == [0]
+    assert top_words_by_documents(documents, 1)[:, 0].tolist() == [1, 2]
+    absent = np.column_stack([documents, np.zeros(len(documents))])  # a word of other documents
+    last = absent.shape[1] - 1
+    assert top_words_by_documents(absent, last + 1)[:, -1].tolist() == [last] * len(documents)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: top_word_ids([[0.5, 0.5]], 3), "n is 3, must be from 1 to the 2 words"),
+        (lambda: top_word_ids([[0.5, -0.5]], 1), "without negative, NaN or infinite"),
+        (lambda: top_word_ids([[0.5, 0.5]], 1, by="idf"), "by is 'idf', must be"),
+    ],
+)
+def test_bad_input(call, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
