@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -322,11 +324,39 @@ def as_npz(matrix: Any) -> bytes:
     return file.getvalue()
 
 
+def declaring(header: str, content: bytes = b"") -> bytes:
+    """An .npy file with a header of one's own."""
+    text = header.encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + content
+
+
+def encrypted(archive: bytes) -> bytes:
+    """Say so in both places where an archive tells it of its first member."""
+    changed = bytearray(archive)
+    for start, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        changed[archive.index(start) + flags] |= 1
+    return bytes(changed)
+
+
 NUMBERS = [[1, 2], [3, 4]]
+HUGE = declaring("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 4), }", b"1234")
 
 FILES: dict[str, tuple[str, bytes, list[list[float]] | str]] = {
     "npy": ("x.npy", npy([[1, 2], [3, 4]]), NUMBERS),
     "npy that is a text": ("x.npy", b"1,2\n3,4\n", "what its name says (it is no array of"),
+    "npy that declares more than it has": ("x.npy", HUGE, "declares 32,000,000,000,000 bytes and"),
+    "npy nested deep": ("x.npy", declaring("(" * 9000), "cannot be read: it is cut off"),
+    "npy of a later version": (
+        "x.npy",
+        b"\x93NUMPY\x03\x00" + HUGE[8:],
+        "version (3, 0), which no array of numbers needs",
+    ),
+    "npz that declares more than it has": (
+        "x.npz",
+        zipped("x.npy", HUGE),
+        "declares 32,000,000,000,000 bytes and has 4",
+    ),
+    "npz that is encrypted": ("x.npz", encrypted(npz(x=[[1, 2]])), "'x.npy' is encrypted"),
     "npz that is a text": ("x.npz", b"junk" * 50, "what its name says (it is no array of"),
     "npz with other files": (
         "x.npz",
@@ -367,6 +397,7 @@ FILES: dict[str, tuple[str, bytes, list[list[float]] | str]] = {
         "'indices' in it are no whole numbers",
     ),
     "a format that is none": ("x.npz", npz(format=3, shape=(1, 1), data=[1.0]), "it is cut off"),
+    "absurd height": ("x.npz", csr([0], [0, 1], (2**40, 1)), "takes 8,192.0 GiB of memory"),
     "absurd width": ("x.npz", csr([0], [0, 1], (1, 2**40)), "has 1,099,511,627,776 columns"),
     "shape of one axis": ("x.npz", csr([0], [0, 1], (2,)), "cannot be read"),
     "negative shape": ("x.npz", csr([0], [0, 1], (1, -2)), "cannot be read"),
@@ -392,3 +423,42 @@ def test_files_of_arrays(name, content, expected, tmp_path):
     x = read_rows(path).x
     assert sparse.issparse(x) == name.startswith("sparse")
     np.testing.assert_array_equal(x.toarray() if sparse.issparse(x) else x, expected)
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "sparse"])
+def test_arrays_that_take_more_than_the_budget_are_refused(kind, tmp_path, monkeypatch):
+    monkeypatch.setenv("DIRVAE_MEMORY", str(1 / 1024))
+    path = tmp_path / ("x.npy" if kind == "npy" else "x.npz")
+    for rows in (300, 600):
+        x = np.zeros((rows, 400))  # 0.9 MiB, and 1.8
+        if kind == "npy":
+            np.save(path, x)
+        elif kind == "npz":
+            np.savez_compressed(path, x=x)
+        else:
+            sparse.save_npz(path, sparse.csr_array((x[0, :2], ([0, 1], [0, 1])), x.shape))
+            with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("more.npy", npy(x))
+        if rows == 300:
+            assert read_rows(path).x.shape == (300, 400)
+    with pytest.raises(ValueError, match=r"cannot be read: it takes 1\.8 MiB of memory"):
+        read_rows(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX files")
+@pytest.mark.parametrize("kind", ["npy", "npz", "csv", "tsv", "parquet", "csv.gz"])
+def test_a_pipe_under_the_name_of_a_file_is_not_waited_for(kind, tmp_path):
+    os.mkfifo(tmp_path / f"x.{kind}")
+    with pytest.raises(
+        ValueError, match=rf"x\.{kind} cannot be read: it is a pipe, must be a file"
+    ):
+        read_rows(tmp_path / f"x.{kind}")
+
+
+def test_a_packed_text_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIRVAE_MEMORY", str(1 / 1024))
+    (tmp_path / "x.csv.gz").write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 60_000))
+    assert len(read_rows(tmp_path / "x.csv.gz").x) == 60_000
+    (tmp_path / "x.csv.gz").write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 70_000))
+    with pytest.raises(ValueError, match=r"csv\.gz cannot be read: it takes 1\.1 MiB of memory"):
+        read_rows(tmp_path / "x.csv.gz")

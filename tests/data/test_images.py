@@ -64,3 +64,35 @@ def test_bad_folder_is_told(kind, message, tmp_path):
     bad_folder(kind, tmp_path)
     with pytest.raises(ValueError, match=message):
         read_images(tmp_path)
+
+
+def test_images_take_what_their_sizes_say(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIRVAE_MEMORY", str(1 / 1024))
+    Image.new("L", (400, 400)).save(tmp_path / "a.png")
+    assert read_images(tmp_path)[1].shape == (1, 400, 400)
+    Image.new("L", (400, 400)).save(tmp_path / "b.png")
+    with pytest.raises(ValueError, match=r"cannot be read: it takes 1\.8 MiB of memory"):
+        read_images(tmp_path)
+
+
+def test_a_bomb_of_pixels_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 99)
+    Image.new("L", (10, 10)).save(tmp_path / "a.png")  # of which Pillow warns
+    with pytest.raises(ValueError, match=r"a\.png cannot be read: it has more than 99 pixels"):
+        read_images(tmp_path)
+    Image.new("L", (10, 20)).save(tmp_path / "a.png")  # which it refuses
+    with pytest.raises(ValueError, match=r"a\.png cannot be read: it has more than 99 pixels"):
+        read_images(tmp_path)
+
+
+def test_postscript_under_the_name_of_an_image_is_not_run(tmp_path):
+    Image.new("L", (10, 10)).save(tmp_path / "a.png", format="EPS")
+    with pytest.raises(ValueError, match=r"a\.png cannot be read: it is cut off, or is no image"):
+        read_images(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX files")
+def test_a_pipe_among_images_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(ValueError, match=r"a\.png cannot be read: it is a pipe, must be a file"):
+        read_images(tmp_path)

@@ -16,7 +16,7 @@ from dirvae.distributions import Dirichlet
 from dirvae.models.latents import standard_prior
 from dirvae.models.zoo import mlp_labelled_vae
 from dirvae.nn import MLP, Fixed, Head, Learned, LogRatios, Standardize
-from dirvae.persistence import constructors, known
+from dirvae.persistence import constructors, known, read_config
 from tests.persistence.saved import forge_config
 
 
@@ -141,6 +141,38 @@ def test_a_few_words_cannot_ask_for_all_memory(
         load(model)
 
 
-def _bounded_by_1000(self: Any, limit: int) -> None:
+def _bounded_by_1000(self: Any, limit: int, total: int) -> None:
     super(constructors._Bounded, self).__init__()
-    self.limit = min(limit, 1000)
+    self.limit, self.left = min(limit, 1000), 10**6
+
+
+def test_many_small_tensors_cannot_ask_for_all_memory_either(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constructors, "_WORKING", 4000)
+    load(model)
+    forge_config(model, at("encoder", "event_shape", value=[4000]))
+    with pytest.raises(ModelFormatError, match=r"asks for a tensor of shape \(4000,\)"):
+        load(model)
+
+
+def test_what_weights_fill_takes_no_memory_before_they_do(model: Path) -> None:
+    """Layers far larger than the file are compared with it, and nothing is allocated."""
+    forge_config(model, at("encoder", "net", "hidden_sizes", value=[4096] * 200))
+    resource = pytest.importorskip("resource")  # not on Windows
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ModelFormatError, match="has shape"):
+        load(model)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 200_000  # kilobytes, of 13 million for the layers
+
+
+@pytest.mark.parametrize("depth", [40, 900])
+def test_nested_arguments_are_counted_before_anything_is_built(depth: int, model: Path) -> None:
+    tree: Any = 1
+    for _ in range(depth):
+        tree = [tree]
+    forge_config(model, at("encoder", "net", value=tree))
+    for read in (load, read_config):
+        with pytest.raises(ModelFormatError, match="too many parts, or is nested too deep"):
+            read(model)

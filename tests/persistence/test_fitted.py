@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import CountVectorizer
 from torch import nn
 from torch.distributions import Bernoulli, Normal, Poisson
 
@@ -58,6 +59,7 @@ def assert_same_estimator(ours: dirvae.DirichletVAE, theirs: dirvae.DirichletVAE
     np.testing.assert_array_equal(theirs.inverse_transform(z), ours.inverse_transform(z))
 
 
+NAMES = ("config.json", "manifest.json", "model.safetensors")
 LATENTS = (
     Dirichlet,
     InverseCDFDirichlet,
@@ -267,3 +269,94 @@ def test_forged_covariates_are_refused(
     forge_config(model, forged)
     with pytest.raises(ModelFormatError, match=sentence):
         load(model)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "sentence"),
+    [
+        ("parameters", "n_components", 10**9, "n_components is 1000000000, but the fitted model"),
+        ("fitted", "_n_features_out", 10**9, "n_components is 3, but the fitted model has 10000"),
+        ("fitted", "n_features_in_", 10**9, r"vae_ has \(6, 3\) features and components, must"),
+        (
+            "fitted",
+            "feature_names_in_",
+            {"labels": {"items": ["a"], "words": True}},
+            r"feature_names_in_ has shape \(1,\), must have \(6,\), as the model has",
+        ),
+        ("fitted", "history_", [{"map": {"a": [[[1.0]]]}}], "must be a number"),
+    ],
+)
+def test_estimators_that_contradict_their_weights_are_refused(
+    part: str, name: str, value: Any, sentence: str, fitted_config: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(fitted_config, tmp_path / "model")
+    forge_config(tmp_path / "model", lambda config: config[part].update({name: value}))
+    with pytest.raises(ModelFormatError, match=sentence):
+        load(tmp_path / "model")
+
+
+def test_what_would_not_load_is_not_saved(tmp_path: Path) -> None:
+    fitted = estimator().fit(rows(None)).set_params(n_components=K + 1)
+    with pytest.raises(ValueError, match="n_components is 4, but the fitted model has 3: set it"):
+        fitted.save(tmp_path / "model")
+    assert not left_in(tmp_path)
+
+
+def test_what_is_learned_may_not_be_nested_too_deep(fitted_config: Path, tmp_path: Path) -> None:
+    shutil.copytree(fitted_config, tmp_path / "model")
+    tree: Any = 1.0
+    for _ in range(420):
+        tree = {"map": {"a": tree}}
+    forge_config(tmp_path / "model", lambda config: config["fitted"].update(history_=[tree]))
+    with pytest.raises(ModelFormatError, match=r"must be a number|nested too deep|recursion"):
+        load(tmp_path / "model")
+
+
+@pytest.fixture(scope="module")
+def model_of_texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("texts") / "model"
+    texts = ["some words here", "other words there", "some other texts"] * 4
+    dirvae.TopicModel(2, max_epochs=1, hidden_sizes=(4,), random_state=0).fit(texts).save(path)
+    return path
+
+
+def forged_vectorizer(model: Path, to: Path, **change: Any) -> Path:
+    shutil.copytree(model, to / "model")
+
+    def forged(config: dict[str, Any]) -> None:
+        config["fitted"]["vectorizer_"]["vectorizer"].update(change)
+
+    forge_config(to / "model", forged)
+    return to / "model"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"input": "filename"}, "its input is 'filename', must be 'content', not files"),
+        ({"input": "file"}, "its input is 'file', must be 'content', not files"),
+        ({"token_pattern": r"(\w+)+!", "tokenizer": None}, "may take too long on a text"),
+        ({"analyzer": "unheard of"}, "the vectorizer of the model is broken: .*analyzer"),
+        ({"encoding": "unheard of", "decode_error": "ab"}, "the vectorizer of the model is broken"),
+        ({"words": ["one"]}, "vectorizer_ must have 2 words, as the model has"),
+        ({"words": ["one"] * 2}, "the vectorizer of the model is broken"),
+    ],
+)
+def test_vectorizers_that_act_on_use_are_refused(
+    change: dict[str, Any], sentence: str, model_of_texts: Path, tmp_path: Path
+) -> None:
+    model = forged_vectorizer(model_of_texts, tmp_path, **change)
+    with pytest.raises(ModelFormatError, match=sentence):
+        load(model)
+
+
+def test_a_pattern_of_ones_own_that_is_plain_comes_back(tmp_path: Path) -> None:
+    texts = ["a-b words", "c-d words", "words a-b"] * 4
+    known = {"max_epochs": 1, "hidden_sizes": (4,), "random_state": 0}
+    vectorizer = CountVectorizer(token_pattern=r"\w+(?:-\w+)*")
+    dirvae.TopicModel(2, vectorizer=vectorizer, **known).fit(texts).save(tmp_path / "plain")
+    assert load(tmp_path / "plain").vocabulary_.tolist() == ["a-b", "c-d", "words"]
+    other = CountVectorizer(token_pattern=r"\w+(?=\s|$)")
+    with pytest.raises(ValueError, match=r"cannot be saved: its token_pattern .* too long"):
+        dirvae.TopicModel(2, vectorizer=other, **known).fit(texts).save(tmp_path / "other")
+    assert left_in(tmp_path) == {"plain", *(f"plain/{name}" for name in NAMES)}

@@ -167,16 +167,16 @@ def test_a_model_saved_while_another_is_read_is_read_instead(
 ) -> None:
     path = tmp_path / "model"
     write_folder(path, OLD)
-    read_bytes, reads = Path.read_bytes, []
+    read, reads = folder.read_regular, []
 
-    def meanwhile(self: Path) -> bytes:
-        content = read_bytes(self)
-        reads.append(self.name)
+    def meanwhile(file: Path, *limits: Any) -> bytes:
+        content = read(file, *limits)
+        reads.append(file.name)
         if reads == [MANIFEST]:
             write_folder(path, NEW)
         return content
 
-    monkeypatch.setattr(Path, "read_bytes", meanwhile)
+    monkeypatch.setattr(folder, "read_regular", meanwhile)
     assert read_folder(path) == NEW
 
 
@@ -492,3 +492,103 @@ def test_a_file_that_may_not_be_read(model: Path) -> None:
                 load(f"{folder}/model")
         finally:
             os.seteuid(user)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX files")
+@pytest.mark.parametrize("name", [CONFIG, WEIGHTS, MANIFEST])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_a_folder_with_a_pipe_or_a_link_to_a_device_is_not_waited_for(
+    name: str, kind: str, model: Path
+) -> None:
+    (model / name).unlink()
+    if kind == "pipe":
+        os.mkfifo(model / name)
+    else:
+        (model / name).symlink_to("/dev/zero")
+    sentence = (
+        "is not a model folder"
+        if name == MANIFEST
+        else f"{name} cannot be read: it is a {kind}, must"
+    )
+    with pytest.raises(ModelFormatError, match=sentence):
+        load(model)
+    if name == MANIFEST:
+        with pytest.raises(FileExistsError, match="files that are not a model's"):
+            save(learned(), model)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX files")
+def test_a_pipe_in_place_of_a_save_that_was_cut_off_is_not_waited_for(model: Path) -> None:
+    listed = json.loads((model / MANIFEST).read_bytes())["files"]
+    os.mkfifo(model / f"{CONFIG}.{listed[CONFIG]['sha256'][:16]}")
+    load(model)
+
+
+def test_sizes_are_held_against_the_manifest_before_anything_is_read(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (model / WEIGHTS).open("ab") as file:
+        file.truncate(20 * 2**30)
+    read, asked = folder.read_regular, []
+    monkeypatch.setattr(
+        folder, "read_regular", lambda file, *limits: asked.append(file.name) or read(file, *limits)
+    )
+    with pytest.raises(ModelFormatError, match=r"has 21474836480 bytes, manifest\.json says"):
+        load(model)
+    assert set(asked) == {MANIFEST, CONFIG}
+
+
+def test_weights_and_manifests_larger_than_the_budget_are_refused(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = (model / WEIGHTS).stat().st_size
+    monkeypatch.setenv("DIRVAE_MEMORY", str((3 * size - 1) / 2**30))
+    with pytest.raises(ModelFormatError, match=r"model\.safetensors cannot be read: it takes"):
+        load(model)
+    monkeypatch.setenv("DIRVAE_MEMORY", str((3 * size + 1) / 2**30))
+    load(model)
+    with (model / MANIFEST).open("ab") as file:
+        file.write(b" " * 2**17)
+    with pytest.raises(ModelFormatError, match=r"manifest\.json has .* bytes, must have 131,072"):
+        load(model)
+
+
+def test_json_of_too_many_values_is_refused_before_it_is_parsed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(folder, "_JSON_VALUES", 5)
+    assert folder.parse(b'{"a": [1, 2, 3]}', "x") == {"a": [1, 2, 3]}
+    monkeypatch.setattr(folder.json, "loads", None)
+    with pytest.raises(ModelFormatError, match="x is not the JSON of a model: too large"):
+        folder.parse(b'{"a": [1, 2, 3], "b": [4]}', "x")
+
+
+def test_a_planted_manifest_does_not_make_a_users_files_ours(tmp_path: Path) -> None:
+    mine = tmp_path / "thesis.tex"
+    mine.write_text("mine")
+    staged = hashlib.sha256(b"").hexdigest()
+    entries = {name: {"sha256": staged, "size": 4} for name in (CONFIG, WEIGHTS, mine.name)}
+    (tmp_path / MANIFEST).write_text(json.dumps({"content": "dirvae model", "files": entries}))
+    (tmp_path / f"{mine.name}.{staged[:16]}").write_text("theirs")
+    for write in (require_replaceable, lambda path: write_folder(path, NEW)):
+        with pytest.raises(FileExistsError, match=r"files that are not a model's \(thesis"):
+            write(tmp_path)
+    folder._settle(tmp_path)
+    assert mine.read_text() == "mine"
+
+
+def test_only_config_and_weights_are_read(model: Path) -> None:
+    manifest = json.loads((model / MANIFEST).read_bytes())
+    manifest["files"]["more.bin"] = {"sha256": "0" * 64, "size": 2**60}
+    (model / MANIFEST).write_text(json.dumps(manifest))
+    assert set(read_folder(model)) == {CONFIG, WEIGHTS}
+
+
+def test_messages_are_one_line_that_can_be_read() -> None:
+    short = "x" * 300
+    assert str(ModelFormatError(short)) == short
+    long = str(ModelFormatError("begins\nhere " + "x" * 10_000 + " and ends there"))
+    assert len(long) == 300
+    assert long.startswith("begins here xxx")
+    assert long.endswith("xxx and ends there")
+    assert "x ... x" in long

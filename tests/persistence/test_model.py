@@ -344,3 +344,23 @@ def test_tensors_of_other_shapes_or_types_are_refused(model: Path) -> None:
         forge(model, "model.safetensors", safetensors.torch.save({**state, name: tensor}))
         with pytest.raises(ModelFormatError, match=str(model)):
             load(model)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_neither_loaded_nor_saved(
+    value: float, model: Path, tmp_path: Path
+) -> None:
+    name = "encoder.net.layers.0.weight"
+    state = safetensors.torch.load((model / "model.safetensors").read_bytes())
+    state[name][0, 0] = value
+    forge(model, "model.safetensors", safetensors.torch.save(state))
+    sentence = rf"{name} has values that are NaN or infinite$"
+    for into in (None, learned()):
+        with pytest.raises(ModelFormatError, match=rf"model cannot be loaded: {sentence}"):
+            load(model, into=into)
+    vae = learned()
+    with torch.no_grad():
+        vae.encoder.net.layers[0].weight[0, 0] = value
+    with pytest.raises(ValueError, match=f"the model is not saved: {sentence}"):
+        save(vae, tmp_path / "new")
+    assert not (tmp_path / "new").exists()

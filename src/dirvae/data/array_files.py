@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import math
+import os
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 from scipy import sparse
 
 from dirvae.data.rows import Rows, require_rows, rows_of
 from dirvae.data.sparse_matrix import sound_csr
 from dirvae.data.text_files import damaged
+from dirvae.reading import fitting_memory, open_regular, require_memory
 
 __all__ = ["read_archive", "read_array"]
 
 INDICES = {"indices", "indptr", "row", "col", "offsets", "shape"}
+MAGIC = npy.MAGIC_PREFIX
+HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 PREFERRED = ("x", "X", "x_train")
 DAMAGE = (
     ValueError,
@@ -27,10 +34,11 @@ DAMAGE = (
     OSError,
     LookupError,
     ArithmeticError,
-    MemoryError,
-    NotImplementedError,
+    RuntimeError,  # of archives that are encrypted, or nested or packed in ways that NumPy lacks
     zipfile.BadZipFile,
     zlib.error,
+    SyntaxError,
+    tokenize.TokenError,  # of headers, which are read as Python's literals
 )
 
 
@@ -47,7 +55,13 @@ def read_array(path: Path) -> Rows:
         ...     read_array(path).x.tolist()
         [[1.0, 0.0], [0.0, 1.0]]
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file, fitting_memory(path):
+        size = os.fstat(file.fileno()).st_size
+        require_memory(path, size)
+        if file.read(len(MAGIC)) == MAGIC:  # otherwise it is refused below
+            file.seek(0)
+            _require_whole(path, file, size)
+        file.seek(0)
         return rows_of(path, _load(path, file, np.ndarray))
 
 
@@ -69,10 +83,14 @@ def read_archive(path: Path, array: str | None = None) -> Rows:
         ...     read_archive(path).notes
         ("array 'x' taken from x, y",)
     """
-    with path.open("rb") as file, _load(path, file, np.lib.npyio.NpzFile) as archive:
+    with (
+        open_regular(path) as file,
+        fitting_memory(path),
+        _load(path, file, np.lib.npyio.NpzFile) as archive,
+    ):
         names: list[str] = archive.files
         if array is None and {"format", "shape", "data"} <= set(names):
-            return _sparse(path, archive)
+            return _sparse(path, file, archive)
         chosen = array or _only_matrix(path, archive)
         if chosen not in names:
             raise ValueError(f"{path} has no array {chosen!r}; it has {', '.join(names)}")
@@ -91,12 +109,31 @@ def _load(path: Path, file: IO[bytes], kind: type) -> Any:
     return loaded
 
 
-def _sparse(path: Path, archive: Any) -> Rows:
+def _require_whole(path: Path, file: IO[bytes], size: int) -> None:
+    """Hold what the header of an .npy file declares against the bytes that there are."""
+    try:
+        version = npy.read_magic(file)
+        if version not in HEADERS:
+            raise ValueError(f"it is of version {version}, which no array of numbers needs")
+        shape, _, dtype = HEADERS[version](file)
+        declared, found = math.prod(shape) * dtype.itemsize, size - file.tell()
+        if declared > found and not dtype.hasobject:
+            raise ValueError(f"it declares {declared:,} bytes and has {found:,}")
+    except DAMAGE as error:
+        raise _no_array(path, error) from error
+
+
+def _sparse(path: Path, file: IO[bytes], archive: Any) -> Rows:
+    require_memory(path, sum(entry.file_size for entry in archive.zip.infolist()))
+    shape = _member(path, archive, "shape")
+    if shape.dtype.kind in "iu" and shape.ndim == 1 and len(shape):
+        require_memory(path, int(shape[0]) * np.dtype(np.int64).itemsize)  # a pointer for each row
     for name in INDICES & set(archive.files):
         if _member(path, archive, name).dtype.kind not in "iu":  # SciPy would make them such
             raise _no_array(path, ValueError(f"{name!r} in it are no whole numbers"))
     try:
-        x = sparse.load_npz(path)
+        file.seek(0)
+        x = sparse.load_npz(file)
     except DAMAGE as error:
         raise _no_array(path, error) from error
     stored = _member(path, archive, "data")
@@ -123,6 +160,7 @@ def _only_matrix(path: Path, archive: Any) -> str:
 
 
 def _member(path: Path, archive: Any, name: str) -> NDArray[Any]:
+    _require_sound_member(path, archive.zip, f"{name}.npy")
     try:
         member = archive[name]
     except DAMAGE as error:
@@ -130,6 +168,20 @@ def _member(path: Path, archive: Any, name: str) -> NDArray[Any]:
     if not isinstance(member, np.ndarray):
         raise _no_array(path, ValueError(f"{name!r} in it is no array"))
     return member
+
+
+def _require_sound_member(path: Path, archive: zipfile.ZipFile, name: str) -> None:
+    """Hold what a member is unpacked to against the memory budget, before it is."""
+    if name not in archive.namelist():  # it is no array
+        return
+    size = archive.getinfo(name).file_size
+    require_memory(path, size)
+    try:
+        member = archive.open(name)
+    except DAMAGE as error:
+        raise _no_array(path, error) from error
+    with member:
+        _require_whole(path, member, size)
 
 
 def _no_array(path: Path, error: BaseException) -> Exception:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -10,12 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dirvae.data.text_files import name_of
+from dirvae.reading import fitting_memory, open_regular, require_memory
 
 __all__ = ["read_images", "required"]
 
 SUFFIXES = {".png", ".jpg", ".jpeg"}
+DECODERS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")  # what has such a suffix may be any of them
+
+MEMORY_OF_PIXEL = 6  # bytes: one as read, one in the array of all, four as a float
+DAMAGE = (OSError, ValueError, SyntaxError, TypeError, LookupError, struct.error, zlib.error)
 
 Pixels = NDArray[np.uint8]
+Header = tuple[tuple[int, int], str]  # width and height, and mode
 
 
 def read_images(folder: str | Path) -> tuple[list[str], Pixels]:
@@ -29,7 +40,8 @@ def read_images(folder: str | Path) -> tuple[list[str], Pixels]:
         Names relative to the folder, and pixels of shape (N, H, W) or (N, H, W, 3).
 
     Raises:
-        ValueError: If there is no image, one cannot be read, or sizes differ.
+        ValueError: If there is no image, one cannot be read, sizes differ, or all together take
+            more than the memory budget (`dirvae.reading`).
         ImportError: If pillow is not installed.
 
     Example:
@@ -55,27 +67,38 @@ def read_images(folder: str | Path) -> tuple[list[str], Pixels]:
                 "must be of one size"
             )
     mode = "RGB" if any(mode not in ("1", "L", "LA") for _, mode in headers) else "L"
+    width, height = headers[0][0]
+    require_memory(folder, len(paths) * width * height * len(mode), MEMORY_OF_PIXEL)
     names = [name_of(path, folder) for path in paths]
     return names, np.stack([_pixels(image, path, mode) for path in paths])
 
 
-def _header(image: Any, path: Path) -> tuple[tuple[int, int], str]:
-    try:
-        with image.open(path) as opened:
-            size, mode = opened.size, str(opened.mode)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read: it is cut off, or is no image") from error
+def _header(image: Any, path: Path) -> Header:
+    with _opened(image, path) as opened:
+        size, mode = opened.size, str(opened.mode)
     if mode[0] in "IF":
         raise ValueError(f"{path} has pixels of more than 8 bits (mode {mode}), must have 8")
     return size, mode
 
 
 def _pixels(image: Any, path: Path, mode: str) -> Pixels:
-    try:
-        with image.open(path) as opened:
-            return np.asarray(opened.convert(mode), dtype=np.uint8)
-    except (OSError, ValueError, SyntaxError) as error:
-        raise ValueError(f"{path} cannot be read: it is cut off, or is no image") from error
+    with _opened(image, path) as opened:
+        return np.asarray(opened.convert(mode), dtype=np.uint8)
+
+
+@contextmanager
+def _opened(image: Any, path: Path) -> Iterator[Any]:
+    """Open an image by decoders of pixels alone: what is PostScript, whatever its name, is not."""
+    with open_regular(path) as file, fitting_memory(path), warnings.catch_warnings():
+        warnings.simplefilter("error", image.DecompressionBombWarning)
+        try:
+            with image.open(file, formats=DECODERS) as opened:
+                yield opened
+        except (image.DecompressionBombError, image.DecompressionBombWarning) as error:
+            most = f"{image.MAX_IMAGE_PIXELS:,}"
+            raise ValueError(f"{path} cannot be read: it has more than {most} pixels") from error
+        except DAMAGE as error:
+            raise ValueError(f"{path} cannot be read: it is cut off, or is no image") from error
 
 
 def required(module: str, what: Any) -> Any:

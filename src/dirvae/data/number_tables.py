@@ -12,6 +12,7 @@ import numpy as np
 
 from dirvae.data.delimited import MISSING, NUMBER, WHOLE, Delimited, identifiers, read_delimited
 from dirvae.data.images import required
+from dirvae.data.parquet import DAMAGE, opened_parquet, require_fitting
 from dirvae.data.rows import Rows, require_rows
 from dirvae.data.text_files import UTF8, damaged
 
@@ -82,12 +83,13 @@ def read_parquet(path: Path, id_columns: Sequence[str] = ()) -> Rows:
         ImportError: If pandas or pyarrow is not installed.
     """
     pandas = required("pandas", path)
-    required("pyarrow", path)
-    try:
-        with path.open("rb") as file:  # of a path pandas would make columns of the folders a=b
+    with opened_parquet(path) as (file, table):
+        require_fitting(path, table)
+        file.seek(0)
+        try:  # a file, for of a path pandas would make columns of the folders a=b
             frame = pandas.read_parquet(file, engine="pyarrow", dtype_backend="numpy_nullable")
-    except (ValueError, OSError, KeyError) as error:
-        raise damaged(path, error) from error
+        except DAMAGE as error:
+            raise damaged(path, error) from error
     if not isinstance(frame.index, pandas.RangeIndex):
         frame = frame.reset_index()
     names = [str(column) for column in frame.columns]

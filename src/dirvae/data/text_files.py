@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import os
 import zlib
 from pathlib import Path
+
+from dirvae.reading import fitting_memory, read_regular, unpacked
 
 __all__ = ["UTF8", "damaged", "name_of", "read_text", "require_encoding"]
 
 UTF8 = "utf-8"
 GZIP = b"\x1f\x8b"
+MEMORY_OF_TEXT = 4  # times its bytes: as it is, decoded, and what is made of it
 # The mark of UTF-32 begins as that of UTF-16 does.
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -61,7 +63,8 @@ def read_text(path: Path, encoding: str = UTF8) -> tuple[str, tuple[str, ...]]:
     files may begin with is taken for what it is. Breaks of lines stay as they are.
 
     Raises:
-        ValueError: If it is cut off, in another encoding, has NUL characters, or is no text.
+        ValueError: If it is cut off, in another encoding, has NUL characters, or is no text; if it
+            is no regular file, or takes more than the memory budget (`dirvae.reading`).
 
     Example:
         >>> import tempfile
@@ -71,7 +74,11 @@ def read_text(path: Path, encoding: str = UTF8) -> tuple[str, tuple[str, ...]]:
         ('größer', ('read as utf-16, by the mark it begins with',))
     """
     require_encoding(encoding)
-    data = _unpacked(path)
+    with fitting_memory(path):
+        return _decoded(path, _unpacked(path), encoding)
+
+
+def _decoded(path: Path, data: bytes, encoding: str) -> tuple[str, tuple[str, ...]]:
     marked = next((name for mark, name in MARKS if data.startswith(mark)), None)
     if marked and not _may_be(encoding, marked):
         raise ValueError(f"{path} begins with the mark of {marked}: it is not {encoding}")
@@ -97,11 +104,11 @@ def damaged(path: Path, error: BaseException) -> Exception:
 
 
 def _unpacked(path: Path) -> bytes:
-    data = path.read_bytes()
+    data = read_regular(path, MEMORY_OF_TEXT)
     if not data.startswith(GZIP):
         return data
     try:
-        return gzip.decompress(data)
+        return unpacked(path, data, MEMORY_OF_TEXT)
     except (OSError, EOFError, zlib.error) as error:
         raise damaged(path, error) from error
 

@@ -10,8 +10,8 @@ from pkgutil import resolve_name
 from typing import Any
 
 from dirvae.data.delimited import NUMBER, read_delimited
-from dirvae.data.images import required
-from dirvae.data.text_files import UTF8, damaged, read_text
+from dirvae.data.parquet import batches, opened_parquet
+from dirvae.data.text_files import UTF8, read_text
 from dirvae.formats import FORMATS, kind_of
 
 __all__ = [
@@ -158,16 +158,14 @@ def _object(path: Path, number: int, line: str) -> dict[str, Any]:
 
 
 def parquet_columns(
-    path: Path, names: Sequence[str], _: str = UTF8
+    path: Path, names: Sequence[str], encoding: str = UTF8
 ) -> tuple[list[Column], tuple[str, ...]]:
     """Read columns of a .parquet file, which has no encoding."""
-    parquet = required("pyarrow.parquet", path)
-    try:
-        with path.open("rb") as file:
-            table = parquet.ParquetFile(file)
-            found = [str(name) for name in table.schema_arrow.names]
-            columns = table.read(columns=[name for name in names if found.count(name) == 1])
-    except (ValueError, OSError, NotImplementedError) as error:
-        raise damaged(path, error) from error
-    _places(path, found, names)
-    return [columns.column(name).to_pylist() for name in names], ()
+    with opened_parquet(path) as (_, table):
+        found = [str(name) for name in table.schema_arrow.names]
+        _places(path, found, names)
+        columns: list[Column] = [[] for _ in names]
+        for batch in batches(path, table, list(dict.fromkeys(names))):
+            for column, name in zip(columns, names, strict=True):
+                column += batch.column(batch.schema.names.index(name)).to_pylist()
+    return columns, ()

@@ -131,6 +131,25 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         require_sizes("hidden_sizes", self.hidden_sizes)
         require_positive("learning_rate", self.learning_rate)
 
+    def _require_consistent(self) -> None:
+        """Raise ValueError where arguments and what was learned do not go with ``vae_``.
+
+        Of a loaded one they may be anything; and of one that got other arguments after its fit.
+        """
+        if self.n_components != self._n_features_out:
+            raise ValueError(
+                f"n_components is {self.n_components}, but the fitted model has "
+                f"{self._n_features_out}: set it back, or fit again"
+            )
+        for name, wanted in self._shapes().items():
+            found = np.shape(getattr(self, name)) if hasattr(self, name) else wanted
+            if found != wanted:
+                raise ValueError(f"{name} has shape {found}, must have {wanted}, as the model has")
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of attributes, where they are there, as the weights have them."""
+        return {"feature_names_in_": (self.n_features_in_,)}
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "vae_")
 
@@ -145,6 +164,14 @@ class RowEstimator(VAEEstimator):
     """An estimator of rows of numbers, dense or sparse, whose likelihood is given or chosen."""
 
     likelihood_: Callable[..., Distribution]
+
+    def _require_consistent(self) -> None:
+        super()._require_consistent()
+        wanted = self.n_features_in_, self._n_features_out
+        decoder: Any = self.vae_.decoder
+        found = decoder.event_shape.numel(), self.vae_.prior().event_shape.numel()
+        if found != wanted:
+            raise ValueError(f"vae_ has {found} features and components, must have {wanted}")
 
     if TYPE_CHECKING:
         likelihood: Callable[..., Distribution] | None

@@ -228,6 +228,10 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
             **checkpoints,
         )
 
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        classes = self.vae_.label_prior().event_shape
+        return {**super()._shapes(), "classes_": tuple(classes)}
+
     # --- using -----------------------------------------------------------------------------------
 
     def predict_proba(self, X: Any) -> Any:

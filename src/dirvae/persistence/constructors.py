@@ -25,11 +25,14 @@ from dirvae.distributions.global_random import DrawingFrom
 from dirvae.persistence.folder import ModelFormatError
 from dirvae.persistence.known import activations, law_from_name, law_name, module_from_name, modules
 
-__all__ = ["build", "describe", "mismatch", "own_parts"]
+__all__ = ["build", "describe", "mismatch", "own_parts", "require_small"]
 
 TENSORS = "tensors"  # in JSON, the names of those from which arguments are made
 _MANY = 10_000  # more elements than any list of arguments has
 _SIDE = 4096  # of an image, which no tensor's shape may show
+_DEPTH = 32  # of modules within modules
+_VALUES = 1_000_000  # in the JSON of a model, that of all modules and arguments
+_WORKING = 2**26  # elements that constructors may make besides those of the file
 
 
 def describe(module: nn.Module) -> dict[str, Any]:
@@ -74,11 +77,12 @@ def build(described: Any, state: Mapping[str, Tensor]) -> nn.Module:
         ModelFormatError: If ``described`` names an unknown constructor, or arguments that it
             refuses or that do not go with ``state``.
     """
-    largest = max((math.prod(t.shape) for t in state.values()), default=0)
+    sizes = [math.prod(tensor.shape) for tensor in state.values()]
     sides = (side for tensor in state.values() for side in tensor.shape)
     source = _Source(state, "", max(_SIDE, *sides, 0))
     try:
-        with DrawingFrom(torch.Generator("cpu")), _Bounded(max(_SIDE**2, largest)):
+        require_small(described)
+        with DrawingFrom(torch.Generator("cpu")), _Bounded(max(_SIDE**2, *sizes, 0), sum(sizes)):
             module = _module_from_json(described, source)
         problem = mismatch(module, state)
         if problem:
@@ -89,6 +93,23 @@ def build(described: Any, state: Mapping[str, Tensor]) -> nn.Module:
     except Exception as error:  # a constructor may raise anything on arguments that are wrong
         raise ModelFormatError(f"the model cannot be built: {error}") from error
     return module
+
+
+def require_small(described: Any) -> None:
+    """Raise ModelFormatError if JSON is nested deeper, or has more in it, than any model.
+
+    Example:
+        >>> require_small({"module": "Log1p"})
+    """
+    waiting, values = [(described, 0)], 0
+    while waiting:
+        part, depth = waiting.pop()
+        values += 1
+        if depth > _DEPTH or values > _VALUES:
+            raise ModelFormatError("the model has too many parts, or is nested too deep")
+        inner = list(part.values()) if isinstance(part, dict) else part
+        if isinstance(inner, list):
+            waiting += [(value, depth + 1) for value in inner]
 
 
 def mismatch(module: nn.Module, state: Mapping[str, Tensor]) -> str | None:
@@ -122,18 +143,31 @@ class _Source(NamedTuple):
 
 
 class _Bounded(TorchFunctionMode):
-    """Refuses tensors far larger than the file's, before memory is touched.
+    """Refuses tensors larger than the file's, and more of them, before memory is touched.
 
-    So a few words of JSON cannot ask for all of a machine's memory.
+    So a few words of JSON cannot ask for all of a machine's memory. What is made empty, to be
+    filled with weights, has no memory at all: its values come from the file.
+
+    Args:
+        limit: Elements of one tensor.
+        total: Elements of all tensors in the file.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, total: int) -> None:
         super().__init__()
-        self.limit = limit
+        self.limit, self.left = limit, 4 * total + _WORKING
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if isinstance(result, Tensor) and result.numel() > self.limit:
+        kwargs = kwargs or {}
+        if func is torch.empty:
+            kwargs = {**kwargs, "device": "meta"}
+        result = func(*args, **kwargs)
+        if not isinstance(result, Tensor):
+            return result
+        size = result.numel()
+        if not (result.is_meta or result._is_view() or any(result is given for given in args)):
+            self.left -= size
+        if size > self.limit or self.left < 0:
             raise ModelFormatError(f"the model asks for a tensor of shape {tuple(result.shape)}")
         return result
 

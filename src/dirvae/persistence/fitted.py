@@ -38,6 +38,7 @@ def describe_estimator(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor
     from sklearn.utils.validation import check_is_fitted  # only with an estimator: it is slow
 
     check_is_fitted(estimator)
+    estimator._require_consistent()
     arrays: dict[str, Tensor] = {}
     parameters = estimator.get_params(deep=False)
     parameters |= dict.fromkeys(parameters.keys() & estimator.not_saved)
@@ -82,13 +83,14 @@ def build_estimator(
         for value in learned.values():
             if hasattr(value, "get_feature_names_out"):
                 value.get_feature_names_out()  # raises if the vectorizer has no words
+        vars(estimator).update({**dict.fromkeys(cls.not_saved - parameters.keys()), **learned})
+        estimator.vae_ = vae
+        estimator._require_consistent()
+        return estimator.set_output(transform=described["output"])
     except ModelFormatError:
         raise
-    except (TypeError, ValueError, OverflowError, AttributeError) as error:
+    except Exception as error:  # checks of arguments may raise anything on what they do not expect
         raise ModelFormatError(f"the estimator cannot be built: {error}") from error
-    vars(estimator).update({**dict.fromkeys(cls.not_saved - parameters.keys()), **learned})
-    estimator.vae_ = vae
-    return estimator.set_output(transform=described["output"])
 
 
 def _learned(cls: Any) -> dict[str, Any]:

@@ -10,11 +10,13 @@ import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+from dirvae.reading import read_regular
 from dirvae.writing import made, partial_of, try_writing, whole
 
 __all__ = [
@@ -33,13 +35,20 @@ __all__ = [
 CONFIG, WEIGHTS, MANIFEST = "config.json", "model.safetensors", "manifest.json"
 CHECKPOINTS = "checkpoints"  # a folder in that of a model, where they have no other place
 _CONTENT = "dirvae model"
+_MANIFEST_BYTES = 2**17
 _JSON_BYTES = 2**26  # a history and the names of features take far less
+_JSON_VALUES = 10_000_000  # of which a machine's memory may hold fifty bytes each
+_MEMORY_OF_WEIGHTS = 3  # times their bytes: as read, as tensors, and aligned
+_TRIES = 100  # while others save to the folder
+_MESSAGE = 300  # characters: what a file says may be long
 _HASH = re.compile("[0-9a-f]{64}")
 _STAGED = re.compile(rf"({re.escape(CONFIG)}|{re.escape(WEIGHTS)})\.[0-9a-f]{{16}}")
 
 
 class ModelFormatError(ValueError):
     """A model folder cannot be read: it is missing, damaged, or of another kind or version.
+
+    The message is one line of at most 300 characters; of a longer one the middle is left out.
 
     Example:
         >>> import dirvae
@@ -48,6 +57,12 @@ class ModelFormatError(ValueError):
         ...
         dirvae.persistence.folder.ModelFormatError: no/such/folder does not exist
     """
+
+    def __init__(self, message: str) -> None:
+        line = " ".join(message.split())
+        if len(line) > _MESSAGE:
+            line = f"{line[: _MESSAGE // 2 - 5]} ... {line[-_MESSAGE // 2 :]}"
+        super().__init__(line)
 
 
 def write_folder(path: str | Path, files: Mapping[str, bytes]) -> None:
@@ -100,8 +115,8 @@ def holds_model(folder: Path) -> bool:
 def other_files(folder: Path) -> list[str]:
     """Names of what is in a folder and is not part of a model."""
     names = {entry.name for entry in folder.iterdir()}
-    try:
-        known = {MANIFEST, *_listed(_read(folder / MANIFEST), MANIFEST)}
+    try:  # whatever else a manifest lists is not ours to replace
+        known = {MANIFEST, *_listed(_manifest_of(folder), MANIFEST).keys() & {CONFIG, WEIGHTS}}
     except ModelFormatError:
         known = set()
     return sorted(n for n in names - known if n != CHECKPOINTS and not _is_leftover(n))
@@ -119,13 +134,14 @@ def read_folder(path: str | Path) -> dict[str, bytes]:
         raise ModelFormatError(f"{path} does not exist")
     if not os.path.isfile(folder / MANIFEST):
         raise ModelFormatError(f"{path} is not a model folder: there is no {MANIFEST} in it")
-    manifest = _read(folder / MANIFEST)
-    try:
-        return _files(folder, manifest)
-    except ModelFormatError:
-        if _read(folder / MANIFEST) == manifest:
-            raise
-        return read_folder(path)  # another model was saved meanwhile
+    for _ in range(_TRIES):
+        manifest = _manifest_of(folder)
+        try:
+            return _files(folder, manifest)
+        except ModelFormatError:
+            if _manifest_of(folder) == manifest:
+                raise
+    raise ModelFormatError(f"{path} is being saved to again and again: try later")
 
 
 def parse(content: bytes, source: object) -> dict[str, Any]:
@@ -135,12 +151,13 @@ def parse(content: bytes, source: object) -> dict[str, Any]:
         ModelFormatError: If it holds none; the message begins with ``source``.
     """
     try:
-        if len(content) > _JSON_BYTES:
+        values = sum(map(content.count, (b",", b"[", b"{")))
+        if len(content) > _JSON_BYTES or values > _JSON_VALUES:
             raise ValueError("too large")
         value = json.loads(content, parse_constant=_refuse)
         if not isinstance(value, dict):
             raise TypeError("not an object")
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError, MemoryError) as error:
         raise ModelFormatError(f"{source} is not the JSON of a model: {error}") from error
     return value
 
@@ -182,12 +199,12 @@ def _require_ours(target: Path) -> None:
 
 def _settle(folder: Path) -> None:
     """Finish or undo a save, as the manifest says: its files take their places, others go."""
-    manifest = folder / MANIFEST
     try:
-        entries = _listed(manifest.read_bytes(), manifest) if manifest.exists() else {}
+        listed = _listed(_manifest_of(folder), folder / MANIFEST)
     except ModelFormatError:
-        entries = {}
-    places = {_staged(name, entry): folder / name for name, entry in entries.items()}
+        listed = {}
+    ours = {name: listed[name] for name in (CONFIG, WEIGHTS) if name in listed}
+    places = {_staged(name, entry): folder / name for name, entry in ours.items()}
     for entry in list(folder.iterdir()):
         if entry.name in places:
             os.replace(entry, places[entry.name])
@@ -225,13 +242,19 @@ def _write(path: Path, content: bytes) -> None:
 # --- reading --------------------------------------------------------------------------------------
 
 
-def _read(path: Path) -> bytes:
+def _manifest_of(folder: Path) -> bytes:
+    return _read(folder / MANIFEST, _MANIFEST_BYTES)
+
+
+def _read(path: Path, most: int, share: int = 1) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path, share, most)
     except FileNotFoundError as error:
         raise ModelFormatError(f"{path} is missing") from error
     except OSError as error:
         raise ModelFormatError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ModelFormatError(str(error)) from error
 
 
 def _files(folder: Path, manifest: bytes) -> dict[str, bytes]:
@@ -239,7 +262,7 @@ def _files(folder: Path, manifest: bytes) -> dict[str, bytes]:
     for name in (CONFIG, WEIGHTS):
         if name not in listed:
             raise ModelFormatError(f"{folder / MANIFEST} does not list {name}")
-    return {name: _verified(folder / name, entry) for name, entry in listed.items()}
+    return {name: _verified(folder / name, listed[name]) for name in (CONFIG, WEIGHTS)}
 
 
 def _listed(manifest: bytes, source: object) -> dict[str, dict[str, Any]]:
@@ -259,19 +282,29 @@ def _is_entry(entry: Any) -> bool:
     return (
         isinstance(entry, dict)
         and type(entry.get("size")) is int
+        and entry["size"] >= 0
         and isinstance(entry.get("sha256"), str)
         and bool(_HASH.fullmatch(entry["sha256"]))
     )
 
 
 def _verified(path: Path, entry: Mapping[str, Any]) -> bytes:
-    try:
-        content = path.with_name(_staged(path.name, entry)).read_bytes()
-    except OSError:  # it has taken its place, as all but a save that was cut off
-        content = _read(path)
-    if len(content) != entry["size"]:
-        sizes = f"{len(content)} bytes, {MANIFEST} says {entry['size']}"
-        raise ModelFormatError(f"{path} is truncated or edited: it has {sizes}")
+    staged = path.with_name(_staged(path.name, entry))
+    if os.path.isfile(staged):  # of a save that was cut off; or it takes its place just now
+        with suppress(ModelFormatError):
+            return _matching(staged, entry)
+    return _matching(path, entry)
+
+
+def _matching(path: Path, entry: Mapping[str, Any]) -> bytes:
+    """Return what a file holds if it is the one that was saved; its size is looked at first."""
+    size, weighty = entry["size"], path.name.startswith(WEIGHTS)
+    with suppress(OSError):  # which `_read` tells
+        found = os.stat(path)
+        if stat.S_ISREG(found.st_mode) and found.st_size != size:
+            sizes = f"{found.st_size} bytes, {MANIFEST} says {size}"
+            raise ModelFormatError(f"{path} is truncated or edited: it has {sizes}")
+    content = _read(path, size, _MEMORY_OF_WEIGHTS if weighty else 1)
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
         raise ModelFormatError(f"{path} was edited: its SHA-256 is not the one in {MANIFEST}")
     return content

@@ -13,7 +13,13 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from dirvae.nn.surroundings import pinned
-from dirvae.persistence.constructors import build, describe, mismatch, own_parts
+from dirvae.persistence.constructors import (
+    build,
+    describe,
+    mismatch,
+    own_parts,
+    require_small,
+)
 from dirvae.persistence.fitted import ARRAYS, build_estimator, describe_estimator
 from dirvae.persistence.folder import (
     CONFIG,
@@ -44,8 +50,8 @@ def save(model: Any, path: str | Path) -> None:
 
     Raises:
         TypeError: If ``model`` is neither.
-        ValueError: If a layer has not seen data yet. Or if an estimator has parts of the user's
-            own; then save its ``vae_``.
+        ValueError: If the model cannot be saved: a layer has not seen data yet, weights are NaN or
+            infinite, or an estimator has parts of the user's own (then save its ``vae_``).
         OSError: If ``path`` holds something else, or cannot be written; nothing is changed then.
 
     Example:
@@ -86,7 +92,8 @@ def load(path: str | Path, *, into: nn.Module | None = None) -> Any:
     """Load a model that `save` wrote.
 
     All files are verified first. The model is built by constructors of this library alone, whatever
-    the folder says. Its outputs are those of the saved model, to the bit.
+    the folder says. Its outputs are those of the saved model, to the bit. What is read and built is
+    bounded by the files' sizes, and these by the memory budget (`dirvae.reading`).
 
     Args:
         path: The folder.
@@ -98,7 +105,8 @@ def load(path: str | Path, *, into: nn.Module | None = None) -> Any:
 
     Raises:
         ModelFormatError: If the folder is missing, damaged, not a model's or of an unknown version.
-            Or if its model cannot be built, or does not fit ``into``.
+            Or if its model cannot be built, has weights that are NaN or infinite, or does not fit
+            ``into``.
         TypeError: If ``into`` is not a `VAE`.
 
     Example:
@@ -113,8 +121,11 @@ def load(path: str | Path, *, into: nn.Module | None = None) -> Any:
     tensors = _tensors(files[WEIGHTS], Path(path) / WEIGHTS)
     arrays = {name: tensors.pop(name) for name in list(tensors) if name.startswith(ARRAYS)}
     try:
-        return _built(config, tensors, arrays, path) if into is None else _filled(into, tensors)
-    except ModelFormatError as error:
+        problem = _not_finite(tensors)
+        if problem:
+            raise ModelFormatError(problem)
+        return _built(config, tensors, arrays) if into is None else _filled(into, tensors)
+    except (ModelFormatError, RecursionError, LookupError) as error:
         raise ModelFormatError(f"{path} cannot be loaded: {error}") from error
 
 
@@ -171,8 +182,19 @@ def _state(vae: nn.Module) -> dict[str, Tensor]:
             raise ValueError(f"{name} of the model is a {type(value).__name__}, must be a tensor")
         if torch.nn.parameter.is_lazy(value):
             raise ValueError(f"{name} has no shape yet: fit the model or call it once, then save")
+    problem = _not_finite(state)
+    if problem:
+        raise ValueError(f"the model is not saved: {problem}")
     # Copies, because safetensors takes no tensors that share memory.
     return {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
+
+
+def _not_finite(state: Mapping[str, Tensor]) -> str | None:
+    """Say in one sentence which weights are no numbers to compute with; None if all are."""
+    for name, value in state.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            return f"{name} has values that are NaN or infinite"
+    return None
 
 
 def _describe_checked(vae: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -204,13 +226,17 @@ def _checked(config: dict[str, Any], path: str | Path) -> dict[str, Any]:
         )
     if not isinstance(config.get("model"), dict):
         raise ModelFormatError(f"{Path(path) / CONFIG} has no model")
+    try:
+        require_small(config["model"])
+    except ModelFormatError as error:
+        raise ModelFormatError(f"{path} cannot be loaded: {error}") from error
     return config
 
 
 def _tensors(content: bytes, source: Path) -> dict[str, Tensor]:
     try:
         tensors = safetensors.torch.load(content)
-    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+    except (SafetensorError, LookupError, ValueError, RuntimeError, TypeError) as error:
         raise ModelFormatError(f"{source} is not a safetensors file: {error}") from error
     # Copies, because the last bits of a matrix product may depend on how memory is aligned.
     return {name: tensor.clone() for name, tensor in tensors.items()}
@@ -220,12 +246,11 @@ def _built(
     config: Mapping[str, Any],
     state: Mapping[str, Tensor],
     arrays: Mapping[str, Tensor],
-    path: str | Path,
 ) -> Any:
     if own_parts(config["model"]):
         raise ModelFormatError(
             f"it has parts of your own ({_own(config)}); build the same VAE and give it as "
-            f"load({str(path)!r}, into=vae)"
+            "load(path, into=vae)"
         )
     kind = config.get("kind")
     if kind != "VAE" and (not isinstance(kind, str) or kind not in estimators()):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from dirvae.data.words import as_given, words_of
 from dirvae.persistence.folder import ModelFormatError
+from dirvae.persistence.patterns import is_plain
 
 __all__ = ["describe_vectorizer", "vectorizer_from"]
 
@@ -23,6 +25,7 @@ _PLAIN = (
 )
 _LIMITS = ("min_df", "max_df", "max_features")
 _SETTINGS = ("stop_words", *_PLAIN, *_LIMITS)
+_A_TEXT = "some words of a text, and some more words"
 _TOKENIZERS = {function.__name__: function for function in (words_of, as_given)}
 
 
@@ -34,7 +37,8 @@ def describe_vectorizer(vectorizer: Any, *, fitted: bool = True) -> dict[str, An
         fitted: Whether the words that it learned are kept; otherwise its settings alone are.
 
     Raises:
-        ValueError: If it is of another class, or has functions of the user's own.
+        ValueError: If it is of another class, has functions of the user's own, reads files, or has
+            a pattern that is not plain (`dirvae.persistence.patterns`).
     """
     from sklearn.base import clone
     from sklearn.feature_extraction.text import CountVectorizer
@@ -58,6 +62,9 @@ def describe_vectorizer(vectorizer: Any, *, fitted: bool = True) -> dict[str, An
     own += [key for key, value in settings.items() if callable(value)]
     if own:
         raise ValueError(f"vectorizer has a {own[0]} of your own, which cannot be saved")
+    problem = _acts(settings)
+    if problem:
+        raise ValueError(f"vectorizer cannot be saved: {problem}; fit on the counts that it gives")
     words = None
     if fitted or vectorizer.vocabulary is not None:
         known = vectorizer if fitted else clone(vectorizer)
@@ -93,10 +100,29 @@ def vectorizer_from(described: Any) -> Any:
     )
     if not valid:
         raise ModelFormatError("the vectorizer of the model is malformed")
+    problem = _acts(described)
+    if problem:
+        raise ModelFormatError(f"the vectorizer of the model is refused: {problem}")
     settings = {key: described[key] for key in _SETTINGS}
     settings["tokenizer"] = None if tokenizer is None else _TOKENIZERS[tokenizer]
     vocabulary = None if words is None else {word: i for i, word in enumerate(words)}
+    vectorizer = CountVectorizer(**settings, ngram_range=tuple(spans), vocabulary=vocabulary)
+    try:
+        vectorizer.fit([[_A_TEXT]] if tokenizer == as_given.__name__ else [_A_TEXT])
+    except Exception as error:  # scikit-learn checks its arguments when they are used
+        if words is not None or "empty vocabulary" not in str(error):
+            raise ModelFormatError(f"the vectorizer of the model is broken: {error}") from error
     return CountVectorizer(**settings, ngram_range=tuple(spans), vocabulary=vocabulary)
+
+
+def _acts(settings: Mapping[str, Any]) -> str | None:
+    """Say in one sentence what a vectorizer would do that words need not; None if nothing."""
+    if settings["input"] != "content":
+        return f"its input is {str(settings['input'])[:20]!r}, must be 'content', not files"
+    pattern = settings["token_pattern"]
+    if pattern is not None and not is_plain(pattern):
+        return f"its token_pattern {pattern[:60]!r} may take too long on a text"
+    return None
 
 
 def _are_words(value: Any) -> bool:

@@ -780,6 +780,28 @@ class TopicModel(VAEEstimator):
     def _shown(self) -> tuple[str, ResultTable]:
         return f"{self._n_features_out} topics of {self.n_features_in_:,} words", self.topic_info()
 
+    def _require_consistent(self) -> None:
+        super()._require_consistent()
+        decoder, words, topics = decoder_of(self.vae_), self.n_features_in_, self._n_features_out
+        if decoder.num_words != words or decoder.num_topics - topics not in (0, 1):  # a background
+            found = decoder.num_words, decoder.num_topics
+            raise ValueError(f"vae_ has {found} words and topics, must have {(words, topics)}")
+        if hasattr(self, "vectorizer_") and len(self.vectorizer_.vocabulary_) != words:
+            raise ValueError(f"vectorizer_ must have {words} words, as the model has")
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        words, topics = self.n_features_in_, self._n_features_out
+        labels = len(getattr(self, "classes_", ()))
+        return {
+            **super()._shapes(),
+            "vocabulary_": (words,),
+            "word_frequency_": (words,),
+            "word_documents_": (decoder_of(self.vae_).num_topics, words),
+            "topic_prevalence_": (topics,),
+            "coef_": (labels, topics),
+            "intercept_": (labels,),
+        }
+
     def _counts_to_fit(self, X: Any, vocabulary: Any) -> sparse.csr_matrix:
         rows, vectorizer, words = countable(X, self.vectorizer, vocabulary)
         counts = checked_counts(self, rows, reset=True)
