@@ -23,6 +23,7 @@ ABOUT_MORE = {
     "distributions/test_contract": "every distribution, against torch's contract",
     "distributions/test_oracles": "every distribution, against SciPy",
     "distributions/test_pyro": "every distribution, inside Pyro",
+    "report/explorer/test_browser": "pages in a browser",
     "reproduce/test_command": "the command `reproduce` and its studies",
 }
 
@@ -82,6 +83,12 @@ TESTED_IN = {
     "nn/test_conditional": ["nn/parameters"],
     "models/test_vae": ["nn/counts"],
     "report/test_page": ["report/figures"],
+    "report/explorer/test_topics": [
+        "report/explorer/layout",
+        "report/explorer/page",
+        "report/explorer/signs",
+        "report/explorer/words",
+    ],
     "report/test_topics": ["report/examples"],
     "reproduce/test_command": [
         "cli/reproduce",

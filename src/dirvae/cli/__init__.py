@@ -19,6 +19,7 @@ from dirvae.cli.fit import fit_vae
 from dirvae.cli.fit_topics import fit_topics
 from dirvae.cli.options import one_of
 from dirvae.cli.outputs import Force, require_model_folder, require_new, require_results_folder
+from dirvae.cli.report import report
 from dirvae.cli.reproduce import reproduce
 from dirvae.cli.topics import topics
 
@@ -67,7 +68,7 @@ fit_app = typer.Typer(cls=PlainGroup)
 app.add_typer(fit_app, name="fit")
 fit_app.command("vae", cls=PlainCommand)(fit_vae)
 fit_app.command("topics", cls=PlainCommand)(fit_topics)
-for command in (topics, transform, evaluate, info, reproduce):
+for command in (topics, report, transform, evaluate, info, reproduce):
     app.command(cls=PlainCommand)(command)
 
 

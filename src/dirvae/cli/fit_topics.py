@@ -30,7 +30,8 @@ from dirvae.cli.inputs import (
     rows_of,
 )
 from dirvae.cli.options import one_of, whole, words_of
-from dirvae.cli.outputs import Force, require_model_folder
+from dirvae.cli.outputs import Force, require_model_folder, require_page
+from dirvae.cli.report import write_page
 from dirvae.cli.words import DECODERS, named
 from dirvae.formats import COUNTS, TEXTS, kind_of, listed
 
@@ -58,6 +59,10 @@ def fit_topics(
         typer.Option(metavar="PATH", help="Words of counts, one a line in the order of columns."),
     ] = None,
     max_epochs: Annotated[int | None, whole(1, help="Passes over the documents.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Page of the topics to write, .html; see dirvae report."),
+    ] = None,
     seed: Annotated[int, whole(0, help="Same seed, same topics.")] = 0,
     checkpoint_dir: CheckpointDir = None,
     resume: Resume = False,
@@ -72,6 +77,10 @@ def fit_topics(
     """
     inputs = [documents, vocabulary]
     require_model_folder(output, force or resume, inputs)
+    if report is not None:
+        require_page(report, force or resume, inputs)
+        if output.resolve() in report.resolve().parents:
+            raise ValueError(f"{report} is in the model's folder; choose another --report")
     folder = place(output, checkpoint_dir, inputs)
     if label_column is not None and kind_of(documents) not in TEXTS:
         raise ValueError(f"--label-column goes with a table ({', '.join(TEXTS)})")
@@ -108,7 +117,17 @@ def fit_topics(
     if checkpoint_dir is None:
         remove(folder)
     say(f"{output}: {components} topics, {model.n_features_in_:,} words, {model.n_iter_} epochs")
-    say(f"Next: dirvae topics {shlex.quote(str(output))}")
+    if report is None:
+        _say_next(output, documents, text_column)
+    else:
+        write_page(model, X, report, None, None, None, {})
+
+
+def _say_next(output: Path, documents: str, text_column: str | None) -> None:
+    folder, source = shlex.quote(str(output)), shlex.quote(documents)
+    column = "" if text_column is None else f" --text-column {shlex.quote(text_column)}"
+    say(f"Next: dirvae report {folder} {source}{column} -o report.html")
+    say(f"Or: dirvae topics {folder}")
 
 
 def _vocabulary(path: Path | None, documents: str) -> list[str] | None:

@@ -17,6 +17,7 @@ __all__ = [
     "require_apart",
     "require_model_folder",
     "require_new",
+    "require_page",
     "require_results_folder",
     "require_table",
     "write_table",
@@ -97,6 +98,22 @@ def require_results_folder(path: Path) -> None:
     if holds_model(path):
         raise ValueError(f"{path} holds a model; choose another --output")
     require_writable(path)
+
+
+def require_page(path: Path, force: bool, inputs: Inputs = ()) -> None:
+    """Make sure that a page can be written to ``path``, and does not replace one unasked.
+
+    Raises:
+        ValueError: If it is no .html, a folder or an input, or exists and not ``force``.
+        OSError: If nothing can be written there.
+    """
+    if path.suffix not in (".html", ".htm"):
+        raise ValueError(f"{path} must end in .html")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; --output must be a file")
+    require_apart(path, inputs)
+    require_new(path, force)
+    try_writing(path)
 
 
 def require_table(path: Path, force: bool, inputs: Inputs = ()) -> None:

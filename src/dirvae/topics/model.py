@@ -73,10 +73,12 @@ from dirvae.topics.posterior import (
     proportions,
     without_background,
 )
+from dirvae.topics.report import page_of
 from dirvae.topics.results import Labels
 from dirvae.topics.start import cluster_start, guided_start
 from dirvae.topics.training import train_topics
 from dirvae.training import Training
+from dirvae.writing import write_text
 
 __all__ = ["TopicModel"]
 
@@ -729,6 +731,60 @@ class TopicModel(VAEEstimator):
         return shares_of(theta, groups).labelled(self._result_labels())
 
     @pinned()
+    def report(
+        self,
+        X: Any = None,
+        path: str | Path | None = None,
+        *,
+        labels: Any = None,
+        times: Any = None,
+        ids: Any = None,
+        covariates: Any = None,
+        names: Any = None,
+        stability: Any = None,
+        title: str = "Topics",
+        level: float = 0.9,
+    ) -> str:
+        """Return a page to explore the topics and documents in, one file of HTML.
+
+        It needs no network, and holds the documents that have most of each topic.
+
+        Args:
+            X: Documents, as in `fit`; None shows topics and words alone.
+            path: File to write the page to; one that is there is replaced.
+            labels: A label for each document, None where unknown.
+            times: A number, a date or a text of either for each document, None where unknown.
+            ids: What each document is called, or a mapping from columns' names to such values;
+                their rows, counted from 1, if None.
+            covariates: As in `transform`.
+            names: Of topics, a mapping from their numbers or one for each; see
+                `report.explorer.read_names` for the file that the page writes.
+            stability: How far other seeds find each topic, shape (K,): a row of
+                `TopicEnsemble.stability`.
+            title: Of the page.
+            level: Of the intervals, in (0, 1).
+
+        Raises:
+            ValueError: If an argument is out of range, or the latent gives no shares.
+            OSError: If the file cannot be written.
+        """
+        page = page_of(
+            self,
+            X,
+            labels=labels,
+            times=times,
+            ids=ids,
+            covariates=covariates,
+            names=names,
+            stability=stability,
+            title=title,
+            level=level,
+        )
+        if path is not None:
+            write_text(path, page)
+        return page
+
+    @pinned()
     def merge(self, groups: Sequence[Sequence[int]]) -> TopicModel:
         """Return a model in which each group of topics is one, others as they are, after them.
 
@@ -798,6 +854,7 @@ class TopicModel(VAEEstimator):
             "word_frequency_": (words,),
             "word_documents_": (decoder_of(self.vae_).num_topics, words),
             "topic_prevalence_": (topics,),
+            "topic_names_": (topics,),
             "coef_": (labels, topics),
             "intercept_": (labels,),
         }

@@ -1,0 +1,131 @@
+"""``dirvae report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dirvae.cli.errors import refuse, say
+from dirvae.cli.inputs import (
+    UTF8,
+    Array,
+    Encoding,
+    IdColumn,
+    TextColumn,
+    known_or_none,
+    load_estimator,
+    read_documents,
+    rows_of,
+)
+from dirvae.cli.outputs import Force, require_page
+
+__all__ = ["report", "write_page"]
+
+NO_PAGE = ", of which there is no page yet: it takes what dirvae fit topics wrote"
+LabelColumn = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Column of labels to compare and filter by.")
+]
+TimeColumn = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Column of years, dates or other numbers.")
+]
+
+
+def report(
+    model: Annotated[Path, typer.Argument(help="Folder that dirvae fit topics wrote.")],
+    documents: Annotated[
+        str | None, typer.Argument(help="Documents to show: what fit topics takes.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="PATH", help="The page, .html.")
+    ] = Path("report.html"),
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    time_column: TimeColumn = None,
+    id_column: IdColumn = None,
+    names: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Names of topics, the .json that the page downloads."),
+    ] = None,
+    title: Annotated[str, typer.Option(metavar="TEXT", help="Of the page.")] = "Topics",
+    encoding: Encoding = UTF8,
+    array: Array = None,
+    force: Force = False,
+) -> None:
+    """Write a page to explore topics and documents in: one .html that needs no network."""
+    require_page(output, force, [documents, model, names])
+    columns = {
+        "--text-column": text_column,
+        "--label-column": label_column,
+        "--time-column": time_column,
+        "--id-column": id_column,
+        "--array": array,
+    }
+    if documents is None:
+        refuse("a report without documents", columns)
+    estimator = load_estimator(model, "topic_word_", NO_PAGE)
+    given: dict[str, Any] = {"title": title}
+    if names is not None:
+        from dirvae.report.explorer import read_names
+
+        given["names"] = read_names(names)
+    X = None
+    if documents is not None:
+        X = _read(documents, label_column, time_column, id_column, text_column, encoding, array)
+    write_page(estimator, X, output, label_column, time_column, id_column, given)
+
+
+def _read(
+    documents: str,
+    label_column: str | None,
+    time_column: str | None,
+    id_column: list[str] | None,
+    text_column: str | None,
+    encoding: str,
+    array: str | None,
+) -> Any:
+    """Read documents, with the columns of labels and times among what identifies them."""
+    extra = [name for name in (label_column, time_column) if name is not None]
+    return read_documents(
+        documents,
+        array=array,
+        id_column=[*(id_column or []), *extra] or None,
+        text_column=text_column,
+        encoding=encoding,
+    )
+
+
+def write_page(
+    estimator: Any,
+    X: Any,
+    output: Path,
+    label_column: str | None,
+    time_column: str | None,
+    id_column: list[str] | None,
+    given: dict[str, Any],
+) -> None:
+    """Write the page of a topic model.
+
+    Args:
+        estimator: The model.
+        X: Documents as read, with labels and times among their ids; None for none.
+        output: The page.
+        label_column: Of labels, among the ids.
+        time_column: Of times, among the ids.
+        id_column: Of what the documents are called.
+        given: Other arguments of the model's `report`.
+    """
+    if X is not None:
+        from dirvae.data.text_tables import as_classes
+
+        labels = as_classes(X.ids[label_column]) if label_column else getattr(X, "labels", None)
+        extra = {label_column, time_column} - set(id_column or ())
+        given |= {
+            "labels": None if labels is None else known_or_none(labels),
+            "times": X.ids[time_column] if time_column else None,
+            "ids": {name: ids for name, ids in X.ids.items() if name not in extra} or None,
+        }
+    output.resolve().parent.mkdir(parents=True, exist_ok=True)
+    page = estimator.report(None if X is None else rows_of(X), output, **given)
+    say(f"{output}: {len(page.encode()) / 1e6:.1f} MB; open it in a browser")

@@ -1,0 +1,218 @@
+"""The page of a topic model and its documents: what the model says of them, as plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.validation import check_is_fitted
+from torch.distributions import Normal
+
+from dirvae.alignment import matched
+from dirvae.distributions import Dirichlet
+from dirvae.report.examples import document_names
+from dirvae.report.explorer import (
+    Documents,
+    Shown,
+    Topics,
+    chosen_documents,
+    explorer_page,
+    groups_of,
+    per_topic,
+)
+from dirvae.report.explorer.documents import marks_of, short, speaking, text_length
+from dirvae.report.explorer.names import checked_names
+from dirvae.topics.decoder import decoder_of
+from dirvae.topics.document_kinds import Kind, documents_of, listed
+from dirvae.topics.effects import shares_of
+from dirvae.topics.posterior import (
+    credible_intervals,
+    marginals,
+    off_topic_scores,
+    proportions,
+)
+
+if TYPE_CHECKING:
+    from dirvae.topics.model import TopicModel
+
+__all__ = ["page_of"]
+
+TOP_WORDS = 10
+
+
+def page_of(
+    model: TopicModel,
+    X: Any,
+    *,
+    labels: Any,
+    times: Any,
+    ids: Any,
+    covariates: Any,
+    names: Any,
+    stability: Any,
+    title: str,
+    level: float,
+) -> str:
+    """Return the page; arguments are those of `TopicModel.report`."""
+    check_is_fitted(model)
+    _require_shares(model, level)
+    topics = _topics(model, checked_names(names, model._n_features_out), stability)
+    if X is None:
+        _require_documents(labels=labels, times=times, ids=ids, covariates=covariates)
+        return explorer_page(topics, title=title)
+    documents = _documents(
+        model,
+        listed(X),
+        labels=labels,
+        times=times,
+        ids=ids,
+        covariates=covariates,
+        level=level,
+    )
+    shares = Topics(**{**vars(topics), "shares": documents.theta.mean(0)})
+    return explorer_page(shares, documents, title=title)
+
+
+def _require_shares(model: TopicModel, level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level!r}, must be in (0, 1)")
+    if model.latent is Normal:
+        raise ValueError("the latent is a Normal, must be on the simplex: it gives no shares")
+
+
+def _require_documents(**given: Any) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(f"{name} is given without X, must be None or go with documents")
+
+
+def _topics(model: TopicModel, names: list[str], stability: Any) -> Topics:
+    num_topics, num_words = model._n_features_out, model.n_features_in_
+    if stability is not None:
+        stability = np.asarray(stability, dtype=np.float64)
+        if stability.shape != (num_topics,) or not ((stability >= 0) & (stability <= 1)).all():
+            raise ValueError(
+                f"stability has shape {stability.shape}, must have a number in [0, 1] for each of "
+                f"{num_topics} topics"
+            )
+    words = getattr(model, "vocabulary_", None)
+    return Topics(
+        topic_word=model.topic_word_,
+        shares=model.topic_prevalence_,
+        frequency=model.word_frequency_,
+        top_words=model.top_word_ids(min(TOP_WORDS, num_words)),
+        words=[f"word {column}" for column in range(num_words)] if words is None else list(words),
+        names=names,
+        stability=stability,
+    )
+
+
+def _documents(
+    model: TopicModel,
+    X: Any,
+    *,
+    labels: Any,
+    times: Any,
+    ids: Any,
+    covariates: Any,
+    level: float,
+) -> Documents:
+    labels, times = matched("labels", labels, X), matched("times", times, X)
+    covariates = matched("covariates", covariates, X)
+    counts = model.counts(X)
+    told = model._told(covariates, counts.shape[0])
+    known_by, called = _called(ids, counts.shape[0])
+    theta = model._theta(counts, told)
+    groups = groups_of(theta, labels, times, shares_of)
+    rows = chosen_documents(theta, per_topic(theta.shape[1]))
+    texts = _texts(model, X, counts, rows)
+    shown = _shown(model, counts[rows], None if told is None else told[rows], rows, texts, level)
+    return Documents(theta, counts, called, known_by, groups, shown, level)
+
+
+def _called(ids: Any, count: int) -> tuple[str, list[str]]:
+    if ids is None:
+        return document_names({}, count)
+    named = ids if isinstance(ids, Mapping) else {str(getattr(ids, "name", None) or "id"): ids}
+    for name, values in named.items():
+        if isinstance(values, str) or not hasattr(values, "__len__") or len(values) != count:
+            raise ValueError(f"ids has {name!r}, must have a value for each of {count} documents")
+    return document_names(named, count)
+
+
+def _texts(model: TopicModel, X: Any, counts: sparse.csr_matrix, rows: Any) -> list[str]:
+    """Texts of these rows; of lists their words, of counts the commonest words."""
+    documents = documents_of(X)
+    if documents.kind is Kind.TEXTS:
+        return [documents.rows[row] for row in rows]
+    if documents.kind is Kind.LISTS:
+        return [" ".join(documents.rows[row]) for row in rows]
+    return [_counted(counts[row], getattr(model, "vocabulary_", None)) for row in rows]
+
+
+def _counted(row: sparse.csr_matrix, words: Any) -> str:
+    order = np.argsort(-row.data, kind="stable")[:40]
+    return ", ".join(
+        f"{column if words is None else words[column]} {number:g}"
+        for column, number in zip(row.indices[order].tolist(), row.data[order], strict=True)
+    )
+
+
+def _shown(
+    model: TopicModel, counts: Any, told: Any, rows: Any, texts: list[str], level: float
+) -> Shown:
+    mean, lower, upper, off_topic = _intervals(model, counts, told, level)
+    named: list[Any] = [{}] * len(rows)
+    clear = named
+    if decoder_of(model.vae_).mixes:
+        shares = proportions(model.vae_, counts, told)
+        named, clear = speaking(
+            counts, shares, model._mixed(), model.word_frequency_, model._n_features_out
+        )
+    length, word_of = text_length(len(rows)), _word_of(model)
+    cut = [short(text, length)[0] for text in texts]
+    return Shown(
+        rows=rows,
+        texts=texts,
+        mean=mean,
+        lower=lower,
+        upper=upper,
+        off_topic=off_topic,
+        speaking=named,
+        marks=[marks_of(text, word_of, of) for text, of in zip(cut, clear, strict=True)],
+        lengths=np.asarray(counts.sum(1)).ravel(),
+    )
+
+
+def _intervals(model: TopicModel, counts: Any, told: Any, level: float) -> Any:
+    """Means, intervals and off-topic scores; of a latent that is no Dirichlet, means alone."""
+    if model.latent is not Dirichlet:
+        return model._theta(counts, told), None, None, None
+    mean, concentration, weights = marginals(
+        model.vae_, counts, told, num_topics=model._n_features_out
+    )
+    lower, upper = credible_intervals(mean, concentration, level)
+    if not decoder_of(model.vae_).mixes:
+        return mean, lower, upper, None
+    off_topic = off_topic_scores(weights, counts, model._mixed(), model.word_frequency_)
+    return mean, lower, upper, off_topic
+
+
+def _word_of(model: TopicModel) -> Callable[[str], int | None]:
+    """From a piece of text to the column that it is counted in, as the model's vectorizer does."""
+    vectorizer: Any = getattr(model, "vectorizer_", None)
+    place = getattr(vectorizer, "vocabulary_", {})
+    if not place or not hasattr(vectorizer, "build_analyzer"):
+        return lambda piece: None
+    analyze = vectorizer.build_analyzer()
+
+    @cache
+    def column(piece: str) -> int | None:
+        found = analyze(piece)
+        words = [found] if isinstance(found, str) else found  # of lists, whose words are as given
+        return next((int(place[word]) for word in words if word in place), None)
+
+    return column

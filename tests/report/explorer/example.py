@@ -1,0 +1,56 @@
+"""Documents of four themes, with labels, years and ids, and the model of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from dirvae import TopicModel
+
+THEMES = {
+    "sky": "moon stars comet orbit planet sun galaxy rocket",
+    "pets": "cat dog rabbit paw fur tail kitten leash",
+    "food": "bread butter cheese soup salt oven flour sugar",
+    "work": "desk office printer meeting boss salary team lunch",
+}
+COUNT = 72
+
+
+@cache
+def documents() -> tuple[list[str], list[str | None], list[int | None], list[str]]:
+    """Texts, labels, years and ids; some documents have no label, and some no year."""
+    rng = np.random.default_rng(0)
+    texts, labels, years = [], [], []
+    for row in range(COUNT):
+        own, other = list(THEMES)[row % 4], list(THEMES)[(row + 1 + row // 4 % 3) % 4]
+        words = rng.choice(THEMES[own].split(), 7 + row % 9).tolist()
+        words += rng.choice(THEMES[other].split(), 1 + row % 5).tolist()
+        texts.append(f"The {' '.join(words)}.")
+        labels.append(None if row % 11 == 5 else ("b", "a")[row % 4 == 0 or row % 3 == 0])
+        years.append(None if row % 13 == 7 else 2000 + (row * row) % 5)
+    return texts, labels, years, [f"doc-{row:02}" for row in rng.permutation(COUNT)]
+
+
+@cache
+def model() -> TopicModel:
+    """Topics of which none stands at the place of its number when sorted by share."""
+    fitted = TopicModel(4, max_epochs=12, random_state=0).fit(documents()[0])
+    order = np.argsort(-fitted.topic_prevalence_)
+    return fitted.merge([[k] for k in order[[2, 0, 3, 1]]])
+
+
+@cache
+def page() -> str:
+    """The page of it all."""
+    texts, labels, years, ids = documents()
+    return model().report(texts, labels=labels, times=years, ids=ids, names={2: "Named"})
+
+
+def data_of(html: str) -> Any:
+    """What a page holds."""
+    [data] = re.findall(r'<script type="application/json" id="data">(.*?)</script>', html, re.S)
+    return json.loads(data)

@@ -1,0 +1,124 @@
+"""The page of any topic model: of all kinds of documents, latents and covariates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.feature_extraction.text import HashingVectorizer
+from torch.distributions import Normal
+
+from dirvae import TopicModel
+from dirvae.distributions import SoftmaxNormal
+from dirvae.topics import ProductDecoder
+from tests.report.explorer.example import data_of, documents, model
+
+COUNTS = np.random.default_rng(0).poisson(1.5, (30, 8))
+SMALL: dict[str, Any] = {"max_epochs": 1, "hidden_sizes": (4,), "random_state": 0}
+
+
+def fitted(X: Any = COUNTS, covariates: Any = None, **options: Any) -> TopicModel:
+    return TopicModel(2, **SMALL, **options).fit(X, covariates=covariates)
+
+
+def test_series_go_by_index() -> None:
+    texts, labels, years, ids = documents()
+    names = pd.Index(ids)
+    shuffled = np.random.default_rng(1).permutation(len(ids))
+    straight = model().report(texts, labels=labels, times=years, ids=ids)
+    by_index = model().report(
+        pd.Series(texts, names),
+        labels=pd.Series(labels, names).iloc[shuffled],
+        times=pd.Series(years, names, dtype="Int64").iloc[shuffled],
+        ids=ids,
+    )
+    assert data_of(by_index) == data_of(straight)
+
+
+def test_a_page_is_written_and_returned(tmp_path) -> None:
+    page = model().report(path=tmp_path / "page.html", title="Any title")
+    assert (tmp_path / "page.html").read_text() == page
+    assert "<title>Any title</title>" in page
+
+
+def test_counts_are_shown_by_their_words() -> None:
+    found = data_of(fitted().report(COUNTS, ids={"site": range(30), "day": range(30)}))
+    assert found["known_by"] == "site, day"
+    for document in found["documents"]:
+        row = int(document["id"].partition(",")[0])
+        order = np.argsort(-COUNTS[row], kind="stable")
+        told = [f"{w} {COUNTS[row, w]}" for w in order if COUNTS[row, w]]
+        assert document["text"] == ", ".join(told)
+        assert document["words"] == COUNTS[row].sum()
+    assert set(found["words"]) == {f"word {column}" for column in range(8)}
+
+
+def test_lists_of_words_are_shown_and_marked() -> None:
+    rows = [["Moon", "comet"] * 3, ["cat", "dog"] * 3] * 5
+    found = data_of(fitted(rows, vectorizer=None).report(rows))
+    assert {document["text"] for document in found["documents"]} == {" ".join(r) for r in rows}
+    assert any(document["marks"] for document in found["documents"])
+
+
+def test_words_that_are_not_known_are_numbered() -> None:
+    texts = ["moon stars", "cat dog"] * 6
+    hashing = HashingVectorizer(alternate_sign=False, norm=None, n_features=16)
+    found = data_of(fitted(texts, vectorizer=hashing).report(texts))
+    assert found["words"][0] == "word 0"
+    assert all(document["marks"] == [] for document in found["documents"])
+
+
+@pytest.mark.parametrize("options", [{"latent": SoftmaxNormal}, {"decoder": ProductDecoder}])
+def test_other_laws_have_shares(options) -> None:
+    other = fitted(**options)
+    found = data_of(other.report(COUNTS))
+    shares = [topic["share"] for topic in found["topics"]]
+    np.testing.assert_allclose(shares, other.transform(COUNTS).mean(0), atol=5.1e-6)
+    assert (found["level"] is None) == (options.get("latent") is SoftmaxNormal)
+
+
+def test_covariates_go_into_the_shares() -> None:
+    group = np.repeat([0.0, 3.0], 15)
+    other = fitted(covariates=group)
+    found = data_of(other.report(COUNTS, covariates=group))
+    theta = other.transform(COUNTS, covariates=group)
+    shares = [topic["share"] for topic in found["topics"]]
+    np.testing.assert_allclose(shares, theta.mean(0), atol=5.1e-6)
+    posterior = other.posterior(COUNTS, covariates=group)
+    row = int(found["documents"][3]["id"]) - 1
+    k, mean, low, high, _ = found["documents"][3]["topics"][0]
+    expected = [part[row, k] for part in (posterior.mean, posterior.lower, posterior.upper)]
+    np.testing.assert_allclose([mean, low, high], expected, atol=5.1e-4)
+
+
+def test_stability_is_told() -> None:
+    found = data_of(model().report(stability=[0.9, 0.95, 0.2, 1.0]))
+    said = [topic["signs"][0] for topic in found["topics"]]
+    assert said[1] == ["stable", True, "Other seeds find it, too: 0.95"]
+    assert said[2] == ["stable", False, "Other seeds find it only in part: 0.20"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"labels": ["a"]}, "labels has 1 values, must have one for each of 30 documents"),
+        ({"ids": {"id": [1]}}, "ids has 'id', must have a value for each of 30 documents"),
+        ({"ids": "abc"}, "ids has 'id'"),
+        ({"names": {"2": "a"}}, "names has '2', must have numbers from 0 to 1"),
+        ({"stability": [2.0, 1.0]}, "stability has shape"),
+        ({"level": 1.0}, r"level is 1.0, must be in \(0, 1\)"),
+        ({"X": None, "labels": ["a"]}, "labels is given without X"),
+        ({"covariates": [1.0] * 30}, "covariates is given, must be None"),
+    ],
+)
+def test_wrong_arguments_are_refused(given, said) -> None:
+    with pytest.raises(ValueError, match=said):
+        fitted().report(**{"X": COUNTS, **given})
+
+
+def test_a_latent_off_the_simplex_is_refused() -> None:
+    other = fitted(decoder=ProductDecoder, latent=Normal)
+    with pytest.raises(ValueError, match="the latent is a Normal, must be on the simplex"):
+        other.report(COUNTS)
