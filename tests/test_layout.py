@@ -104,6 +104,7 @@ TESTED_IN = {
         "testing/goodness_of_fit",
         "testing/gradient",
     ],
+    "topics/test_composition": ["topics/hidden_features"],
     "topics/test_covariates": ["topics/columns"],
     "topics/test_decoders": ["topics/decoder"],
     "topics/test_documents": ["persistence/vectorizers", "topics/document_kinds"],

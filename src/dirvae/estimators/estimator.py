@@ -55,7 +55,7 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         vae_: VAE
         n_components: int
         hidden_sizes: Sequence[int]
-        max_epochs: int
+        max_epochs: Any  # an integer; None where the estimator chooses
         batch_size: int
         learning_rate: float
         random_state: Any
@@ -94,10 +94,14 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             raise
 
     def _check_arguments(self) -> None:
-        for name in ("n_components", "max_epochs", "batch_size"):
+        for name in ("n_components", "batch_size"):
             require_integer(name, getattr(self, name), 1)
+        self._require_epochs()
         require_sizes("hidden_sizes", self.hidden_sizes)
         require_positive("learning_rate", self.learning_rate)
+
+    def _require_epochs(self) -> None:
+        require_integer("max_epochs", self.max_epochs, 1)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "vae_")
