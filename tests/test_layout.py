@@ -29,6 +29,7 @@ ABOUT_MORE = {
 # Source files that another file's test goes through, for they have no promise of their own.
 TESTED_IN = {
     "assessment/test_diagnosis": ["assessment/embedding", "assessment/marginals"],
+    "cli/test_fit_counts": ["cli/counts", "cli/effects"],
     "cli/test_topics": ["cli/fit_topics"],
     "data/test_files": ["data/array_files", "data/rows"],
     "data/test_sparse_matrix": ["data/counts"],

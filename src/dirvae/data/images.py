@@ -13,6 +13,7 @@ from dirvae.data.text_files import name_of
 
 __all__ = ["read_images", "required"]
 
+PACKAGES = {"PIL": "pillow", "biom": "biom-format"}  # of modules that are called otherwise
 SUFFIXES = {".png", ".jpg", ".jpeg"}
 
 Pixels = NDArray[np.uint8]
@@ -78,12 +79,12 @@ def _pixels(image: Any, path: Path, mode: str) -> Pixels:
         raise ValueError(f"{path} cannot be read: it is cut off, or is no image") from error
 
 
-def required(module: str, what: Any) -> Any:
-    """Import a package of the extra ``data``, or say how to install it."""
+def required(module: str, what: Any, extra: str = "data") -> Any:
+    """Import a package of an extra, or say how to install it."""
     try:
         return import_module(module)
     except ImportError as error:
         raise ImportError(
-            f"{what} takes {module.partition('.')[0].replace('PIL', 'pillow')}: "
-            "pip install 'dirvae[data]'"
+            f"{what} takes {PACKAGES.get(module, module.partition('.')[0])}: "
+            f"pip install 'dirvae[{extra}]'"
         ) from error

@@ -16,7 +16,6 @@ from dirvae.alignment import matched
 from dirvae.data.sparse_matrix import checked_csr
 from dirvae.distributions import Dirichlet
 from dirvae.estimators.kinds import warn_of_fractions
-from dirvae.nn.surroundings import pinned
 from dirvae.topics.decoders import OverdispersedDecoder
 from dirvae.topics.documents import checked_counts, require_documents, vocabulary_of
 from dirvae.topics.hidden_features import hidden_features_log_prob
@@ -207,7 +206,6 @@ class CompositionModel(TopicModel):
 
     # --- samples ----------------------------------------------------------------------------------
 
-    @pinned()
     def completion_log_prob(
         self, X: Any, *, seed: int = 0, covariates: Any = None
     ) -> NDArray[np.float64]:
@@ -225,6 +223,19 @@ class CompositionModel(TopicModel):
         counts = self.counts(X)
         told = self._told(matched("covariates", covariates, X), counts.shape[0])
         return hidden_features_log_prob(self.vae_, counts, told, seed=seed)
+
+    def mean_log_prob(self, X: Any, *, seed: int = 0) -> NDArray[np.float64]:
+        """`completion_log_prob` of the mean composition, which knows nothing of a sample.
+
+        How far the model is above it is what its components are worth.
+
+        Args:
+            X: Counts, as in `fit`.
+            seed: Of the halves.
+        """
+        check_is_fitted(self)
+        mean = self.prevalence_
+        return hidden_features_log_prob(self.vae_, self.counts(X), theta_of_all=mean, seed=seed)
 
     def _held_out_nats(self, X: Any) -> float:
         return -float(self.completion_log_prob(X).mean())

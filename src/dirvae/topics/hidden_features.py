@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dirvae.data.counts import sparse_rows
 from dirvae.distributions import DirichletMultinomial
+from dirvae.nn.surroundings import pinned
 from dirvae.topics.decoders import OverdispersedDecoder
 from dirvae.topics.inference import MixtureVAE
 
@@ -22,9 +23,15 @@ Floats = NDArray[np.float64]
 ROWS_AT_ONCE = 500
 
 
+@pinned()
 @torch.no_grad()
 def hidden_features_log_prob(
-    vae: MixtureVAE, counts: sparse.csr_matrix, covariates: Any = None, *, seed: int = 0
+    vae: MixtureVAE,
+    counts: sparse.csr_matrix,
+    covariates: Any = None,
+    *,
+    theta_of_all: Floats | None = None,
+    seed: int = 0,
 ) -> Floats:
     r"""Log probability in nats of half of the features' counts, given the others', shape (N,).
 
@@ -36,6 +43,7 @@ def hidden_features_log_prob(
         vae: A VAE with an `OverdispersedDecoder`.
         counts: Shape (N, D).
         covariates: What the prior is told, shape (N, C), or None.
+        theta_of_all: The same for every sample, shape (K,), in place of what is inferred.
         seed: Of the halves.
 
     Example:
@@ -51,7 +59,10 @@ def hidden_features_log_prob(
     for start in range(0, counts.shape[0], ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
         told = () if covariates is None else (torch.as_tensor(covariates[part]).double(),)
-        theta = _inferred(wide, counts[part], torch.from_numpy(shown), told)
+        if theta_of_all is None:
+            theta = _inferred(wide, counts[part], torch.from_numpy(shown), told)
+        else:
+            theta = torch.from_numpy(theta_of_all).expand(counts[part].shape[0], -1)
         hidden = torch.from_numpy(counts[part].toarray()[:, ~shown])
         law = wide.decoder(theta).concentration[:, torch.from_numpy(~shown)]
         found.append(DirichletMultinomial(law, validate_args=False).log_prob(hidden).numpy())
