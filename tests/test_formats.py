@@ -10,15 +10,23 @@ import pytest
 
 from dirvae.cli import inputs
 from dirvae.data import corpora, files
-from dirvae.formats import CORPORA, FORMATS, NUMBERS, TEXTS, kind_of
+from dirvae.formats import CORPORA, FORMATS, NUMBERS, TABLES, TEXTS, kind_of
 
-READERS = {row.numbers for row in FORMATS.values()} | {row.texts for row in FORMATS.values()}
+READERS = {
+    reader for row in FORMATS.values() for reader in (row.numbers, row.texts, row.table) if reader
+}
 
 
 @pytest.mark.parametrize("name", sorted({*READERS, *CORPORA.values()} - {""}))
 def test_readers_are_public(name: str) -> None:
     room, _, reader = name.partition(":")
     assert reader in resolve_name(room).__all__
+
+
+@pytest.mark.parametrize("suffix", TABLES)
+def test_a_reader_of_tables_takes_an_encoding(suffix: str) -> None:
+    parameters = inspect.signature(resolve_name(FORMATS[suffix].table)).parameters
+    assert list(parameters) == ["path", "encoding"]
 
 
 @pytest.mark.parametrize("suffix", NUMBERS)
@@ -37,12 +45,13 @@ def test_a_reader_of_texts_takes_names_and_an_encoding(suffix: str, tmp_path: Pa
 
 def test_help_and_refusals_list_every_kind() -> None:
     for said in (files.KINDS, inputs.ROWS):
-        assert said.startswith(".npy, .npz, .csv, .tsv, .parquet, a folder of .png or .jpg")
+        kinds = ".npy, .npz, .csv, .tsv, .parquet, .h5ad, .h5mu, .biom, .mtx"
+        assert said.startswith(f"{kinds}, a folder of .png or .jpg")
     for said in (corpora.KINDS, inputs.DOCUMENTS):
         assert all(suffix in said for suffix in (*TEXTS, ".txt", "docstrings", "20news"))
 
 
 def test_only_files_of_text_are_packed() -> None:
     packed = {suffix for suffix in FORMATS if kind_of(f"a.b{suffix.upper()}.gz") == suffix}
-    assert packed == {".csv", ".tsv", ".jsonl"}
+    assert packed == {".csv", ".tsv", ".jsonl", ".mtx"}
     assert (kind_of("x.txt.gz"), kind_of("x"), kind_of("x.gz")) == (".txt", "", ".gz")

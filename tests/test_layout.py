@@ -30,6 +30,7 @@ ABOUT_MORE = {
 # Source files that another file's test goes through, for they have no promise of their own.
 TESTED_IN = {
     "assessment/test_diagnosis": ["assessment/embedding", "assessment/marginals"],
+    "cli/test_fit_counts": ["cli/counts", "cli/effects"],
     "cli/test_topics": ["cli/fit_topics"],
     "data/test_files": ["data/array_files", "data/rows"],
     "data/test_sparse_matrix": ["data/counts"],
@@ -111,6 +112,7 @@ TESTED_IN = {
         "testing/goodness_of_fit",
         "testing/gradient",
     ],
+    "topics/test_composition": ["topics/hidden_features"],
     "topics/test_covariates": ["topics/columns"],
     "topics/test_decoders": ["topics/decoder"],
     "topics/test_documents": ["persistence/vectorizers", "topics/document_kinds"],

@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from dirvae.estimators import DirichletVAE, SemiSupervisedVAE
     from dirvae.models.vae import VAE
     from dirvae.persistence import ModelFormatError, load, save
-    from dirvae.topics import TopicModel
+    from dirvae.topics import CompositionModel, TopicModel
     from dirvae.training import fit
 
     __version__: str
 
 __all__ = [
     "VAE",
+    "CompositionModel",
     "DirichletVAE",
     "ModelFormatError",
     "SemiSupervisedVAE",
@@ -55,6 +56,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CompositionModel": "dirvae.topics",
     "DirichletVAE": "dirvae.estimators",
     "ModelFormatError": "dirvae.persistence",
     "SemiSupervisedVAE": "dirvae.estimators",

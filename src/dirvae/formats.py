@@ -15,6 +15,7 @@ __all__ = [
     "COUNTS",
     "FORMATS",
     "NUMBERS",
+    "TABLES",
     "TEXTS",
     "Format",
     "kind_of",
@@ -30,19 +31,25 @@ class Format(NamedTuple):
         numbers: Reader from a path and ``options`` to `dirvae.data.Rows`, or "" for none.
         texts: Reader of some columns of a table, or "" for none. It takes a path, the columns'
             names and an encoding, and returns the columns and notes of what was recognised.
-        options: Of ``array``, ``id_columns`` and ``encoding`` those that the reader of numbers
-            takes. A file that has an encoding is one of text, and may be packed by gzip.
+        options: Of ``array``, ``id_columns``, ``encoding``, ``layer`` and ``modality`` those that
+            the reader of numbers takes.
+        table: Reader from a path and an encoding to a frame of all columns and notes, or "".
+        is_text: Whether it is a file of text, which may be packed by gzip.
     """
 
     numbers: str = ""
     texts: str = ""
     options: tuple[str, ...] = ()
+    table: str = ""
+    is_text: bool = False
 
 
 _DELIMITED = Format(
     "dirvae.data.number_tables:read_numbers",
     "dirvae.data.text_tables:delimited_columns",
     ("id_columns", "encoding"),
+    "dirvae.data.metadata:delimited_table",
+    is_text=True,
 )
 FORMATS = {
     ".npy": Format("dirvae.data.array_files:read_array"),
@@ -53,13 +60,25 @@ FORMATS = {
         "dirvae.data.number_tables:read_parquet",
         "dirvae.data.text_tables:parquet_columns",
         ("id_columns",),
+        "dirvae.data.metadata:parquet_table",
     ),
-    ".jsonl": Format(texts="dirvae.data.text_tables:json_columns", options=("encoding",)),
+    ".jsonl": Format(
+        texts="dirvae.data.text_tables:json_columns", options=("encoding",), is_text=True
+    ),
+    ".h5ad": Format(
+        "dirvae.data.annotated:read_h5ad",
+        options=("layer",),
+        table="dirvae.data.annotated:read_obs",
+    ),
+    ".h5mu": Format("dirvae.data.annotated:read_h5mu", options=("modality", "layer")),
+    ".biom": Format("dirvae.data.biom_tables:read_biom"),
+    ".mtx": Format("dirvae.data.matrix_market:read_matrix_market", is_text=True),
 }
 """By suffix."""
 
 NUMBERS = tuple(suffix for suffix, row in FORMATS.items() if row.numbers)
 TEXTS = tuple(suffix for suffix, row in FORMATS.items() if row.texts)
+TABLES = tuple(suffix for suffix, row in FORMATS.items() if row.table)
 COUNTS = tuple(suffix for suffix in NUMBERS if suffix not in TEXTS)  # to a topic model
 
 CORPORA = {
@@ -98,4 +117,5 @@ def kind_of(path: str | Path) -> str:
         ('.tsv', '.gz')
     """
     *_, inner, suffix = ["", "", *(part.lower() for part in Path(path).suffixes)]
-    return inner if suffix == ".gz" and inner in (".txt", *taking("encoding")) else suffix
+    packed = (".txt", *(kind for kind, row in FORMATS.items() if row.is_text))
+    return inner if suffix == ".gz" and inner in packed else suffix

@@ -26,7 +26,7 @@ def test_help_starts_without_torch():
 
 COMMANDS = [
     *([], ["demo"], ["fit"], ["fit", "vae"], ["fit", "topics"], ["topics"], ["transform"]),
-    *(["evaluate"], ["info"], ["reproduce"]),
+    *(["fit", "counts"], ["effects"], ["evaluate"], ["info"], ["reproduce"]),
 ]
 
 

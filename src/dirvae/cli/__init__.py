@@ -14,8 +14,10 @@ from typing import Annotated
 import typer
 
 from dirvae.cli.apply import evaluate, info, transform
+from dirvae.cli.effects import effects
 from dirvae.cli.errors import OneSentenceGroup, PlainCommand, PlainGroup
 from dirvae.cli.fit import fit_vae
+from dirvae.cli.fit_counts import fit_counts
 from dirvae.cli.fit_topics import fit_topics
 from dirvae.cli.options import one_of
 from dirvae.cli.outputs import Force, require_model_folder, require_new, require_results_folder
@@ -68,7 +70,8 @@ fit_app = typer.Typer(cls=PlainGroup)
 app.add_typer(fit_app, name="fit")
 fit_app.command("vae", cls=PlainCommand)(fit_vae)
 fit_app.command("topics", cls=PlainCommand)(fit_topics)
-for command in (topics, report, transform, evaluate, info, reproduce):
+fit_app.command("counts", cls=PlainCommand)(fit_counts)
+for command in (topics, report, effects, transform, evaluate, info, reproduce):
     app.command(cls=PlainCommand)(command)
 
 

@@ -8,6 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dirvae.cli.counts import (
+    CovariateColumns,
+    Covariates,
+    Layer,
+    Modality,
+    Source,
+    Transpose,
+    in_order,
+    read_counts,
+    read_covariates,
+)
 from dirvae.cli.errors import print_json, refuse, say
 from dirvae.cli.inputs import (
     ROWS,
@@ -22,7 +33,6 @@ from dirvae.cli.inputs import (
     read_data,
     read_documents,
     refuse_texts,
-    rows_of,
 )
 from dirvae.cli.options import whole
 from dirvae.cli.outputs import Force, require_table, write_table
@@ -37,11 +47,12 @@ Model = Annotated[Path, typer.Argument(help="Folder that dirvae fit wrote.", sho
 Data = Annotated[
     str,
     typer.Argument(
-        help=f"{ROWS}; for topics what fit topics takes.",
+        help=f"{ROWS}; for topics and counts what fit topics and fit counts take.",
         show_default=False,
     ),
 ]
 SAMPLES = 100
+TOPICS, COMPOSITION = "TopicModel", "CompositionModel"
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -55,17 +66,30 @@ def transform(
     id_column: IdColumn = None,
     text_column: TextColumn = None,
     encoding: Encoding = UTF8,
+    covariates: Covariates = None,
+    covariate_columns: CovariateColumns = None,
+    transpose: Transpose = False,
+    layer: Layer = None,
+    modality: Modality = None,
     force: Force = False,
 ) -> None:
     """Write the posterior mean of each row's latent, and the columns that identify the row."""
-    require_table(output, force, [data, model])
-    if _has_topics(model):
+    require_table(output, force, [data, model, covariates])
+    kind = _kind(model)
+    told: dict[str, Any] = {}
+    if kind == COMPOSITION:
+        refuse_texts(f"counts, {data}", text_column)
+        source = Source(data, array, id_column, encoding, transpose, layer, modality)
+        estimator, ids, X, told = _composition(model, source, covariates, covariate_columns)
+    else:
+        _refuse_counts(model, covariates, covariate_columns, transpose, layer, modality)
+    if kind == TOPICS:
         documents = read_documents(
             data, array=array, id_column=id_column, text_column=text_column, encoding=encoding
         )
-        ids, X = documents.ids, documents[0]
-        estimator = _load(model)
-    else:
+        estimator, ids = _load(model), documents.ids
+        X = in_order(estimator, documents, data)
+    elif kind != COMPOSITION:
         refuse_texts(f"{model}, which has no topics", text_column)
         rows = read_data(data, array, id_column, encoding)
         estimator, ids = _load(model), rows.ids
@@ -73,7 +97,7 @@ def transform(
     names = list(estimator.get_feature_names_out())
     for name in ids.keys() & set(names):
         raise ValueError(f"--id-column is {name!r}, which is a component's column in {output}")
-    theta = estimator.transform(X)
+    theta = estimator.transform(X, **told)
     write_table(output, theta, names, ids)
     say(f"{output}: {theta.shape[0]:,} rows, {theta.shape[1]} components")
 
@@ -94,12 +118,30 @@ def evaluate(
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     encoding: Encoding = UTF8,
+    covariates: Covariates = None,
+    covariate_columns: CovariateColumns = None,
+    transpose: Transpose = False,
+    layer: Layer = None,
+    modality: Modality = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score a model on rows: means over rows, in nats; of a topic model coherence and the like."""
-    from dirvae.cli.measures import measure, measure_topics
+    """Score a model on rows: means over rows, in nats; of a topic model coherence and the like.
 
-    if _has_topics(model):
+    Of a model of fit counts: half of the features are hidden, and the log probability of their
+    counts, given the other half's, is beside that by the mean composition.
+    """
+    from dirvae.cli.measures import measure, measure_composition, measure_topics
+
+    kind = _kind(model)
+    if kind == COMPOSITION:
+        refuse(f"{model}, which has components", {"--samples": samples is not None})
+        refuse_texts(f"counts, {data}", text_column, label_column)
+        source = Source(data, array, id_column, encoding, transpose, layer, modality)
+        estimator, _, X, told = _composition(model, source, covariates, covariate_columns)
+        _print(measure_composition(estimator, X, **told), as_json)
+        return
+    _refuse_counts(model, covariates, covariate_columns, transpose, layer, modality)
+    if kind == TOPICS:
         refuse(f"{model}, which has topics", {"--samples": samples is not None})
         documents = read_documents(
             data,
@@ -113,7 +155,8 @@ def evaluate(
         known = None if labels is None else known_or_none(labels)
         if known is not None and not any(label is not None for label in known):
             raise ValueError("no document has a label: leave --label-column out")
-        _print(measure_topics(_load(model), rows_of(documents), known), as_json)
+        topics = _load(model)
+        _print(measure_topics(topics, in_order(topics, documents, data), known), as_json)
         return
     estimator = _load(model)
     if not hasattr(estimator, "score_samples"):
@@ -171,10 +214,35 @@ def _prior(estimator: Any) -> Any:
     return float(values.flat[0]) if same else values.tolist()
 
 
-def _has_topics(path: Path) -> bool:
+def _kind(path: Path) -> str:
     from dirvae.persistence import read_config
 
-    return bool(read_config(path).get("kind") == "TopicModel")
+    return str(read_config(path).get("kind"))
+
+
+def _composition(
+    path: Path, source: Source, covariates: Path | None, columns: str | None
+) -> tuple[Any, Any, Any, dict[str, Any]]:
+    """The model, what identifies samples, their counts, and what is known of them if anything."""
+    estimator, rows = _load(path), read_counts(source)
+    known = [covariate.name for covariate in getattr(estimator, "_covariates", [])]
+    told = read_covariates(covariates, columns, rows, source, names=known)
+    X = in_order(estimator, rows, source.path)
+    return estimator, rows.ids, X, {} if told is None else {"covariates": told}
+
+
+def _refuse_counts(
+    model: Path,
+    covariates: Path | None,
+    columns: str | None,
+    transpose: bool,
+    layer: str | None,
+    modality: str | None,
+) -> None:
+    """Refuse the options of counts, given for a model that is not of them."""
+    given = {"--covariates": covariates, "--covariate-columns": columns, "--transpose": transpose}
+    of_files = {"--layer": layer, "--modality": modality}
+    refuse(f"{model}, which is not of dirvae fit counts", {**given, **of_files})
 
 
 def _load(path: Path) -> Any:

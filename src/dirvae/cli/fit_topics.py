@@ -92,6 +92,7 @@ def fit_topics(
         label_column=label_column,
         encoding=encoding,
     )
+    words = words or getattr(X, "columns", None)
     labels = None if label_column is None else known_or_none(X.labels)
     from dirvae.topics import TopicModel
 

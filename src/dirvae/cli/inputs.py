@@ -61,7 +61,11 @@ Array = Annotated[
 
 
 def read_data(
-    source: str, array: str | None, id_columns: Sequence[str] | None, encoding: str = UTF8
+    source: str,
+    array: str | None,
+    id_columns: Sequence[str] | None,
+    encoding: str = UTF8,
+    **options: str | None,
 ) -> Rows:
     """Read rows of numbers, and say what was done to them."""
     of_text = taking("encoding", NUMBERS)
@@ -69,7 +73,7 @@ def read_data(
         refuse(f"{source}, no {listed(of_text)} file", {"--encoding": encoding != UTF8})
     from dirvae.data.files import read_rows
 
-    rows = read_rows(source, array=array, id_columns=id_columns or (), encoding=encoding)
+    rows = read_rows(source, array=array, id_columns=id_columns or (), encoding=encoding, **options)
     tell(source, rows.notes)
     return rows
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from dirvae.assessment import Diagnosis, Summary, TopicScores, score_topics, summarize
 from dirvae.assessment.summary import number_or_none
 
-__all__ = ["measure", "measure_topics"]
+__all__ = ["measure", "measure_composition", "measure_topics"]
 
 
 def measure(estimator: Any, X: Any, num_samples: int) -> dict[str, Any]:
@@ -34,6 +36,28 @@ def measure_topics(estimator: Any, documents: Any, labels: Sequence[Any] | None)
 def _by_name(found: Summary | TopicScores) -> dict[str, Any]:
     table = found.table()
     return dict(zip(table["measure"], table["value"], strict=True))
+
+
+def measure_composition(estimator: Any, X: Any, covariates: Any = None) -> dict[str, Any]:
+    """How well a fitted `CompositionModel` tells the counts of features that it was not shown.
+
+    Args:
+        estimator: The fitted model.
+        X: Counts, shape (N, D).
+        covariates: What is known of the samples, if the model was fitted to that.
+    """
+    log_prob = estimator.completion_log_prob(X, covariates=covariates)
+    of_mean = estimator.mean_log_prob(X)
+    gain, root = log_prob - of_mean, np.sqrt(len(log_prob))
+    return {
+        "samples": len(log_prob),
+        "completion_log_prob": float(log_prob.mean()),
+        "mean_composition_log_prob": float(of_mean.mean()),
+        "gain": float(gain.mean()),
+        "gain_std_error": number_or_none(gain.std(ddof=1) / root) if len(gain) > 1 else None,
+        "precision": estimator.precision_,
+        "components": estimator.n_components,
+    }
 
 
 def _diagnosed(found: Diagnosis) -> dict[str, Any]:

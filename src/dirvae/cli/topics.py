@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from dirvae.cli.errors import print_json
+from dirvae.cli.counts import (
+    Covariates,
+    Layer,
+    Modality,
+    Source,
+    Transpose,
+    in_order,
+    is_composition,
+    read_counts,
+    read_covariates,
+)
+from dirvae.cli.errors import print_json, refuse
 from dirvae.cli.inputs import (
     UTF8,
     Array,
@@ -16,7 +27,7 @@ from dirvae.cli.inputs import (
     TextColumn,
     load_estimator,
     read_documents,
-    rows_of,
+    refuse_texts,
 )
 from dirvae.cli.options import one_of, whole, words_of
 from dirvae.text import literal
@@ -26,9 +37,23 @@ __all__ = ["topics"]
 RANKINGS = ("relevance", "frex", "probability", "lift")
 
 
+class Words(NamedTuple):
+    """What is printed is called so."""
+
+    topic: str
+    word: str
+    document: str
+
+
+TEXTS = Words("topic", "word", "document")
+COMPOSITIONS = Words("component", "feature", "sample")
+
+
 def topics(
-    model: Annotated[Path, typer.Argument(help="Folder that dirvae fit topics wrote.")],
-    documents: Annotated[str | None, typer.Argument(help="Documents to show examples of.")] = None,
+    model: Annotated[Path, typer.Argument(help="Folder that fit topics or fit counts wrote.")],
+    documents: Annotated[
+        str | None, typer.Argument(help="Documents, or samples, to show examples of.")
+    ] = None,
     words: Annotated[int, whole(1, help="Words a topic.")] = 10,
     by: Annotated[
         str,
@@ -41,42 +66,66 @@ def topics(
     id_column: IdColumn = None,
     encoding: Encoding = UTF8,
     array: Array = None,
+    transpose: Transpose = False,
+    layer: Layer = None,
+    modality: Modality = None,
+    covariates: Covariates = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print a model's topics: share of the documents, words, and documents that have most of it.
+
+    Of a model of fit counts these are its components, their features and samples.
 
     The largest come first. A topic's number is its column in what transform writes, counted from 0,
     here as everywhere. Documents are named by their id or file, or else by their row, counted from
     1.
     """
     estimator = load_estimator(model, "top_words", ", which has no topics")
-    found = _described(estimator, words, by)
-    known_by = ""
+    from dirvae.persistence import read_config
+
+    called = COMPOSITIONS if is_composition(read_config(model)) else TEXTS
+    found = _described(estimator, words, by, called)
+    known_by, told = "", None
+    if called is TEXTS:
+        options = {"--transpose": transpose, "--layer": layer, "--modality": modality}
+        what = f"{model}, which is not of dirvae fit counts"
+        refuse(what, {**options, "--covariates": covariates})
     if documents is not None and examples:
-        X = read_documents(
-            documents,
-            array=array,
-            id_column=id_column,
-            text_column=text_column,
-            encoding=encoding,
-        )
-        known_by = _add_examples(found, estimator.transform(rows_of(X)), X, examples)
+        if called is COMPOSITIONS:
+            refuse_texts(f"counts, {documents}", text_column)
+            source = Source(documents, array, id_column, encoding, transpose, layer, modality)
+            X: Any = read_counts(source)
+            known = [covariate.name for covariate in getattr(estimator, "_covariates", [])]
+            told = read_covariates(covariates, None, X, source, names=known)
+        else:
+            X = read_documents(
+                documents,
+                array=array,
+                id_column=id_column,
+                text_column=text_column,
+                encoding=encoding,
+            )
+        given = {} if told is None else {"covariates": told}
+        theta = estimator.transform(in_order(estimator, X, documents), **given)
+        known_by = _add_examples(found, theta, X, examples, called)
     if as_json:
         print_json(found)
     else:
-        _print(found, known_by)
+        _print(found, known_by, called)
 
 
-def _add_examples(found: list[dict[str, Any]], theta: Any, X: Any, count: int) -> str:
+def _add_examples(
+    found: list[dict[str, Any]], theta: Any, X: Any, count: int, called: Words
+) -> str:
     """Add to each topic the documents that have most of it; return what they are known by."""
     from dirvae.report.examples import document_names, most_of
 
     known_by, names = document_names(X.ids, len(theta))
     for topic in found:
-        k = topic["topic"]
+        k = topic[called.topic]
         topic["examples"] = [
             {
-                "document": names[row],
+                called.document: names[row],
                 "row": int(row) + 1,
                 "ids": {name: values[row] for name, values in X.ids.items()},
                 "theta": float(theta[row, k]),
@@ -87,22 +136,30 @@ def _add_examples(found: list[dict[str, Any]], theta: Any, X: Any, count: int) -
     return known_by
 
 
+def _text_of(example: dict[str, Any]) -> str:
+    return str(example.get("text", ""))
+
+
+def _share_of(example: dict[str, Any]) -> str:
+    return f"{example['theta']:.0%} of it"
+
+
 def _text(X: Any, row: int) -> dict[str, str]:
     return {"text": " ".join(X.texts[row].split())[:120]} if hasattr(X, "texts") else {}
 
 
-def _described(estimator: Any, num_words: int, by: str) -> list[dict[str, Any]]:
+def _described(estimator: Any, num_words: int, by: str, called: Words) -> list[dict[str, Any]]:
     beta, num_words = estimator.topic_word_, min(num_words, estimator.n_features_in_)
     names = estimator.top_words(num_words, by=by)
     ids = estimator.top_word_ids(num_words, by=by)
     columns = estimator.get_feature_names_out()
     return [
         {
-            "topic": k,
+            called.topic: k,
             "column": str(columns[k]),
             "prevalence": float(estimator.topic_prevalence_[k]),
-            "words": [
-                {"word": word, "probability": float(beta[k, column])}
+            f"{called.word}s": [
+                {called.word: word, "probability": float(beta[k, column])}
                 for word, column in zip(names[k], ids[k], strict=True)
             ],
         }
@@ -110,21 +167,23 @@ def _described(estimator: Any, num_words: int, by: str) -> list[dict[str, Any]]:
     ]
 
 
-def _print(found: list[dict[str, Any]], known_by: str) -> None:
+def _print(found: list[dict[str, Any]], known_by: str, called: Words) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
-    table.add_column("topic", justify="right")
+    table.add_column(called.topic, justify="right")
     table.add_column("share", justify="right")
-    table.add_column(literal(f"words, then documents by {known_by}" if known_by else "words"))
+    examples = f", then {called.document}s by {known_by}" if known_by else ""
+    table.add_column(literal(f"{called.word}s{examples}"))
+    shown_of = _text_of if called is TEXTS else _share_of
     for topic in found:
-        words = ", ".join(str(word["word"]) for word in topic["words"])
+        words = ", ".join(str(word[called.word]) for word in topic[f"{called.word}s"])
         shown = [
-            f"{example['document']}: {example.get('text', '')}"
+            f"{example[called.document]}: {shown_of(example)}"
             for example in topic.get("examples", [])
         ]
         lines = Text("\n").join(map(literal, [words, *shown]))
-        table.add_row(str(topic["topic"]), f"{topic['prevalence']:.1%}", lines)
+        table.add_row(str(topic[called.topic]), f"{topic['prevalence']:.1%}", lines)
     Console().print(table)

@@ -27,6 +27,8 @@ def read_rows(
     array: str | None = None,
     id_columns: Sequence[str] = (),
     encoding: str = UTF8,
+    layer: str | None = None,
+    modality: str | None = None,
 ) -> Rows:
     """Read rows of numbers; nothing in a file is ever unpickled.
 
@@ -47,6 +49,8 @@ def read_rows(
         id_columns: Columns of a table that identify rows. A first one without a name is set aside
             unasked, as ``row``.
         encoding: Of a ``.csv`` or ``.tsv`` file. UTF-16 is recognised by the mark at its beginning.
+        layer: Of an ``.h5ad`` or ``.h5mu`` file; X by default.
+        modality: Of an ``.h5mu`` file; the only one by default.
 
     Returns:
         The rows, and what was done to them.
@@ -55,7 +59,7 @@ def read_rows(
         FileNotFoundError: If there is no such file.
         ValueError: If it is empty, cut off, of another kind, has rows of different lengths, or
             holds what is no finite number.
-        ImportError: If pandas, pyarrow, pillow or pooch is needed and not installed.
+        ImportError: If a package that reads such files is not installed; the message says which.
 
     Example:
         >>> import tempfile
@@ -72,6 +76,10 @@ def read_rows(
     if array and not is_mnist and kind not in taking("array"):
         files = listed(taking("array"))
         raise ValueError(f"{source} is no {files} file, so it has no array {array!r} to choose")
+    for option, value in (("layer", layer), ("modality", modality)):
+        if value and kind not in taking(option):
+            files = listed(taking(option))
+            raise ValueError(f"{source} is no {files} file, so it has no {option} {value!r}")
     if id_columns and kind not in taking("id_columns"):
         raise ValueError(f"{source} is no table, so it has no column {id_columns[0]!r}")
     if encoding != UTF8 and kind not in taking("encoding", NUMBERS):
@@ -79,7 +87,14 @@ def read_rows(
         raise ValueError(f"{source} is no {files} file, so it has no encoding {encoding!r}")
     if is_mnist:
         return rows_of("mnist", mnist(array or "x_train"))
-    rows = _read(path, array=array, id_columns=id_columns, encoding=encoding)
+    rows = _read(
+        path,
+        array=array,
+        id_columns=id_columns,
+        encoding=encoding,
+        layer=layer,
+        modality=modality,
+    )
     _require_finite(path, rows)
     return rows
 

@@ -19,6 +19,7 @@ from dirvae.reading import fitting_memory, open_regular, require_memory
 
 __all__ = ["read_images", "required"]
 
+PACKAGES = {"PIL": "pillow", "biom": "biom-format"}  # of modules that are called otherwise
 SUFFIXES = {".png", ".jpg", ".jpeg"}
 DECODERS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")  # what has such a suffix may be any of them
 
@@ -101,12 +102,12 @@ def _opened(image: Any, path: Path) -> Iterator[Any]:
             raise ValueError(f"{path} cannot be read: it is cut off, or is no image") from error
 
 
-def required(module: str, what: Any) -> Any:
-    """Import a package of the extra ``data``, or say how to install it."""
+def required(module: str, what: Any, extra: str = "data") -> Any:
+    """Import a package of an extra, or say how to install it."""
     try:
         return import_module(module)
     except ImportError as error:
         raise ImportError(
-            f"{what} takes {module.partition('.')[0].replace('PIL', 'pillow')}: "
-            "pip install 'dirvae[data]'"
+            f"{what} takes {PACKAGES.get(module, module.partition('.')[0])}: "
+            f"pip install 'dirvae[{extra}]'"
         ) from error

@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import sparse
 
-__all__ = ["Rows", "require_numbers", "require_rows", "rows_of"]
+__all__ = ["SAMPLE", "Rows", "require_numbers", "require_rows", "rows_of", "transposed"]
+
+SAMPLE = "sample"  # what names of rows are called that have no name of their own
 
 
 class Rows(NamedTuple):
@@ -28,6 +31,36 @@ class Rows(NamedTuple):
     columns: list[str] | None = None
     ids: Mapping[str, Sequence[Any]] = {}
     notes: tuple[str, ...] = ()
+
+
+def transposed(name: Any, rows: Rows) -> Rows:
+    """Return the columns as rows, of a file of features by samples.
+
+    Args:
+        name: What messages call the file.
+        rows: As read: what identifies its rows are names of features.
+
+    Raises:
+        ValueError: If several columns identify rows, or one names two of them alike.
+
+    Example:
+        >>> rows = Rows(np.array([[1, 2, 3]]), columns=["s1", "s2", "s3"], ids={"taxon": ["a"]})
+        >>> turned = transposed("x", rows)
+        >>> turned.x.tolist(), turned.columns, turned.ids
+        ([[1], [2], [3]], ['a'], {'sample': ['s1', 's2', 's3']})
+    """
+    if len(rows.ids) > 1:
+        raise ValueError(
+            f"{name} has {len(rows.ids)} columns set aside ({', '.join(rows.ids)}), must have one "
+            "with --transpose: that of the names of features"
+        )
+    features = next((list(map(str, values)) for values in rows.ids.values()), None)
+    if features is not None and len(set(features)) < len(features):
+        again = next(feature for feature in features if features.count(feature) > 1)
+        raise ValueError(f"{name} has two rows {again!r}; each feature must have its own name")
+    x = rows.x.T.tocsr() if sparse.issparse(rows.x) else np.ascontiguousarray(rows.x.T)
+    ids = {} if rows.columns is None else {SAMPLE: rows.columns}
+    return Rows(x, features, ids, rows.notes)
 
 
 def require_numbers(name: Any, values: Any) -> None:

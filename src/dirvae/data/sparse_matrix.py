@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-__all__ = ["MOST_COLUMNS", "MOST_ROWS", "checked_csr", "sound_csr"]
+__all__ = ["MOST_COLUMNS", "MOST_ROWS", "checked_csr", "require_size", "sound_csr"]
 
 MOST_COLUMNS = 10_000_000  # a model has weights for each column; ten times a hashed vocabulary
 MOST_ROWS = 1_000_000_000  # a pointer for each row, whether anything is in it or not
@@ -60,13 +60,20 @@ def sound_csr(name: str, matrix: Any) -> sparse.csr_matrix:
         raise TypeError(f"{name} is a {type(matrix).__name__}, must be a SciPy sparse matrix")
     if matrix.ndim != 2:
         raise ValueError(f"{name} has shape {matrix.shape}, must have rows and columns")
-    _require_size(name, *matrix.shape)
+    require_size(name, *matrix.shape)
     if matrix.dtype.kind not in "biuf":
         raise ValueError(f"{name} has values of type {matrix.dtype}, must be real numbers")
     return _summed(_csr(name, matrix))
 
 
-def _require_size(name: str, rows: int, columns: int) -> None:
+def require_size(name: str, rows: int, columns: int) -> None:
+    """Raise ValueError if a matrix has more rows or columns than are taken.
+
+    Example:
+        >>> require_size("X", 10, 10**9)
+        Traceback (most recent call last):
+        ValueError: X has 1,000,000,000 columns, must have 10,000,000 at most
+    """
     for size, most, what in ((columns, MOST_COLUMNS, "columns"), (rows, MOST_ROWS, "rows")):
         if size > most:
             raise ValueError(f"{name} has {size:,} {what}, must have {most:,} at most")

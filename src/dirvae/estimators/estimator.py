@@ -58,7 +58,7 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         vae_: VAE | LabelledVAE
         n_components: int
         hidden_sizes: Sequence[int]
-        max_epochs: int
+        max_epochs: Any  # an integer; None where the estimator chooses
         batch_size: int
         learning_rate: float
         random_state: Any
@@ -126,8 +126,9 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return {"text/plain": str(self), "text/html": self._repr_html_()}
 
     def _check_arguments(self) -> None:
-        for name in ("n_components", "max_epochs", "batch_size"):
+        for name in ("n_components", "batch_size"):
             require_integer(name, getattr(self, name), 1)
+        self._require_epochs()
         require_sizes("hidden_sizes", self.hidden_sizes)
         require_positive("learning_rate", self.learning_rate)
 
@@ -149,6 +150,9 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of attributes, where they are there, as the weights have them."""
         return {"feature_names_in_": (self.n_features_in_,)}
+
+    def _require_epochs(self) -> None:
+        require_integer("max_epochs", self.max_epochs, 1)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "vae_")

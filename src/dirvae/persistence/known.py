@@ -77,7 +77,7 @@ def estimators() -> dict[str, type[Any]]:
 
     Example:
         >>> sorted(estimators())
-        ['DirichletVAE', 'SemiSupervisedVAE', 'TopicModel']
+        ['CompositionModel', 'DirichletVAE', 'SemiSupervisedVAE', 'TopicModel']
     """
     return {name: cls for _, name, cls in _public(_ESTIMATORS) if hasattr(cls, "model_type")}
 

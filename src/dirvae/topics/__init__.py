@@ -1,5 +1,6 @@
 """Topic models: texts or counts in, topics and proportions out."""
 
+from dirvae.topics.composition import CompositionModel
 from dirvae.topics.decoder import TopicDecoder
 from dirvae.topics.decoders import (
     EmbeddedDecoder,
@@ -15,6 +16,7 @@ from dirvae.topics.seeds import TopicEnsemble, fit_seeds
 from dirvae.topics.sizes import TopicSizes, compare_sizes
 
 __all__ = [
+    "CompositionModel",
     "EmbeddedDecoder",
     "MixtureDecoder",
     "MixtureVAE",

@@ -225,5 +225,5 @@ def _require_known(name: str, missing: Any) -> None:
     if np.any(missing):
         raise ValueError(
             f"covariates has missing values in column {name!r}, must be complete, with finite "
-            f"values only (row {int(np.argmax(missing))}): fill them or leave those documents out"
+            f"values only (row {int(np.argmax(missing))}): fill them or leave those rows out"
         )

@@ -85,12 +85,12 @@ def as_numbers(columns: Sequence[Column], known: Sequence[Covariate]) -> Floats:
     return np.asfortranarray(np.hstack([_as_before(given[c.name], c) for c in known]))
 
 
-def warn_of_the_mean(known: Sequence[Covariate]) -> None:
+def warn_of_the_mean(known: Sequence[Covariate], row: str) -> None:
     """Warn that a model that was fitted with covariates is asked without."""
     names = ", ".join(repr(covariate.name) for covariate in known)
     warnings.warn(
         f"the model was fitted with covariates ({names}) and is asked without: the prior of each "
-        "document is that at their mean",
+        f"{row} is that at their mean",
         stacklevel=5,
     )
 

@@ -179,12 +179,15 @@ def _require_spaces(documents: Documents) -> None:
     warnings.warn(said, stacklevel=7)
 
 
-def vocabulary_of(words: Any, num_words: int) -> NDArray[np.object_]:
+def vocabulary_of(
+    words: Any, num_words: int, *, argument: str = "vocabulary"
+) -> NDArray[np.object_]:
     """Return the words as an array of V strings.
 
     Args:
         words: In the order of columns, or a mapping from words to columns from 0.
         num_words: V.
+        argument: That messages name.
 
     Raises:
         ValueError: If they are not V different strings.
@@ -193,31 +196,31 @@ def vocabulary_of(words: Any, num_words: int) -> NDArray[np.object_]:
         >>> vocabulary_of({"dog": 1, "cat": 0}, 2).tolist()
         ['cat', 'dog']
     """
-    listed = _in_order(words, num_words)
+    listed = _in_order(words, num_words, argument)
     if len(listed) != num_words or not all(isinstance(word, str) for word in listed):
         raise ValueError(
-            f"vocabulary has {len(listed)} entries, must have a string for each of the {num_words} "
+            f"{argument} has {len(listed)} entries, must have a string for each of the {num_words} "
             "columns of X"
         )
     again = [word for word, count in Counter(listed).items() if count > 1]
     if again:
         first = [column for column, word in enumerate(listed) if word == again[0]]
         raise ValueError(
-            f"vocabulary has {again[0]!r} twice, in columns {first[0]} and {first[1]} from 0, must "
+            f"{argument} has {again[0]!r} twice, in columns {first[0]} and {first[1]} from 0, must "
             "have different words: add the columns up or rename them"
         )
     return np.array(listed, dtype=object)
 
 
-def _in_order(words: Any, num_words: int) -> Sequence[Any]:
+def _in_order(words: Any, num_words: int, argument: str) -> Sequence[Any]:
     name = type(words).__name__
     if isinstance(words, str | bytes | Set):
-        raise ValueError(f"vocabulary is a {name}, must be a list of {num_words} words")
+        raise ValueError(f"{argument} is a {name}, must be a list of {num_words} words")
     if not isinstance(words, Mapping):
         return list(words)
     if set(words.values()) != set(range(len(words))):
         raise ValueError(
-            f"vocabulary is a {name} of other values than columns, must be one from words to "
+            f"{argument} is a {name} of other values than columns, must be one from words to "
             f"0, ..., {num_words - 1}"
         )
     return sorted(words, key=words.__getitem__)
@@ -251,8 +254,16 @@ def checked_counts(estimator: Any, X: Any, *, reset: bool) -> sparse.csr_matrix:
     return counts
 
 
-def require_documents(counts: sparse.csr_matrix, num_topics: int) -> None:
+def require_documents(
+    counts: sparse.csr_matrix, num_topics: int, row: str = "document", column: str = "word"
+) -> None:
     """Raise ValueError unless topics can be fitted to the counts.
+
+    Args:
+        counts: Shape (N, V).
+        num_topics: K.
+        row: What messages call a row.
+        column: What they call a column.
 
     Example:
         >>> require_documents(sparse.csr_matrix((3, 4)), 2)
@@ -260,13 +271,12 @@ def require_documents(counts: sparse.csr_matrix, num_topics: int) -> None:
         ValueError: X has no words: every count is 0
     """
     if counts.shape[0] < 2:
-        raise ValueError("X has one document (n_samples=1); at least 2 are needed to fit")
+        raise ValueError(f"X has one {row} (n_samples=1); at least 2 are needed to fit")
     if counts.shape[1] < 2:
-        raise ValueError("X has one word (n_features=1); topics need at least 2 to differ in")
+        raise ValueError(f"X has one {column} (n_features=1); at least 2 are needed to fit")
     if counts.nnz == 0:
-        raise ValueError("X has no words: every count is 0")
+        raise ValueError(f"X has no {column}s: every count is 0")
     if num_topics > counts.shape[0]:
         raise ValueError(
-            f"n_components is {num_topics}, must be at most the number of documents, "
-            f"{counts.shape[0]}"
+            f"n_components is {num_topics}, must be at most the number of {row}s, {counts.shape[0]}"
         )

@@ -273,7 +273,7 @@ def shares_of(theta: Floats, groups: Sequence[Any]) -> Shares:
     """
     shape = np.shape(groups)
     if shape != (len(theta),):
-        raise ValueError(f"groups has shape {shape}, must have a value for each document")
+        raise ValueError(f"groups has shape {shape}, must have a value for each row")
     values = as_objects(groups)
     known = np.array([not is_missing(value) for value in values], dtype=bool)
     if not known.any():

@@ -177,6 +177,7 @@ class TopicModel(VAEEstimator):
     _covariates: list[Covariate]
     _num_documents: int
     _optimizer_state: dict[str, Any] | None
+    _row, _column = "document", "word"  # what messages call them
 
     def __init__(
         self,
@@ -262,13 +263,14 @@ class TopicModel(VAEEstimator):
         labels = self._labels(y, counts.shape[0])
         covariates = self._covariate_values(covariates, counts.shape[0], reset=True)
         self._begin(counts, covariates)
+        epochs = self._num_epochs(counts.shape[0])
         training, head = self._train_topics(
             counts,
             covariates,
             labels,
-            max_epochs=self.max_epochs,
+            max_epochs=epochs,
             seed=self._seed,
-            steps=math.ceil(counts.shape[0] / self.batch_size) * self.max_epochs,
+            steps=math.ceil(counts.shape[0] / self.batch_size) * epochs,
             checkpoint_dir=checkpoint_dir,
             resume=resume,
         )
@@ -332,6 +334,9 @@ class TopicModel(VAEEstimator):
         self._end(counts)
         return self
 
+    def _num_epochs(self, num_rows: int) -> int:
+        return int(self.max_epochs)
+
     def _begin(self, counts: sparse.csr_matrix, covariates: Any = None) -> None:
         """Build the model at its starting topics."""
         self._seed = self._new_seed()
@@ -394,7 +399,7 @@ class TopicModel(VAEEstimator):
         known = getattr(self, "_covariates", None)
         if covariates is None:
             if known is not None:
-                warn_of_the_mean(known)
+                warn_of_the_mean(known, self._row)
             return None
         if not is_mixture(self.decoder, self.latent):
             raise ValueError("covariates go with a Dirichlet latent and a mixture of topics")
@@ -448,7 +453,7 @@ class TopicModel(VAEEstimator):
     def covariate_names_(self) -> Any:
         """Names of the covariates as numbers, a level of words each, shape (C,)."""
         if not hasattr(self, "_covariates"):
-            raise AttributeError("this TopicModel was fitted without covariates")
+            raise AttributeError(f"this {type(self).__name__} was fitted without covariates")
         return np.array(names_of(self._covariates), dtype=object)
 
     @property
@@ -456,7 +461,7 @@ class TopicModel(VAEEstimator):
         """Distribution of the words that go with no topic, shape (V,)."""
         mixed = self._mixed()
         if len(mixed) == self._n_features_out:
-            raise AttributeError("this TopicModel has no background")
+            raise AttributeError(f"this {type(self).__name__} has no background")
         return mixed[-1]
 
     @pinned()
@@ -600,7 +605,8 @@ class TopicModel(VAEEstimator):
         """
         check_is_fitted(self)
         require_level(level)
-        evidence = evidence_of(self.vae_, *self._counts_and_covariates(X, covariates))
+        counts, covariates = self._counts_and_covariates(X, covariates)
+        evidence = evidence_of(self.vae_, counts, covariates)
         mean, concentration, weights = marginals(evidence, self._n_features_out)
         return posterior_of(
             mean,
@@ -694,6 +700,10 @@ class TopicModel(VAEEstimator):
         if decoder_of(self.vae_).mixes:
             return completion_perplexity(weights, self._mixed(), scored)
         return decoded_perplexity(self.vae_.decoder, torch.from_numpy(weights), scored)
+
+    def _held_out_nats(self, X: Any) -> float:
+        """What `compare_sizes` compares, lower is better."""
+        return math.log(self.perplexity(X))
 
     def effects(self, X: Any, covariates: Any, *, level: float = 0.95) -> Effects:
         """Effects of covariates on the proportions of topics, with intervals.
@@ -854,7 +864,7 @@ class TopicModel(VAEEstimator):
             "word_frequency_": (words,),
             "word_documents_": (decoder_of(self.vae_).num_topics, words),
             "topic_prevalence_": (topics,),
-            "topic_names_": (topics,),
+            "_topic_names": (topics,),
             "coef_": (labels, topics),
             "intercept_": (labels,),
         }
@@ -862,7 +872,7 @@ class TopicModel(VAEEstimator):
     def _counts_to_fit(self, X: Any, vocabulary: Any) -> sparse.csr_matrix:
         rows, vectorizer, words = countable(X, self.vectorizer, vocabulary)
         counts = checked_counts(self, rows, reset=True)
-        require_documents(counts, self.n_components)
+        require_documents(counts, self.n_components, self._row, self._column)
         warn_of_fractions(counts, "topics are fitted to counts", "DirichletVAE takes fractions")
         if words is None:
             words = getattr(self, "feature_names_in_", None)
@@ -888,7 +898,9 @@ class TopicModel(VAEEstimator):
 
     def _check_arguments(self) -> None:
         super()._check_arguments()
-        require_topic_arguments(self.get_params(deep=False))
+        require_topic_arguments(
+            {name: getattr(self, name) for name in TopicModel._get_param_names()}
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

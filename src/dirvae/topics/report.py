@@ -30,6 +30,7 @@ from dirvae.topics.document_kinds import Kind, documents_of, listed
 from dirvae.topics.effects import shares_of
 from dirvae.topics.posterior import (
     credible_intervals,
+    evidence_of,
     marginals,
     off_topic_scores,
     proportions,
@@ -123,13 +124,15 @@ def _documents(
     labels, times = matched("labels", labels, X), matched("times", times, X)
     covariates = matched("covariates", covariates, X)
     counts = model.counts(X)
-    told = model._told(covariates, counts.shape[0])
+    covariates = model._covariate_values(covariates, counts.shape[0])
     known_by, called = _called(ids, counts.shape[0])
-    theta = model._theta(counts, told)
+    theta = model._theta(counts, covariates)
     groups = groups_of(theta, labels, times, shares_of)
     rows = chosen_documents(theta, per_topic(theta.shape[1]))
     texts = _texts(model, X, counts, rows)
-    shown = _shown(model, counts[rows], None if told is None else told[rows], rows, texts, level)
+    shown = _shown(
+        model, counts[rows], None if covariates is None else covariates[rows], rows, texts, level
+    )
     return Documents(theta, counts, called, known_by, groups, shown, level)
 
 
@@ -162,13 +165,13 @@ def _counted(row: sparse.csr_matrix, words: Any) -> str:
 
 
 def _shown(
-    model: TopicModel, counts: Any, told: Any, rows: Any, texts: list[str], level: float
+    model: TopicModel, counts: Any, covariates: Any, rows: Any, texts: list[str], level: float
 ) -> Shown:
-    mean, lower, upper, off_topic = _intervals(model, counts, told, level)
+    mean, lower, upper, off_topic = _intervals(model, counts, covariates, level)
     named: list[Any] = [{}] * len(rows)
     clear = named
     if decoder_of(model.vae_).mixes:
-        shares = proportions(model.vae_, counts, told)
+        shares = proportions(model.vae_, counts, covariates)
         named, clear = speaking(
             counts, shares, model._mixed(), model.word_frequency_, model._n_features_out
         )
@@ -187,13 +190,12 @@ def _shown(
     )
 
 
-def _intervals(model: TopicModel, counts: Any, told: Any, level: float) -> Any:
+def _intervals(model: TopicModel, counts: Any, covariates: Any, level: float) -> Any:
     """Means, intervals and off-topic scores; of a latent that is no Dirichlet, means alone."""
     if model.latent is not Dirichlet:
-        return model._theta(counts, told), None, None, None
-    mean, concentration, weights = marginals(
-        model.vae_, counts, told, num_topics=model._n_features_out
-    )
+        return model._theta(counts, covariates), None, None, None
+    evidence = evidence_of(model.vae_, counts, covariates)
+    mean, concentration, weights = marginals(evidence, model._n_features_out)
     lower, upper = credible_intervals(mean, concentration, level)
     if not decoder_of(model.vae_).mixes:
         return mean, lower, upper, None

@@ -81,7 +81,7 @@ def compare_sizes(
         kept, scored = _rows(rows, order[held:]), _rows(rows, order[:held])
         for place, size in enumerate(sizes):
             fitted = clone(model).set_params(n_components=int(size)).fit(kept)
-            nats[place, split] = np.log(fitted.perplexity(scored))
+            nats[place, split] = fitted._held_out_nats(scored)
     mean = nats.mean(1)
     best = int(mean.argmin())
     std_error = (nats - nats[best]).std(1, ddof=1) / np.sqrt(num_splits)

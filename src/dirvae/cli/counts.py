@@ -1,0 +1,225 @@
+"""What the commands read of compositions: counts, and a table of what is known of the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from dirvae.cli.errors import refuse, say
+from dirvae.cli.inputs import UTF8, read_data, tell
+from dirvae.formats import NUMBERS, TABLES, kind_of, listed, taking
+
+if TYPE_CHECKING:
+    from dirvae.data.files import Rows
+
+__all__ = [
+    "COUNTS_HELP",
+    "CovariateColumns",
+    "Covariates",
+    "DropMissing",
+    "Layer",
+    "Modality",
+    "Source",
+    "Transpose",
+    "complete",
+    "in_order",
+    "is_composition",
+    "read_counts",
+    "read_covariates",
+]
+
+COUNTS_HELP = f"{listed(NUMBERS)}: counts of features in samples, a row for each sample."
+Transpose = Annotated[
+    bool, typer.Option("--transpose", help="Counts have a row for each feature, not sample.")
+]
+Layer = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help=f"Which layer of {listed(taking('layer'))}; X by default."),
+]
+Modality = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help=f"Which modality of {listed(taking('modality'))}."),
+]
+Covariates = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        help=f"What is known of the samples: {listed(TABLES)} with a column of the samples' ids.",
+    ),
+]
+CovariateColumns = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LIST", help="Columns of --covariates, such as diet,age.", show_default="all"
+    ),
+]
+DropMissing = Annotated[
+    bool,
+    typer.Option("--drop-missing", help="Leave out samples with missing covariates."),
+]
+
+
+class Source(NamedTuple):
+    """A file of counts, and how it is read.
+
+    Attributes:
+        path: The file.
+        array: Which array of it.
+        id_column: Columns that identify samples; with ``transpose`` that of features.
+        encoding: Of a file of text.
+        transpose: Whether its rows are features.
+        layer: Which layer of it.
+        modality: Which modality of it.
+    """
+
+    path: str
+    array: str | None = None
+    id_column: Sequence[str] | None = None
+    encoding: str = UTF8
+    transpose: bool = False
+    layer: str | None = None
+    modality: str | None = None
+
+    def arguments(self) -> list[str]:
+        """The file and its options, as on the command line."""
+        given: list[tuple[str, str | None]] = [
+            ("--id-column", name) for name in self.id_column or ()
+        ]
+        given += [("--array", self.array), ("--layer", self.layer), ("--modality", self.modality)]
+        given.append(("--encoding", None if self.encoding == UTF8 else self.encoding))
+        flags = ["--transpose"] if self.transpose else []
+        words = [word for option, value in given if value for word in (option, value)]
+        return [self.path, *flags, *words]
+
+
+def read_counts(source: Source) -> Rows:
+    """Read counts with a row for each sample, and say what was done to them."""
+    for option in ("layer", "modality"):
+        if kind_of(source.path) not in taking(option):
+            what = f"{source.path}, no {listed(taking(option))} file"
+            refuse(what, {f"--{option}": getattr(source, option)})
+    rows = read_data(
+        source.path,
+        source.array,
+        source.id_column,
+        source.encoding,
+        layer=source.layer,
+        modality=source.modality,
+    )
+    if source.transpose:
+        from dirvae.data.rows import transposed
+
+        rows = transposed(source.path, rows)
+    return rows
+
+
+def is_composition(config: dict[str, Any]) -> bool:
+    """Whether a model's folder, by its config, holds a `CompositionModel`."""
+    return bool(config.get("kind") == "CompositionModel")
+
+
+def in_order(model: Any, rows: Any, path: str) -> Any:
+    """Counts in the order of the model's features, by name where both have names; texts as texts.
+
+    Features that the counts lack are 0, and others are left out, which is said.
+
+    Raises:
+        ValueError: If none of the names is known to the model.
+    """
+    if hasattr(rows, "texts"):
+        return rows.texts
+    names = getattr(model, "vocabulary_", None)
+    if names is None or rows.columns is None or rows.columns == names.tolist():
+        return rows.x
+    import numpy as np
+    from scipy import sparse
+
+    place = {name: column for column, name in enumerate(names)}
+    if len(set(rows.columns)) < len(rows.columns):
+        again = next(name for name in rows.columns if rows.columns.count(name) > 1)
+        raise ValueError(f"{path} has two features {again!r}; each must have its own name")
+    known = [column for column, name in enumerate(rows.columns) if name in place]
+    if not known:
+        raise ValueError(
+            f"{path} has none of the model's {len(names)} features, such as {names[0]!r}: its own "
+            f"are such as {rows.columns[0]!r}; if these are samples, add --transpose"
+        )
+    lacking, new = len(names) - len(known), len(rows.columns) - len(known)
+    if lacking:
+        say(
+            f"{path}: {lacking:,} of the model's {len(names):,} features are not in it, taken for 0"
+        )
+    if new:
+        say(f"{path}: {new:,} features that the model does not know left out")
+    x = sparse.csc_matrix(rows.x)[:, known].tocoo()
+    columns = [place[rows.columns[column]] for column in known]
+    shape = (x.shape[0], len(names))
+    return sparse.csr_matrix((x.data, (x.row, np.asarray(columns)[x.col])), shape)
+
+
+def read_covariates(
+    path: Path | None,
+    columns: str | None,
+    rows: Rows,
+    source: Source,
+    *,
+    names: Sequence[str] = (),
+) -> Any:
+    """Read what is known of samples, a frame of pandas in their order; None for no path.
+
+    Args:
+        path: The table.
+        columns: Its columns, as the option has them.
+        rows: The samples.
+        source: Where they are from.
+        names: Columns by default, those that a model was fitted to; all if empty.
+    """
+    if path is None:
+        refuse("no --covariates", {"--covariate-columns": columns})
+        return None
+    if not rows.ids:
+        raise ValueError(
+            f"--covariates goes by the samples' ids, and {source.path} has none: name their column "
+            "with --id-column"
+        )
+    if len(rows.ids) > 1:
+        raise ValueError(f"--covariates goes by one --id-column, not {len(rows.ids)}")
+    from dirvae.data.metadata import read_metadata
+
+    [(key, ids)] = rows.ids.items()
+    chosen = names if columns is None else [name.strip() for name in columns.split(",")]
+    of_text = kind_of(path) in taking("encoding")
+    encoding = source.encoding if of_text else UTF8
+    frame, notes = read_metadata(path, ids, id_column=key, columns=chosen, encoding=encoding)
+    tell(str(path), notes)
+    return frame
+
+
+def complete(frame: Any, rows: Rows, drop: bool, path: Path) -> tuple[Any, Rows]:
+    """Return covariates and samples without those that have missing values, where asked to.
+
+    Raises:
+        ValueError: If there are some, and ``drop`` is not, or all have.
+    """
+    missing = frame.isna()
+    if not missing.to_numpy().any():
+        return frame, rows
+    count = int(missing.any(axis=1).sum())
+    worst = ", ".join(f"{name} ({n})" for name, n in missing.sum().items() if n)
+    if not drop:
+        raise ValueError(
+            f"{path} has missing values in {count} of the {len(frame)} samples: {worst}; leave "
+            "these samples out with --drop-missing, or choose other --covariate-columns"
+        )
+    kept = (~missing.any(axis=1)).to_numpy()
+    if not kept.any():
+        raise ValueError(f"{path} has missing values in all samples: {worst}")
+    say(f"{path}: {count} samples left out, which have missing values: {worst}")
+    ids = {
+        name: [value for value, keep in zip(values, kept, strict=True) if keep]
+        for name, values in rows.ids.items()
+    }
+    return frame[kept].reset_index(drop=True), rows._replace(x=rows.x[kept], ids=ids)

@@ -1,0 +1,131 @@
+"""``dirvae effects``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dirvae.cli.counts import (
+    COUNTS_HELP,
+    CovariateColumns,
+    Covariates,
+    DropMissing,
+    Layer,
+    Modality,
+    Source,
+    Transpose,
+    complete,
+    in_order,
+    is_composition,
+    read_counts,
+    read_covariates,
+)
+from dirvae.cli.errors import print_json
+from dirvae.cli.inputs import UTF8, Array, Encoding, IdColumn, load_estimator
+from dirvae.cli.options import number
+from dirvae.cli.outputs import Force, require_table, write_table
+from dirvae.text import literal
+
+__all__ = ["effects"]
+
+VALUES = ("effect", "std_error", "lower", "upper")
+
+
+def effects(
+    model: Annotated[Path, typer.Argument(help="Folder that dirvae fit counts wrote.")],
+    counts: Annotated[str, typer.Argument(help=COUNTS_HELP)],
+    covariates: Covariates = None,
+    covariate_columns: CovariateColumns = None,
+    drop_missing: DropMissing = False,
+    level: Annotated[float, number(help="Of the intervals, between 0 and 1.")] = 0.95,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="PATH", help="Table to write: .csv or .parquet."),
+    ] = None,
+    id_column: IdColumn = None,
+    transpose: Transpose = False,
+    layer: Layer = None,
+    modality: Modality = None,
+    array: Array = None,
+    encoding: Encoding = UTF8,
+    force: Force = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say how the share of each component goes with what is known of the samples.
+
+    An effect is the change of the share for one unit of a number, or from the reference level of a
+    word to another. Intervals hold what the counts leave open of the shares, too. A star marks
+    those without 0. They are no causes.
+    """
+    if output is not None:
+        require_table(output, force, [counts, model, covariates])
+        if output.suffix == ".npy":
+            raise ValueError(f"{output} must end in .csv or .parquet: it is a table of words, too")
+    if covariates is None:
+        raise ValueError("--covariates is missing: a table of what is known of the samples")
+    from dirvae.persistence import read_config
+
+    if not is_composition(read_config(model)):
+        raise ValueError(f"{model} is not of dirvae fit counts: ask for effects in Python")
+    estimator = load_estimator(model, "effects", "")
+    source = Source(counts, array, id_column, encoding, transpose, layer, modality)
+    rows = read_counts(source)
+    known = [covariate.name for covariate in getattr(estimator, "_covariates", [])]
+    told = read_covariates(covariates, covariate_columns, rows, source, names=known)
+    told, rows = complete(told, rows, drop_missing, covariates)
+    found = estimator.effects(in_order(estimator, rows, counts), told, level=level)
+    table = _rows(found, told, list(estimator.get_feature_names_out()))
+    if output is not None:
+        ids = {name: [row[name] for row in table] for name in table[0] if name not in VALUES}
+        write_table(output, [[row[name] for name in VALUES] for row in table], VALUES, ids)
+    if as_json:
+        print_json(table)
+    elif output is None:
+        _print(table, level)
+
+
+def _rows(found: Any, told: Any, columns: list[str]) -> list[dict[str, Any]]:
+    """A row for each coefficient but the intercept, and each component."""
+    from dirvae.topics.columns import columns_of
+
+    names: list[tuple[str, str | None, str | None]] = []
+    for column in columns_of(told):
+        first, *others = column.levels or ("",)
+        words = [(column.name, level, first) for level in others]
+        names += words if column.levels else [(column.name, None, None)]
+    return [
+        {
+            "component": k,
+            "column": column,
+            "covariate": covariate,
+            "level": level,
+            "reference": reference,
+            **{name: float(getattr(found, name)[place, k]) for name in VALUES},
+        }
+        for place, (covariate, level, reference) in enumerate(names, 1)
+        for k, column in enumerate(columns)
+    ]
+
+
+def _print(table: list[dict[str, Any]], level: float) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column("covariate")
+    for name in ("component", "effect", f"{level:.0%} interval"):
+        shown.add_column(name, justify="right")
+    shown.add_column("")
+    before = None
+    for row in table:
+        what = row["covariate"]
+        if row["level"] is not None:
+            what += f": {row['level']}, not {row['reference']}"
+        star = "*" if row["lower"] > 0 or row["upper"] < 0 else ""
+        interval = f"{row['lower']:+.4f} to {row['upper']:+.4f}"
+        said = literal("" if what == before else what)
+        shown.add_row(said, str(row["component"]), f"{row['effect']:+.4f}", interval, star)
+        before = what
+    Console().print(shown)

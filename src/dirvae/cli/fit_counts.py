@@ -1,0 +1,111 @@
+"""``dirvae fit counts``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dirvae.cli.checkpoints import (
+    CheckpointDir,
+    Resume,
+    fingerprint,
+    open_folder,
+    place,
+    remove,
+    resumable,
+)
+from dirvae.cli.counts import (
+    COUNTS_HELP,
+    CovariateColumns,
+    Covariates,
+    DropMissing,
+    Layer,
+    Modality,
+    Source,
+    Transpose,
+    complete,
+    read_counts,
+    read_covariates,
+)
+from dirvae.cli.errors import refuse, say
+from dirvae.cli.inputs import UTF8, Array, Encoding, IdColumn
+from dirvae.cli.options import whole
+from dirvae.cli.outputs import Force, require_model_folder
+
+__all__ = ["fit_counts"]
+
+
+def fit_counts(
+    context: typer.Context,
+    counts: Annotated[str, typer.Argument(help=COUNTS_HELP)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="PATH", help="Folder for the model.")
+    ],
+    components: Annotated[int, whole(2, "--components", "-k", help="Number of components.")] = 8,
+    id_column: IdColumn = None,
+    covariates: Covariates = None,
+    covariate_columns: CovariateColumns = None,
+    drop_missing: DropMissing = False,
+    transpose: Transpose = False,
+    layer: Layer = None,
+    modality: Modality = None,
+    array: Array = None,
+    encoding: Encoding = UTF8,
+    max_epochs: Annotated[
+        int | None,
+        whole(1, help="Passes over the samples.", show_default="10,000 over their number"),
+    ] = None,
+    seed: Annotated[int, whole(0, help="Same seed, same components.")] = 0,
+    checkpoint_dir: CheckpointDir = None,
+    resume: Resume = False,
+    force: Force = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Find components of counts that are not words, such as microbes in samples; save the model.
+
+    Each sample is a mixture of components, each a composition of features. With --covariates the
+    prior of the mixture depends on what is known of the sample, and `dirvae effects` says how
+    components go with it.
+    """
+    inputs = [counts, covariates]
+    require_model_folder(output, force or resume, inputs)
+    folder = place(output, checkpoint_dir, inputs)
+    source = Source(counts, array, id_column, encoding, transpose, layer, modality)
+    rows = read_counts(source)
+    told = read_covariates(covariates, covariate_columns, rows, source)
+    if covariates is None:
+        refuse("no --covariates", {"--drop-missing": drop_missing})
+    else:
+        told, rows = complete(told, rows, drop_missing, covariates)
+    from dirvae.topics import CompositionModel
+
+    verbose = not quiet and sys.stdout.isatty()
+    model = CompositionModel(components, max_epochs=max_epochs, random_state=seed, verbose=verbose)
+    settings: dict[str, Any] = {
+        "n_components": components,
+        "random_state": seed,
+        "max_epochs": max_epochs,
+        "data": fingerprint(rows.x, rows.columns, None if told is None else told.to_csv()),
+    }
+    open_folder(folder, settings, resume)
+    with resumable(folder, context.obj):
+        model.fit(
+            rows.x,
+            features=rows.columns,
+            covariates=told,
+            checkpoint_dir=folder,
+            resume=resume,
+        )
+        model.save(output)
+    if checkpoint_dir is None:
+        remove(folder)
+    size = f"{rows.x.shape[0]:,} samples, {model.n_features_in_:,} features"
+    say(f"{output}: {components} components of {size}, {model.n_iter_} epochs")
+    then = ["topics", output] if covariates is None else ["effects", output, *source.arguments()]
+    if covariates is not None:
+        then += ["--covariates", covariates, *(["--drop-missing"] if drop_missing else [])]
+    say(f"Next: dirvae {shlex.join(map(str, then))}")

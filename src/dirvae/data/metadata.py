@@ -1,0 +1,137 @@
+"""What is known of samples: a table beside the counts, matched to them by id."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+
+from dirvae.data.delimited import MISSING, NUMBER, read_delimited
+from dirvae.data.images import required
+from dirvae.data.text_files import UTF8, damaged
+from dirvae.formats import FORMATS, TABLES, kind_of, listed
+
+__all__ = ["delimited_table", "parquet_table", "read_metadata"]
+
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def read_metadata(
+    path: str | Path,
+    ids: Sequence[Any],
+    *,
+    id_column: str | None = None,
+    columns: Sequence[str] = (),
+    encoding: str = UTF8,
+) -> tuple[Any, tuple[str, ...]]:
+    r"""Read what a table says of samples, in their order.
+
+    Of a table in text a column is one of numbers, or of dates as 2020-12-31, if all its cells are;
+    otherwise of words. Empty cells, NA and the like are missing.
+
+    Args:
+        path: A file of a kind in `dirvae.formats.TABLES`.
+        ids: What identifies the samples; compared as they are written.
+        id_column: The table's column of ids; the first, if it has none of that name.
+        columns: Which others to read; all by default.
+        encoding: Of a file of text.
+
+    Returns:
+        A frame of pandas with a row for each sample, and what was done.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read, lacks a column or a sample, or has one of these twice.
+        ImportError: If pandas or a reader is not installed.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "x.csv").write_text("id,age,diet\nb,31,home\na,40,swap\n")
+        ...     frame, _ = read_metadata(Path(folder, "x.csv"), ["a", "b"])
+        >>> frame["age"].tolist(), frame["diet"].tolist()
+        ([40.0, 31.0], ['swap', 'home'])
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist")
+    if kind_of(path) not in TABLES:
+        raise ValueError(f"{path} is no table of what is known of samples: {listed(TABLES)}")
+    frame, notes = resolve_name(FORMATS[kind_of(path)].table)(path, encoding)
+    frame.columns = [str(name) for name in frame.columns]
+    if not len(frame) or not len(frame.columns):
+        raise ValueError(f"{path} has no rows")
+    found = list(frame.columns)
+    key = found[found.index(id_column) if id_column in found else 0]
+    place = _places(path, key, [str(cell) for cell in frame[key]])
+    wanted = [str(entry) for entry in ids]
+    absent = [entry for entry in dict.fromkeys(wanted) if entry not in place]
+    if absent:
+        raise ValueError(
+            f"{path} has no row for {len(absent)} of the {len(wanted)} samples, such as "
+            f"{absent[0]!r}; its column of ids is {key!r}, where {next(iter(place))!r} is the first"
+        )
+    others = len(place.keys() - set(wanted))
+    if others:
+        notes += (f"{others} of its rows left out: the counts have no such sample",)
+    chosen = _chosen(path, frame, key, columns)
+    told = frame.iloc[[place[entry] for entry in wanted]][chosen].reset_index(drop=True)
+    if FORMATS[kind_of(path)].is_text:
+        told = told.apply(_typed)
+    return told, notes
+
+
+def _places(path: Path, key: str, cells: Sequence[str]) -> dict[str, int]:
+    cell, count = Counter(cells).most_common(1)[0]
+    if count > 1:
+        raise ValueError(f"{path} has {cell!r} {count} times in its column of ids, {key!r}")
+    return {cell: row for row, cell in enumerate(cells)}
+
+
+def _chosen(path: Path, frame: Any, key: str, columns: Sequence[str]) -> list[str]:
+    others = [name for name in frame.columns if name != key]
+    for name in columns or others:
+        if others.count(name) != 1:
+            found = f"two columns {name!r}" if name in others else f"no column {name!r}"
+            raise ValueError(f"{path} has {found}; its columns are {', '.join(others[:20])}")
+    return list(columns) or others
+
+
+# --- readers, each from a path and an encoding to a frame and notes -------------------------------
+
+
+def delimited_table(path: Path, encoding: str) -> tuple[Any, tuple[str, ...]]:
+    """Read all columns of a .csv or .tsv file; cells are strings."""
+    pandas = required("pandas", path)
+    table = read_delimited(path, encoding)
+    cells = [row for row in table.rows(table.start) if row]
+    return pandas.DataFrame(cells, columns=table.first, dtype=object), table.notes
+
+
+def parquet_table(path: Path, encoding: str = UTF8) -> tuple[Any, tuple[str, ...]]:
+    """Read all columns of a .parquet file, which has no encoding; an index comes first."""
+    pandas = required("pandas", path)
+    required("pyarrow", path)
+    try:
+        with path.open("rb") as file:
+            frame = pandas.read_parquet(file, engine="pyarrow")
+    except (ValueError, OSError, KeyError) as error:
+        raise damaged(path, error) from error
+    return (frame if isinstance(frame.index, pandas.RangeIndex) else frame.reset_index()), ()
+
+
+def _typed(cells: Any) -> Any:
+    """A series of strings as numbers or dates, if all are such, or as words."""
+    import pandas
+
+    known = cells[~cells.isin(MISSING)]
+    if len(known) and all(NUMBER.fullmatch(cell) and "," not in cell for cell in known):
+        found = known.astype(float)
+    elif len(known) and all(map(DATE.fullmatch, known)):
+        found = pandas.to_datetime(known)
+    else:
+        found = known
+    return found.reindex(cells.index)

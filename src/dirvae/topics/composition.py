@@ -1,0 +1,260 @@
+"""Components of counts that are not words, such as microbes in samples or genes in cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils.validation import check_is_fitted
+
+from dirvae.alignment import matched
+from dirvae.data.sparse_matrix import checked_csr
+from dirvae.distributions import Dirichlet
+from dirvae.estimators.kinds import warn_of_fractions
+from dirvae.topics.decoders import OverdispersedDecoder
+from dirvae.topics.documents import checked_counts, require_documents, vocabulary_of
+from dirvae.topics.hidden_features import hidden_features_log_prob
+from dirvae.topics.inference import MixtureVAE
+from dirvae.topics.model import TopicModel
+
+__all__ = ["CompositionModel"]
+
+ROWS_TRAINED = 10_000  # in all passes together, at least: a hundred steps of a hundred samples
+LEAST_EPOCHS = 3
+
+
+class CompositionModel(TopicModel):
+    """Components of counts: each sample is a mixture of K components, each a composition.
+
+    Counts scatter around the mixture more than a multinomial allows, as reads of microbes do: they
+    are Dirichlet-multinomial, and what is peculiar to a sample is learned as its precision.
+
+    It is a `TopicModel` with an `OverdispersedDecoder` and no background: samples are its
+    documents, features its words, components its topics, and all its methods are here.
+
+    Args:
+        n_components: K, number of components.
+        prior_concentration: Concentration of the Dirichlet prior of theta: a positive number, or
+            "learn" (one for each component, from .1). Covariates have it learned.
+        hidden_sizes: Widths of the encoder's layers.
+        max_epochs: Passes over the samples; None for as many as take 10,000 samples, 3 or more.
+        batch_size: Samples a step.
+        learning_rate: Adam's step size for the encoder at the start; it falls to 0.
+        random_state: Seed or `numpy.random.RandomState`; the same seed gives the same components.
+        device: "cpu", "cuda", "mps" or "auto".
+        verbose: Whether to show a progress bar.
+
+    Attributes:
+        components_: Composition of each component, rows that sum to 1, shape (K, D).
+        features_: Names of the D features, where they are known.
+        prevalence_: Mean of theta over the samples, shape (K,).
+        precision_: Concentration of samples around their mixtures: the smaller, the further they
+            stray.
+        covariate_names_: Of covariates, where there are any; a level of words each.
+        vae_: The fitted `VAE`.
+        history_: Metrics of each epoch.
+        n_iter_: Epochs trained.
+        n_features_in_: D.
+
+    References:
+        Holmes, Harris & Quince 2012 (mixtures of Dirichlet-multinomials for microbes).
+
+    Example:
+        >>> counts = np.random.default_rng(0).poisson([[9, 9, 1, 1], [1, 1, 9, 9]] * 20)
+        >>> model = CompositionModel(2, random_state=0).fit(counts, features=list("abcd"))
+        >>> sorted(sorted(names) for names in model.top_features(2))
+        [['a', 'b'], ['c', 'd']]
+    """
+
+    vae_: MixtureVAE
+
+    _row, _column = "sample", "feature"
+
+    # What a TopicModel lets its user choose.
+    decoder = OverdispersedDecoder
+    latent = Dirichlet
+    vectorizer = word_vectors = guide = None
+    background = False
+    label_weight = 0.0
+
+    def __init__(
+        self,
+        n_components: int = 8,
+        *,
+        prior_concentration: float | str | None = "learn",
+        hidden_sizes: Sequence[int] = (100, 100),
+        max_epochs: int | None = None,
+        batch_size: int = 100,
+        learning_rate: float = 5e-3,
+        random_state: Any = None,
+        device: str = "cpu",
+        verbose: bool = False,
+    ) -> None:
+        self.n_components = n_components
+        self.prior_concentration = prior_concentration
+        self.hidden_sizes = hidden_sizes
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.random_state = random_state
+        self.device = device
+        self.verbose = verbose
+
+    # --- fitting, with names of features in place of a vocabulary ---------------------------------
+
+    def fit(  # type: ignore[override]
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        features: Sequence[str] | None = None,
+        covariates: Any = None,
+        checkpoint_dir: str | Path | None = None,
+        resume: bool = False,
+    ) -> CompositionModel:
+        """Fit to samples.
+
+        Args:
+            X: Counts, 0 or more, a data frame, an array or a SciPy sparse matrix, shape (N, D).
+            y: Not used; there so that pipelines may give it.
+            features: Names of the D features, in order; those of a data frame by default.
+            covariates: What is known of the samples, as in `TopicModel.fit`: the prior of theta
+                depends on it. Where both are of pandas it goes by index, otherwise by position.
+            checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
+            resume: Whether to go on from that folder's last checkpoint, of the same data and
+                arguments; ``random_state`` must be an integer.
+
+        Raises:
+            ValueError: If an argument or a value of X is out of range; the message says which.
+        """
+        super().fit(
+            X,
+            vocabulary=features,
+            covariates=covariates,
+            checkpoint_dir=checkpoint_dir,
+            resume=resume,
+        )
+        return self
+
+    def fit_transform(  # type: ignore[override]
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        features: Sequence[str] | None = None,
+        covariates: Any = None,
+    ) -> Any:
+        """`fit`, then `transform` of the same samples, with the same covariates."""
+        fitted = self.fit(X, features=features, covariates=covariates)
+        return fitted.transform(X, covariates=covariates)
+
+    def partial_fit(  # type: ignore[override]
+        self, X: Any, y: Any = None, *, features: Sequence[str] | None = None
+    ) -> CompositionModel:
+        """Take one more pass over samples, as `TopicModel.partial_fit` does over documents."""
+        super().partial_fit(X, vocabulary=features)
+        return self
+
+    def _num_epochs(self, num_rows: int) -> int:
+        if self.max_epochs is not None:
+            return super()._num_epochs(num_rows)
+        return max(LEAST_EPOCHS, math.ceil(ROWS_TRAINED / num_rows))
+
+    def _require_epochs(self) -> None:
+        if self.max_epochs is not None:
+            super()._require_epochs()
+
+    # --- components -------------------------------------------------------------------------------
+
+    @property
+    def components_(self) -> Any:
+        """Composition of each component, rows that sum to 1, shape (K, D)."""
+        return self.topic_word_
+
+    @property
+    def features_(self) -> NDArray[Any]:
+        """Names of the features, shape (D,)."""
+        if not hasattr(self, "vocabulary_"):
+            raise AttributeError("this CompositionModel was fitted without names of features")
+        return self.vocabulary_
+
+    @property
+    def prevalence_(self) -> NDArray[Any]:
+        """Mean of theta over the samples, shape (K,)."""
+        return self.topic_prevalence_
+
+    @property
+    def precision_(self) -> float:
+        """Concentration of samples around their mixtures."""
+        check_is_fitted(self)
+        return float(self.vae_.decoder.precision.detach())  # type: ignore[operator]
+
+    def top_features(self, n: int = 10, *, by: str = "relevance") -> list[list[Any]]:
+        """The n features that tell each component best; their columns where names are not known.
+
+        Args:
+            n: From 1 to D.
+            by: "relevance" (in many of the component's samples, and in more than elsewhere),
+                or "frex", "probability" or "lift" of ``components_``.
+        """
+        return self.top_words(n, by=by)
+
+    # --- samples ----------------------------------------------------------------------------------
+
+    def completion_log_prob(
+        self, X: Any, *, seed: int = 0, covariates: Any = None
+    ) -> NDArray[np.float64]:
+        """Log probability of one half of the features' counts, given the other half's, shape (N,).
+
+        In nats, of each sample: theta is inferred from the counts of a random half of the features,
+        and the law of the other counts, given their total, is the model's own. Higher is better.
+
+        Args:
+            X: Counts, as in `fit`.
+            seed: Of the halves.
+            covariates: As in `transform`.
+        """
+        check_is_fitted(self)
+        counts = self.counts(X)
+        told = self._told(matched("covariates", covariates, X), counts.shape[0])
+        return hidden_features_log_prob(self.vae_, counts, told, seed=seed)
+
+    def mean_log_prob(self, X: Any, *, seed: int = 0) -> NDArray[np.float64]:
+        """`completion_log_prob` of the mean composition, which knows nothing of a sample.
+
+        How far the model is above it is what its components are worth.
+
+        Args:
+            X: Counts, as in `fit`.
+            seed: Of the halves.
+        """
+        check_is_fitted(self)
+        mean = self.prevalence_
+        return hidden_features_log_prob(self.vae_, self.counts(X), theta_of_all=mean, seed=seed)
+
+    def _held_out_nats(self, X: Any) -> float:
+        return -float(self.completion_log_prob(X).mean())
+
+    # --- checks -----------------------------------------------------------------------------------
+
+    def _counts_to_fit(self, X: Any, vocabulary: Any) -> sparse.csr_matrix:
+        counts = self._checked(X, reset=True)
+        require_documents(counts, self.n_components, self._row, self._column)
+        warn_of_fractions(counts, "components are fitted to counts", "DirichletVAE takes fractions")
+        names = getattr(self, "feature_names_in_", None) if vocabulary is None else vocabulary
+        self.__dict__.pop("vocabulary_", None)
+        if names is not None:
+            self.vocabulary_ = vocabulary_of(names, counts.shape[1], argument="features")
+        return counts
+
+    def counts(self, X: Any) -> sparse.csr_matrix:
+        """Counts of the model's features in samples, checked, shape (N, D)."""
+        return self._checked(X, reset=False)
+
+    def _checked(self, X: Any, *, reset: bool) -> sparse.csr_matrix:
+        return checked_counts(self, checked_csr("X", X) if sparse.issparse(X) else X, reset=reset)

@@ -1,0 +1,243 @@
+"""Counts on the command line: from tables to components, their effects, and one sentence."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import io, sparse
+
+from dirvae import CompositionModel, load
+from tests.cli.command import assert_one_sentence
+
+TAXA = [f"taxon {place}" for place in range(8)]
+IDS = [f"S{row:02}" for row in range(60)]
+FIT = ["fit", "counts", "counts.csv", "--id-column", "sample", "-k", 2, "--seed", 3, "-o", "model"]
+META = ["--covariates", "meta.csv"]
+
+
+@pytest.fixture(scope="module")
+def tables():
+    """Counts of two components; a diet moves their shares from .2 to .8. The table is shuffled."""
+    rng = np.random.default_rng(0)
+    diet = np.array(["home", "swap"])[rng.integers(0, 2, 60)]
+    share = np.where(diet == "swap", 0.8, 0.2) + rng.uniform(-0.1, 0.1, 60)
+    beta = np.kron(np.eye(2), np.full(4, 0.25))
+    probs = np.stack(
+        [rng.dirichlet(100 * (row @ beta + 0.01)) for row in np.stack([share, 1 - share], 1)]
+    )
+    counts = pd.DataFrame(
+        rng.multinomial(500, probs), columns=TAXA, index=pd.Index(IDS, name="sample")
+    )
+    meta = pd.DataFrame({"key": IDS, "diet": diet, "age": rng.integers(20, 60, 60).astype(float)})
+    return counts, meta
+
+
+@pytest.fixture(scope="module")
+def fitted(tables, tmp_path_factory):
+    """What the command should fit: the same in Python."""
+    counts, meta = tables
+    told = meta[["diet", "age"]]
+    model = CompositionModel(2, max_epochs=25, random_state=3)
+    model.fit(counts.to_numpy(), features=TAXA, covariates=told)
+    folder = tmp_path_factory.mktemp("fitted") / "model"
+    model.save(folder)
+    return folder, model
+
+
+@pytest.fixture
+def files(tables, tmp_path):
+    counts, meta = tables
+    counts.to_csv(tmp_path / "counts.csv")
+    meta.sample(frac=1, random_state=0).to_csv(tmp_path / "meta.csv", index=False)
+    return tables
+
+
+def test_from_two_tables_to_components_and_effects(run, files, fitted):
+    counts, meta = files
+    _, same = fitted
+    ran = run(*FIT, *META, "--max-epochs", 25)
+    assert ran.code == 0, ran.err
+    model = load("model")
+    np.testing.assert_array_equal(model.components_, same.components_)
+    assert model.features_.tolist() == TAXA
+    then = ran.err.splitlines()[-1].removeprefix("Next: dirvae ").split()
+    ran = run(*then, "--json", "--level", 0.8)  # as it stands there
+    assert ran.code == 0, ran.err
+    told = meta[["diet", "age"]]
+    found, table = same.effects(counts.to_numpy(), told, level=0.8), json.loads(ran.out)
+    assert [(row["covariate"], row["level"], row["reference"]) for row in table[::2]] == [
+        ("age", None, None),
+        ("diet", "swap", "home"),
+    ]
+    assert found.names == ["intercept", "age", "diet_swap"]
+    for place, name in enumerate(found.names[1:], 1):
+        for k in (0, 1):
+            row = table[2 * (place - 1) + k]
+            assert (row["component"], row["column"]) == (k, f"compositionmodel{k}"), name
+            for value in ("effect", "std_error", "lower", "upper"):
+                assert row[value] == getattr(found, value)[place, k]
+    assert abs(table[2]["effect"]) == pytest.approx(0.6, abs=0.1)
+    assert run(*then, "-o", "effects.csv", "--level", 0.8).code == 0
+    written = pd.read_csv("effects.csv", dtype={"level": object, "reference": object})
+    pd.testing.assert_frame_equal(written, pd.DataFrame(table), check_dtype=False)
+
+
+def test_what_is_printed_marks_intervals_without_0_and_names_the_reference(run, files, fitted):
+    folder, same = fitted
+    ran = run("effects", folder, "counts.csv", "--id-column", "sample", *META)
+    lines = [" ".join(line.split()) for line in ran.out.splitlines()]
+    found = same.effects(files[0].to_numpy(), files[1][["diet", "age"]])
+    assert lines[0] == "covariate component effect 95% interval"
+    for line, place, k in zip(lines[1:], (1, 1, 2, 2), (0, 1, 0, 1), strict=True):
+        low, high = found.lower[place, k], found.upper[place, k]
+        star = " *" if low > 0 or high < 0 else ""
+        said = f"{k} {found.effect[place, k]:+.4f} {low:+.4f} to {high:+.4f}{star}"
+        name = {(1, 0): "age ", (2, 0): "diet: swap, not home "}.get((place, k), "")
+        assert line == name + said
+    assert lines[3].endswith("*")
+
+
+def test_transform_and_evaluate_take_samples_in_any_order_of_features(run, files, fitted, tmp_path):
+    counts, meta = files
+    folder, same = fitted
+    told = meta[["diet", "age"]]
+    turned = counts[TAXA[::-1]].drop(columns="taxon 3").assign(new=7)
+    turned.to_csv(tmp_path / "turned.csv")
+    options = ["--id-column", "sample", *META]
+    ran = run("transform", folder, "turned.csv", *options, "-o", "theta.csv")
+    assert ran.code == 0, ran.err
+    assert "1 of the model's 8 features are not in it, taken for 0" in ran.err
+    assert "1 features that the model does not know left out" in ran.err
+    expected = counts.assign(**{"taxon 3": 0}).to_numpy()
+    theta = pd.read_csv("theta.csv")
+    assert theta["sample"].tolist() == IDS
+    np.testing.assert_allclose(
+        theta.iloc[:, 1:], same.transform(expected, covariates=told), atol=1e-12
+    )
+    ran = run("evaluate", folder, "counts.csv", *options, "--json")
+    said = json.loads(ran.out)
+    x = counts.to_numpy()
+    log_prob, mean = same.completion_log_prob(x, covariates=told), same.mean_log_prob(x)
+    assert said["samples"] == 60
+    assert said["completion_log_prob"] == pytest.approx(log_prob.mean(), rel=1e-12)
+    assert said["gain"] == pytest.approx((log_prob - mean).mean(), rel=1e-9)
+    assert said["gain"] > 1
+    assert said["precision"] == same.precision_
+
+
+def test_topics_speak_of_components_features_and_samples(run, files, fitted, monkeypatch):
+    folder, same = fitted
+    monkeypatch.setenv("COLUMNS", "200")
+    theta = same.transform(files[0].to_numpy(), covariates=files[1][["diet", "age"]])
+    ran = run("topics", folder, "counts.csv", "--id-column", "sample", "--words", 3, *META)
+    assert ran.code == 0, ran.err
+    lines = [" ".join(line.split()) for line in ran.out.splitlines()]
+    assert lines[0] == "component share features, then samples by sample"
+    order = np.argsort(-same.prevalence_)
+    for place, k in enumerate(order):
+        names = ", ".join(same.top_features(3)[k])
+        assert lines[1 + 2 * place] == f"{k} {same.prevalence_[k]:.1%} {names}"
+        best = theta[:, k].argmax()
+        assert lines[2 + 2 * place] == f"{IDS[best]}: {theta[best, k]:.0%} of it"
+    found = json.loads(run("topics", folder, "--words", 2, "--json").out)
+    assert [row["component"] for row in found] == order.tolist()
+    assert [f["feature"] for f in found[0]["features"]] == same.top_features(2)[order[0]]
+
+
+def shapes_of_counts(kind, counts, folder):
+    """The same counts in a file of another kind, and the options that it takes."""
+    if kind == "transposed":
+        counts.T.rename_axis("taxon").to_csv(folder / "counts.tsv", sep="\t")
+        return ["counts.tsv", "--transpose", "--id-column", "taxon"]
+    if kind == "parquet":
+        counts.to_parquet(folder / "counts.parquet")
+        return ["counts.parquet", "--id-column", "sample"]
+    if kind == "mtx":
+        io.mmwrite(folder / "matrix.mtx", sparse.coo_matrix(counts.to_numpy().T))
+        (folder / "barcodes.tsv").write_text("\n".join(IDS))
+        (folder / "features.tsv").write_text("\n".join(f"{name}\t{name}" for name in TAXA))
+        return ["matrix.mtx"]
+    if kind == "biom":
+        biom = pytest.importorskip("biom")
+        table = biom.Table(counts.to_numpy().T, TAXA, IDS)
+        (folder / "counts.biom").write_text(table.to_json("a test"))
+        return ["counts.biom"]
+    anndata = pytest.importorskip("anndata")
+    names = {"obs": IDS, "var": TAXA}
+    frames = {k: pd.DataFrame(index=pd.Index(v, dtype=object)) for k, v in names.items()}
+    made = anndata.AnnData(X=np.log1p(counts.to_numpy()), **frames)
+    made.layers["counts"] = sparse.csr_matrix(counts.to_numpy())
+    made.write_h5ad(folder / "counts.h5ad")
+    return ["counts.h5ad", "--layer", "counts"]
+
+
+@pytest.mark.parametrize("kind", ["transposed", "parquet", "mtx", "biom", "h5ad"])
+def test_every_kind_of_file_gives_the_same_effects(kind, run, files, fitted, tmp_path):
+    folder, _ = fitted
+    source = shapes_of_counts(kind, files[0], tmp_path)
+    ran = run("effects", folder, *source, *META, "--json")
+    assert ran.code == 0, ran.err
+    plain = run("effects", folder, "counts.csv", "--id-column", "sample", *META, "--json")
+    assert json.loads(ran.out) == json.loads(plain.out)
+
+
+def test_samples_with_missing_covariates_are_left_out_if_asked(run, files, fitted, tmp_path):
+    counts, meta = files
+    folder, same = fitted
+    holes = meta.copy()
+    holes.loc[[4, 9], "age"] = np.nan
+    holes.loc[9, "diet"] = None
+    holes.to_csv(tmp_path / "meta.csv", index=False)
+    command = ["effects", folder, "counts.csv", "--id-column", "sample", *META, "--json"]
+    assert_one_sentence(
+        run(*command),
+        "meta.csv has missing values in 2 of the 60 samples: age (2), diet (1)",
+        "--drop-missing",
+    )
+    ran = run(*command, "--drop-missing")
+    kept = meta.drop(index=[4, 9])
+    found = same.effects(counts.to_numpy()[kept.index], kept[["diet", "age"]])
+    assert json.loads(ran.out)[2]["effect"] == found.effect[2, 0]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([*FIT, "--covariates", "none.csv"], "none.csv does not exist"),
+        (
+            [*FIT, *META, "--covariate-columns", "dose"],
+            "no column 'dose'; its columns are diet, age",
+        ),
+        ([*FIT, "--covariate-columns", "diet"], "--covariate-columns does not go with no --covar"),
+        ([*FIT, "--drop-missing"], "--drop-missing does not go with no --covariates"),
+        ([*FIT, "--layer", "x"], "--layer does not go with counts.csv, no .h5ad or .h5mu file"),
+        ([*FIT[:3], *FIT[5:]], "columns that are not numbers: 'sample'; remove them, or set aside"),
+        ([*FIT, "--transpose", *META], "no row for 8 of the 8 samples, such as 'taxon 0'"),
+        ([*FIT, "-k", 99], "n_components is 99, must be at most the number of samples, 60"),
+    ],
+)
+def test_what_goes_wrong_is_one_sentence(run, files, options, said):
+    ran = run(*options)
+    assert (ran.code, ran.err.count("\n")) == (2, 1), ran
+    assert said in ran.err
+
+
+def test_what_does_not_go_with_the_model_is_refused(run, files, fitted, tmp_path):
+    folder, _ = fitted
+    counts = files[0]
+    counts.T.rename_axis("taxon").to_csv(tmp_path / "wide.csv")
+    ids = ["--id-column", "sample"]
+    for command, said in (
+        (["transform", folder, "wide.csv", "--id-column", "taxon", "-o", "t.csv"], "--transpose"),
+        (["effects", folder, "counts.csv", *ids], "--covariates is missing"),
+        (["evaluate", folder, "counts.csv", *ids, "--samples", 5], "--samples does not go with"),
+        (["topics", folder, "counts.csv", "--text-column", "a"], "--text-column does not go with"),
+        (["effects", folder, "counts.csv", *META, "-o", "x.npy"], "must end in .csv or .parquet"),
+    ):
+        assert_one_sentence(run(*command), said)
+    CompositionModel(2, max_epochs=1, hidden_sizes=(4,)).fit(counts.to_numpy()).save("other")
+    ran = run("transform", "other", "counts.csv", *ids, *META, "-o", "t.csv")
+    assert_one_sentence(ran, "covariates is given, must be None: the model was fitted without any")

@@ -1,0 +1,78 @@
+"""Counts from Matrix Market files with names beside them, as SciPy and 10x write them."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+
+import numpy as np
+import pytest
+from scipy import io, sparse
+
+from dirvae.data import read_rows
+
+X = np.array([[0, 3], [1, 0], [0, 0], [2, 7]])  # features x cells
+GENES = [["ENSG1", "ACTB"], ["ENSG2", "MT"], ["ENSG3", "MT"], ["ENSG4", "B2M"]]
+
+
+def packed(path):
+    with path.open("rb") as file, gzip.open(f"{path}.gz", "wb") as target:
+        shutil.copyfileobj(file, target)
+    path.unlink()
+
+
+@pytest.mark.parametrize("gz", [False, True])
+@pytest.mark.parametrize("prefix", ["", "GSM1_"])
+@pytest.mark.parametrize("word", ["features", "genes"])
+def test_cells_are_rows_and_names_are_beside(gz, prefix, word, tmp_path):
+    paths = [tmp_path / f"{prefix}{name}" for name in ("matrix.mtx", "barcodes.tsv", f"{word}.tsv")]
+    io.mmwrite(paths[0], sparse.coo_matrix(X))
+    paths[1].write_text("AAC-1\nGGT-1\n")
+    paths[2].write_text("".join("\t".join([*row, "Gene Expression\n"]) for row in GENES))
+    if gz:
+        for path in paths:
+            packed(path)
+    rows = read_rows(tmp_path / f"{prefix}matrix.mtx{'.gz' * gz}")
+    np.testing.assert_array_equal(rows.x.toarray(), X.T)
+    assert rows.columns == ["ACTB", "MT (ENSG2)", "MT (ENSG3)", "B2M"]
+    assert rows.ids == {"sample": ["AAC-1", "GGT-1"]}
+
+
+def test_without_names_there_are_none(tmp_path):
+    io.mmwrite(tmp_path / "x.mtx", X)  # dense
+    rows = read_rows(tmp_path / "x.mtx")
+    np.testing.assert_array_equal(rows.x.toarray(), X.T)
+    assert (rows.columns, rows.ids) == (None, {})
+    assert rows.notes == (
+        "rows of the file taken for features, columns for samples; no names of rows and columns "
+        "beside it",
+    )
+
+
+HEAD = "%%MatrixMarket matrix coordinate integer general\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{HEAD}4 2 1\n9 1 5\n", "cannot be read"),
+        (f"{HEAD}4 2 3\n1 1 5\n", "cannot be read"),
+        (f"{HEAD}1000000000000 2 1\n1 1 5\n", "1,000,000,000,000 columns, must have 10,000,000"),
+        (f"{HEAD}4 2 1000000000000\n1 1 5\n", "too small for the 1,000,000,000,000 entries"),
+        (HEAD.replace("integer", "complex") + "4 2 1\n1 1 5 0\n", "complex numbers"),
+        (HEAD.replace("integer", "real") + "4 2 1\n1 1 nan\n", "missing values"),
+        ("a,b\n1,2\n", "cannot be read"),
+        ("", "cannot be read"),
+    ],
+)
+def test_what_is_damaged_or_hostile_is_one_sentence(text, said, tmp_path):
+    (tmp_path / "x.mtx").write_text(text)
+    with pytest.raises(ValueError, match=said):
+        read_rows(tmp_path / "x.mtx")
+
+
+def test_names_must_fit_the_size(tmp_path):
+    io.mmwrite(tmp_path / "matrix.mtx", sparse.coo_matrix(X))
+    (tmp_path / "barcodes.tsv").write_text("AAC-1\n")
+    with pytest.raises(ValueError, match=r"barcodes.tsv has 1 names for the 2 columns of .*mtx"):
+        read_rows(tmp_path / "matrix.mtx")

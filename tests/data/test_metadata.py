@@ -1,0 +1,77 @@
+"""What is known of samples: matched by id, typed by what the cells are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dirvae.data.metadata import read_metadata
+
+TEXT = "id,age,diet,since\nb,31,home,2020-01-31\na,NA,swap,2020-02-01\nc,7.5,NA,\n"
+
+
+def table(tmp_path, text=TEXT, name="meta.csv"):
+    (tmp_path / name).write_text(text)
+    return tmp_path / name
+
+
+def test_rows_are_those_of_the_samples_in_their_order(tmp_path):
+    frame, notes = read_metadata(table(tmp_path), ["a", "b"])
+    assert frame["diet"].tolist() == ["swap", "home"]
+    np.testing.assert_array_equal(frame["age"], [np.nan, 31.0])
+    assert frame["since"].tolist() == [pd.Timestamp("2020-02-01"), pd.Timestamp("2020-01-31")]
+    assert list(frame.columns) == ["age", "diet", "since"]
+    assert notes == ("1 of its rows left out: the counts have no such sample",)
+
+
+def test_columns_are_chosen_and_missing_words_are_missing(tmp_path):
+    frame, _ = read_metadata(table(tmp_path), ["c", "a", "b"], columns=["diet"])
+    assert list(frame.columns) == ["diet"]
+    assert frame["diet"].isna().tolist() == [True, False, False]
+
+
+def test_ids_are_compared_as_written(tmp_path):
+    path = table(tmp_path, "age,key\n1,007\n2,7\n")
+    frame, _ = read_metadata(path, [7], id_column="key")
+    assert frame["age"].tolist() == [2.0]
+    path = table(tmp_path, "key,age\n007,1\n7,2\n")
+    assert read_metadata(path, ["007"])[0]["age"].tolist() == [1.0]
+
+
+def test_a_parquet_table_keeps_its_types(tmp_path):
+    diet = pd.Categorical(["swap", "home"], categories=["swap", "home"])
+    frame = pd.DataFrame({"key": ["a", "b"], "diet": diet, "age": [1, 2]})
+    frame.to_parquet(tmp_path / "meta.parquet")
+    found, _ = read_metadata(tmp_path / "meta.parquet", ["b", "a"])
+    assert found["diet"].cat.categories.tolist() == ["swap", "home"]
+    assert found["age"].tolist() == [2, 1]
+    frame.set_index("key").to_parquet(tmp_path / "meta.parquet")
+    assert read_metadata(tmp_path / "meta.parquet", ["b"])[0]["age"].tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "said"),
+    [
+        (
+            TEXT,
+            {"ids": ["a", "z"]},
+            "no row for 1 of the 2 samples, such as 'z'; its column of",
+        ),
+        (TEXT + "a,1,home,\n", {"ids": ["a"]}, "has 'a' 2 times in its column of ids, 'id'"),
+        (TEXT, {"ids": ["a"], "columns": ["dose"]}, "has no column 'dose'; its columns are age, "),
+        ("id,age\n", {"ids": ["a"]}, "has no rows|nothing follows"),
+        ("id,age,age\na,1,2\n", {"ids": ["a"]}, "has two columns 'age'"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(text, options, said, tmp_path):
+    with pytest.raises(ValueError, match=said):
+        read_metadata(table(tmp_path, text), **options)
+
+
+def test_other_files_are_no_tables(tmp_path):
+    np.save(tmp_path / "x.npy", np.eye(2))
+    with pytest.raises(ValueError, match=r"is no table .*: .csv, .tsv, .parquet or .h5ad"):
+        read_metadata(tmp_path / "x.npy", ["a"])
+    with pytest.raises(FileNotFoundError, match=r"absent.csv does not exist"):
+        read_metadata(tmp_path / "absent.csv", ["a"])

@@ -1,0 +1,197 @@
+"""CompositionModel: the over-dispersed topic model in words of samples and features."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy import sparse, stats
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from dirvae import CompositionModel, TopicModel, load
+from dirvae.evaluation import match_topics
+from dirvae.topics import OverdispersedDecoder, compare_sizes
+
+TAXA = [f"taxon {place}" for place in range(12)]
+SMALL = {"hidden_sizes": (8,), "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Two components over twelve taxa, in samples of 1,000 reads that stray from their mixtures."""
+    rng = np.random.default_rng(0)
+    beta = np.stack([[*[5] * 4, *[0.1] * 4, *[1] * 4], [*[0.1] * 4, *[3] * 4, *[2] * 4]])
+    beta /= beta.sum(1, keepdims=True)
+    theta = rng.dirichlet([0.5, 0.5], 120)
+    probs = np.stack([rng.dirichlet(80 * row) for row in theta @ beta])
+    return rng.multinomial(1000, probs).astype(float), theta, beta
+
+
+@pytest.fixture(scope="module")
+def fitted(data):
+    counts = pd.DataFrame(data[0], columns=TAXA)
+    return CompositionModel(2, **SMALL).fit(counts)
+
+
+@pytest.mark.filterwarnings("ignore:X has (whole numbers|fractions|rows that sum):UserWarning")
+@pytest.mark.slow
+@parametrize_with_checks([CompositionModel(2, max_epochs=1, hidden_sizes=(4,))])
+def test_scikit_learn_estimator_contract(estimator, check):
+    check(estimator)
+
+
+def test_it_is_the_topic_model_with_other_defaults_to_the_bit(data):
+    options = {"decoder": OverdispersedDecoder, "background": False, "batch_size": 100}
+    same = TopicModel(2, max_epochs=2, **options, **SMALL).fit(data[0])
+    model = CompositionModel(2, max_epochs=2, **SMALL).fit(data[0])
+    np.testing.assert_array_equal(model.transform(data[0]), same.transform(data[0]))
+    np.testing.assert_array_equal(model.components_, same.topic_word_)
+    np.testing.assert_array_equal(model.prevalence_, same.topic_prevalence_)
+    assert model.precision_ == float(same.vae_.decoder.precision.detach())
+
+
+def test_by_default_as_many_passes_are_made_as_take_ten_thousand_samples(fitted):
+    assert fitted.n_iter_ == 84  # of 120
+    assert [CompositionModel()._num_epochs(rows) for rows in (10_000, 10**6)] == [3, 3]
+
+
+def fitted_rows(data, rows=slice(None)):
+    return pd.DataFrame(data[0][rows], columns=TAXA)
+
+
+def test_what_was_planted_is_found(data, fitted):
+    _, theta, beta = data
+    order = match_topics(beta, fitted.components_).order
+    assert np.abs(fitted.components_[order] - beta).max() < 0.04
+    assert np.abs(fitted.transform(fitted_rows(data))[:, order] - theta).mean() < 0.05
+    assert 50 < fitted.precision_ < 130
+    first, second = (set(fitted.top_features(4)[k]) for k in order)
+    assert (first, second) == (set(TAXA[:4]), set(TAXA[4:8]))
+
+
+def test_names_of_features_are_those_of_the_frame_or_given(data, fitted):
+    assert fitted.features_.tolist() == TAXA
+    plain = CompositionModel(2, max_epochs=1, **SMALL)
+    assert plain.fit(pl.DataFrame(data[0], schema=TAXA)).features_.tolist() == TAXA
+    assert plain.fit(sparse.csc_array(data[0]), features=TAXA).features_.tolist() == TAXA
+    plain.fit(data[0])
+    assert plain.top_features(1)[0][0] in range(12)
+    with pytest.raises(AttributeError, match="was fitted without names of features"):
+        plain.features_  # noqa: B018
+    with pytest.raises(ValueError, match="features has 'a' twice, in columns 0 and 1"):
+        plain.fit(data[0], features=["a", "a", *TAXA[2:]])
+
+
+def test_scikit_learn_finds_what_it_looks_for(data, fitted):
+    assert fitted.get_feature_names_out().tolist() == ["compositionmodel0", "compositionmodel1"]
+    assert clone(fitted).get_params() == fitted.get_params()
+    assert "decoder" not in fitted.get_params()
+    frame = clone(fitted).set_params(max_epochs=1).set_output(transform="pandas")
+    found = frame.fit_transform(fitted_rows(data))
+    assert found.columns.tolist() == ["compositionmodel0", "compositionmodel1"]
+    np.testing.assert_array_equal(found, load_free(frame).transform(fitted_rows(data)))
+
+
+def load_free(model):
+    return model.set_output(transform="default")
+
+
+def test_saved_and_loaded_it_answers_to_the_bit(data, fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert type(again) is CompositionModel
+    assert again.get_params() == fitted.get_params()
+    rows = fitted_rows(data)
+    for one, two in zip(fitted.posterior(rows), again.posterior(rows), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert again.features_.tolist() == TAXA
+    assert CompositionModel.load(tmp_path / "model").precision_ == fitted.precision_
+
+
+@pytest.mark.parametrize(
+    ("X", "said"),
+    [
+        ([["a", "b"], ["c", "d"]], "could not convert string to float"),
+        (["a text", "another"], "could not convert string|Expected 2D array"),
+        (np.ones((1, 3)), "X has one sample"),
+        (np.ones((3, 1)), "X has one feature"),
+        (np.zeros((3, 2)), "X has no features: every count is 0"),
+        (np.ones((3, 2)), "n_components is 8, must be at most the number of samples, 3"),
+        (np.array([[1, -1], [1, 2]]), "Negative values"),
+        (np.array([[1, np.nan], [1, 2]]), "NaN"),
+        (sparse.csr_matrix([[1.0, np.inf], [1, 2]]), "X has infinite values, the first in row 0"),
+    ],
+)
+def test_what_is_no_samples_is_refused(X, said):
+    with pytest.raises(ValueError, match=said):
+        CompositionModel().fit(X)
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ({"max_epochs": 0}, "max_epochs is 0"),
+        ({"prior_concentration": "large"}, "prior_concentration is 'large'"),
+        ({"batch_size": None}, "batch_size is None"),
+    ],
+)
+def test_arguments_out_of_range_are_named(argument, said):
+    with pytest.raises(ValueError, match=said):
+        CompositionModel(2, **argument).fit(np.ones((4, 3)))
+
+
+def test_warnings_and_refusals_speak_of_samples(data):
+    told = pd.DataFrame({"diet": ["home", "swap"] * 60})
+    model = CompositionModel(2, max_epochs=1, **SMALL).fit(data[0], covariates=told)
+    with pytest.warns(UserWarning, match="the prior of each sample is that at their mean"):
+        model.transform(data[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.transform(data[0], covariates=told)
+    with pytest.raises(AttributeError, match="this CompositionModel was fitted without covariates"):
+        clone(model).fit(data[0]).covariate_names_  # noqa: B018
+
+
+# --- hidden features ------------------------------------------------------------------------------
+
+
+def test_of_one_component_hidden_features_have_the_known_law(data):
+    """With K = 1 there is nothing to infer: what is left is a Dirichlet-multinomial of a part."""
+    model = CompositionModel(1, max_epochs=2, **SMALL).fit(data[0])
+    hidden = np.random.default_rng(5).permutation(12) >= 6
+    law = model.precision_ * model.components_[0, hidden]
+    x = data[0][:, hidden]
+    expected = stats.dirichlet_multinomial(law, x.sum(1).astype(int)).logpmf(x.astype(int))
+    np.testing.assert_allclose(model.completion_log_prob(data[0], seed=5), expected, rtol=1e-6)
+
+
+def test_theta_comes_from_the_shown_features_alone(data, fitted):
+    """With theta known, too, the law is SciPy's; with all counts hidden theta is the prior's."""
+    counts, theta, beta = data
+    hidden = np.random.default_rng(0).permutation(12) >= 6
+    changed = counts.copy()
+    changed[:, hidden] = np.roll(counts[:, hidden], 1, axis=0)
+    rows = pd.DataFrame(changed, columns=TAXA)
+    law = 80 * (theta @ beta)[:, hidden]
+    x = counts[:, hidden].astype(int)
+    best = [
+        stats.dirichlet_multinomial(a, row.sum()).logpmf(row) for a, row in zip(law, x, strict=True)
+    ]
+    found = fitted.completion_log_prob(fitted_rows(data))
+    assert np.mean(best) - 1.5 < found.mean() < np.mean(best)
+    assert fitted.completion_log_prob(rows).mean() < np.mean(best) - 5  # others' hidden counts
+
+
+def test_sizes_are_compared_by_hidden_features(data):
+    model = CompositionModel(max_epochs=8, **SMALL)
+    found = compare_sizes(model, fitted_rows(data), (1, 2), num_splits=2)
+    assert found.best == found.chosen == 2
+    held = np.random.default_rng([0, 1]).permutation(120)[:12]
+    kept = np.random.default_rng([0, 1]).permutation(120)[12:]
+    again = clone(model).set_params(n_components=2).fit(fitted_rows(data, kept))
+    nats = -again.completion_log_prob(fitted_rows(data, held)).mean()
+    assert found.nats[1, 1] == pytest.approx(nats, rel=1e-12)
