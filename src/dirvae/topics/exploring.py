@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.cluster.hierarchy import linkage
 
-from dirvae.evaluation.topics import top_words_by_documents
+from dirvae.evaluation.top_words import top_words_by_documents
 from dirvae.report.examples import most_of
 from dirvae.text import nearest
 
