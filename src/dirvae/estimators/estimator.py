@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import torch
@@ -54,6 +54,7 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     if TYPE_CHECKING:  # the model, and arguments that every estimator has
         vae_: VAE | LabelledVAE
+        _optimizer_state: dict[str, Any] | None
         n_components: int
         hidden_sizes: Sequence[int]
         max_epochs: int
@@ -93,6 +94,13 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         except BaseException:
             del self.vae_
             raise
+
+    def _note_pass(self, training: Training) -> None:
+        """Keep the epoch of a `partial_fit`, and its optimiser's state for the next one."""
+        [metrics] = training.history
+        self.history_.append({**metrics, "epoch": float(len(self.history_))})
+        optimizer = cast(torch.optim.Optimizer, training.optimizers(use_pl_optimizer=False))
+        self._optimizer_state = optimizer.state_dict()
 
     def _check_arguments(self) -> None:
         for name in ("n_components", "max_epochs", "batch_size"):
