@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 from scipy import sparse
 from torch.distributions import Bernoulli, Normal
 
 __all__ = [
     "likelihood_of",
+    "require_concentration",
     "require_integer",
     "require_likelihood",
     "require_positive",
@@ -30,6 +32,29 @@ def require_positive(name: str, value: Any) -> None:
     """Raise ValueError unless an argument is a positive number."""
     if not isinstance(value, Real) or not 0 < float(value) < math.inf:
         raise ValueError(f"{name} is {value!r}, must be a positive number")
+
+
+def require_concentration(value: Any, size: int, *, learnable: bool) -> None:
+    """Raise ValueError unless ``prior_concentration`` is one for ``size`` components.
+
+    Args:
+        value: The argument.
+        size: K.
+        learnable: Whether the latent has a prior that can be learned.
+    """
+    if isinstance(value, str) and value == "learn":
+        if not learnable:
+            raise ValueError("prior_concentration='learn' goes with a Dirichlet latent only")
+        return
+    try:
+        array = np.asarray(1.0 if value is None else value, dtype=float)
+    except (TypeError, ValueError):
+        array = np.array(math.nan)
+    right = "must be a positive number, an array of n_components of them, 'learn' or None"
+    if not np.isfinite(array).all() or (array <= 0).any():
+        raise ValueError(f"prior_concentration is {value!r}, {right}")
+    if array.shape not in ((), (size,)):
+        raise ValueError(f"prior_concentration has shape {array.shape}, {right}")
 
 
 def require_resumable(resume: bool, random_state: Any) -> None:

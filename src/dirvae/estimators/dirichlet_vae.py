@@ -23,6 +23,7 @@ from dirvae.data.arrays import ArrayDataset
 from dirvae.distributions import Dirichlet, draw_with_log_ratio
 from dirvae.distributions.global_random import DrawingFrom
 from dirvae.estimators.arguments import (
+    require_concentration,
     require_integer,
     require_resumable,
 )
@@ -226,16 +227,14 @@ class DirichletVAE(RowEstimator):
         training = Training(self.vae_, optimizer=optimizer)
         data = self._dataset(X, weight)
         epoch = len(self.history_)
-        [metrics] = self._train(
+        self._train(
             training,
             data,
             max_epochs=1,
             batch_size=self.batch_size,
             seed=torch.Generator("cpu").manual_seed(self._seed + epoch),
         )
-        self.history_.append({**metrics, "epoch": float(epoch)})
-        used = cast(torch.optim.Optimizer, training.optimizers(use_pl_optimizer=False))
-        self._optimizer_state = used.state_dict()
+        self._note_pass(training)
         self._end(epoch)
         return self
 
@@ -363,30 +362,13 @@ class DirichletVAE(RowEstimator):
             raise ValueError(
                 f"validation_fraction is {self.validation_fraction!r}, must be in [0, 1)"
             )
-        self._check_prior_concentration()
+        learnable = has_dirichlet_prior(self.latent)
+        require_concentration(self.prior_concentration, self.n_components, learnable=learnable)
         commitment = self.commitment
         if not isinstance(commitment, Real) or not 0 <= commitment < math.inf:
             raise ValueError(f"commitment is {commitment!r}, must be a finite number of 0 or more")
-        if commitment and not has_dirichlet_prior(self.latent):
+        if commitment and not learnable:
             raise ValueError(f"commitment={commitment} goes with a Dirichlet latent only")
-
-    def _check_prior_concentration(self) -> None:
-        value = self.prior_concentration
-        if value is None:
-            return
-        if isinstance(value, str) and value == "learn":
-            if not has_dirichlet_prior(self.latent):
-                raise ValueError("prior_concentration='learn' goes with a Dirichlet latent only")
-            return
-        try:
-            array = np.asarray(value, dtype=float)
-        except (TypeError, ValueError):
-            array = np.array(math.nan)
-        right = "must be a positive number, an array of n_components of them, 'learn' or None"
-        if not np.isfinite(array).all() or (array <= 0).any():
-            raise ValueError(f"prior_concentration is {value!r}, {right}")
-        if array.shape not in ((), (self.n_components,)):
-            raise ValueError(f"prior_concentration has shape {array.shape}, {right}")
 
 
 def _elbo_by_row(vae: VAE, x: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import torch
@@ -56,6 +56,7 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     if TYPE_CHECKING:  # the model, and arguments that every estimator has
         vae_: VAE | LabelledVAE
+        _optimizer_state: dict[str, Any] | None
         n_components: int
         hidden_sizes: Sequence[int]
         max_epochs: Any  # an integer; None where the estimator chooses
@@ -124,6 +125,13 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         if get_config()["display"] != "diagram":
             return {"text/plain": repr(self)}
         return {"text/plain": str(self), "text/html": self._repr_html_()}
+
+    def _note_pass(self, training: Training) -> None:
+        """Keep the epoch of a `partial_fit`, and its optimiser's state for the next one."""
+        [metrics] = training.history
+        self.history_.append({**metrics, "epoch": float(len(self.history_))})
+        optimizer = cast(torch.optim.Optimizer, training.optimizers(use_pl_optimizer=False))
+        self._optimizer_state = optimizer.state_dict()
 
     def _check_arguments(self) -> None:
         for name in ("n_components", "batch_size"):

@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -323,14 +323,11 @@ class TopicModel(VAEEstimator):
             self._covariate_values(None, counts.shape[0], reset=True)
             self._begin(counts)
         self._labels(None, counts.shape[0])
-        epoch = len(self.history_)
+        seed = self._seed + len(self.history_)
         training, _ = self._train_topics(
-            counts, max_epochs=1, seed=self._seed + epoch, optimizer_state=self._optimizer_state
+            counts, max_epochs=1, seed=seed, optimizer_state=self._optimizer_state
         )
-        [metrics] = training.history
-        self.history_.append({**metrics, "epoch": float(epoch)})
-        adam = cast(torch.optim.Optimizer, training.optimizers(use_pl_optimizer=False))
-        self._optimizer_state = adam.state_dict()
+        self._note_pass(training)
         self._end(counts)
         return self
 

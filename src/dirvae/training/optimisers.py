@@ -21,7 +21,7 @@ def adam(parameters: Iterable[Any], learning_rate: float = 1e-3) -> torch.optim.
     Example:
         >>> from functools import partial
         >>> from dirvae.models.zoo import gaussian
-    >>> from dirvae.training import Training
+        >>> from dirvae.training import Training
         >>> training = Training(gaussian(4, 2), optimizer=partial(adam, learning_rate=5e-4))
     """
     parameters = list(parameters)
@@ -37,7 +37,7 @@ def resumed_adam(
 
     Example:
         >>> from dirvae.models.zoo import gaussian
-    >>> from dirvae.training import Training
+        >>> from dirvae.training import Training
         >>> vae = gaussian(4, 2)
         >>> state = resumed_adam(1e-3, None)(vae.parameters()).state_dict()
         >>> training = Training(vae, optimizer=resumed_adam(1e-3, state))
@@ -57,7 +57,7 @@ def decaying_adam(learning_rate: float, steps: int) -> Callable[[Iterable[Any]],
 
     Example:
         >>> from dirvae.models.zoo import gaussian
-    >>> from dirvae.training import Training
+        >>> from dirvae.training import Training
         >>> training = Training(gaussian(4, 2), optimizer=decaying_adam(4e-3, steps=1000))
     """
 
