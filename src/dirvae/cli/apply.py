@@ -17,6 +17,7 @@ from dirvae.cli.inputs import (
     IdColumn,
     LabelColumn,
     TextColumn,
+    covariates_of,
     known_or_none,
     load_estimator,
     read_data,
@@ -26,6 +27,7 @@ from dirvae.cli.inputs import (
 )
 from dirvae.cli.options import whole
 from dirvae.cli.outputs import Force, require_table, write_table
+from dirvae.cli.texts import Strip, parts_of
 from dirvae.text import literal
 
 if TYPE_CHECKING:
@@ -54,26 +56,36 @@ def transform(
     array: Array = None,
     id_column: IdColumn = None,
     text_column: TextColumn = None,
+    strip: Strip = "",
     encoding: Encoding = UTF8,
     force: Force = False,
 ) -> None:
     """Write the posterior mean of each row's latent, and the columns that identify the row."""
     require_table(output, force, [data, model])
     if _has_topics(model):
+        estimator = _load(model)
         documents = read_documents(
-            data, array=array, id_column=id_column, text_column=text_column, encoding=encoding
+            data,
+            array=array,
+            id_column=id_column,
+            text_column=text_column,
+            encoding=encoding,
+            strip=parts_of(strip),
+            kinds=estimator.covariate_kinds_,
         )
         ids, X = documents.ids, documents[0]
-        estimator = _load(model)
+        told = {"covariates": covariates_of(documents)}
     else:
         refuse_texts(f"{model}, which has no topics", text_column)
+        refuse(f"{model}, which has no topics", {"--strip": strip})
+        told = {}
         rows = read_data(data, array, id_column, encoding)
         estimator, ids = _load(model), rows.ids
         X = _in_order(estimator, rows, data)
     names = list(estimator.get_feature_names_out())
     for name in ids.keys() & set(names):
         raise ValueError(f"--id-column is {name!r}, which is a component's column in {output}")
-    theta = estimator.transform(X)
+    theta = estimator.transform(X, **told)
     write_table(output, theta, names, ids)
     say(f"{output}: {theta.shape[0]:,} rows, {theta.shape[1]} components")
 
@@ -93,6 +105,7 @@ def evaluate(
     id_column: IdColumn = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
+    strip: Strip = "",
     encoding: Encoding = UTF8,
     as_json: AsJson = False,
 ) -> None:
@@ -108,6 +121,7 @@ def evaluate(
             text_column=text_column,
             label_column=label_column,
             encoding=encoding,
+            strip=parts_of(strip),
         )
         labels = getattr(documents, "labels", None)
         known = None if labels is None else known_or_none(labels)
@@ -121,6 +135,7 @@ def evaluate(
             f"{model} holds a {type(estimator).__name__}: score it in Python, with its score(X, y)"
         )
     refuse_texts(f"{model}, which has no topics", text_column, label_column)
+    refuse(f"{model}, which has no topics", {"--strip": strip})
     rows = read_data(data, array, id_column, encoding)
     draws = SAMPLES if samples is None else samples
     facts = measure(estimator, _in_order(estimator, rows, data), draws)

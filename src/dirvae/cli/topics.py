@@ -14,11 +14,13 @@ from dirvae.cli.inputs import (
     Encoding,
     IdColumn,
     TextColumn,
+    covariates_of,
     load_estimator,
     read_documents,
     rows_of,
 )
 from dirvae.cli.options import one_of, whole, words_of
+from dirvae.cli.texts import Strip, parts_of
 from dirvae.text import literal
 
 __all__ = ["topics"]
@@ -39,6 +41,7 @@ def topics(
     examples: Annotated[int, whole(0, help="Documents a topic.")] = 1,
     text_column: TextColumn = None,
     id_column: IdColumn = None,
+    strip: Strip = "",
     encoding: Encoding = UTF8,
     array: Array = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -59,8 +62,11 @@ def topics(
             id_column=id_column,
             text_column=text_column,
             encoding=encoding,
+            strip=parts_of(strip),
+            kinds=estimator.covariate_kinds_,
         )
-        known_by = _add_examples(found, estimator.transform(rows_of(X)), X, examples)
+        theta = estimator.transform(rows_of(X), covariates=covariates_of(X))
+        known_by = _add_examples(found, theta, X, examples)
     if as_json:
         print_json(found)
     else:
@@ -100,6 +106,7 @@ def _described(estimator: Any, num_words: int, by: str) -> list[dict[str, Any]]:
         {
             "topic": k,
             "column": str(columns[k]),
+            "name": estimator.topic_names_[k],
             "prevalence": float(estimator.topic_prevalence_[k]),
             "words": [
                 {"word": word, "probability": float(beta[k, column])}
