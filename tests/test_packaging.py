@@ -66,7 +66,7 @@ def test_import_leaves_heavy_modules_out() -> None:
     assert not loaded & HEAVY
 
 
-@pytest.mark.parametrize("extra", [None, "anndata", "biom", "data", "dev"])
+@pytest.mark.parametrize("extra", [None, "anndata", "biom", "data", "texts", "dev"])
 def test_development_pins_every_dependency(extra: str | None) -> None:
     pinned = pins("constraints.txt")
     for requirement in declared(extra):
@@ -75,7 +75,7 @@ def test_development_pins_every_dependency(extra: str | None) -> None:
         assert requirement.specifier.contains(pin.version)
 
 
-@pytest.mark.parametrize("extra", [None, "anndata", "biom", "data"])
+@pytest.mark.parametrize("extra", [None, "anndata", "biom", "data", "texts"])
 def test_lower_bounds_are_those_tested(extra: str | None) -> None:
     pinned = pins("constraints-lowest.txt")
     for requirement in declared(extra):

@@ -28,6 +28,7 @@ from dirvae.cli.inputs import (
     IdColumn,
     LabelColumn,
     TextColumn,
+    covariates_of,
     known_or_none,
     load_estimator,
     read_data,
@@ -36,6 +37,7 @@ from dirvae.cli.inputs import (
 )
 from dirvae.cli.options import whole
 from dirvae.cli.outputs import Force, require_table, write_table
+from dirvae.cli.texts import Strip, parts_of
 from dirvae.text import literal
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ def transform(
     array: Array = None,
     id_column: IdColumn = None,
     text_column: TextColumn = None,
+    strip: Strip = "",
     encoding: Encoding = UTF8,
     covariates: Covariates = None,
     covariate_columns: CovariateColumns = None,
@@ -79,18 +82,27 @@ def transform(
     told: dict[str, Any] = {}
     if kind == COMPOSITION:
         refuse_texts(f"counts, {data}", text_column)
+        refuse(f"counts, {data}", {"--strip": strip})
         source = Source(data, array, id_column, encoding, transpose, layer, modality)
         estimator, ids, X, told = _composition(model, source, covariates, covariate_columns)
     else:
         _refuse_counts(model, covariates, covariate_columns, transpose, layer, modality)
     if kind == TOPICS:
+        estimator = _load(model)
         documents = read_documents(
-            data, array=array, id_column=id_column, text_column=text_column, encoding=encoding
+            data,
+            array=array,
+            id_column=id_column,
+            text_column=text_column,
+            encoding=encoding,
+            strip=parts_of(strip),
+            kinds=estimator.covariate_kinds_,
         )
-        estimator, ids = _load(model), documents.ids
-        X = in_order(estimator, documents, data)
+        ids, X = documents.ids, in_order(estimator, documents, data)
+        told = {"covariates": covariates_of(documents)}
     elif kind != COMPOSITION:
         refuse_texts(f"{model}, which has no topics", text_column)
+        refuse(f"{model}, which has no topics", {"--strip": strip})
         rows = read_data(data, array, id_column, encoding)
         estimator, ids = _load(model), rows.ids
         X = _in_order(estimator, rows, data)
@@ -117,6 +129,7 @@ def evaluate(
     id_column: IdColumn = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
+    strip: Strip = "",
     encoding: Encoding = UTF8,
     covariates: Covariates = None,
     covariate_columns: CovariateColumns = None,
@@ -150,6 +163,7 @@ def evaluate(
             text_column=text_column,
             label_column=label_column,
             encoding=encoding,
+            strip=parts_of(strip),
         )
         labels = getattr(documents, "labels", None)
         known = None if labels is None else known_or_none(labels)
@@ -164,6 +178,7 @@ def evaluate(
             f"{model} holds a {type(estimator).__name__}: score it in Python, with its score(X, y)"
         )
     refuse_texts(f"{model}, which has no topics", text_column, label_column)
+    refuse(f"{model}, which has no topics", {"--strip": strip})
     rows = read_data(data, array, id_column, encoding)
     draws = SAMPLES if samples is None else samples
     facts = measure(estimator, _in_order(estimator, rows, data), draws)

@@ -21,7 +21,7 @@ from dirvae.cli.checkpoints import (
 )
 from dirvae.cli.errors import say
 from dirvae.cli.inputs import ROWS, UTF8, Array, Encoding, IdColumn, read_data
-from dirvae.cli.options import number, one_of, whole, words_of
+from dirvae.cli.options import DEVICES, available, number, one_of, whole, words_of
 from dirvae.cli.outputs import Force, require_model_folder
 from dirvae.cli.words import LATENTS, LIKELIHOODS, named
 
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from dirvae.data.files import Rows
 
 __all__ = ["fit_vae"]
-
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def fit_vae(
@@ -164,19 +161,10 @@ def _estimator(
     return DirichletVAE(
         latent=named(LATENTS, latent),
         likelihood=named(LIKELIHOODS, likelihood),
-        device=_available(device),
+        device=available(device),
         verbose=verbose,
         **options,
     )
-
-
-def _available(device: str) -> str:
-    import torch
-
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available.get(device, True):
-        raise ValueError(f"--device {device} is not available to PyTorch on this machine")
-    return device
 
 
 def _concentration(word: str | None) -> float | str | None:

@@ -18,24 +18,40 @@ from dirvae.cli.checkpoints import (
     remove,
     resumable,
 )
-from dirvae.cli.errors import say
+from dirvae.cli.errors import refuse, say
 from dirvae.cli.inputs import (
     DOCUMENTS,
     UTF8,
     Array,
     Encoding,
     TextColumn,
+    covariates_of,
     known_or_none,
     read_documents,
     rows_of,
 )
-from dirvae.cli.options import one_of, whole, words_of
+from dirvae.cli.options import DEVICES, available, one_of, whole, words_of
 from dirvae.cli.outputs import Force, require_model_folder, require_page
 from dirvae.cli.report import write_page
+from dirvae.cli.texts import (
+    Covariates,
+    Guide,
+    MaxDf,
+    MinDf,
+    Ngrams,
+    StopWords,
+    Strip,
+    TimeColumn,
+    guide_of,
+    parts_of,
+    vectorizer_settings,
+)
 from dirvae.cli.words import DECODERS, named
 from dirvae.formats import COUNTS, TEXTS, kind_of, listed
 
 __all__ = ["fit_topics"]
+
+STABLE = 0.7  # cosine with the topics of other seeds, at least, of a topic that they find too
 
 
 def fit_topics(
@@ -63,7 +79,24 @@ def fit_topics(
         Path | None,
         typer.Option(metavar="PATH", help="Page of the topics to write, .html; see dirvae report."),
     ] = None,
+    guide: Guide = None,
     seed: Annotated[int, whole(0, help="Same seed, same topics.")] = 0,
+    seeds: Annotated[
+        int, whole(1, help="Fit so many times and keep the model that the others agree with.")
+    ] = 1,
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", parser=one_of(DEVICES), help=f"Where to train: {words_of(DEVICES)}."
+        ),
+    ] = "cpu",
+    stop_words: StopWords = None,
+    min_df: MinDf = None,
+    max_df: MaxDf = None,
+    ngrams: Ngrams = 1,
+    strip: Strip = "",
+    covariates: Covariates = None,
+    time_column: TimeColumn = None,
     checkpoint_dir: CheckpointDir = None,
     resume: Resume = False,
     force: Force = False,
@@ -75,60 +108,120 @@ def fit_topics(
 
     Checkpoints are kept during training, so that a run that was cut off can go on.
     """
-    inputs = [documents, vocabulary]
+    inputs = [documents, vocabulary, guide]
     require_model_folder(output, force or resume, inputs)
     if report is not None:
         require_page(report, force or resume, inputs)
         if output.resolve() in report.resolve().parents:
             raise ValueError(f"{report} is in the model's folder; choose another --report")
     folder = place(output, checkpoint_dir, inputs)
-    if label_column is not None and kind_of(documents) not in TEXTS:
-        raise ValueError(f"--label-column goes with a table ({', '.join(TEXTS)})")
+    if kind_of(documents) not in TEXTS:
+        _refuse_columns(label_column, covariates, time_column)
+    if seeds > 1:
+        refuse("--seeds", {"--resume": resume, "--checkpoint-dir": checkpoint_dir})
     words = _vocabulary(vocabulary, documents)
+    counting = vectorizer_settings(stop_words, min_df, max_df, ngrams, encoding)
+    if kind_of(documents) in COUNTS:
+        refuse(f"counts, {documents}", {f"--{name.replace('_', '-')}": True for name in counting})
+    start = None if guide is None else guide_of(guide, encoding)
     X = read_documents(
         documents,
         array=array,
         text_column=text_column,
         label_column=label_column,
         encoding=encoding,
+        strip=parts_of(strip),
+        kinds=dict.fromkeys([*(covariates or []), *([time_column] if time_column else [])], ""),
     )
     words = words or getattr(X, "columns", None)
     labels = None if label_column is None else known_or_none(X.labels)
+    told, smooth = covariates_of(X), [time_column] if time_column else []
     from dirvae.topics import TopicModel
 
     options: dict[str, Any] = {} if max_epochs is None else {"max_epochs": max_epochs}
     model = TopicModel(
         components,
         decoder=named(DECODERS, decoder),
+        guide=start,
+        vectorizer=_vectorizer(X, counting),
         random_state=seed,
+        device=available(device),
         verbose=not quiet and sys.stdout.isatty(),
         **options,
     )
+    data = {"vocabulary": words, "covariates": told, "smooth": smooth}
+    if seeds > 1:
+        model = _of_seeds(model, X, labels, range(seed, seed + seeds), data)
+        model.save(output)
+        _say_next(output, model)
+        return
     settings = {
         "n_components": components,
         "decoder": decoder,
         "random_state": seed,
         "max_epochs": model.max_epochs,
         "data": fingerprint(rows_of(X), labels, words),
+        **({"counted": fingerprint(counting)} if counting else {}),
+        **({"guide": start} if start else {}),
+        **({"covariates": fingerprint([*map(str, told.items())], smooth)} if told else {}),
     }
     open_folder(folder, settings, resume)
     with resumable(folder, context.obj):
-        model.fit(rows_of(X), labels, vocabulary=words, checkpoint_dir=folder, resume=resume)
+        model.fit(rows_of(X), labels, **data, checkpoint_dir=folder, resume=resume)
         model.save(output)
     if checkpoint_dir is None:
         remove(folder)
-    say(f"{output}: {components} topics, {model.n_features_in_:,} words, {model.n_iter_} epochs")
     if report is None:
-        _say_next(output, documents, text_column)
+        _say_next(output, model, documents, text_column)
     else:
+        _say_fitted(output, model)
         write_page(model, X, report, None, None, None, {})
 
 
-def _say_next(output: Path, documents: str, text_column: str | None) -> None:
+def _refuse_columns(label: str | None, covariates: Any, time: str | None) -> None:
+    given = {"--label-column": label, "--covariates": covariates, "--time-column": time}
+    for option, value in given.items():
+        if value:
+            raise ValueError(f"{option} goes with a table ({', '.join(TEXTS)})")
+
+
+def _say_fitted(output: Path, model: Any) -> None:
+    say(
+        f"{output}: {model.n_components} topics, {model.n_features_in_:,} words, "
+        f"{model.n_iter_} epochs"
+    )
+
+
+def _say_next(output: Path, model: Any, documents: str, text_column: str | None) -> None:
+    _say_fitted(output, model)
     folder, source = shlex.quote(str(output)), shlex.quote(documents)
     column = "" if text_column is None else f" --text-column {shlex.quote(text_column)}"
     say(f"Next: dirvae report {folder} {source}{column} -o report.html")
     say(f"Or: dirvae topics {folder}")
+
+
+def _vectorizer(X: Any, settings: dict[str, Any]) -> Any:
+    """None for the default one, which has these settings where they are not given."""
+    if not settings:
+        return None
+    from dirvae.topics.documents import default_vectorizer
+
+    return default_vectorizer(len(X.texts), **settings)
+
+
+def _of_seeds(model: Any, X: Any, labels: Any, seeds: range, data: dict[str, Any]) -> Any:
+    """The model that those of other seeds agree with most, and how far they do."""
+    from dirvae.topics import fit_seeds
+
+    found = fit_seeds(model, rows_of(X), seeds, y=labels, **data)
+    stability = found.stability[found.best]
+    say(
+        f"Of {len(seeds)} seeds {seeds[found.best]} is kept: "
+        f"{(stability > STABLE).sum()} of {len(stability)} topics are found by the others"
+    )
+    for k in (stability <= STABLE).nonzero()[0]:
+        say(f"Topic {k} is not always found (similarity {stability[k]:.2f})")
+    return found.models[found.best]
 
 
 def _vocabulary(path: Path | None, documents: str) -> list[str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +23,7 @@ __all__ = [
     "IdColumn",
     "LabelColumn",
     "TextColumn",
+    "covariates_of",
     "known_or_none",
     "load_estimator",
     "read_data",
@@ -32,6 +33,7 @@ __all__ = [
     "tell",
 ]
 
+NO_KINDS: Mapping[str, str] = {}
 UTF8 = "utf-8"  # as in data, of which --help does not wait for the imports
 ROWS = f"{', '.join(NUMBERS)}, a folder of .png or .jpg, or mnist"
 DOCUMENTS = (
@@ -108,10 +110,25 @@ def read_documents(
     text_column: str | None = None,
     label_column: str | None = None,
     encoding: str = UTF8,
+    strip: Sequence[str] = (),
+    kinds: Mapping[str, str] = NO_KINDS,
 ) -> Any:
-    """Texts, or the rows of a file of counts; an option of the other kind is refused."""
+    """Texts, or the rows of a file of counts; an option of the other kind is refused.
+
+    Args:
+        source: Of the documents.
+        array: As in the option, as are those that follow.
+        id_column: Columns that identify rows.
+        text_column: Column of texts.
+        label_column: Column of classes.
+        encoding: Of text files.
+        strip: Parts of messages that are left out.
+        kinds: From columns of covariates that a table must have to what they have; "" if that is
+            not known yet.
+    """
     if kind_of(source) in COUNTS:
         refuse_texts(f"counts, {source}", text_column, label_column, encoding)
+        refuse(f"counts, {source}", {"--strip": strip})
         return read_data(source, array, id_column)
     refuse(f"texts, {source}", {"--array": array})
     columns = {
@@ -122,16 +139,35 @@ def read_documents(
     if source in CORPORA or Path(source).is_dir():
         refuse(f"texts of no table, {source}", columns)
     from dirvae.data.corpora import read_texts
+    from dirvae.data.typed_cells import typed
 
     texts = read_texts(
         source,
         text_column=text_column,
         label_column=label_column,
         id_columns=id_column or (),
+        columns=list(kinds) if kind_of(source) in TEXTS else (),
         encoding=encoding,
     )
     tell(source, texts.notes)
-    return texts
+    found = {
+        name: cells if kinds[name] == "words" else typed(name, cells, source)
+        for name, cells in texts.columns.items()
+    }
+    return texts._replace(columns=found, texts=_without(texts.texts, strip))
+
+
+def covariates_of(X: Any) -> Any:
+    """Columns that a model asked for, as it takes them; None where there are none."""
+    return getattr(X, "columns", None) or None if hasattr(X, "texts") else None
+
+
+def _without(texts: list[str], strip: Sequence[str]) -> list[str]:
+    if not strip:
+        return texts
+    from dirvae.data.stop_words import stripped
+
+    return stripped(texts, strip)
 
 
 def refuse_texts(

@@ -9,7 +9,10 @@ import typer
 
 from dirvae.text import nearest
 
-__all__ = ["number", "one_of", "whole", "words_of"]
+__all__ = ["DEVICES", "available", "number", "numeral", "one_of", "whole", "words_of"]
+
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def words_of(words: Iterable[str]) -> str:
@@ -48,6 +51,38 @@ def whole(least: int, *names: str, **shown: Any) -> Any:
         return _parsed(int, text, least, f"must be a whole number, {least} or more")
 
     return typer.Option(*names, min=least, metavar="N", parser=parse, **shown)
+
+
+def numeral(text: str | float) -> int | float:
+    """Parse a number of documents, or a share of them.
+
+    Example:
+        >>> numeral("5"), numeral("0.5")
+        (5, 0.5)
+    """
+    try:
+        value = int(text) if str(text).isdigit() else float(text)
+    except ValueError:
+        value = -1
+    if not (value >= 1 if isinstance(value, int) else 0 <= value <= 1):
+        raise typer.BadParameter(
+            f"{text!r} must be a whole number, 1 or more, or a share in [0, 1]"
+        )
+    return value
+
+
+def available(device: str) -> str:
+    """Return a device, where PyTorch has it.
+
+    Raises:
+        ValueError: If it has not.
+    """
+    import torch
+
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not found.get(device, True):
+        raise ValueError(f"--device {device} is not available to PyTorch on this machine")
+    return device
 
 
 def number(*names: str, **shown: Any) -> Any:

@@ -25,11 +25,13 @@ from dirvae.cli.inputs import (
     Encoding,
     IdColumn,
     TextColumn,
+    covariates_of,
     load_estimator,
     read_documents,
     refuse_texts,
 )
 from dirvae.cli.options import one_of, whole, words_of
+from dirvae.cli.texts import Strip, parts_of
 from dirvae.text import literal
 
 __all__ = ["topics"]
@@ -64,6 +66,7 @@ def topics(
     examples: Annotated[int, whole(0, help="Documents a topic.")] = 1,
     text_column: TextColumn = None,
     id_column: IdColumn = None,
+    strip: Strip = "",
     encoding: Encoding = UTF8,
     array: Array = None,
     transpose: Transpose = False,
@@ -93,6 +96,7 @@ def topics(
     if documents is not None and examples:
         if called is COMPOSITIONS:
             refuse_texts(f"counts, {documents}", text_column)
+            refuse(f"counts, {documents}", {"--strip": strip})
             source = Source(documents, array, id_column, encoding, transpose, layer, modality)
             X: Any = read_counts(source)
             known = [covariate.name for covariate in getattr(estimator, "_covariates", [])]
@@ -104,9 +108,11 @@ def topics(
                 id_column=id_column,
                 text_column=text_column,
                 encoding=encoding,
+                strip=parts_of(strip),
+                kinds=estimator.covariate_kinds_,
             )
-        given = {} if told is None else {"covariates": told}
-        theta = estimator.transform(in_order(estimator, X, documents), **given)
+            told = covariates_of(X)
+        theta = estimator.transform(in_order(estimator, X, documents), covariates=told)
         known_by = _add_examples(found, theta, X, examples, called)
     if as_json:
         print_json(found)
@@ -157,6 +163,7 @@ def _described(estimator: Any, num_words: int, by: str, called: Words) -> list[d
         {
             called.topic: k,
             "column": str(columns[k]),
+            "name": estimator.topic_names_[k],
             "prevalence": float(estimator.topic_prevalence_[k]),
             f"{called.word}s": [
                 {called.word: word, "probability": float(beta[k, column])}

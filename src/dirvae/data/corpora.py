@@ -31,6 +31,7 @@ class Texts(NamedTuple):
         ids: What identifies documents, each of length N, by column name.
         labels: Class of each document, length N, or None; a missing one is the empty string.
         notes: What was recognised in the file.
+        columns: Other columns that were asked for, cells as they are, each of length N.
 
     Example:
         >>> Texts(["a b", "c"], {"file": ["1.txt", "2.txt"]}).labels is None
@@ -41,6 +42,7 @@ class Texts(NamedTuple):
     ids: Mapping[str, Sequence[Any]] = {}
     labels: list[str] | None = None
     notes: tuple[str, ...] = ()
+    columns: Mapping[str, Sequence[Any]] = {}
 
 
 def read_texts(
@@ -49,6 +51,7 @@ def read_texts(
     text_column: str | None = None,
     label_column: str | None = None,
     id_columns: Sequence[str] = (),
+    columns: Sequence[str] = (),
     encoding: str = UTF8,
 ) -> Texts:
     r"""Read texts; a missing one is the empty string.
@@ -65,6 +68,7 @@ def read_texts(
         text_column: The column; ``text`` by default.
         label_column: Column of classes, optional.
         id_columns: Columns of a table that identify documents; numbers of rows by default.
+        columns: Other columns of a table to return, such as covariates.
         encoding: Of text files. UTF-16 is recognised by the mark at its beginning.
 
     Raises:
@@ -88,9 +92,9 @@ def read_texts(
     is_table = not corpus and not path.is_dir()
     if is_table and kind_of(path) not in TEXTS:
         raise ValueError(f"{path} is of no kind that can be read; texts are {KINDS}")
-    columns = [name for name in (text_column, label_column, *id_columns) if name]
-    if columns and not is_table:
-        raise ValueError(f"{source} is no table, so it has no column {columns[0]!r}")
+    named = [name for name in (text_column, label_column, *id_columns, *columns) if name]
+    if named and not is_table:
+        raise ValueError(f"{source} is no table, so it has no column {named[0]!r}")
     if encoding != UTF8 and not path.is_dir() and kind_of(path) not in taking("encoding"):
         raise ValueError(f"{source} is no file of text, so it has no encoding {encoding!r}")
     if corpus:
@@ -98,7 +102,8 @@ def read_texts(
         return texts
     if not is_table:
         return _folder(path, encoding)
-    return _table(path, text_column or "text", label_column, id_columns, encoding)
+    wanted = text_column or "text", label_column, id_columns, columns
+    return _table(path, *wanted, encoding)
 
 
 def _folder(path: Path, encoding: str) -> Texts:
@@ -118,16 +123,23 @@ def _folder(path: Path, encoding: str) -> Texts:
 
 
 def _table(
-    path: Path, text_column: str, label_column: str | None, id_columns: Sequence[str], encoding: str
+    path: Path,
+    text_column: str,
+    label_column: str | None,
+    id_columns: Sequence[str],
+    columns: Sequence[str],
+    encoding: str,
 ) -> Texts:
     ids = list(dict.fromkeys(id_columns))
-    wanted = [text_column, *([label_column] if label_column else []), *ids]
+    wanted = [text_column, *([label_column] if label_column else []), *ids, *columns]
     cells, notes = read_columns(path, wanted, encoding)
     found = dict(zip(wanted, cells, strict=True))
     texts = as_texts(path, text_column, found[text_column])
     labels = as_classes(found[label_column]) if label_column else None
     rows = {"row": list(range(1, len(texts) + 1))}
-    return Texts(texts, {name: identifiers(found[name]) for name in ids} or rows, labels, notes)
+    others = {name: found[name] for name in columns}
+    known = {name: identifiers(found[name]) for name in ids} or rows
+    return Texts(texts, known, labels, notes, others)
 
 
 # --- corpora -------------------------------------------------------------------------------------

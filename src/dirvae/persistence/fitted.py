@@ -107,9 +107,9 @@ def _of_type(value: Any, hint: Any, name: str) -> Any:
     """
     kind, parts = typing.get_origin(hint) or hint, typing.get_args(hint)
     if dataclasses.is_dataclass(kind) and isinstance(value, dict):
-        fields, record = typing.get_type_hints(kind), cast(type[Any], kind)
-        if value.keys() == fields.keys():
-            return record(**{key: _of_type(value[key], fields[key], key) for key in fields})
+        hints, record = typing.get_type_hints(kind), cast(type[Any], kind)
+        if _required(record) <= value.keys() <= hints.keys():  # of earlier versions some are new
+            return record(**{key: _of_type(item, hints[key], key) for key, item in value.items()})
     elif kind is int:
         if type(value) is int and 0 <= value < 2**63:
             return value
@@ -123,6 +123,13 @@ def _of_type(value: Any, hint: Any, name: str) -> Any:
             return {key: _of_type(item, parts[1], name) for key, item in value.items()}
         return value
     raise ModelFormatError(f"{name} is {str(value)[:50]!r}, must be {_wanted(hint)}")
+
+
+def _required(record: Any) -> set[str]:
+    """Fields that have no default."""
+    missing = dataclasses.MISSING
+    fields = dataclasses.fields(record)
+    return {f.name for f in fields if f.default is missing and f.default_factory is missing}
 
 
 def _wanted(hint: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, timedelta
 from decimal import Decimal
 from numbers import Real
@@ -79,9 +79,9 @@ def columns_of(covariates: Any, num_rows: int | None = None) -> list[Column]:
     """Read covariates; columns of words come last.
 
     Args:
-        covariates: A frame of pandas or polars, a series, or an array or list of shape (N, C) or
-            (N,). Booleans are 0 and 1. Levels of words are sorted, those of a category (an Enum of
-            polars) in its own order, without such as no row has.
+        covariates: A frame of pandas or polars, a series, a mapping from names to columns, or an
+            array or list of shape (N, C) or (N,). Booleans are 0 and 1. Levels of words are sorted,
+            those of a category (an Enum of polars) in its own order, without such as no row has.
         num_rows: N, if it is known.
 
     Raises:
@@ -112,7 +112,9 @@ def _require_different(names: list[str]) -> None:
 
 def _named(covariates: Any) -> Iterator[tuple[str, Any]]:
     """Columns with their names."""
-    if hasattr(covariates, "iter_columns"):  # of polars
+    if isinstance(covariates, Mapping):
+        yield from ((str(name), values) for name, values in covariates.items())
+    elif hasattr(covariates, "iter_columns"):  # of polars
         yield from ((series.name, series) for series in covariates.iter_columns())
     elif hasattr(covariates, "iloc") and hasattr(covariates, "columns"):  # of pandas
         yield from ((str(name), series) for name, series in covariates.items())

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
-from dirvae.alignment import matched
 from dirvae.data.sparse_matrix import checked_csr
 from dirvae.distributions import Dirichlet
 from dirvae.estimators.kinds import warn_of_fractions
@@ -219,10 +218,8 @@ class CompositionModel(TopicModel):
             seed: Of the halves.
             covariates: As in `transform`.
         """
-        check_is_fitted(self)
-        counts = self.counts(X)
-        told = self._told(matched("covariates", covariates, X), counts.shape[0])
-        return hidden_features_log_prob(self.vae_, counts, told, seed=seed)
+        counts, covariates = self._counts_and_covariates(X, covariates)
+        return hidden_features_log_prob(self.vae_, counts, covariates, seed=seed)
 
     def mean_log_prob(self, X: Any, *, seed: int = 0) -> NDArray[np.float64]:
         """`completion_log_prob` of the mean composition, which knows nothing of a sample.

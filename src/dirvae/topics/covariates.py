@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dirvae.topics.columns import Column, names_of
+from dirvae.topics.curves import knots_of, spline_basis
 
-__all__ = ["Covariate", "as_numbers", "covariates_of", "warn_of_the_mean"]
+__all__ = ["Covariate", "as_numbers", "covariates_of", "names_of_numbers", "warn_of_the_mean"]
 
 Floats = NDArray[np.float64]
 FAR = 1e3  # ranges from 0 at which single precision, in which models are trained, blurs a column
@@ -30,6 +31,7 @@ class Covariate:
         origin: From which its numbers are counted: 0, or their mean where single precision would
             not hold them.
         unit: In which they are counted: 1, or their range, likewise.
+        knots: Of the spline whose columns stand for it; none where its effect is linear.
     """
 
     name: str
@@ -37,25 +39,57 @@ class Covariate:
     levels: list[str]
     origin: float
     unit: float
+    knots: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.origin) and 0 < self.unit < math.inf):
             raise ValueError(f"{self.name} has no origin and unit, must have finite ones")
+        if self.knots and not (np.isfinite(self.knots).all() and (np.diff(self.knots) > 0).all()):
+            raise ValueError(f"{self.name} has knots {self.knots}, must have rising ones")
 
 
-def covariates_of(columns: Sequence[Column]) -> list[Covariate]:
+def covariates_of(columns: Sequence[Column], smooth: Sequence[str] = ()) -> list[Covariate]:
     """Return what `as_numbers` needs to read columns of other rows as these.
 
+    Args:
+        columns: As they are given.
+        smooth: Names of those of numbers or dates whose effect is a smooth curve.
+
     Raises:
-        ValueError: If a column has a word of its own for each row.
+        ValueError: If a column has a word of its own for each row, or one that is to be smooth is
+            not there or has words.
     """
+    _require_curves(columns, smooth)
     for column in columns:
         if len(column.levels) == len(column.values) > 1:
             raise ValueError(
                 f"covariates has another word in each row of column {column.name!r}, must have "
                 "words that repeat: leave it out, or give dates and numbers as such"
             )
-    return [Covariate(c.name, c.kind, c.levels, *_origin_and_unit(c)) for c in columns]
+    return [
+        Covariate(c.name, c.kind, c.levels, 0.0, 1.0, knots_of(c.values))
+        if c.name in smooth
+        else Covariate(c.name, c.kind, c.levels, *_origin_and_unit(c))
+        for c in columns
+    ]
+
+
+def names_of_numbers(known: Sequence[Covariate]) -> list[str]:
+    """Names of what `as_numbers` returns: a level of words each, and columns of splines.
+
+    Example:
+        >>> names_of_numbers([Covariate("year", "numbers", [], 0.0, 1.0, [2000.0, 2010.0])])
+        ['year_spline0', 'year_spline1', 'year_spline2']
+    """
+    return [
+        name
+        for covariate in known
+        for name in (
+            [f"{covariate.name}_spline{place}" for place in range(len(covariate.knots) + 1)]
+            if covariate.knots
+            else names_of([covariate])
+        )
+    ]
 
 
 def as_numbers(columns: Sequence[Column], known: Sequence[Covariate]) -> Floats:
@@ -108,7 +142,20 @@ def _as_before(column: Column, known: Covariate) -> Floats:
             f"covariates has levels that fit did not see, {names}; must have in column "
             f"{known.name!r} some of {known.levels}"
         )
+    if known.knots:
+        return spline_basis(column.values, known.knots)
     return (column._replace(levels=known.levels).numbers() - known.origin) / known.unit
+
+
+def _require_curves(columns: Sequence[Column], smooth: Sequence[str]) -> None:
+    kinds = {column.name: column.kind for column in columns}
+    if isinstance(smooth, str):
+        raise ValueError(f"smooth is {smooth!r}, must be a list of names: [{smooth!r}]")
+    for name in smooth:
+        if name not in kinds:
+            raise ValueError(f"smooth names {name!r}, must be some of the covariates {[*kinds]}")
+        if kinds[name] == "words":
+            raise ValueError(f"smooth names {name!r}, which has words, must be numbers or dates")
 
 
 def _origin_and_unit(column: Column) -> tuple[float, float]:

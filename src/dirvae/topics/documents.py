@@ -115,7 +115,9 @@ def require_kind(documents: Documents, vectorizer: Any) -> None:
         raise ValueError("X has lists of words, must be texts: the vectorizer splits them itself")
 
 
-def default_vectorizer(num_documents: int, kind: Kind = Kind.TEXTS) -> CountVectorizer:
+def default_vectorizer(
+    num_documents: int, kind: Kind = Kind.TEXTS, **settings: Any
+) -> CountVectorizer:
     """Counts of words of two letters or more, without English stop words; of lists, of all words.
 
     See `data.words.words_of` for what a word is. Words in more than half of the documents are left
@@ -125,21 +127,23 @@ def default_vectorizer(num_documents: int, kind: Kind = Kind.TEXTS) -> CountVect
     Args:
         num_documents: N.
         kind: Texts or lists of words, which are counted as they are.
+        settings: Arguments of the vectorizer that are to be others, such as ``min_df=3``.
 
     Example:
         >>> default_vectorizer(10).fit(["One cat", "Two cats"]).get_feature_names_out().tolist()
         ['cat', 'cats']
     """
     are_texts = kind is Kind.TEXTS
-    return CountVectorizer(
-        lowercase=are_texts,
-        stop_words="english" if are_texts else None,
-        tokenizer=words_of if are_texts else as_given,
-        token_pattern=None,
-        min_df=5 if num_documents >= 1000 else 2 if num_documents >= 100 else 1,
-        max_df=0.5 if num_documents >= 100 else 1.0,
-        max_features=10_000,
-    )
+    defaults: dict[str, Any] = {
+        "lowercase": are_texts,
+        "stop_words": "english" if are_texts else None,
+        "tokenizer": words_of if are_texts else as_given,
+        "token_pattern": None,
+        "min_df": 5 if num_documents >= 1000 else 2 if num_documents >= 100 else 1,
+        "max_df": 0.5 if num_documents >= 100 else 1.0,
+        "max_features": 10_000,
+    }
+    return CountVectorizer(**{**defaults, **settings})
 
 
 def _names_of_words(vectorizer: Any) -> Any:

@@ -39,9 +39,16 @@ from dirvae.nn.surroundings import pinned
 from dirvae.tables import ResultTable
 from dirvae.topics.arguments import guide_columns, require_topic_arguments
 from dirvae.topics.building import starting_vae, vectors_of_words
-from dirvae.topics.columns import columns_of, names_of
+from dirvae.topics.columns import columns_of
 from dirvae.topics.contrasts import require_level
-from dirvae.topics.covariates import Covariate, as_numbers, covariates_of, warn_of_the_mean
+from dirvae.topics.covariates import (
+    Covariate,
+    as_numbers,
+    covariates_of,
+    names_of_numbers,
+    warn_of_the_mean,
+)
+from dirvae.topics.curves import Trends, trends_of
 from dirvae.topics.decoder import TopicDecoder, decoder_of
 from dirvae.topics.decoders import MixtureDecoder
 from dirvae.topics.document_kinds import Kind, documents_of, listed
@@ -131,6 +138,8 @@ class TopicModel(VAEEstimator):
         background_: Distribution of the words that go with no topic, shape (V,), where there is
             one.
         vocabulary_: The V words, where they are known.
+        covariate_kinds_: From names of the columns of covariates to what they have: "numbers",
+            "dates", "durations" or "words".
         covariate_names_: Names of covariates, where there are any; one for each level of words.
         vectorizer_: The fitted vectorizer, where texts or lists of words were given.
         word_frequency_: Share of each word in the documents, shape (V,).
@@ -226,6 +235,7 @@ class TopicModel(VAEEstimator):
         *,
         vocabulary: Sequence[str] | None = None,
         covariates: Any = None,
+        smooth: Sequence[str] = (),
         checkpoint_dir: str | Path | None = None,
         resume: bool = False,
     ) -> TopicModel:
@@ -246,6 +256,8 @@ class TopicModel(VAEEstimator):
             covariates: What is known of the documents: a data frame, a series, or an array or list
                 of shape (N, C) or (N,). Numbers, booleans, dates (in days), and words, which become
                 dummies. The prior of theta depends on it (with a prior that is learned).
+            smooth: Names of covariates of numbers or dates, such as a year, on which it depends by
+                a smooth curve, a cubic spline of five knots.
             checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
             resume: Whether to go on from that folder's last checkpoint, of the same data and
                 arguments; ``random_state`` must be an integer.
@@ -261,7 +273,7 @@ class TopicModel(VAEEstimator):
         y, covariates = matched("y", y, X), matched("covariates", covariates, X)
         counts = self._counts_to_fit(X, vocabulary)
         labels = self._labels(y, counts.shape[0])
-        covariates = self._covariate_values(covariates, counts.shape[0], reset=True)
+        covariates = self._covariate_values(covariates, counts.shape[0], reset=True, smooth=smooth)
         self._begin(counts, covariates)
         epochs = self._num_epochs(counts.shape[0])
         training, head = self._train_topics(
@@ -288,6 +300,7 @@ class TopicModel(VAEEstimator):
         *,
         vocabulary: Sequence[str] | None = None,
         covariates: Any = None,
+        smooth: Sequence[str] = (),
         checkpoint_dir: str | Path | None = None,
         resume: bool = False,
     ) -> Any:
@@ -298,6 +311,7 @@ class TopicModel(VAEEstimator):
             y,
             vocabulary=vocabulary,
             covariates=covariates,
+            smooth=smooth,
             checkpoint_dir=checkpoint_dir,
             resume=resume,
         )
@@ -389,12 +403,16 @@ class TopicModel(VAEEstimator):
         self.classes_, labels = found
         return labels
 
-    def _covariate_values(self, covariates: Any, num_rows: int, *, reset: bool = False) -> Any:
+    def _covariate_values(
+        self, covariates: Any, num_rows: int, *, reset: bool = False, smooth: Sequence[str] = ()
+    ) -> Any:
         """Covariates as numbers, shape (N, C): words have a dummy for each level that `fit` saw."""
         if reset:
             self.__dict__.pop("_covariates", None)
         known = getattr(self, "_covariates", None)
         if covariates is None:
+            if smooth:
+                raise ValueError(f"smooth names {list(smooth)}, but covariates is None")
             if known is not None:
                 warn_of_the_mean(known, self._row)
             return None
@@ -404,7 +422,7 @@ class TopicModel(VAEEstimator):
             raise ValueError("covariates is given, must be None: the model was fitted without any")
         columns = columns_of(covariates, num_rows)
         if reset:
-            self._covariates = covariates_of(columns)
+            self._covariates = covariates_of(columns, smooth)
         return as_numbers(columns, self._covariates)
 
     def _counts_and_covariates(self, X: Any, covariates: Any) -> tuple[sparse.csr_matrix, Any]:
@@ -451,7 +469,12 @@ class TopicModel(VAEEstimator):
         """Names of the covariates as numbers, a level of words each, shape (C,)."""
         if not hasattr(self, "_covariates"):
             raise AttributeError(f"this {type(self).__name__} was fitted without covariates")
-        return np.array(names_of(self._covariates), dtype=object)
+        return np.array(names_of_numbers(self._covariates), dtype=object)
+
+    @property
+    def covariate_kinds_(self) -> dict[str, str]:
+        """From the covariates' columns to "numbers", "dates", "durations" or "words"."""
+        return {known.name: known.kind for known in getattr(self, "_covariates", [])}
 
     @property
     def background_(self) -> Any:
@@ -790,6 +813,27 @@ class TopicModel(VAEEstimator):
         if path is not None:
             write_text(path, page)
         return page
+
+    def trends(self, X: Any, time: Any, *, level: float = 0.95, covariates: Any = None) -> Trends:
+        """The share of each topic as a smooth curve over time, with intervals.
+
+        They hold what the documents leave open of their proportions, and which documents there are.
+        Fit with the same time as a smooth covariate, so that the prior of short documents does not
+        flatten the curve: ``fit(X, covariates=frame, smooth=["year"])``.
+
+        Args:
+            X: Documents, as in `fit`.
+            time: Numbers or dates, length N.
+            level: Of the intervals, in (0, 1), each of one place.
+            covariates: As in `transform`.
+        """
+        check_is_fitted(self)
+        time = matched("time", time, X)
+        counts, covariates = self._counts_and_covariates(X, covariates)
+        evidence = evidence_of(self.vae_, counts, covariates)
+        mean, shapes, _ = marginals(evidence, self._n_features_out)
+        found = trends_of(shapes, time, mean=mean, level=level, seed=self._seed)
+        return found.labelled(self._result_labels())
 
     @pinned()
     def merge(self, groups: Sequence[Sequence[int]]) -> TopicModel:

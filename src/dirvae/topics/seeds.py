@@ -41,16 +41,18 @@ def fit_seeds(
     y: Any = None,
     vocabulary: Sequence[str] | None = None,
     covariates: Any = None,
+    smooth: Sequence[str] = (),
 ) -> TopicEnsemble:
     """Fit the same model with several seeds, and match the topics of each to those of the others.
 
     Args:
         model: Settings, but for ``random_state``; it is not fitted itself.
-        X: Documents, as in `TopicModel.fit`; likewise ``y``, ``vocabulary`` and ``covariates``.
+        X: Documents, as in `TopicModel.fit`; likewise what follows ``seeds``.
         seeds: Two or more, all different.
         y: Labels.
         vocabulary: The V words of counts.
         covariates: What is known of the documents.
+        smooth: Names of those that act by a curve.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -73,7 +75,7 @@ def fit_seeds(
     models = [
         clone(model)
         .set_params(random_state=int(seed))
-        .fit(documents, y, vocabulary=vocabulary, covariates=covariates)
+        .fit(documents, y, vocabulary=vocabulary, covariates=covariates, smooth=smooth)
         for seed in seeds
     ]
     stability = topic_stability([fitted.topic_word_ for fitted in models])

@@ -1,0 +1,176 @@
+"""Options on texts: which words are counted, which parts are left out, what topics start from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dirvae.cli.options import numeral, whole
+
+__all__ = [
+    "Covariates",
+    "Guide",
+    "MaxDf",
+    "MinDf",
+    "Ngrams",
+    "StopWords",
+    "Strip",
+    "TimeColumn",
+    "guide_of",
+    "parts_of",
+    "vectorizer_settings",
+]
+
+WORDS = "Which words are counted"
+KNOWN = "What is known of documents"
+NO_LIST = "none"
+
+StopWords = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE|CODE",
+        rich_help_panel=WORDS,
+        help="Words to leave out: a file, a language's code, or none; give it again for more.",
+        show_default="English",
+    ),
+]
+MinDf = Annotated[
+    float | None,
+    typer.Option(
+        metavar="NUMBER",
+        parser=numeral,
+        rich_help_panel=WORDS,
+        help="Leave out words in fewer documents: a number, or a share such as 0.01.",
+        show_default="5; 2 of less than 1,000 documents",
+    ),
+]
+MaxDf = Annotated[
+    float | None,
+    typer.Option(
+        metavar="NUMBER",
+        parser=numeral,
+        rich_help_panel=WORDS,
+        help="Leave out words in more documents: a number, or a share.",
+        show_default="0.5",
+    ),
+]
+Ngrams = Annotated[
+    int, whole(1, rich_help_panel=WORDS, help="Count sequences of up to so many words.")
+]
+Strip = Annotated[
+    str,
+    typer.Option(
+        metavar="LIST",
+        rich_help_panel=WORDS,
+        help="Parts of messages to leave out: headers, footers, quotes.",
+        show_default="none",
+    ),
+]
+Guide = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Words that topics start from: lines such as 'sport: team, game', or .json.",
+    ),
+]
+Covariates = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=KNOWN,
+        help="Column that shares of topics depend on; give it again for more.",
+    ),
+]
+TimeColumn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=KNOWN,
+        help="Column of years or dates that shares depend on by a smooth curve.",
+    ),
+]
+
+
+def parts_of(strip: str) -> list[str]:
+    """Parts that ``--strip`` names.
+
+    Example:
+        >>> parts_of("headers, quotes")
+        ['headers', 'quotes']
+    """
+    from dirvae.data.stop_words import PARTS
+    from dirvae.text import nearest
+
+    parts = [part for word in strip.split(",") if (part := word.strip())]
+    for part in parts:
+        if part not in PARTS:
+            raise ValueError(
+                f"--strip has {part!r}, must be some of {', '.join(PARTS)}{nearest(part, PARTS)}"
+            )
+    return parts
+
+
+def vectorizer_settings(
+    stop_words: Sequence[str] | None,
+    min_df: float | None,
+    max_df: float | None,
+    ngrams: int,
+    encoding: str,
+) -> dict[str, Any]:
+    """Arguments of `topics.documents.default_vectorizer` that options ask for."""
+    settings: dict[str, Any] = {}
+    if stop_words:
+        settings["stop_words"] = _listed(stop_words, encoding)
+    if min_df is not None:
+        settings["min_df"] = min_df
+    if max_df is not None:
+        settings["max_df"] = max_df
+    if ngrams > 1:
+        settings["ngram_range"] = (1, ngrams)
+    return settings
+
+
+def _listed(sources: Sequence[str], encoding: str) -> list[str] | None:
+    """Words of all lists, sorted; None for no stop words."""
+    if NO_LIST in sources:
+        if len(sources) > 1:
+            raise ValueError("--stop-words is none and a list, must be one of both")
+        return None
+    from dirvae.data.stop_words import stop_words
+
+    return sorted({word for source in sources for word in stop_words(source, encoding)})
+
+
+def guide_of(path: Path, encoding: str) -> dict[str, list[str]]:
+    """Names and words of topics, from lines ``name: word, word`` or a JSON object of lists.
+
+    Raises:
+        ValueError: If the file is neither.
+    """
+    from dirvae.data.text_files import read_text
+
+    text, _ = read_text(path, encoding)
+    if path.suffix.lower() == ".json":
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{path} is no JSON ({error})") from error
+        if not isinstance(found, dict):
+            raise ValueError(f'{path} must be a JSON object, such as {{"sport": ["team"]}}')
+        return found
+    guide: dict[str, list[str]] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        name, colon, words = line.partition(":")
+        if not line.strip():
+            continue
+        if not colon or not name.strip() or name.strip() in guide:
+            raise ValueError(
+                f"{path} has {line!r} in line {number}, must be a topic's own name, a colon and "
+                "its words, such as 'sport: team, game'"
+            )
+        guide[name.strip()] = words.replace(",", " ").split()
+    return guide

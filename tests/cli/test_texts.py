@@ -1,0 +1,152 @@
+"""Texts as people have them: which words are counted, what topics start from and depend on."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from dirvae import load
+from dirvae.cli.texts import guide_of
+from dirvae.topics import TopicEnsemble
+from tests.cli.command import assert_one_sentence
+
+RNG = np.random.default_rng(0)
+PETS, SKY = "katze hund fell pfote", "mond stern sonne komet"
+TEXTS = [
+    " ".join(["From:", "someone\n\n", "und", *RNG.choice((PETS if row % 3 else SKY).split(), 9)])
+    for row in range(60)
+]
+FIT = ["fit", "topics", "texts.csv", "-o", "model", "-k", 2, "--max-epochs", 3]
+
+
+@pytest.fixture
+def texts(tmp_path):
+    """A table of texts with a year and a place."""
+    frame = pd.DataFrame({"text": TEXTS})
+    frame["year"] = 2000 + np.arange(60) % 12
+    frame["place"] = np.where(np.arange(60) % 2, "sea", "7")
+    frame.to_csv(tmp_path / "texts.csv", index=False)
+    return frame
+
+
+def words_of_model(run, *options):
+    code, _, err = run(*FIT, *options)
+    assert code == 0, err
+    return set(load("model").vocabulary_), load("model")
+
+
+def test_options_say_which_words_are_counted(run, texts, tmp_path):
+    (tmp_path / "stop.txt").write_text("Komet\nSomeone")
+    every = set(f"{PETS} {SKY}".split())
+    words, _ = words_of_model(run, "--stop-words", "de", "--stop-words", "stop.txt")
+    assert words == {"from"} | every - {"komet"}
+    words, _ = words_of_model(run, "--stop-words", "none", "--force", "--min-df", 50)
+    assert words == {"from", "someone", "und"}
+    words, _ = words_of_model(run, "--force", "--max-df", "0.9", "--strip", "headers")
+    assert words == every
+    words, _ = words_of_model(run, "--force", "--ngrams", 2, "--stop-words", "de", "--min-df", 2)
+    assert "katze hund" in words
+    assert max(len(word.split()) for word in words) == 2
+
+
+def test_parts_of_messages_are_left_out_when_a_model_is_used_too(run, texts):
+    words_of_model(run, "--strip", "headers", "--stop-words", "none")
+    code, _, err = run("transform", "model", "texts.csv", "-o", "out.csv", "--strip", "headers")
+    assert code == 0, err
+    bodies = [text.partition("\n\n")[2] for text in TEXTS]
+    found = pd.read_csv("out.csv").iloc[:, 1:].to_numpy()
+    np.testing.assert_allclose(found, load("model").transform(bodies))
+    assert_one_sentence(
+        run("transform", "model", "texts.csv", "-o", "x.csv", "--strip", "header"),
+        "--strip has 'header', must be some of headers, footers, quotes; did you mean headers?",
+    )
+
+
+def test_topics_start_from_a_guide_and_have_its_names(run, texts, tmp_path):
+    (tmp_path / "guide.txt").write_text("sky: mond, stern\n\npets: katze hund\n")
+    _, model = words_of_model(run, "--guide", "guide.txt")
+    assert model.guide == {"sky": ["mond", "stern"], "pets": ["katze", "hund"]}
+    assert set(model.top_words(4)[0]) == set(SKY.split())
+    shown = json.loads(run("topics", "model", "--json").out)
+    assert {topic["topic"]: topic["name"] for topic in shown} == {0: "sky", 1: "pets"}
+    (tmp_path / "guide.json").write_text('{"sky": ["mond"]}')
+    assert guide_of(tmp_path / "guide.json", "utf-8") == {"sky": ["mond"]}
+    for text, said in (("sky mond", "has 'sky mond' in line 1"), ("a: b\na: c", "in line 2")):
+        (tmp_path / "bad.txt").write_text(text)
+        assert_one_sentence(run(*FIT, "--force", "--guide", "bad.txt"), "bad.txt", said)
+    (tmp_path / "bad.json").write_text("[1]")
+    assert_one_sentence(run(*FIT, "--force", "--guide", "bad.json"), "must be a JSON object")
+
+
+def test_shares_depend_on_columns_in_use_too(run, texts):
+    options = ["--covariates", "place", "--time-column", "year"]
+    code, _, err = run(*FIT, *options)
+    assert code == 0, err
+    model = load("model")
+    names = [f"year_spline{place}" for place in range(6)]
+    assert model.covariate_names_.tolist() == [*names, "place_7", "place_sea"]
+    texts[texts["place"] == "7"].to_csv("some.csv", index=False)  # words that look like numbers
+    code, _, err = run("transform", "model", "some.csv", "-o", "out.csv")
+    assert (code, "Warning" in err) == (0, False), err
+    frame = texts[["year", "place"]]
+    expected = model.transform(texts["text"], covariates=frame)[texts["place"] == "7"]
+    np.testing.assert_allclose(pd.read_csv("out.csv").iloc[:, 1:].to_numpy(), expected)
+    texts.drop(columns="year").to_csv("without.csv", index=False)
+    assert_one_sentence(
+        run("transform", "model", "without.csv", "-o", "x.csv"), "has no column 'year'"
+    )
+    texts.assign(year=texts["year"].astype(object).where(texts.index != 3, "")).to_csv("gap.csv")
+    assert_one_sentence(
+        run("fit", "topics", "gap.csv", "-o", "x", *options), "nothing in row 4 of 'year'"
+    )
+
+
+def test_of_several_seeds_the_one_that_others_agree_with_is_kept(run, texts, monkeypatch):
+    seen = {}
+
+    def found(model, X, seeds, **data):
+        seen.update(data, seeds=list(seeds))
+        models = [type(model)(2, max_epochs=1, random_state=seed).fit(X) for seed in seeds]
+        return TopicEnsemble(models, np.array([[0.5, 0.5], [0.9, 0.4], [0.1, 0.1]]), 1)
+
+    monkeypatch.setattr("dirvae.topics.fit_seeds", found)
+    code, _, err = run(*FIT, "--seeds", 3, "--seed", 7, "--time-column", "year")
+    assert code == 0, err
+    assert seen["seeds"] == [7, 8, 9]
+    assert seen["smooth"] == ["year"]
+    assert load("model").random_state == 8
+    assert "Of 3 seeds 8 is kept: 1 of 2 topics are found by the others" in err
+    assert "Topic 1 is not always found (similarity 0.40)" in err
+    again = run(*FIT, "--force", "--seeds", 2, "--resume")
+    assert_one_sentence(again, "--resume does not go with --seeds")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--min-df", "-1"], "'-1' must be a whole number, 1 or more, or a share in [0, 1]"),
+        (["--max-df", "1.5"], "'1.5' must be a whole number"),
+        (["--ngrams", "0"], "'0' must be a whole number, 1 or more"),
+        (["--stop-words", "none", "--stop-words", "de"], "--stop-words is none and a list"),
+        (["--stop-words", "klingon"], "must be a file that exists or a language's code"),
+        (["--device", "gpu"], "'gpu' is not one of auto, cpu, cuda, mps"),
+        (["--time-column", "place"], "smooth names 'place', which has words"),
+    ],
+)
+def test_bad_options_are_refused_in_one_sentence(run, texts, options, said):
+    ran = run(*FIT, *options)
+    assert ran.code == 2
+    assert said in re.sub(r"\s+", " ", ran.err)
+
+
+def test_options_on_words_do_not_go_with_counts(run, tmp_path):
+    sparse.save_npz(tmp_path / "counts.npz", sparse.csr_matrix(np.eye(4)))
+    fit = ["fit", "topics", "counts.npz", "-o", "m"]
+    assert_one_sentence(run(*fit, "--min-df", 2), "--min-df does not go with counts")
+    assert_one_sentence(run(*fit, "--strip", "quotes"), "--strip does not go with counts")
+    assert_one_sentence(run(*fit, "--time-column", "a"), "--time-column goes with a table")
