@@ -9,7 +9,7 @@ PYTEST_WORKERS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint format slow clean
+.PHONY: help setup demo test lint format slow wheel clean
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make test                 style, types, layers, doctests, README examples, tests"
 	@echo "make lint | format        the checks alone | reformat the code"
 	@echo "make slow                 the tests that take minutes"
+	@echo "make wheel                build wheel and sdist, try the wheel in an empty environment"
 	@echo "make clean                remove .venv, caches and build outputs"
 
 setup: $(READY)
@@ -48,6 +49,9 @@ format: $(READY)
 
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow --timeout 3600 $(PYTEST_ARGS)
+
+wheel:
+	tests/wheel.sh $(PYTHON)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
