@@ -9,7 +9,7 @@ PYTEST_WORKERS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint format slow browser clean
+.PHONY: help setup demo test lint format slow browser wheel clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make lint | format        the checks alone | reformat the code"
 	@echo "make slow                 the tests that take minutes"
 	@echo "make browser              the tests of pages in Chromium"
+	@echo "make wheel                build wheel and sdist, try the wheel in an empty environment"
 	@echo "make clean                remove .venv, caches and build outputs"
 
 setup: $(READY)
@@ -53,6 +54,9 @@ slow: $(READY)
 browser: $(READY)
 	$(BIN)/python -m pip install --disable-pip-version-check -q -e ".[browser]" -c constraints.txt
 	$(BIN)/python -m pytest -m browser -n 0 $(PYTEST_ARGS) tests/report
+
+wheel:
+	tests/wheel.sh $(PYTHON)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -4,7 +4,8 @@ import runpy
 import sys
 
 NAMES = (
-    *("compositions", "dirichlet_speed", "fit_overhead", "gradients", "planted_topics"),
+    *("compositions", "dirichlet_speed", "fit_overhead", "gradients", "hostile_models"),
+    "planted_topics",
     *("topic_search", "topic_size", "topics", "training_step"),
 )
 

@@ -11,7 +11,8 @@ import torch
 from matplotlib.image import imread
 from scipy import sparse
 
-from benchmarks import topics_shown
+import dirvae
+from benchmarks import hostile_models, topics_shown
 from benchmarks.gradients import FUNCTIONS, estimators, measure, weights
 from benchmarks.topic_peers import MODELS, Fitted, installed, tokens
 from benchmarks.topics import add, completion, scores
@@ -180,3 +181,44 @@ def test_labels_of_the_picture_are_apart(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(boxes) == 16
     for panel in (boxes[:8], boxes[8:]):
         assert not any(box.count_overlaps([b for b in panel if b is not box]) for box in panel)
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return hostile_models.sound_models(tmp_path_factory.mktemp("sound"))
+
+
+def test_forged_models_load_or_are_refused_in_one_sentence(sound: list[Path]) -> None:
+    found = hostile_models.cases(sound, 0, 60)
+    assert sum(found.values()) == 60
+    results = {result for _, result in found}
+    assert results <= {"refused", "loaded", "loaded, and its use refused"}
+    assert "refused" in results
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (KeyError("a"), "load raised KeyError"),
+        (RecursionError(), "load raised RecursionError"),
+        (dirvae.ModelFormatError("short"), "refused"),
+        (ValueError("no"), "load raised ValueError"),
+    ],
+)
+def test_what_escapes_a_loader_is_told(
+    error: Exception, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> None:
+        raise error
+
+    monkeypatch.setattr(dirvae, "load", fail)
+    assert hostile_models.outcome(Path("model")) == told
+
+
+def test_a_seed_forges_the_same_folder_again(sound: list[Path], tmp_path: Path) -> None:
+    for seed in range(12):
+        kinds = {hostile_models.forged(sound[2], tmp_path / f"{seed}{n}", seed) for n in "ab"}
+        assert len(kinds) == 1
+        for name in ("config.json", "model.safetensors", "manifest.json"):
+            one, two = (tmp_path / f"{seed}{n}" / name for n in "ab")
+            assert one.read_bytes() == two.read_bytes()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.resources
 import statistics
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,68 @@ def test_lower_bounds_are_those_tested(extra: str | None) -> None:
 
 def test_type_marker_is_shipped() -> None:
     assert (importlib.resources.files("dirvae") / "py.typed").is_file()
+
+
+def uses(folder: Path) -> dict[str, tuple[str, Callable[[], object]]]:
+    """Whatever needs an optional package, and which."""
+    from dirvae.cli.outputs import require_table
+    from dirvae.data import image_sets, read_images, read_rows
+    from dirvae.data.corpora import read_texts
+
+    for name in ("x.csv", "x.parquet", "x.png"):
+        (folder / name).write_bytes(b"")
+    return {
+        "numbers of a table": ("pandas", lambda: read_rows(folder / "x.csv")),
+        "numbers of Parquet": ("pyarrow", lambda: read_rows(folder / "x.parquet")),
+        "texts of Parquet": ("pyarrow", lambda: read_texts(folder / "x.parquet")),
+        "images": ("pillow", lambda: read_images(folder)),
+        "an image set": ("pooch", image_sets.mnist),
+        "a table to write": ("pandas", lambda: require_table(folder / "y.csv", False)),
+        "Parquet to write": ("pyarrow", lambda: require_table(folder / "y.parquet", False)),
+    }
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "numbers of a table",
+        "numbers of Parquet",
+        "texts of Parquet",
+        "images",
+        "an image set",
+        "a table to write",
+        "Parquet to write",
+    ],
+)
+def test_an_optional_package_that_is_missing_is_asked_for_in_one_sentence(
+    use: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package, act = uses(tmp_path)[use]
+    monkeypatch.delenv("DIRVAE_DATA", raising=False)
+    monkeypatch.setitem(sys.modules, {"pillow": "PIL"}.get(package, package), None)
+    if package == "pillow":
+        monkeypatch.setitem(sys.modules, "PIL.Image", None)
+    with pytest.raises(ImportError, match=rf"takes {package}: pip install 'dirvae\[data\]'$"):
+        act()
+
+
+def test_optional_packages_are_imported_where_they_are_used() -> None:
+    """At the top of no file: there they would be asked for by a traceback."""
+    extra = {"PIL" if r.name == "pillow" else r.name for r in declared("data")}
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            names = [alias.name for alias in getattr(node, "names", [])]
+            named = [node.module or ""] if isinstance(node, ast.ImportFrom) else names
+            assert not {name.partition(".")[0] for name in named} & extra, path
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+@pytest.mark.parametrize("name", ["CITATION.cff", "SECURITY.md", "constraints-lowest.txt"])
+def test_the_source_distribution_has_what_its_tests_read(name: str) -> None:
+    included = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    assert f"/{name}" in included["targets"]["sdist"]["include"]
+    assert (ROOT / name).is_file()

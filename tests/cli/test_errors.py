@@ -42,3 +42,11 @@ def test_our_own_fault_keeps_its_traceback(run, monkeypatch):
     monkeypatch.setattr("dirvae.persistence.load", fail)
     with pytest.raises(AssertionError, match="a fault of ours"):
         typer.main.get_command(app).main(["info", "model"])
+
+
+def test_too_little_memory_is_told(run, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("dirvae.persistence.load", fail)
+    assert_one_sentence(run("info", "model"), "there is not enough memory for this")

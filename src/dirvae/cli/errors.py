@@ -26,7 +26,7 @@ __all__ = [
     "sentence",
 ]
 
-EXPECTED = (ValueError, TypeError, OSError, ArithmeticError, ImportError)
+EXPECTED = (ValueError, TypeError, OSError, ArithmeticError, ImportError, MemoryError)
 INTERRUPTED = 130
 
 
@@ -114,6 +114,8 @@ def sentence(error: BaseException) -> str:
     """Return what an error says, on one line."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this; give fewer rows or columns at a time"
     first, *_ = str(error).strip().split("\n\n")
     return _on_one_line(first) or type(error).__name__
 

@@ -153,7 +153,7 @@ def fit_topics(
     if seeds > 1:
         model = _of_seeds(model, X, labels, range(seed, seed + seeds), data)
         model.save(output)
-        _say_next(output, model)
+        _end(model, X, output, documents, text_column, report)
         return
     settings = {
         "n_components": components,
@@ -171,11 +171,7 @@ def fit_topics(
         model.save(output)
     if checkpoint_dir is None:
         remove(folder)
-    if report is None:
-        _say_next(output, model, documents, text_column)
-    else:
-        _say_fitted(output, model)
-        write_page(model, X, report, None, None, None, {})
+    _end(model, X, output, documents, text_column, report)
 
 
 def _refuse_columns(label: str | None, covariates: Any, time: str | None) -> None:
@@ -185,15 +181,20 @@ def _refuse_columns(label: str | None, covariates: Any, time: str | None) -> Non
             raise ValueError(f"{option} goes with a table ({', '.join(TEXTS)})")
 
 
-def _say_fitted(output: Path, model: Any) -> None:
-    say(
-        f"{output}: {model.n_components} topics, {model.n_features_in_:,} words, "
-        f"{model.n_iter_} epochs"
-    )
-
-
-def _say_next(output: Path, model: Any, documents: str, text_column: str | None) -> None:
-    _say_fitted(output, model)
+def _end(
+    model: Any,
+    X: Any,
+    output: Path,
+    documents: str,
+    text_column: str | None,
+    report: Path | None,
+) -> None:
+    """Say what was fitted, and write its page or say how to."""
+    size = f"{model.n_components} topics, {model.n_features_in_:,} words"
+    say(f"{output}: {size}, {model.n_iter_} epochs")
+    if report is not None:
+        write_page(model, X, report, None, None, None, {"covariates": covariates_of(X)})
+        return
     folder, source = shlex.quote(str(output)), shlex.quote(documents)
     column = "" if text_column is None else f" --text-column {shlex.quote(text_column)}"
     say(f"Next: dirvae report {folder} {source}{column} -o report.html")
