@@ -26,6 +26,7 @@ from dirvae.distributions import (
     NegativeBinomial,
     ScaledDirichlet,
     SoftmaxNormal,
+    StandardizedDirichlet,
     StickBreakingKumaraswamy,
     ZeroInflatedNegativeBinomial,
 )
@@ -76,6 +77,24 @@ def expected_failures(estimator):
 )
 def test_scikit_learn_estimator_contract(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("latent", [StandardizedDirichlet, torch.distributions.Normal])
+def test_a_mixture_prior_is_learned(digits, latent):
+    estimator = small(latent=latent, prior_components=5).fit(digits)
+    laws = estimator.vae_.prior().component_distribution
+    assert laws.batch_shape == (5,)
+    assert bool((estimator.vae_.prior.log_certainty != 0).any())
+    assert np.isfinite(estimator.score_samples(digits[:5])).all()
+    assert not hasattr(estimator, "prior_concentration_")
+
+
+def test_a_standardized_posterior_starts_at_the_prior(digits):
+    options = {"latent": StandardizedDirichlet, "learning_rate": 1e-9, "max_epochs": 1}
+    vae = small(**options).fit(digits).vae_
+    q = vae.encoder.law(torch.zeros(1, vae.encoder.num_raw))
+    torch.testing.assert_close(q.mean, vae.prior().mean.expand(1, 4))
+    torch.testing.assert_close(q.variance, vae.prior().variance.expand(1, 4), rtol=1e-3, atol=0)
 
 
 @pytest.mark.parametrize(
@@ -321,6 +340,9 @@ def test_checkpoint_and_resume(digits, tmp_path):
         ({"prior_concentration": "lern"}, "prior_concentration is 'lern'"),
         ({"prior_concentration": [1.0, 2.0]}, "shape"),
         ({"prior_concentration": "learn", "latent": SoftmaxNormal}, "Dirichlet latent"),
+        ({"prior_components": 0}, "prior_components is 0, must be an integer of 1 or more"),
+        ({"prior_components": 5, "prior_concentration": "learn"}, "not 'learn'"),
+        ({"prior_components": 5, "latent": StickBreakingKumaraswamy}, "must be a Dirichlet"),
         ({"commitment": -1.5}, "commitment is -1.5, must be a finite number of 0 or more"),
         ({"commitment": float("nan")}, "commitment is nan"),
         ({"commitment": "high"}, "commitment is 'high'"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,12 +12,13 @@ from scipy.special import expit
 from torch import nn
 
 from dirvae.data.counts import sparse_rows
-from dirvae.distributions import InverseCDFDirichlet, SoftmaxNormal
+from dirvae.distributions import Dirichlet, InverseCDFDirichlet, SoftmaxNormal
 from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
 from dirvae.models.zoo import inverse_cdf_dirichlet, mlp_labelled_vae, softmax_gaussian
 from dirvae.nn import MLP, Fixed, Head
 from dirvae.nn.counts import WordFeatures
+from dirvae.objectives import elbo
 
 SMALL = {"hidden_sizes": (8,), "decoder_hidden_sizes": (8,)}
 SIMPLEX = Fixed(SoftmaxNormal, loc=torch.zeros(3), scale=torch.ones(3))
@@ -106,3 +109,20 @@ def test_sparse_rows_are_taken_alone_too():
 
 def test_no_rows_have_no_means():
     assert softmax_gaussian(6, 3, **SMALL).embed(torch.zeros(0, 6)).shape == (0, 3)
+
+
+def test_a_flow_is_a_prior_on_the_simplex():
+    """The example of docs/distributions.md; its density integrates to 1."""
+    pytest.importorskip("zuko")
+    page = (Path(__file__).parents[2] / "docs" / "distributions.md").read_text(encoding="utf-8")
+    [source] = [block for block in page.split("```python\n")[1:] if "import zuko" in block]
+    found: dict = {}
+    torch.manual_seed(0)
+    exec(source.split("```")[0], found)
+    prior = found["FlowPrior"](3)()
+    uniform = Dirichlet(torch.ones(3))
+    z = uniform.sample((20_000,), torch.Generator().manual_seed(0))
+    weight = (prior.log_prob(z) - uniform.log_prob(z)).exp().detach()
+    assert abs(float(weight.mean()) - 1) < 5 * float(weight.std()) / 20_000**0.5
+    elbo(found["vae"].terms(torch.ones(4, 64))).sum().backward()
+    assert all(p.grad is not None for p in found["vae"].prior.parameters())

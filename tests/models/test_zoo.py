@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.distributions import Normal
 
-from dirvae.distributions import Dirichlet, ScaledDirichlet
+from dirvae.distributions import Dirichlet, ScaledDirichlet, StandardizedDirichlet
 from dirvae.models.latents import standard_prior
 from dirvae.models.zoo import mlp_vae
 from dirvae.nn import Fixed
@@ -21,7 +21,7 @@ def posterior(Latent: Any, **options: Any) -> Any:
     return vae.infer(1000 * torch.randn(200, 5))
 
 
-@pytest.mark.parametrize("Latent", [Dirichlet, ScaledDirichlet])
+@pytest.mark.parametrize("Latent", [Dirichlet, ScaledDirichlet, StandardizedDirichlet])
 def test_a_committed_posterior_is_never_its_prior(Latent: Any) -> None:
     prior = torch.tensor([0.2, 1.0, 4.0])
     assert (posterior(Latent, commitment=1.5).concentration > 1.5 * prior).all()

@@ -25,6 +25,7 @@ from dirvae.distributions import (
     NegativeBinomial,
     ScaledDirichlet,
     SoftmaxNormal,
+    StandardizedDirichlet,
     StickBreakingBeta,
     StickBreakingKumaraswamy,
     ZeroInflatedNegativeBinomial,
@@ -106,6 +107,7 @@ def test_each_likelihood_of_the_estimator(likelihood: Any, tmp_path: Path) -> No
         {"prior_concentration": (0.1, 1.0, 2.0), "validation_fraction": 0.0},
         {"prior_concentration": "learn", "max_epochs": 4},
         {"prior_concentration": 5.0, "latent": ScaledDirichlet, "commitment": 1.5},
+        {"latent": StandardizedDirichlet, "prior_components": 3, "commitment": 0.5},
         {"learning_rate": np.float64(1e-3), "random_state": np.int64(5)},
     ],
 )
@@ -233,6 +235,21 @@ def test_forged_estimators_are_refused(
     with pytest.raises(ModelFormatError, match=sentence) as raised:
         load(model)
     assert str(model) in str(raised.value)
+
+
+def test_a_folder_from_before_an_argument_was_added_is_loaded(
+    fitted_config: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    for file in fitted_config.iterdir():
+        (model / file.name).write_bytes(file.read_bytes())
+    forge_config(model, lambda c: c["parameters"].pop("prior_components"))
+    again = load(model)
+    assert again.prior_components is None
+    np.testing.assert_array_equal(
+        again.transform(rows(None)), load(fitted_config).transform(rows(None))
+    )
 
 
 @pytest.fixture(scope="module")

@@ -66,6 +66,14 @@ def fit_vae(
             show_default="1 - 1/K; 5 for stick-breaking",
         ),
     ] = None,
+    prior_components: Annotated[
+        int | None,
+        whole(
+            1,
+            help="Laws of a prior that is a learned mixture, around the one it would else be.",
+            show_default="no mixture",
+        ),
+    ] = None,
     commitment: Annotated[
         float,
         number(
@@ -118,6 +126,7 @@ def fit_vae(
     options = {
         "n_components": components,
         "prior_concentration": _concentration(prior_concentration),
+        "prior_components": prior_components,
         "commitment": commitment,
         "hidden_sizes": _sizes("--hidden-sizes", hidden_sizes),
         "decoder_hidden_sizes": _sizes("--decoder-hidden-sizes", decoder_hidden_sizes),

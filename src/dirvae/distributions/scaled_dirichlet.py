@@ -224,7 +224,7 @@ def _kl(q: Any, p: Any) -> Tensor:
     # Of the shifts that change nothing, the one by which no large numbers cancel.
     loc = loc - _log_mean_scale(a, loc).detach()
     mean_log_scale = _MeanLogScale.apply(a, loc)[0]
-    base = kl_divergence(LogDirichlet(to_float64(a)), LogDirichlet(to_float64(b)))
+    base = kl_divergence(*(LogDirichlet(to_float64(c), validate_args=False) for c in (a, b)))
     return (base - (to_float64(b) * loc).sum(-1) + to_float64(b).sum(-1) * mean_log_scale).to(
         loc.dtype
     )

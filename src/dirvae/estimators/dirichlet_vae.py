@@ -60,9 +60,14 @@ class DirichletVAE(RowEstimator):
         prior_concentration: Concentration of the Dirichlet prior: a positive number or an array
             (K,). None for 1 - 1/K; "learn" to start from that and go on by the method of moments.
             Of a stick-breaking latent, the concentration of its GEM prior.
-        latent: Distribution of the latent: `distributions.Dirichlet`, `ScaledDirichlet` (tighter
-            bounds, under the same prior), `InverseCDFDirichlet`, `StickBreakingKumaraswamy`,
-            `SoftmaxNormal` or `torch.distributions.Normal`. For any other build a `VAE`.
+        prior_components: Number of distributions of a prior that is a learned mixture
+            (`MixturePrior`), around the Dirichlet or Gaussian that the prior would else be. None
+            for no mixture.
+        latent: Distribution of the latent: `distributions.Dirichlet`, `StandardizedDirichlet`
+            (tighter bounds, under the same prior), `ScaledDirichlet` (the same distribution, by
+            parameters that are harder to learn), `InverseCDFDirichlet`,
+            `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`. For any
+            other build a `VAE`.
         commitment: Least concentration of a Dirichlet posterior, in units of the prior's. Above 1,
             such as 1.5, a component costs even if it is out of use. Best with
             ``latent=ScaledDirichlet`` and a ``prior_concentration`` of some 5.
@@ -116,6 +121,7 @@ class DirichletVAE(RowEstimator):
         n_components: int = 10,
         *,
         prior_concentration: float | Sequence[float] | str | None = None,
+        prior_components: int | None = None,
         latent: Callable[..., Distribution] = Dirichlet,
         commitment: float = 0.0,
         likelihood: Callable[..., Distribution] | None = None,
@@ -132,6 +138,7 @@ class DirichletVAE(RowEstimator):
     ) -> None:
         self.n_components = n_components
         self.prior_concentration = prior_concentration
+        self.prior_components = prior_components
         self.latent = latent
         self.commitment = commitment
         self.likelihood = likelihood
@@ -269,6 +276,7 @@ class DirichletVAE(RowEstimator):
             decoder_hidden_sizes=tuple(self.decoder_hidden_sizes),
             moments=mean_and_std(X, weight),
             commitment=self.commitment,
+            prior_components=self.prior_components,
         )
 
     def _dataset(self, X: Any, weight: Any) -> ArrayDataset:
@@ -364,6 +372,10 @@ class DirichletVAE(RowEstimator):
             )
         learnable = has_dirichlet_prior(self.latent)
         require_concentration(self.prior_concentration, self.n_components, learnable=learnable)
+        if self.prior_components is not None:
+            require_integer("prior_components", self.prior_components, 1)
+            if isinstance(self.prior_concentration, str):
+                raise ValueError("prior_components goes with a prior_concentration, not 'learn'")
         commitment = self.commitment
         if not isinstance(commitment, Real) or not 0 <= commitment < math.inf:
             raise ValueError(f"commitment is {commitment!r}, must be a finite number of 0 or more")

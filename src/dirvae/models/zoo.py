@@ -238,9 +238,9 @@ def scaled_dirichlet(num_features: int, prior_concentration: Tensor, **options: 
 
 
 def standardized_dirichlet(num_features: int, prior_concentration: Tensor, **options: Any) -> VAE:
-    """The same posterior as `scaled_dirichlet`'s, put out by place and certainty: it trains best.
+    """The same posterior as `scaled_dirichlet`'s, put out by place and certainty: it trains better.
 
-    What `DirichletVAE` has by default. Args are those of `dirichlet`.
+    Args are those of `dirichlet`.
 
     References:
         `StandardizedDirichlet`.

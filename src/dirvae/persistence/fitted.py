@@ -71,7 +71,7 @@ def build_estimator(
         held, wanted = type(vae).__name__, " or ".join(t.__name__ for t in types)
         raise ModelFormatError(f"its model is a {held}, must be a {wanted}")
     parameters, fitted = _dict_at(described, "parameters"), _dict_at(described, "fitted")
-    if set(parameters) != set(cls._get_param_names()):
+    if not parameters.keys() <= set(cls._get_param_names()):  # an older file may have fewer
         raise ModelFormatError(f"the parameters must be those of {cls.__name__}")
     hints = _learned(cls)
     if not fitted.keys() <= hints.keys() or described.get("output") not in _OUTPUTS:

@@ -14,6 +14,7 @@ from dirvae.distributions import (
     InverseCDFDirichlet,
     ScaledDirichlet,
     SoftmaxNormal,
+    StandardizedDirichlet,
     StickBreakingBeta,
     StickBreakingKumaraswamy,
     WeibullDirichlet,
@@ -34,6 +35,7 @@ class Row(NamedTuple):
         by_moments: Whether the prior is learned by the method of moments, in three stages.
         as_multi_gamma: Whether the paper trains and scores it as if it drew true gammas.
         commitment: The posterior's least concentration, in units of the prior's.
+        prior_components: Laws of a prior that is a learned mixture around ``prior``; None for none.
 
     Example:
         >>> ROWS["dirichlet"].prior(4)().concentration
@@ -46,6 +48,7 @@ class Row(NamedTuple):
     by_moments: bool = False
     as_multi_gamma: bool = False
     commitment: float = 0.0
+    prior_components: int | None = None
 
 
 def _learned_dirichlet(num_latent: int) -> Fixed:
@@ -76,6 +79,10 @@ ROWS = {
     "scaled_dirichlet": Row(ScaledDirichlet, _dirichlet),
     "scaled_dirichlet_learned_by_gradient": Row(ScaledDirichlet, _learned_dirichlet),
     "scaled_dirichlet_committed": Row(ScaledDirichlet, _flat_dirichlet, commitment=1.5),
+    "standardized_dirichlet": Row(StandardizedDirichlet, _dirichlet),
+    "standardized_dirichlet_committed": Row(StandardizedDirichlet, _dirichlet, commitment=1.0),
+    "standardized_dirichlet_mixture": Row(StandardizedDirichlet, _dirichlet, prior_components=100),
+    "gaussian_mixture": Row(Normal, partial(standard_prior, Normal), prior_components=100),
 }
 
 QUICK_ROWS = ("gaussian", "stick_breaking_kumaraswamy", "inverse_cdf_dirichlet", "dirichlet")

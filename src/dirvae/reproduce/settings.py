@@ -110,6 +110,7 @@ def build(row: Row, setting: Setting, num_latent: int, images: Tensor) -> VAE:
         activation=getattr(nn, setting.activation),
         moments=(images.mean(0), images.std(0)) if setting.start_at_mean else None,
         commitment=row.commitment,
+        prior_components=row.prior_components,
     )
     networks: Any = vae
     if not setting.exponential:
