@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tests.cli.command import assert_one_sentence
+from dirvae import load
+from tests.cli.command import X, assert_one_sentence
 from tests.report.explorer.example import data_of, documents, model
 
 
@@ -83,9 +85,33 @@ def test_wrong_use_is_one_sentence(run, saved, options, said) -> None:
     assert not (saved / "p.html").exists()
 
 
-def test_models_without_topics_have_no_page(run, fitted) -> None:
-    np.save("x.npy", np.zeros((3, 6)))
-    assert_one_sentence(run("report", fitted, "-o", "page.html"), "of which there is no page yet")
+def test_rows_have_a_page_of_components(run, fitted) -> None:
+    """Columns go by name, and rows are called by their ids."""
+    frame = pd.DataFrame(X[:20], columns=list("abcdef")).assign(id=[f"row {r}" for r in range(20)])
+    model_ = load(fitted).fit(frame.drop(columns="id"))
+    model_.save("named")
+    frame[["id", *"fedcba"]].to_csv("rows.csv", index=False)
+    ran = run("report", "named", "rows.csv", "--id-column", "id", "-o", "page.html", "--title", "A")
+    assert ran.code == 0, ran
+    found = data_of(Path("page.html").read_text())
+    theta = model_.transform(frame.drop(columns="id"))
+    assert found["title"] == "A"
+    np.testing.assert_allclose(found["mean"], theta.mean(0), rtol=1e-3)
+    first = [examples[0]["id"] for examples in found["examples"]]
+    assert first == [f"row {row}" for row in theta.argmax(0)]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "has no topics: name the rows to show"),
+        (["x.npy", "--label-column", "a"], "--label-column does not go with"),
+        (["x.npy", "--names", "names.json"], "--names does not go with"),
+    ],
+)
+def test_wrong_use_with_rows_is_one_sentence(run, fitted, options, said) -> None:
+    np.save("x.npy", X)
+    assert_one_sentence(run("report", fitted, *options, "-o", "page.html"), said)
 
 
 def test_fit_refuses_a_page_in_the_model(run, saved) -> None:

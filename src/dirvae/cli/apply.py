@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +33,7 @@ from dirvae.cli.inputs import (
     read_data,
     read_documents,
     refuse_texts,
+    rows_in_order,
 )
 from dirvae.cli.options import whole
 from dirvae.cli.outputs import Force, require_table, write_table
@@ -41,7 +41,7 @@ from dirvae.cli.texts import Strip, parts_of
 from dirvae.text import literal
 
 if TYPE_CHECKING:
-    from dirvae.data.files import Rows
+    pass
 
 __all__ = ["evaluate", "info", "transform"]
 
@@ -105,7 +105,7 @@ def transform(
         refuse(f"{model}, which has no topics", {"--strip": strip})
         rows = read_data(data, array, id_column, encoding)
         estimator, ids = _load(model), rows.ids
-        X = _in_order(estimator, rows, data)
+        X = rows_in_order(estimator, rows, data)
     names = list(estimator.get_feature_names_out())
     for name in ids.keys() & set(names):
         raise ValueError(f"--id-column is {name!r}, which is a component's column in {output}")
@@ -181,7 +181,7 @@ def evaluate(
     refuse(f"{model}, which has no topics", {"--strip": strip})
     rows = read_data(data, array, id_column, encoding)
     draws = SAMPLES if samples is None else samples
-    facts = measure(estimator, _in_order(estimator, rows, data), draws)
+    facts = measure(estimator, rows_in_order(estimator, rows, data), draws)
     _print(facts if as_json else _in_brief(facts), as_json)
 
 
@@ -262,21 +262,6 @@ def _refuse_counts(
 
 def _load(path: Path) -> Any:
     return load_estimator(path, "transform", ": load it in Python, dirvae.load")
-
-
-def _in_order(estimator: Any, rows: Rows, data: str) -> Any:
-    """Columns in the order of the model's, by their names where both have names."""
-    warnings.filterwarnings("ignore", "X does not have valid feature names")  # checked here
-    names = getattr(estimator, "feature_names_in_", None)
-    if names is None or rows.columns is None:
-        return rows.x
-    place = {name: index for index, name in enumerate(rows.columns)}
-    for name in names:
-        if name not in place:
-            raise ValueError(f"{data} has no column {name!r}, which the model was fitted on")
-    for name in sorted(place.keys() - set(names)):
-        raise ValueError(f"{data} has a column {name!r}, which the model was not fitted on")
-    return rows.x[:, [place[name] for name in names]]
 
 
 def _in_brief(facts: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,6 +30,7 @@ __all__ = [
     "read_data",
     "read_documents",
     "refuse_texts",
+    "rows_in_order",
     "rows_of",
     "tell",
 ]
@@ -94,6 +96,21 @@ def load_estimator(path: Path, method: str, otherwise: str) -> Any:
     if not hasattr(loaded, method):
         raise ValueError(f"{path} holds a {type(loaded).__name__}{otherwise}")
     return loaded.set_output(transform="default")
+
+
+def rows_in_order(estimator: Any, rows: Rows, data: str) -> Any:
+    """Columns in the order of the model's, by their names where both have names."""
+    warnings.filterwarnings("ignore", "X does not have valid feature names")  # checked here
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None or rows.columns is None:
+        return rows.x
+    place = {name: index for index, name in enumerate(rows.columns)}
+    for name in names:
+        if name not in place:
+            raise ValueError(f"{data} has no column {name!r}, which the model was fitted on")
+    for name in sorted(place.keys() - set(names)):
+        raise ValueError(f"{data} has a column {name!r}, which the model was not fitted on")
+    return rows.x[:, [place[name] for name in names]]
 
 
 def tell(source: str, notes: Sequence[str]) -> None:

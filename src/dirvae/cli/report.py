@@ -14,16 +14,19 @@ from dirvae.cli.inputs import (
     Encoding,
     IdColumn,
     TextColumn,
+    covariates_of,
     known_or_none,
     load_estimator,
+    read_data,
     read_documents,
+    rows_in_order,
     rows_of,
 )
 from dirvae.cli.outputs import Force, require_page
 
 __all__ = ["report", "write_page"]
 
-NO_PAGE = ", of which there is no page yet: it takes what dirvae fit topics wrote"
+NO_PAGE = ", of which there is no page: it takes what dirvae fit topics or fit vae wrote"
 LabelColumn = Annotated[
     str | None, typer.Option(metavar="NAME", help="Column of labels to compare and filter by.")
 ]
@@ -33,9 +36,9 @@ TimeColumn = Annotated[
 
 
 def report(
-    model: Annotated[Path, typer.Argument(help="Folder that dirvae fit topics wrote.")],
-    documents: Annotated[
-        str | None, typer.Argument(help="Documents to show: what fit topics takes.")
+    model: Annotated[Path, typer.Argument(help="Folder that dirvae fit wrote.")],
+    data: Annotated[
+        str | None, typer.Argument(help="What to show: documents, or rows, as fit takes them.")
     ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="PATH", help="The page, .html.")
@@ -48,13 +51,17 @@ def report(
         Path | None,
         typer.Option(metavar="PATH", help="Names of topics, the .json that the page downloads."),
     ] = None,
-    title: Annotated[str, typer.Option(metavar="TEXT", help="Of the page.")] = "Topics",
+    title: Annotated[str | None, typer.Option(metavar="TEXT", help="Of the page.")] = None,
     encoding: Encoding = UTF8,
     array: Array = None,
     force: Force = False,
 ) -> None:
-    """Write a page to explore topics and documents in: one .html that needs no network."""
-    require_page(output, force, [documents, model, names])
+    """Write a page to explore a model and its data in: one .html that needs no network.
+
+    Of topics it has words, documents, and shares by label and over time. Of other models it has
+    what each component means, and the latent to play with.
+    """
+    require_page(output, force, [data, model, names])
     columns = {
         "--text-column": text_column,
         "--label-column": label_column,
@@ -62,38 +69,58 @@ def report(
         "--id-column": id_column,
         "--array": array,
     }
-    if documents is None:
-        refuse("a report without documents", columns)
-    estimator = load_estimator(model, "topic_word_", NO_PAGE)
-    given: dict[str, Any] = {"title": title}
+    if data is None:
+        refuse("a report without data", columns)
+    estimator = load_estimator(model, "report", NO_PAGE)
+    given: dict[str, Any] = {} if title is None else {"title": title}
+    if not hasattr(estimator, "topic_word_"):
+        texts = {name: columns[name] for name in columns if name not in ("--id-column", "--array")}
+        refuse(f"{model}, which has no topics", {**texts, "--names": names})
+        _write_components(estimator, model, data, output, id_column, encoding, array, given)
+        return
     if names is not None:
         from dirvae.report.explorer import read_names
 
         given["names"] = read_names(names)
     X = None
-    if documents is not None:
-        X = _read(documents, label_column, time_column, id_column, text_column, encoding, array)
+    if data is not None:
+        extra = [name for name in (label_column, time_column) if name is not None]
+        X = read_documents(
+            data,
+            array=array,
+            id_column=[*(id_column or []), *extra] or None,
+            text_column=text_column,
+            encoding=encoding,
+            kinds=estimator.covariate_kinds_,
+        )
+        given["covariates"] = covariates_of(X)
     write_page(estimator, X, output, label_column, time_column, id_column, given)
 
 
-def _read(
-    documents: str,
-    label_column: str | None,
-    time_column: str | None,
+def _write_components(
+    estimator: Any,
+    model: Path,
+    data: str | None,
+    output: Path,
     id_column: list[str] | None,
-    text_column: str | None,
     encoding: str,
     array: str | None,
-) -> Any:
-    """Read documents, with the columns of labels and times among what identifies them."""
-    extra = [name for name in (label_column, time_column) if name is not None]
-    return read_documents(
-        documents,
-        array=array,
-        id_column=[*(id_column or []), *extra] or None,
-        text_column=text_column,
-        encoding=encoding,
-    )
+    given: dict[str, Any],
+) -> None:
+    if data is None:
+        raise ValueError(f"{model} has no topics: name the rows to show, as fit takes them")
+    rows = read_data(data, array, id_column, encoding)
+    if rows.ids:
+        from dirvae.report.examples import document_names
+
+        given["ids"] = document_names(rows.ids, rows.x.shape[0])[1]
+    _save(estimator, rows_in_order(estimator, rows, data), output, given)
+
+
+def _save(estimator: Any, X: Any, output: Path, given: dict[str, Any]) -> None:
+    output.resolve().parent.mkdir(parents=True, exist_ok=True)
+    page = estimator.report(X, output, **given)
+    say(f"{output}: {len(page.encode()) / 1e6:.1f} MB; open it in a browser")
 
 
 def write_page(
@@ -126,6 +153,4 @@ def write_page(
             "times": X.ids[time_column] if time_column else None,
             "ids": {name: ids for name, ids in X.ids.items() if name not in extra} or None,
         }
-    output.resolve().parent.mkdir(parents=True, exist_ok=True)
-    page = estimator.report(None if X is None else rows_of(X), output, **given)
-    say(f"{output}: {len(page.encode()) / 1e6:.1f} MB; open it in a browser")
+    _save(estimator, None if X is None else rows_of(X), output, given)

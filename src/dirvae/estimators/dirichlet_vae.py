@@ -29,6 +29,7 @@ from dirvae.estimators.arguments import (
 )
 from dirvae.estimators.components import standing_out
 from dirvae.estimators.estimator import RowEstimator
+from dirvae.estimators.report import page_of
 from dirvae.estimators.rows import (
     generator_of,
     mean_and_std,
@@ -45,6 +46,7 @@ from dirvae.objectives import linear_warmup, log_likelihood
 from dirvae.tables import ResultTable
 from dirvae.training import Training, decaying_adam, resumed_adam
 from dirvae.training.callbacks import MethodOfMoments
+from dirvae.writing import write_text
 
 __all__ = ["DirichletVAE"]
 
@@ -326,6 +328,38 @@ class DirichletVAE(RowEstimator):
         generator = torch.Generator().manual_seed(self._new_seed())
         with torch.no_grad():
             return self.vae_.sample(n_samples, generator=generator).numpy()
+
+    @pinned()
+    def report(
+        self,
+        X: Any,
+        path: str | Path | None = None,
+        *,
+        ids: Any = None,
+        image_shape: tuple[int, int] | None = None,
+        title: str = "Components",
+    ) -> str:
+        """Return a page of what each component means, with the latent to play with, as HTML.
+
+        It needs no network. The decoder is written into it where it is a perceptron of up to
+        600,000 numbers, so that the page decodes as one moves.
+
+        Args:
+            X: Rows, shape (N, D).
+            path: File to write the page to; one that is there is replaced.
+            ids: What each row is called; their numbers, from 1, if None.
+            image_shape: Height and width of rows that are images; if None, rows of probabilities
+                without names that make a square are taken for such.
+            title: Of the page.
+
+        Raises:
+            ValueError: If an argument is out of range, or the latent is not on the simplex.
+            OSError: If the file cannot be written.
+        """
+        page = page_of(self, X, ids=ids, image_shape=image_shape, title=title)
+        if path is not None:
+            write_text(path, page)
+        return page
 
     def score_samples(self, X: Any) -> Any:
         """Evidence lower bound of each row in nats, shape (N,).

@@ -8,8 +8,10 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from sklearn.datasets import load_digits, load_iris
 
-from dirvae import TopicModel
+from dirvae import DirichletVAE, TopicModel
+from dirvae.distributions import Multinomial, ScaledDirichlet
 
 THEMES = {
     "sky": "moon stars comet orbit planet sun galaxy rocket",
@@ -54,3 +56,29 @@ def data_of(html: str) -> Any:
     """What a page holds."""
     [data] = re.findall(r'<script type="application/json" id="data">(.*?)</script>', html, re.S)
     return json.loads(data)
+
+
+@cache
+def digits() -> tuple[DirichletVAE, Any]:
+    """A model of small images, and some of them."""
+    X = load_digits().data[:120] / 16
+    sizes: dict[str, Any] = {"hidden_sizes": (16,), "decoder_hidden_sizes": (12,)}
+    return DirichletVAE(4, max_epochs=3, random_state=0, **sizes).fit(X), X
+
+
+@cache
+def flowers() -> tuple[DirichletVAE, Any]:
+    """A model of columns with names, under a Gaussian, whose decoder sees log ratios."""
+    X = load_iris(as_frame=True).data.iloc[::3]
+    sizes: dict[str, Any] = {"hidden_sizes": (16,), "decoder_hidden_sizes": (12,)}
+    fitted = DirichletVAE(3, latent=ScaledDirichlet, max_epochs=3, random_state=0, **sizes)
+    return fitted.fit(X), X
+
+
+@cache
+def reads() -> tuple[DirichletVAE, Any]:
+    """A model of counts."""
+    X = np.random.default_rng(0).poisson([[9, 1, 2, 3, 1], [1, 9, 2, 1, 3]] * 20).astype(float)
+    sizes: dict[str, Any] = {"hidden_sizes": (8,), "decoder_hidden_sizes": (6, 6)}
+    fitted = DirichletVAE(2, likelihood=Multinomial, max_epochs=2, random_state=0, **sizes)
+    return fitted.fit(X), X

@@ -1,4 +1,4 @@
-"""The page in Chromium: what stands there after each thing a reader does."""
+"""The pages in Chromium: what stands there after each thing a reader does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.report.explorer.example import data_of, documents, model, page
+from tests.report.explorer.example import (
+    data_of,
+    digits,
+    documents,
+    flowers,
+    model,
+    page,
+    reads,
+)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # A browser asks its maker's servers of its own accord, unless it is told not to.
@@ -64,7 +72,9 @@ def opened(browser: Any) -> Iterator[Callable[..., Any]]:
     """Open a page; at the end nothing may have been said on the console, or asked of a network."""
     contexts, faults = [], []
 
-    def open_(path: Path, address: str = "", *, width: int = 1440, dark: bool = False) -> Any:
+    def open_(
+        path: Path, address: str = "", *, width: int = 1440, dark: bool = False, app: str = "#app"
+    ) -> Any:
         context = browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",
@@ -85,7 +95,7 @@ def opened(browser: Any) -> Iterator[Callable[..., Any]]:
             ),
         )
         tab.goto(f"file://{path}{address}")
-        tab.wait_for_selector("#app:not([hidden])")
+        tab.wait_for_selector(f"{app}:not([hidden])")
         return tab
 
     yield open_
@@ -338,3 +348,100 @@ def answered(tab: Any) -> tuple[float, float]:
         tab.evaluate("(to) => { location.hash = to; }", address)
         tab.wait_for_timeout(50)
     return ready, tab.evaluate("window.longest")
+
+
+# --- components -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def played(opened: Any, tmp_path: Path) -> Any:
+    def open_(example: Any, address: str = "", **options: Any) -> Any:
+        fitted, X = example()
+        fitted.report(X, tmp_path / "page.html")
+        tab = opened(tmp_path / "page.html", address, app="#parts", **options)
+        tab.wait_for_timeout(50)
+        return tab
+
+    return open_
+
+
+def shades(tab: Any) -> Any:
+    return np.array(
+        tab.evaluate(
+            """() => { const c = document.querySelector("canvas.decoded");
+            const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+            return Array.from(d).filter((_, i) => i % 4 === 0); }"""
+        )
+    )
+
+
+def test_page_decodes_as_the_model_does(played: Any) -> None:
+    z = [0.4, 0.1, 0.2, 0.3]
+    tab = played(digits, f"#z={','.join(map(str, z))}")
+    expected = digits()[0].inverse_transform([z])[0]
+    np.testing.assert_allclose(shades(tab) / 255, expected, atol=1e-2)
+    tab.fill("#z2", "0.6")
+    moved = [0.4 * 0.5, 0.1 * 0.5, 0.6, 0.3 * 0.5]
+    expected = digits()[0].inverse_transform([moved])[0]
+    np.testing.assert_allclose(shades(tab) / 255, expected, atol=1e-2)
+    numbers = {
+        int(item.locator("input").get_attribute("id")[1:]): item.locator(".number").inner_text()
+        for item in tab.locator(".sliders li").all()
+    }
+    assert numbers == {k: f"{v:.1%}" for k, v in enumerate(moved)}
+    tab.click("text=Go to component 1")
+    expected = digits()[0].inverse_transform([[0.0, 1.0, 0.0, 0.0]])[0]
+    np.testing.assert_allclose(shades(tab) / 255, expected, atol=1e-2)
+
+
+def test_triangle_is_dragged(played: Any) -> None:
+    tab = played(digits)
+    box = tab.locator(".triangle").bounding_box()
+    corners = [int(text) for text in texts(tab, ".triangle text")]
+    x, y = 40, 60  # in the drawing, whose corners are (0, 86.6), (100, 86.6) and (50, 0)
+    tab.mouse.move(*at(box, 50, 50))
+    tab.mouse.down()
+    tab.mouse.move(*at(box, x, y), steps=3)
+    tab.mouse.up()
+    top = 1 - y / 86.6
+    right = (x - 50 * top) / 100
+    z = np.zeros(4)
+    z[corners] = 1 - top - right, right, top
+    shown = [float(v) for v in tab.url.partition("#z=")[2].split(",")]
+    np.testing.assert_allclose(shown, z, atol=0.01)
+    expected = digits()[0].inverse_transform([shown])[0]
+    np.testing.assert_allclose(shades(tab) / 255, expected, atol=1e-2)
+
+
+def at(box: Any, x: float, y: float) -> tuple[float, float]:
+    """Where a point of the triangle's drawing is on the screen."""
+    return box["x"] + (x + 12) / 124 * box["width"], box["y"] + (y + 12) / 112 * box["height"]
+
+
+@pytest.mark.parametrize(("example", "z"), [(flowers, [0.2, 0.5, 0.3]), (reads, [0.7, 0.3])])
+def test_page_decodes_columns(played: Any, example: Any, z: list[float]) -> None:
+    tab = played(example, f"#z={','.join(map(str, z))}")
+    fitted, X = example()
+    x, values = fitted.inverse_transform([z])[0], np.asarray(X)
+    found = data_of(fitted.report(X))["features"]
+    numbers = iter(texts(tab, ".decoded .number"))
+    apart = (x - values.mean(0)) / values.std(0)
+    for name in texts(tab, ".decoded li span:first-child"):
+        column = found.index(name)
+        assert float(next(numbers)) == pytest.approx(x[column], rel=1e-2)
+        told = next(numbers).removesuffix(" sd").replace("\u2212", "-")
+        assert float(told) == pytest.approx(apart[column], abs=0.06)
+    assert next(numbers, None) is None
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(("example", "width"), [(digits, 390), (digits, 1440), (flowers, 390)])
+def test_components_fit_and_can_be_used_by_all(
+    played: Any, example: Any, width: int, dark: bool
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    tab = played(example, width=width, dark=dark)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    found = axe.Axe().run(tab).response["violations"]
+    serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
+    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in serious] == []

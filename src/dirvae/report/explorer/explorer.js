@@ -1,45 +1,15 @@
 // The page of a topic model. One state, which stands in the address after "#", and one function
-// that draws it. Whatever came from data is set as text, never as HTML.
+// that draws it.
 
-const data = JSON.parse(document.getElementById("data").textContent);
 const app = document.getElementById("app");
 const K = data.topics.length;
 const T = (data.times ?? []).length;
 const MINUS = "\u2013";
 
-// --- elements ----------------------------------------------------------------------------------
-
-function fill(element, properties, children) {
-  for (const [name, value] of Object.entries(properties ?? {})) {
-    if (name === "style") Object.entries(value).forEach(([k, v]) => element.style.setProperty(k, v));
-    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== undefined && value !== false)
-      element.setAttribute(name, value === true ? "" : value);
-  }
-  element.append(...children.flat(9).filter((child) => child !== null && child !== undefined));
-  return element;
-}
-const h = (tag, properties, ...children) =>
-  fill(document.createElement(tag), properties, children);
-const s = (tag, properties, ...children) =>
-  fill(document.createElementNS("http://www.w3.org/2000/svg", tag), properties, children);
-const text = (tag, value, properties = {}) => h(tag, { dir: "auto", ...properties }, String(value));
-
-const percent = (x) => `${(100 * x).toFixed(1)}%`;
-const whole = (x) => `${Math.round(100 * x)}%`;
 const many = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
 const range = (low, high) => `${whole(low)}${MINUS}${whole(high)}`;
 
 // --- what stays between visits -----------------------------------------------------------------
-
-const kept = {
-  get(key) {
-    try { return localStorage.getItem(key); } catch { return null; }
-  },
-  set(key, value) {
-    try { localStorage.setItem(key, value); } catch { /* a browser may forbid it */ }
-  },
-};
 
 const names = data.topics.map((topic) => topic.name);
 const namesKey = `dirvae names ${data.key}`;
@@ -146,7 +116,7 @@ function group(label, isTime = inTime, every = anyTime()) {
 const isFiltered = () => state.label !== null || !anyTime();
 const known = (d) => (state.label === null || d.label === state.label) && inTime(d.time);
 
-function around(found, k) {
+function interval(found, k) {
   const half = found.error(k) === null ? null : data.z * found.error(k);
   const share = found.share(k);
   return half === null ? [share, null, null]
@@ -211,7 +181,7 @@ const groupsInTime = () => data.times.flatMap((_, time) => {
 
 function pointsOf(k, groups = groupsInTime()) {
   return groups.map(({ time, found }) => {
-    const [share, low, high] = around(found, k);
+    const [share, low, high] = interval(found, k);
     return { time, share, low, high, n: found.n };
   });
 }
@@ -461,7 +431,7 @@ function table(header, rows) {
 function topicByLabel(k) {
   const rows = data.labels.flatMap((label, place) => {
     const found = group(place);
-    return found ? [[label, around(found, k), place, found.n]] : [];
+    return found ? [[label, interval(found, k), place, found.n]] : [];
   }).sort((a, b) => b[1][0] - a[1][0]);
   if (!rows.length) return null;
   const most = Math.max(...rows.map(([, values]) => values[2] ?? values[0]), 1e-9);
@@ -541,7 +511,17 @@ function wordView(w) {
 const hit = ([document_, d]) => h("li", { class: "document" },
   h("p", { class: "head" }, h("a", { href: to({ doc: d }), dir: "auto" }, document_.id),
     h("span", { class: "soft", dir: "auto" }, about(document_).join(", "))),
-  h("p", { class: "text", dir: "auto" }, document_.text.slice(0, 300)));
+  h("p", { class: "text", dir: "auto" }, around(document_.text, plain(state.q.trim()))));
+
+// A piece of a text around what is sought, which is set in bold.
+function around(value, query) {
+  const start = query ? plain(value).indexOf(query) : -1;
+  if (start < 0) return value.length > 300 ? `${value.slice(0, 300)}\u2026` : value;
+  const from = start > 100 ? value.indexOf(" ", start - 80) + 1 || start : 0;
+  const end = start + query.length;
+  return [from > 0 ? "\u2026 " : "", value.slice(from, start), h("b", {}, value.slice(start, end)),
+    value.slice(end, end + 200), value.length > end + 200 ? "\u2026" : ""];
+}
 
 const plain = (value) => value.normalize("NFC").toLowerCase();
 let index = null;
@@ -597,24 +577,10 @@ function controls() {
     data.labels?.length ? choice("label", "Label", "all", data.labels) : null,
     T > 1 ? [choice("from", "From", "first", data.times), choice("to", "to", "last", data.times)] : null,
     h("button", { type: "button", id: "names", onclick: downloadNames }, "Download names"),
-    h("button", { type: "button", id: "theme", onclick: turn }),
+    themeButton(),
     h("output", { id: "said", class: "unseen", "aria-live": "polite" }),
   ]);
   document.getElementById("controls").hidden = false;
-  const theme = kept.get("dirvae theme");
-  if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme;
-  nameTheme();
-}
-
-const isDark = () => (document.documentElement.dataset.theme
-  ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
-const nameTheme = () => {
-  document.getElementById("theme").textContent = isDark() ? "Light" : "Dark";
-};
-function turn() {
-  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
-  kept.set("dirvae theme", document.documentElement.dataset.theme);
-  nameTheme();
 }
 
 // --- drawing -----------------------------------------------------------------------------------

@@ -53,9 +53,9 @@ def html_page(title: str, payload: Any, body: str, script: str) -> str:
         title: Of the page.
         payload: What the script reads, as JSON.
         body: HTML that reads well without the script; texts in it are escaped.
-        script: Name of a module in this folder.
+        script: Name of a file in this folder, which makes a module after ``parts.js``.
     """
-    code, style = _file(script), _file("explorer.css")
+    code, style = _file("parts.js") + _file(script), _file("explorer.css")
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     return f"""<!doctype html>

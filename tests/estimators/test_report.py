@@ -1,0 +1,101 @@
+"""From a fitted VAE of rows to its page: which decoders a page can run, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import erf, softmax
+from torch.distributions import Bernoulli, Normal, Poisson
+
+from dirvae import DirichletVAE
+from dirvae.estimators.report import decoder_layers
+from dirvae.nn import MLP, ConvDecoder, Head
+from tests.report.explorer.example import data_of, digits, flowers, reads
+
+
+def taken(layers: Any, z: Any) -> Any:
+    """What layers make of a latent, by their definitions."""
+    for layer in layers:
+        n = {name: np.asarray(values) for name, values in layer.numbers.items()}
+        match layer.kind:
+            case "log ratios":
+                logs = np.log(z)
+                z = (logs - logs.mean(-1, keepdims=True) - n["mean"]) * n["inverse"]
+            case "standardize":
+                z = (z - n["mean"]) * n["inverse"]
+            case "linear":
+                z = z @ n["weight"].T + n["bias"]
+            case "norm":
+                z = (z - z.mean(-1, keepdims=True)) / np.sqrt(z.var(-1, keepdims=True) + n["eps"])
+                z = z * n["weight"] + n["bias"]
+            case "gelu":
+                z = z * (1 + erf(z / np.sqrt(2))) / 2
+            case "sigmoid":
+                z = 1 / (1 + np.exp(-z - n["offset"]))
+            case "softmax":
+                z = n["total"] * softmax(z + n["offset"], axis=-1)
+            case "affine":
+                z = n["shift"] + n["unit"] * (z[..., : len(n["unit"])] + n["offset"])
+    return z
+
+
+@pytest.mark.parametrize("example", [digits, flowers, reads])
+def test_layers_decode_as_the_model_does(example: Any) -> None:
+    model, _ = example()
+    z = np.random.default_rng(0).dirichlet(np.ones(model.n_components), 5)
+    layers = decoder_layers(model.vae_.decoder)
+    assert layers is not None
+    np.testing.assert_allclose(taken(layers, z), model.inverse_transform(z), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "decoder",
+    [
+        Head(MLP(2, (4,), activation=torch.nn.SiLU), 3, Bernoulli),
+        Head(MLP(2, (4,)), 3, Poisson),
+        Head(ConvDecoder(2, (1, 8, 8), (4,)), 64, Bernoulli, project=False),
+        torch.nn.Linear(2, 3),
+    ],
+)
+def test_other_decoders_are_left_out(decoder: Any) -> None:
+    assert decoder_layers(decoder) is None
+
+
+def test_a_large_decoder_is_left_out() -> None:
+    X = np.random.default_rng(0).random((20, 1600))
+    sizes: dict[str, Any] = {"hidden_sizes": (4,), "decoder_hidden_sizes": (400,)}
+    model = DirichletVAE(2, max_epochs=1, random_state=0, **sizes).fit(X)
+    found = data_of(model.report(X))
+    assert (found["decoder"], found["shape"]) == (None, [40, 40])
+
+
+def test_image_shape_is_given(tmp_path) -> None:
+    model, X = digits()
+    page = model.report(X, tmp_path / "page.html", image_shape=(4, 16))
+    assert data_of(page)["shape"] == [4, 16]
+    assert (tmp_path / "page.html").read_text() == page
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"image_shape": (8, 9)}, r"image_shape is \(8, 9\), must make 64 pixels"),
+        ({"image_shape": 64}, r"image_shape is 64, must be \(height, width\)"),
+        ({"ids": ["a"]}, "ids must have a value for each of 120 rows"),
+    ],
+)
+def test_wrong_arguments_are_refused(given: Any, said: str) -> None:
+    model, X = digits()
+    with pytest.raises(ValueError, match=said):
+        model.report(X, **given)
+
+
+def test_a_latent_off_the_simplex_is_refused() -> None:
+    X = np.random.default_rng(0).random((20, 3))
+    sizes: dict[str, Any] = {"hidden_sizes": (4,), "decoder_hidden_sizes": (4,)}
+    model = DirichletVAE(2, latent=Normal, max_epochs=1, random_state=0, **sizes).fit(X)
+    with pytest.raises(ValueError, match="the latent is a Normal, must be on the simplex"):
+        model.report(X)
