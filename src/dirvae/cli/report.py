@@ -23,6 +23,7 @@ from dirvae.cli.inputs import (
     rows_of,
 )
 from dirvae.cli.outputs import Force, require_page
+from dirvae.cli.texts import Strip, parts_of
 
 __all__ = ["report", "write_page"]
 
@@ -52,6 +53,7 @@ def report(
         typer.Option(metavar="PATH", help="Names of topics, the .json that the page downloads."),
     ] = None,
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Of the page.")] = None,
+    strip: Strip = "",
     encoding: Encoding = UTF8,
     array: Array = None,
     force: Force = False,
@@ -68,6 +70,7 @@ def report(
         "--time-column": time_column,
         "--id-column": id_column,
         "--array": array,
+        "--strip": strip,
     }
     if data is None:
         refuse("a report without data", columns)
@@ -91,6 +94,7 @@ def report(
             id_column=[*(id_column or []), *extra] or None,
             text_column=text_column,
             encoding=encoding,
+            strip=parts_of(strip),
             kinds=estimator.covariate_kinds_,
         )
         given["covariates"] = covariates_of(X)
