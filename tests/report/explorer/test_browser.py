@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -335,10 +336,11 @@ def test_large_pages_answer_at_once(opened: Any, tmp_path: Path) -> None:
     counts = rng.poisson(rng.dirichlet(np.full(2000, 0.02), 50)[rng.integers(50, size=1200)] * 90)
     fitted = type(model())(50, max_epochs=1, hidden_sizes=(4,), random_state=0).fit(counts)
     fitted.report(counts, tmp_path / "page.html", labels=list("abcd") * 300, times=[1, 2, 3] * 400)
-    # Best of three, for other processes may share the cores.
     best = [answered(opened(tmp_path / "page.html")) for _ in range(3)]
-    assert min(ready for ready, _ in best) < 1500
-    assert min(longest for _, longest in best) < 200
+    # Where more processes wait than there are cores, each thing takes as many times as long.
+    waiting = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert min(ready for ready, _ in best) < 1500 * waiting
+    assert min(longest for _, longest in best) < 200 * waiting
 
 
 def answered(tab: Any) -> tuple[float, float]:
@@ -397,7 +399,7 @@ def test_page_decodes_as_the_model_does(played: Any) -> None:
 def test_triangle_is_dragged(played: Any) -> None:
     tab = played(digits)
     box = tab.locator(".triangle").bounding_box()
-    corners = [int(text) for text in texts(tab, ".triangle text")]
+    corners = [int(text) for text in tab.locator(".triangle text").all_text_contents()]
     x, y = 40, 60  # in the drawing, whose corners are (0, 86.6), (100, 86.6) and (50, 0)
     tab.mouse.move(*at(box, 50, 50))
     tab.mouse.down()
