@@ -1,7 +1,7 @@
 """Planted trends: `python -m benchmarks planted_trends`.
 
 V 500, 10 topics whose expected shares follow smooth curves over 20 years, 2,000 documents of 40
-words (`--words`), five seeds. How often do intervals of `TopicModel.trends` hold the planted curve, with the
+words, five seeds. How often do intervals of `TopicModel.trends` hold the planted curve, with the
 year as a smooth covariate of the prior ("in the prior") and without it ("not told")? Over all
 places of all topics, which are matched to the planted ones by their words.
 """
