@@ -5,7 +5,7 @@ import sys
 
 NAMES = (
     *("compositions", "dirichlet_speed", "fit_overhead", "gradients", "hostile_models"),
-    "planted_topics",
+    *("planted_topics", "planted_trends"),
     *("topic_search", "topic_size", "topics", "training_step"),
 )
 

@@ -10,7 +10,7 @@ from torch.distributions import Normal
 
 from dirvae.distributions import Dirichlet, ScaledDirichlet, StandardizedDirichlet
 from dirvae.models.latents import standard_prior
-from dirvae.models.zoo import mlp_vae
+from dirvae.models.zoo import dirichlet, inverse_cdf_dirichlet, mlp_vae, scaled_dirichlet
 from dirvae.nn import Fixed
 
 
@@ -35,3 +35,11 @@ def test_a_committed_posterior_is_never_its_prior(Latent: Any) -> None:
 def test_a_commitment_that_means_nothing_is_refused(Latent: Any, commitment: float) -> None:
     with pytest.raises(ValueError, match="commitment is"):
         mlp_vae(5, Latent, standard_prior(Latent, 3), commitment=commitment)
+
+
+@pytest.mark.parametrize("make", [dirichlet, scaled_dirichlet, inverse_cdf_dirichlet])
+def test_a_number_of_components_has_the_default_prior(make: Any) -> None:
+    vae = make(5, 4, hidden_sizes=(8,), decoder_hidden_sizes=(8,))
+    assert vae.prior().concentration.tolist() == [0.75] * 4
+    with pytest.raises(ValueError, match="prior_concentration is 1, must be K, 2 or more"):
+        make(5, 1)

@@ -24,7 +24,7 @@ from dirvae.distributions import (
     StandardizedDirichlet,
     StickBreakingKumaraswamy,
 )
-from dirvae.models.latents import decoder_view, head_options
+from dirvae.models.latents import decoder_view, default_concentration, head_options
 from dirvae.models.likelihoods import data_features, likelihood_head
 from dirvae.models.mixture_prior import MixturePrior
 from dirvae.models.semi_supervised import LabelledVAE
@@ -204,23 +204,36 @@ def softmax_gaussian(num_features: int, num_latent: int, **options: Any) -> VAE:
     return mlp_vae(num_features, SoftmaxNormal, prior, **options)
 
 
-def dirichlet(num_features: int, prior_concentration: Tensor, **options: Any) -> VAE:
+def dirichlet(num_features: int, prior_concentration: Tensor | int, **options: Any) -> VAE:
     """Dirichlet latent with exact samples, gradients and KL.
 
     Args:
         num_features: D, size of x.
-        prior_concentration: Shape (K,), positive.
+        prior_concentration: Shape (K,), positive; or K, for 1 - 1/K in each of K parts.
         options: Those of `mlp_vae`.
+
+    Raises:
+        ValueError: If K is less than 2.
 
     Example:
         >>> dirichlet(8, torch.ones(3)).embed(torch.zeros(2, 8)).shape
         torch.Size([2, 3])
+        >>> dirichlet(8, 4).prior().concentration
+        tensor([0.7500, 0.7500, 0.7500, 0.7500])
     """
-    prior = Fixed(Dirichlet, concentration=prior_concentration)
+    prior = _dirichlet_prior(prior_concentration)
     return mlp_vae(num_features, Dirichlet, prior, **options)
 
 
-def scaled_dirichlet(num_features: int, prior_concentration: Tensor, **options: Any) -> VAE:
+def _dirichlet_prior(concentration: Tensor | int) -> Fixed:
+    if isinstance(concentration, int):
+        if concentration < 2:
+            raise ValueError(f"prior_concentration is {concentration}, must be K, 2 or more")
+        concentration = default_concentration(concentration)
+    return Fixed(Dirichlet, concentration=concentration)
+
+
+def scaled_dirichlet(num_features: int, prior_concentration: Tensor | int, **options: Any) -> VAE:
     """Dirichlet prior under a scaled Dirichlet posterior, whose means and precisions are free.
 
     The tightest bounds of the latents on the simplex here: docs/results.md. Args are those of
@@ -233,11 +246,13 @@ def scaled_dirichlet(num_features: int, prior_concentration: Tensor, **options: 
         >>> scaled_dirichlet(8, torch.ones(3)).embed(torch.zeros(2, 8)).shape
         torch.Size([2, 3])
     """
-    prior = Fixed(Dirichlet, concentration=prior_concentration)
+    prior = _dirichlet_prior(prior_concentration)
     return mlp_vae(num_features, ScaledDirichlet, prior, **options)
 
 
-def standardized_dirichlet(num_features: int, prior_concentration: Tensor, **options: Any) -> VAE:
+def standardized_dirichlet(
+    num_features: int, prior_concentration: Tensor | int, **options: Any
+) -> VAE:
     """The same posterior as `scaled_dirichlet`'s, put out by place and certainty: it trains better.
 
     Args are those of `dirichlet`.
@@ -249,11 +264,13 @@ def standardized_dirichlet(num_features: int, prior_concentration: Tensor, **opt
         >>> standardized_dirichlet(8, torch.ones(3)).embed(torch.zeros(2, 8)).shape
         torch.Size([2, 3])
     """
-    prior = Fixed(Dirichlet, concentration=prior_concentration)
+    prior = _dirichlet_prior(prior_concentration)
     return mlp_vae(num_features, StandardizedDirichlet, prior, **options)
 
 
-def inverse_cdf_dirichlet(num_features: int, prior_concentration: Tensor, **options: Any) -> VAE:
+def inverse_cdf_dirichlet(
+    num_features: int, prior_concentration: Tensor | int, **options: Any
+) -> VAE:
     """Dirichlet by the inverse Gamma CDF approximation (Joo et al. 2020, sec. 3.1).
 
     The KL has the true density of what is sampled, by Monte Carlo; the prior is a Dirichlet. Args
@@ -263,7 +280,7 @@ def inverse_cdf_dirichlet(num_features: int, prior_concentration: Tensor, **opti
         >>> inverse_cdf_dirichlet(8, torch.ones(3)).embed(torch.zeros(2, 8)).shape
         torch.Size([2, 3])
     """
-    prior = Fixed(Dirichlet, concentration=prior_concentration)
+    prior = _dirichlet_prior(prior_concentration)
     return mlp_vae(num_features, InverseCDFDirichlet, prior, **options)
 
 
