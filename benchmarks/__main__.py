@@ -4,7 +4,7 @@ import runpy
 import sys
 
 NAMES = (
-    *("compositions", "dirichlet_speed", "fit_overhead", "gradients", "planted_topics"),
+    *("cells", "compositions", "dirichlet_speed", "fit_overhead", "gradients", "planted_topics"),
     *("topic_search", "topic_size", "topics", "training_step"),
 )
 

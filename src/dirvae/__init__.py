@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dirvae import (
+        anndata,
         assessment,
         data,
         distributions,
@@ -40,6 +41,7 @@ __all__ = [
     "SemiSupervisedVAE",
     "TopicModel",
     "__version__",
+    "anndata",
     "assessment",
     "data",
     "distributions",
@@ -65,7 +67,7 @@ _HOMES = {
     "save": "dirvae.persistence",
 }
 _SUBPACKAGES = {
-    *("assessment", "data", "distributions", "evaluation", "models", "nn", "objectives"),
+    *("anndata", "assessment", "data", "distributions", "evaluation", "models", "nn", "objectives"),
     *("testing", "topics", "training"),
 }
 
