@@ -4,8 +4,8 @@ import runpy
 import sys
 
 NAMES = (
-    *("compositions", "dirichlet_speed", "fit_overhead", "gradients", "hostile_models"),
-    *("planted_topics", "planted_trends"),
+    *("cells", "compositions", "dirichlet_speed", "fit_overhead", "gradients"),
+    *("hostile_models", "planted_topics", "planted_trends"),
     *("topic_search", "topic_size", "topics", "training_step"),
 )
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dirvae import (
+        anndata,
         assessment,
         data,
         distributions,
@@ -41,6 +42,7 @@ __all__ = [
     "SemiSupervisedVAE",
     "TopicModel",
     "__version__",
+    "anndata",
     "assessment",
     "data",
     "distributions",
@@ -67,7 +69,7 @@ _HOMES = {
     "save": "dirvae.persistence",
 }
 _SUBPACKAGES = {
-    *("assessment", "data", "distributions", "evaluation", "models", "nn", "objectives"),
+    *("anndata", "assessment", "data", "distributions", "evaluation", "models", "nn", "objectives"),
     *("plot", "testing", "topics", "training"),
 }
 

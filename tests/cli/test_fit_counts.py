@@ -241,3 +241,20 @@ def test_what_does_not_go_with_the_model_is_refused(run, files, fitted, tmp_path
     CompositionModel(2, max_epochs=1, hidden_sizes=(4,)).fit(counts.to_numpy()).save("other")
     ran = run("transform", "other", "counts.csv", *ids, *META, "-o", "t.csv")
     assert_one_sentence(ran, "covariates is given, must be None: the model was fitted without any")
+
+
+def test_an_h5ad_file_gets_the_proportions_in_obsm(run, files, fitted, tmp_path):
+    anndata = pytest.importorskip("anndata")
+    folder, same = fitted
+    source, *options = shapes_of_counts("h5ad", files[0], tmp_path)
+    ran = run("transform", folder, source, *options, *META, "-o", "with.h5ad")
+    assert ran.code == 0, ran.err
+    written = anndata.read_h5ad("with.h5ad")
+    told = files[1][["diet", "age"]]
+    expected = same.transform(files[0].to_numpy(), covariates=told)
+    np.testing.assert_allclose(written.obsm["X_dirvae"], expected, atol=1e-12)
+    assert written.obsm["X_dirvae_q95"].index.tolist() == IDS
+    assert list(written.layers) == ["counts"]
+    assert_one_sentence(run("transform", folder, source, *META, "-o", "with.h5ad"), "--force")
+    csv = ["transform", folder, "counts.csv", "--id-column", "sample", *META, "-o", "new.h5ad"]
+    assert_one_sentence(run(*csv), "new.h5ad must end in .csv, .npy, .parquet")

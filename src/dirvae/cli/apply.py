@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -35,13 +36,12 @@ from dirvae.cli.inputs import (
     refuse_texts,
     rows_in_order,
 )
-from dirvae.cli.options import whole
+from dirvae.cli.options import whole as whole_number
 from dirvae.cli.outputs import Force, require_table, write_table
 from dirvae.cli.texts import Strip, parts_of
+from dirvae.formats import kind_of
 from dirvae.text import literal
-
-if TYPE_CHECKING:
-    pass
+from dirvae.writing import whole
 
 __all__ = ["evaluate", "info", "transform"]
 
@@ -62,7 +62,13 @@ def transform(
     model: Model,
     data: Data,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="PATH", help=".csv, .npy or .parquet.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help=".csv, .npy, .parquet; of an .h5ad also .h5ad: itself, with obsm['X_dirvae'].",
+        ),
     ],
     array: Array = None,
     id_column: IdColumn = None,
@@ -77,14 +83,20 @@ def transform(
     force: Force = False,
 ) -> None:
     """Write the posterior mean of each row's latent, and the columns that identify the row."""
-    require_table(output, force, [data, model, covariates])
+    into_h5ad = output.suffix == kind_of(data) == ".h5ad"
+    require_table(output, force, [data, model, covariates], more=(".h5ad",) * into_h5ad)
     kind = _kind(model)
+    if into_h5ad and kind != COMPOSITION:
+        raise ValueError(f"{output} must end in .csv, .npy, .parquet: {model} is not of fit counts")
     told: dict[str, Any] = {}
     if kind == COMPOSITION:
         refuse_texts(f"counts, {data}", text_column)
         refuse(f"counts, {data}", {"--strip": strip})
         source = Source(data, array, id_column, encoding, transpose, layer, modality)
         estimator, ids, X, told = _composition(model, source, covariates, covariate_columns)
+        if into_h5ad:
+            _write_h5ad(output, data, ids, estimator, X, told.get("covariates"))
+            return
     else:
         _refuse_counts(model, covariates, covariate_columns, transpose, layer, modality)
     if kind == TOPICS:
@@ -119,7 +131,7 @@ def evaluate(
     data: Data,
     samples: Annotated[
         int | None,
-        whole(
+        whole_number(
             0,
             help="Draws a row for the importance-sampled likelihood; 0 for none.",
             show_default=str(SAMPLES),
@@ -244,6 +256,24 @@ def _composition(
     told = read_covariates(covariates, columns, rows, source, names=known)
     X = in_order(estimator, rows, source.path)
     return estimator, rows.ids, X, {} if told is None else {"covariates": told}
+
+
+def _write_h5ad(output: Path, data: str, ids: Any, estimator: Any, X: Any, told: Any) -> None:
+    """Write a copy of the file with what the model says of its rows."""
+    import h5py
+    import pandas
+    from anndata.io import write_elem
+
+    from dirvae.anndata import cell_tables
+
+    [names] = ids.values()
+    tables = cell_tables(estimator, X, told, pandas.Index(names, dtype=object))
+    with whole(output) as partial:
+        shutil.copyfile(data, partial.name)
+        with h5py.File(partial.name, "r+") as file:
+            for name, table in tables.items():
+                write_elem(file.require_group("obsm"), name, table)
+    say(f"{output}: obsm['X_dirvae'] and its _std, _q05 and _q95, of {len(names):,} rows")
 
 
 def _refuse_counts(

@@ -116,14 +116,22 @@ def require_page(path: Path, force: bool, inputs: Inputs = ()) -> None:
     try_writing(path)
 
 
-def require_table(path: Path, force: bool, inputs: Inputs = ()) -> None:
+def require_table(
+    path: Path, force: bool, inputs: Inputs = (), *, more: Sequence[str] = ()
+) -> None:
     """Make sure that a table can be written to ``path``, and does not replace one unasked.
+
+    Args:
+        path: The file.
+        force: Whether it may replace one.
+        inputs: Of the command.
+        more: Suffixes that it may have besides those of tables.
 
     Raises:
         ValueError: If its kind is unknown, it is a folder or an input, or exists and not ``force``.
         OSError: If nothing can be written there.
     """
-    if path.suffix not in TABLE_SUFFIXES:
+    if path.suffix not in (*TABLE_SUFFIXES, *more):
         raise ValueError(f"{path} must end in {', '.join(TABLE_SUFFIXES)}")
     if path.is_dir():
         raise ValueError(f"{path} is a folder; --output must be a file")
@@ -131,7 +139,7 @@ def require_table(path: Path, force: bool, inputs: Inputs = ()) -> None:
     require_new(path, force)
     from dirvae.data.images import required  # numpy with it, which --help does not wait for
 
-    if path.suffix != ".npy":
+    if path.suffix in (".csv", ".parquet"):
         required("pandas", path)
     if path.suffix == ".parquet":
         required("pyarrow", path)

@@ -41,7 +41,9 @@ class CountDataset(Dataset[Batch]):
 
     def __init__(self, x: Any, covariates: Any = None, *, label: Any = None) -> None:
         counts = x if sparse.issparse(x) else sparse.csr_matrix(x)
-        self.x = checked_csr("x", counts).astype(np.float32)
+        checked = checked_csr("x", counts)
+        parts = checked.data.astype(np.float32), checked.indices, checked.indptr
+        self.x = sparse.csr_matrix(parts, shape=checked.shape)  # which shares the indices
         self.covariates = self._rows("covariates", covariates, x)
         self.label = self._rows("label", label, x)
 

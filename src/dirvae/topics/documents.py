@@ -250,7 +250,11 @@ def checked_counts(estimator: Any, X: Any, *, reset: bool) -> sparse.csr_matrix:
         ensure_non_negative=True,
         estimator=estimator,
     )
-    counts = sparse.csr_matrix(X, dtype=np.float64)
+    if sparse.issparse(X):  # with the indices of the caller's, which stay as they are
+        parts = X.data.astype(np.float64, copy=False), X.indices, X.indptr
+        counts = sparse.csr_matrix(parts, shape=X.shape)
+    else:
+        counts = sparse.csr_matrix(X, dtype=np.float64)
     if not counts.has_canonical_format or not counts.data.all():
         counts = counts.copy()  # the arrays may be the caller's
         counts.sum_duplicates()

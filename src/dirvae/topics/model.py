@@ -89,6 +89,8 @@ from dirvae.writing import write_text
 
 __all__ = ["TopicModel"]
 
+ROWS_COUNTED_AT_ONCE = 20_000
+
 
 def _has_labels(model: Any) -> bool:
     if not hasattr(model, "coef_"):
@@ -439,8 +441,10 @@ class TopicModel(VAEEstimator):
         self._num_documents += len(weights)
         theta = without_background(weights, self._n_features_out)
         self.topic_prevalence_ = (before + theta.sum(0)) / self._num_documents
-        documents = documents_of_words(weights, self._mixed(), counts)
-        self.word_documents_ = (self.word_documents_ + documents).astype(np.float32)
+        for start in range(0, len(weights), ROWS_COUNTED_AT_ONCE):
+            part = slice(start, start + ROWS_COUNTED_AT_ONCE)
+            documents = documents_of_words(weights[part], self._mixed(), counts[part])
+            self.word_documents_ = (self.word_documents_ + documents).astype(np.float32)
 
     # --- topics -----------------------------------------------------------------------------------
 

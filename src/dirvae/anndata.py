@@ -1,0 +1,260 @@
+"""Components of the cells or samples of an AnnData object, kept in it under names of ours.
+
+Example:
+    >>> import numpy as np
+    >>> from anndata import AnnData
+    >>> from dirvae import CompositionModel
+    >>> adata = AnnData(np.random.default_rng(0).poisson(3, (30, 6)).astype("float32"))
+    >>> fitted = fit(adata, CompositionModel(2, max_epochs=1, random_state=0))
+    >>> adata.obsm["X_dirvae"].shape, adata.varm["dirvae"].shape
+    ((30, 2), (6, 2))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse, stats
+from sklearn.base import clone
+
+from dirvae.data.sparse_matrix import checked_csr
+from dirvae.topics.composition import CompositionModel
+from dirvae.topics.inference import MixtureVAE
+from dirvae.topics.posterior import marginals
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["KEY", "cell_tables", "fit", "to_frame", "transform"]
+
+KEY = "dirvae"
+QUANTILES = {"q05": 0.05, "q95": 0.95}
+SCORED_AT_MOST = 1000  # cells by which quality is measured
+PARTS = ("mean", "std", *QUANTILES)
+
+
+def fit(
+    adata: AnnData,
+    model: CompositionModel,
+    layer: str | None = None,
+    *,
+    covariates: Sequence[str] = (),
+    key: str = KEY,
+) -> CompositionModel:
+    """Fit a copy of a model to counts in AnnData, and write what it says of them there.
+
+    What is there under these names is replaced:
+
+    - ``obsm["X_dirvae"]``: means of the components' proportions, an array of shape (N, K); and
+      ``obsm["X_dirvae_std"]``, ``..._q05``, ``..._q95``, standard deviations and quantiles of their
+      posterior, data frames;
+    - ``varm["dirvae"]``: the composition of each component, a data frame of shape (D, K);
+    - ``uns["dirvae"]``: parameters, version, layer, covariates, prevalence, precision and quality.
+      The quality is the mean log probability of hidden features, in nats a cell, beside that of the
+      mean composition: see `CompositionModel.completion_log_prob`; by 1,000 cells at most.
+
+    A sparse matrix stays sparse.
+
+    Args:
+        adata: With counts in ``X`` or a layer, N cells or samples by D genes or taxa.
+        model: Settings; it is not fitted itself.
+        layer: Where the counts are; ``X`` if None.
+        covariates: Columns of ``obs`` on which the prior depends.
+        key: What stands in the names for "dirvae".
+
+    Returns:
+        The fitted model, with the names of the features.
+
+    Raises:
+        ValueError: If there is no such layer or column, or as `CompositionModel.fit` does.
+    """
+    counts, told = _counts(adata, layer), _told(adata, covariates)
+    fitted: CompositionModel = clone(model)
+    fitted.fit(counts, features=_names(adata.var_names), covariates=told)
+    adata.obsm.update(cell_tables(fitted, counts, told, adata.obs_names, key=key))
+    adata.varm[key] = _frame(fitted.components_.T, fitted, adata.var_names)
+    adata.uns[key] = {
+        "model": type(fitted).__name__,
+        "version": _version(),
+        "layer": "X" if layer is None else layer,
+        "covariates": np.array(list(covariates), dtype=object),
+        "parameters": {name: _plain(value) for name, value in fitted.get_params().items()},
+        "prevalence": np.asarray(fitted.prevalence_),
+        "precision": fitted.precision_,
+        "quality": _quality(fitted, counts, told),
+    }
+    return fitted
+
+
+def transform(
+    adata: AnnData,
+    model: CompositionModel,
+    layer: str | None = None,
+    *,
+    covariates: Any = (),
+    key: str = KEY,
+) -> None:
+    """Write what a fitted model says of new cells to their AnnData, in ``obsm`` as `fit` does.
+
+    Genes go by their names. Those that the model does not know are left out, and those that the
+    new cells lack are 0.
+
+    Args:
+        adata: The new cells.
+        model: The fitted model.
+        layer: Where their counts are; ``X`` if None.
+        covariates: Columns of ``obs``, those of `fit`; or a data frame of them, a row a cell.
+        key: What stands in the names for "dirvae".
+
+    Raises:
+        ValueError: If there is no such layer or column, or no gene that the model knows.
+    """
+    counts, told = _counts(adata, layer), _told(adata, covariates)
+    if hasattr(model, "vocabulary_"):
+        counts = _selected(counts, _names(adata.var_names), model.features_)
+    adata.obsm.update(cell_tables(model, counts, told, adata.obs_names, key=key))
+
+
+def to_frame(adata: AnnData, *, key: str = KEY) -> Any:
+    """Return what `fit` or `transform` wrote of the cells as one data frame of pandas.
+
+    Its rows are the cells, in their order; its columns have two levels, "mean", "std", "q05" or
+    "q95", and the component.
+
+    Args:
+        adata: The cells.
+        key: As in `fit`.
+
+    Raises:
+        ValueError: If nothing was written there.
+    """
+    import pandas
+
+    name = f"X_{key}"
+    if name not in adata.obsm:
+        raise ValueError(f"adata has no {name!r} in obsm, must have been given to fit or transform")
+    columns = adata.obsm[f"{name}_std"].columns
+    parts = {part: adata.obsm[f"{name}_{part}"] for part in PARTS[1:]}
+    mean = pandas.DataFrame(adata.obsm[name], index=adata.obs_names, columns=columns)
+    return pandas.concat({"mean": mean, **parts}, axis=1)
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+def _counts(adata: Any, layer: str | None) -> sparse.csr_matrix:
+    if layer is not None and layer not in adata.layers:
+        others = ", ".join(map(repr, adata.layers)) or "none"
+        raise ValueError(f"layer is {layer!r}, must be one of adata's layers ({others}) or None")
+    found = adata.X if layer is None else adata.layers[layer]
+    if found is None:
+        raise ValueError("adata has no X: name the layer of counts")
+    if hasattr(found, "to_memory"):  # of a file that is open
+        found = found.to_memory()
+    name = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
+    return checked_csr(name, found if sparse.issparse(found) else sparse.csr_matrix(found))
+
+
+def _told(adata: Any, covariates: Any) -> Any:
+    if hasattr(covariates, "columns"):
+        return covariates
+    if isinstance(covariates, str):
+        raise ValueError(f"covariates is one string, must be a list of names: [{covariates!r}]")
+    for name in covariates:
+        if name not in adata.obs:
+            raise ValueError(f"covariates has {name!r}, must be columns of adata.obs")
+    return adata.obs[list(covariates)].reset_index(drop=True) if len(covariates) else None
+
+
+def _names(index: Any) -> list[str]:
+    names = [str(name) for name in index]
+    if len(set(names)) < len(names):
+        again = next(name for name, twice in zip(index, index.duplicated(), strict=True) if twice)
+        raise ValueError(
+            f"adata has {again!r} more than once in var_names, must have different ones: "
+            "adata.var_names_make_unique()"
+        )
+    return names
+
+
+def _selected(counts: Any, names: Sequence[str], features: Any) -> sparse.csr_matrix:
+    """Columns of the model's features, in its order."""
+    place = {name: column for column, name in enumerate(features)}
+    known = [column for column, name in enumerate(names) if name in place]
+    if not known:
+        raise ValueError(
+            f"adata has none of the model's {len(features)} features, such as {features[0]!r}, "
+            f"in var_names, such as {names[0]!r}"
+        )
+    target = np.full(len(names), -1)
+    target[known] = [place[names[column]] for column in known]
+    entries = counts.tocoo()
+    columns = target[entries.col]
+    kept = columns >= 0
+    parts = entries.data[kept], (entries.row[kept], columns[kept])
+    return sparse.csr_matrix(parts, shape=(counts.shape[0], len(features)))
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def cell_tables(
+    model: CompositionModel, X: Any, covariates: Any, names: Any, *, key: str = KEY
+) -> dict[str, Any]:
+    """Return what is written of cells, by name: an array of means, and three data frames.
+
+    Args:
+        model: The fitted model.
+        X: Counts of its features, shape (N, D).
+        covariates: A data frame, or None.
+        names: Of the cells.
+        key: As in `fit`.
+
+    Example:
+        >>> counts = np.random.default_rng(0).poisson(3, (30, 6))
+        >>> model = CompositionModel(2, max_epochs=1, random_state=0).fit(counts)
+        >>> list(cell_tables(model, counts, None, range(30)))
+        ['X_dirvae', 'X_dirvae_std', 'X_dirvae_q05', 'X_dirvae_q95']
+    """
+    counts, vae = model.counts(X), model.vae_
+    assert isinstance(vae, MixtureVAE)
+    numbers = model._told(covariates, counts.shape[0])
+    mean, shape, _ = marginals(vae, counts, numbers, num_topics=model.n_components)
+    rest = np.maximum(shape * (1 - mean) / mean, np.finfo(float).tiny)
+    law = stats.beta(shape, rest)  # as TopicPosterior has it
+    parts = {"std": law.std(), **{name: law.ppf(q) for name, q in QUANTILES.items()}}
+    frames = {f"X_{key}_{name}": _frame(part, model, names) for name, part in parts.items()}
+    return {f"X_{key}": mean, **frames}
+
+
+def _frame(values: Any, model: CompositionModel, index: Any) -> Any:
+    import pandas
+
+    names = pandas.Index(list(model.get_feature_names_out()), dtype=object)
+    return pandas.DataFrame(values, index=index, columns=names)
+
+
+def _quality(model: CompositionModel, counts: Any, told: Any) -> dict[str, Any]:
+    size = min(SCORED_AT_MOST, counts.shape[0])
+    rows = np.sort(np.random.default_rng(0).choice(counts.shape[0], size, replace=False))
+    some = None if told is None else told.iloc[rows]
+    found = model.completion_log_prob(counts[rows], covariates=some)
+    of_mean = model.mean_log_prob(counts[rows])
+    return {
+        "cells": size,
+        "completion_log_prob": float(found.mean()),
+        "mean_composition_log_prob": float(of_mean.mean()),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """As .h5ad files hold it."""
+    return value if isinstance(value, bool | int | float | str) else str(value)
+
+
+def _version() -> str:
+    from dirvae import __version__
+
+    return __version__
