@@ -63,7 +63,7 @@ def test_import_leaves_heavy_modules_out() -> None:
     assert not loaded & HEAVY
 
 
-@pytest.mark.parametrize("extra", [None, "data", "dev"])
+@pytest.mark.parametrize("extra", [None, "data", "dev", "docs"])
 def test_development_pins_every_dependency(extra: str | None) -> None:
     pinned = pins("constraints.txt")
     for requirement in declared(extra):

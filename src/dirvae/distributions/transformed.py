@@ -29,7 +29,7 @@ def from_transform(
     name: str = "MonotoneTransform",
     **parameter_constraints: Constraint,
 ) -> type[MonotoneTransform]:
-    """Make a law of z = map(noise, **parameters) from nothing but the map.
+    """Make a law of z = ``map(noise, **parameters)`` from nothing but the map.
 
     The law has a path (through the map at fixed noise) and a density (by a numerical inverse and a
     change of variables), so it may be the latent of a VAE, its KL by Monte Carlo. The density is 0
