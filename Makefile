@@ -9,12 +9,13 @@ PYTEST_WORKERS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint format slow browser wheel clean
+.PHONY: help setup demo test docs lint format slow browser wheel clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo [ARGS=--quick]  three models of handwritten digits, topics of texts; reports"
 	@echo "make test                 style, types, layers, doctests, README examples, tests"
+	@echo "make docs                 the site, into docs/_build/html, and its checks"
 	@echo "make lint | format        the checks alone | reformat the code"
 	@echo "make slow                 the tests that take minutes"
 	@echo "make browser              the tests of pages in Chromium"
@@ -38,6 +39,14 @@ demo: $(READY)
 test: lint
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
+docs: $(VENV)/.docs
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
+	$(BIN)/python -m pytest -m docs tests/test_site.py tests/test_readme.py
+
+$(VENV)/.docs: $(READY)
+	$(BIN)/python -m pip install --disable-pip-version-check -q -e ".[docs]" -c constraints.txt
+	touch $@
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -59,5 +68,5 @@ wheel:
 	tests/wheel.sh $(PYTHON)
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build docs/api docs/learn docs/start .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -56,7 +56,8 @@ seeds: mean ± standard deviation.
 - What the paper's likelihoods owe to their estimator, and why its learned prior runs away: [the
   paper's likelihood](paper_likelihood.md).
 - **Topics** of ours and of other libraries, at the end, are made by `python -m benchmarks topics`
-  and come from `benchmarks/results/topics.json`; what ours are stands on [another page](topics.md);
+  and come from `benchmarks/results/topics.json`; what ours are stands on [another
+  page](topics_measured.md);
   counts of microbes on [a third](compositions.md).
 """
 

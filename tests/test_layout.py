@@ -19,6 +19,7 @@ ABOUT_MORE = {
     "test_public_names": "the names of all packages",
     "test_readme": "the examples of README.md and docs/",
     "test_resume": "checkpoints of all estimators",
+    "test_site": "the site that `make docs` builds",
     "test_sparse_entries": "every function that takes a sparse matrix",
     "distributions/test_contract": "every distribution, against torch's contract",
     "distributions/test_oracles": "every distribution, against SciPy",

@@ -68,7 +68,7 @@ def test_import_leaves_heavy_modules_out() -> None:
     assert not loaded & HEAVY
 
 
-@pytest.mark.parametrize("extra", [None, "anndata", "biom", "data", "texts", "dev"])
+@pytest.mark.parametrize("extra", [None, "anndata", "biom", "data", "texts", "dev", "docs"])
 def test_development_pins_every_dependency(extra: str | None) -> None:
     pinned = pins("constraints.txt")
     for requirement in declared(extra):

@@ -10,7 +10,7 @@ import pytest
 from dirvae.reproduce import paper, tables
 from dirvae.reproduce.record import add, done
 from dirvae.reproduce.tables import Table, latest
-from studies import results_page
+from studies import choosing_tables, results_page
 
 RUN = {"row": "gaussian", "setting": "paper", "pixels": "binarised", "plan": {"epochs": 2}}
 FIGURES = {"nll": 90.0, "negative_elbo": 95.0, "kl": 20.0, "nll_unreliable_share": 0.5}
@@ -124,3 +124,9 @@ def test_a_run_that_was_cut_off_while_it_was_written_is_made_again(tmp_path: Pat
     add(path, {"nll": 2.0})
     assert [run["nll"] for run in done(path)] == [1.0, 2.0]
     assert path.read_bytes().startswith(whole)
+
+
+def test_the_tables_to_choose_by_are_those_that_the_files_make() -> None:
+    text = choosing_tables.PAGE.read_text(encoding="utf-8")
+    assert len(choosing_tables.PLACE.findall(text)) == len(choosing_tables.TABLES)
+    assert text == choosing_tables.filled(text)

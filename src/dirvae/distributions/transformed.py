@@ -29,7 +29,7 @@ def from_transform(
     name: str = "MonotoneTransform",
     **parameter_constraints: Constraint,
 ) -> type[MonotoneTransform]:
-    """Make a distribution of z = map(noise, **parameters) from nothing but the map.
+    """Make a distribution of z = ``map(noise, **parameters)`` from nothing but the map.
 
     The distribution has a path, through the map at fixed noise. It has a density, by a numerical
     inverse and a change of variables. So it may be the latent of a VAE, its KL by Monte Carlo. The

@@ -205,3 +205,4 @@ LIKELIHOODS: dict[Any, NamedLikelihood] = {
     ZeroInflatedNegativeBinomial: _NEGATIVE_BINOMIAL,
     Poisson: NamedLikelihood("counts", start=lambda mean: {"rate": _positive(mean)}),
 }
+"""What goes with each distribution that is known as a likelihood; any other is taken as it is."""

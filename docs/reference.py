@@ -1,0 +1,59 @@
+"""The pages of the reference: a list a module, from which autosummary makes a page a name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from docs.public_names import Home, homes
+
+
+def write_pages(folder: Path) -> None:
+    """A page for each module with public names; pages of modules that are gone are removed."""
+    folder.mkdir(exist_ok=True)
+    pages = {f"{home.module}.rst": page(home) for home in homes()}
+    pages["index.rst"] = contents(list(homes()))
+    for old in folder.glob("*.rst"):
+        if old.name not in pages:
+            old.unlink()
+    for name, text in pages.items():
+        path = folder / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def contents(found: list[Home]) -> str:
+    lines = [
+        "Reference",
+        "=========",
+        "",
+        "Every public name, by the module it is imported from.",
+        "",
+    ]
+    lines += [".. toctree::", "   :hidden:", ""]
+    lines += [f"   {home.module}" for home in found]
+    for home in found:
+        names = [f":py:obj:`~{home.module}.{name}`" for name in home.own]
+        names += [f":py:obj:`~{path}`" for path in home.others.values()]
+        lines += ["", f":doc:`{home.module}`", f"   {home.summary.splitlines()[0]}", ""]
+        lines += ["   " + ", ".join(names)]
+    return "\n".join(lines) + "\n"
+
+
+def page(home: Home) -> str:
+    lines = [home.module, "=" * len(home.module), "", home.summary, ""]
+    lines += [f".. currentmodule:: {home.module}", ""]
+    if home.own:
+        lines += [".. autosummary::", "   :toctree: names", "", *(f"   {n}" for n in home.own), ""]
+    if home.others:
+        elsewhere = ", ".join(f":py:obj:`{path}`" for path in home.others.values())
+        lines += [f"Also here: {elsewhere}.", ""]
+    return "\n".join(lines)
+
+
+def skip(app: Any, what: str, name: str, obj: Any, skipped: bool, options: Any) -> bool | None:
+    """Leave out what scikit-learn and Lightning document, and fields that a docstring tells of."""
+    home = getattr(obj, "__module__", None) or ""
+    if home.startswith(("sklearn.", "lightning.")) or name == "set_output":
+        return True
+    return True if str(getattr(obj, "__doc__", "")).startswith("Alias for field") else None

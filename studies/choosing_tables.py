@@ -1,0 +1,145 @@
+"""The tables of docs/choosing.md, from the result files: `python -m studies.choosing_tables`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import topics_shown
+from dirvae.reproduce.record import Run, done
+from dirvae.reproduce.tables import latest, mean_of
+from dirvae.writing import write_text
+from studies import RESULTS
+
+PAGE = Path(__file__).parent.parent / "docs" / "choosing.md"
+COUNTS = Path(__file__).parent.parent / "benchmarks" / "results" / "compositions.json"
+PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
+
+# As it is called, and the row and training of the paper's tables.
+LATENTS = (
+    ("Gaussian", "gaussian", "iwae"),
+    ("`ScaledDirichlet`", "scaled_dirichlet", "iwae"),
+    ("`ScaledDirichlet`, committed", "scaled_dirichlet_committed", "iwae"),
+    ("`SoftmaxNormal`", "softmax_gaussian", "iwae"),
+    ("Gaussian", "gaussian", "ours"),
+    ("`SoftmaxNormal`", "softmax_gaussian", "ours"),
+    ("`Dirichlet`", "dirichlet", "ours"),
+    ("`StickBreakingKumaraswamy`", "stick_breaking_kumaraswamy", "paper"),
+    ("`InverseCDFDirichlet`", "inverse_cdf_dirichlet", "paper"),
+)
+CORPORA = ("20news_nvdm2000", "reuters_modapte5000", "bbc_news", "ap")
+MODELS = ("dirvae", "dirvae, product", "tomotopy LDA", "scikit-learn NMF", "gensim LDA")
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def latents() -> str:
+    """Latents of images: what is gained in likelihood, what in components that are used."""
+    runs = done(RESULTS / "density-mnist.jsonl")
+    rows = []
+    for name, row, setting in LATENTS:
+        found = latest(runs, row=row, setting=setting, pixels="binarised")
+        rows.append([name, setting, *_measured(found), str(len({run["seed"] for run in found}))])
+    header = ("latent", "training", "NLL", "-ELBO", "components in use", "k-NN error, %", "seeds")
+    return table(header, rows)
+
+
+def _measured(found: Sequence[Run]) -> list[str]:
+    return [
+        mean_of(found, lambda run: run["nll"]),
+        mean_of(found, lambda run: run["negative_elbo"]),
+        mean_of(found, lambda run: run["used_in_both"], 1),
+        _nearest(found),
+    ]
+
+
+def _nearest(found: Sequence[Run]) -> str:
+    """Error of five neighbours in %: on means as decoded, where that was measured."""
+    decoded = [run for run in found if run.get("knn_error_as_decoded")]
+    if decoded:
+        return mean_of(decoded, lambda run: 100 * run["knn_error_as_decoded"]["5"])
+    return mean_of(found, lambda run: 100 * run["knn_error"]["5"])
+
+
+def decoders() -> str:
+    """Decoders of topics, and peers, on one corpus."""
+    rows = {row["model"]: row["mean"] for row in _topics() if _is(row, "20news_nvdm2000", 50)}
+    shown = [
+        [
+            name,
+            f"{rows[name]['npmi_relevance']:.3f}",
+            f"{rows[name]['td25_relevance']:.3f}",
+            f"{rows[name]['perplexity']:,.0f}",
+            f"{rows[name]['nmi']:.3f}",
+            f"{rows[name]['seconds']:.0f}",
+        ]
+        for name in MODELS
+    ]
+    return table(("model", "NPMI", "TD25", "perplexity", "NMI", "seconds"), shown)
+
+
+def sizes() -> str:
+    """What more topics do: on four corpora."""
+    rows = []
+    for corpus in CORPORA:
+        few, many = (
+            next(r["mean"] for r in _topics() if _is(r, corpus, k) and r["model"] == "dirvae")
+            for k in (20, 50)
+        )
+        shown = [f"{few[name]:.3f} → {many[name]:.3f}" for name in ("npmi_relevance", *_DISTINCT)]
+        perplexity = f"{few['perplexity']:,.0f} → {many['perplexity']:,.0f}"
+        rows.append([topics_shown.TITLES[corpus], *shown, perplexity])
+    return table(("corpus", "NPMI", "TD25", "stability", "perplexity"), rows)
+
+
+_DISTINCT = ("td25_relevance", "stability")
+
+
+def _topics() -> list[dict[str, Any]]:
+    return topics_shown.on_file(topics_shown.RESULTS)
+
+
+def _is(row: dict[str, Any], corpus: str, topics: int) -> bool:
+    return bool(row["corpus"] == corpus and row["topics"] == topics)
+
+
+def counts() -> str:
+    """Models of microbes, by the mean over splits of nats a held-out sample, reads hidden."""
+    results = json.loads(COUNTS.read_text(encoding="utf-8"))["results"]
+    names = list(dict.fromkeys(row["model"] for row in results))
+    rows = [
+        [name, *(_nats(results, data, name) for data in ("atlas1006", "dietswap"))]
+        for name in names
+    ]
+    return table(("model", "atlas1006", "dietswap"), rows)
+
+
+def _nats(results: Sequence[dict[str, Any]], data: str, model: str) -> str:
+    found = [row["scores"] for row in results if (row["data"], row["model"]) == (data, model)]
+    by = ("reads dirichlet", "reads multinomial")
+    return " / ".join(f"{np.mean([scores[name]['nats'] for scores in found]):,.1f}" for name in by)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "latents": latents,
+    "decoders": decoders,
+    "sizes": sizes,
+    "counts": counts,
+}
+
+
+def filled(text: str) -> str:
+    """A page with each of its tables made anew."""
+    return PLACE.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}{found[3]}", text)
+
+
+if __name__ == "__main__":
+    write_text(PAGE, filled(PAGE.read_text(encoding="utf-8")))
