@@ -22,7 +22,7 @@ from sklearn.base import clone
 from dirvae.data.sparse_matrix import checked_csr
 from dirvae.topics.composition import CompositionModel
 from dirvae.topics.inference import MixtureVAE
-from dirvae.topics.posterior import marginals
+from dirvae.topics.posterior import evidence_of, marginals
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -220,8 +220,8 @@ def cell_tables(
     """
     counts, vae = model.counts(X), model.vae_
     assert isinstance(vae, MixtureVAE)
-    numbers = model._told(covariates, counts.shape[0])
-    mean, shape, _ = marginals(vae, counts, numbers, num_topics=model.n_components)
+    numbers = model._covariate_values(covariates, counts.shape[0])
+    mean, shape, _ = marginals(evidence_of(vae, counts, numbers), model.n_components)
     rest = np.maximum(shape * (1 - mean) / mean, np.finfo(float).tiny)
     law = stats.beta(shape, rest)  # as TopicPosterior has it
     parts = {"std": law.std(), **{name: law.ppf(q) for name, q in QUANTILES.items()}}

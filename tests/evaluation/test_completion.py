@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from scipy import sparse
 
-from dirvae.evaluation import completion_perplexity, split_tokens
+from dirvae.evaluation import completion_perplexity, split_tokens, split_words
 
 
 def test_split_is_the_shuffle_it_says(rng: np.random.Generator) -> None:
@@ -48,3 +49,18 @@ def test_perplexity(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -
 def test_bad_input(call, message) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_words_of_weights_are_split_whole_and_in_halves() -> None:
+    rng = np.random.default_rng(1)
+    weights = sparse.random(40, 30, 0.3, "csr", random_state=rng)
+    encoded, scored = split_words(weights, seed=3)
+    assert ((encoded + scored) != weights).nnz == 0
+    assert not (encoded.multiply(scored)).nnz
+    sizes = np.diff(weights.indptr)
+    np.testing.assert_array_equal(encoded.getnnz(1), sizes // 2)
+    other, _ = split_words(weights, seed=4)
+    assert (other != encoded).nnz > 0
+    # Each word is encoded about half of the time, wherever it stands.
+    first = sum(split_words([[1.5, 1, 1, 1]], seed=s)[0].toarray()[0] > 0 for s in range(400))
+    assert (abs(first - 200) < 5 * 10).all()

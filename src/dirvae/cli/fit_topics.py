@@ -133,7 +133,7 @@ def fit_topics(
         strip=parts_of(strip),
         kinds=dict.fromkeys([*(covariates or []), *([time_column] if time_column else [])], ""),
     )
-    words = words or getattr(X, "columns", None)
+    words = words or (None if hasattr(X, "texts") else X.columns)
     labels = None if label_column is None else known_or_none(X.labels)
     told, smooth = covariates_of(X), [time_column] if time_column else []
     from dirvae.topics import TopicModel

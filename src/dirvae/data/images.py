@@ -107,7 +107,6 @@ def required(module: str, what: Any, extra: str = "data") -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        raise ImportError(
-            f"{what} takes {PACKAGES.get(module, module.partition('.')[0])}: "
-            f"pip install 'dirvae[{extra}]'"
-        ) from error
+        package = module.partition(".")[0]
+        package = PACKAGES.get(package, package)
+        raise ImportError(f"{what} takes {package}: pip install 'dirvae[{extra}]'") from error

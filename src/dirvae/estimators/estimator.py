@@ -141,15 +141,7 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         require_positive("learning_rate", self.learning_rate)
 
     def _require_consistent(self) -> None:
-        """Raise ValueError where arguments and what was learned do not go with ``vae_``.
-
-        Of a loaded one they may be anything; and of one that got other arguments after its fit.
-        """
-        if self.n_components != self._n_features_out:
-            raise ValueError(
-                f"n_components is {self.n_components}, but the fitted model has "
-                f"{self._n_features_out}: set it back, or fit again"
-            )
+        """Raise ValueError where what was learned does not go with ``vae_``, as loaded it may."""
         for name, wanted in self._shapes().items():
             found = np.shape(getattr(self, name)) if hasattr(self, name) else wanted
             if found != wanted:

@@ -12,7 +12,7 @@ from dirvae.evaluation.collapse import (
     replace_by_mean,
     verdicts,
 )
-from dirvae.evaluation.completion import completion_perplexity, split_tokens
+from dirvae.evaluation.completion import completion_perplexity, split_tokens, split_words
 from dirvae.evaluation.information import (
     Information,
     divergence_from_draws,
@@ -80,6 +80,7 @@ __all__ = [
     "purity",
     "replace_by_mean",
     "split_tokens",
+    "split_words",
     "stability",
     "svm_accuracy",
     "top_word_ids",

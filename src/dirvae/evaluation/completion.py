@@ -11,7 +11,7 @@ from scipy import sparse
 
 from dirvae.evaluation._counts import ENTRIES_AT_ONCE, csr_counts
 
-__all__ = ["completion_perplexity", "split_tokens"]
+__all__ = ["completion_perplexity", "split_tokens", "split_words"]
 
 
 def split_tokens(counts: Any, seed: int = 0) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
@@ -47,6 +47,34 @@ def split_tokens(counts: Any, seed: int = 0) -> tuple[sparse.csr_matrix, sparse.
     encoded, scored = (
         sparse.csr_matrix((np.ones(part.sum()), (rows[part], tokens[part])), matrix.shape)
         for part in (is_encoded, ~is_encoded)
+    )
+    return encoded, scored
+
+
+def split_words(weights: Any, seed: int = 0) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Split each document's words at random, each with its whole weight: to encode and to score.
+
+    Args:
+        weights: Such as tf-idf, which has no tokens to split; shape (N, V), CSR or dense.
+        seed: Of ``numpy.random.default_rng``.
+
+    Returns:
+        Two matrices of the shape of ``weights``, whose sum it is.
+
+    Example:
+        >>> encoded, scored = split_words([[0.5, 1.5, 0.2, 0.1]])
+        >>> (encoded + scored).toarray().tolist(), (encoded.nnz, scored.nnz)
+        ([[0.5, 1.5, 0.2, 0.1]], (2, 2))
+    """
+    matrix = csr_counts("weights", weights)
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    order = np.lexsort((np.random.default_rng(seed).random(matrix.nnz), rows))
+    place = np.empty(matrix.nnz, dtype=np.int64)
+    place[order] = np.arange(matrix.nnz) - matrix.indptr[rows]
+    is_encoded = place < (np.diff(matrix.indptr) // 2)[rows]
+    encoded, scored = (
+        sparse.csr_matrix((matrix.data[p], (rows[p], matrix.indices[p])), matrix.shape)
+        for p in (is_encoded, ~is_encoded)
     )
     return encoded, scored
 

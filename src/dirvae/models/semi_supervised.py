@@ -166,6 +166,10 @@ class LabelledVAE(nn.Module):
             return self.vae.infer(x)
         return self.vae.infer(x, self.log_labels(x).exp() if y is None else y)
 
+    def infer(self, x: Tensor, *context: Tensor) -> Distribution:
+        """Return `posterior`, under the name that it has in any VAE."""
+        return self.posterior(x, *context)
+
     def embed(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         """Posterior mean of the latent, shape (B, K), at the expected class where unknown."""
         return self.vae.embed(x, self._completed(x, label) if self.label_in_encoder else None)

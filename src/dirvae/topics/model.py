@@ -31,6 +31,7 @@ from dirvae.evaluation import (
     completion_perplexity,
     documents_of_words,
     split_tokens,
+    split_words,
     top_word_ids,
     top_words_by_documents,
 )
@@ -692,10 +693,13 @@ class TopicModel(VAEEstimator):
         Larger is better, so that `sklearn.model_selection.GridSearchCV` needs no ``scoring``.
 
         Args:
-            X: Documents, as in `fit`; counts must be whole numbers.
+            X: Documents, as in `fit`. Of weights that are no whole numbers, such as tf-idf, words
+                are held out rather than tokens.
             y: Ignored.
         """
-        return -math.log(self.perplexity(X))
+        counts, covariates = self._counts_and_covariates(X, None)
+        split = split_words if (counts.data % 1).any() else split_tokens
+        return -math.log(self._completion(*split(counts), covariates))
 
     def evaluate(self, X: Any, y: Any = None) -> TopicScores:
         """What ``dirvae evaluate`` says of the topics on documents; see `assessment.score_topics`.
@@ -719,7 +723,9 @@ class TopicModel(VAEEstimator):
             covariates: As in `transform`.
         """
         counts, covariates = self._counts_and_covariates(X, covariates)
-        encoded, scored = split_tokens(counts, seed)
+        return self._completion(*split_tokens(counts, seed), covariates)
+
+    def _completion(self, encoded: Any, scored: Any, covariates: Any) -> float:
         weights = proportions(self.vae_, encoded, covariates)
         if decoder_of(self.vae_).mixes:
             return completion_perplexity(weights, self._mixed(), scored)
