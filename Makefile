@@ -5,11 +5,13 @@ ARGS ?=
 PYTEST_ARGS ?=
 # Two workers with one thread each; PYTEST_WORKERS=0 runs in one process, as a debugger needs.
 PYTEST_WORKERS ?= 2
+# Each begins with a half of its own, so that fixtures of a module are made once.
+WORKERS = -n $(PYTEST_WORKERS) --dist worksteal
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test docs lint format slow browser wheel clean
+.PHONY: help setup demo test docs lint format learning slow browser wheel clean
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +19,7 @@ help:
 	@echo "make test                 style, types, layers, doctests, README examples, tests"
 	@echo "make docs                 the site, into docs/_build/html, and its checks"
 	@echo "make lint | format        the checks alone | reformat the code"
+	@echo "make learning             the tests that train models to see that they learn"
 	@echo "make slow                 the tests that take minutes"
 	@echo "make browser              the tests of pages in Chromium"
 	@echo "make wheel                build wheel and sdist, try the wheel in an empty environment"
@@ -37,7 +40,10 @@ demo: $(READY)
 	$(BIN)/dirvae demo topics --force $(ARGS)
 
 test: lint
-	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(WORKERS) $(PYTEST_ARGS)
+
+learning: $(READY)
+	$(BIN)/python -m pytest -m learning $(WORKERS) $(PYTEST_ARGS)
 
 docs: $(VENV)/.docs
 	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html

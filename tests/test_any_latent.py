@@ -23,6 +23,8 @@ from dirvae.nn import MLP, ConvDecoder, ConvEncoder, Fixed, Head, Standardize
 from dirvae.objectives import linear_warmup
 from dirvae.training import Training, decaying_adam, fit
 
+pytestmark = pytest.mark.learning
+
 HELD_OUT, K, BATCH, CLIP = 297, 8, 150, 10.0
 
 

@@ -182,6 +182,7 @@ LATENTS = {
 STEPS = dict.fromkeys(LATENTS, 60) | {"Gompertz": 150, "von Mises": 120}
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("name", LATENTS)
 def test_law_is_a_latent(name: str) -> None:
     """Eight bits made of two: a VAE finds them, so the latent carries what there is to know."""

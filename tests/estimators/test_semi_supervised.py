@@ -63,6 +63,7 @@ def test_scikit_learn_estimator_contract(estimator, check):
     check(estimator)
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("label_in_encoder", [False, True])
 def test_digits_from_a_hundred_labels(digits, few_labels, label_in_encoder):
     X, y = few_labels
@@ -113,6 +114,7 @@ def test_same_seed_same_model_and_sparse_is_dense(few_labels):
     np.testing.assert_allclose(rows, first, atol=1e-4)
 
 
+@pytest.mark.learning
 def test_samples_are_of_the_class_that_was_asked(few_labels):
     model = SemiSupervisedVAE(
         5,

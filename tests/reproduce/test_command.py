@@ -145,6 +145,7 @@ def test_tables_and_lines_are_shown_as_text(
 MNIST = Path(os.environ.get("DIRVAE_DATA", "no folder"), "mnist.npz")
 
 
+@pytest.mark.learning
 @pytest.mark.skipif(not MNIST.is_file(), reason="DIRVAE_DATA names no folder with mnist.npz")
 def test_quick_study_of_mnist_orders_the_models(run: Any) -> None:
     ran = run("density-mnist", "--quick", "--epochs", 8, "-o", "results", "--threads", 1)
