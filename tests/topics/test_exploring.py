@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV, ShuffleSplit
 
 from dirvae import TopicModel, load
 from dirvae.topics import ProductDecoder
-from dirvae.topics.exploring import merges
+from dirvae.topics.exploring import explained_words, merges
 
 OPTIONS = {"max_epochs": 10, "hidden_sizes": (8,), "batch_size": 10, "random_state": 0}
 PETS, SKY = "cat dog fur paw", "moon star sun comet"
@@ -127,6 +127,17 @@ def test_each_word_of_a_document_is_explained_by_its_topic(model, pets):
     product = TopicModel(2, decoder=ProductDecoder, **{**OPTIONS, "max_epochs": 1}).fit(TEXTS)
     with pytest.raises(ValueError, match="takes a mixture of topics, not ProductDecoder"):
         product.explain("cat")
+
+
+def test_a_word_of_many_topics_is_of_the_one_that_the_document_has():
+    beta = np.array([[0.5, 0.5, 0.0], [0.5, 0.0, 0.5], [0.2, 0.2, 0.6]])  # the last: background
+    counts = sparse.csr_matrix([[1.0, 0.0, 4.0]])
+    found = explained_words(counts, np.array([0.7, 0.2, 0.1]), beta, ["a", "b"], ["x", "y", "z"])
+    assert found["word"] == ["z", "x"]
+    assert found["topic"] == [1, 0]
+    np.testing.assert_allclose(found["probability"], [0.1 / 0.16, 0.35 / 0.47])
+    found = explained_words(counts, np.array([0.1, 0.1, 0.8]), beta, ["a", "b"], None)
+    assert (found["word"], found["topic"], found["name"]) == ([2, 0], [-1, -1], ["background"] * 2)
 
 
 def test_merging_follows_the_tree_of_scipy():

@@ -827,9 +827,8 @@ class TopicModel(VAEEstimator):
     def trends(self, X: Any, time: Any, *, level: float = 0.95, covariates: Any = None) -> Trends:
         """The share of each topic as a smooth curve over time, with intervals.
 
-        They hold what the documents leave open of their proportions, and which documents there are.
-        Fit with the same time as a smooth covariate, so that the prior of short documents does not
-        flatten the curve: ``fit(X, covariates=frame, smooth=["year"])``.
+        They hold what the documents leave open of their proportions, and which documents there are,
+        but take the topics for known. How often they hold planted curves: docs/topics.md.
 
         Args:
             X: Documents, as in `fit`.
