@@ -4,7 +4,8 @@ import runpy
 import sys
 
 NAMES = (
-    *("cells", "compositions", "dirichlet_speed", "fit_overhead", "gradients", "planted_topics"),
+    *("cells", "composition_sizes", "compositions", "dirichlet_speed", "fit_overhead"),
+    *("gradients", "planted_topics"),
     *("topic_search", "topic_size", "topics", "training_step"),
 )
 
