@@ -4,8 +4,8 @@ import runpy
 import sys
 
 NAMES = (
-    *("cells", "compositions", "dirichlet_speed", "fit_overhead", "gradients"),
-    *("hostile_models", "planted_topics", "planted_trends"),
+    *("cells", "composition_sizes", "compositions", "dirichlet_speed", "fit_overhead"),
+    *("gradients", "hostile_models", "planted_topics", "planted_trends"),
     *("topic_search", "topic_size", "topics", "training_step"),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -107,3 +108,20 @@ def test_links_between_files_lead_somewhere(page: Path) -> None:
 )
 def test_printed_texts_are_compared(wanted: str, got: str, agree: bool) -> None:
     assert same(wanted, got) == agree
+
+
+def test_the_commands_on_compositions_run_as_they_stand() -> None:
+    """The first example writes the tables; then each command, and what the last ones wrote."""
+    found = examples(ROOT / "docs" / "compositions.md")
+    exec(next(e.source for e in found if e.language == "python"), {"__name__": "__main__"})
+    [commands_] = [e.source for e in found if e.language == "sh"]
+    for line in commands_.splitlines():
+        program, *words = shlex.split(line)
+        quick = ["--max-epochs", "2"] if words[0] == "fit" else []
+        with pytest.raises(SystemExit) as stop:
+            typer.main.get_command(app).main([*words, *quick], prog_name=program)
+        assert not stop.value.code, line
+    header = Path("effects.csv").read_text().splitlines()[0]
+    assert header.startswith("component,column,covariate,level,reference,effect,std_error,lower")
+    assert len(Path("effects.csv").read_text().splitlines()) == 1 + 4 * 2
+    assert Path("proportions.csv").read_text().startswith("sample,compositionmodel0,")
