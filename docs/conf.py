@@ -43,6 +43,7 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
+python_maximum_signature_line_length = 80
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
@@ -123,4 +124,5 @@ def setup(app: Any) -> None:
     """Write the pages of the reference, and put formulas in the page as MathML."""
     reference.write_pages(HERE / "api")
     app.connect("autodoc-skip-member", reference.skip)
+    app.connect("missing-reference", reference.resolve)
     mathml.register(app)

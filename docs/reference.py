@@ -57,3 +57,15 @@ def skip(app: Any, what: str, name: str, obj: Any, skipped: bool, options: Any) 
     if home.startswith(("sklearn.", "lightning.")) or name == "set_output":
         return True
     return True if str(getattr(obj, "__doc__", "")).startswith("Alias for field") else None
+
+
+def resolve(app: Any, env: Any, node: Any, content: Any) -> Any:
+    """A link to a public name that a docstring gives without its module, where one has it."""
+    name = node.get("reftarget", "")
+    if node.get("refdomain") != "py" or "." in name:
+        return None
+    found = [f"{home.module}.{name}" for home in homes() if name in home.own]
+    if len(found) != 1:
+        return None
+    place = node.get("refdoc"), app.builder, "obj", found[0]
+    return env.domains["py"].resolve_xref(env, *place, node, content)

@@ -12,7 +12,7 @@ import typer.main
 from sklearn.datasets import load_digits
 
 from dirvae.cli import app
-from tests.pages import PAGES, ROOT, Example, commands, examples, same
+from tests.pages import FENCE, PAGES, ROOT, Example, commands, examples, same
 
 FOUND = [example for page in PAGES for example in examples(page)]
 NAMES = [f"pixel{number}" for number in range(64)]  # of data.csv, which the commands read
@@ -112,10 +112,11 @@ def test_printed_texts_are_compared(wanted: str, got: str, agree: bool) -> None:
 
 def test_the_commands_on_compositions_run_as_they_stand() -> None:
     """The first example writes the tables; then each command, and what the last ones wrote."""
-    found = examples(ROOT / "docs" / "compositions.md")
-    exec(next(e.source for e in found if e.language == "python"), {"__name__": "__main__"})
-    [commands_] = [e.source for e in found if e.language == "sh"]
-    for line in commands_.splitlines():
+    page = ROOT / "docs" / "compositions.md"
+    exec(examples(page)[0].source, {"__name__": "__main__"})
+    blocks = FENCE.findall(page.read_text(encoding="utf-8"))
+    [shell] = [source for language, source in blocks if language == "sh"]
+    for line in shell.splitlines():
         program, *words = shlex.split(line)
         quick = ["--max-epochs", "2"] if words[0] == "fit" else []
         with pytest.raises(SystemExit) as stop:

@@ -1,0 +1,100 @@
+"""
+Keep a model, and serve it
+==========================
+
+A fitted model goes into a folder. Another process loads it and answers. Nothing is pickled, so a
+folder from a stranger runs no code.
+"""
+
+# %%
+# Save
+# ----
+
+import tempfile
+from pathlib import Path
+
+from dirvae import TopicModel
+from dirvae.data import docstrings
+
+texts = docstrings(["numpy"]).texts
+folder = Path(tempfile.mkdtemp()) / "my-topics"
+model = TopicModel(8, max_epochs=10, random_state=0).fit(texts)
+model.save(folder)
+for path in sorted(folder.iterdir()):
+    print(f"{path.stat().st_size / 1000:8.0f} kB  {path.name}")
+
+# %%
+# Load, and check
+# ---------------
+#
+# The folder has numbers (safetensors), what the model is (JSON) and a checksum of each file. A file
+# that was changed is refused.
+
+from dirvae import ModelFormatError, load
+
+again = load(folder)
+assert (again.transform(texts[:20]) == model.transform(texts[:20])).all()
+weights = max(folder.iterdir(), key=lambda path: path.stat().st_size)
+whole = weights.read_bytes()
+weights.write_bytes(whole[:-1])
+try:
+    load(folder)
+except ModelFormatError as error:
+    print(str(error).replace(str(folder), "my-topics"))
+weights.write_bytes(whole)
+
+# %%
+# Serve
+# -----
+#
+# A function from a request to an answer is all that a web framework wants. What is loaded once is
+# used by each request.
+
+import json
+
+names = [" ".join(words) for words in again.top_words(3)]
+
+
+def answer(request: str) -> str:
+    found = again.posterior([json.loads(request)["text"]])
+    order = found.mean[0].argsort()[::-1][:2]
+    topics = [
+        {
+            "topic": int(number),
+            "words": names[number],
+            "share": round(float(found.mean[0, number]), 2),
+            "interval": [round(float(end[0, number]), 2) for end in (found.lower, found.upper)],
+        }
+        for number in order
+    ]
+    return json.dumps({"topics": topics, "off_topic": round(float(found.off_topic[0]), 2)})
+
+
+print(answer('{"text": "Draw random numbers from a normal distribution with a seed."}'))
+
+# %%
+# How long does it take? One thread serves one request after another; batches are faster.
+
+import time
+
+import matplotlib.pyplot as plt
+
+sizes, seconds = (1, 10, 100, 1000), []
+for size in sizes:
+    start = time.perf_counter()
+    again.transform((texts * 2)[:size])
+    seconds.append(time.perf_counter() - start)
+figure, axes = plt.subplots(figsize=(5, 3), layout="constrained")
+axes.loglog(
+    sizes, [1000 * s / n for s, n in zip(seconds, sizes, strict=True)], "o-", color="#0b6e4f"
+)
+axes.set(xlabel="documents in a call", ylabel="milliseconds a document")
+axes.spines[["top", "right"]].set_visible(False)
+
+# %%
+# A model of your own
+# -------------------
+#
+# ``dirvae.save`` keeps any ``VAE``. Where networks or distributions are your own classes, build the
+# model again and load into it: ``dirvae.load(path, into=vae)``. A ``VAE`` is a module of PyTorch,
+# so ``torch.save(vae.state_dict(), path)`` works too, without the checks.
