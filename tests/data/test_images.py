@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from dirvae.data import read_images
 
@@ -85,10 +85,13 @@ def test_a_bomb_of_pixels_is_refused(tmp_path, monkeypatch):
         read_images(tmp_path)
 
 
-def test_postscript_under_the_name_of_an_image_is_not_run(tmp_path):
+def test_postscript_under_the_name_of_an_image_is_not_run(tmp_path, monkeypatch):
+    run = []
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *given, **more: run.append(given))
     Image.new("L", (10, 10)).save(tmp_path / "a.png", format="EPS")
     with pytest.raises(ValueError, match=r"a\.png cannot be read: it is cut off, or is no image"):
         read_images(tmp_path)
+    assert run == []
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX files")

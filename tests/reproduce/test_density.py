@@ -73,7 +73,8 @@ def test_every_row_is_trained_and_measured(row: str, tmp_path: Path) -> None:
             assert run["knn_error_as_decoded"] == run["knn_error"]
         assert {len(values) for values in run["components"].values()} == {4}
         assert run["seed"] == 0
-        assert run["versions"]["torch"] == torch.__version__
+        release = torch.__version__.partition("+")[0]  # that of the package may have no build tag
+        assert run["versions"]["torch"].partition("+")[0] == release
         assert run["plan"]["epochs"] == run["epochs"] == 2
 
 

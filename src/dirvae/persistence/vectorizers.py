@@ -24,6 +24,7 @@ _PLAIN = (
     "decode_error",
 )
 _LIMITS = ("min_df", "max_df", "max_features")
+_ANY = (1, 1.0, None)  # of these: no limit
 _SETTINGS = ("stop_words", *_PLAIN, *_LIMITS)
 _A_TEXT = "some words of a text, and some more words"
 _TOKENIZERS = {function.__name__: function for function in (words_of, as_given)}
@@ -106,15 +107,14 @@ def vectorizer_from(described: Any) -> Any:
     settings = {key: described[key] for key in _SETTINGS}
     settings["tokenizer"] = None if tokenizer is None else _TOKENIZERS[tokenizer]
     vocabulary = None if words is None else {word: i for i, word in enumerate(words)}
-    vectorizer = CountVectorizer(**settings, ngram_range=tuple(spans), vocabulary=vocabulary)
-    try:
-        vectorizer.fit([[_A_TEXT]] if tokenizer == as_given.__name__ else [_A_TEXT])
-    except Exception as error:  # scikit-learn checks its arguments when they are used
-        # One short text may have no words, or fewer than limits of many documents ask for.
-        short = any(part in str(error) for part in ("empty vocabulary", "max_df corresponds"))
-        if words is not None or not short:
+    options: dict[str, Any] = {"ngram_range": tuple(spans), "vocabulary": vocabulary}
+    try:  # scikit-learn checks its arguments when they are used; limits are of many documents
+        trial = CountVectorizer(**{**settings, **dict(zip(_LIMITS, _ANY, strict=True)), **options})
+        trial.fit([[_A_TEXT]] if tokenizer == as_given.__name__ else [_A_TEXT])
+    except Exception as error:
+        if words is not None or "empty vocabulary" not in str(error):
             raise ModelFormatError(f"the vectorizer of the model is broken: {error}") from error
-    return CountVectorizer(**settings, ngram_range=tuple(spans), vocabulary=vocabulary)
+    return CountVectorizer(**settings, **options)
 
 
 def _acts(settings: Mapping[str, Any]) -> str | None:
