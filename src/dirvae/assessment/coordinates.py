@@ -51,7 +51,7 @@ def coordinates_of(prior: Distribution) -> Coordinates:
     log = log_law(prior)
     if prior.support is constraints.simplex and log is not None:
         return _log_ratios(log)
-    return _Bijection(prior, biject_to(prior.support))  # type: ignore[no-untyped-call]
+    return _Bijection(prior, biject_to(prior.support))
 
 
 class _Bijection(NamedTuple):
