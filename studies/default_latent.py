@@ -38,16 +38,24 @@ from studies import RESULTS
 FILE = RESULTS / "default_latent.jsonl"
 MEASURED = 2_000  # rows by which the use of components is judged
 
+STANDARDIZED = {"latent": StandardizedDirichlet}
 VARIANTS: dict[str, dict[str, Any]] = {
     "gaussian": {"latent": Normal},
     "dirichlet": {"latent": Dirichlet},
     "scaled": {"latent": ScaledDirichlet},
-    "standardized": {"latent": StandardizedDirichlet},
-    "standardized, prior 5": {"latent": StandardizedDirichlet, "prior_concentration": 5.0},
-    "standardized, prior 30": {"latent": StandardizedDirichlet, "prior_concentration": 30.0},
-    "standardized, commitment .5": {"latent": StandardizedDirichlet, "commitment": 0.5},
-    "standardized, commitment 1": {"latent": StandardizedDirichlet, "commitment": 1.0},
-    "standardized, commitment 1.2": {"latent": StandardizedDirichlet, "commitment": 1.2},
+    "standardized": STANDARDIZED,
+    **{
+        f"standardized, prior {prior}, commitment {commitment}": {
+            **STANDARDIZED,
+            "prior_concentration": prior,
+            "commitment": commitment,
+        }
+        for prior in (5.0, 30.0)
+        for commitment in (0.0, 0.5, 1.0, 1.5)
+    },
+    "standardized, commitment 1.0": {**STANDARDIZED, "commitment": 1.0},
+    "gaussian, mixture prior": {"latent": Normal, "prior_components": 100},
+    "standardized, mixture prior": {**STANDARDIZED, "prior_components": 100},
 }
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.distributions import Categorical, Distribution, Gamma, Independent, MixtureSameFamily
 from torch.distributions import Dirichlet as TorchDirichlet
-from torch.distributions import Distribution, Gamma, Independent
 
 from dirvae.assessment.coordinates import coordinates_of
 from dirvae.distributions import Dirichlet, ScaledDirichlet
@@ -14,6 +14,9 @@ PRIORS = {
     "ScaledDirichlet": ScaledDirichlet(A, torch.tensor([0.5, -1.0, 0.0]).double()),
     "torch's Dirichlet": TorchDirichlet(A),
     "Gammas": Independent(Gamma(A, 2 * A), 1),
+    "a mixture": MixtureSameFamily(
+        Categorical(torch.tensor([0.3, 0.7]).double()), Dirichlet(torch.stack([A, 2 * A.flip(0)]))
+    ),
 }
 
 

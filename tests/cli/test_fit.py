@@ -21,6 +21,7 @@ from dirvae.cli.fit import fit_vae
 from tests.cli.command import COUNTS, SMALL, X, assert_one_sentence, fit, limited
 
 WORDS = {
+    "concrete": "RelaxedOneHotCategorical",
     "dirichlet": "Dirichlet",
     "inverse-cdf": "InverseCDFDirichlet",
     "scaled-dirichlet": "ScaledDirichlet",
@@ -289,3 +290,13 @@ def test_defaults_of_the_command_are_those_of_the_estimator():
     shared = ("max_epochs", "batch_size", "learning_rate", "validation_fraction", "patience")
     for name in shared:
         assert command[name].default == estimator[name].default, name
+
+
+@pytest.mark.parametrize("latent", ["gaussian", "standardized-dirichlet"])
+def test_a_mixture_prior(latent, run):
+    binary = (X > 0.5).astype(np.float32)
+    np.save("x.npy", binary)
+    assert run(*fit("--latent", latent, "--prior-components", 3)).code == 0
+    assert dirvae.load("model").vae_.prior().component_distribution.batch_shape == (3,)
+    found = json.loads(run("evaluate", "model", "x.npy", "--samples", 2, "--json").out)
+    assert found["elbo"] == pytest.approx(dirvae.load("model").score(binary), abs=1e-6)

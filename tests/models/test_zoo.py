@@ -10,7 +10,13 @@ from torch.distributions import Normal
 
 from dirvae.distributions import Dirichlet, ScaledDirichlet, StandardizedDirichlet
 from dirvae.models.latents import standard_prior
-from dirvae.models.zoo import dirichlet, inverse_cdf_dirichlet, mlp_vae, scaled_dirichlet
+from dirvae.models.zoo import (
+    concrete,
+    dirichlet,
+    inverse_cdf_dirichlet,
+    mlp_vae,
+    scaled_dirichlet,
+)
 from dirvae.nn import Fixed
 
 
@@ -43,3 +49,20 @@ def test_a_number_of_components_has_the_default_prior(make: Any) -> None:
     assert vae.prior().concentration.tolist() == [0.75] * 4
     with pytest.raises(ValueError, match="prior_concentration is 1, must be K, 2 or more"):
         make(5, 1)
+
+
+def test_a_concrete_latent_has_the_density_of_its_draws() -> None:
+    torch.manual_seed(0)
+    vae = concrete(5, 3, temperature=0.7, hidden_sizes=(8,), decoder_hidden_sizes=(8,))
+    q, z = vae.infer(torch.eye(5)), torch.tensor([0.2, 0.3, 0.5])
+    weight = q.logits.exp()
+    # Maddison et al. 2017, eq. 10: (K - 1)! t^(K-1) prod_k (w_k z_k^(-t-1) / sum_i w_i z_i^(-t)).
+    shares = weight * z**-1.7 / (weight * z**-0.7).sum(-1, keepdim=True)
+    torch.testing.assert_close(q.log_prob(z).exp(), 2 * 0.7**2 * shares.prod(-1))
+
+
+def test_a_decoder_sees_a_concrete_latent_in_units_of_the_prior() -> None:
+    vae = concrete(5, 4, temperature=0.3)
+    seen = vae.decoder.net.features(vae.prior().sample((20_000,)))
+    torch.testing.assert_close(seen.mean(0), torch.zeros(4), rtol=0, atol=0.04)
+    torch.testing.assert_close(seen.std(0), torch.ones(4), rtol=0, atol=0.04)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, biject_to, constraints
+from torch.distributions import Distribution, MixtureSameFamily, biject_to, constraints
 
 from dirvae.distributions import draw, log_law
 
@@ -48,10 +48,11 @@ def coordinates_of(prior: Distribution) -> Coordinates:
         >>> u.shape, found.log_prob(u).shape, found.latent(u).shape
         (torch.Size([4, 2, 2]), torch.Size([4, 2]), torch.Size([4, 2, 3]))
     """
-    log = log_law(prior)
-    if prior.support is constraints.simplex and log is not None:
+    parts = prior.component_distribution if isinstance(prior, MixtureSameFamily) else prior
+    log, support = log_law(prior), parts.support
+    if support is constraints.simplex and log is not None:
         return _log_ratios(log)
-    return _Bijection(prior, biject_to(prior.support))
+    return _Bijection(prior, biject_to(support))
 
 
 class _Bijection(NamedTuple):

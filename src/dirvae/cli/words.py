@@ -12,6 +12,7 @@ from typing import Any
 __all__ = ["DECODERS", "LATENTS", "LIKELIHOODS", "named"]
 
 LATENTS = {
+    "concrete": "torch.distributions:RelaxedOneHotCategorical",
     "dirichlet": "dirvae.distributions:Dirichlet",
     "inverse-cdf": "dirvae.distributions:InverseCDFDirichlet",
     "scaled-dirichlet": "dirvae.distributions:ScaledDirichlet",

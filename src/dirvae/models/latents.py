@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Normal
+from torch.distributions import Distribution, Normal, RelaxedOneHotCategorical
 
 from dirvae.distributions import (
     GEM,
@@ -50,16 +50,17 @@ class NamedLatent(NamedTuple):
         prior: From K and a concentration, or None for the default, to p(z).
         prior_like_dirichlet: The same, as near to a Dirichlet of that concentration as this latent
             has it.
-        head: Where the prior is a Dirichlet and the posterior has a concentration: from the prior's
-            concentration (K,) and the commitment to the options of a `Head`. Then the prior can be
-            learned by moments, too.
+        has_dirichlet_prior: Whether the prior is a Dirichlet and the posterior has a concentration:
+            then there is a commitment, and the prior can be learned by moments.
+        head: From the prior and the commitment to the options of the `Head` of the posterior.
         has_learnable_prior: Whether a topic model can learn its prior by gradient.
         view: From the prior to what the decoder does to z first.
     """
 
     prior: Callable[[int, Tensor | None], Fixed]
     prior_like_dirichlet: Callable[[int, Tensor], Fixed]
-    head: Callable[[Tensor, float], dict[str, Any]] | None = None
+    has_dirichlet_prior: bool = False
+    head: Callable[[Fixed, float], dict[str, Any]] = lambda prior, commitment: {}
     has_learnable_prior: bool = False
     view: Callable[[Fixed], nn.Module] | None = None
 
@@ -123,7 +124,7 @@ def has_dirichlet_prior(Latent: AnyLatent) -> bool:
         >>> has_dirichlet_prior(ScaledDirichlet), has_dirichlet_prior(Normal)
         (True, False)
     """
-    return Latent in LATENTS and LATENTS[Latent].head is not None
+    return Latent in LATENTS and LATENTS[Latent].has_dirichlet_prior
 
 
 def has_learnable_prior(Latent: AnyLatent) -> bool:
@@ -153,13 +154,14 @@ def head_options(Latent: AnyLatent, prior: Fixed, commitment: float = 0.0) -> di
         >>> options["exponential"], options["initial"], options["reference"]
         (('certainty',), {'certainty': 1.0}, tensor([0.5000, 0.5000]))
     """
-    head = LATENTS[Latent].head if Latent in LATENTS and prior.Law is Dirichlet else None
-    if commitment != 0 and not (head and 0 < commitment < math.inf):
+    foreign = Latent not in LATENTS or (has_dirichlet_prior(Latent) and prior.Law is not Dirichlet)
+    commits = not foreign and has_dirichlet_prior(Latent)
+    if commitment != 0 and not (commits and 0 < commitment < math.inf):
         raise ValueError(
             f"commitment is {commitment}, must be a finite number of 0 or more, and 0 unless "
             "latent and prior are Dirichlets"
         )
-    return head(prior.parameter("concentration").detach(), commitment) if head else {}
+    return {} if foreign else LATENTS[Latent].head(prior, commitment)
 
 
 def decoder_view(Latent: AnyLatent, prior: Fixed) -> nn.Module:
@@ -204,6 +206,14 @@ def _standard(Law: Any, num_latent: int, concentration: Tensor | None = None) ->
     return Fixed(Law, loc=torch.zeros(num_latent), scale=torch.ones(num_latent))
 
 
+def _concrete(num_latent: int, concentration: Tensor | None = None) -> Fixed:
+    """One-hot vectors of equal probability, relaxed; Maddison et al. use 1/2 and 2/3."""
+    if concentration is not None:
+        raise ValueError("prior_concentration does not apply to a relaxed one-hot latent")
+    temperature, logits = torch.tensor(0.5), torch.zeros(num_latent)
+    return Fixed(RelaxedOneHotCategorical, temperature=temperature, logits=logits)
+
+
 def _laplace(num_latent: int, concentration: Tensor) -> Fixed:
     law = laplace_softmax_normal(concentration.expand(num_latent), diagonal=num_latent > 2)
     return Fixed(SoftmaxNormal, loc=law.loc, scale=law.scale)
@@ -212,23 +222,29 @@ def _laplace(num_latent: int, concentration: Tensor) -> Fixed:
 # --- how the encoder puts out a posterior ---------------------------------------------------------
 
 
-def _concentrations(concentration: Tensor, commitment: float) -> dict[str, Any]:
+def _concentrations(prior: Fixed, commitment: float) -> dict[str, Any]:
     """A concentration ranges from far below 1 to hundreds in one posterior: it is an exponential.
 
     It starts halfway, on a log scale, between 1 and the prior's: from 1 itself, training under a
     sparse prior often ends with a posterior that is the prior. A bound from below comes on top.
     """
+    concentration = prior.parameter("concentration").detach()
     least = commitment * concentration
     options = {"least": {"concentration": least}} if commitment else {}
     initial = {"concentration": least + concentration.sqrt()}
     return {"exponential": ("concentration",), "initial": initial, **options}
 
 
-def _units_of_the_prior(concentration: Tensor, commitment: float) -> dict[str, Any]:
+def _units_of_the_prior(prior: Fixed, commitment: float) -> dict[str, Any]:
     """Place and certainty, which start at the prior's own; a commitment comes on top."""
-    options: dict[str, Any] = {"exponential": ("certainty",), "reference": concentration}
+    reference = prior.parameter("concentration").detach()
+    options: dict[str, Any] = {"exponential": ("certainty",), "reference": reference}
     least = {"least": {"certainty": commitment}} if commitment else {}
     return {**options, "initial": {"certainty": commitment + 1.0}, **least}
+
+
+def _temperature(prior: Fixed, commitment: float) -> dict[str, Any]:
+    return {"temperature": prior.parameter("temperature")}
 
 
 # --- what the decoder sees ------------------------------------------------------------------------
@@ -245,18 +261,28 @@ def _log_ratios(prior: Fixed) -> LogRatios:
     return LogRatios(mean - mean.mean(), (var * (1 - 2 / size) + var.mean() / size).sqrt())
 
 
+def _gumbel_ratios(prior: Fixed) -> LogRatios:
+    """Log ratios are differences of Gumbels, of variance pi^2 / 6 each, over the temperature."""
+    logits, temperature = (prior.parameter(name).detach() for name in ("logits", "temperature"))
+    std = math.pi / 6**0.5 * (1 - 1 / len(logits)) ** 0.5 / temperature
+    return LogRatios((logits - logits.mean()) / temperature, std.expand(logits.shape))
+
+
 # --- the table ------------------------------------------------------------------------------------
 
 _STICKS = NamedLatent(_gem, _gem)
 LATENTS: dict[Any, NamedLatent] = {
-    Dirichlet: NamedLatent(_dirichlet, _dirichlet, _concentrations, True),
-    InverseCDFDirichlet: NamedLatent(_dirichlet, _dirichlet, _concentrations, True),
-    ScaledDirichlet: NamedLatent(_dirichlet, _dirichlet, _concentrations, view=_log_ratios),
+    Dirichlet: NamedLatent(_dirichlet, _dirichlet, True, _concentrations, True),
+    InverseCDFDirichlet: NamedLatent(_dirichlet, _dirichlet, True, _concentrations, True),
+    ScaledDirichlet: NamedLatent(_dirichlet, _dirichlet, True, _concentrations, view=_log_ratios),
     StandardizedDirichlet: NamedLatent(
-        _dirichlet, _dirichlet, _units_of_the_prior, view=_log_ratios
+        _dirichlet, _dirichlet, True, _units_of_the_prior, view=_log_ratios
     ),
     StickBreakingKumaraswamy: _STICKS,
     StickBreakingBeta: _STICKS,
     SoftmaxNormal: NamedLatent(partial(_standard, SoftmaxNormal), _laplace),
     Normal: NamedLatent(partial(_standard, Normal), lambda size, _: _standard(Normal, size)),
+    RelaxedOneHotCategorical: NamedLatent(
+        _concrete, lambda size, _: _concrete(size), head=_temperature, view=_gumbel_ratios
+    ),
 }

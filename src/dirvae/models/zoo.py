@@ -13,7 +13,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Distribution, Normal, OneHotCategorical
+from torch.distributions import (
+    Bernoulli,
+    Distribution,
+    Normal,
+    OneHotCategorical,
+    RelaxedOneHotCategorical,
+)
 
 from dirvae.distributions import (
     GEM,
@@ -32,6 +38,7 @@ from dirvae.models.vae import VAE
 from dirvae.nn import MLP, Fixed, Head
 
 __all__ = [
+    "concrete",
     "dirichlet",
     "gaussian",
     "inverse_cdf_dirichlet",
@@ -282,6 +289,32 @@ def inverse_cdf_dirichlet(
     """
     prior = _dirichlet_prior(prior_concentration)
     return mlp_vae(num_features, InverseCDFDirichlet, prior, **options)
+
+
+def concrete(num_features: int, num_latent: int, temperature: float = 0.5, **options: Any) -> VAE:
+    """Relaxed one-hot vectors: the Concrete, or Gumbel-softmax, latent.
+
+    The density is that of what is drawn, at the same temperature in posterior and prior, and the KL
+    is taken by draws. The decoder sees log ratios. (Jang et al. take the KL of the one-hot laws,
+    which is of other draws than the decoder's.)
+
+    Args:
+        num_features: D, size of x.
+        num_latent: K.
+        temperature: Positive; towards 0 the vectors become one-hot, and gradients noisy.
+        options: Those of `mlp_vae`.
+
+    References:
+        Maddison, Mnih & Teh 2017, "The Concrete distribution", eq. 10 and sec. C.3; Jang, Gu &
+        Poole 2017, "Categorical reparameterization with Gumbel-softmax".
+
+    Example:
+        >>> concrete(8, 3).embed(torch.zeros(2, 8)).shape
+        torch.Size([2, 3])
+    """
+    parameters = {"temperature": torch.tensor(temperature), "logits": torch.zeros(num_latent)}
+    prior = Fixed(RelaxedOneHotCategorical, **parameters)
+    return mlp_vae(num_features, RelaxedOneHotCategorical, prior, **options)
 
 
 def stick_breaking(

@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
-from torch.distributions import Distribution, Normal
+from torch.distributions import Distribution, Normal, RelaxedOneHotCategorical
 
 from dirvae.distributions import (
     Dirichlet,
@@ -82,6 +82,7 @@ ROWS = {
     "standardized_dirichlet": Row(StandardizedDirichlet, _dirichlet),
     "standardized_dirichlet_committed": Row(StandardizedDirichlet, _dirichlet, commitment=1.0),
     "standardized_dirichlet_mixture": Row(StandardizedDirichlet, _dirichlet, prior_components=100),
+    "concrete": Row(RelaxedOneHotCategorical, partial(standard_prior, RelaxedOneHotCategorical)),
     "gaussian_mixture": Row(Normal, partial(standard_prior, Normal), prior_components=100),
 }
 
