@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,6 +48,10 @@ def report(
     label_column: LabelColumn = None,
     time_column: TimeColumn = None,
     id_column: IdColumn = None,
+    covariates: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Column whose effects to show; give it again for more."),
+    ] = None,
     names: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="Names of topics, the .json that the page downloads."),
@@ -66,6 +72,7 @@ def report(
         "--label-column": label_column,
         "--time-column": time_column,
         "--id-column": id_column,
+        "--covariates": covariates,
         "--array": array,
     }
     if data is None:
@@ -83,8 +90,30 @@ def report(
         given["names"] = read_names(names)
     X = None
     if data is not None:
-        X = _read(data, label_column, time_column, id_column, text_column, encoding, array)
-    write_page(estimator, X, output, label_column, time_column, id_column, given)
+        extra = [name for name in (label_column, time_column, *(covariates or ())) if name]
+        X = read_documents(
+            data,
+            array=array,
+            id_column=[*(id_column or []), *extra] or None,
+            text_column=text_column,
+            encoding=encoding,
+        )
+        if covariates:
+            given["covariates"] = _frame(X.ids, covariates)
+    write_page(
+        estimator, X, output, label_column, time_column, id_column, given, covariates=covariates
+    )
+
+
+def _frame(ids: Mapping[str, Any], names: list[str]) -> Any:
+    """Columns as a data frame; texts that are all numbers as numbers."""
+    from dirvae.data.images import required
+
+    frame = required("pandas", "--covariates").DataFrame({name: ids[name] for name in names})
+    for name in names:
+        with suppress(ValueError, TypeError):
+            frame[name] = frame[name].astype(float)
+    return frame
 
 
 def _write_components(
@@ -113,26 +142,6 @@ def _save(estimator: Any, X: Any, output: Path, given: dict[str, Any]) -> None:
     say(f"{output}: {len(page.encode()) / 1e6:.1f} MB; open it in a browser")
 
 
-def _read(
-    documents: str,
-    label_column: str | None,
-    time_column: str | None,
-    id_column: list[str] | None,
-    text_column: str | None,
-    encoding: str,
-    array: str | None,
-) -> Any:
-    """Read documents, with the columns of labels and times among what identifies them."""
-    extra = [name for name in (label_column, time_column) if name is not None]
-    return read_documents(
-        documents,
-        array=array,
-        id_column=[*(id_column or []), *extra] or None,
-        text_column=text_column,
-        encoding=encoding,
-    )
-
-
 def write_page(
     estimator: Any,
     X: Any,
@@ -141,6 +150,7 @@ def write_page(
     time_column: str | None,
     id_column: list[str] | None,
     given: dict[str, Any],
+    covariates: list[str] | None = None,
 ) -> None:
     """Write the page of a topic model.
 
@@ -152,12 +162,13 @@ def write_page(
         time_column: Of times, among the ids.
         id_column: Of what the documents are called.
         given: Other arguments of the model's `report`.
+        covariates: Columns among the ids that are such.
     """
     if X is not None:
         from dirvae.data.text_tables import as_classes
 
         labels = as_classes(X.ids[label_column]) if label_column else getattr(X, "labels", None)
-        extra = {label_column, time_column} - set(id_column or ())
+        extra = {label_column, time_column, *(covariates or ())} - set(id_column or ())
         given |= {
             "labels": None if labels is None else known_or_none(labels),
             "times": X.ids[time_column] if time_column else None,
