@@ -15,7 +15,8 @@ from tests.report.explorer.example import data_of, documents, model
 
 
 @pytest.fixture
-def saved(tmp_path):
+def saved(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     model().save(tmp_path / "model")
     texts, labels, years, ids = documents()
     table = pd.DataFrame({"id": ids, "group": labels, "year": years, "text": texts})
@@ -37,6 +38,18 @@ def test_page_has_the_columns(run, saved) -> None:
         texts, labels=labels, times=years, ids={"id": ids}, names={3: "My <b>name"}
     )
     assert found == data_of(expected)
+
+
+def test_effects_of_columns(run, saved) -> None:
+    columns = ["--covariates", "size", "--covariates", "kind"]
+    frame = pd.read_csv("texts.csv")
+    frame["size"], frame["kind"] = frame.index % 7, ["b", "a", "c"] * 24
+    frame.to_csv("more.csv")
+    assert run("report", "model", "more.csv", "-o", "page.html", *columns).code == 0
+    found = data_of((saved / "page.html").read_text())
+    expected = data_of(model().report(documents()[0], covariates=frame[["size", "kind"]]))
+    assert found["effects"] == expected["effects"]
+    assert found["known_by"] == "row"
 
 
 def test_page_without_documents(run, saved) -> None:

@@ -93,6 +93,18 @@ def test_covariates_go_into_the_shares() -> None:
     np.testing.assert_allclose([mean, low, high], expected, atol=5.1e-4)
 
 
+def test_effects_of_covariates_are_shown() -> None:
+    """Of a model that was fitted without them, too."""
+    texts = documents()[0]
+    frame = pd.DataFrame({"size": np.arange(len(texts)) % 7, "kind": ["b", "a", "c"] * 24})
+    found = data_of(model().report(texts, covariates=frame))["effects"]
+    effects = model().effects(texts, frame, level=0.9)
+    assert found["names"] == ["size", "kind_b", "kind_c"]
+    assert found["references"] == ["kind: a"]
+    values = np.stack([effects.effect, effects.lower, effects.upper], -1)[1:]
+    np.testing.assert_allclose(found["values"], values, atol=5.1e-6)
+
+
 def test_stability_is_told() -> None:
     found = data_of(model().report(stability=[0.9, 0.95, 0.2, 1.0]))
     said = [topic["signs"][0] for topic in found["topics"]]
@@ -110,7 +122,7 @@ def test_stability_is_told() -> None:
         ({"stability": [2.0, 1.0]}, "stability has shape"),
         ({"level": 1.0}, r"level is 1.0, must be in \(0, 1\)"),
         ({"X": None, "labels": ["a"]}, "labels is given without X"),
-        ({"covariates": [1.0] * 30}, "covariates is given, must be None"),
+        ({"covariates": [1.0] * 30}, "'covariate0' is the same in every row"),
     ],
 )
 def test_wrong_arguments_are_refused(given, said) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dirvae.cli.counts import COMPOSITION, Source, in_order, read_counts, read_covariates
 from dirvae.cli.errors import refuse, say
 from dirvae.cli.inputs import (
     UTF8,
@@ -48,6 +49,14 @@ def report(
     label_column: LabelColumn = None,
     time_column: TimeColumn = None,
     id_column: IdColumn = None,
+    covariates: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Column whose effects to show; give it again for more. Of a model of fit counts: "
+            "the table that fit took.",
+        ),
+    ] = None,
     names: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="Names of topics, the .json that the page downloads."),
@@ -69,6 +78,7 @@ def report(
         "--label-column": label_column,
         "--time-column": time_column,
         "--id-column": id_column,
+        "--covariates": covariates,
         "--array": array,
         "--strip": strip,
     }
@@ -85,6 +95,12 @@ def report(
         from dirvae.report.explorer import read_names
 
         given["names"] = read_names(names)
+    if type(estimator).__name__ == COMPOSITION and data is not None:
+        unread = ("--text-column", "--label-column", "--time-column", "--strip")
+        refuse(f"counts, {data}", {name: columns[name] for name in unread})
+        source = Source(data, array, id_column, encoding)
+        _write_composition(estimator, source, covariates, output, given)
+        return
     X = None
     if data is not None:
         extra = [name for name in (label_column, time_column) if name is not None]
@@ -95,10 +111,29 @@ def report(
             text_column=text_column,
             encoding=encoding,
             strip=parts_of(strip),
-            kinds=estimator.covariate_kinds_,
+            kinds={**dict.fromkeys(covariates or (), ""), **estimator.covariate_kinds_},
         )
         given["covariates"] = covariates_of(X)
     write_page(estimator, X, output, label_column, time_column, id_column, given)
+
+
+def _write_composition(
+    estimator: Any,
+    source: Source,
+    covariates: list[str] | None,
+    output: Path,
+    given: dict[str, Any],
+) -> None:
+    if covariates is not None and len(covariates) > 1:
+        raise ValueError(f"--covariates is {' '.join(covariates)}, must be one table for counts")
+    rows = read_counts(source)
+    known = [covariate.name for covariate in getattr(estimator, "_covariates", [])]
+    table = None if covariates is None else Path(covariates[0])
+    given |= {
+        "covariates": read_covariates(table, None, rows, source, names=known),
+        "ids": rows.ids or None,
+    }
+    _save(estimator, in_order(estimator, rows, source.path), output, given)
 
 
 def _write_components(

@@ -796,7 +796,8 @@ class TopicModel(VAEEstimator):
             times: A number, a date or a text of either for each document, None where unknown.
             ids: What each document is called, or a mapping from columns' names to such values;
                 their rows, counted from 1, if None.
-            covariates: As in `transform`.
+            covariates: As in `fit`, whether the model was fitted with them or not: their `effects`
+                are shown, with intervals of 90 %.
             names: Of topics, a mapping from their numbers or one for each; see
                 `report.explorer.read_names` for the file that the page writes.
             stability: How far other seeds find each topic, shape (K,): a row of

@@ -15,6 +15,7 @@ from dirvae.alignment import matched
 from dirvae.distributions import Dirichlet
 from dirvae.report.examples import document_names
 from dirvae.report.explorer import (
+    Differences,
     Documents,
     Shown,
     Topics,
@@ -25,6 +26,8 @@ from dirvae.report.explorer import (
 )
 from dirvae.report.explorer.documents import marks_of, short, speaking, text_length
 from dirvae.report.explorer.names import checked_names
+from dirvae.report.explorer.topics import LEVEL
+from dirvae.topics.columns import columns_of
 from dirvae.topics.decoder import decoder_of
 from dirvae.topics.document_kinds import Kind, documents_of, listed
 from dirvae.topics.effects import shares_of
@@ -124,16 +127,25 @@ def _documents(
     labels, times = matched("labels", labels, X), matched("times", times, X)
     covariates = matched("covariates", covariates, X)
     counts = model.counts(X)
-    covariates = model._covariate_values(covariates, counts.shape[0])
+    known = covariates is None or hasattr(model, "_covariates")
+    numbers = model._covariate_values(covariates, counts.shape[0]) if known else None
+    effects = None if covariates is None else _effects(model, counts, covariates)
     known_by, called = _called(ids, counts.shape[0])
-    theta = model._theta(counts, covariates)
+    theta = model._theta(counts, numbers)
     groups = groups_of(theta, labels, times, shares_of)
     rows = chosen_documents(theta, per_topic(theta.shape[1]))
     texts = _texts(model, X, counts, rows)
-    shown = _shown(
-        model, counts[rows], None if covariates is None else covariates[rows], rows, texts, level
+    told = None if numbers is None else numbers[rows]
+    shown = _shown(model, counts[rows], told, rows, texts, level)
+    return Documents(theta, counts, called, known_by, groups, shown, level, effects)
+
+
+def _effects(model: TopicModel, counts: Any, covariates: Any) -> Differences:
+    found = model.effects(counts, covariates, level=LEVEL)
+    references = [(c.name, c.levels[0]) for c in columns_of(covariates) if c.levels]
+    return Differences(
+        found.names[1:], found.effect[1:], found.lower[1:], found.upper[1:], references
     )
-    return Documents(theta, counts, called, known_by, groups, shown, level)
 
 
 def _called(ids: Any, count: int) -> tuple[str, list[str]]:

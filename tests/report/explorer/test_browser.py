@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.report.explorer.example import (
@@ -237,6 +238,21 @@ def test_shares_over_time_have_intervals(opened: Any, path: Path) -> None:
     for row, share, error in zip(rows, shares.share[:, 3], half, strict=True):
         assert row[1] == f"{share:.1%}"
         assert row[2] == f"{max(share - error, 0):.1%}\u2013{min(share + error, 1):.1%}"
+
+
+def test_effects_stand_by_their_names(opened: Any, tmp_path: Path) -> None:
+    written = documents()[0]
+    frame = pd.DataFrame({"size": np.arange(len(written)) % 7, "kind": ["b", "a", "c"] * 24})
+    model().report(written, tmp_path / "page.html", covariates=frame)
+    tab = opened(tmp_path / "page.html", "#topic=2", width=390)
+    effects = model().effects(written, frame, level=0.9)
+    assert texts(tab, ".effects li > span:first-child") == ["size", "kind_b", "kind_c"]
+    numbers = texts(tab, ".effects .number")
+    for c in range(3):
+        parts = (effects.effect, effects.lower, effects.upper)
+        told = [f"{100 * part[1 + c, 2]:+.1f}".replace("-", "\u2212") for part in parts]
+        assert numbers[2 * c : 2 * c + 2] == [told[0], f"{told[1]} to {told[2]}"]
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_names_are_typed_kept_and_downloaded(opened: Any, path: Path) -> None:

@@ -320,7 +320,8 @@ function topicView(k) {
       words(k),
       h("div", {}, signs(topic), near(k, topic))),
     data.documents.length ? [T > 1 ? later(() => topicOverTime(k)) : null,
-      data.labels.length ? later(() => topicByLabel(k)) : null, later(() => exemplars(k))] : null,
+      data.labels.length ? later(() => topicByLabel(k)) : null,
+      data.effects ? later(() => topicEffects(k)) : null, later(() => exemplars(k))] : null,
   ];
 }
 
@@ -445,6 +446,29 @@ function topicByLabel(k) {
   list.className = "bars by";
   return section("By label", h("p", { class: "soft" },
     `Share of the documents of each label, with ${whole(data.sure)} intervals.`), list, more);
+}
+
+const points = (x) => `${x < 0 ? "\u2212" : "+"}${Math.abs(100 * x).toFixed(1)}`;
+
+// Effects from a line at 0 in the middle, with whiskers, on one scale.
+function topicEffects(k) {
+  const { names: called_, values, references } = data.effects;
+  const most = Math.max(...values.flatMap((of) => of[k].map(Math.abs)), 1e-9);
+  const at = (x) => `${50 + (50 * x) / most}%`;
+  return section("With what is known of the documents",
+    h("p", { class: "soft", dir: "auto" }, "Change of the topic's share in points of percent, for a unit of a number or "
+      + `against the reference, with ${whole(data.sure)} intervals. `,
+    references.length ? `References: ${references.join(", ")}.` : ""),
+    h("ul", { class: "bars by effects" }, called_.map((name, c) => {
+      const [effect, low, high] = values[c][k];
+      const [from, to_] = effect < 0 ? [effect, 0] : [0, effect];
+      return h("li", {}, text("span", name), h("span", { class: `track hue${data.topics[k].hue}`, "aria-hidden": "true" },
+        h("i", { class: "bar", style: { left: at(from), width: `${(50 * (to_ - from)) / most}%` } }),
+        h("i", { class: "tick", style: { left: "50%" } }),
+        h("i", { class: "whisker", style: { left: at(low), width: `${(50 * (high - low)) / most}%` } })),
+      h("span", { class: "number" }, points(effect)),
+      h("span", { class: "number soft" }, `${points(low)} to ${points(high)}`));
+    })));
 }
 
 function exemplars(k) {

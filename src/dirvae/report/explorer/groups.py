@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dirvae.text import visible
 
-__all__ = ["Groups", "Means", "bins_of", "groups_of", "labels_of"]
+__all__ = ["Differences", "Groups", "Means", "bins_of", "groups_of", "labels_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -36,6 +36,25 @@ class Means(NamedTuple):
     documents: NDArray[np.int64]
     share: Floats
     std_error: Floats
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Effects of C covariates on the shares of topics, with intervals.
+
+    Attributes:
+        names: Of the covariates; of words each level but the reference.
+        effect: Change of the share for a unit, or against the reference, shape (C, K).
+        lower: Lower ends of the intervals, shape (C, K).
+        upper: Upper ends, shape (C, K).
+        references: Of each column of words its name and its reference level.
+    """
+
+    names: Sequence[str]
+    effect: Floats
+    lower: Floats
+    upper: Floats
+    references: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)

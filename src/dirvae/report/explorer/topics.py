@@ -14,7 +14,7 @@ from scipy.stats import norm
 
 from dirvae.report.examples import most_of
 from dirvae.report.explorer.documents import Marks, Shown, per_topic, short, text_length
-from dirvae.report.explorer.groups import Groups, Means
+from dirvae.report.explorer.groups import Differences, Groups, Means
 from dirvae.report.explorer.layout import hues, overlaps, positions, radii
 from dirvae.report.explorer.page import as_text, html_page
 from dirvae.report.explorer.signs import Sign, signs_of
@@ -65,6 +65,7 @@ class Documents:
         groups: By label and time.
         shown: Those that the page shows.
         level: Of the intervals of proportions of a document.
+        effects: Of covariates; None without any.
     """
 
     theta: Floats
@@ -74,6 +75,7 @@ class Documents:
     groups: Groups
     shown: Shown
     level: float = LEVEL
+    effects: Differences | None = None
 
 
 def explorer_page(
@@ -248,6 +250,7 @@ def _documents_payload(
         "by_label": _means(groups.by_label, 5),
         "by_time": _means(groups.by_time, 5),
         "by_both": _means(groups.by_both, 4),
+        "effects": None if documents.effects is None else _effects(documents.effects),
         "exemplars": [
             [index[int(row)] for row in most_of(documents.theta, k, count)]
             for k in range(len(topics.shares))
@@ -270,6 +273,15 @@ def _means(means: Means | None, digits: int) -> dict[str, Any] | None:
         "n": [int(n) for n in means.documents],
         "share": np.rint(means.share * scale).astype(int).tolist(),
         "error": errors.astype(int).tolist(),
+    }
+
+
+def _effects(effects: Differences) -> dict[str, Any]:
+    parts = (effects.effect, effects.lower, effects.upper)
+    return {
+        "names": [_cut(name) for name in effects.names],
+        "values": np.round(np.stack(parts, axis=-1), 5).tolist(),
+        "references": [f"{_cut(column)}: {_cut(level)}" for column, level in effects.references],
     }
 
 
