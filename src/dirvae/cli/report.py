@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dirvae.cli.counts import COMPOSITION, Source, in_order, read_counts, read_covariates
+from dirvae.cli.counts import Source, in_order, is_composition, read_counts, read_covariates
 from dirvae.cli.errors import refuse, say
 from dirvae.cli.inputs import (
     UTF8,
@@ -95,7 +95,9 @@ def report(
         from dirvae.report.explorer import read_names
 
         given["names"] = read_names(names)
-    if type(estimator).__name__ == COMPOSITION and data is not None:
+    from dirvae.persistence import read_config
+
+    if data is not None and is_composition(read_config(model)):
         unread = ("--text-column", "--label-column", "--time-column", "--strip")
         refuse(f"counts, {data}", {name: columns[name] for name in unread})
         source = Source(data, array, id_column, encoding)
