@@ -61,7 +61,8 @@ class Contrast(Result, _Estimates):
         order = far[np.argsort(-self.estimate[far], kind="stable")]
         estimate, lower, upper = self.estimate[order], self.lower[order], self.upper[order]
         names = [self._rows[row] for row in order]
-        return forest(estimate, lower, upper, names, x_title="share", reference=0)
+        title = "share of the document" if self._kind == "document" else "difference of shares"
+        return forest(estimate, lower, upper, names, x_title=title, reference=0)
 
     def _title(self) -> str:
         what = "Share of topics in" if self._kind == "document" else "Difference of shares of"
