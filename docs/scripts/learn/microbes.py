@@ -70,6 +70,9 @@ def held(fitted):
 print(f"over-dispersed {held(model):.2f}, each read a witness {held(plain):.2f}")
 
 # %%
+# Fewer than nine in ten: the intervals take the fitted communities for known, which are learned
+# here from two hundred samples. So read them as too narrow. Those of the plain model are of no use.
+#
 # What they go with
 # -----------------
 #
