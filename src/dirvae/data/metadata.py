@@ -70,9 +70,11 @@ def read_metadata(
     wanted = [str(entry) for entry in ids]
     absent = [entry for entry in dict.fromkeys(wanted) if entry not in place]
     if absent:
+        hint = "; for counts with a row for each feature add --transpose"
         raise ValueError(
             f"{path} has no row for {len(absent)} of the {len(wanted)} samples, such as "
             f"{absent[0]!r}; its column of ids is {key!r}, where {next(iter(place))!r} is the first"
+            f"{hint if len(absent) == len(set(wanted)) else ''}"
         )
     others = len(place.keys() - set(wanted))
     if others:

@@ -88,5 +88,8 @@ def _inferred(
     steps = vae.num_steps * decoder.more_steps
     words = (beta / share.unsqueeze(1)).t().contiguous()
     q = decoder.infer(x, vae.encoder(x), alpha * share / mean, words, steps)
-    theta = q.mean / share
+    assigned = (q.concentration - alpha * share / mean).clamp(min=0)
+    # As of rates with gamma priors: counts of a component that hardly shows are not blown up.
+    total = alpha.sum(-1, keepdim=True)
+    theta = (alpha + assigned) / (total + share / mean * assigned.sum(-1, keepdim=True))
     return theta / theta.sum(-1, keepdim=True)
