@@ -67,7 +67,7 @@ def test_the_command_line_from_a_table_to_a_table(suffix: str, tmp_path: Path) -
     table = pandas.DataFrame(np.random.default_rng(0).random((30, 4)), columns=list("abcd"))
     getattr(table, f"to_{suffix}")(tmp_path / f"x.{suffix}", index=False)
     model, output = tmp_path / "model", tmp_path / f"theta.{suffix}"
-    run("fit", "vae", tmp_path / f"x.{suffix}", "-k", 2, "--epochs", 2, "-o", model)
+    run("fit", "vae", tmp_path / f"x.{suffix}", "-k", 2, "--max-epochs", 2, "-o", model)
     run("transform", model, tmp_path / f"x.{suffix}", "-o", output)
     theta = getattr(pandas, f"read_{suffix}")(output)
     np.testing.assert_allclose(theta.iloc[:, -2:].sum(1), 1, rtol=1e-5)

@@ -210,7 +210,10 @@ class TestFormulas:
     def test_entropies_in_float32_are_scipys(self, a: float) -> None:
         q = Gamma(torch.tensor(a), torch.tensor(2.0))
         assert float(q.entropy()) == pytest.approx(st.gamma(a, scale=0.5).entropy(), rel=1e-6)
-        assert float(q.log().entropy()) == pytest.approx(st.loggamma(a).entropy(), rel=1e-6)
+        exact = st.loggamma(a).entropy()
+        if exact == 0:
+            pytest.skip("this SciPy's loggamma has no entropy there")
+        assert float(q.log().entropy()) == pytest.approx(exact, rel=1e-6)
 
     def test_entropies_differ_by_the_mean_of_the_log(self) -> None:
         difference = Gamma(A, R).entropy() - Gamma(A, R).log().entropy()

@@ -168,7 +168,15 @@ def _frame(pandas: Any, table: Delimited, body: bytes, places: list[int], decima
         skipinitialspace=table.spaced,
         decimal=decimal,
         low_memory=False,
+        **_exact(pandas),
         encoding="utf-8",
+    )
+
+
+def _exact(pandas: Any) -> dict[str, str]:
+    """What makes pandas read numbers to their last digit, as it does unasked since version 3."""
+    return (
+        {} if int(pandas.__version__.partition(".")[0]) >= 3 else {"float_precision": "round_trip"}
     )
 
 

@@ -206,7 +206,8 @@ def _pareto_k(log_weights: Array) -> float:
     if tail[0] == tail[-1]:
         return -math.inf
     # ArviZ takes log-likelihoods left out, of which the weights are the inverse.
-    return float(array_stats.psislw(-floored)[1])
+    with np.errstate(over="ignore"):  # of ArviZ 0.5, in a denominator
+        return float(array_stats.psislw(-floored)[1])
 
 
 def _relative_weights(log_weights: ArrayLike) -> Array:

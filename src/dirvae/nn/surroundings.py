@@ -74,7 +74,7 @@ def pinned() -> Iterator[None]:
     """
     with ExitStack() as stack:
         stack.enter_context(_SINGLE_PRECISION)
-        if torch.get_default_device().type != "cpu":  # the mode costs a little at every call
+        if torch.empty(0).device.type != "cpu":  # the mode costs a little at every call
             stack.enter_context(torch.device("cpu"))
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
