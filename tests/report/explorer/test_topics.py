@@ -122,6 +122,7 @@ def test_examples_are_those_with_most_of_the_topic(data: Any, theta: Any) -> Non
     for k, shown in enumerate(data["exemplars"]):
         order = np.argsort(-theta[:, k], kind="stable")[:20]
         assert [data["documents"][d]["id"] for d in shown] == [ids[row] for row in order]
+        np.testing.assert_allclose(data["most"][k], theta[order, k], atol=5.1e-4)
 
 
 def test_shares_of_groups_have_standard_errors(data: Any, theta: Any) -> None:
