@@ -65,11 +65,13 @@ def test_near_topics_share_words(data: Any) -> None:
 
 
 def test_uses_of_a_word_are_those_of_its_topics(data: Any, theta: Any) -> None:
-    word = data["words"].index("moon")
-    joint = model().topic_word_[:, model().vocabulary_.tolist().index("moon")] * theta.mean(0)
-    expected = joint / joint.sum()
-    found = dict(zip(data["uses"][word][::2], data["uses"][word][1::2], strict=True))
-    assert found == {k: round(100 * p) for k, p in enumerate(expected) if p >= 0.05}
+    joint = model().topic_word_ * theta.mean(0)[:, None]
+    expected = joint / joint.sum(0)
+    for word, told in zip(data["words"], data["uses"], strict=True):
+        of = expected[:, model().vocabulary_.tolist().index(word)]
+        found = dict(zip(told[::2], told[1::2], strict=True))
+        assert found == {k: round(100 * p) for k, p in enumerate(of) if p >= 0.05}
+    assert any(len(told) > 2 for told in data["uses"])
 
 
 def test_signs_are_counted(data: Any, theta: Any) -> None:
@@ -122,6 +124,7 @@ def test_examples_are_those_with_most_of_the_topic(data: Any, theta: Any) -> Non
     for k, shown in enumerate(data["exemplars"]):
         order = np.argsort(-theta[:, k], kind="stable")[:20]
         assert [data["documents"][d]["id"] for d in shown] == [ids[row] for row in order]
+        np.testing.assert_allclose(data["most"][k], theta[order, k], atol=5.1e-4)
 
 
 def test_shares_of_groups_have_standard_errors(data: Any, theta: Any) -> None:

@@ -448,7 +448,10 @@ function topicByLabel(k) {
     `Share of the documents of each label, with ${whole(data.sure)} intervals.`), list, more);
 }
 
-const points = (x) => `${x < 0 ? "\u2212" : "+"}${Math.abs(100 * x).toFixed(1)}`;
+function points(x) {
+  const size = Math.abs(100 * x);
+  return `${x < 0 ? "\u2212" : "+"}${size < 1 ? size.toPrecision(2) : size.toFixed(1)}`;
+}
 
 // Effects from a line at 0 in the middle, with whiskers, on one scale.
 function topicEffects(k) {
@@ -472,14 +475,15 @@ function topicEffects(k) {
 }
 
 function exemplars(k) {
-  const rows = data.exemplars[k].map((d) => [data.documents[d], d]).filter(([d]) => known(d));
-  const drawn = ([document_, d]) => {
-    const share = document_.topics.find(([j]) => j === k)?.slice(1, 4);
+  const rows = data.exemplars[k].map((d, i) => [data.documents[d], d, data.most[k][i]])
+    .filter(([d]) => known(d));
+  const drawn = ([document_, d, most]) => {
+    const share = document_.topics.find(([j]) => j === k)?.slice(1, 4) ?? [most, null, null];
     return h("li", { class: "document" },
       h("p", { class: "head" }, h("a", { href: to({ topic: k, doc: d }), dir: "auto" }, document_.id),
         h("span", { class: "soft", dir: "auto" }, about(document_).join(", "))),
-      share ? h("p", { class: "share" }, bar(k, share, 1), h("span", { class: "number" }, whole(share[0])),
-        h("span", { class: "number soft" }, share[1] === null ? "" : range(share[1], share[2]))) : null,
+      h("p", { class: "share" }, bar(k, share, 1), h("span", { class: "number" }, whole(share[0])),
+        h("span", { class: "number soft" }, share[1] === null ? "" : range(share[1], share[2]))),
       h("p", { class: "text", dir: "auto" }, marked(document_, k)));
   };
   return section("Documents that have most of it", listed(rows, drawn, 5,

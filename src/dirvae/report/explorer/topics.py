@@ -231,13 +231,13 @@ def _three(value: float) -> float:
 def _documents_payload(
     topics: Topics, documents: Documents, place: dict[int, int]
 ) -> dict[str, Any]:
-    shown, groups = documents.shown, documents.groups
+    shown, groups, theta = documents.shown, documents.groups, documents.theta
     index = {int(row): number for number, row in enumerate(shown.rows)}
     length = text_length(len(shown.rows))
-    count = per_topic(len(topics.shares))
+    most = [most_of(theta, k, per_topic(len(topics.shares))) for k in range(theta.shape[1])]
     return {
         "total": len(documents.theta),
-        "per_topic": count,
+        "per_topic": len(most[0]),
         "length": length,
         "known_by": _cut(documents.known_by),
         "sure": LEVEL,
@@ -251,10 +251,8 @@ def _documents_payload(
         "by_time": _means(groups.by_time, 5),
         "by_both": _means(groups.by_both, 4),
         "effects": None if documents.effects is None else _effects(documents.effects),
-        "exemplars": [
-            [index[int(row)] for row in most_of(documents.theta, k, count)]
-            for k in range(len(topics.shares))
-        ],
+        "exemplars": [[index[int(row)] for row in rows] for rows in most],
+        "most": [[_three(theta[row, k]) for row in rows] for k, rows in enumerate(most)],
         "documents": [
             _document(documents, number, length, place) for number in range(len(shown.rows))
         ],
@@ -280,7 +278,7 @@ def _effects(effects: Differences) -> dict[str, Any]:
     parts = (effects.effect, effects.lower, effects.upper)
     return {
         "names": [_cut(name) for name in effects.names],
-        "values": np.round(np.stack(parts, axis=-1), 5).tolist(),
+        "values": np.round(np.stack(parts, axis=-1), 7).tolist(),
         "references": [f"{_cut(column)}: {_cut(level)}" for column, level in effects.references],
     }
 
