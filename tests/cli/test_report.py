@@ -138,3 +138,24 @@ def test_names_of_a_page_are_those_of_python(saved) -> None:
     (saved / "names.json").write_text(json.dumps(names))
     found = data_of(model().report(names=names))
     assert [topic["name"] for topic in found["topics"]] == ["One", "", "Two", ""]
+
+
+def test_a_page_of_counts_has_their_effects(run, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    names = [f"s{i}" for i in range(40)]
+    counts = pd.DataFrame(rng.poisson(4, (40, 6)), pd.Index(names, name="sample"), list("abcdef"))
+    people = pd.DataFrame({"sample": names[::-1], "age": range(40)})
+    counts.to_csv("counts.csv")
+    people.to_csv("people.csv", index=False)
+    known = ("--id-column", "sample", "--covariates", "people.csv")
+    assert run("fit", "counts", "counts.csv", *known, "-k", 2, "-o", "m").code == 0
+    ran = run("report", "m", "counts.csv", *known, "-o", "page.html")
+    assert ran.code == 0, ran.err
+    ages = people.set_index("sample").loc[names]
+    told = {"covariates": ages, "ids": {"sample": names}, "title": "Components"}
+    expected = load("m").report(counts.to_numpy(), **told)
+    assert data_of(Path("page.html").read_text()) == data_of(expected)
+    assert_one_sentence(
+        run("report", "m", "counts.csv", "--strip", "quotes", "-o", "other.html"), "--strip"
+    )

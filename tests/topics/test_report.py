@@ -43,6 +43,15 @@ def test_a_page_is_written_and_returned(tmp_path) -> None:
     assert "<title>Any title</title>" in page
 
 
+def test_a_page_has_the_names_that_the_model_was_given() -> None:
+    found = fitted()
+    assert [topic["name"] for topic in data_of(found.report(COUNTS))["topics"]] == ["", ""]
+    found.topic_names_ = ["sea", "<b>air"]
+    assert [topic["name"] for topic in data_of(found.report(COUNTS))["topics"]] == ["sea", "<b>air"]
+    named = data_of(found.report(COUNTS, names={1: "sky"}))
+    assert [topic["name"] for topic in named["topics"]] == ["", "sky"]
+
+
 def test_counts_are_shown_by_their_words() -> None:
     found = data_of(fitted().report(COUNTS, ids={"site": range(30), "day": range(30)}))
     assert found["known_by"] == "site, day"

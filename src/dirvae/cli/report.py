@@ -135,6 +135,7 @@ def _write_composition(
         "covariates": read_covariates(table, None, rows, source, names=known),
         "ids": rows.ids or None,
     }
+    given.setdefault("title", "Components")
     _save(estimator, in_order(estimator, rows, source.path), output, given)
 
 

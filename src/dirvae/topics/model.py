@@ -798,8 +798,8 @@ class TopicModel(VAEEstimator):
                 their rows, counted from 1, if None.
             covariates: As in `fit`, whether the model was fitted with them or not: their `effects`
                 are shown, with intervals of 90 %.
-            names: Of topics, a mapping from their numbers or one for each; see
-                `report.explorer.read_names` for the file that the page writes.
+            names: Of topics, a mapping from their numbers or one for each; those that the model was
+                given if None. `report.explorer.read_names` reads the file that the page writes.
             stability: How far other seeds find each topic, shape (K,): a row of
                 `TopicEnsemble.stability`.
             title: Of the page.

@@ -63,6 +63,8 @@ def page_of(
     """Return the page; arguments are those of `TopicModel.report`."""
     check_is_fitted(model)
     _require_shares(model, level)
+    if names is None and (model.guide or hasattr(model, "_topic_names")):
+        names = model.topic_names_
     topics = _topics(model, checked_names(names, model._n_features_out), stability)
     if X is None:
         _require_documents(labels=labels, times=times, ids=ids, covariates=covariates)
