@@ -44,7 +44,7 @@ TESTED_IN = {
         "report/collapse",
         "report/comparison",
     ],
-    "distributions/test_contract": ["distributions/named", "distributions/_vectors"],
+    "distributions/test_contract": ["distributions/named_parameters", "distributions/_vectors"],
     "distributions/test_oracles": [
         "distributions/inverse_cdf",
         "distributions/moments",

@@ -252,7 +252,7 @@ def _composition(
 ) -> tuple[Any, Any, Any, dict[str, Any]]:
     """The model, what identifies samples, their counts, and what is known of them if anything."""
     estimator, rows = _load(path), read_counts(source)
-    known = [covariate.name for covariate in getattr(estimator, "_covariates", [])]
+    known = list(estimator.covariate_kinds_)
     told = read_covariates(covariates, columns, rows, source, names=known)
     X = in_order(estimator, rows, source.path)
     return estimator, rows.ids, X, {} if told is None else {"covariates": told}

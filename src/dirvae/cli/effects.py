@@ -72,7 +72,7 @@ def effects(
     estimator = load_estimator(model, "effects", "")
     source = Source(counts, array, id_column, encoding, transpose, layer, modality)
     rows = read_counts(source)
-    known = [covariate.name for covariate in getattr(estimator, "_covariates", [])]
+    known = list(estimator.covariate_kinds_)
     told = read_covariates(covariates, covariate_columns, rows, source, names=known)
     told, rows = complete(told, rows, drop_missing, covariates)
     found = estimator.effects(in_order(estimator, rows, counts), told, level=level)

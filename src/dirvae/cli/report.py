@@ -129,7 +129,7 @@ def _write_composition(
     if covariates is not None and len(covariates) > 1:
         raise ValueError(f"--covariates is {' '.join(covariates)}, must be one table for counts")
     rows = read_counts(source)
-    known = [covariate.name for covariate in getattr(estimator, "_covariates", [])]
+    known = list(estimator.covariate_kinds_)
     table = None if covariates is None else Path(covariates[0])
     given |= {
         "covariates": read_covariates(table, None, rows, source, names=known),

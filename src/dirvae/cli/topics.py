@@ -99,7 +99,7 @@ def topics(
             refuse(f"counts, {documents}", {"--strip": strip})
             source = Source(documents, array, id_column, encoding, transpose, layer, modality)
             X: Any = read_counts(source)
-            known = [covariate.name for covariate in getattr(estimator, "_covariates", [])]
+            known = list(estimator.covariate_kinds_)
             told = read_covariates(covariates, None, X, source, names=known)
         else:
             X = read_documents(

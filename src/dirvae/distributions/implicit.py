@@ -15,7 +15,7 @@ from torch.distributions.constraints import Constraint
 
 from dirvae.distributions._once import implicit_path
 from dirvae.distributions._quantile import as_probability, quantile
-from dirvae.distributions.named import NamedParameters, Recipe
+from dirvae.distributions.named_parameters import NamedParameters, Recipe
 from dirvae.distributions.noise import standard_exponential
 from dirvae.distributions.transformed import MonotoneTransform, _coordinate, from_transform
 

@@ -13,7 +13,7 @@ from torch.distributions.constraints import Constraint
 from dirvae.distributions._once import implicit_path
 from dirvae.distributions._quantile import as_probability
 from dirvae.distributions.draws import draw
-from dirvae.distributions.named import NamedParameters, Recipe
+from dirvae.distributions.named_parameters import NamedParameters, Recipe
 from dirvae.distributions.noise import standard_exponential
 
 __all__ = ["MonotoneTransform", "from_transform"]

@@ -124,7 +124,7 @@ class LabelledVAE(nn.Module):
         log_label = (y * log_q).sum(-1)
         kl_label = (share * (log_q - log_p)).sum(-1) - log_label
 
-        # Pairs of a row and a class, of a known class one.
+        # A row is decoded under every class that it may have; a labelled row under its own alone.
         weights, kept = _thinned(share, generator)
         row, place = kept.nonzero(as_tuple=True)
         one_hot, weight = torch.eye(y.shape[-1]).to(y)[place], weights[row, place]

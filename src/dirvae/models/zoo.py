@@ -260,7 +260,7 @@ def scaled_dirichlet(num_features: int, prior_concentration: Tensor | int, **opt
 def standardized_dirichlet(
     num_features: int, prior_concentration: Tensor | int, **options: Any
 ) -> VAE:
-    """The same posterior as `scaled_dirichlet`'s, put out by place and certainty: it trains better.
+    """The same posterior as `scaled_dirichlet`'s, by place and certainty, which trains better.
 
     Args are those of `dirichlet`.
 

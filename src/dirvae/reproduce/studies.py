@@ -24,8 +24,8 @@ class Study(NamedTuple):
         runs: Module of this package whose ``jobs`` and ``run_all`` make its runs.
         table: Module and function of this package that turn data set and runs into a `Table`.
         options: What ``jobs`` takes besides what it takes in every study.
-        views: Studies whose runs it shows and makes, in place of its own: of those after the first
-            the runs that are on file.
+        views: Studies whose runs it shows, in place of its own. Only those of the first are made;
+            of the others it shows what is on file.
     """
 
     name: str

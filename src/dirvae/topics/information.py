@@ -58,8 +58,8 @@ def widened(
 
     .. math:: a_k = \gamma_k \frac{1 - m_k}{\gamma_k (P^{-1})_{kk} - m_k} \le \gamma_k .
 
-    Of the first topics' shares among themselves it is that of their logs less their mean by those
-    shares.
+    With ``num_topics``, the shape is that of the first K shares, made to sum to 1. It comes from
+    the variance of log theta less its mean, weighted by these shares.
 
     Args:
         concentration: gamma, shape (N, J).

@@ -28,6 +28,7 @@ from dirvae.report.explorer.documents import marks_of, short, speaking, text_len
 from dirvae.report.explorer.names import checked_names
 from dirvae.report.explorer.topics import LEVEL
 from dirvae.topics.columns import columns_of
+from dirvae.topics.contrasts import require_level
 from dirvae.topics.decoder import decoder_of
 from dirvae.topics.document_kinds import Kind, documents_of, listed
 from dirvae.topics.effects import shares_of
@@ -83,8 +84,7 @@ def page_of(
 
 
 def _require_shares(model: TopicModel, level: float) -> None:
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level!r}, must be in (0, 1)")
+    require_level(level)
     if model.latent is Normal:
         raise ValueError("the latent is a Normal, must be on the simplex: it gives no shares")
 

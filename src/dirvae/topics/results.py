@@ -29,7 +29,7 @@ class Labels:
 
 
 class Result:
-    """A result that shows itself by the names of its topics; beside it a tuple of arrays."""
+    """A result that shows itself by the names of its topics: a base beside a NamedTuple."""
 
     _labels: Labels | None = None
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dirvae.report.explorer.page import as_text, html_page
+from dirvae.report.explorer.page import as_text, cut, html_page
 from dirvae.text import visible
 
 __all__ = ["Components", "Layer", "components_page", "halves", "image_shape_of"]
@@ -21,7 +21,6 @@ EXAMPLES = 8  # rows a component
 RECONSTRUCTED = 16
 FEATURES = 8  # named of each component
 MOST_NUMBERS = 600_000  # of a decoder that is written into the page
-PLACES = 60
 USED = 0.01
 
 
@@ -105,7 +104,7 @@ def components_payload(found: Components, *, title: str) -> dict[str, Any]:
         "mean": _digits(found.theta.mean(0)),
         "prior": _digits(found.prior_mean),
         "use": _digits(found.use),
-        "features": [] if image else [_cut(name) for name in found.features],
+        "features": [] if image else [cut(name) for name in found.features],
         "average": [] if image else _digits(mean),
         "spread": [] if image else _digits(std),
         "corners": [
@@ -115,7 +114,7 @@ def components_payload(found: Components, *, title: str) -> dict[str, Any]:
         "examples": [
             [
                 {
-                    "id": _cut(found.ids[row]),
+                    "id": cut(found.ids[row]),
                     "share": round(float(found.theta[row, k]), 3),
                     "image": _pixels((found.rows[row] - low) / width) if image else None,
                 }
@@ -124,7 +123,7 @@ def components_payload(found: Components, *, title: str) -> dict[str, Any]:
             for k, rows in enumerate(examples)
         ],
         "reconstructions": [
-            [_cut(found.ids[row]), *(_pixels((part[row] - low) / width) for part in pair)]
+            [cut(found.ids[row]), *(_pixels((part[row] - low) / width) for part in pair)]
             for pair in [(found.rows, found.reconstructions)]
             for row in range(len(found.reconstructions) if image else 0)
         ],
@@ -190,11 +189,6 @@ def _pixels(image: Floats) -> str:
 
 def _digits(values: ArrayLike) -> list[float]:
     return [float(f"{value:.5g}") for value in np.asarray(values, dtype=np.float64)]
-
-
-def _cut(text: object) -> str:
-    shown = visible(text)
-    return shown if len(shown) <= PLACES else shown[: PLACES - 1] + "…"
 
 
 def _sentence(found: Components) -> str:

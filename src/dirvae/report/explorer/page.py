@@ -12,7 +12,9 @@ from typing import Any
 
 from dirvae.text import visible
 
-__all__ = ["as_text", "html_page", "json_in_html"]
+__all__ = ["as_text", "cut", "html_page", "json_in_html"]
+
+PLACES = 60  # letters of a name, a label or an id
 
 
 def as_text(text: object) -> str:
@@ -23,6 +25,17 @@ def as_text(text: object) -> str:
         'a &lt; b'
     """
     return escape(visible(text))
+
+
+def cut(text: object) -> str:
+    """Return a name, a label or an id as it is shown, at most 60 letters of it.
+
+    Example:
+        >>> cut("a" * 70)[-3:], len(cut("a" * 70))
+        ('aa…', 60)
+    """
+    shown = visible(text)
+    return shown if len(shown) <= PLACES else shown[: PLACES - 1] + "…"
 
 
 def json_in_html(payload: Any) -> str:

@@ -16,7 +16,7 @@ from dirvae.report.examples import most_of
 from dirvae.report.explorer.documents import Marks, Shown, per_topic, short, text_length
 from dirvae.report.explorer.groups import Differences, Groups, Means
 from dirvae.report.explorer.layout import hues, overlaps, positions, radii
-from dirvae.report.explorer.page import as_text, html_page
+from dirvae.report.explorer.page import as_text, cut, html_page
 from dirvae.report.explorer.signs import Sign, signs_of
 from dirvae.report.explorer.words import SHOWN, STEPS, listed_words, uses
 from dirvae.text import visible
@@ -27,7 +27,6 @@ Floats = NDArray[np.float64]
 LEVEL = 0.9
 NEAREST = 5
 MOST_WORDS = 3_000  # that can be searched
-PLACES = 60  # letters of a name, a label or an id
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def topics_payload(topics: Topics, documents: Documents | None, *, title: str) -
         "key": _key(topics),
         "steps": STEPS,
         "shown": SHOWN,
-        "words": [_cut(topics.words[column]) for column in columns],
+        "words": [cut(topics.words[column]) for column in columns],
         "frequency": [_digits(topics.frequency[column], 5) for column in columns],
         "uses": _uses(topics, columns),
         "how": {sign.kind: sign.how for of_topic in signs for sign in of_topic},
@@ -204,17 +203,12 @@ def _key(topics: Topics) -> str:
 
 
 def _called(topics: Topics, k: int) -> str:
-    words = ", ".join(_cut(topics.words[column]) for column in topics.top_words[k][:3])
+    words = ", ".join(cut(topics.words[column]) for column in topics.top_words[k][:3])
     return f"“{visible(topics.names[k]) or words}”"
 
 
 def _many(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
-
-
-def _cut(text: object) -> str:
-    shown = visible(text)
-    return shown if len(shown) <= PLACES else shown[: PLACES - 1] + "…"
 
 
 def _digits(value: float, digits: int) -> float:
@@ -239,13 +233,13 @@ def _documents_payload(
         "total": len(documents.theta),
         "per_topic": len(most[0]),
         "length": length,
-        "known_by": _cut(documents.known_by),
+        "known_by": cut(documents.known_by),
         "sure": LEVEL,
         "z": round(float(norm.ppf((1 + LEVEL) / 2)), 6),
         "level": None if shown.lower is None else documents.level,
-        "labels": [_cut(label) for label in groups.labels],
+        "labels": [cut(label) for label in groups.labels],
         "num_labels": groups.num_labels,
-        "times": [_cut(time) for time in groups.times],
+        "times": [cut(time) for time in groups.times],
         "at": [round(float(at), 6) for at in groups.at],
         "by_label": _means(groups.by_label, 5),
         "by_time": _means(groups.by_time, 5),
@@ -277,9 +271,9 @@ def _means(means: Means | None, digits: int) -> dict[str, Any] | None:
 def _effects(effects: Differences) -> dict[str, Any]:
     parts = (effects.effect, effects.lower, effects.upper)
     return {
-        "names": [_cut(name) for name in effects.names],
+        "names": [cut(name) for name in effects.names],
         "values": np.round(np.stack(parts, axis=-1), 7).tolist(),
-        "references": [f"{_cut(column)}: {_cut(level)}" for column, level in effects.references],
+        "references": [f"{cut(column)}: {cut(level)}" for column, level in effects.references],
     }
 
 
@@ -305,7 +299,7 @@ def _document(
     text, cut = short(shown.texts[number], length)
     words, topics = shown.speaking[number], _topics_of(shown.mean[number])
     return {
-        "id": _cut(documents.ids[row]),
+        "id": cut(documents.ids[row]),
         "label": int(groups.label[row]),
         "time": int(groups.time[row]),
         "words": int(shown.lengths[number]),
