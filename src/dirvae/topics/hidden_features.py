@@ -58,9 +58,9 @@ def hidden_features_log_prob(
     found = []
     for start in range(0, counts.shape[0], ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
-        told = () if covariates is None else (torch.as_tensor(covariates[part]).double(),)
+        context = () if covariates is None else (torch.as_tensor(covariates[part]).double(),)
         if theta_of_all is None:
-            theta = _inferred(wide, counts[part], torch.from_numpy(shown), told)
+            theta = _inferred(wide, counts[part], torch.from_numpy(shown), context)
         else:
             theta = torch.from_numpy(theta_of_all).expand(counts[part].shape[0], -1)
         hidden = torch.from_numpy(counts[part].toarray()[:, ~shown])
@@ -70,7 +70,7 @@ def hidden_features_log_prob(
 
 
 def _inferred(
-    vae: Any, counts: sparse.csr_matrix, shown: Tensor, told: tuple[Tensor, ...]
+    vae: Any, counts: sparse.csr_matrix, shown: Tensor, context: tuple[Tensor, ...]
 ) -> Tensor:
     """Posterior mean of theta by the shown features alone, shape (B, K).
 
@@ -80,16 +80,16 @@ def _inferred(
     beta = vae.decoder.topics * shown
     share = beta.sum(1)
     x = sparse_rows((counts @ sparse.diags(shown.double().numpy())).tocsr(), torch.float64)
-    alpha = vae.prior(*told).concentration
-    alpha = alpha.expand(x.shape[0], -1)
-    mean = float((alpha @ share / alpha.sum(-1)).mean())
+    prior = vae.prior(*context).concentration
+    prior = prior.expand(x.shape[0], -1)
+    mean = float((prior @ share / prior.sum(-1)).mean())
     decoder: OverdispersedDecoder = copy.deepcopy(vae.decoder)
     decoder.log_precision.add_(np.log(mean))
     steps = vae.num_steps * decoder.more_steps
     words = (beta / share.unsqueeze(1)).t().contiguous()
-    q = decoder.infer(x, vae.encoder(x), alpha * share / mean, words, steps)
-    assigned = (q.concentration - alpha * share / mean).clamp(min=0)
+    q = decoder.infer(x, vae.encoder(x), prior * share / mean, words, steps)
+    assigned = (q.concentration - prior * share / mean).clamp(min=0)
     # As of rates with gamma priors: counts of a component that hardly shows are not blown up.
-    total = alpha.sum(-1, keepdim=True)
-    theta = (alpha + assigned) / (total + share / mean * assigned.sum(-1, keepdim=True))
+    total = prior.sum(-1, keepdim=True)
+    theta = (prior + assigned) / (total + share / mean * assigned.sum(-1, keepdim=True))
     return theta / theta.sum(-1, keepdim=True)
