@@ -19,6 +19,8 @@ from dirvae.demo.images import digits
 from dirvae.evaluation import Use, knn_error
 from dirvae.report.collapse import collapse_table
 
+pytestmark = pytest.mark.learning  # the fixture trains three models
+
 
 def tables_of(page: str) -> list[list[list[str]]]:
     """Header and rows of each table, as texts."""

@@ -144,6 +144,7 @@ def test_gaussian_scores_are_in_units_of_the_data(digits):
     assert difference == pytest.approx(4 * np.log(10), abs=0.1)
 
 
+@pytest.mark.learning
 def test_learning_raises_the_score(digits):
     sizes = {"hidden_sizes": (64,), "learning_rate": 1e-2}
     few, more = (small(max_epochs=epochs, **sizes) for epochs in (1, 15))
@@ -193,6 +194,7 @@ def test_inverse_transform_is_the_decoders_mean(digits):
     np.testing.assert_allclose(estimator.inverse_transform(theta), expected, atol=1e-5)
 
 
+@pytest.mark.learning
 def test_partial_fit_goes_on(digits):
     estimator = small()
     scores = [estimator.partial_fit(digits).score(digits) for _ in range(30)]

@@ -99,3 +99,12 @@ def test_a_latent_off_the_simplex_is_refused() -> None:
     model = DirichletVAE(2, latent=Normal, max_epochs=1, random_state=0, **sizes).fit(X)
     with pytest.raises(ValueError, match="the latent is a Normal, must be on the simplex"):
         model.report(X)
+
+
+def test_a_mixture_prior_has_components_and_a_page() -> None:
+    options: Any = {"prior_components": 4, "max_epochs": 1, "hidden_sizes": (8,)}
+    model = DirichletVAE(3, decoder_hidden_sizes=(8,), random_state=0, **options).fit(digits()[1])
+    corners = model.inverse_transform(np.eye(3))
+    np.testing.assert_array_equal(model.components_, corners)
+    found = data_of(model.report(digits()[1]))
+    assert len(found["corners"]) == 3

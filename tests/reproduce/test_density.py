@@ -57,6 +57,7 @@ def figures(run: record.Run) -> record.Run:
     return {name: value for name, value in run.items() if name not in TIMES}
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("row", ROWS)
 def test_every_row_is_trained_and_measured(row: str, tmp_path: Path) -> None:
     runs = made([job(row, setting) for setting in SETTINGS], tmp_path / "runs.jsonl")

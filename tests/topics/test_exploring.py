@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV, ShuffleSplit
 
 from dirvae import TopicModel, load
 from dirvae.topics import ProductDecoder
-from dirvae.topics.exploring import explained_words, merges
+from dirvae.topics.exploring import explained_words, merges, words_asked_for
 
 OPTIONS = {"max_epochs": 10, "hidden_sizes": (8,), "batch_size": 10, "random_state": 0}
 PETS, SKY = "cat dog fur paw", "moon star sun comet"
@@ -171,3 +171,9 @@ def test_evaluate_has_what_the_command_says(model):
     assert table["measure"][:2] == ["documents", "completion_perplexity"]
     assert table["value"][:2] == [60, model.perplexity(TEXTS)]
     assert len(found.to_frame()) == len(table) == 7
+
+
+def test_names_with_spaces_are_found() -> None:
+    words = ["Prevotella oralis et rel.", "oralis", "Dialister"]
+    assert words_asked_for("Prevotella oralis et rel.", None, words).tolist() == [0]
+    assert words_asked_for("oralis Dialister", None, words).tolist() == [1, 2]

@@ -131,7 +131,6 @@ def test_stability_is_told() -> None:
         ({"stability": [2.0, 1.0]}, "stability has shape"),
         ({"level": 1.0}, r"level is 1.0, must be in \(0, 1\)"),
         ({"X": None, "labels": ["a"]}, "labels is given without X"),
-        ({"covariates": [1.0] * 30}, "'covariate0' is the same in every row"),
     ],
 )
 def test_wrong_arguments_are_refused(given, said) -> None:
@@ -143,3 +142,14 @@ def test_a_latent_off_the_simplex_is_refused() -> None:
     other = fitted(decoder=ProductDecoder, latent=Normal)
     with pytest.raises(ValueError, match="the latent is a Normal, must be on the simplex"):
         other.report(COUNTS)
+
+
+def test_a_page_without_effects_says_why() -> None:
+    ages = pd.DataFrame({"age": np.arange(30.0)})
+    found = fitted(covariates=ages)
+    assert data_of(found.report(COUNTS, covariates=ages))["effects"]["names"] == ["age"]
+    alike = pd.DataFrame({"age": np.full(6, 3.0)})
+    with pytest.warns(UserWarning, match="the page has no effects: "):
+        page = data_of(found.report(COUNTS[:6], covariates=alike))
+    assert not page["effects"]
+    assert len(page["documents"]) == 6

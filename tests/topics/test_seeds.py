@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dirvae import TopicModel
+from dirvae import CompositionModel, TopicModel
 from dirvae.evaluation import match_topics, stability
 from dirvae.topics import fit_seeds
 
@@ -67,3 +67,11 @@ def test_seeds_are_two_or_more_integers(seeds):
 def _cosines(first, second):
     first, second = (a / np.linalg.norm(a, axis=1, keepdims=True) for a in (first, second))
     return first @ second.T
+
+
+def test_seeds_of_compositions_are_fitted_alike() -> None:
+    counts = np.random.default_rng(0).poisson(3, (30, 6))
+    model = CompositionModel(2, max_epochs=1)
+    found = fit_seeds(model, counts, (3, 4))
+    alone = CompositionModel(2, max_epochs=1, random_state=4).fit(counts)
+    np.testing.assert_array_equal(found.models[1].topic_word_, alone.topic_word_)

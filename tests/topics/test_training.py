@@ -46,6 +46,7 @@ def supervised(data):
     return TopicModel(6, **options).fit(data[0][:400], data[1][:400])
 
 
+@pytest.mark.learning
 def test_labels_teach_topics_what_they_would_not_find(data, supervised):
     (kept, scored), (y, y_scored) = ((a[:400], a[400:]) for a in data)
     plain = TopicModel(6, **{**SMALL, "max_epochs": 20}).fit(kept)
@@ -122,6 +123,7 @@ def test_pipelines_give_labels_to_topics(data):
     )
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize(
     ("decoder", "latent"),
     [

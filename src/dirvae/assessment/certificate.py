@@ -105,7 +105,7 @@ def certify(
         >>> from dirvae.models.zoo import dirichlet
         >>> quick = {"num_drawn": 5, "num_chains": 2, "num_temperatures": 10}
         >>> found = certify(dirichlet(4, torch.ones(3)), torch.eye(4), **quick)
-        >>> found.rows.value.shape, found.above.value.shape
+        >>> found.rows.value.shape, found.above.shape
         ((4,), (5,))
     """
     require_numbers(num_temperatures=num_temperatures, num_leapfrog_steps=num_leapfrog_steps)

@@ -92,6 +92,8 @@ def transform(
     if kind == COMPOSITION:
         refuse_texts(f"counts, {data}", text_column)
         refuse(f"counts, {data}", {"--strip": strip})
+        if into_h5ad:
+            refuse(f"{output}, which keeps the cells of {data}", {"--transpose": transpose})
         source = Source(data, array, id_column, encoding, transpose, layer, modality)
         estimator, ids, X, told = _composition(model, source, covariates, covariate_columns)
         if into_h5ad:
@@ -271,6 +273,8 @@ def _write_h5ad(output: Path, data: str, ids: Any, estimator: Any, X: Any, told:
     with whole(output) as partial:
         shutil.copyfile(data, partial.name)
         with h5py.File(partial.name, "r+") as file:
+            if not isinstance(file.get("obsm", h5py.HardLink(), getlink=True), h5py.HardLink):
+                raise ValueError(f"{data} has an obsm in another file, must have its own")
             for name, table in tables.items():
                 write_elem(file.require_group("obsm"), name, table)
     say(f"{output}: obsm['X_dirvae'] and its _std, _q05 and _q95, of {len(names):,} rows")

@@ -7,7 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from dirvae.cli.counts import Source, in_order, is_composition, read_counts, read_covariates
+from dirvae.cli.counts import (
+    Layer,
+    Modality,
+    Source,
+    Transpose,
+    in_order,
+    is_composition,
+    read_counts,
+    read_covariates,
+)
 from dirvae.cli.errors import refuse, say
 from dirvae.cli.inputs import (
     UTF8,
@@ -28,7 +37,7 @@ from dirvae.cli.texts import Strip, parts_of
 
 __all__ = ["report", "write_page"]
 
-NO_PAGE = ", of which there is no page: it takes what dirvae fit topics or fit vae wrote"
+NO_PAGE = ", of which there is no page: it takes what dirvae fit topics, counts or vae wrote"
 LabelColumn = Annotated[
     str | None, typer.Option(metavar="NAME", help="Column of labels to compare and filter by.")
 ]
@@ -65,6 +74,9 @@ def report(
     strip: Strip = "",
     encoding: Encoding = UTF8,
     array: Array = None,
+    transpose: Transpose = False,
+    layer: Layer = None,
+    modality: Modality = None,
     force: Force = False,
 ) -> None:
     """Write a page to explore a model and its data in: one .html that needs no network.
@@ -82,13 +94,14 @@ def report(
         "--array": array,
         "--strip": strip,
     }
+    of_counts = {"--transpose": transpose, "--layer": layer, "--modality": modality}
     if data is None:
-        refuse("a report without data", columns)
+        refuse("a report without data", {**columns, **of_counts})
     estimator = load_estimator(model, "report", NO_PAGE)
     given: dict[str, Any] = {} if title is None else {"title": title}
     if not hasattr(estimator, "topic_word_"):
         texts = {name: columns[name] for name in columns if name not in ("--id-column", "--array")}
-        refuse(f"{model}, which has no topics", {**texts, "--names": names})
+        refuse(f"{model}, which has no topics", {**texts, "--names": names, **of_counts})
         _write_components(estimator, model, data, output, id_column, encoding, array, given)
         return
     if names is not None:
@@ -100,9 +113,10 @@ def report(
     if data is not None and is_composition(read_config(model)):
         unread = ("--text-column", "--label-column", "--time-column", "--strip")
         refuse(f"counts, {data}", {name: columns[name] for name in unread})
-        source = Source(data, array, id_column, encoding)
+        source = Source(data, array, id_column, encoding, transpose, layer, modality)
         _write_composition(estimator, source, covariates, output, given)
         return
+    refuse(f"{model}, which is not of dirvae fit counts", of_counts)
     X = None
     if data is not None:
         extra = [name for name in (label_column, time_column) if name is not None]
@@ -116,6 +130,8 @@ def report(
             kinds={**dict.fromkeys(covariates or (), ""), **estimator.covariate_kinds_},
         )
         given["covariates"] = covariates_of(X)
+        if not hasattr(X, "texts"):
+            X = X._replace(x=in_order(estimator, X, data))
     write_page(estimator, X, output, label_column, time_column, id_column, given)
 
 

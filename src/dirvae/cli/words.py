@@ -12,13 +12,13 @@ from typing import Any
 __all__ = ["DECODERS", "LATENTS", "LIKELIHOODS", "named"]
 
 LATENTS = {
-    "concrete": "torch.distributions:RelaxedOneHotCategorical",
     "dirichlet": "dirvae.distributions:Dirichlet",
     "inverse-cdf": "dirvae.distributions:InverseCDFDirichlet",
     "scaled-dirichlet": "dirvae.distributions:ScaledDirichlet",
     "standardized-dirichlet": "dirvae.distributions:StandardizedDirichlet",
     "stick-breaking": "dirvae.distributions:StickBreakingKumaraswamy",
     "softmax-gaussian": "dirvae.distributions:SoftmaxNormal",
+    "concrete": "torch.distributions:RelaxedOneHotCategorical",
     "gaussian": "torch.distributions:Normal",
 }
 LIKELIHOODS = {

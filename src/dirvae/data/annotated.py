@@ -14,6 +14,7 @@ from dirvae.data.images import required
 from dirvae.data.rows import SAMPLE, Rows, require_numbers, require_rows
 from dirvae.data.sparse_matrix import checked_csr, require_size
 from dirvae.data.text_files import damaged
+from dirvae.reading import open_regular
 
 __all__ = ["read_h5ad", "read_h5mu", "read_obs"]
 
@@ -74,6 +75,7 @@ def read_obs(path: Path, encoding: str = "") -> tuple[Any, tuple[str, ...]]:
 def _opened(path: Path) -> Iterator[Any]:
     h5py = required("h5py", path, "anndata")
     required("anndata.io", path, "anndata")
+    open_regular(path).close()
     try:
         with h5py.File(path, "r") as file:
             yield file

@@ -8,6 +8,7 @@ from dirvae.data.images import required
 from dirvae.data.rows import SAMPLE, Rows, require_rows
 from dirvae.data.sparse_matrix import checked_csr
 from dirvae.data.text_files import damaged
+from dirvae.reading import open_regular
 
 __all__ = ["read_biom"]
 
@@ -21,6 +22,7 @@ def read_biom(path: Path) -> Rows:
     """
     biom = required("biom", path, "biom")
     required("h5py", path, "biom")
+    open_regular(path).close()
     try:
         table = biom.load_table(str(path))
     except Exception as error:  # of many kinds, from a damaged file

@@ -11,6 +11,7 @@ from scipy import io, sparse
 from dirvae.data.rows import SAMPLE, Rows, require_rows
 from dirvae.data.sparse_matrix import checked_csr, require_size
 from dirvae.data.text_files import damaged, read_text
+from dirvae.reading import open_regular
 
 __all__ = ["read_matrix_market"]
 
@@ -28,6 +29,7 @@ def read_matrix_market(path: Path) -> Rows:
     Raises:
         ValueError: If it is damaged, holds no rows of numbers, or names do not fit its size.
     """
+    open_regular(path).close()
     try:
         height, width, entries, *_, field, _ = io.mminfo(path)
     except Exception as error:  # of many kinds, from a damaged file

@@ -316,7 +316,7 @@ class DirichletVAE(RowEstimator):
     def components_(self) -> Any:
         """Mean of the data where a row is all of one component, shape (K, D); of a simplex only."""
         check_is_fitted(self)
-        if self.vae_.prior().support is not constraints.simplex:
+        if not self._is_on_simplex():
             raise AttributeError(f"a {type(self).__name__} has components_ on a simplex only")
         return self.inverse_transform(np.eye(self._n_features_out))
 
@@ -383,9 +383,14 @@ class DirichletVAE(RowEstimator):
         """
         return summarize(self, X, num_samples)
 
+    def _is_on_simplex(self) -> bool:
+        prior: Any = self.vae_.prior()
+        # The support of a mixture is one of its own, which holds that of its parts.
+        return getattr(prior, "component_distribution", prior).support is constraints.simplex
+
     def _shown(self) -> tuple[str, ResultTable | None]:
         told, _ = super()._shown()
-        if self.vae_.prior().support is not constraints.simplex:
+        if not self._is_on_simplex():
             return told, None
         names = getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
         return told, standing_out(self.components_, names, self._frames())

@@ -43,9 +43,10 @@ def page_of(model: DirichletVAE, X: Any, *, ids: Any, image_shape: Any, title: s
     theta = np.asarray(model.transform(X), dtype=np.float64)
     rows = model._validated(X, reset=False)
     rows = np.asarray(rows.toarray() if sparse.issparse(rows) else rows, dtype=np.float64)
-    prior = model.vae_.prior()
-    mean = posterior_mean(prior).double().numpy()
-    spread = location_and_spread(prior)[1].double().numpy()
+    with torch.no_grad():
+        prior = model.vae_.prior()
+        mean = posterior_mean(prior).double().numpy()
+        spread = location_and_spread(prior)[1].double().numpy()
     corners = NEAR * np.eye(theta.shape[1]) + (1 - NEAR) * mean
     return components_page(
         Components(

@@ -57,7 +57,7 @@ def models() -> tuple[type[nn.Module], ...]:
         >>> [cls.__name__ for cls in models()]
         ['VAE', 'LabelledVAE']
     """
-    return tuple(cls for _, _, cls in _public(_MODELS))
+    return tuple(cls for _, _, cls in _public(_MODELS) if hasattr(cls, "terms"))
 
 
 def module_from_name(name: Any) -> type[nn.Module]:

@@ -26,6 +26,7 @@ _PLAIN = (
 _LIMITS = ("min_df", "max_df", "max_features")
 _ANY = (1, 1.0, None)  # of these: no limit
 _SETTINGS = ("stop_words", *_PLAIN, *_LIMITS)
+MOST_NGRAMS = 10  # words in a sequence
 _A_TEXT = "some words of a text, and some more words"
 _TOKENIZERS = {function.__name__: function for function in (words_of, as_given)}
 
@@ -49,6 +50,11 @@ def describe_vectorizer(vectorizer: Any, *, fitted: bool = True) -> dict[str, An
         raise ValueError(
             f"vectorizer is a {name}, which cannot be saved; a CountVectorizer can, or fit on the "
             "counts that yours gives"
+        )
+    if max(vectorizer.ngram_range) > MOST_NGRAMS:
+        raise ValueError(
+            f"vectorizer counts sequences of {max(vectorizer.ngram_range)} words, must be of at "
+            f"most {MOST_NGRAMS} to be saved"
         )
     settings = {key: getattr(vectorizer, key) for key in _SETTINGS}
     if isinstance(settings["stop_words"], list | tuple | set | frozenset):
@@ -97,7 +103,7 @@ def vectorizer_from(described: Any) -> Any:
         and (words is None or _are_words(words))
         and isinstance(spans, list)
         and len(spans) == 2
-        and all(type(n) is int and 1 <= n <= 10 for n in spans)
+        and all(type(n) is int and 1 <= n <= MOST_NGRAMS for n in spans)
     )
     if not valid:
         raise ModelFormatError("the vectorizer of the model is malformed")

@@ -65,7 +65,8 @@ class CompositionModel(TopicModel):
 
     Example:
         >>> counts = np.random.default_rng(0).poisson([[9, 9, 1, 1], [1, 1, 9, 9]] * 20)
-        >>> model = CompositionModel(2, random_state=0).fit(counts, features=list("abcd"))
+        >>> model = CompositionModel(2, max_epochs=30, random_state=0)
+        >>> model = model.fit(counts, features=list("abcd"))
         >>> sorted(sorted(names) for names in model.top_features(2))
         [['a', 'b'], ['c', 'd']]
     """

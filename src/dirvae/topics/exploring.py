@@ -95,7 +95,8 @@ def words_asked_for(
         found = counts.indices
     else:
         place = {word: column for column, word in enumerate(words)}
-        found = np.array([place[word] for word in query.split() if word in place], dtype=np.int64)
+        asked = [query] if query in place else query.split()  # names of features have spaces
+        found = np.array([place[word] for word in asked if word in place], dtype=np.int64)
     if len(found) == 0:
         raise ValueError(
             f"query is {query!r}, of which the vocabulary has no word{nearest(query, words)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -142,8 +143,13 @@ def _documents(
     return Documents(theta, counts, called, known_by, groups, shown, level, effects)
 
 
-def _effects(model: TopicModel, counts: Any, covariates: Any) -> Differences:
-    found = model.effects(counts, covariates, level=LEVEL)
+def _effects(model: TopicModel, counts: Any, covariates: Any) -> Differences | None:
+    """Effects of covariates, or None with a warning where these documents do not tell any."""
+    try:
+        found = model.effects(counts, covariates, level=LEVEL)
+    except ValueError as error:
+        warnings.warn(f"the page has no effects: {error}", stacklevel=5)
+        return None
     references = [(c.name, c.levels[0]) for c in columns_of(covariates) if c.levels]
     return Differences(
         found.names[1:], found.effect[1:], found.lower[1:], found.upper[1:], references

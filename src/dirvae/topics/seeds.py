@@ -72,10 +72,13 @@ def fit_seeds(
     if len(seeds) < 2 or len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds is {seeds!r}, must be two or more different integers")
     documents = listed(X)
+    # What a CompositionModel does not take is left out where it says nothing.
+    given = {} if vocabulary is None else {"vocabulary": vocabulary}
+    given |= {"smooth": smooth} if len(smooth) else {}
     models = [
         clone(model)
         .set_params(random_state=int(seed))
-        .fit(documents, y, vocabulary=vocabulary, covariates=covariates, smooth=smooth)
+        .fit(documents, y, covariates=covariates, **given)
         for seed in seeds
     ]
     stability = topic_stability([fitted.topic_word_ for fitted in models])

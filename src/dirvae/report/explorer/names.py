@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dirvae.reading import read_regular
 from dirvae.text import as_json
 
 __all__ = ["checked_names", "names_as_json", "read_names"]
@@ -33,7 +34,7 @@ def read_names(path: str | Path) -> dict[str, str]:
         {'3': 'Space'}
     """
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        found = json.loads(read_regular(path).decode("utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"{path} is no JSON, must be names of topics, such as {SHAPE}") from error
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found.values()):

@@ -296,7 +296,7 @@ def _document(
 ) -> dict[str, Any]:
     shown, groups = documents.shown, documents.groups
     row = int(shown.rows[number])
-    text, cut = short(shown.texts[number], length)
+    text, is_cut = short(shown.texts[number], length)
     words, topics = shown.speaking[number], _topics_of(shown.mean[number])
     return {
         "id": cut(documents.ids[row]),
@@ -304,7 +304,7 @@ def _document(
         "time": int(groups.time[row]),
         "words": int(shown.lengths[number]),
         "text": text,
-        "cut": cut,
+        "cut": is_cut,
         "marks": _marks(shown.marks[number], topics),
         "topics": [
             [
