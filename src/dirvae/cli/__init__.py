@@ -51,7 +51,7 @@ def demo(
         typer.Option("--output", "-o", metavar="PATH", help="Folder for the report and the model."),
     ] = Path("dirvae-demo"),
     quick: Annotated[
-        bool, typer.Option("--quick", help="Fewer epochs: seconds, not a minute.")
+        bool, typer.Option("--quick", help="Fewer epochs: takes seconds, not a minute.")
     ] = False,
     force: Force = False,
 ) -> None:

@@ -49,7 +49,7 @@ Model = Annotated[Path, typer.Argument(help="Folder that dirvae fit wrote.", sho
 Data = Annotated[
     str,
     typer.Argument(
-        help=f"{ROWS}; for topics and counts what fit topics and fit counts take.",
+        help=f"{ROWS}; for topics and counts, what fit topics and fit counts take.",
         show_default=False,
     ),
 ]
@@ -67,7 +67,7 @@ def transform(
             "--output",
             "-o",
             metavar="PATH",
-            help=".csv, .npy, .parquet; of an .h5ad also .h5ad: itself, with obsm['X_dirvae'].",
+            help=".csv, .npy, .parquet; for .h5ad data also .h5ad: a copy with obsm['X_dirvae'].",
         ),
     ],
     array: Array = None,
@@ -135,7 +135,7 @@ def evaluate(
         int | None,
         whole_number(
             0,
-            help="Draws a row for the importance-sampled likelihood; 0 for none.",
+            help="Draws per row for the importance-sampled likelihood; 0 for none.",
             show_default=str(SAMPLES),
         ),
     ] = None,
@@ -152,10 +152,10 @@ def evaluate(
     modality: Modality = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score a model on rows: means over rows, in nats; of a topic model coherence and the like.
+    """Score a model on rows: means over rows, in nats; for a topic model, coherence and the like.
 
-    Of a model of fit counts: half of the features are hidden, and the log probability of their
-    counts, given the other half's, is beside that by the mean composition.
+    For a model of fit counts, half of the features are hidden. The log probability of their counts,
+    given the other half, is compared with that under the mean composition.
     """
     from dirvae.cli.measures import measure, measure_composition, measure_topics
 

@@ -25,7 +25,7 @@ CheckpointDir = Annotated[
     Path | None,
     typer.Option(
         metavar="PATH",
-        help="Folder for checkpoints, which are then kept after success too.",
+        help="Folder for checkpoints; if given, checkpoints are kept after success.",
         show_default="OUTPUT.checkpoints",
     ),
 ]

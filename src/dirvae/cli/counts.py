@@ -31,9 +31,9 @@ __all__ = [
     "read_covariates",
 ]
 
-COUNTS_HELP = f"{listed(NUMBERS)}: counts of features in samples, a row for each sample."
+COUNTS_HELP = f"{listed(NUMBERS)}: counts of features in samples, one row per sample."
 Transpose = Annotated[
-    bool, typer.Option("--transpose", help="Counts have a row for each feature, not sample.")
+    bool, typer.Option("--transpose", help="Counts have one row per feature, not per sample.")
 ]
 Layer = Annotated[
     str | None,

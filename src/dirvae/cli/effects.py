@@ -39,7 +39,7 @@ def effects(
     covariates: Covariates = None,
     covariate_columns: CovariateColumns = None,
     drop_missing: DropMissing = False,
-    level: Annotated[float, number(help="Of the intervals, between 0 and 1.")] = 0.95,
+    level: Annotated[float, number(help="Level of the intervals, between 0 and 1.")] = 0.95,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="PATH", help="Table to write: .csv or .parquet."),
@@ -53,11 +53,11 @@ def effects(
     force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say how the share of each component goes with what is known of the samples.
+    """Show how the share of each component goes with what is known of the samples.
 
     An effect is the change of the share for one unit of a number, or from the reference level of a
-    word to another. Intervals hold what the counts leave open of the shares, too. A star marks
-    those without 0. They are no causes.
+    word to another. Intervals include what the counts leave uncertain about the shares. A star
+    marks intervals without 0. Effects need not be causes.
     """
     if output is not None:
         require_table(output, force, [counts, model, covariates])

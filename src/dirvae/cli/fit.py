@@ -70,7 +70,7 @@ def fit_vae(
         int | None,
         whole(
             1,
-            help="Laws of a prior that is a learned mixture, around the one it would else be.",
+            help="Components of a learned mixture as the prior; it starts around the usual prior.",
             show_default="no mixture",
         ),
     ] = None,
@@ -78,7 +78,7 @@ def fit_vae(
         float,
         number(
             help="Least concentration of a Dirichlet posterior, in units of the prior's; above 1, "
-            "such as 1.5, against components out of use.",
+            "such as 1.5, keeps components in use.",
         ),
     ] = 0.0,
     hidden_sizes: Annotated[
@@ -87,8 +87,8 @@ def fit_vae(
     decoder_hidden_sizes: Annotated[
         str, typer.Option(metavar="LIST", help="Widths of the decoder's layers.")
     ] = "500",
-    max_epochs: Annotated[int, whole(1, help="Most passes over the data.")] = 150,
-    batch_size: Annotated[int, whole(1, help="Rows a step.")] = 100,
+    max_epochs: Annotated[int, whole(1, help="Maximum number of passes over the data.")] = 150,
+    batch_size: Annotated[int, whole(1, help="Rows per step.")] = 100,
     learning_rate: Annotated[
         float, number(help="Adam's step size at the start; it falls to 0.")
     ] = 4e-3,
@@ -115,8 +115,8 @@ def fit_vae(
 ) -> None:
     """Train a variational autoencoder and save it.
 
-    Checkpoints are kept during training, so that a run that was cut off can go on. The word mnist
-    stands for mnist.npz in the folder that DIRVAE_DATA names, or else in your cache; it is
+    Checkpoints are kept during training, so that an interrupted run can go on. The word mnist
+    stands for mnist.npz in the folder that DIRVAE_DATA names, or else in your cache. It is
     downloaded once.
     """
     if components < 2:

@@ -67,8 +67,8 @@ def fit_counts(
 ) -> None:
     """Find components of counts that are not words, such as microbes in samples; save the model.
 
-    Each sample is a mixture of components, each a composition of features. With --covariates the
-    prior of the mixture depends on what is known of the sample, and `dirvae effects` says how
+    Each sample is a mixture of components, each a composition of features. With --covariates, the
+    prior of the mixture depends on what is known of the sample, and `dirvae effects` shows how
     components go with it.
     """
     inputs = [counts, covariates]

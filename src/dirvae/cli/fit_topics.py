@@ -63,7 +63,7 @@ def fit_topics(
     text_column: TextColumn = None,
     label_column: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Column of classes that the topics are to tell."),
+        typer.Option(metavar="NAME", help="Column of classes that topics learn to predict."),
     ] = None,
     components: Annotated[int, whole(2, "--components", "-k", help="Number of topics.")] = 50,
     decoder: Annotated[
@@ -72,17 +72,19 @@ def fit_topics(
     ] = "mixture",
     vocabulary: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Words of counts, one a line in the order of columns."),
+        typer.Option(metavar="PATH", help="Words of counts, one per line, in column order."),
     ] = None,
     max_epochs: Annotated[int | None, whole(1, help="Passes over the documents.")] = None,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Page of the topics to write, .html; see dirvae report."),
+        typer.Option(
+            metavar="PATH", help="Page of the topics to write too, .html; see dirvae report."
+        ),
     ] = None,
     guide: Guide = None,
     seed: Annotated[int, whole(0, help="Same seed, same topics.")] = 0,
     seeds: Annotated[
-        int, whole(1, help="Fit so many times and keep the model that the others agree with.")
+        int, whole(1, help="Number of fits; the model that the others agree with is kept.")
     ] = 1,
     device: Annotated[
         str,
@@ -106,7 +108,7 @@ def fit_topics(
 ) -> None:
     """Find topics in documents and save the model.
 
-    Checkpoints are kept during training, so that a run that was cut off can go on.
+    Checkpoints are kept during training, so that an interrupted run can go on.
     """
     inputs = [documents, vocabulary, guide]
     require_model_folder(output, force or resume, inputs)

@@ -48,12 +48,12 @@ TextColumn = Annotated[
 LabelColumn = Annotated[str | None, typer.Option(metavar="NAME", help="Column of classes.")]
 Encoding = Annotated[
     str,
-    typer.Option(metavar="NAME", help="Of text files; utf-16 is recognised by its mark."),
+    typer.Option(metavar="NAME", help="Encoding of text files; utf-16 is recognised by its mark."),
 ]
 IdColumn = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="NAME", help="Column that identifies rows and is no data; give it again for more."
+        metavar="NAME", help="Column that identifies rows and is not data; repeat for more."
     ),
 ]
 Array = Annotated[

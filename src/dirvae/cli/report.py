@@ -62,7 +62,7 @@ def report(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Column whose effects to show; give it again for more. Of a model of fit counts: "
+            help="Column whose effects to show; repeat for more. For a model of fit counts: "
             "the table that fit took.",
         ),
     ] = None,
@@ -70,7 +70,7 @@ def report(
         Path | None,
         typer.Option(metavar="PATH", help="Names of topics, the .json that the page downloads."),
     ] = None,
-    title: Annotated[str | None, typer.Option(metavar="TEXT", help="Of the page.")] = None,
+    title: Annotated[str | None, typer.Option(metavar="TEXT", help="Title of the page.")] = None,
     strip: Strip = "",
     encoding: Encoding = UTF8,
     array: Array = None,
@@ -79,10 +79,10 @@ def report(
     modality: Modality = None,
     force: Force = False,
 ) -> None:
-    """Write a page to explore a model and its data in: one .html that needs no network.
+    """Write a page to explore a model and its data: one .html that needs no network.
 
-    Of topics it has words, documents, and shares by label and over time. Of other models it has
-    what each component means, and the latent to play with.
+    For topics it shows words, documents, and shares by label and over time. For other models it
+    shows what each component means, and lets you play with the latent.
     """
     require_page(output, force, [data, model, names])
     columns = {

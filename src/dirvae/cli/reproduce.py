@@ -27,7 +27,7 @@ DEVICES = ("auto", "cpu", "cuda")
 
 def reproduce(
     name: Annotated[
-        str | None, typer.Argument(help="Which study; without it they are listed.")
+        str | None, typer.Argument(help="Which study; without it, all are listed.")
     ] = None,
     output: Annotated[
         Path,
@@ -39,7 +39,7 @@ def reproduce(
         bool, typer.Option("--quick", help="Few models, images, epochs and draws: minutes.")
     ] = False,
     table: Annotated[
-        bool, typer.Option("--table", help="Only show what is on file, beside the paper's.")
+        bool, typer.Option("--table", help="Only show stored results beside the paper's.")
     ] = False,
     seeds: Annotated[int, whole(1, help="Runs of each model.")] = 1,
     first_seed: Annotated[int, whole(0, help="The first one's seed.")] = 0,
@@ -48,7 +48,7 @@ def reproduce(
     ] = None,
     settings: Annotated[
         str | None,
-        typer.Option(metavar="LIST", help="Training: of paper, ours, iwae (density)."),
+        typer.Option(metavar="LIST", help="Ways of training: paper, ours, iwae (density)."),
     ] = None,
     shares: Annotated[
         str | None,
@@ -66,7 +66,7 @@ def reproduce(
     epochs: Annotated[int | None, whole(1, help="Epochs, in place of the study's own.")] = None,
     samples: Annotated[
         int | None,
-        whole(25, help="Draws for an image's likelihood (density).", show_default="1,000"),
+        whole(25, help="Draws per image for the likelihood (density).", show_default="1,000"),
     ] = None,
     precision: Annotated[
         str | None,
@@ -83,7 +83,7 @@ def reproduce(
 ) -> None:
     """Repeat a table of the DirVAE paper, its numbers beside ours.
 
-    What is on file in the output folder is not run again, and a run that was broken off goes on.
+    Results in the output folder are not run again, and an interrupted run goes on.
     Several processes may share the folder, each with its own rows or seeds.
     """
     if name is None:

@@ -34,7 +34,7 @@ StopWords = Annotated[
     typer.Option(
         metavar="FILE|CODE",
         rich_help_panel=WORDS,
-        help="Words to leave out: a file, a language's code, or none; give it again for more.",
+        help="Words to leave out: a file, a language's code, or none; repeat for more.",
         show_default="English",
     ),
 ]
@@ -58,9 +58,7 @@ MaxDf = Annotated[
         show_default="0.5",
     ),
 ]
-Ngrams = Annotated[
-    int, whole(1, rich_help_panel=WORDS, help="Count sequences of up to so many words.")
-]
+Ngrams = Annotated[int, whole(1, rich_help_panel=WORDS, help="Longest sequence of words to count.")]
 Strip = Annotated[
     str,
     typer.Option(
@@ -82,7 +80,7 @@ Covariates = Annotated[
     typer.Option(
         metavar="NAME",
         rich_help_panel=KNOWN,
-        help="Column that shares of topics depend on; give it again for more.",
+        help="Column that shares of topics depend on; repeat for more.",
     ),
 ]
 TimeColumn = Annotated[

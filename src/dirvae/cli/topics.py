@@ -56,14 +56,14 @@ def topics(
     documents: Annotated[
         str | None, typer.Argument(help="Documents, or samples, to show examples of.")
     ] = None,
-    words: Annotated[int, whole(1, help="Words a topic.")] = 10,
+    words: Annotated[int, whole(1, help="Words per topic.")] = 10,
     by: Annotated[
         str,
         typer.Option(
             metavar="NAME", parser=one_of(RANKINGS), help=f"Ranking: {words_of(RANKINGS)}."
         ),
     ] = "relevance",
-    examples: Annotated[int, whole(0, help="Documents a topic.")] = 1,
+    examples: Annotated[int, whole(0, help="Documents per topic.")] = 1,
     text_column: TextColumn = None,
     id_column: IdColumn = None,
     strip: Strip = "",
@@ -75,13 +75,12 @@ def topics(
     covariates: Covariates = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print a model's topics: share of the documents, words, and documents that have most of it.
+    """Print each topic's share of the documents, its words, and the documents with most of it.
 
-    Of a model of fit counts these are its components, their features and samples.
+    For a model of fit counts these are components, features and samples.
 
-    The largest come first. A topic's number is its column in what transform writes, counted from 0,
-    here as everywhere. Documents are named by their id or file, or else by their row, counted from
-    1.
+    The largest come first. As everywhere, a topic's number is its column in what transform writes,
+    counted from 0. Documents are named by their id or file, or else by their row, counted from 1.
     """
     estimator = load_estimator(model, "top_words", ", which has no topics")
     from dirvae.persistence import read_config
