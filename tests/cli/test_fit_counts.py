@@ -11,6 +11,7 @@ from scipy import io, sparse
 
 from dirvae import CompositionModel, load
 from tests.cli.command import assert_one_sentence
+from tests.report.explorer.example import data_of
 
 TAXA = [f"taxon {place}" for place in range(8)]
 IDS = [f"S{row:02}" for row in range(60)]
@@ -258,3 +259,33 @@ def test_an_h5ad_file_gets_the_proportions_in_obsm(run, files, fitted, tmp_path)
     assert_one_sentence(run("transform", folder, source, *META, "-o", "with.h5ad"), "--force")
     csv = ["transform", folder, "counts.csv", "--id-column", "sample", *META, "-o", "new.h5ad"]
     assert_one_sentence(run(*csv), "new.h5ad must end in .csv, .npy, .parquet")
+
+
+def test_an_obsm_in_another_file_is_left_alone(run, files, fitted, tmp_path):
+    h5py = pytest.importorskip("h5py")
+    folder, _ = fitted
+    source, *options = shapes_of_counts("h5ad", files[0], tmp_path)
+    with h5py.File("other.h5", "w") as other:
+        other.create_group("g")
+    with h5py.File(source, "r+") as file:
+        if "obsm" in file:
+            del file["obsm"]
+        file["obsm"] = h5py.ExternalLink("other.h5", "/g")
+    before = (tmp_path / "other.h5").read_bytes()
+    ran = run("transform", folder, source, *options, *META, "-o", "with.h5ad")
+    assert_one_sentence(ran, "counts.h5ad has an obsm in another file, must have its own")
+    assert (tmp_path / "other.h5").read_bytes() == before
+    assert not (tmp_path / "with.h5ad").exists()
+
+
+@pytest.mark.parametrize("kind", ["transposed", "h5ad"])
+def test_a_page_is_of_the_same_counts_in_every_kind_of_file(kind, run, files, fitted, tmp_path):
+    folder, _ = fitted
+    plain = ["counts.csv", "--id-column", "sample", *META]
+    source = [*shapes_of_counts(kind, files[0], tmp_path), *META]
+    for arguments, page in ((plain, "plain.html"), (source, "other.html")):
+        ran = run("report", folder, *arguments, "-o", page)
+        assert ran.code == 0, ran.err
+    pages = [data_of((tmp_path / name).read_text()) for name in ("plain.html", "other.html")]
+    assert {p.pop("known_by") for p in pages} >= {"sample"}
+    assert pages[0] == pages[1]

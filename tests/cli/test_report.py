@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.io import mmwrite
+from scipy.sparse import coo_matrix
 
 from dirvae import load
 from tests.cli.command import X, assert_one_sentence
@@ -159,3 +161,24 @@ def test_a_page_of_counts_has_their_effects(run, tmp_path, monkeypatch) -> None:
     assert_one_sentence(
         run("report", "m", "counts.csv", "--strip", "quotes", "-o", "other.html"), "--strip"
     )
+
+
+def test_features_of_counts_are_matched_by_name(run, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    counts = np.random.default_rng(0).poisson(3, (30, 6))
+    order = [3, 0, 5, 1, 4, 2]
+    for folder, columns in (("straight", range(6)), ("mixed", order)):
+        (tmp_path / folder).mkdir()
+        mmwrite(tmp_path / folder / "matrix.mtx", coo_matrix(counts[:, list(columns)].T))
+        words = "\n".join(f"{'abcdef'[column]}\tx" for column in columns)
+        (tmp_path / folder / "features.tsv").write_text(words)
+        names = "\n".join(f"S{row}" for row in range(30))
+        (tmp_path / folder / "barcodes.tsv").write_text(names)
+    small = ("-k", 2, "--max-epochs", 1)
+    ran = run("fit", "topics", "straight/matrix.mtx", *small, "-o", "m")
+    assert ran.code == 0, ran.err
+    for folder in ("straight", "mixed"):
+        ran = run("report", "m", f"{folder}/matrix.mtx", "-o", f"{folder}.html")
+        assert ran.code == 0, ran.err
+    pages = [data_of((tmp_path / f"{f}.html").read_text()) for f in ("straight", "mixed")]
+    assert pages[0]["documents"] == pages[1]["documents"]

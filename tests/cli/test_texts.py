@@ -132,6 +132,7 @@ def test_of_several_seeds_the_one_that_others_agree_with_is_kept(run, texts, mon
         (["--min-df", "-1"], "'-1' must be a whole number, 1 or more, or a share in [0, 1]"),
         (["--max-df", "1.5"], "'1.5' must be a whole number"),
         (["--ngrams", "0"], "'0' must be a whole number, 1 or more"),
+        (["--ngrams", "11"], "--ngrams is 11, must be at most 10"),
         (["--stop-words", "none", "--stop-words", "de"], "--stop-words is none and a list"),
         (["--stop-words", "klingon"], "must be a file that exists or a language's code"),
         (["--device", "gpu"], "'gpu' is not one of auto, cpu, cuda, mps"),

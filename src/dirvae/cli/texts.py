@@ -58,6 +58,7 @@ MaxDf = Annotated[
         show_default="0.5",
     ),
 ]
+MOST_NGRAMS = 10  # as many as a model may have to be saved
 Ngrams = Annotated[int, whole(1, rich_help_panel=WORDS, help="Longest sequence of words to count.")]
 Strip = Annotated[
     str,
@@ -120,6 +121,8 @@ def vectorizer_settings(
     encoding: str,
 ) -> dict[str, Any]:
     """Arguments of `topics.documents.default_vectorizer` that options ask for."""
+    if ngrams > MOST_NGRAMS:
+        raise ValueError(f"--ngrams is {ngrams}, must be at most {MOST_NGRAMS}")
     settings: dict[str, Any] = {}
     if stop_words:
         settings["stop_words"] = _listed(stop_words, encoding)

@@ -27,8 +27,7 @@ class VonMisesFisher(Spherical):
 
     by quadrature (from -1 to w, the sign turned, below the mean), which is right for every D and
     kappa: the derivative of the accepted proposal alone, as in the first code for this
-        distribution, is not.
-    All integrals are over artanh(w), in which the integrand is analytic and decays
+    distribution, is not. All integrals are over artanh(w), in which the integrand is analytic and decays
     exponentially whatever kappa: no Bessel function can overflow.
 
     Args:

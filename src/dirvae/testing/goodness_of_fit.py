@@ -23,7 +23,7 @@ def goodness_of_fit(q: Distribution, num_samples: int, generator: torch.Generato
     Univariate and continuous: chi-square of half the draws in quantile bins of the other half,
     whose probabilities are integrals of the density. Discrete: chi-square of the values met.
     Vectors: in boxes B about some draws, 1[z in B] / p(z) must have the volume of B as its mean
-        over the other draws. All of them find a wrong normalisation as well as a wrong shape.
+    over the other draws. All of them find a wrong normalisation as well as a wrong shape.
 
     Args:
         q: Distribution of scalars or vectors, any batch shape.
