@@ -27,8 +27,8 @@ class VonMisesFisher(Spherical):
 
     by quadrature (from -1 to w, the sign turned, below the mean), which is right for every D and
     kappa: the derivative of the accepted proposal alone, as in the first code for this
-    distribution, is not. All integrals are over artanh(w), in which the integrand is analytic and decays
-    exponentially whatever kappa: no Bessel function can overflow.
+    distribution, is not. All integrals are over artanh(w), in which the integrand is analytic and
+    decays exponentially whatever kappa: no Bessel function can overflow.
 
     Args:
         loc: Direction, any vectors but 0: they are scaled to length 1 here. Shape (..., D), D >= 2.
