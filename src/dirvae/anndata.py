@@ -16,13 +16,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse, stats
+from scipy import sparse
 from sklearn.base import clone
 
 from dirvae.data.sparse_matrix import checked_csr
 from dirvae.topics.composition import CompositionModel
 from dirvae.topics.inference import MixtureVAE
-from dirvae.topics.posterior import evidence_of, marginals
+from dirvae.topics.posterior import beta_of, evidence_of, marginals
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -222,8 +222,7 @@ def cell_tables(
     assert isinstance(vae, MixtureVAE)
     numbers = model._covariate_values(covariates, counts.shape[0])
     mean, shape, _ = marginals(evidence_of(vae, counts, numbers), model.n_components)
-    rest = np.maximum(shape * (1 - mean) / mean, np.finfo(float).tiny)
-    law = stats.beta(shape, rest)  # as TopicPosterior has it
+    law = beta_of(mean, shape)
     parts = {"std": law.std(), **{name: law.ppf(q) for name, q in QUANTILES.items()}}
     frames = {f"X_{key}_{name}": _frame(part, model, names) for name, part in parts.items()}
     return {f"X_{key}": mean, **frames}

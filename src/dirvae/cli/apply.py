@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from dirvae.cli.counts import (
+    COMPOSITION,
     CovariateColumns,
     Covariates,
     Layer,
@@ -16,8 +17,8 @@ from dirvae.cli.counts import (
     Source,
     Transpose,
     in_order,
-    read_counts,
-    read_covariates,
+    kind_of_model,
+    read_samples,
 )
 from dirvae.cli.errors import print_json, refuse, say
 from dirvae.cli.inputs import (
@@ -54,7 +55,7 @@ Data = Annotated[
     ),
 ]
 SAMPLES = 100
-TOPICS, COMPOSITION = "TopicModel", "CompositionModel"
+TOPICS = "TopicModel"
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -85,7 +86,7 @@ def transform(
     """Write the posterior mean of each row's latent, and the columns that identify the row."""
     into_h5ad = output.suffix == kind_of(data) == ".h5ad"
     require_table(output, force, [data, model, covariates], more=(".h5ad",) * into_h5ad)
-    kind = _kind(model)
+    kind = kind_of_model(model)
     if into_h5ad and kind != COMPOSITION:
         raise ValueError(f"{output} must end in .csv, .npy, .parquet: {model} is not of fit counts")
     told: dict[str, Any] = {}
@@ -159,7 +160,7 @@ def evaluate(
     """
     from dirvae.cli.measures import measure, measure_composition, measure_topics
 
-    kind = _kind(model)
+    kind = kind_of_model(model)
     if kind == COMPOSITION:
         refuse(f"{model}, which has components", {"--samples": samples is not None})
         refuse_texts(f"counts, {data}", text_column, label_column)
@@ -243,20 +244,12 @@ def _prior(estimator: Any) -> Any:
     return float(values.flat[0]) if same else values.tolist()
 
 
-def _kind(path: Path) -> str:
-    from dirvae.persistence import read_config
-
-    return str(read_config(path).get("kind"))
-
-
 def _composition(
     path: Path, source: Source, covariates: Path | None, columns: str | None
 ) -> tuple[Any, Any, Any, dict[str, Any]]:
     """The model, what identifies samples, their counts, and what is known of them if anything."""
-    estimator, rows = _load(path), read_counts(source)
-    known = list(estimator.covariate_kinds_)
-    told = read_covariates(covariates, columns, rows, source, names=known)
-    X = in_order(estimator, rows, source.path)
+    estimator = _load(path)
+    rows, X, told = read_samples(estimator, source, covariates, columns)
     return estimator, rows.ids, X, {} if told is None else {"covariates": told}
 
 

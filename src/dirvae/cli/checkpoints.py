@@ -17,7 +17,7 @@ from dirvae.cli.errors import EXPECTED, INTERRUPTED, Stop, sentence
 from dirvae.cli.outputs import Inputs, require_apart
 from dirvae.writing import partial_of, require_writable, write_text
 
-__all__ = ["CheckpointDir", "Resume", "fingerprint", "open_folder", "place", "remove", "resumable"]
+__all__ = ["CheckpointDir", "Resume", "fingerprint", "place", "resumable"]
 
 SETTINGS, LAST, BEST = "settings.json", "last.ckpt", "best.ckpt"
 
@@ -73,7 +73,7 @@ def fingerprint(*parts: Any) -> str:
     return digest.hexdigest()
 
 
-def open_folder(folder: Path, settings: dict[str, Any], resume: bool) -> None:
+def _open(folder: Path, settings: dict[str, Any], resume: bool) -> None:
     """Make the folder, or compare what its run was started with."""
     kept = (folder / LAST).is_file()
     if resume and not kept:
@@ -129,8 +129,19 @@ def _compare(folder: Path, settings: dict[str, Any]) -> None:
 
 
 @contextmanager
-def resumable(folder: Path, arguments: list[str]) -> Iterator[None]:
-    """If the run is cut off say how to go on; clear up if there is nothing to go on from."""
+def resumable(
+    folder: Path, settings: dict[str, Any], arguments: list[str], *, resume: bool, keep: bool
+) -> Iterator[None]:
+    """Keep checkpoints during a run. If it is cut off, say how to go on from them.
+
+    Args:
+        folder: Of the checkpoints.
+        settings: What the run is started with, which one that goes on must be, too.
+        arguments: Of the command.
+        resume: Whether to go on from the folder's checkpoint.
+        keep: Whether checkpoints stay after the end.
+    """
+    _open(folder, settings, resume)
     try:
         yield
     except (KeyboardInterrupt, OSError) as error:
@@ -140,16 +151,18 @@ def resumable(folder: Path, arguments: list[str]) -> Iterator[None]:
             again = arguments if "--resume" in arguments else [*arguments, "--resume"]
             message += f"; the checkpoint is kept, go on with: {shlex.join(['dirvae', *again])}"
         else:
-            remove(folder)
+            _remove(folder)
             message += " before the first epoch ended; nothing is kept" if interrupted else ""
         raise Stop(message, INTERRUPTED if interrupted else 2) from error
     except EXPECTED:
         if not (folder / LAST).is_file():
-            remove(folder)
+            _remove(folder)
         raise
+    if not keep:
+        _remove(folder)
 
 
-def remove(folder: Path) -> None:
+def _remove(folder: Path) -> None:
     """Delete what a run left there, and the folder if nothing else is in it."""
     if not folder.is_dir():
         return

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dirvae.data.files import Rows
 
 __all__ = [
+    "COMPOSITION",
     "COUNTS_HELP",
     "CovariateColumns",
     "Covariates",
@@ -27,9 +28,13 @@ __all__ = [
     "complete",
     "in_order",
     "is_composition",
+    "kind_of_model",
     "read_counts",
     "read_covariates",
+    "read_samples",
 ]
+
+COMPOSITION = "CompositionModel"
 
 COUNTS_HELP = f"{listed(NUMBERS)}: counts of features in samples, one row per sample."
 Transpose = Annotated[
@@ -116,9 +121,16 @@ def read_counts(source: Source) -> Rows:
     return rows
 
 
-def is_composition(config: dict[str, Any]) -> bool:
-    """Whether a model's folder, by its config, holds a `CompositionModel`."""
-    return bool(config.get("kind") == "CompositionModel")
+def kind_of_model(path: Path) -> str:
+    """Name of the class that a model's folder holds."""
+    from dirvae.persistence import read_config
+
+    return str(read_config(path).get("kind"))
+
+
+def is_composition(path: Path) -> bool:
+    """Whether a model's folder holds what ``dirvae fit counts`` writes."""
+    return kind_of_model(path) == COMPOSITION
 
 
 def in_order(model: Any, rows: Any, path: str) -> Any:
@@ -158,6 +170,22 @@ def in_order(model: Any, rows: Any, path: str) -> Any:
     columns = [place[rows.columns[column]] for column in known]
     shape = (x.shape[0], len(names))
     return sparse.csr_matrix((x.data, (x.row, np.asarray(columns)[x.col])), shape)
+
+
+def read_samples(
+    model: Any, source: Source, covariates: Path | None, columns: str | None = None
+) -> tuple[Rows, Any, Any]:
+    """Samples as read, their counts by the features of the model, and what is known of them.
+
+    Args:
+        model: The fitted model.
+        source: The samples.
+        covariates: The table of what is known of them.
+        columns: Its columns, as the option has them.
+    """
+    rows = read_counts(source)
+    told = read_covariates(covariates, columns, rows, source, names=list(model.covariate_kinds_))
+    return rows, in_order(model, rows, source.path), told
 
 
 def read_covariates(

@@ -65,9 +65,7 @@ def effects(
             raise ValueError(f"{output} must end in .csv or .parquet: it is a table of words, too")
     if covariates is None:
         raise ValueError("--covariates is missing: a table of what is known of the samples")
-    from dirvae.persistence import read_config
-
-    if not is_composition(read_config(model)):
+    if not is_composition(model):
         raise ValueError(f"{model} is not of dirvae fit counts: ask for effects in Python")
     estimator = load_estimator(model, "effects", "")
     source = Source(counts, array, id_column, encoding, transpose, layer, modality)

@@ -14,9 +14,7 @@ from dirvae.cli.checkpoints import (
     CheckpointDir,
     Resume,
     fingerprint,
-    open_folder,
     place,
-    remove,
     resumable,
 )
 from dirvae.cli.errors import say
@@ -145,13 +143,11 @@ def fit_vae(
         "shape": list(rows.x.shape),
         "data": fingerprint(rows.x, rows.columns),
     }
-    open_folder(folder, settings, resume)
-    with resumable(folder, context.obj):
+    keep = checkpoint_dir is not None
+    with resumable(folder, settings, context.obj, resume=resume, keep=keep):
         model = _estimator(latent, likelihood, device, options, verbose=_show_progress(quiet))
         model.fit(_named(rows), checkpoint_dir=folder, resume=resume)
         model.save(output)
-    if checkpoint_dir is None:
-        remove(folder)
     _summarise(model, output)
 
 

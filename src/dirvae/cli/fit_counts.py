@@ -13,9 +13,7 @@ from dirvae.cli.checkpoints import (
     CheckpointDir,
     Resume,
     fingerprint,
-    open_folder,
     place,
-    remove,
     resumable,
 )
 from dirvae.cli.counts import (
@@ -91,8 +89,8 @@ def fit_counts(
         "max_epochs": max_epochs,
         "data": fingerprint(rows.x, rows.columns, None if told is None else told.to_csv()),
     }
-    open_folder(folder, settings, resume)
-    with resumable(folder, context.obj):
+    keep = checkpoint_dir is not None
+    with resumable(folder, settings, context.obj, resume=resume, keep=keep):
         model.fit(
             rows.x,
             features=rows.columns,
@@ -101,8 +99,6 @@ def fit_counts(
             resume=resume,
         )
         model.save(output)
-    if checkpoint_dir is None:
-        remove(folder)
     size = f"{rows.x.shape[0]:,} samples, {model.n_features_in_:,} features"
     say(f"{output}: {components} components of {size}, {model.n_iter_} epochs")
     then = ["topics", output] if covariates is None else ["effects", output, *source.arguments()]

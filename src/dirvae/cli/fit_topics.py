@@ -13,9 +13,7 @@ from dirvae.cli.checkpoints import (
     CheckpointDir,
     Resume,
     fingerprint,
-    open_folder,
     place,
-    remove,
     resumable,
 )
 from dirvae.cli.errors import refuse, say
@@ -167,12 +165,10 @@ def fit_topics(
         **({"guide": start} if start else {}),
         **({"covariates": fingerprint([*map(str, told.items())], smooth)} if told else {}),
     }
-    open_folder(folder, settings, resume)
-    with resumable(folder, context.obj):
+    keep = checkpoint_dir is not None
+    with resumable(folder, settings, context.obj, resume=resume, keep=keep):
         model.fit(rows_of(X), labels, **data, checkpoint_dir=folder, resume=resume)
         model.save(output)
-    if checkpoint_dir is None:
-        remove(folder)
     _end(model, X, output, documents, text_column, report)
 
 

@@ -14,8 +14,7 @@ from dirvae.cli.counts import (
     Transpose,
     in_order,
     is_composition,
-    read_counts,
-    read_covariates,
+    read_samples,
 )
 from dirvae.cli.errors import refuse, say
 from dirvae.cli.inputs import (
@@ -108,9 +107,7 @@ def report(
         from dirvae.report.explorer import read_names
 
         given["names"] = read_names(names)
-    from dirvae.persistence import read_config
-
-    if data is not None and is_composition(read_config(model)):
+    if data is not None and is_composition(model):
         unread = ("--text-column", "--label-column", "--time-column", "--strip")
         refuse(f"counts, {data}", {name: columns[name] for name in unread})
         source = Source(data, array, id_column, encoding, transpose, layer, modality)
@@ -144,15 +141,11 @@ def _write_composition(
 ) -> None:
     if covariates is not None and len(covariates) > 1:
         raise ValueError(f"--covariates is {' '.join(covariates)}, must be one table for counts")
-    rows = read_counts(source)
-    known = list(estimator.covariate_kinds_)
     table = None if covariates is None else Path(covariates[0])
-    given |= {
-        "covariates": read_covariates(table, None, rows, source, names=known),
-        "ids": rows.ids or None,
-    }
+    rows, X, told = read_samples(estimator, source, table)
+    given |= {"covariates": told, "ids": rows.ids or None}
     given.setdefault("title", "Components")
-    _save(estimator, in_order(estimator, rows, source.path), output, given)
+    _save(estimator, X, output, given)
 
 
 def _write_components(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dirvae.cli.errors import INTERRUPTED, Stop, refuse
-from dirvae.cli.options import one_of, whole, words_of
+from dirvae.cli.options import available, one_of, whole, words_of
 from dirvae.cli.outputs import require_results_folder
 from dirvae.reproduce.studies import STUDIES, Study
 from dirvae.text import literal, nearest
@@ -170,7 +170,6 @@ def _numbers(shares: str | None) -> list[float] | None:
 def _available(device: str) -> str:
     import torch
 
-    has_cuda = torch.cuda.is_available()
-    if device == "cuda" and not has_cuda:
-        raise ValueError("--device cuda is not available to PyTorch on this machine")
-    return "cuda" if has_cuda and device != "cpu" else "cpu"
+    if available(device) != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"

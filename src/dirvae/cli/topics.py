@@ -15,8 +15,7 @@ from dirvae.cli.counts import (
     Transpose,
     in_order,
     is_composition,
-    read_counts,
-    read_covariates,
+    read_samples,
 )
 from dirvae.cli.errors import print_json, refuse
 from dirvae.cli.inputs import (
@@ -83,9 +82,8 @@ def topics(
     counted from 0. Documents are named by their id or file, or else by their row, counted from 1.
     """
     estimator = load_estimator(model, "top_words", ", which has no topics")
-    from dirvae.persistence import read_config
 
-    called = COMPOSITIONS if is_composition(read_config(model)) else TEXTS
+    called = COMPOSITIONS if is_composition(model) else TEXTS
     found = _described(estimator, words, by, called)
     known_by, told = "", None
     if called is TEXTS:
@@ -97,9 +95,7 @@ def topics(
             refuse_texts(f"counts, {documents}", text_column)
             refuse(f"counts, {documents}", {"--strip": strip})
             source = Source(documents, array, id_column, encoding, transpose, layer, modality)
-            X: Any = read_counts(source)
-            known = list(estimator.covariate_kinds_)
-            told = read_covariates(covariates, None, X, source, names=known)
+            X, counts, told = read_samples(estimator, source, covariates)
         else:
             X = read_documents(
                 documents,
@@ -110,8 +106,8 @@ def topics(
                 strip=parts_of(strip),
                 kinds=estimator.covariate_kinds_,
             )
-            told = covariates_of(X)
-        theta = estimator.transform(in_order(estimator, X, documents), covariates=told)
+            counts, told = in_order(estimator, X, documents), covariates_of(X)
+        theta = estimator.transform(counts, covariates=told)
         known_by = _add_examples(found, theta, X, examples, called)
     if as_json:
         print_json(found)

@@ -22,7 +22,6 @@ from torch.distributions import (
 )
 
 from dirvae.distributions import (
-    GEM,
     Dirichlet,
     InverseCDFDirichlet,
     ScaledDirichlet,
@@ -30,7 +29,7 @@ from dirvae.distributions import (
     StandardizedDirichlet,
     StickBreakingKumaraswamy,
 )
-from dirvae.models.latents import decoder_view, default_concentration, head_options
+from dirvae.models.latents import decoder_view, default_concentration, head_options, standard_prior
 from dirvae.models.likelihoods import data_features, likelihood_head
 from dirvae.models.mixture_prior import MixturePrior
 from dirvae.models.semi_supervised import LabelledVAE
@@ -196,8 +195,7 @@ def gaussian(num_features: int, num_latent: int, **options: Any) -> VAE:
         >>> gaussian(8, 3).embed(torch.zeros(2, 8)).shape
         torch.Size([2, 3])
     """
-    prior = Fixed(Normal, loc=torch.zeros(num_latent), scale=torch.ones(num_latent))
-    return mlp_vae(num_features, Normal, prior, **options)
+    return mlp_vae(num_features, Normal, standard_prior(Normal, num_latent), **options)
 
 
 def softmax_gaussian(num_features: int, num_latent: int, **options: Any) -> VAE:
@@ -207,7 +205,7 @@ def softmax_gaussian(num_features: int, num_latent: int, **options: Any) -> VAE:
         >>> softmax_gaussian(8, 3).embed(torch.zeros(2, 8)).shape
         torch.Size([2, 3])
     """
-    prior = Fixed(SoftmaxNormal, loc=torch.zeros(num_latent), scale=torch.ones(num_latent))
+    prior = standard_prior(SoftmaxNormal, num_latent)
     return mlp_vae(num_features, SoftmaxNormal, prior, **options)
 
 
@@ -332,7 +330,6 @@ def stick_breaking(
         >>> stick_breaking(8, 3).embed(torch.zeros(2, 8)).shape
         torch.Size([2, 3])
     """
-    prior = Fixed(
-        GEM, concentration=torch.tensor(prior_concentration), size=torch.tensor(num_latent)
-    )
+    concentration = torch.tensor(prior_concentration)
+    prior = standard_prior(StickBreakingKumaraswamy, num_latent, concentration)
     return mlp_vae(num_features, StickBreakingKumaraswamy, prior, **options)

@@ -268,13 +268,24 @@ def credible_intervals(mean: Floats, concentration: Floats, level: float) -> tup
         >>> lower.round(2), upper.round(2)
         (array([0.  , 0.31]), array([0.06, 0.69]))
     """
-    rest = np.maximum(concentration * (1 - mean) / mean, np.finfo(float).tiny)
+    law = beta_of(mean, concentration)
+    rest = law.args[1]
     from_0 = (concentration <= 1) & (concentration <= rest)
     to_1 = (rest <= 1) & (rest < concentration)
     below = np.where(from_0, 0.0, np.where(to_1, 1 - level, (1 - level) / 2))
     above = np.where(to_1, 1.0, below + level)
-    law = stats.beta(concentration, rest)
     return law.ppf(below), law.ppf(above)
+
+
+def beta_of(mean: Floats, concentration: Floats) -> Any:
+    """The posterior of each share, Beta(a, a / m - a), as SciPy has it; arguments as above.
+
+    Example:
+        >>> beta_of(np.array([0.25]), np.array([2.0])).mean()
+        array([0.25])
+    """
+    rest = np.maximum(concentration * (1 - mean) / mean, np.finfo(float).tiny)
+    return stats.beta(concentration, rest)
 
 
 def _dominates(mean: Floats, concentration: Floats, seed: int) -> Floats:

@@ -39,6 +39,7 @@ from dirvae.topics.posterior import (
     marginals,
     off_topic_scores,
     proportions,
+    without_background,
 )
 
 if TYPE_CHECKING:
@@ -187,11 +188,10 @@ def _counted(row: sparse.csr_matrix, words: Any) -> str:
 def _shown(
     model: TopicModel, counts: Any, covariates: Any, rows: Any, texts: list[str], level: float
 ) -> Shown:
-    mean, lower, upper, off_topic = _intervals(model, counts, covariates, level)
+    mean, lower, upper, off_topic, shares = _intervals(model, counts, covariates, level)
     named: list[Any] = [{}] * len(rows)
     clear = named
     if decoder_of(model.vae_).mixes:
-        shares = proportions(model.vae_, counts, covariates)
         named, clear = speaking(
             counts, shares, model._mixed(), model.word_frequency_, model._n_features_out
         )
@@ -211,16 +211,20 @@ def _shown(
 
 
 def _intervals(model: TopicModel, counts: Any, covariates: Any, level: float) -> Any:
-    """Means, intervals and off-topic scores; of a latent that is no Dirichlet, means alone."""
+    """Means, intervals, off-topic scores, and shares of all that is mixed.
+
+    Of a latent that is no Dirichlet there are means and shares alone.
+    """
     if model.latent is not Dirichlet:
-        return model._theta(counts, covariates), None, None, None
+        shares = proportions(model.vae_, counts, covariates)
+        return without_background(shares, model._n_features_out), None, None, None, shares
     evidence = evidence_of(model.vae_, counts, covariates)
-    mean, concentration, weights = marginals(evidence, model._n_features_out)
+    mean, concentration, shares = marginals(evidence, model._n_features_out)
     lower, upper = credible_intervals(mean, concentration, level)
     if not decoder_of(model.vae_).mixes:
-        return mean, lower, upper, None
-    off_topic = off_topic_scores(weights, counts, model._mixed(), model.word_frequency_)
-    return mean, lower, upper, off_topic
+        return mean, lower, upper, None, shares
+    off_topic = off_topic_scores(shares, counts, model._mixed(), model.word_frequency_)
+    return mean, lower, upper, off_topic, shares
 
 
 def _word_of(model: TopicModel) -> Callable[[str], int | None]:
