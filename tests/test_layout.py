@@ -118,11 +118,13 @@ TESTED_IN = {
     "topics/test_decoders": ["topics/decoder"],
     "topics/test_documents": ["persistence/vectorizers", "topics/document_kinds"],
     "topics/test_effects": ["topics/merging"],
+    "topics/test_exploring": ["topics/learned"],
     "topics/test_inference": ["topics/zoo"],
     "topics/test_results": ["topics/contrasts", "topics/information"],
     "topics/test_model": [
         "topics/arguments",
         "topics/building",
+        "topics/questions",
         "topics/sizes",
         "topics/start",
     ],

@@ -13,7 +13,7 @@ from scipy import sparse, stats
 
 from dirvae import TopicModel
 from dirvae.topics.effects import effects_of, shares_of
-from dirvae.topics.information import Evidence, shape_of_sum, widened
+from dirvae.topics.information import WordEvidence, shape_of_sum, widened
 from dirvae.topics.posterior import posterior_of
 
 STRANGE = "<img src=x onerror=alert(1)> \u202e"
@@ -50,7 +50,7 @@ def test_topics_that_share_words_are_surer_together_than_each():
     for _ in range(300):  # CVB0
         phi = gamma[:, None] * beta
         gamma = alpha + (phi / phi.sum(0)) @ counts
-    found = Evidence(gamma[None], alpha[None], sparse.csr_matrix(counts), beta, True)
+    found = WordEvidence(gamma[None], alpha[None], sparse.csr_matrix(counts), beta, True)
     mean, shape = shape_of_sum(found, [0, 1], 3)
     std = np.sqrt(mean * mean * (1 - mean) / (shape + mean))
     exact_mean, exact_var = exact_sum(gamma, alpha, counts, beta, [0, 1])
@@ -66,7 +66,7 @@ def test_the_share_of_one_topic_is_its_marginal(independent):
     rng = np.random.default_rng(1)
     beta, counts = rng.dirichlet(np.ones(9), 4), sparse.csr_matrix(rng.poisson(1, (5, 9)) * 1.0)
     gamma = rng.gamma(2, 1, (5, 4)) + 0.1
-    found = Evidence(gamma, np.full((5, 4), 0.1), counts, beta, independent)
+    found = WordEvidence(gamma, np.full((5, 4), 0.1), counts, beta, independent)
     shapes = widened(gamma, found.prior, counts, beta, 3) if independent else gamma[:, :3]
     for k in range(3):  # the last is a background
         mean, shape = shape_of_sum(found, [k], 3)
@@ -76,7 +76,7 @@ def test_the_share_of_one_topic_is_its_marginal(independent):
 
 def test_a_share_of_several_topics_of_a_dirichlet_is_a_beta():
     gamma = np.array([[1.0, 2.0, 4.0]])
-    found = Evidence(gamma, gamma, sparse.csr_matrix((1, 2)), np.ones((3, 2)) / 2, True)
+    found = WordEvidence(gamma, gamma, sparse.csr_matrix((1, 2)), np.ones((3, 2)) / 2, True)
     mean = gamma / gamma.sum()
     both = posterior_of(mean, gamma, np.zeros(1), level=0.9, seed=0, evidence=found).share([2, 0])
     law = stats.beta(5, 2)

@@ -16,7 +16,7 @@ from dirvae.cli.counts import (
     Modality,
     Source,
     Transpose,
-    in_order,
+    features_in_order,
     kind_of_model,
     read_samples,
 )
@@ -29,16 +29,16 @@ from dirvae.cli.inputs import (
     IdColumn,
     LabelColumn,
     TextColumn,
+    columns_in_order,
     covariates_of,
     known_or_none,
     load_estimator,
     read_data,
     read_documents,
     refuse_texts,
-    rows_in_order,
 )
-from dirvae.cli.options import whole as whole_number
-from dirvae.cli.outputs import Force, require_table, write_table
+from dirvae.cli.options import integer
+from dirvae.cli.outputs import AsJson, Force, require_table, write_table
 from dirvae.cli.texts import Strip, parts_of
 from dirvae.formats import kind_of
 from dirvae.text import literal
@@ -56,7 +56,6 @@ Data = Annotated[
 ]
 SAMPLES = 100
 TOPICS = "TopicModel"
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def transform(
@@ -113,14 +112,14 @@ def transform(
             strip=parts_of(strip),
             kinds=estimator.covariate_kinds_,
         )
-        ids, X = documents.ids, in_order(estimator, documents, data)
+        ids, X = documents.ids, features_in_order(estimator, documents, data)
         told = {"covariates": covariates_of(documents)}
     elif kind != COMPOSITION:
         refuse_texts(f"{model}, which has no topics", text_column)
         refuse(f"{model}, which has no topics", {"--strip": strip})
         rows = read_data(data, array, id_column, encoding)
         estimator, ids = _load(model), rows.ids
-        X = rows_in_order(estimator, rows, data)
+        X = columns_in_order(estimator, rows, data)
     names = list(estimator.get_feature_names_out())
     for name in ids.keys() & set(names):
         raise ValueError(f"--id-column is {name!r}, which is a component's column in {output}")
@@ -134,7 +133,7 @@ def evaluate(
     data: Data,
     samples: Annotated[
         int | None,
-        whole_number(
+        integer(
             0,
             help="Draws per row for the importance-sampled likelihood; 0 for none.",
             show_default=str(SAMPLES),
@@ -185,7 +184,7 @@ def evaluate(
         if known is not None and not any(label is not None for label in known):
             raise ValueError("no document has a label: leave --label-column out")
         topics = _load(model)
-        _print(measure_topics(topics, in_order(topics, documents, data), known), as_json)
+        _print(measure_topics(topics, features_in_order(topics, documents, data), known), as_json)
         return
     estimator = _load(model)
     if not hasattr(estimator, "score_samples"):
@@ -196,7 +195,7 @@ def evaluate(
     refuse(f"{model}, which has no topics", {"--strip": strip})
     rows = read_data(data, array, id_column, encoding)
     draws = SAMPLES if samples is None else samples
-    facts = measure(estimator, rows_in_order(estimator, rows, data), draws)
+    facts = measure(estimator, columns_in_order(estimator, rows, data), draws)
     _print(facts if as_json else _in_brief(facts), as_json)
 
 

@@ -26,7 +26,7 @@ __all__ = [
     "Source",
     "Transpose",
     "complete",
-    "in_order",
+    "features_in_order",
     "is_composition",
     "kind_of_model",
     "read_counts",
@@ -133,7 +133,7 @@ def is_composition(path: Path) -> bool:
     return kind_of_model(path) == COMPOSITION
 
 
-def in_order(model: Any, rows: Any, path: str) -> Any:
+def features_in_order(model: Any, rows: Any, path: str) -> Any:
     """Counts in the order of the model's features, by name where both have names; texts as texts.
 
     Features that the counts lack are 0, and others are left out, which is said.
@@ -185,7 +185,7 @@ def read_samples(
     """
     rows = read_counts(source)
     told = read_covariates(covariates, columns, rows, source, names=list(model.covariate_kinds_))
-    return rows, in_order(model, rows, source.path), told
+    return rows, features_in_order(model, rows, source.path), told
 
 
 def read_covariates(

@@ -17,7 +17,7 @@ from dirvae.cli.counts import (
     Source,
     Transpose,
     complete,
-    in_order,
+    features_in_order,
     is_composition,
     read_counts,
     read_covariates,
@@ -25,7 +25,7 @@ from dirvae.cli.counts import (
 from dirvae.cli.errors import print_json
 from dirvae.cli.inputs import UTF8, Array, Encoding, IdColumn, load_estimator
 from dirvae.cli.options import number
-from dirvae.cli.outputs import Force, require_table, write_table
+from dirvae.cli.outputs import AsJson, Force, require_table, write_table
 from dirvae.text import literal
 
 __all__ = ["effects"]
@@ -51,7 +51,7 @@ def effects(
     array: Array = None,
     encoding: Encoding = UTF8,
     force: Force = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show how the share of each component goes with what is known of the samples.
 
@@ -73,7 +73,7 @@ def effects(
     known = list(estimator.covariate_kinds_)
     told = read_covariates(covariates, covariate_columns, rows, source, names=known)
     told, rows = complete(told, rows, drop_missing, covariates)
-    found = estimator.effects(in_order(estimator, rows, counts), told, level=level)
+    found = estimator.effects(features_in_order(estimator, rows, counts), told, level=level)
     table = _rows(found, told, list(estimator.get_feature_names_out()))
     if output is not None:
         ids = {name: [row[name] for row in table] for name in table[0] if name not in VALUES}

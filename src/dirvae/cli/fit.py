@@ -19,8 +19,8 @@ from dirvae.cli.checkpoints import (
 )
 from dirvae.cli.errors import say
 from dirvae.cli.inputs import ROWS, UTF8, Array, Encoding, IdColumn, read_data
-from dirvae.cli.options import DEVICES, available, number, one_of, whole, words_of
-from dirvae.cli.outputs import Force, require_model_folder
+from dirvae.cli.options import DEVICES, available, integer, number, one_of, words_of
+from dirvae.cli.outputs import Force, Quiet, require_model_folder
 from dirvae.cli.words import LATENTS, LIKELIHOODS, named
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def fit_vae(
             "(auto: bernoulli for values in [0, 1], gaussian for others).",
         ),
     ] = "auto",
-    components: Annotated[int, whole(1, "--components", "-k", help="Size of the latent.")] = 50,
+    components: Annotated[int, integer(1, "--components", "-k", help="Size of the latent.")] = 50,
     prior_concentration: Annotated[
         str | None,
         typer.Option(
@@ -66,7 +66,7 @@ def fit_vae(
     ] = None,
     prior_components: Annotated[
         int | None,
-        whole(
+        integer(
             1,
             help="Components of a learned mixture as the prior; it starts around the usual prior.",
             show_default="no mixture",
@@ -85,8 +85,8 @@ def fit_vae(
     decoder_hidden_sizes: Annotated[
         str, typer.Option(metavar="LIST", help="Widths of the decoder's layers.")
     ] = "500",
-    max_epochs: Annotated[int, whole(1, help="Maximum number of passes over the data.")] = 150,
-    batch_size: Annotated[int, whole(1, help="Rows per step.")] = 100,
+    max_epochs: Annotated[int, integer(1, help="Maximum number of passes over the data.")] = 150,
+    batch_size: Annotated[int, integer(1, help="Rows per step.")] = 100,
     learning_rate: Annotated[
         float, number(help="Adam's step size at the start; it falls to 0.")
     ] = 4e-3,
@@ -94,9 +94,9 @@ def fit_vae(
         float, number(help="Share of rows held out to stop early; 0 for none.")
     ] = 0.1,
     patience: Annotated[
-        int, whole(1, help="Epochs without a better held-out ELBO before training stops.")
+        int, integer(1, help="Epochs without a better held-out ELBO before training stops.")
     ] = 15,
-    seed: Annotated[int, whole(0, help="Same seed, same model.")] = 0,
+    seed: Annotated[int, integer(0, help="Same seed, same model.")] = 0,
     device: Annotated[
         str,
         typer.Option(
@@ -109,7 +109,7 @@ def fit_vae(
     array: Array = None,
     id_column: IdColumn = None,
     encoding: Encoding = UTF8,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a variational autoencoder and save it.
 

@@ -31,8 +31,8 @@ from dirvae.cli.counts import (
 )
 from dirvae.cli.errors import refuse, say
 from dirvae.cli.inputs import UTF8, Array, Encoding, IdColumn
-from dirvae.cli.options import whole
-from dirvae.cli.outputs import Force, require_model_folder
+from dirvae.cli.options import integer
+from dirvae.cli.outputs import Force, Quiet, require_model_folder
 
 __all__ = ["fit_counts"]
 
@@ -43,7 +43,7 @@ def fit_counts(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="PATH", help="Folder for the model.")
     ],
-    components: Annotated[int, whole(2, "--components", "-k", help="Number of components.")] = 8,
+    components: Annotated[int, integer(2, "--components", "-k", help="Number of components.")] = 8,
     id_column: IdColumn = None,
     covariates: Covariates = None,
     covariate_columns: CovariateColumns = None,
@@ -55,13 +55,13 @@ def fit_counts(
     encoding: Encoding = UTF8,
     max_epochs: Annotated[
         int | None,
-        whole(1, help="Passes over the samples.", show_default="10,000 over their number"),
+        integer(1, help="Passes over the samples.", show_default="10,000 over their number"),
     ] = None,
-    seed: Annotated[int, whole(0, help="Same seed, same components.")] = 0,
+    seed: Annotated[int, integer(0, help="Same seed, same components.")] = 0,
     checkpoint_dir: CheckpointDir = None,
     resume: Resume = False,
     force: Force = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Find components of counts that are not words, such as microbes in samples; save the model.
 

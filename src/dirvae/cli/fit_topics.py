@@ -28,8 +28,8 @@ from dirvae.cli.inputs import (
     read_documents,
     rows_of,
 )
-from dirvae.cli.options import DEVICES, available, one_of, whole, words_of
-from dirvae.cli.outputs import Force, require_model_folder, require_page
+from dirvae.cli.options import DEVICES, available, integer, one_of, words_of
+from dirvae.cli.outputs import Force, Quiet, require_model_folder, require_page
 from dirvae.cli.report import write_page
 from dirvae.cli.texts import (
     Covariates,
@@ -63,7 +63,7 @@ def fit_topics(
         str | None,
         typer.Option(metavar="NAME", help="Column of classes that topics learn to predict."),
     ] = None,
-    components: Annotated[int, whole(2, "--components", "-k", help="Number of topics.")] = 50,
+    components: Annotated[int, integer(2, "--components", "-k", help="Number of topics.")] = 50,
     decoder: Annotated[
         str,
         typer.Option(metavar="NAME", parser=one_of(DECODERS), help=f"{words_of(DECODERS)}."),
@@ -72,7 +72,7 @@ def fit_topics(
         Path | None,
         typer.Option(metavar="PATH", help="Words of counts, one per line, in column order."),
     ] = None,
-    max_epochs: Annotated[int | None, whole(1, help="Passes over the documents.")] = None,
+    max_epochs: Annotated[int | None, integer(1, help="Passes over the documents.")] = None,
     report: Annotated[
         Path | None,
         typer.Option(
@@ -80,9 +80,9 @@ def fit_topics(
         ),
     ] = None,
     guide: Guide = None,
-    seed: Annotated[int, whole(0, help="Same seed, same topics.")] = 0,
+    seed: Annotated[int, integer(0, help="Same seed, same topics.")] = 0,
     seeds: Annotated[
-        int, whole(1, help="Number of fits; the model that the others agree with is kept.")
+        int, integer(1, help="Number of fits; the model that the others agree with is kept.")
     ] = 1,
     device: Annotated[
         str,
@@ -102,7 +102,7 @@ def fit_topics(
     force: Force = False,
     encoding: Encoding = UTF8,
     array: Array = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Find topics in documents and save the model.
 

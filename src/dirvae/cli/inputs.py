@@ -24,13 +24,13 @@ __all__ = [
     "IdColumn",
     "LabelColumn",
     "TextColumn",
+    "columns_in_order",
     "covariates_of",
     "known_or_none",
     "load_estimator",
     "read_data",
     "read_documents",
     "refuse_texts",
-    "rows_in_order",
     "rows_of",
     "tell",
 ]
@@ -98,7 +98,7 @@ def load_estimator(path: Path, method: str, otherwise: str) -> Any:
     return loaded.set_output(transform="default")
 
 
-def rows_in_order(estimator: Any, rows: Rows, data: str) -> Any:
+def columns_in_order(estimator: Any, rows: Rows, data: str) -> Any:
     """Columns in the order of the model's, by their names where both have names."""
     warnings.filterwarnings("ignore", "X does not have valid feature names")  # checked here
     names = getattr(estimator, "feature_names_in_", None)

@@ -9,7 +9,7 @@ import typer
 
 from dirvae.text import nearest
 
-__all__ = ["DEVICES", "available", "number", "numeral", "one_of", "whole", "words_of"]
+__all__ = ["DEVICES", "available", "integer", "number", "numeral", "one_of", "words_of"]
 
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -38,7 +38,7 @@ def one_of(words: Collection[str]) -> Callable[[str], str]:
     return parse
 
 
-def whole(least: int, *names: str, **shown: Any) -> Any:
+def integer(least: int, *names: str, **shown: Any) -> Any:
     """Return an option that takes whole numbers.
 
     Args:

@@ -12,8 +12,10 @@ import typer
 from dirvae.writing import require_writable, try_writing, whole
 
 __all__ = [
+    "AsJson",
     "Force",
     "Inputs",
+    "Quiet",
     "require_apart",
     "require_model_folder",
     "require_new",
@@ -25,6 +27,8 @@ __all__ = [
 
 TABLE_SUFFIXES = (".csv", ".npy", ".parquet")
 Force = Annotated[bool, typer.Option("--force", help="Replace an output that exists.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 
 
 Inputs = Iterable[str | Path | None]

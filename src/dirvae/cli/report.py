@@ -12,7 +12,7 @@ from dirvae.cli.counts import (
     Modality,
     Source,
     Transpose,
-    in_order,
+    features_in_order,
     is_composition,
     read_samples,
 )
@@ -23,12 +23,12 @@ from dirvae.cli.inputs import (
     Encoding,
     IdColumn,
     TextColumn,
+    columns_in_order,
     covariates_of,
     known_or_none,
     load_estimator,
     read_data,
     read_documents,
-    rows_in_order,
     rows_of,
 )
 from dirvae.cli.outputs import Force, require_page
@@ -128,7 +128,7 @@ def report(
         )
         given["covariates"] = covariates_of(X)
         if not hasattr(X, "texts"):
-            X = X._replace(x=in_order(estimator, X, data))
+            X = X._replace(x=features_in_order(estimator, X, data))
     write_page(estimator, X, output, label_column, time_column, id_column, given)
 
 
@@ -165,7 +165,7 @@ def _write_components(
         from dirvae.report.examples import document_names
 
         given["ids"] = document_names(rows.ids, rows.x.shape[0])[1]
-    _save(estimator, rows_in_order(estimator, rows, data), output, given)
+    _save(estimator, columns_in_order(estimator, rows, data), output, given)
 
 
 def _save(estimator: Any, X: Any, output: Path, given: dict[str, Any]) -> None:

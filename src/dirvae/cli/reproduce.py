@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dirvae.cli.errors import INTERRUPTED, Stop, refuse
-from dirvae.cli.options import available, one_of, whole, words_of
+from dirvae.cli.options import available, integer, one_of, words_of
 from dirvae.cli.outputs import require_results_folder
 from dirvae.reproduce.studies import STUDIES, Study
 from dirvae.text import literal, nearest
@@ -41,8 +41,8 @@ def reproduce(
     table: Annotated[
         bool, typer.Option("--table", help="Only show stored results beside the paper's.")
     ] = False,
-    seeds: Annotated[int, whole(1, help="Runs of each model.")] = 1,
-    first_seed: Annotated[int, whole(0, help="The first one's seed.")] = 0,
+    seeds: Annotated[int, integer(1, help="Runs of each model.")] = 1,
+    first_seed: Annotated[int, integer(0, help="The first one's seed.")] = 0,
     rows: Annotated[
         str | None, typer.Option(metavar="LIST", help="Models, such as gaussian,dirichlet.")
     ] = None,
@@ -63,10 +63,10 @@ def reproduce(
             show_default="binarised",
         ),
     ] = None,
-    epochs: Annotated[int | None, whole(1, help="Epochs, in place of the study's own.")] = None,
+    epochs: Annotated[int | None, integer(1, help="Epochs, in place of the study's own.")] = None,
     samples: Annotated[
         int | None,
-        whole(25, help="Draws per image for the likelihood (density).", show_default="1,000"),
+        integer(25, help="Draws per image for the likelihood (density).", show_default="1,000"),
     ] = None,
     precision: Annotated[
         str | None,
@@ -79,7 +79,7 @@ def reproduce(
     device: Annotated[
         str, typer.Option(metavar="NAME", parser=one_of(DEVICES), help=f"{words_of(DEVICES)}.")
     ] = "auto",
-    threads: Annotated[int | None, whole(1, help="Threads of PyTorch on the CPU.")] = None,
+    threads: Annotated[int | None, integer(1, help="Threads of PyTorch on the CPU.")] = None,
 ) -> None:
     """Repeat a table of the DirVAE paper, its numbers beside ours.
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dirvae.cli.options import numeral, whole
+from dirvae.cli.options import integer, numeral
 
 __all__ = [
     "Covariates",
@@ -59,7 +59,9 @@ MaxDf = Annotated[
     ),
 ]
 MOST_NGRAMS = 10  # as many as a model may have to be saved
-Ngrams = Annotated[int, whole(1, rich_help_panel=WORDS, help="Longest sequence of words to count.")]
+Ngrams = Annotated[
+    int, integer(1, rich_help_panel=WORDS, help="Longest sequence of words to count.")
+]
 Strip = Annotated[
     str,
     typer.Option(

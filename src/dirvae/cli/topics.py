@@ -13,7 +13,7 @@ from dirvae.cli.counts import (
     Modality,
     Source,
     Transpose,
-    in_order,
+    features_in_order,
     is_composition,
     read_samples,
 )
@@ -29,7 +29,8 @@ from dirvae.cli.inputs import (
     read_documents,
     refuse_texts,
 )
-from dirvae.cli.options import one_of, whole, words_of
+from dirvae.cli.options import integer, one_of, words_of
+from dirvae.cli.outputs import AsJson
 from dirvae.cli.texts import Strip, parts_of
 from dirvae.text import literal
 
@@ -55,14 +56,14 @@ def topics(
     documents: Annotated[
         str | None, typer.Argument(help="Documents, or samples, to show examples of.")
     ] = None,
-    words: Annotated[int, whole(1, help="Words per topic.")] = 10,
+    words: Annotated[int, integer(1, help="Words per topic.")] = 10,
     by: Annotated[
         str,
         typer.Option(
             metavar="NAME", parser=one_of(RANKINGS), help=f"Ranking: {words_of(RANKINGS)}."
         ),
     ] = "relevance",
-    examples: Annotated[int, whole(0, help="Documents per topic.")] = 1,
+    examples: Annotated[int, integer(0, help="Documents per topic.")] = 1,
     text_column: TextColumn = None,
     id_column: IdColumn = None,
     strip: Strip = "",
@@ -72,7 +73,7 @@ def topics(
     layer: Layer = None,
     modality: Modality = None,
     covariates: Covariates = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print each topic's share of the documents, its words, and the documents with most of it.
 
@@ -106,7 +107,7 @@ def topics(
                 strip=parts_of(strip),
                 kinds=estimator.covariate_kinds_,
             )
-            counts, told = in_order(estimator, X, documents), covariates_of(X)
+            counts, told = features_in_order(estimator, X, documents), covariates_of(X)
         theta = estimator.transform(counts, covariates=told)
         known_by = _add_examples(found, theta, X, examples, called)
     if as_json:

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-__all__ = ["Evidence", "shape_of_sum", "widened"]
+__all__ = ["WordEvidence", "shape_of_sum", "widened"]
 
 Floats = NDArray[np.float64]
 
 
-class Evidence(NamedTuple):
+class WordEvidence(NamedTuple):
     """What posteriors of N documents are made of; K topics, and J with a background.
 
     Attributes:
@@ -96,7 +96,7 @@ def widened(
 
 
 def shape_of_sum(
-    evidence: Evidence, topics: Sequence[int], num_topics: int
+    evidence: WordEvidence, topics: Sequence[int], num_topics: int
 ) -> tuple[Floats, Floats]:
     """Mean m and shape a of the share of some topics together, Beta(a, a / m - a), both (N,).
 
@@ -111,7 +111,7 @@ def shape_of_sum(
     Example:
         >>> beta = np.array([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
         >>> gamma, X = np.array([[3.0, 3.0, 5.0]]), sparse.csr_matrix([[2.0, 2.0, 4.0]])
-        >>> found = Evidence(gamma, np.ones((1, 3)), X, beta, independent_words=True)
+        >>> found = WordEvidence(gamma, np.ones((1, 3)), X, beta, independent_words=True)
         >>> [shape_of_sum(found, topics, 3)[1].round(2).tolist() for topics in ([0], [0, 1])]
         [[1.26], [6.0]]
     """

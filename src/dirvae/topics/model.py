@@ -4,102 +4,55 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from scipy import sparse
-from scipy.special import softmax
-from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils import ClassifierTags
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 from torch.distributions import Distribution
 
 from dirvae.alignment import matched
-from dirvae.assessment import TopicScores, score_topics
 from dirvae.distributions import Dirichlet
 from dirvae.estimators.arguments import require_integer, require_resumable
-from dirvae.estimators.estimator import VAEEstimator
 from dirvae.estimators.kinds import warn_of_fractions
 from dirvae.estimators.labels import class_indicators
 from dirvae.evaluation import (
-    completion_perplexity,
     documents_of_words,
-    split_tokens,
-    split_words,
-    top_word_ids,
-    top_words_by_documents,
 )
 from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
-from dirvae.tables import ResultTable
 from dirvae.topics.arguments import guide_columns, require_topic_arguments
 from dirvae.topics.building import starting_vae, vectors_of_words
-from dirvae.topics.columns import columns_of
-from dirvae.topics.contrasts import require_level
-from dirvae.topics.covariates import (
-    Covariate,
-    as_numbers,
-    covariates_of,
-    names_of_numbers,
-    warn_of_the_mean,
-)
-from dirvae.topics.curves import Trends, trends_of
 from dirvae.topics.decoder import TopicDecoder, decoder_of
 from dirvae.topics.decoders import MixtureDecoder
-from dirvae.topics.document_kinds import Kind, documents_of, listed
+from dirvae.topics.document_kinds import listed
 from dirvae.topics.documents import (
     checked_counts,
     countable,
     require_documents,
-    require_kind,
     vocabulary_of,
 )
-from dirvae.topics.effects import Effects, Shares, effects_of, shares_of
-from dirvae.topics.exploring import (
-    explained_words,
-    given_names,
-    merges,
-    proposed_names,
-    representatives,
-    topics_of_words,
-    words_asked_for,
-)
-from dirvae.topics.inference import MixtureVAE, decoded_perplexity, is_mixture
+from dirvae.topics.inference import MixtureVAE
 from dirvae.topics.merging import alike_topics, all_topics, merged_topics
 from dirvae.topics.posterior import (
-    TopicPosterior,
-    evidence_of,
-    marginals,
-    off_topic_scores,
-    posterior_of,
     proportions,
     without_background,
 )
-from dirvae.topics.report import page_of
-from dirvae.topics.results import Labels
+from dirvae.topics.questions import DocumentQuestions
 from dirvae.topics.start import cluster_start, guided_start
 from dirvae.topics.training import train_topics
 from dirvae.training import Training
-from dirvae.writing import write_text
 
 __all__ = ["TopicModel"]
 
 ROWS_COUNTED_AT_ONCE = 20_000
 
 
-def _has_labels(model: Any) -> bool:
-    if not hasattr(model, "coef_"):
-        raise AttributeError("this TopicModel was not fitted to labels: give them as fit(X, y)")
-    return True
-
-
-class TopicModel(VAEEstimator):
+class TopicModel(DocumentQuestions):
     """Topics of texts or of counts: documents mix topics, which are distributions of words.
 
     Beside topics a document may have words of a background that all share. Its proportions theta
@@ -174,22 +127,10 @@ class TopicModel(VAEEstimator):
         [['cat', 'dog'], ['moon', 'stars']]
     """
 
-    vae_: VAE
     model_type = (VAE, MixtureVAE)
     not_saved = frozenset({"_optimizer_state", "word_vectors"})  # the vectors are among the weights
-    vocabulary_: NDArray[Any]
-    vectorizer_: CountVectorizer
-    word_frequency_: NDArray[Any]
-    word_documents_: NDArray[Any]
-    topic_prevalence_: NDArray[Any]
-    classes_: NDArray[Any]
-    coef_: NDArray[Any]
-    intercept_: NDArray[Any]
-    _topic_names: list[str]
-    _covariates: list[Covariate]
     _num_documents: int
     _optimizer_state: dict[str, Any] | None
-    _row, _column = "document", "word"  # what messages call them
 
     def __init__(
         self,
@@ -406,35 +347,6 @@ class TopicModel(VAEEstimator):
         self.classes_, labels = found
         return labels
 
-    def _covariate_values(
-        self, covariates: Any, num_rows: int, *, reset: bool = False, smooth: Sequence[str] = ()
-    ) -> Any:
-        """Covariates as numbers, shape (N, C): words have a dummy for each level that `fit` saw."""
-        if reset:
-            self.__dict__.pop("_covariates", None)
-        known = getattr(self, "_covariates", None)
-        if covariates is None:
-            if smooth:
-                raise ValueError(f"smooth names {list(smooth)}, but covariates is None")
-            if known is not None:
-                warn_of_the_mean(known, self._row)
-            return None
-        if not is_mixture(self.decoder, self.latent):
-            raise ValueError("covariates go with a Dirichlet latent and a mixture of topics")
-        if not reset and known is None:
-            raise ValueError("covariates is given, must be None: the model was fitted without any")
-        columns = columns_of(covariates, num_rows)
-        if reset:
-            self._covariates = covariates_of(columns, smooth)
-        return as_numbers(columns, self._covariates)
-
-    def _counts_and_covariates(self, X: Any, covariates: Any) -> tuple[sparse.csr_matrix, Any]:
-        """What a fitted model asks of documents and of their covariates: numbers alone."""
-        check_is_fitted(self)
-        counts = self.counts(X)
-        covariates = matched("covariates", covariates, X)
-        return counts, self._covariate_values(covariates, counts.shape[0])
-
     def _end(self, counts: sparse.csr_matrix, covariates: Any = None) -> None:
         self.n_iter_ = len(self.history_)
         weights = proportions(self.vae_, counts, covariates)
@@ -446,404 +358,6 @@ class TopicModel(VAEEstimator):
             part = slice(start, start + ROWS_COUNTED_AT_ONCE)
             documents = documents_of_words(weights[part], self._mixed(), counts[part])
             self.word_documents_ = (self.word_documents_ + documents).astype(np.float32)
-
-    # --- topics -----------------------------------------------------------------------------------
-
-    @property
-    def topic_word_(self) -> Any:
-        """beta, rows that sum to 1, shape (K, V)."""
-        return self._mixed()[: self._n_features_out]
-
-    @property
-    def components_(self) -> Any:
-        """beta, as scikit-learn's decompositions call it, shape (K, V)."""
-        return self.topic_word_
-
-    @property
-    def topic_names_(self) -> list[str]:
-        """Names of the K topics: those given, or else proposals."""
-        proposed = proposed_names(self.top_words(min(3, self.n_features_in_)), self.guide)
-        return getattr(self, "_topic_names", proposed)
-
-    @topic_names_.setter
-    def topic_names_(self, names: Sequence[str] | Mapping[int, str]) -> None:
-        self._topic_names = given_names(names, self.topic_names_)
-
-    @property
-    def covariate_names_(self) -> Any:
-        """Names of the covariates as numbers, a level of words each, shape (C,)."""
-        if not hasattr(self, "_covariates"):
-            raise AttributeError(f"this {type(self).__name__} was fitted without covariates")
-        return np.array(names_of_numbers(self._covariates), dtype=object)
-
-    @property
-    def covariate_kinds_(self) -> dict[str, str]:
-        """From the covariates' columns to "numbers", "dates", "durations" or "words"."""
-        return {known.name: known.kind for known in getattr(self, "_covariates", [])}
-
-    @property
-    def background_(self) -> Any:
-        """Distribution of the words that go with no topic, shape (V,)."""
-        mixed = self._mixed()
-        if len(mixed) == self._n_features_out:
-            raise AttributeError(f"this {type(self).__name__} has no background")
-        return mixed[-1]
-
-    @pinned()
-    def _mixed(self) -> Any:
-        """All distributions of words that documents mix, the background after the topics."""
-        check_is_fitted(self)
-        with torch.no_grad():
-            beta = decoder_of(self.vae_).topics.double().numpy()
-        return beta / beta.sum(1, keepdims=True)
-
-    def top_words(self, n: int = 10, *, by: str = "relevance") -> list[list[Any]]:
-        """The n words that tell each topic best; their columns where words are not known.
-
-        Args:
-            n: From 1 to V.
-            by: "relevance" (in many of the topic's documents, and in more than elsewhere: see
-                `evaluation.top_words_by_documents`), or "frex", "probability" or "lift" of beta
-                (`evaluation.top_word_ids`).
-        """
-        ids = self.top_word_ids(n, by=by)
-        if not hasattr(self, "vocabulary_"):
-            return [[int(column) for column in row] for row in ids]
-        return [[str(word) for word in self.vocabulary_[row]] for row in ids]
-
-    @pinned()
-    def top_word_ids(self, n: int = 10, *, by: str = "relevance") -> Any:
-        """Columns of the words of `top_words`, shape (K, n)."""
-        if by != "relevance":
-            return top_word_ids(self.topic_word_, n, by=by)
-        check_is_fitted(self)
-        documents = self.word_documents_[: self._n_features_out].astype(np.float64)
-        return top_words_by_documents(documents, n)
-
-    def topic_info(self, n: int = 10) -> ResultTable:
-        """Name, share of the documents, and the n first words of each topic, a row a topic."""
-        columns: dict[str, Iterable[Any]] = {
-            "topic": range(self._n_features_out),
-            "name": self.topic_names_,
-            "share": self.topic_prevalence_,
-            "words": self.top_words(min(n, self.n_features_in_)),
-        }
-        return ResultTable(columns, frames=self._frames(), rows_shown=100)
-
-    def find_topics(self, query: str, n: int = 5) -> ResultTable:
-        """The n topics that documents with some words are most of, the first first.
-
-        Args:
-            query: One word or more. Of several, each weighs the same.
-            n: Topics at most.
-
-        Returns:
-            Columns topic, name, and share: of the documents that have the words, those in which
-            the words are of the topic, as the model expects.
-
-        Raises:
-            ValueError: If the vocabulary has none of the words, or is not known.
-        """
-        check_is_fitted(self)
-        if not hasattr(self, "vocabulary_"):
-            raise ValueError("query names words, but the model knows none: fit with a vocabulary")
-        counts = self.counts([query]) if hasattr(self, "vectorizer_") else None
-        columns = words_asked_for(query, counts, self.vocabulary_)
-        share = topics_of_words(self.word_documents_, columns, self._n_features_out)
-        order = np.argsort(-share, kind="stable")[:n]
-        names = [self.topic_names_[k] for k in order]
-        found: dict[str, Iterable[Any]] = {"topic": order, "name": names, "share": share[order]}
-        return ResultTable(found, frames=self._frames())
-
-    def hierarchy(self, n: int = 5) -> ResultTable:
-        """How topics go together, the most alike first, as `reduce` merges them.
-
-        Args:
-            n: Words of each merged topic.
-
-        Returns:
-            A row for each of K - 1 steps: node, left, right and distance as in
-            `scipy.cluster.hierarchy.linkage`, the topics in it, and the words that tell them.
-        """
-        check_is_fitted(self)
-        documents = self.word_documents_[: self._n_features_out]
-        words = getattr(self, "vocabulary_", None)
-        return ResultTable(merges(self.topic_word_, documents, words, n), frames=self._frames())
-
-    # --- documents --------------------------------------------------------------------------------
-
-    def transform(self, X: Any, *, covariates: Any = None) -> Any:
-        """Posterior mean of theta of each document, rows that sum to 1, shape (N, K).
-
-        It depends on the document alone, and not on the batch that it comes in; documents without
-        words have the prior's mean.
-
-        Args:
-            X: Documents, as in `fit`.
-            covariates: Those of these documents, as in `fit`. If None, a model that was fitted with
-                some warns, and takes the prior at their mean for all documents.
-        """
-        theta = self._theta(*self._counts_and_covariates(X, covariates))
-        return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
-
-    def _theta(self, counts: sparse.csr_matrix, covariates: Any = None) -> Any:
-        return without_background(proportions(self.vae_, counts, covariates), self._n_features_out)
-
-    def _result_labels(self, X: Any = None) -> Labels:
-        ids = X.index.tolist() if hasattr(X, "iloc") else None
-        return Labels(self.topic_names_, ids, self._frames())
-
-    @available_if(_has_labels)
-    def predict_proba(self, X: Any) -> Any:
-        """Probability of each class, shape (N, L), of a model that was fitted to labels.
-
-        Covariates have no part in it, as they had none when labels were learned.
-
-        Args:
-            X: Documents, as in `fit`.
-        """
-        logits = self._theta(self.counts(X)) @ self.coef_.T + self.intercept_
-        return softmax(logits, axis=1)
-
-    @available_if(_has_labels)
-    def predict(self, X: Any) -> Any:
-        """Most probable class of each document, shape (N,), of a model that was fitted to labels.
-
-        Args:
-            X: Documents, as in `fit`.
-        """
-        return self.classes_[self.predict_proba(X).argmax(1)]
-
-    def posterior(self, X: Any, *, level: float = 0.9, covariates: Any = None) -> TopicPosterior:
-        """The whole posterior of theta of each document, of a model with a Dirichlet latent.
-
-        It holds what the words leave open of their topics, but takes the topics themselves for
-        known: from few documents, or with topics that are mixed up, intervals are too narrow.
-
-        Args:
-            X: Documents, as in `fit`.
-            level: Of the credible intervals, in (0, 1).
-            covariates: As in `transform`.
-
-        Raises:
-            ValueError: If ``level`` is out of range, or the latent is no Dirichlet.
-        """
-        check_is_fitted(self)
-        require_level(level)
-        counts, covariates = self._counts_and_covariates(X, covariates)
-        evidence = evidence_of(self.vae_, counts, covariates)
-        mean, concentration, weights = marginals(evidence, self._n_features_out)
-        return posterior_of(
-            mean,
-            concentration,
-            off_topic_scores(weights, counts, self._mixed(), self.word_frequency_),
-            level=level,
-            seed=self._seed,
-            evidence=evidence,
-        ).labelled(self._result_labels(X))
-
-    def representative_documents(
-        self, X: Any, n: int = 3, *, covariates: Any = None
-    ) -> ResultTable:
-        """The n documents that have most of each topic, topic by topic, the first first.
-
-        Args:
-            X: Documents, as in `fit`; those of pandas are named by their index.
-            n: Documents a topic.
-            covariates: As in `transform`.
-
-        Returns:
-            Columns topic, document (its index, or else its row), row (from 0), share, and text,
-            where documents are texts.
-        """
-        X = listed(X)
-        rows, kind = documents_of(X)
-        theta = self._theta(*self._counts_and_covariates(X, covariates))
-        ids = self._result_labels(X).ids or range(len(theta))
-        texts = rows if kind is Kind.TEXTS else None
-        return ResultTable(representatives(theta, ids, texts, n), frames=self._frames())
-
-    def explain(self, X: Any) -> ResultTable:
-        """Why one document has its topics: of which topic each of its words is.
-
-        Args:
-            X: One document: a text, a list of words, or counts of shape (V,).
-
-        Returns:
-            A row for each word of the vocabulary that it has: word, count, topic, name, and the
-            probability that the word is of the topic, the largest of all topics. The topic of words
-            of the background is -1. Words of the document's largest topic come first.
-
-        Raises:
-            ValueError: If X is no one document, or the decoder does not mix its topics.
-        """
-        check_is_fitted(self)
-        if not decoder_of(self.vae_).mixes:
-            raise ValueError(f"explain takes a mixture of topics, not {self.decoder.__name__}")
-        counts = self.counts([X] if not sparse.issparse(X) else X)
-        if counts.shape[0] != 1:
-            raise ValueError(f"X has {counts.shape[0]} documents, must be one")
-        weights, words = proportions(self.vae_, counts), getattr(self, "vocabulary_", None)
-        found = explained_words(counts, weights[0], self._mixed(), self.topic_names_, words)
-        return ResultTable(found, frames=self._frames())
-
-    def score(self, X: Any, y: Any = None) -> float:
-        """Mean log probability of a held-out token in nats: minus the log of `perplexity`.
-
-        Larger is better, so that `sklearn.model_selection.GridSearchCV` needs no ``scoring``.
-
-        Args:
-            X: Documents, as in `fit`. Of weights that are no whole numbers, such as tf-idf, words
-                are held out rather than tokens.
-            y: Ignored.
-        """
-        counts, covariates = self._counts_and_covariates(X, None)
-        split = split_words if (counts.data % 1).any() else split_tokens
-        return -math.log(self._completion(*split(counts), covariates))
-
-    def evaluate(self, X: Any, y: Any = None) -> TopicScores:
-        """What ``dirvae evaluate`` says of the topics on documents; see `assessment.score_topics`.
-
-        Args:
-            X: Documents, as in `fit`.
-            y: Class of each document, None where it is not known; None for none at all.
-        """
-        return score_topics(self, listed(X), y)
-
-    @pinned()
-    def perplexity(self, X: Any, *, seed: int = 0, covariates: Any = None) -> float:
-        """Document completion: theta from half of each document's tokens, the rest scored.
-
-        Lower is better; see `evaluation.completion_perplexity`. Of a decoder that does not mix its
-        topics, such as a `ProductDecoder`, the words have the decoder's own distribution.
-
-        Args:
-            X: Documents, as in `fit`; counts must be whole numbers.
-            seed: Seed of the split.
-            covariates: As in `transform`.
-        """
-        counts, covariates = self._counts_and_covariates(X, covariates)
-        return self._completion(*split_tokens(counts, seed), covariates)
-
-    def _completion(self, encoded: Any, scored: Any, covariates: Any) -> float:
-        weights = proportions(self.vae_, encoded, covariates)
-        if decoder_of(self.vae_).mixes:
-            return completion_perplexity(weights, self._mixed(), scored)
-        return decoded_perplexity(self.vae_.decoder, torch.from_numpy(weights), scored)
-
-    def _held_out_nats(self, X: Any) -> float:
-        """What `compare_sizes` compares, lower is better."""
-        return math.log(self.perplexity(X))
-
-    def effects(self, X: Any, covariates: Any, *, level: float = 0.95) -> Effects:
-        """Effects of covariates on the proportions of topics, with intervals.
-
-        The intervals hold what the documents leave open of their proportions, too. The proportions
-        are what words say of them, under one prior for all documents. In a model that was fitted
-        with covariates it is that at their mean.
-
-        Args:
-            X: Documents, as in `fit`.
-            covariates: As in `fit`; words become dummies for all levels but a reference, the first
-                in alphabetical order, of a category in its own. Effects of dates are those of a
-                day.
-            level: Of the intervals, in (0, 1).
-        """
-        check_is_fitted(self)
-        covariates = matched("covariates", covariates, X)
-        counts = self.counts(X)
-        mean, concentration, _ = marginals(evidence_of(self.vae_, counts), self._n_features_out)
-        found = effects_of(concentration, covariates, mean=mean, level=level, seed=self._seed)
-        return found.labelled(self._result_labels())
-
-    def shares(self, X: Any, groups: Any, *, covariates: Any = None) -> Shares:
-        """Share of each topic in each group of documents, such as those of a year.
-
-        Args:
-            X: Documents, as in `fit`.
-            groups: A value for each document; times are best cut to years or months first. Where
-                it is None, NaN, NA or NaT, the document is in no group.
-            covariates: As in `transform`.
-        """
-        check_is_fitted(self)
-        groups = matched("groups", groups, X)
-        theta = self._theta(*self._counts_and_covariates(X, covariates))
-        return shares_of(theta, groups).labelled(self._result_labels())
-
-    @pinned()
-    def report(
-        self,
-        X: Any = None,
-        path: str | Path | None = None,
-        *,
-        labels: Any = None,
-        times: Any = None,
-        ids: Any = None,
-        covariates: Any = None,
-        names: Any = None,
-        stability: Any = None,
-        title: str = "Topics",
-        level: float = 0.9,
-    ) -> str:
-        """Return a page to explore the topics and documents in, one file of HTML.
-
-        It needs no network, and holds the documents that have most of each topic.
-
-        Args:
-            X: Documents, as in `fit`; None shows topics and words alone.
-            path: File to write the page to; one that is there is replaced.
-            labels: A label for each document, None where unknown.
-            times: A number, a date or a text of either for each document, None where unknown.
-            ids: What each document is called, or a mapping from columns' names to such values;
-                their rows, counted from 1, if None.
-            covariates: As in `fit`, whether the model was fitted with them or not: their `effects`
-                are shown, with intervals of 90 %.
-            names: Of topics, a mapping from their numbers or one for each; those that the model was
-                given if None. `report.explorer.read_names` reads the file that the page writes.
-            stability: How far other seeds find each topic, shape (K,): a row of
-                `TopicEnsemble.stability`.
-            title: Of the page.
-            level: Of the intervals, in (0, 1).
-
-        Raises:
-            ValueError: If an argument is out of range, or the latent gives no shares.
-            OSError: If the file cannot be written.
-        """
-        page = page_of(
-            self,
-            X,
-            labels=labels,
-            times=times,
-            ids=ids,
-            covariates=covariates,
-            names=names,
-            stability=stability,
-            title=title,
-            level=level,
-        )
-        if path is not None:
-            write_text(path, page)
-        return page
-
-    def trends(self, X: Any, time: Any, *, level: float = 0.95, covariates: Any = None) -> Trends:
-        """The share of each topic as a smooth curve over time, with intervals.
-
-        They hold what the documents leave open of their proportions, and which documents there are,
-        but take the topics for known. How often they hold planted curves: docs/topics.md.
-
-        Args:
-            X: Documents, as in `fit`.
-            time: Numbers or dates, length N.
-            level: Of the intervals, in (0, 1), each of one place.
-            covariates: As in `transform`.
-        """
-        check_is_fitted(self)
-        time = matched("time", time, X)
-        counts, covariates = self._counts_and_covariates(X, covariates)
-        evidence = evidence_of(self.vae_, counts, covariates)
-        mean, shapes, _ = marginals(evidence, self._n_features_out)
-        found = trends_of(shapes, time, mean=mean, level=level, seed=self._seed)
-        return found.labelled(self._result_labels())
 
     @pinned()
     def merge(self, groups: Sequence[Sequence[int]]) -> TopicModel:
@@ -894,32 +408,6 @@ class TopicModel(VAEEstimator):
 
     # --- checks -----------------------------------------------------------------------------------
 
-    def _shown(self) -> tuple[str, ResultTable]:
-        return f"{self._n_features_out} topics of {self.n_features_in_:,} words", self.topic_info()
-
-    def _require_consistent(self) -> None:
-        super()._require_consistent()
-        decoder, words, topics = decoder_of(self.vae_), self.n_features_in_, self._n_features_out
-        if decoder.num_words != words or decoder.num_topics - topics not in (0, 1):  # a background
-            found = decoder.num_words, decoder.num_topics
-            raise ValueError(f"vae_ has {found} words and topics, must have {(words, topics)}")
-        if hasattr(self, "vectorizer_") and len(self.vectorizer_.vocabulary_) != words:
-            raise ValueError(f"vectorizer_ must have {words} words, as the model has")
-
-    def _shapes(self) -> dict[str, tuple[int, ...]]:
-        words, topics = self.n_features_in_, self._n_features_out
-        labels = len(getattr(self, "classes_", ()))
-        return {
-            **super()._shapes(),
-            "vocabulary_": (words,),
-            "word_frequency_": (words,),
-            "word_documents_": (decoder_of(self.vae_).num_topics, words),
-            "topic_prevalence_": (topics,),
-            "_topic_names": (topics,),
-            "coef_": (labels, topics),
-            "intercept_": (labels,),
-        }
-
     def _counts_to_fit(self, X: Any, vocabulary: Any) -> sparse.csr_matrix:
         rows, vectorizer, words = countable(X, self.vectorizer, vocabulary)
         counts = checked_counts(self, rows, reset=True)
@@ -934,18 +422,6 @@ class TopicModel(VAEEstimator):
             if value is not None:
                 setattr(self, name, value)
         return counts
-
-    def counts(self, X: Any) -> sparse.csr_matrix:
-        """Counts of the model's words in documents: those of texts and lists; counts checked."""
-        documents = documents_of(X)
-        if documents.kind is Kind.COUNTS:
-            return checked_counts(self, documents.rows, reset=False)
-        if not hasattr(self, "vectorizer_"):
-            raise ValueError(
-                f"X has {documents.kind}, but the model was fitted on counts: give counts"
-            )
-        require_kind(documents, self.vectorizer_)
-        return checked_counts(self, self.vectorizer_.transform(documents.rows), reset=False)
 
     def _check_arguments(self) -> None:
         super()._check_arguments()

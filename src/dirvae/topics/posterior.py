@@ -20,7 +20,7 @@ from dirvae.tables import ResultTable
 from dirvae.topics.contrasts import Contrast, require_level
 from dirvae.topics.decoder import decoder_of
 from dirvae.topics.inference import MixtureVAE
-from dirvae.topics.information import Evidence, shape_of_sum, widened
+from dirvae.topics.information import WordEvidence, shape_of_sum, widened
 from dirvae.topics.results import Result
 
 __all__ = [
@@ -68,7 +68,7 @@ class TopicPosterior(Result, _Marginals):
             or above it for others; NaN without words.
     """
 
-    _evidence: Evidence | None = None
+    _evidence: WordEvidence | None = None
     _level = 0.9
 
     def share(self, topics: Sequence[int], *, level: float | None = None) -> Contrast:
@@ -170,7 +170,7 @@ def _normalized(weights: Floats) -> Floats:
 
 @pinned()
 @torch.no_grad()
-def evidence_of(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> Evidence:
+def evidence_of(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> WordEvidence:
     """What the posteriors of documents are made of; of rows without words the prior.
 
     Raises:
@@ -191,11 +191,11 @@ def evidence_of(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> Evide
         of_prior = exact.prior(*context).concentration.numpy()
         concentration.append(_or_prior(q.concentration.numpy(), of_prior, rows))
         prior.append(np.broadcast_to(of_prior, concentration[-1].shape))
-    return Evidence(np.concatenate(concentration), np.concatenate(prior), X, topics, words)
+    return WordEvidence(np.concatenate(concentration), np.concatenate(prior), X, topics, words)
 
 
 @pinned()
-def marginals(evidence: Evidence, num_topics: int) -> tuple[Floats, Floats, Floats]:
+def marginals(evidence: WordEvidence, num_topics: int) -> tuple[Floats, Floats, Floats]:
     """Means and shapes of the posterior of shares among topics, both (N, K), and `proportions`."""
     gamma, prior, X, topic_word, words = evidence
     shapes = widened(gamma, prior, X, topic_word, num_topics) if words else gamma[:, :num_topics]
@@ -225,7 +225,7 @@ def posterior_of(
     *,
     level: float,
     seed: int,
-    evidence: Evidence | None = None,
+    evidence: WordEvidence | None = None,
 ) -> TopicPosterior:
     """Moments, intervals and probabilities of posteriors with these means and shapes.
 

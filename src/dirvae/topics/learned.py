@@ -1,0 +1,261 @@
+"""What a fitted model of topics knows: its topics, their words and names, and how it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.utils.validation import check_is_fitted
+from torch.distributions import Distribution
+
+from dirvae.alignment import matched
+from dirvae.estimators.estimator import VAEEstimator
+from dirvae.evaluation import top_word_ids, top_words_by_documents
+from dirvae.models.vae import VAE
+from dirvae.nn.surroundings import pinned
+from dirvae.tables import ResultTable
+from dirvae.topics.columns import columns_of
+from dirvae.topics.covariates import (
+    Covariate,
+    as_numbers,
+    covariates_of,
+    names_of_numbers,
+    warn_of_the_mean,
+)
+from dirvae.topics.decoder import TopicDecoder, decoder_of
+from dirvae.topics.document_kinds import Kind, documents_of
+from dirvae.topics.documents import checked_counts, require_kind
+from dirvae.topics.exploring import (
+    given_names,
+    merges,
+    proposed_names,
+    topics_of_words,
+    words_asked_for,
+)
+from dirvae.topics.inference import is_mixture
+
+__all__ = ["LearnedTopics"]
+
+
+class LearnedTopics(VAEEstimator):
+    """The topics of a fitted model, and what it takes documents for.
+
+    `TopicModel` fits them; here is what can be asked of them without a document.
+    """
+
+    vae_: VAE
+    vocabulary_: NDArray[Any]
+    vectorizer_: CountVectorizer
+    word_frequency_: NDArray[Any]
+    word_documents_: NDArray[Any]
+    topic_prevalence_: NDArray[Any]
+    classes_: NDArray[Any]
+    coef_: NDArray[Any]
+    intercept_: NDArray[Any]
+    _topic_names: list[str]
+    _covariates: list[Covariate]
+    _row, _column = "document", "word"  # what messages call them
+
+    if TYPE_CHECKING:  # arguments that questions go by
+        decoder: type[TopicDecoder]
+        latent: Callable[..., Distribution]
+        guide: Mapping[str, Sequence[str]] | None
+
+    # --- topics -----------------------------------------------------------------------------------
+
+    @property
+    def topic_word_(self) -> Any:
+        """beta, rows that sum to 1, shape (K, V)."""
+        return self._mixed()[: self._n_features_out]
+
+    @property
+    def components_(self) -> Any:
+        """beta, as scikit-learn's decompositions call it, shape (K, V)."""
+        return self.topic_word_
+
+    @property
+    def topic_names_(self) -> list[str]:
+        """Names of the K topics: those given, or else proposals."""
+        proposed = proposed_names(self.top_words(min(3, self.n_features_in_)), self.guide)
+        return getattr(self, "_topic_names", proposed)
+
+    @topic_names_.setter
+    def topic_names_(self, names: Sequence[str] | Mapping[int, str]) -> None:
+        self._topic_names = given_names(names, self.topic_names_)
+
+    @property
+    def covariate_names_(self) -> Any:
+        """Names of the covariates as numbers, a level of words each, shape (C,)."""
+        if not hasattr(self, "_covariates"):
+            raise AttributeError(f"this {type(self).__name__} was fitted without covariates")
+        return np.array(names_of_numbers(self._covariates), dtype=object)
+
+    @property
+    def covariate_kinds_(self) -> dict[str, str]:
+        """From the covariates' columns to "numbers", "dates", "durations" or "words"."""
+        return {known.name: known.kind for known in getattr(self, "_covariates", [])}
+
+    @property
+    def background_(self) -> Any:
+        """Distribution of the words that go with no topic, shape (V,)."""
+        mixed = self._mixed()
+        if len(mixed) == self._n_features_out:
+            raise AttributeError(f"this {type(self).__name__} has no background")
+        return mixed[-1]
+
+    @pinned()
+    def _mixed(self) -> Any:
+        """All distributions of words that documents mix, the background after the topics."""
+        check_is_fitted(self)
+        with torch.no_grad():
+            beta = decoder_of(self.vae_).topics.double().numpy()
+        return beta / beta.sum(1, keepdims=True)
+
+    def top_words(self, n: int = 10, *, by: str = "relevance") -> list[list[Any]]:
+        """The n words that tell each topic best; their columns where words are not known.
+
+        Args:
+            n: From 1 to V.
+            by: "relevance" (in many of the topic's documents, and in more than elsewhere: see
+                `evaluation.top_words_by_documents`), or "frex", "probability" or "lift" of beta
+                (`evaluation.top_word_ids`).
+        """
+        ids = self.top_word_ids(n, by=by)
+        if not hasattr(self, "vocabulary_"):
+            return [[int(column) for column in row] for row in ids]
+        return [[str(word) for word in self.vocabulary_[row]] for row in ids]
+
+    @pinned()
+    def top_word_ids(self, n: int = 10, *, by: str = "relevance") -> Any:
+        """Columns of the words of `top_words`, shape (K, n)."""
+        if by != "relevance":
+            return top_word_ids(self.topic_word_, n, by=by)
+        check_is_fitted(self)
+        documents = self.word_documents_[: self._n_features_out].astype(np.float64)
+        return top_words_by_documents(documents, n)
+
+    def topic_info(self, n: int = 10) -> ResultTable:
+        """Name, share of the documents, and the n first words of each topic, a row a topic."""
+        columns: dict[str, Iterable[Any]] = {
+            "topic": range(self._n_features_out),
+            "name": self.topic_names_,
+            "share": self.topic_prevalence_,
+            "words": self.top_words(min(n, self.n_features_in_)),
+        }
+        return ResultTable(columns, frames=self._frames(), rows_shown=100)
+
+    def find_topics(self, query: str, n: int = 5) -> ResultTable:
+        """The n topics that documents with some words are most of, the first first.
+
+        Args:
+            query: One word or more. Of several, each weighs the same.
+            n: Topics at most.
+
+        Returns:
+            Columns topic, name, and share: of the documents that have the words, those in which
+            the words are of the topic, as the model expects.
+
+        Raises:
+            ValueError: If the vocabulary has none of the words, or is not known.
+        """
+        check_is_fitted(self)
+        if not hasattr(self, "vocabulary_"):
+            raise ValueError("query names words, but the model knows none: fit with a vocabulary")
+        counts = self.counts([query]) if hasattr(self, "vectorizer_") else None
+        columns = words_asked_for(query, counts, self.vocabulary_)
+        share = topics_of_words(self.word_documents_, columns, self._n_features_out)
+        order = np.argsort(-share, kind="stable")[:n]
+        names = [self.topic_names_[k] for k in order]
+        found: dict[str, Iterable[Any]] = {"topic": order, "name": names, "share": share[order]}
+        return ResultTable(found, frames=self._frames())
+
+    def hierarchy(self, n: int = 5) -> ResultTable:
+        """How topics go together, the most alike first, as `reduce` merges them.
+
+        Args:
+            n: Words of each merged topic.
+
+        Returns:
+            A row for each of K - 1 steps: node, left, right and distance as in
+            `scipy.cluster.hierarchy.linkage`, the topics in it, and the words that tell them.
+        """
+        check_is_fitted(self)
+        documents = self.word_documents_[: self._n_features_out]
+        words = getattr(self, "vocabulary_", None)
+        return ResultTable(merges(self.topic_word_, documents, words, n), frames=self._frames())
+
+    # --- documents, as numbers ----------------------------------------------------------------
+
+    def counts(self, X: Any) -> sparse.csr_matrix:
+        """Counts of the model's words in documents: those of texts and lists; counts checked."""
+        documents = documents_of(X)
+        if documents.kind is Kind.COUNTS:
+            return checked_counts(self, documents.rows, reset=False)
+        if not hasattr(self, "vectorizer_"):
+            raise ValueError(
+                f"X has {documents.kind}, but the model was fitted on counts: give counts"
+            )
+        require_kind(documents, self.vectorizer_)
+        return checked_counts(self, self.vectorizer_.transform(documents.rows), reset=False)
+
+    def _covariate_values(
+        self, covariates: Any, num_rows: int, *, reset: bool = False, smooth: Sequence[str] = ()
+    ) -> Any:
+        """Covariates as numbers, shape (N, C): words have a dummy for each level that `fit` saw."""
+        if reset:
+            self.__dict__.pop("_covariates", None)
+        known = getattr(self, "_covariates", None)
+        if covariates is None:
+            if smooth:
+                raise ValueError(f"smooth names {list(smooth)}, but covariates is None")
+            if known is not None:
+                warn_of_the_mean(known, self._row)
+            return None
+        if not is_mixture(self.decoder, self.latent):
+            raise ValueError("covariates go with a Dirichlet latent and a mixture of topics")
+        if not reset and known is None:
+            raise ValueError("covariates is given, must be None: the model was fitted without any")
+        columns = columns_of(covariates, num_rows)
+        if reset:
+            self._covariates = covariates_of(columns, smooth)
+        return as_numbers(columns, self._covariates)
+
+    def _counts_and_covariates(self, X: Any, covariates: Any) -> tuple[sparse.csr_matrix, Any]:
+        """What a fitted model asks of documents and of their covariates: numbers alone."""
+        check_is_fitted(self)
+        counts = self.counts(X)
+        covariates = matched("covariates", covariates, X)
+        return counts, self._covariate_values(covariates, counts.shape[0])
+
+    # --- as it is shown, and loaded ------------------------------------------------------------
+
+    def _shown(self) -> tuple[str, ResultTable]:
+        return f"{self._n_features_out} topics of {self.n_features_in_:,} words", self.topic_info()
+
+    def _require_consistent(self) -> None:
+        super()._require_consistent()
+        decoder, words, topics = decoder_of(self.vae_), self.n_features_in_, self._n_features_out
+        if decoder.num_words != words or decoder.num_topics - topics not in (0, 1):  # a background
+            found = decoder.num_words, decoder.num_topics
+            raise ValueError(f"vae_ has {found} words and topics, must have {(words, topics)}")
+        if hasattr(self, "vectorizer_") and len(self.vectorizer_.vocabulary_) != words:
+            raise ValueError(f"vectorizer_ must have {words} words, as the model has")
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        words, topics = self.n_features_in_, self._n_features_out
+        labels = len(getattr(self, "classes_", ()))
+        return {
+            **super()._shapes(),
+            "vocabulary_": (words,),
+            "word_frequency_": (words,),
+            "word_documents_": (decoder_of(self.vae_).num_topics, words),
+            "topic_prevalence_": (topics,),
+            "_topic_names": (topics,),
+            "coef_": (labels, topics),
+            "intercept_": (labels,),
+        }
