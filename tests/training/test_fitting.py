@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import pickle
+import shutil
 import signal
 from functools import partial
 
@@ -19,7 +21,8 @@ from dirvae.data import ArrayDataset, Batch, loader
 from dirvae.models import zoo
 from dirvae.nn import MLP, Head
 from dirvae.objectives import elbo, importance_weighted_bound, linear_warmup
-from dirvae.training import Training, adam, fit
+from dirvae.training import CheckpointError, Training, adam, fit
+from dirvae.training.checkpoints import BEST, LAST, read_checkpoint
 
 
 @pytest.fixture
@@ -124,6 +127,95 @@ def test_resume_gives_the_uninterrupted_run_to_the_bit(x, tmp_path):
         torch.equal(p, q) for p, q in zip(whole.parameters(), again.parameters(), strict=True)
     )
     assert resumed == history
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """Checkpoints of a training that was at its best in epoch 1 of 4; what it would come to."""
+    folder = tmp_path_factory.mktemp("begun") / "checkpoints"
+    whole = small()
+    assert _rising_then_falling(whole, max_epochs=6).best_epoch == 1
+    _rising_then_falling(small(), max_epochs=4, checkpoint_dir=folder)
+    return folder, whole
+
+
+def _rising_then_falling(vae, **options):
+    """The validation rows are those of the training in two epochs, and then are turned about."""
+
+    class Turn(lightning.Callback):
+        def on_validation_epoch_start(self, trainer, module):
+            rows[:] = 1 - start if trainer.current_epoch > 1 else start
+
+    start = torch.cat([torch.ones(20, 3), torch.zeros(20, 3)], 1)
+    rows = start.clone()
+    training = Training(vae, optimizer=FAST)
+    data = loader(ArrayDataset(start), 20)
+    held_out = loader(ArrayDataset(rows), 20)
+    options = {"validation": held_out, "patience": 50, "callbacks": [Turn()], **options}
+    quiet(training, data, **options)
+    return training
+
+
+def test_a_folder_of_checkpoints_may_be_moved(begun, tmp_path):
+    folder, whole = begun
+    shutil.copytree(folder, tmp_path / "moved")
+    hidden = folder.rename(folder.with_name("hidden"))
+    again = small(seed=5)
+    try:
+        moved = _rising_then_falling(
+            again, max_epochs=6, checkpoint_dir=tmp_path / "moved", resume=True
+        )
+    finally:
+        hidden.rename(folder)
+    assert moved.best_epoch == 1
+    assert all(
+        torch.equal(p, q) for p, q in zip(whole.parameters(), again.parameters(), strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", [LAST, BEST])
+def test_no_byte_of_a_checkpoint_changes_the_result(begun, tmp_path, name):
+    folder, _ = begun
+    content = (folder / name).read_bytes()
+    expected = torch.load(folder / name, weights_only=True)
+    refused = 0
+    for place in np.random.default_rng(0).choice(len(content), 200, replace=False):
+        changed = bytearray(content)
+        changed[place] ^= 16
+        (tmp_path / name).write_bytes(changed)
+        try:
+            found = read_checkpoint(tmp_path / name)
+        except CheckpointError:
+            refused += 1
+        else:  # it was between the parts, where nothing is read
+            assert pickle.dumps(_plain(found)) == pickle.dumps(_plain(expected))
+    assert refused > 100
+
+
+def _plain(value):
+    """Tensors as lists, in whatever they are kept."""
+    if isinstance(value, torch.Tensor):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {name: _plain(kept) for name, kept in value.items()}
+    return [_plain(kept) for kept in value] if isinstance(value, list | tuple) else value
+
+
+def test_damaged_or_missing_checkpoints_are_told_before_training(begun, tmp_path):
+    class Never(lightning.Callback):
+        def on_train_epoch_start(self, trainer, module):
+            pytest.fail("training began")
+
+    folder, _ = begun
+    shutil.copytree(folder, tmp_path / "copy")
+    (tmp_path / "copy" / BEST).unlink()
+    options = {"max_epochs": 6, "checkpoint_dir": tmp_path / "copy", "resume": True}
+    options |= {"callbacks": [Never()]}
+    with pytest.raises(CheckpointError, match=r"best\.ckpt is missing"):
+        _rising_then_falling(small(), **options)
+    (tmp_path / "copy" / LAST).write_bytes((folder / LAST).read_bytes()[:-1000])
+    with pytest.raises(CheckpointError, match=r"last\.ckpt is damaged: delete it"):
+        _rising_then_falling(small(), **options)
 
 
 def test_early_stopping_restores_the_best_weights(x):

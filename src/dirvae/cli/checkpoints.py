@@ -109,13 +109,14 @@ def _settings(folder: Path) -> dict[str, Any]:
 
 
 def _compare(folder: Path, settings: dict[str, Any]) -> None:
-    import torch
+    from dirvae.training import CheckpointError
+    from dirvae.training.checkpoints import read_checkpoint
 
     before = _settings(folder)
     try:
-        torch.load(folder / LAST, map_location="cpu", weights_only=True)
+        read_checkpoint(folder / LAST)
         damaged = not before
-    except Exception:  # of many kinds, from a damaged file
+    except CheckpointError:
         damaged = True
     if damaged:
         raise ValueError(f"--resume: the checkpoint in {folder} is damaged; delete it")

@@ -1,11 +1,13 @@
 """How models are trained: by Lightning, in one call."""
 
 from dirvae.training.callbacks import CollapseWarning, CollapseWatch, MethodOfMoments
+from dirvae.training.checkpoints import CheckpointError
 from dirvae.training.fitting import fit
 from dirvae.training.module import History, Training
 from dirvae.training.optimisers import adam, decaying_adam, resumed_adam
 
 __all__ = [
+    "CheckpointError",
     "CollapseWarning",
     "CollapseWatch",
     "History",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as lightning
 import torch
@@ -17,9 +18,48 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from dirvae.training.callbacks import settled
 from dirvae.writing import whole
 
-__all__ = ["BEST", "LAST", "WholeCheckpoints", "interruptible", "keepers"]
+__all__ = [
+    "BEST",
+    "LAST",
+    "CheckpointError",
+    "WholeCheckpoints",
+    "interruptible",
+    "keepers",
+    "read_checkpoint",
+]
 
 LAST, BEST = "last.ckpt", "best.ckpt"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is missing or damaged, so that training cannot go on from it.
+
+    Example:
+        >>> read_checkpoint("no/last.ckpt")
+        Traceback (most recent call last):
+        ...
+        dirvae.training.checkpoints.CheckpointError: the checkpoint no/last.ckpt is missing
+    """
+
+
+def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
+    """Return what a checkpoint holds, after each part of it has been compared with its checksum.
+
+    PyTorch writes a checksum (CRC-32) beside each part and does not look at it when it reads.
+
+    Raises:
+        CheckpointError: If the file is missing or damaged, or holds more than tensors and numbers.
+    """
+    try:
+        with zipfile.ZipFile(path) as parts:
+            changed = parts.testzip()
+        if changed is not None:
+            raise zipfile.BadZipFile(changed)
+        return cast(dict[str, Any], torch.load(path, map_location=map_location, weights_only=True))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"the checkpoint {path} is missing") from error
+    except Exception as error:  # of many kinds, from a damaged file
+        raise CheckpointError(f"the checkpoint {path} is damaged: delete it") from error
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -39,6 +79,13 @@ class WholeCheckpoints(TorchCheckpointIO):
         with whole(path) as file:
             torch.save(checkpoint, file)
 
+    def load_checkpoint(
+        self, path: Any, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        if "://" in str(path):
+            return super().load_checkpoint(path, map_location, weights_only)
+        return read_checkpoint(path, map_location)
+
 
 def keepers(
     folder: Path, keep: bool, validate: bool, patience: int
@@ -50,11 +97,30 @@ def keepers(
         # At the very end of an epoch, after validation, when nothing of it is left to do.
         name = LAST.removesuffix(".ckpt")
         options: dict[str, Any] = {"save_on_train_epoch_end": True, "enable_version_counter": False}
-        kept.append(ModelCheckpoint(folder, name, **options))
+        kept.append(_InOnePlace(folder, name, **options))
     return kept, best
 
 
-class _KeepBest(ModelCheckpoint):
+class _InOnePlace(ModelCheckpoint):
+    """A checkpoint under one name in one folder, which may have moved since it was written.
+
+    Lightning keeps whole paths, and forgets which epoch was best where they have changed.
+    """
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        names = ("best_model_path", "kth_best_model_path", "last_model_path")
+        here: dict[str, Any] = {name: self._path for name in names if state_dict.get(name)}
+        scores = state_dict["best_k_models"].values()  # one, or none
+        best = dict(zip([self._path], scores, strict=False))
+        here |= {"dirpath": self.dirpath, "best_k_models": best}
+        super().load_state_dict({**state_dict, **here})
+
+    @property
+    def _path(self) -> str:
+        return str(Path(str(self.dirpath)) / f"{self.filename}.ckpt")
+
+
+class _KeepBest(_InOnePlace):
     """Weights of the best epoch, of those that can be compared."""
 
     def __init__(self, folder: Path) -> None:
@@ -62,6 +128,11 @@ class _KeepBest(ModelCheckpoint):
         options: dict[str, Any] = {"monitor": "val_elbo", "mode": "max", "save_weights_only": True}
         options |= {"save_on_train_epoch_end": True, "enable_version_counter": False}
         super().__init__(folder, name, **options)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if state_dict["best_model_path"]:
+            read_checkpoint(self._path)  # it is asked for in the end, when the work is done
+        super().load_state_dict(state_dict)
 
     def on_train_epoch_end(self, trainer: Any, training: Any) -> None:
         if settled(trainer, training):

@@ -24,7 +24,13 @@ from dirvae.models.vae import VAE
 from dirvae.nn import Head
 from dirvae.nn.surroundings import Overlapping, pinned
 from dirvae.training.callbacks import CollapseWatch
-from dirvae.training.checkpoints import LAST, WholeCheckpoints, interruptible, keepers
+from dirvae.training.checkpoints import (
+    LAST,
+    WholeCheckpoints,
+    interruptible,
+    keepers,
+    read_checkpoint,
+)
 from dirvae.training.module import History, Training
 
 __all__ = ["fit"]
@@ -80,6 +86,7 @@ def fit(
         ValueError: If there are no rows, an argument is out of range, or the decoder's distribution
             cannot give the data. A Bernoulli takes probabilities, counts are 0 or more.
         FileNotFoundError: If there is no checkpoint to resume from.
+        CheckpointError: If it is damaged, or the one of the best epoch is missing.
         FloatingPointError: If the loss becomes NaN or infinite.
         KeyboardInterrupt: On Ctrl-C; the last epoch's checkpoint is kept and the message says how
             to go on.
@@ -126,7 +133,7 @@ def fit(
             run.fit(training, train_loader, valid_loader, ckpt_path=last, weights_only=True)
         training.best_epoch = len(training.history) - 1
         if best is not None and best.best_model_path:
-            kept = torch.load(best.best_model_path, weights_only=True)
+            kept = read_checkpoint(best.best_model_path)
             training.load_state_dict(kept["state_dict"])
             training.best_epoch = kept["epoch"]
     training.vae.eval()
