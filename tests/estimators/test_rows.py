@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -137,3 +138,20 @@ def test_a_data_set_keeps_the_precision_that_it_is_told():
     for rows in (far, sparse.csr_matrix(far)):
         kept = ArrayDataset(rows, dtype=torch.float64)[[0, 1]].x
         np.testing.assert_array_equal(kept, far)
+
+
+@pytest.mark.parametrize("scale", [1e38, 1e300])
+def test_only_ratios_of_weights_matter(scale: float) -> None:
+    x, weights = np.eye(8), np.arange(1.0, 9.0)
+    options = {"max_epochs": 2, "hidden_sizes": (4,), "random_state": 0}
+    near = DirichletVAE(2, **options).fit(x, sample_weight=weights / 8)
+    far = DirichletVAE(2, **options).fit(x, sample_weight=weights * scale)
+    np.testing.assert_array_equal(far.transform(x), near.transform(x))
+
+
+def test_an_estimator_says_no_nan() -> None:
+    model = DirichletVAE(2, max_epochs=1, hidden_sizes=(4,), random_state=0).fit(np.eye(8))
+    with torch.no_grad():
+        next(model.vae_.encoder.parameters()).fill_(math.nan)
+    with pytest.raises(FloatingPointError, match="NaN or infinite, since the model's weights"):
+        model.transform(np.eye(8))

@@ -64,3 +64,16 @@ def test_words_of_weights_are_split_whole_and_in_halves() -> None:
     # Each word is encoded about half of the time, wherever it stands.
     first = sum(split_words([[1.5, 1, 1, 1]], seed=s)[0].toarray()[0] > 0 for s in range(400))
     assert (abs(first - 200) < 5 * 10).all()
+
+
+def test_documents_of_many_tokens_are_split_by_coins() -> None:
+    counts = np.array([[2**53, 4 * 10**6, 1, 0], [3, 0, 0, 2]])
+    encoded, scored = (part.toarray() for part in split_tokens(counts, seed=3))
+    np.testing.assert_array_equal(encoded + scored, counts)
+    rng = np.random.default_rng(3)
+    np.testing.assert_array_equal(encoded[0, :3], rng.binomial(counts[0, :3], 0.5))
+    assert encoded[1].sum() == 2
+    spread = np.sqrt(counts[0, :2]) / 2
+    assert (abs(encoded[0, :2] - counts[0, :2] / 2) < 5 * spread).all()
+    with pytest.raises(ValueError, match=r"has 1e\+16, must be 9\.0072e\+15 at most"):
+        split_tokens([[1e16]])

@@ -75,3 +75,10 @@ def test_words_of_many_documents_come_before_bursts():
 def test_bad_input(call, message) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_word_that_no_topic_has_is_of_each_as_the_document_is() -> None:
+    found = documents_of_words(
+        [[0.25, 0.75], [1.0, 0.0]], [[1.0, 0.0], [1.0, 0.0]], [[2, 1], [0, 1]]
+    )
+    np.testing.assert_allclose(found, [[0.25, 1.25], [0.75, 0.75]], atol=1e-11)

@@ -428,3 +428,31 @@ def test_planted_components_of_overdispersed_counts_are_found():
     taken, order = words.posterior(counts), match_topics(beta, words.topic_word_).order
     truth = theta[:, np.argsort(order)]
     assert ((taken.lower <= truth) & (truth <= taken.upper)).mean() < 0.2
+
+
+ONE_STEP = {"hidden_sizes": (8,), "max_epochs": 1, "batch_size": 1000, "random_state": 0}
+
+
+def test_weights_that_run_away_in_the_last_step_are_told(data):
+    counts = data[0]
+    model = TopicModel(5, decoder=EmbeddedDecoder, learning_rate=1e30, **ONE_STEP)
+    with pytest.raises(FloatingPointError, match="theta is NaN or infinite"):
+        model.fit(counts)
+    assert not hasattr(model, "vae_")
+
+
+def test_a_perplexity_is_a_number(data):
+    counts = data[0]
+    model = TopicModel(5, learning_rate=1e6, **ONE_STEP).fit(counts)
+    with pytest.raises(FloatingPointError, match="no topic has a held-out word"):
+        model.perplexity(counts)
+    assert np.isfinite(model.transform(counts)).all()
+    assert np.isfinite(model.word_documents_).all()
+    np.testing.assert_allclose(model.word_documents_.sum(0), (counts > 0).sum(0), rtol=1e-4)
+
+
+def test_counts_that_float64_does_not_tell_apart_are_refused(data):
+    counts = np.asarray(data[0], dtype=float).copy()
+    counts[0, 0] = 1e17
+    with pytest.raises(ValueError, match=r"X has a count of 1e\+17, must be 9\.0072e\+15 at most"):
+        TopicModel(5, **ONE_STEP).fit(counts)

@@ -184,6 +184,8 @@ def _tensor(values: Any, dtype: torch.dtype = torch.float32) -> Tensor:
 def _mean_one(weight: Tensor) -> Tensor:
     if not bool((weight.isfinite() & (weight >= 0)).all()) or not bool(weight.sum() > 0):
         raise ValueError("weight must be finite, 0 or more, and not 0 in every row")
+    if not bool(weight.sum().isfinite()):
+        weight = weight / weight.max()
     return weight / weight.mean()
 
 

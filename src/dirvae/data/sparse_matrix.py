@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-__all__ = ["MOST_COLUMNS", "MOST_ROWS", "checked_csr", "require_size", "sound_csr"]
+__all__ = ["LARGEST_COUNT", "MOST_COLUMNS", "MOST_ROWS", "checked_csr", "require_size", "sound_csr"]
 
 MOST_COLUMNS = 10_000_000  # a model has weights for each column; ten times a hashed vocabulary
+LARGEST_COUNT = 2.0**53  # float64 does not tell whole numbers beyond from their neighbours
 MOST_ROWS = 1_000_000_000  # a pointer for each row, whether anything is in it or not
 
 

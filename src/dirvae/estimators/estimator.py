@@ -26,7 +26,7 @@ from dirvae.estimators.arguments import (
     require_sizes,
 )
 from dirvae.estimators.kinds import warn_of_kind
-from dirvae.estimators.rows import batches, validated_rows
+from dirvae.estimators.rows import batches, finite, validated_rows
 from dirvae.models.likelihoods import require_support
 from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
@@ -90,7 +90,7 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     @contextmanager
     def _forgotten_if_cut_off(self) -> Iterator[None]:
-        """Let an estimator whose training fails, or is interrupted, not look like a fitted one."""
+        """Let an estimator whose fit fails, or is interrupted, not look like a fitted one."""
         try:
             yield
         except BaseException:
@@ -206,7 +206,8 @@ class RowEstimator(VAEEstimator):
         require_support(X, self.likelihood_)
         vae = copy.deepcopy(self.vae_).double()
         with torch.no_grad():
-            return np.concatenate([function(vae, x).numpy() for x in batches(X)])
+            found = np.concatenate([function(vae, x).numpy() for x in batches(X)])
+        return finite("what it says of rows", found)
 
     def _check_arguments(self) -> None:
         super()._check_arguments()

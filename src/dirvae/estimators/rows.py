@@ -15,9 +15,18 @@ from torch import Tensor, nn
 
 from dirvae.data.sparse_matrix import checked_csr
 
-__all__ = ["batches", "generator_of", "mean_and_std", "precision_of", "validated_rows", "weighted"]
+__all__ = [
+    "batches",
+    "finite",
+    "generator_of",
+    "mean_and_std",
+    "precision_of",
+    "validated_rows",
+    "weighted",
+]
 
 ROWS_AT_ONCE = 1000
+MOST_WEIGHT = 1e30  # of which float32 has the sum
 MOST = 1e150  # whose square is finite
 MOST_OFFSET = 1e4  # standard deviations that a mean may be from 0 for float32 to tell values apart
 SINGLE = (1e-12, 1e15)  # standard deviations of which float32 has the squares, with room
@@ -60,6 +69,20 @@ def batches(X: Any) -> Iterator[Tensor]:
         yield torch.from_numpy(rows.toarray() if sparse.issparse(rows) else rows.copy()).double()
 
 
+def finite(what: str, values: Any) -> Any:
+    """Return what a fitted model gives, unless some of it is NaN or infinite.
+
+    Raises:
+        FloatingPointError: If it is; the message begins with ``what``.
+    """
+    if not np.isfinite(values).all():
+        raise FloatingPointError(
+            f"{what} is NaN or infinite, since the model's weights have run away: fit it with a "
+            "smaller learning_rate, or look for extreme values in the data"
+        )
+    return values
+
+
 def weighted(X: Any, sample_weight: Any) -> tuple[Any, Any]:
     """Return rows of positive weight, and their weights; None for none."""
     if sample_weight is None:
@@ -67,6 +90,8 @@ def weighted(X: Any, sample_weight: Any) -> tuple[Any, Any]:
     weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
     if not weight.any():
         raise ValueError("sample_weight is 0 in every row; at least one must be positive")
+    if weight.max() > MOST_WEIGHT:  # only their ratios matter
+        weight = weight / weight.max()
     return X[weight > 0], weight[weight > 0]
 
 

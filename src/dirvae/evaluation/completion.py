@@ -6,16 +6,21 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from dirvae.data.sparse_matrix import LARGEST_COUNT
 from dirvae.evaluation._counts import ENTRIES_AT_ONCE, csr_counts
 
 __all__ = ["completion_perplexity", "split_tokens", "split_words"]
 
+TOKENS_SHUFFLED = 1_000_000  # of one document; of more there is no array of its tokens
+
 
 def split_tokens(counts: Any, seed: int = 0) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     """Split each document's tokens at random: half to encode, the rest (one more if odd) to score.
+
+    In a document of more than a million tokens each token goes to either by a coin.
 
     Args:
         counts: Whole numbers, shape (N, V), CSR or dense.
@@ -25,7 +30,7 @@ def split_tokens(counts: Any, seed: int = 0) -> tuple[sparse.csr_matrix, sparse.
         Two matrices of the shape of ``counts``.
 
     Raises:
-        ValueError: If a count is negative or not whole.
+        ValueError: If a count is negative, not whole, or above 2 ** 53.
 
     Example:
         >>> encoded, scored = split_tokens([[2, 2, 0], [0, 0, 3]])
@@ -35,20 +40,30 @@ def split_tokens(counts: Any, seed: int = 0) -> tuple[sparse.csr_matrix, sparse.
     matrix = csr_counts("counts", counts)
     if matrix.nnz and (matrix.data.min() < 0 or (matrix.data % 1).any()):
         raise ValueError("counts has negative or fractional values, must be whole numbers")
-    rng = np.random.default_rng(seed)
-    tokens = np.repeat(matrix.indices, matrix.data.astype(np.int64))
-    running = np.concatenate(([0], matrix.data.astype(np.int64).cumsum()))
-    ends = running[matrix.indptr]
-    is_encoded = np.zeros(len(tokens), dtype=bool)
-    for start, end in pairwise(ends.tolist()):
-        rng.shuffle(tokens[start:end])
-        is_encoded[start : start + (end - start) // 2] = True
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(ends))
-    encoded, scored = (
-        sparse.csr_matrix((np.ones(part.sum()), (rows[part], tokens[part])), matrix.shape)
-        for part in (is_encoded, ~is_encoded)
-    )
-    return encoded, scored
+    if matrix.nnz and matrix.data.max() > LARGEST_COUNT:
+        raise ValueError(f"counts has {matrix.data.max():g}, must be {LARGEST_COUNT:g} at most")
+    rng, whole = np.random.default_rng(seed), matrix.data.astype(np.int64)
+    half = np.zeros_like(whole)
+    for start, end in pairwise(matrix.indptr.tolist()):
+        half[start:end] = _half(whole[start:end], rng)
+    return _of_data(matrix, half), _of_data(matrix, whole - half)
+
+
+def _half(counts: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """How many of a document's tokens of each word are in the half that is encoded."""
+    if counts.sum(dtype=np.float64) > TOKENS_SHUFFLED:
+        return rng.binomial(counts, 0.5)
+    tokens = np.repeat(np.arange(len(counts)), counts)
+    rng.shuffle(tokens)
+    return np.bincount(tokens[: len(tokens) // 2], minlength=len(counts))
+
+
+def _of_data(matrix: sparse.csr_matrix, data: NDArray[np.int64]) -> sparse.csr_matrix:
+    """A matrix with entries where another has them, those of 0 left out."""
+    parts = data.astype(np.float64), matrix.indices.copy(), matrix.indptr.copy()
+    found = sparse.csr_matrix(parts, matrix.shape)
+    found.eliminate_zeros()
+    return found
 
 
 def split_words(weights: Any, seed: int = 0) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:

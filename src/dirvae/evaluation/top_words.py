@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 DOCUMENTS_ADDED = 1e-3  # to what is expected, so that a word without documents has no advantage
 DOCUMENTS_WEIGHT = 0.4  # of a word's share in a topic's documents, beside how much larger it is
+LEAST = 1e-200  # of a word in a topic, so that shares of nothing are not divided by 0
 RANKINGS = ("probability", "lift", "frex", "relevance")
 
 
@@ -147,9 +148,9 @@ def documents_of_words(theta: ArrayLike, topic_word: ArrayLike, counts: Any) -> 
         array([[1.],
                [1.]])
     """
-    tiny = np.finfo(np.float64).tiny
     weights = np.maximum(np.asarray(theta, dtype=np.float64), 1e-12)
-    by_word = np.ascontiguousarray(np.asarray(topic_word, dtype=np.float64).T)
+    # A word that no topic has is of each as the document is.
+    by_word = np.ascontiguousarray(np.maximum(np.asarray(topic_word, np.float64), LEAST).T)
     matrix = csr_counts("counts", counts).copy()
     matrix.eliminate_zeros()
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
@@ -158,7 +159,7 @@ def documents_of_words(theta: ArrayLike, topic_word: ArrayLike, counts: Any) -> 
     for start in range(0, matrix.nnz, step):
         part = slice(start, start + step)
         both = np.einsum("nk,nk->n", weights[rows[part]], by_word[matrix.indices[part]])
-        inverse[part] = 1 / np.maximum(both, tiny)
+        inverse[part] = 1 / both
     ratios = sparse.csr_matrix((inverse, matrix.indices, matrix.indptr), matrix.shape)
     expected: Floats = (by_word * (ratios.T @ weights)).T
     return np.ascontiguousarray(expected)

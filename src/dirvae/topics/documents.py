@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.utils.validation import validate_data
 
-from dirvae.data.sparse_matrix import checked_csr
+from dirvae.data.sparse_matrix import LARGEST_COUNT, checked_csr
 from dirvae.data.words import as_given, unspaced, words_of
 from dirvae.topics.document_kinds import Documents, Kind, documents_of
 
@@ -239,7 +239,7 @@ def checked_counts(estimator: Any, X: Any, *, reset: bool) -> sparse.csr_matrix:
         reset: Whether those attributes are set instead.
 
     Raises:
-        ValueError: If a count is negative or not finite, or the shape is wrong.
+        ValueError: If a count is negative, not finite or above 2 ** 53, or the shape is wrong.
     """
     X = validate_data(
         estimator,
@@ -259,6 +259,10 @@ def checked_counts(estimator: Any, X: Any, *, reset: bool) -> sparse.csr_matrix:
         counts = counts.copy()  # the arrays may be the caller's
         counts.sum_duplicates()
         counts.eliminate_zeros()
+    if counts.nnz and counts.data.max() > LARGEST_COUNT:
+        raise ValueError(
+            f"X has a count of {counts.data.max():g}, must be {LARGEST_COUNT:g} at most"
+        )
     return counts
 
 

@@ -123,5 +123,6 @@ def decoded_perplexity(decoder: nn.Module, z: Tensor, held_out: sparse.csr_matri
     for first in range(0, len(z), ROWS_AT_ONCE):
         part = held_out[first : first + ROWS_AT_ONCE].tocoo()
         law = exact(z[first : first + ROWS_AT_ONCE].double()).probs.numpy()
-        total += float(part.data @ np.log(law[part.row, part.col]))
+        with np.errstate(divide="ignore"):
+            total += float(part.data @ np.log(law[part.row, part.col]))
     return float(np.exp(-total / held_out.sum()))

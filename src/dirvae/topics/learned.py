@@ -15,6 +15,7 @@ from torch.distributions import Distribution
 
 from dirvae.alignment import matched
 from dirvae.estimators.estimator import VAEEstimator
+from dirvae.estimators.rows import finite
 from dirvae.evaluation import top_word_ids, top_words_by_documents
 from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
@@ -114,7 +115,7 @@ class LearnedTopics(VAEEstimator):
         check_is_fitted(self)
         with torch.no_grad():
             beta = decoder_of(self.vae_).topics.double().numpy()
-        return beta / beta.sum(1, keepdims=True)
+        return finite("topic_word_", beta / beta.sum(1, keepdims=True))
 
     def top_words(self, n: int = 10, *, by: str = "relevance") -> list[list[Any]]:
         """The n words that tell each topic best; their columns where words are not known.

@@ -234,7 +234,8 @@ class TopicModel(DocumentQuestions):
         if head is not None:
             self.coef_ = head.weight.detach().double().numpy()
             self.intercept_ = head.bias.detach().double().numpy()
-        self._end(counts, covariates)
+        with self._forgotten_if_cut_off():
+            self._end(counts, covariates)
         return self
 
     def fit_transform(
@@ -286,7 +287,8 @@ class TopicModel(DocumentQuestions):
             counts, max_epochs=1, seed=seed, optimizer_state=self._optimizer_state
         )
         self._note_pass(training)
-        self._end(counts)
+        with self._forgotten_if_cut_off():
+            self._end(counts)
         return self
 
     def _num_epochs(self, num_rows: int) -> int:

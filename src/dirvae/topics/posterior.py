@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dirvae.data.counts import sparse_rows
 from dirvae.distributions import Dirichlet, posterior_mean
+from dirvae.estimators.rows import finite
 from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
 from dirvae.tables import ResultTable
@@ -138,16 +139,13 @@ def proportions(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> Float
     J is K, or K + 1 with a background, which is the last.
     """
     exact = _in_float64(vae)
-    return np.concatenate(
-        [
-            _or_prior(
-                exact.embed(x, *context).numpy(),
-                posterior_mean(exact.prior(*context)).numpy(),
-                rows,
-            )
-            for x, context, rows in _batches(X, covariates)
-        ]
-    )
+    found = [
+        _or_prior(
+            exact.embed(x, *context).numpy(), posterior_mean(exact.prior(*context)).numpy(), rows
+        )
+        for x, context, rows in _batches(X, covariates)
+    ]
+    return cast(Floats, finite("theta", np.concatenate(found)))
 
 
 def without_background(weights: Floats, num_topics: int) -> Floats:
@@ -191,7 +189,8 @@ def evidence_of(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> WordE
         of_prior = exact.prior(*context).concentration.numpy()
         concentration.append(_or_prior(q.concentration.numpy(), of_prior, rows))
         prior.append(np.broadcast_to(of_prior, concentration[-1].shape))
-    return WordEvidence(np.concatenate(concentration), np.concatenate(prior), X, topics, words)
+    gamma = finite("posterior", np.concatenate(concentration))
+    return WordEvidence(gamma, np.concatenate(prior), X, topics, words)
 
 
 @pinned()

@@ -200,6 +200,9 @@ class DocumentQuestions(LearnedTopics):
             X: Documents, as in `fit`; counts must be whole numbers.
             seed: Seed of the split.
             covariates: As in `transform`.
+
+        Raises:
+            FloatingPointError: If no topic has one of the held-out words.
         """
         counts, covariates = self._counts_and_covariates(X, covariates)
         return self._completion(*split_tokens(counts, seed), covariates)
@@ -207,8 +210,12 @@ class DocumentQuestions(LearnedTopics):
     def _completion(self, encoded: Any, scored: Any, covariates: Any) -> float:
         weights = proportions(self.vae_, encoded, covariates)
         if decoder_of(self.vae_).mixes:
-            return completion_perplexity(weights, self._mixed(), scored)
-        return decoded_perplexity(self.vae_.decoder, torch.from_numpy(weights), scored)
+            found = completion_perplexity(weights, self._mixed(), scored)
+        else:
+            found = decoded_perplexity(self.vae_.decoder, torch.from_numpy(weights), scored)
+        if math.isinf(found):
+            raise FloatingPointError("perplexity is infinite: no topic has a held-out word")
+        return found
 
     def _held_out_nats(self, X: Any) -> float:
         """What `compare_sizes` compares, lower is better."""

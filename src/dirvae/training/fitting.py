@@ -31,7 +31,7 @@ from dirvae.training.checkpoints import (
     keepers,
     read_checkpoint,
 )
-from dirvae.training.module import History, Training
+from dirvae.training.module import History, Training, require_finite_weights
 
 __all__ = ["fit"]
 
@@ -87,7 +87,7 @@ def fit(
             cannot give the data. A Bernoulli takes probabilities, counts are 0 or more.
         FileNotFoundError: If there is no checkpoint to resume from.
         CheckpointError: If it is damaged, or the one of the best epoch is missing.
-        FloatingPointError: If the loss becomes NaN or infinite.
+        FloatingPointError: If the loss becomes NaN or infinite, or a weight in the last step.
         KeyboardInterrupt: On Ctrl-C; the last epoch's checkpoint is kept and the message says how
             to go on.
 
@@ -136,6 +136,7 @@ def fit(
             kept = read_checkpoint(best.best_model_path)
             training.load_state_dict(kept["state_dict"])
             training.best_epoch = kept["epoch"]
+    require_finite_weights(training.vae)
     training.vae.eval()
     return training.history
 

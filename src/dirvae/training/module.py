@@ -9,7 +9,7 @@ import lightning.pytorch as lightning
 import torch
 from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from lightning.pytorch.utilities import GradClipAlgorithmType
-from torch import Tensor
+from torch import Tensor, nn
 
 from dirvae.data.arrays import Batch
 from dirvae.distributions.moments import location_and_spread
@@ -19,7 +19,12 @@ from dirvae.nn import Fixed
 from dirvae.objectives import KLSchedule, Terms, constant, elbo
 from dirvae.training.optimisers import adam
 
-__all__ = ["History", "Training"]
+__all__ = ["History", "Training", "require_finite_weights"]
+
+_REMEDIES = (
+    "lower the learning rate, clip gradients (gradient_clip_val), or look for extreme values in "
+    "the data"
+)
 
 History = list[dict[str, float]]
 """One dict an epoch: elbo, reconstruction and kl in nats, active (components), and val_* alike."""
@@ -218,7 +223,14 @@ def _mean_where_known(terms: Terms) -> Tensor | None:
 
 def _require_finite(value: Tensor, what: str) -> None:
     if not bool(torch.isfinite(value)):
-        raise FloatingPointError(
-            f"{what} is {float(value)}: lower the learning rate, clip gradients "
-            "(gradient_clip_val), or look for extreme values in the data"
-        )
+        raise FloatingPointError(f"{what} is {float(value)}: {_REMEDIES}")
+
+
+def require_finite_weights(model: nn.Module) -> None:
+    """Raise FloatingPointError if the last step made a weight NaN or infinite.
+
+    No loss was taken after it that would tell.
+    """
+    for name, weight in model.named_parameters():
+        if not bool(weight.isfinite().all()):
+            raise FloatingPointError(f"{name} is NaN or infinite after training: {_REMEDIES}")
