@@ -256,7 +256,9 @@ def test_non_finite_loss_stops_with_a_clear_error(x):
 
 def test_weights_that_the_last_step_made_infinite_are_told(x):
     far = Training(
-        small(), optimizer=partial(torch.optim.SGD, lr=3e38), objective=lambda t, _: 1e3 * elbo(t)
+        small(),
+        optimizer=partial(torch.optim.SGD, lr=3e38),
+        objective=lambda terms, kl_weight: 1e3 * elbo(terms),
     )
     with pytest.raises(FloatingPointError, match="is NaN or infinite after training: lower the"):
         quiet(far, x, max_epochs=1, batch_size=120)
