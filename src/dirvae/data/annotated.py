@@ -10,11 +10,10 @@ from typing import Any
 
 from scipy import sparse
 
+from dirvae.data.hdf5 import COPIES, member, opened, require_own
 from dirvae.data.images import required
 from dirvae.data.rows import SAMPLE, Rows, require_numbers, require_rows
 from dirvae.data.sparse_matrix import checked_csr, require_size
-from dirvae.data.text_files import damaged
-from dirvae.reading import open_regular
 
 __all__ = ["read_h5ad", "read_h5mu", "read_obs"]
 
@@ -66,39 +65,25 @@ def read_obs(path: Path, encoding: str = "") -> tuple[Any, tuple[str, ...]]:
         ImportError: If anndata is not installed.
     """
     with _opened(path) as file:
-        frame = _element(_member(path, file, "obs"))
+        frame = _element(path, member(path, file, "obs"))
     frame.index.name = frame.index.name or SAMPLE
     return frame.reset_index(), ()
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    h5py = required("h5py", path, "anndata")
     required("anndata.io", path, "anndata")
-    open_regular(path).close()
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except ImportError:
-        raise
-    except Exception as error:  # of many kinds, from a damaged file
-        if isinstance(error, ValueError) and str(error).startswith(str(path)):
-            raise
-        raise damaged(path, error) from error
+    with opened(path, "anndata") as file:
+        yield file
 
 
-def _element(stored: Any) -> Any:
+def _element(path: Path, stored: Any) -> Any:
+    require_own(path, stored, COPIES)
     return import_module("anndata.io").read_elem(stored)
 
 
-def _member(path: Path, group: Any, name: str) -> Any:
-    if name not in group:
-        raise ValueError(f"{path} has no {name}; it has {', '.join(group)}")
-    return group[name]
-
-
 def _modality(path: Path, file: Any, modality: str | None) -> Any:
-    there = _member(path, file, "mod")
+    there = member(path, file, "mod")
     names = ", ".join(there)
     if modality is None and len(there) == 1:
         [modality] = there
@@ -106,18 +91,18 @@ def _modality(path: Path, file: Any, modality: str | None) -> Any:
         raise ValueError(f"{path} has modalities {names}: choose one with --modality")
     if modality not in there:
         raise ValueError(f"{path} has no modality {modality!r}; it has {names}")
-    return there[modality]
+    return member(path, there, modality)
 
 
 def _rows(path: Path, group: Any, layer: str | None) -> Rows:
-    layers = list(group.get("layers", ()))
+    layers = list(member(path, group, "layers")) if "layers" in group else []
     if layer is not None and layer not in layers:
         others = f"its layers are {', '.join(layers)}" if layers else "it has none"
         raise ValueError(f"{path} has no layer {layer!r}; {others}")
-    stored = _member(path, group, "X") if layer is None else group["layers"][layer]
+    stored = member(path, *((group, "X") if layer is None else (group["layers"], layer)))
     x = _sparse(path, stored)
     require_rows(path, x)
-    cells, genes = (_names(_member(path, group, axis)) for axis in ("obs", "var"))
+    cells, genes = (_names(path, member(path, group, axis)) for axis in ("obs", "var"))
     if x.shape != (len(cells), len(genes)):
         raise ValueError(
             f"{path} cannot be read: its matrix is {x.shape[0]} x {x.shape[1]}, but it names "
@@ -128,8 +113,8 @@ def _rows(path: Path, group: Any, layer: str | None) -> Rows:
     return Rows(x, genes, {SAMPLE: cells}, notes)
 
 
-def _names(frame: Any) -> list[str]:
-    return [str(name) for name in _element(frame[frame.attrs["_index"]])]
+def _names(path: Path, frame: Any) -> list[str]:
+    return [str(name) for name in _element(path, member(path, frame, frame.attrs["_index"]))]
 
 
 def _sparse(path: Path, stored: Any) -> sparse.csr_matrix:
@@ -139,8 +124,9 @@ def _sparse(path: Path, stored: Any) -> sparse.csr_matrix:
         raise ValueError(f"{path} has a matrix of shape {shape}, must have rows and columns")
     require_size(str(path), *shape)
     if not is_dense:
-        return checked_csr(str(path), _element(stored))
+        return checked_csr(str(path), _element(path, stored))
     require_numbers(path, stored)
+    require_own(path, stored)
     step = max(1, VALUES_AT_ONCE // max(1, shape[1]))
     parts = [sparse.csr_matrix(stored[start : start + step]) for start in range(0, shape[0], step)]
     return checked_csr(str(path), sparse.vstack(parts, "csr"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dirvae.data.hdf5 import COPIES, opened, require_own
 from dirvae.data.images import required
 from dirvae.data.rows import SAMPLE, Rows, require_rows
 from dirvae.data.sparse_matrix import checked_csr
@@ -21,8 +22,11 @@ def read_biom(path: Path) -> Rows:
         ImportError: If biom-format is not installed.
     """
     biom = required("biom", path, "biom")
-    required("h5py", path, "biom")
+    h5py = required("h5py", path, "biom")
     open_regular(path).close()
+    if h5py.is_hdf5(path):
+        with opened(path, "biom") as file:
+            require_own(path, file, COPIES)
     try:
         table = biom.load_table(str(path))
     except Exception as error:  # of many kinds, from a damaged file
