@@ -5,7 +5,7 @@ import sys
 
 NAMES = (
     *("cells", "composition_sizes", "compositions", "dirichlet_speed", "fit_overhead"),
-    *("gradients", "hostile_models", "planted_topics", "planted_trends"),
+    *("gpu", "gradients", "hostile_models", "planted_topics", "planted_trends"),
     *("topic_search", "topic_size", "topics", "training_step"),
 )
 

@@ -12,7 +12,7 @@ from matplotlib.image import imread
 from scipy import sparse
 
 import dirvae
-from benchmarks import hostile_models, topics_shown
+from benchmarks import gpu, hostile_models, topics_shown
 from benchmarks.gradients import FUNCTIONS, estimators, measure, weights
 from benchmarks.topic_peers import MODELS, Fitted, installed, tokens
 from benchmarks.topics import add, completion, scores
@@ -222,3 +222,46 @@ def test_a_seed_forges_the_same_folder_again(sound: list[Path], tmp_path: Path) 
         for name in ("config.json", "model.safetensors", "manifest.json"):
             one, two = (tmp_path / f"{seed}{n}" / name for n in "ab")
             assert one.read_bytes() == two.read_bytes()
+
+
+@pytest.fixture
+def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", lambda function, **options: function)
+
+
+def test_the_script_for_a_gpu_works_where_there_is_none(
+    uncompiled: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(size: gpu.Size, device: str) -> gpu.Rows:
+        raise RuntimeError("no kernel image")
+
+    shown = [s for s in gpu.SECTIONS if s is not gpu.tests]
+    monkeypatch.setattr(gpu, "SECTIONS", (broken, *shown))
+    found = gpu.measure(gpu.QUICK, "cpu", minutes=5)
+    assert found["broken"]["error"] == "RuntimeError: no kernel image"
+    assert all("rows" in found[section.__name__] for section in shown)
+    ours, theirs = (
+        max(r["largest_error"] for r in found["accuracy"]["rows"] if r["gradient"] == name)
+        for name in ("dirvae", "torch")
+    )
+    assert ours < 5e-6 < theirs
+    for row in found["steps"]["rows"]:
+        times = row["milliseconds"]
+        assert row["ratio"] == pytest.approx(times["dirichlet"] / times["gaussian"])
+    page = gpu.page({"setting": {"torch": "2"}, "sections": found})
+    assert "\nRuntimeError: no kernel image\n" in page
+    assert page.count("\n| 4 | ") == len(gpu.WAYS)
+
+
+def test_no_section_is_begun_when_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = gpu.measure(gpu.QUICK, "cpu", minutes=0)
+    assert {name: list(told) for name, told in found.items()} == {
+        section.__name__: ["left_out"] for section in gpu.SECTIONS
+    }
+
+
+def test_without_a_gpu_the_script_says_how_to_try_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("sys.argv", ["gpu"])
+    with pytest.raises(SystemExit, match=r"there is no GPU .* --device cpu --quick tries"):
+        gpu.main()

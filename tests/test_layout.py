@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 # Test files about no one source file, and what they are about.
 ABOUT_MORE = {
     "test_cross_references": "names in docs and docstrings",
+    "test_accelerator": "all that computes, on a GPU",
     "test_any_latent": "training with each distribution of torch and ours",
     "test_benchmarks": "the folder benchmarks/",
     "test_layers": "imports between all packages",
