@@ -61,7 +61,6 @@ TESTED_IN = {
     "distributions/test_implicit": ["distributions/mixture"],
     "distributions/test_kumaraswamy": ["distributions/_expected_log1m"],
     "distributions/test_log_gamma": [
-        "distributions/noise",
         "distributions/precision",
         "distributions/_log_gamma_gradient",
         "distributions/_log_gamma_sampler",
