@@ -251,4 +251,5 @@ def test_the_standard_error_is_the_spread_of_the_values() -> None:
     q = Normal(torch.zeros(2000), torch.ones(2000))
     found = dd.kl(q, StudentT(5.0), num_samples=50, generator=torch.Generator().manual_seed(0))
     spread = found.value.std()  # of 2,000 values, which is known to 2 %
-    assert found.std_error.mean() == pytest.approx(float(spread), rel=0.06)
+    told = found.std_error.square().mean().sqrt()
+    assert float(told) == pytest.approx(float(spread), rel=0.1)
