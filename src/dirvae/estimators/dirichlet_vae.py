@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any, cast
@@ -46,6 +46,7 @@ from dirvae.objectives import linear_warmup, log_likelihood
 from dirvae.tables import ResultTable
 from dirvae.training import Training, decaying_adam, resumed_adam
 from dirvae.training.callbacks import MethodOfMoments
+from dirvae.training.trainer import require_trainer
 from dirvae.writing import write_text
 
 __all__ = ["DirichletVAE"]
@@ -166,6 +167,7 @@ class DirichletVAE(RowEstimator):
         *,
         checkpoint_dir: str | Path | None = None,
         resume: bool = False,
+        trainer: Mapping[str, Any] | None = None,
     ) -> DirichletVAE:
         """Fit to rows.
 
@@ -177,6 +179,9 @@ class DirichletVAE(RowEstimator):
             checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
             resume: Whether to go on from that folder's last checkpoint, of the same data and
                 arguments; ``random_state`` must be an integer.
+            trainer: Arguments of ``lightning.pytorch.Trainer`` by name, such as ``logger``,
+                ``callbacks``, ``precision``, ``accelerator`` (in place of ``device``) and
+                ``devices``. What is logged is named in `training.History`. Nothing of it is saved.
 
         Returns:
             The estimator itself.
@@ -189,6 +194,7 @@ class DirichletVAE(RowEstimator):
                 fractions under a distribution of counts.
         """
         require_resumable(resume, self.random_state)
+        require_trainer(trainer)
         sample_weight = matched("sample_weight", sample_weight, X)
         X, weight = self._begin(self._validated(X, reset=True), sample_weight)
         train, validation = self._split(X, weight)
@@ -209,6 +215,7 @@ class DirichletVAE(RowEstimator):
             seed=torch.Generator("cpu").manual_seed(self._seed),
             checkpoint_dir=checkpoint_dir,
             resume=resume,
+            trainer=trainer,
             callbacks=[MethodOfMoments(self.max_epochs)] if learn else [],
         )
         self._end(training.best_epoch)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import torch
+from lightning.pytorch.callbacks import Callback
 from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -35,6 +36,7 @@ from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
 from dirvae.tables import ResultTable
 from dirvae.training import History, Training, fit
+from dirvae.training.trainer import trainer_options
 
 __all__ = ["RowEstimator", "VAEEstimator"]
 
@@ -82,11 +84,18 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def _new_seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _train(self, training: Training, data: Any, **options: Any) -> History:
+    def _train(
+        self,
+        training: Training,
+        data: Any,
+        *,
+        trainer: Mapping[str, Any] | None = None,
+        callbacks: Sequence[Callback] = (),
+        **options: Any,
+    ) -> History:
+        handed_on = trainer_options(trainer, self.device, callbacks)
         with self._forgotten_if_cut_off():
-            return fit(
-                training, data, verbose=bool(self.verbose), accelerator=self.device, **options
-            )
+            return fit(training, data, verbose=bool(self.verbose), **options, **handed_on)
 
     @contextmanager
     def _forgotten_if_cut_off(self) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from numbers import Real
 from pathlib import Path
@@ -42,6 +42,7 @@ from dirvae.models.zoo import mlp_labelled_vae
 from dirvae.nn.surroundings import pinned
 from dirvae.objectives import labelled_elbo, linear_warmup
 from dirvae.training import History, Training, decaying_adam
+from dirvae.training.trainer import require_trainer
 
 __all__ = ["SemiSupervisedVAE"]
 
@@ -151,6 +152,7 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         *,
         checkpoint_dir: str | Path | None = None,
         resume: bool = False,
+        trainer: Mapping[str, Any] | None = None,
     ) -> SemiSupervisedVAE:
         """Fit to rows, of which some have a class.
 
@@ -161,6 +163,9 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
             checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
             resume: Whether to go on from that folder's last checkpoint, of the same data and
                 arguments; ``random_state`` must be an integer.
+            trainer: Arguments of ``lightning.pytorch.Trainer`` by name, such as ``logger``,
+                ``callbacks``, ``precision``, ``accelerator`` (in place of ``device``) and
+                ``devices``. What is logged is named in `training.History`. Nothing of it is saved.
 
         Returns:
             The estimator itself.
@@ -170,6 +175,7 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         """
         self._check_arguments()
         require_resumable(resume, self.random_state)
+        require_trainer(trainer)
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
         y = matched("y", y, X)
@@ -179,7 +185,8 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         self._seed = self._new_seed()
         with DrawingFrom(torch.Generator("cpu").manual_seed(self._seed)):
             self.vae_ = self._build(X, one_hot.shape[1])
-        self.history_ = self._train_on(X, one_hot, checkpoint_dir=checkpoint_dir, resume=resume)
+        how = {"checkpoint_dir": checkpoint_dir, "resume": resume, "trainer": trainer}
+        self.history_ = self._train_on(X, one_hot, **how)
         self.vae_.cpu().eval()
         self.n_iter_, self._n_features_out = len(self.history_), self.n_components
         return self
@@ -207,7 +214,7 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
             moments=mean_and_std(X, None),
         )
 
-    def _train_on(self, X: Any, one_hot: Tensor, **checkpoints: Any) -> History:
+    def _train_on(self, X: Any, one_hot: Tensor, **how: Any) -> History:
         data = ArrayDataset(X, label=one_hot, dtype=precision_of(self.vae_))
         generator = torch.Generator("cpu").manual_seed(self._seed)
         batches = _MixedBatches(one_hot.sum(1) > 0, self.batch_size, generator)
@@ -225,7 +232,7 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
             DataLoader(data, sampler=batches, batch_size=None, generator=generator),
             max_epochs=self.max_epochs,
             seed=generator,
-            **checkpoints,
+            **how,
         )
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:

@@ -86,6 +86,7 @@ from dirvae.topics.results import Labels
 from dirvae.topics.start import cluster_start, guided_start
 from dirvae.topics.training import train_topics
 from dirvae.training import Training
+from dirvae.training.trainer import require_trainer, trainer_options
 from dirvae.writing import write_text
 
 __all__ = ["TopicModel"]
@@ -241,6 +242,7 @@ class TopicModel(VAEEstimator):
         smooth: Sequence[str] = (),
         checkpoint_dir: str | Path | None = None,
         resume: bool = False,
+        trainer: Mapping[str, Any] | None = None,
     ) -> TopicModel:
         """Fit to documents, and to labels where there are some.
 
@@ -264,6 +266,9 @@ class TopicModel(VAEEstimator):
             checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
             resume: Whether to go on from that folder's last checkpoint, of the same data and
                 arguments; ``random_state`` must be an integer.
+            trainer: Arguments of ``lightning.pytorch.Trainer`` by name, such as ``logger``,
+                ``callbacks``, ``precision``, ``accelerator`` (in place of ``device``) and
+                ``devices``. What is logged is named in `training.History`. Nothing of it is saved.
 
         Returns:
             The estimator itself.
@@ -273,6 +278,7 @@ class TopicModel(VAEEstimator):
         """
         self._check_arguments()
         require_resumable(resume, self.random_state)
+        require_trainer(trainer, sparse=True)
         y, covariates = matched("y", y, X), matched("covariates", covariates, X)
         counts = self._counts_to_fit(X, vocabulary)
         labels = self._labels(y, counts.shape[0])
@@ -288,6 +294,7 @@ class TopicModel(VAEEstimator):
             steps=math.ceil(counts.shape[0] / self.batch_size) * epochs,
             checkpoint_dir=checkpoint_dir,
             resume=resume,
+            trainer=trainer,
         )
         self.history_ = training.history
         if head is not None:
@@ -306,6 +313,7 @@ class TopicModel(VAEEstimator):
         smooth: Sequence[str] = (),
         checkpoint_dir: str | Path | None = None,
         resume: bool = False,
+        trainer: Mapping[str, Any] | None = None,
     ) -> Any:
         """`fit`, then `transform` of the same documents, with the same covariates."""
         X = listed(X)
@@ -317,6 +325,7 @@ class TopicModel(VAEEstimator):
             smooth=smooth,
             checkpoint_dir=checkpoint_dir,
             resume=resume,
+            trainer=trainer,
         )
         return self.transform(X, covariates=covariates)
 
@@ -379,7 +388,13 @@ class TopicModel(VAEEstimator):
         self.word_documents_ = np.zeros((mixed, counts.shape[1]), np.float32)
 
     def _train_topics(
-        self, counts: sparse.csr_matrix, covariates: Any = None, labels: Any = None, **options: Any
+        self,
+        counts: sparse.csr_matrix,
+        covariates: Any = None,
+        labels: Any = None,
+        *,
+        trainer: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> tuple[Training, nn.Linear | None]:
         with self._forgotten_if_cut_off():
             return train_topics(
@@ -391,9 +406,9 @@ class TopicModel(VAEEstimator):
                 label_weight=self.label_weight,
                 learning_rate=self.learning_rate,
                 batch_size=self.batch_size,
-                accelerator=self.device,
                 verbose=bool(self.verbose),
                 **options,
+                **trainer_options(trainer, self.device),
             )
 
     def _labels(self, y: Any, num_documents: int) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import logging
 import tempfile
 import warnings
@@ -72,6 +73,7 @@ def fit(
         callbacks: Further Lightning callbacks.
         trainer: Further options of ``lightning.pytorch.Trainer``, such as ``accelerator``
             (torch's "cuda", too), ``strategy``, ``logger``, ``precision``, ``gradient_clip_val``.
+            After a training in another precision the weights have their own again.
 
     Returns:
         One dict of metrics an epoch.
@@ -96,6 +98,7 @@ def fit(
     with (
         pinned(),
         _seeded(number),
+        _dtypes_kept(training),
         _QUIET_LIGHTNING,
         tempfile.TemporaryDirectory() as temporary,
     ):
@@ -131,6 +134,21 @@ def fit(
             training.best_epoch = kept["epoch"]
     training.vae.eval()
     return training.history
+
+
+@contextmanager
+def _dtypes_kept(module: torch.nn.Module) -> Iterator[None]:
+    """Give weights their own types back after a training in, say, double precision."""
+    before = {name: tensor.dtype for name, tensor in _tensors(module)}
+    try:
+        yield
+    finally:
+        for name, tensor in _tensors(module):
+            tensor.data = tensor.data.to(before.get(name, tensor.dtype))
+
+
+def _tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    return itertools.chain(module.named_parameters(), module.named_buffers())
 
 
 _QUIET: dict[str, Any] = {
