@@ -22,7 +22,7 @@ from dirvae.cli.inputs import ROWS, UTF8, Array, Encoding, IdColumn, read_data
 from dirvae.cli.options import DEVICES, available, number, one_of, whole, words_of
 from dirvae.cli.outputs import Force, require_model_folder
 from dirvae.cli.trainer import Logger, Precision, logged
-from dirvae.cli.words import LATENTS, LIKELIHOODS, named
+from dirvae.words import LATENTS, LIKELIHOODS, named
 
 if TYPE_CHECKING:
     from dirvae.data.files import Rows

@@ -45,8 +45,8 @@ from dirvae.cli.texts import (
     vectorizer_settings,
 )
 from dirvae.cli.trainer import Logger, logged
-from dirvae.cli.words import DECODERS, named
 from dirvae.formats import COUNTS, TEXTS, kind_of, listed
+from dirvae.words import DECODERS, named
 
 __all__ = ["fit_topics"]
 

@@ -47,6 +47,7 @@ from dirvae.tables import ResultTable
 from dirvae.training import Training, decaying_adam, resumed_adam
 from dirvae.training.callbacks import MethodOfMoments
 from dirvae.training.trainer import require_trainer
+from dirvae.words import meant
 from dirvae.writing import write_text
 
 __all__ = ["DirichletVAE"]
@@ -69,14 +70,15 @@ class DirichletVAE(RowEstimator):
         latent: Distribution of the latent: `distributions.Dirichlet`, `StandardizedDirichlet`
             (tighter bounds, under the same prior), `ScaledDirichlet` (the same distribution, by
             parameters that are harder to learn), `InverseCDFDirichlet`,
-            `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`. For any
-            other build a `VAE`.
+            `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`; or its word
+            on the command line, such as "gaussian". For any other build a `VAE`.
         commitment: Least concentration of a Dirichlet posterior, in units of the prior's. Above 1,
             such as 1.5, a component costs even if it is out of use. Best with
             ``latent=ScaledDirichlet`` and a ``prior_concentration`` of some 5.
         likelihood: Distribution of the data: Bernoulli, Normal, or a distribution of counts such as
-            `distributions.Multinomial`. None chooses: values in [0, 1] are probabilities of a
-            Bernoulli (drawn as 0 or 1 anew each epoch), other reals are Gaussian.
+            `distributions.Multinomial`; or its word, such as "multinomial". None chooses: values in
+            [0, 1] are probabilities of a Bernoulli (drawn as 0 or 1 anew each epoch), other reals
+            are Gaussian.
         hidden_sizes: Widths of the encoder's layers.
         decoder_hidden_sizes: Widths of the decoder's layers.
         max_epochs: Most passes over the data.
@@ -125,9 +127,9 @@ class DirichletVAE(RowEstimator):
         *,
         prior_concentration: float | Sequence[float] | str | None = None,
         prior_components: int | None = None,
-        latent: Callable[..., Distribution] = Dirichlet,
+        latent: Callable[..., Distribution] | str = Dirichlet,
         commitment: float = 0.0,
-        likelihood: Callable[..., Distribution] | None = None,
+        likelihood: Callable[..., Distribution] | str | None = None,
         hidden_sizes: Sequence[int] = (500, 500),
         decoder_hidden_sizes: Sequence[int] = (500,),
         max_epochs: int = 150,
@@ -276,10 +278,11 @@ class DirichletVAE(RowEstimator):
             self.prior_concentration_ = concentration.numpy().copy()
 
     def _build(self, X: Any, weight: Any) -> VAE:
+        Latent = meant("latent", self.latent)
         return mlp_vae(
             X.shape[1],
-            self.latent,
-            standard_prior(self.latent, self.n_components, self._concentration()),
+            Latent,
+            standard_prior(Latent, self.n_components, self._concentration()),
             likelihood=self.likelihood_,
             hidden_sizes=tuple(self.hidden_sizes),
             decoder_hidden_sizes=tuple(self.decoder_hidden_sizes),
@@ -416,7 +419,7 @@ class DirichletVAE(RowEstimator):
             raise ValueError(
                 f"validation_fraction is {self.validation_fraction!r}, must be in [0, 1)"
             )
-        learnable = has_dirichlet_prior(self.latent)
+        learnable = has_dirichlet_prior(meant("latent", self.latent))
         require_concentration(self.prior_concentration, self.n_components, learnable=learnable)
         if self.prior_components is not None:
             require_integer("prior_components", self.prior_components, 1)

@@ -43,6 +43,7 @@ from dirvae.nn.surroundings import pinned
 from dirvae.objectives import labelled_elbo, linear_warmup
 from dirvae.training import History, Training, decaying_adam
 from dirvae.training.trainer import require_trainer
+from dirvae.words import meant
 
 __all__ = ["SemiSupervisedVAE"]
 
@@ -56,7 +57,8 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
     Args:
         n_components: K, number of latent components.
         latent: Distribution of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
-            `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`.
+            `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`; or its
+            word, such as "gaussian".
         likelihood: Distribution of the data; None chooses, as `DirichletVAE` does. Values within
             [0, 1] are chances of a pixel being on, and the bound is the mean over such pixels.
             `models.likelihoods.unit_normal` is a Gaussian of variance 1.
@@ -109,8 +111,8 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         self,
         n_components: int = 10,
         *,
-        latent: Callable[..., Distribution] = Dirichlet,
-        likelihood: Callable[..., Distribution] | None = None,
+        latent: Callable[..., Distribution] | str = Dirichlet,
+        likelihood: Callable[..., Distribution] | str | None = None,
         label_in_encoder: bool = False,
         label_weight: float = 50.0,
         smoothness: float = 200.0,
@@ -201,11 +203,12 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         return torch.from_numpy(one_hot)
 
     def _build(self, X: Any, num_classes: int) -> LabelledVAE:
+        Latent = meant("latent", self.latent)
         return mlp_labelled_vae(
             X.shape[1],
             num_classes,
-            self.latent,
-            standard_prior(self.latent, self.n_components),
+            Latent,
+            standard_prior(Latent, self.n_components),
             likelihood=self.likelihood_,
             label_in_encoder=self.label_in_encoder,
             hidden_sizes=tuple(self.hidden_sizes),

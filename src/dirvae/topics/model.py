@@ -87,6 +87,7 @@ from dirvae.topics.start import cluster_start, guided_start
 from dirvae.topics.training import train_topics
 from dirvae.training import Training
 from dirvae.training.trainer import require_trainer, trainer_options
+from dirvae.words import meant
 from dirvae.writing import write_text
 
 __all__ = ["TopicModel"]
@@ -110,10 +111,11 @@ class TopicModel(VAEEstimator):
         n_components: K, number of topics.
         decoder: Class that takes theta to words: `MixtureDecoder` (LDA), `OverdispersedDecoder`
             (counts of microbes, cells or goods), `ProductDecoder` (ProdLDA, NVDM),
-            `EmbeddedDecoder` (GSM; ETM with ``word_vectors``), or a `TopicDecoder` of your own.
+            `EmbeddedDecoder` (GSM; ETM with ``word_vectors``), or a `TopicDecoder` of your own. Of
+            these four also the word, such as "product".
         latent: Distribution of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
             `StickBreakingKumaraswamy`, `SoftmaxNormal` or, with a `ProductDecoder` only,
-            `torch.distributions.Normal`.
+            `torch.distributions.Normal`; or its word, such as "softmax-gaussian".
         prior_concentration: Concentration of the Dirichlet prior of theta: a positive number,
             "learn" (one for each topic, from .1), or None for the latent's own default. That
             default also stands for "learn" where the latent is no Dirichlet. Covariates have it
@@ -196,8 +198,8 @@ class TopicModel(VAEEstimator):
         self,
         n_components: int = 50,
         *,
-        decoder: type[TopicDecoder] = MixtureDecoder,
-        latent: Callable[..., Distribution] = Dirichlet,
+        decoder: type[TopicDecoder] | str = MixtureDecoder,
+        latent: Callable[..., Distribution] | str = Dirichlet,
         prior_concentration: float | str | None = "learn",
         vectorizer: Any = None,
         word_vectors: Any = None,
@@ -374,8 +376,8 @@ class TopicModel(VAEEstimator):
         start = cluster_start(counts, self.n_components, self._seed)
         self.word_frequency_ = start.log_background.double().exp().numpy()
         self.vae_ = starting_vae(
-            self.decoder,
-            self.latent,
+            meant("decoder", self.decoder),
+            meant("latent", self.latent),
             guided_start(start, guided),
             prior_concentration=self.prior_concentration,
             background=self.background,
@@ -434,7 +436,7 @@ class TopicModel(VAEEstimator):
             if known is not None:
                 warn_of_the_mean(known, self._row)
             return None
-        if not is_mixture(self.decoder, self.latent):
+        if not is_mixture(meant("decoder", self.decoder), meant("latent", self.latent)):
             raise ValueError("covariates go with a Dirichlet latent and a mixture of topics")
         if not reset and known is None:
             raise ValueError("covariates is given, must be None: the model was fitted without any")
@@ -694,7 +696,8 @@ class TopicModel(VAEEstimator):
         """
         check_is_fitted(self)
         if not decoder_of(self.vae_).mixes:
-            raise ValueError(f"explain takes a mixture of topics, not {self.decoder.__name__}")
+            name = type(decoder_of(self.vae_)).__name__
+            raise ValueError(f"explain takes a mixture of topics, not {name}")
         counts = self.counts([X] if not sparse.issparse(X) else X)
         if counts.shape[0] != 1:
             raise ValueError(f"X has {counts.shape[0]} documents, must be one")
