@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+
 import numpy as np
 import pytest
+import torch
+from lightning.pytorch.callbacks import LambdaCallback
+from lightning.pytorch.loggers import CSVLogger
 from sklearn.exceptions import NotFittedError
 
-from dirvae import DirichletVAE, SemiSupervisedVAE, TopicModel
+from dirvae import CompositionModel, DirichletVAE, SemiSupervisedVAE, TopicModel
 from dirvae.estimators.estimator import VAEEstimator
 
 X = np.random.default_rng(0).integers(0, 2, (20, 5)) * 1.0
@@ -67,3 +72,29 @@ def test_what_is_learned_is_saved_and_arguments_once(Estimator, tmp_path):
     assert type(loaded) is Estimator
     assert vars(loaded).keys() >= vars(model).keys() - Estimator.not_saved
     np.testing.assert_array_equal(loaded.transform(X), model.transform(X))
+
+
+@pytest.mark.parametrize("Estimator", [*ALL, CompositionModel])
+def test_the_trainer_is_told_and_nothing_of_it_is_saved(Estimator, tmp_path):
+    ended = []
+    callback = LambdaCallback(on_train_end=lambda trainer, _: ended.append(trainer.precision))
+    told = {"logger": CSVLogger(tmp_path, name=""), "callbacks": callback, "precision": "64-true"}
+    model = estimator(Estimator).fit(X, Y, trainer=told)
+    with open(tmp_path / "version_0" / "metrics.csv") as file:
+        elbos = [float(row["elbo"]) for row in csv.DictReader(file) if row["elbo"]]
+    assert elbos == pytest.approx([metrics["elbo"] for metrics in model.history_])
+    assert ended == ["64-true"]
+    assert next(model.vae_.parameters()).dtype == torch.float32  # as without it
+    model.save(tmp_path / "model")
+    np.testing.assert_array_equal(
+        Estimator.load(tmp_path / "model").transform(X), model.transform(X)
+    )
+    assert "trainer" not in (tmp_path / "model" / "config.json").read_text()
+
+
+@pytest.mark.parametrize("Estimator", [*ALL, CompositionModel])
+def test_what_the_trainer_may_not_be_told_is_refused_before_work(Estimator):
+    model = estimator(Estimator)
+    with pytest.raises(ValueError, match="trainer has max_epochs, which the argument max_epochs"):
+        model.fit(X, Y, trainer={"max_epochs": 3})
+    assert not hasattr(model, "n_features_in_")

@@ -126,3 +126,18 @@ def test_a_flow_is_a_prior_on_the_simplex():
     assert abs(float(weight.mean()) - 1) < 5 * float(weight.std()) / 20_000**0.5
     elbo(found["vae"].terms(torch.ones(4, 64))).sum().backward()
     assert all(p.grad is not None for p in found["vae"].prior.parameters())
+
+
+@pytest.mark.parametrize("name", ["softmax_gaussian", "label"])
+def test_a_call_is_all_terms_of_the_rows(name, x):
+    """Options are passed on, and what torch does around a module's call is done."""
+    model, seen = MODELS[name](), []
+    model.register_forward_hook(lambda module, given, terms: seen.append(terms))
+    seeded = torch.Generator().manual_seed
+    known = torch.eye(2).repeat(len(x), 1)[: len(x)] if name == "label" else None
+    called = model(x, known, num_samples=3, generator=seeded(0))
+    expected = model.terms(x, known, num_samples=3, generator=seeded(0))
+    assert seen == [called]
+    assert called.z.shape == (3, len(x), 3)
+    for part in ("z", "log_likelihood", "kl"):
+        assert torch.equal(getattr(called, part), getattr(expected, part))

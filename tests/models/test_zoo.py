@@ -66,3 +66,13 @@ def test_a_decoder_sees_a_concrete_latent_in_units_of_the_prior() -> None:
     seen = vae.decoder.net.features(vae.prior().sample((20_000,)))
     torch.testing.assert_close(seen.mean(0), torch.zeros(4), rtol=0, atol=0.04)
     torch.testing.assert_close(seen.std(0), torch.ones(4), rtol=0, atol=0.04)
+
+
+def test_a_number_is_the_width_of_a_single_layer() -> None:
+    torch.manual_seed(0)
+    by_number = dirichlet(6, 4, hidden_sizes=8, decoder_hidden_sizes=9)
+    torch.manual_seed(0)
+    by_list = dirichlet(6, 4, hidden_sizes=(8,), decoder_hidden_sizes=(9,))
+    assert repr(by_number) == repr(by_list)
+    x = torch.eye(6)
+    assert torch.equal(by_number.embed(x), by_list.embed(x))

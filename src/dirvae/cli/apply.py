@@ -42,6 +42,7 @@ from dirvae.cli.outputs import AsJson, Force, require_table, write_table
 from dirvae.cli.texts import Strip, parts_of
 from dirvae.formats import kind_of
 from dirvae.text import literal
+from dirvae.words import meant
 from dirvae.writing import whole
 
 __all__ = ["evaluate", "info", "transform"]
@@ -224,7 +225,7 @@ def _facts(estimator: Any) -> dict[str, Any]:
     kept = estimator.history_[getattr(estimator, "best_epoch_", -1)] if estimator.history_ else {}
     has_likelihood = hasattr(estimator, "likelihood_")
     return {
-        "latent": estimator.latent.__name__,
+        "latent": meant("latent", estimator.latent).__name__,
         **({"likelihood": estimator.likelihood_.__name__} if has_likelihood else {}),
         "components": estimator.n_components,
         "columns": estimator.n_features_in_,

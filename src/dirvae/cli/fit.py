@@ -21,7 +21,8 @@ from dirvae.cli.errors import say
 from dirvae.cli.inputs import ROWS, UTF8, Array, Encoding, IdColumn, read_data
 from dirvae.cli.options import DEVICES, available, integer, number, one_of, words_of
 from dirvae.cli.outputs import Force, Quiet, require_model_folder
-from dirvae.cli.words import LATENTS, LIKELIHOODS, named
+from dirvae.cli.trainer import Logger, Precision, logged
+from dirvae.words import LATENTS, LIKELIHOODS, named
 
 if TYPE_CHECKING:
     from dirvae.data.files import Rows
@@ -103,6 +104,8 @@ def fit_vae(
             metavar="NAME", parser=one_of(DEVICES), help=f"Where to train: {words_of(DEVICES)}."
         ),
     ] = "auto",
+    precision: Precision = "32-true",
+    logger: Logger = None,
     checkpoint_dir: CheckpointDir = None,
     resume: Resume = False,
     force: Force = False,
@@ -121,6 +124,7 @@ def fit_vae(
         _require_no_parts(components, latent)
     require_model_folder(output, force or resume, [data])
     folder = place(output, checkpoint_dir, [data])
+    trainer = logged(logger, output, [data])
     options = {
         "n_components": components,
         "prior_concentration": _concentration(prior_concentration),
@@ -140,13 +144,15 @@ def fit_vae(
         **options,
         "latent": latent,
         "likelihood": likelihood,
+        "precision": precision,
         "shape": list(rows.x.shape),
         "data": fingerprint(rows.x, rows.columns),
     }
     keep = checkpoint_dir is not None
     with resumable(folder, settings, context.obj, resume=resume, keep=keep):
         model = _estimator(latent, likelihood, device, options, verbose=_show_progress(quiet))
-        model.fit(_named(rows), checkpoint_dir=folder, resume=resume)
+        how = {"precision": precision, **trainer()}
+        model.fit(_named(rows), checkpoint_dir=folder, resume=resume, trainer=how)
         model.save(output)
     _summarise(model, output)
 

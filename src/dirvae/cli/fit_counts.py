@@ -33,6 +33,7 @@ from dirvae.cli.errors import refuse, say
 from dirvae.cli.inputs import UTF8, Array, Encoding, IdColumn
 from dirvae.cli.options import integer
 from dirvae.cli.outputs import Force, Quiet, require_model_folder
+from dirvae.cli.trainer import Logger, logged
 
 __all__ = ["fit_counts"]
 
@@ -58,6 +59,7 @@ def fit_counts(
         integer(1, help="Passes over the samples.", show_default="10,000 over their number"),
     ] = None,
     seed: Annotated[int, integer(0, help="Same seed, same components.")] = 0,
+    logger: Logger = None,
     checkpoint_dir: CheckpointDir = None,
     resume: Resume = False,
     force: Force = False,
@@ -72,6 +74,7 @@ def fit_counts(
     inputs = [counts, covariates]
     require_model_folder(output, force or resume, inputs)
     folder = place(output, checkpoint_dir, inputs)
+    trainer = logged(logger, output, inputs)
     source = Source(counts, array, id_column, encoding, transpose, layer, modality)
     rows = read_counts(source)
     told = read_covariates(covariates, covariate_columns, rows, source)
@@ -97,6 +100,7 @@ def fit_counts(
             covariates=told,
             checkpoint_dir=folder,
             resume=resume,
+            trainer=trainer(),
         )
         model.save(output)
     size = f"{rows.x.shape[0]:,} samples, {model.n_features_in_:,} features"

@@ -44,8 +44,9 @@ from dirvae.cli.texts import (
     parts_of,
     vectorizer_settings,
 )
-from dirvae.cli.words import DECODERS, named
+from dirvae.cli.trainer import Logger, logged
 from dirvae.formats import COUNTS, TEXTS, kind_of, listed
+from dirvae.words import DECODERS, named
 
 __all__ = ["fit_topics"]
 
@@ -97,6 +98,7 @@ def fit_topics(
     strip: Strip = "",
     covariates: Covariates = None,
     time_column: TimeColumn = None,
+    logger: Logger = None,
     checkpoint_dir: CheckpointDir = None,
     resume: Resume = False,
     force: Force = False,
@@ -115,10 +117,13 @@ def fit_topics(
         if output.resolve() in report.resolve().parents:
             raise ValueError(f"{report} is in the model's folder; choose another --report")
     folder = place(output, checkpoint_dir, inputs)
+    trainer = logged(logger, output, inputs)
     if kind_of(documents) not in TEXTS:
         _refuse_columns(label_column, covariates, time_column)
     if seeds > 1:
-        refuse("--seeds", {"--resume": resume, "--checkpoint-dir": checkpoint_dir})
+        refuse(
+            "--seeds", {"--resume": resume, "--checkpoint-dir": checkpoint_dir, "--logger": logger}
+        )
     words = _vocabulary(vocabulary, documents)
     counting = vectorizer_settings(stop_words, min_df, max_df, ngrams, encoding)
     if kind_of(documents) in COUNTS:
@@ -167,7 +172,8 @@ def fit_topics(
     }
     keep = checkpoint_dir is not None
     with resumable(folder, settings, context.obj, resume=resume, keep=keep):
-        model.fit(rows_of(X), labels, **data, checkpoint_dir=folder, resume=resume)
+        how: dict[str, Any] = {"checkpoint_dir": folder, "resume": resume, "trainer": trainer()}
+        model.fit(rows_of(X), labels, **data, **how)
         model.save(output)
     _end(model, X, output, documents, text_column, report)
 

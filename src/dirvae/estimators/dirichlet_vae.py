@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any, cast
@@ -46,6 +46,8 @@ from dirvae.objectives import linear_warmup, log_likelihood
 from dirvae.tables import ResultTable
 from dirvae.training import Training, decaying_adam, resumed_adam
 from dirvae.training.callbacks import MethodOfMoments
+from dirvae.training.trainer import require_trainer
+from dirvae.words import meant
 from dirvae.writing import write_text
 
 __all__ = ["DirichletVAE"]
@@ -68,14 +70,15 @@ class DirichletVAE(RowEstimator):
         latent: Distribution of the latent: `distributions.Dirichlet`, `StandardizedDirichlet`
             (tighter bounds, under the same prior), `ScaledDirichlet` (the same distribution, by
             parameters that are harder to learn), `InverseCDFDirichlet`,
-            `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`. For any
-            other build a `VAE`.
+            `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`; or its word
+            on the command line, such as "gaussian". For any other build a `VAE`.
         commitment: Least concentration of a Dirichlet posterior, in units of the prior's. Above 1,
             such as 1.5, a component costs even if it is out of use. Best with
             ``latent=ScaledDirichlet`` and a ``prior_concentration`` of some 5.
         likelihood: Distribution of the data: Bernoulli, Normal, or a distribution of counts such as
-            `distributions.Multinomial`. None chooses: values in [0, 1] are probabilities of a
-            Bernoulli (drawn as 0 or 1 anew each epoch), other reals are Gaussian.
+            `distributions.Multinomial`; or its word, such as "multinomial". None chooses: values in
+            [0, 1] are probabilities of a Bernoulli (drawn as 0 or 1 anew each epoch), other reals
+            are Gaussian.
         hidden_sizes: Widths of the encoder's layers.
         decoder_hidden_sizes: Widths of the decoder's layers.
         max_epochs: Most passes over the data.
@@ -124,9 +127,9 @@ class DirichletVAE(RowEstimator):
         *,
         prior_concentration: float | Sequence[float] | str | None = None,
         prior_components: int | None = None,
-        latent: Callable[..., Distribution] = Dirichlet,
+        latent: Callable[..., Distribution] | str = Dirichlet,
         commitment: float = 0.0,
-        likelihood: Callable[..., Distribution] | None = None,
+        likelihood: Callable[..., Distribution] | str | None = None,
         hidden_sizes: Sequence[int] = (500, 500),
         decoder_hidden_sizes: Sequence[int] = (500,),
         max_epochs: int = 150,
@@ -166,6 +169,7 @@ class DirichletVAE(RowEstimator):
         *,
         checkpoint_dir: str | Path | None = None,
         resume: bool = False,
+        trainer: Mapping[str, Any] | None = None,
     ) -> DirichletVAE:
         """Fit to rows.
 
@@ -177,6 +181,9 @@ class DirichletVAE(RowEstimator):
             checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
             resume: Whether to go on from that folder's last checkpoint, of the same data and
                 arguments; ``random_state`` must be an integer.
+            trainer: Arguments of ``lightning.pytorch.Trainer`` by name, such as ``logger``,
+                ``callbacks``, ``precision``, ``accelerator`` (in place of ``device``) and
+                ``devices``. What is logged is named in `training.History`. Nothing of it is saved.
 
         Returns:
             The estimator itself.
@@ -189,6 +196,7 @@ class DirichletVAE(RowEstimator):
                 fractions under a distribution of counts.
         """
         require_resumable(resume, self.random_state)
+        require_trainer(trainer)
         sample_weight = matched("sample_weight", sample_weight, X)
         X, weight = self._begin(self._validated(X, reset=True), sample_weight)
         train, validation = self._split(X, weight)
@@ -209,6 +217,7 @@ class DirichletVAE(RowEstimator):
             seed=torch.Generator("cpu").manual_seed(self._seed),
             checkpoint_dir=checkpoint_dir,
             resume=resume,
+            trainer=trainer,
             callbacks=[MethodOfMoments(self.max_epochs)] if learn else [],
         )
         self._end(training.best_epoch)
@@ -269,10 +278,11 @@ class DirichletVAE(RowEstimator):
             self.prior_concentration_ = concentration.numpy().copy()
 
     def _build(self, X: Any, weight: Any) -> VAE:
+        Latent = meant("latent", self.latent)
         return mlp_vae(
             X.shape[1],
-            self.latent,
-            standard_prior(self.latent, self.n_components, self._concentration()),
+            Latent,
+            standard_prior(Latent, self.n_components, self._concentration()),
             likelihood=self.likelihood_,
             hidden_sizes=tuple(self.hidden_sizes),
             decoder_hidden_sizes=tuple(self.decoder_hidden_sizes),
@@ -409,7 +419,7 @@ class DirichletVAE(RowEstimator):
             raise ValueError(
                 f"validation_fraction is {self.validation_fraction!r}, must be in [0, 1)"
             )
-        learnable = has_dirichlet_prior(self.latent)
+        learnable = has_dirichlet_prior(meant("latent", self.latent))
         require_concentration(self.prior_concentration, self.n_components, learnable=learnable)
         if self.prior_components is not None:
             require_integer("prior_components", self.prior_components, 1)

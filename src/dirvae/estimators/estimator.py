@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import torch
+from lightning.pytorch.callbacks import Callback
 from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -35,6 +36,8 @@ from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
 from dirvae.tables import ResultTable
 from dirvae.training import History, Training, fit
+from dirvae.training.trainer import trainer_options
+from dirvae.words import meant
 
 __all__ = ["RowEstimator", "VAEEstimator"]
 
@@ -58,6 +61,7 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         vae_: VAE | LabelledVAE
         _optimizer_state: dict[str, Any] | None
         n_components: int
+        latent: Callable[..., Distribution] | str
         hidden_sizes: Sequence[int]
         max_epochs: Any  # an integer; None where the estimator chooses
         batch_size: int
@@ -82,11 +86,18 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def _new_seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _train(self, training: Training, data: Any, **options: Any) -> History:
+    def _train(
+        self,
+        training: Training,
+        data: Any,
+        *,
+        trainer: Mapping[str, Any] | None = None,
+        callbacks: Sequence[Callback] = (),
+        **options: Any,
+    ) -> History:
+        handed_on = trainer_options(trainer, self.device, callbacks)
         with self._forgotten_if_cut_off():
-            return fit(
-                training, data, verbose=bool(self.verbose), accelerator=self.device, **options
-            )
+            return fit(training, data, verbose=bool(self.verbose), **options, **handed_on)
 
     @contextmanager
     def _forgotten_if_cut_off(self) -> Iterator[None]:
@@ -134,6 +145,7 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self._optimizer_state = optimizer.state_dict()
 
     def _check_arguments(self) -> None:
+        meant("latent", self.latent)
         for name in ("n_components", "batch_size"):
             require_integer(name, getattr(self, name), 1)
         self._require_epochs()
@@ -178,7 +190,7 @@ class RowEstimator(VAEEstimator):
             raise ValueError(f"vae_ has {found} features and components, must have {wanted}")
 
     if TYPE_CHECKING:
-        likelihood: Callable[..., Distribution] | None
+        likelihood: Callable[..., Distribution] | str | None
         decoder_hidden_sizes: Sequence[int]
 
     def transform(self, X: Any) -> Any:
@@ -194,9 +206,10 @@ class RowEstimator(VAEEstimator):
         return validated_rows(self, X, reset=reset)
 
     def _choose_likelihood(self, X: Any) -> None:
-        self.likelihood_ = likelihood_of(X, self.likelihood)
+        asked_for = meant("likelihood", self.likelihood)
+        self.likelihood_ = likelihood_of(X, asked_for)
         require_support(X, self.likelihood_)
-        warn_of_kind(X, self.likelihood_, chosen=self.likelihood is None)
+        warn_of_kind(X, self.likelihood_, chosen=asked_for is None)
 
     @pinned()
     def _rowwise(self, X: Any, function: Callable[[Any, Tensor], Tensor]) -> Any:
@@ -212,4 +225,4 @@ class RowEstimator(VAEEstimator):
     def _check_arguments(self) -> None:
         super()._check_arguments()
         require_sizes("decoder_hidden_sizes", self.decoder_hidden_sizes)
-        require_likelihood(self.likelihood)
+        require_likelihood(meant("likelihood", self.likelihood))

@@ -25,6 +25,7 @@ from dirvae.report.explorer.components import (
     components_page,
     image_shape_of,
 )
+from dirvae.words import meant
 
 if TYPE_CHECKING:
     from dirvae.estimators.dirichlet_vae import DirichletVAE
@@ -38,7 +39,7 @@ ACTIVATIONS: Mapping[type[nn.Module], str] = {nn.GELU: "gelu", nn.ReLU: "relu", 
 def page_of(model: DirichletVAE, X: Any, *, ids: Any, image_shape: Any, title: str) -> str:
     """Return the page; arguments are those of `DirichletVAE.report`."""
     check_is_fitted(model)
-    if model.latent is Normal:
+    if meant("latent", model.latent) is Normal:
         raise ValueError("the latent is a Normal, must be on the simplex: it has no shares")
     theta = np.asarray(model.transform(X), dtype=np.float64)
     rows = model._validated(X, reset=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from numbers import Real
 from pathlib import Path
@@ -42,6 +42,8 @@ from dirvae.models.zoo import mlp_labelled_vae
 from dirvae.nn.surroundings import pinned
 from dirvae.objectives import labelled_elbo, linear_warmup
 from dirvae.training import History, Training, decaying_adam
+from dirvae.training.trainer import require_trainer
+from dirvae.words import meant
 
 __all__ = ["SemiSupervisedVAE"]
 
@@ -55,7 +57,8 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
     Args:
         n_components: K, number of latent components.
         latent: Distribution of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
-            `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`.
+            `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`; or its
+            word, such as "gaussian".
         likelihood: Distribution of the data; None chooses, as `DirichletVAE` does. Values within
             [0, 1] are chances of a pixel being on, and the bound is the mean over such pixels.
             `models.likelihoods.unit_normal` is a Gaussian of variance 1.
@@ -108,8 +111,8 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         self,
         n_components: int = 10,
         *,
-        latent: Callable[..., Distribution] = Dirichlet,
-        likelihood: Callable[..., Distribution] | None = None,
+        latent: Callable[..., Distribution] | str = Dirichlet,
+        likelihood: Callable[..., Distribution] | str | None = None,
         label_in_encoder: bool = False,
         label_weight: float = 50.0,
         smoothness: float = 200.0,
@@ -151,6 +154,7 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         *,
         checkpoint_dir: str | Path | None = None,
         resume: bool = False,
+        trainer: Mapping[str, Any] | None = None,
     ) -> SemiSupervisedVAE:
         """Fit to rows, of which some have a class.
 
@@ -161,6 +165,9 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
             checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
             resume: Whether to go on from that folder's last checkpoint, of the same data and
                 arguments; ``random_state`` must be an integer.
+            trainer: Arguments of ``lightning.pytorch.Trainer`` by name, such as ``logger``,
+                ``callbacks``, ``precision``, ``accelerator`` (in place of ``device``) and
+                ``devices``. What is logged is named in `training.History`. Nothing of it is saved.
 
         Returns:
             The estimator itself.
@@ -170,6 +177,7 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         """
         self._check_arguments()
         require_resumable(resume, self.random_state)
+        require_trainer(trainer)
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
         y = matched("y", y, X)
@@ -179,7 +187,8 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         self._seed = self._new_seed()
         with DrawingFrom(torch.Generator("cpu").manual_seed(self._seed)):
             self.vae_ = self._build(X, one_hot.shape[1])
-        self.history_ = self._train_on(X, one_hot, checkpoint_dir=checkpoint_dir, resume=resume)
+        how = {"checkpoint_dir": checkpoint_dir, "resume": resume, "trainer": trainer}
+        self.history_ = self._train_on(X, one_hot, **how)
         self.vae_.cpu().eval()
         self.n_iter_, self._n_features_out = len(self.history_), self.n_components
         return self
@@ -194,11 +203,12 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         return torch.from_numpy(one_hot)
 
     def _build(self, X: Any, num_classes: int) -> LabelledVAE:
+        Latent = meant("latent", self.latent)
         return mlp_labelled_vae(
             X.shape[1],
             num_classes,
-            self.latent,
-            standard_prior(self.latent, self.n_components),
+            Latent,
+            standard_prior(Latent, self.n_components),
             likelihood=self.likelihood_,
             label_in_encoder=self.label_in_encoder,
             hidden_sizes=tuple(self.hidden_sizes),
@@ -207,7 +217,7 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
             moments=mean_and_std(X, None),
         )
 
-    def _train_on(self, X: Any, one_hot: Tensor, **checkpoints: Any) -> History:
+    def _train_on(self, X: Any, one_hot: Tensor, **how: Any) -> History:
         data = ArrayDataset(X, label=one_hot, dtype=precision_of(self.vae_))
         generator = torch.Generator("cpu").manual_seed(self._seed)
         batches = _MixedBatches(one_hot.sum(1) > 0, self.batch_size, generator)
@@ -225,7 +235,7 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
             DataLoader(data, sampler=batches, batch_size=None, generator=generator),
             max_epochs=self.max_epochs,
             seed=generator,
-            **checkpoints,
+            **how,
         )
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:

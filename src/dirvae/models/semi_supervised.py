@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -84,6 +85,10 @@ class LabelledVAE(nn.Module):
     def prior(self) -> nn.Module:
         """That of the VAE."""
         return self.vae.prior
+
+    def forward(self, x: Tensor, label: Tensor | None = None, **options: Any) -> Terms:
+        """Return `terms`."""
+        return self.terms(x, label, **options)
 
     def terms(
         self,

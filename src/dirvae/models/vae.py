@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -34,13 +34,17 @@ class VAE(nn.Module):
         >>> encoder = Head(MLP(8, (16,)), 3, Dirichlet)
         >>> decoder = Head(MLP(3, (16,)), 8, torch.distributions.Bernoulli)
         >>> vae = VAE(encoder, decoder, Fixed(Dirichlet, concentration=torch.ones(3)))
-        >>> vae.terms(torch.ones(4, 8), num_samples=2).log_likelihood.shape
+        >>> vae(torch.ones(4, 8), num_samples=2).log_likelihood.shape
         torch.Size([2, 4])
     """
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module, prior: nn.Module) -> None:
         super().__init__()
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
+
+    def forward(self, x: Tensor, covariates: Tensor | None = None, **options: Any) -> Terms:
+        """Return `terms`: so ``vae(x)`` has q(z|x), draws of z, their log-likelihood and the KL."""
+        return self.terms(x, covariates, **options)
 
     def infer(self, x: Tensor, *context: Tensor) -> Distribution:
         """Return q(z|x), batch shape (B,): what the encoder says."""

@@ -56,8 +56,8 @@ def mlp_vae(
     prior: Fixed,
     *,
     likelihood: Callable[..., Distribution] = Bernoulli,
-    hidden_sizes: Sequence[int] = (500, 500),
-    decoder_hidden_sizes: Sequence[int] = (500,),
+    hidden_sizes: Sequence[int] | int = (500, 500),
+    decoder_hidden_sizes: Sequence[int] | int = (500,),
     layer_norm: bool = True,
     activation: Callable[[], nn.Module] = nn.GELU,
     num_covariates: int = 0,
@@ -72,8 +72,8 @@ def mlp_vae(
         Latent: Distribution of q(z|x), a subclass of `torch.distributions.Distribution`.
         prior: p(z); its event shape (K,) is the latent's.
         likelihood: Distribution of p(x|z).
-        hidden_sizes: Widths of the encoder's layers.
-        decoder_hidden_sizes: Widths of the decoder's layers.
+        hidden_sizes: Widths of the encoder's layers; a number for a single one.
+        decoder_hidden_sizes: Widths of the decoder's layers; a number for a single one.
         layer_norm: Whether each hidden layer is normalized.
         activation: Constructor of the activation.
         num_covariates: C, number of covariates that encoder and decoder see besides.
@@ -112,7 +112,7 @@ def mlp_vae(
 
 def _network(
     size: int,
-    hidden_sizes: Sequence[int],
+    hidden_sizes: Sequence[int] | int,
     features: nn.Module | None,
     *,
     layer_norm: bool = True,
@@ -120,7 +120,7 @@ def _network(
 ) -> MLP:
     return MLP(
         size,
-        hidden_sizes,
+        (hidden_sizes,) if isinstance(hidden_sizes, int) else hidden_sizes,
         layer_norm=layer_norm,
         activation=activation,
         features=features,
@@ -142,9 +142,9 @@ def mlp_labelled_vae(
     *,
     likelihood: Callable[..., Distribution] = Bernoulli,
     label_in_encoder: bool = False,
-    hidden_sizes: Sequence[int] = (500, 500),
-    decoder_hidden_sizes: Sequence[int] = (500,),
-    classifier_hidden_sizes: Sequence[int] = (500, 500),
+    hidden_sizes: Sequence[int] | int = (500, 500),
+    decoder_hidden_sizes: Sequence[int] | int = (500,),
+    classifier_hidden_sizes: Sequence[int] | int = (500, 500),
     moments: tuple[Tensor, Tensor] | None = None,
 ) -> LabelledVAE:
     """Perceptrons around any latent and a class; all classes are as probable a priori.
@@ -156,9 +156,9 @@ def mlp_labelled_vae(
         prior: p(z); its event shape (K,) is the latent's.
         likelihood: Distribution of p(x|z, y).
         label_in_encoder: Whether the encoder sees y (Kingma et al. 2014) or not (Joo et al. 2020).
-        hidden_sizes: Widths of the encoder's layers.
-        decoder_hidden_sizes: Widths of the decoder's layers.
-        classifier_hidden_sizes: Widths of the classifier's layers.
+        hidden_sizes: Widths of the encoder's layers; a number for a single one.
+        decoder_hidden_sizes: Those of the decoder's, in the same way.
+        classifier_hidden_sizes: Those of the classifier's, in the same way.
         moments: As in `mlp_vae`.
 
     Example:
@@ -223,7 +223,7 @@ def dirichlet(num_features: int, prior_concentration: Tensor | int, **options: A
     Example:
         >>> dirichlet(8, torch.ones(3)).embed(torch.zeros(2, 8)).shape
         torch.Size([2, 3])
-        >>> dirichlet(8, 4).prior().concentration
+        >>> dirichlet(8, 4, hidden_sizes=16).prior().concentration
         tensor([0.7500, 0.7500, 0.7500, 0.7500])
     """
     prior = _dirichlet_prior(prior_concentration)

@@ -12,6 +12,7 @@ from torch.distributions import constraints
 
 from dirvae.estimators.arguments import require_positive
 from dirvae.topics.decoder import TopicDecoder
+from dirvae.words import meant
 
 __all__ = ["guide_columns", "require_topic_arguments"]
 
@@ -28,7 +29,11 @@ def require_topic_arguments(given: Mapping[str, Any]) -> None:
         Traceback (most recent call last):
         ValueError: background is 1, must be True or False
     """
-    _require_decoder(given["decoder"], given["latent"], given["word_vectors"])
+    _require_decoder(
+        meant("decoder", given["decoder"]),
+        meant("latent", given["latent"]),
+        given["word_vectors"],
+    )
     _require_vectorizer(given["vectorizer"])
     _require_guide(given["guide"], given["n_components"])
     background, weight = given["background"], given["label_weight"]

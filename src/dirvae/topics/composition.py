@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,7 @@ class CompositionModel(TopicModel):
         covariates: Any = None,
         checkpoint_dir: str | Path | None = None,
         resume: bool = False,
+        trainer: Mapping[str, Any] | None = None,
     ) -> CompositionModel:
         """Fit to samples.
 
@@ -128,6 +129,7 @@ class CompositionModel(TopicModel):
             checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
             resume: Whether to go on from that folder's last checkpoint, of the same data and
                 arguments; ``random_state`` must be an integer.
+            trainer: As in `TopicModel.fit`.
 
         Raises:
             ValueError: If an argument or a value of X is out of range; the message says which.
@@ -138,6 +140,7 @@ class CompositionModel(TopicModel):
             covariates=covariates,
             checkpoint_dir=checkpoint_dir,
             resume=resume,
+            trainer=trainer,
         )
         return self
 

@@ -39,6 +39,7 @@ from dirvae.topics.exploring import (
     words_asked_for,
 )
 from dirvae.topics.inference import is_mixture
+from dirvae.words import meant
 
 __all__ = ["LearnedTopics"]
 
@@ -63,8 +64,8 @@ class LearnedTopics(VAEEstimator):
     _row, _column = "document", "word"  # what messages call them
 
     if TYPE_CHECKING:  # arguments that questions go by
-        decoder: type[TopicDecoder]
-        latent: Callable[..., Distribution]
+        decoder: type[TopicDecoder] | str
+        latent: Callable[..., Distribution] | str
         guide: Mapping[str, Sequence[str]] | None
 
     # --- topics -----------------------------------------------------------------------------------
@@ -217,7 +218,7 @@ class LearnedTopics(VAEEstimator):
             if known is not None:
                 warn_of_the_mean(known, self._row)
             return None
-        if not is_mixture(self.decoder, self.latent):
+        if not is_mixture(meant("decoder", self.decoder), meant("latent", self.latent)):
             raise ValueError("covariates go with a Dirichlet latent and a mixture of topics")
         if not reset and known is None:
             raise ValueError("covariates is given, must be None: the model was fitted without any")

@@ -46,6 +46,8 @@ from dirvae.topics.questions import DocumentQuestions
 from dirvae.topics.start import cluster_start, guided_start
 from dirvae.topics.training import train_topics
 from dirvae.training import Training
+from dirvae.training.trainer import require_trainer, trainer_options
+from dirvae.words import meant
 
 __all__ = ["TopicModel"]
 
@@ -62,10 +64,11 @@ class TopicModel(DocumentQuestions):
         n_components: K, number of topics.
         decoder: Class that takes theta to words: `MixtureDecoder` (LDA), `OverdispersedDecoder`
             (counts of microbes, cells or goods), `ProductDecoder` (ProdLDA, NVDM),
-            `EmbeddedDecoder` (GSM; ETM with ``word_vectors``), or a `TopicDecoder` of your own.
+            `EmbeddedDecoder` (GSM; ETM with ``word_vectors``), or a `TopicDecoder` of your own. Of
+            these four also the word, such as "product".
         latent: Distribution of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
             `StickBreakingKumaraswamy`, `SoftmaxNormal` or, with a `ProductDecoder` only,
-            `torch.distributions.Normal`.
+            `torch.distributions.Normal`; or its word, such as "softmax-gaussian".
         prior_concentration: Concentration of the Dirichlet prior of theta: a positive number,
             "learn" (one for each topic, from .1), or None for the latent's own default. That
             default also stands for "learn" where the latent is no Dirichlet. Covariates have it
@@ -136,8 +139,8 @@ class TopicModel(DocumentQuestions):
         self,
         n_components: int = 50,
         *,
-        decoder: type[TopicDecoder] = MixtureDecoder,
-        latent: Callable[..., Distribution] = Dirichlet,
+        decoder: type[TopicDecoder] | str = MixtureDecoder,
+        latent: Callable[..., Distribution] | str = Dirichlet,
         prior_concentration: float | str | None = "learn",
         vectorizer: Any = None,
         word_vectors: Any = None,
@@ -182,6 +185,7 @@ class TopicModel(DocumentQuestions):
         smooth: Sequence[str] = (),
         checkpoint_dir: str | Path | None = None,
         resume: bool = False,
+        trainer: Mapping[str, Any] | None = None,
     ) -> TopicModel:
         """Fit to documents, and to labels where there are some.
 
@@ -205,6 +209,9 @@ class TopicModel(DocumentQuestions):
             checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
             resume: Whether to go on from that folder's last checkpoint, of the same data and
                 arguments; ``random_state`` must be an integer.
+            trainer: Arguments of ``lightning.pytorch.Trainer`` by name, such as ``logger``,
+                ``callbacks``, ``precision``, ``accelerator`` (in place of ``device``) and
+                ``devices``. What is logged is named in `training.History`. Nothing of it is saved.
 
         Returns:
             The estimator itself.
@@ -214,6 +221,7 @@ class TopicModel(DocumentQuestions):
         """
         self._check_arguments()
         require_resumable(resume, self.random_state)
+        require_trainer(trainer, sparse=True)
         y, covariates = matched("y", y, X), matched("covariates", covariates, X)
         counts = self._counts_to_fit(X, vocabulary)
         labels = self._labels(y, counts.shape[0])
@@ -229,6 +237,7 @@ class TopicModel(DocumentQuestions):
             steps=math.ceil(counts.shape[0] / self.batch_size) * epochs,
             checkpoint_dir=checkpoint_dir,
             resume=resume,
+            trainer=trainer,
         )
         self.history_ = training.history
         if head is not None:
@@ -248,6 +257,7 @@ class TopicModel(DocumentQuestions):
         smooth: Sequence[str] = (),
         checkpoint_dir: str | Path | None = None,
         resume: bool = False,
+        trainer: Mapping[str, Any] | None = None,
     ) -> Any:
         """`fit`, then `transform` of the same documents, with the same covariates."""
         X = listed(X)
@@ -259,6 +269,7 @@ class TopicModel(DocumentQuestions):
             smooth=smooth,
             checkpoint_dir=checkpoint_dir,
             resume=resume,
+            trainer=trainer,
         )
         return self.transform(X, covariates=covariates)
 
@@ -308,8 +319,8 @@ class TopicModel(DocumentQuestions):
         start = cluster_start(counts, self.n_components, self._seed)
         self.word_frequency_ = start.log_background.double().exp().numpy()
         self.vae_ = starting_vae(
-            self.decoder,
-            self.latent,
+            meant("decoder", self.decoder),
+            meant("latent", self.latent),
             guided_start(start, guided),
             prior_concentration=self.prior_concentration,
             background=self.background,
@@ -322,7 +333,13 @@ class TopicModel(DocumentQuestions):
         self.word_documents_ = np.zeros((mixed, counts.shape[1]), np.float32)
 
     def _train_topics(
-        self, counts: sparse.csr_matrix, covariates: Any = None, labels: Any = None, **options: Any
+        self,
+        counts: sparse.csr_matrix,
+        covariates: Any = None,
+        labels: Any = None,
+        *,
+        trainer: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> tuple[Training, nn.Linear | None]:
         with self._forgotten_if_cut_off():
             return train_topics(
@@ -334,9 +351,9 @@ class TopicModel(DocumentQuestions):
                 label_weight=self.label_weight,
                 learning_rate=self.learning_rate,
                 batch_size=self.batch_size,
-                accelerator=self.device,
                 verbose=bool(self.verbose),
                 **options,
+                **trainer_options(trainer, self.device),
             )
 
     def _labels(self, y: Any, num_documents: int) -> Any:

@@ -158,7 +158,8 @@ class DocumentQuestions(LearnedTopics):
         """
         check_is_fitted(self)
         if not decoder_of(self.vae_).mixes:
-            raise ValueError(f"explain takes a mixture of topics, not {self.decoder.__name__}")
+            name = type(decoder_of(self.vae_)).__name__
+            raise ValueError(f"explain takes a mixture of topics, not {name}")
         counts = self.counts([X] if not sparse.issparse(X) else X)
         if counts.shape[0] != 1:
             raise ValueError(f"X has {counts.shape[0]} documents, must be one")

@@ -41,6 +41,7 @@ from dirvae.topics.posterior import (
     proportions,
     without_background,
 )
+from dirvae.words import meant
 
 if TYPE_CHECKING:
     from dirvae.topics.model import TopicModel
@@ -87,7 +88,7 @@ def page_of(
 
 def _require_shares(model: TopicModel, level: float) -> None:
     require_level(level)
-    if model.latent is Normal:
+    if meant("latent", model.latent) is Normal:
         raise ValueError("the latent is a Normal, must be on the simplex: it gives no shares")
 
 
@@ -215,7 +216,7 @@ def _intervals(model: TopicModel, counts: Any, covariates: Any, level: float) ->
 
     Of a latent that is no Dirichlet there are means and shares alone.
     """
-    if model.latent is not Dirichlet:
+    if meant("latent", model.latent) is not Dirichlet:
         shares = proportions(model.vae_, counts, covariates)
         return without_background(shares, model._n_features_out), None, None, None, shares
     evidence = evidence_of(model.vae_, counts, covariates)

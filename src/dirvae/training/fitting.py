@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import logging
 import tempfile
 import warnings
@@ -78,6 +79,7 @@ def fit(
         callbacks: Further Lightning callbacks.
         trainer: Further options of ``lightning.pytorch.Trainer``, such as ``accelerator``
             (torch's "cuda", too), ``strategy``, ``logger``, ``precision``, ``gradient_clip_val``.
+            After a training in another precision the weights have their own again.
 
     Returns:
         One dict of metrics an epoch.
@@ -103,6 +105,7 @@ def fit(
     with (
         pinned(),
         _seeded(number),
+        _dtypes_kept(training),
         _QUIET_LIGHTNING,
         tempfile.TemporaryDirectory() as temporary,
     ):
@@ -139,6 +142,21 @@ def fit(
     require_finite_weights(training.vae)
     training.vae.eval()
     return training.history
+
+
+@contextmanager
+def _dtypes_kept(module: torch.nn.Module) -> Iterator[None]:
+    """Give weights their own types back after a training in, say, double precision."""
+    before = {name: tensor.dtype for name, tensor in _tensors(module)}
+    try:
+        yield
+    finally:
+        for name, tensor in _tensors(module):
+            tensor.data = tensor.data.to(before.get(name, tensor.dtype))
+
+
+def _tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    return itertools.chain(module.named_parameters(), module.named_buffers())
 
 
 _QUIET: dict[str, Any] = {

@@ -27,7 +27,13 @@ _REMEDIES = (
 )
 
 History = list[dict[str, float]]
-"""One dict an epoch: elbo, reconstruction and kl in nats, active (components), and val_* alike."""
+"""One dict an epoch, whose names are those that a logger of Lightning is told, too.
+
+- ``elbo``, ``reconstruction`` and ``kl``: means over rows in nats;
+- ``active``: number of components in use, where that is known;
+- ``val_elbo``, ``val_reconstruction``, ``val_kl``, ``val_active``: the same of validation data;
+- ``epoch``, from 0.
+"""
 
 
 class Training(lightning.LightningModule):

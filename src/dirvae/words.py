@@ -1,4 +1,4 @@
-"""The command line's words for constructors, which are imported when one is used.
+"""Words for constructors, in estimators as on the command line; one is imported when it is used.
 
 So help lists the words without PyTorch, and a new constructor takes one line here.
 """
@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from pkgutil import resolve_name
 from typing import Any
 
-__all__ = ["DECODERS", "LATENTS", "LIKELIHOODS", "named"]
+from dirvae.text import nearest
+
+__all__ = ["DECODERS", "LATENTS", "LIKELIHOODS", "meant", "named"]
 
 LATENTS = {
     "dirichlet": "dirvae.distributions:Dirichlet",
@@ -38,6 +40,13 @@ DECODERS = {
 }
 
 
+WORDS: Mapping[str, Mapping[str, str | None]] = {
+    "latent": LATENTS,
+    "likelihood": LIKELIHOODS,
+    "decoder": DECODERS,
+}
+
+
 def named(words: Mapping[str, str | None], word: str) -> Any:
     """Import what a word stands for; None if that is left to the estimator.
 
@@ -47,3 +56,28 @@ def named(words: Mapping[str, str | None], word: str) -> Any:
     """
     name = words[word]
     return None if name is None else resolve_name(name)
+
+
+def meant(argument: str, value: Any) -> Any:
+    """Return what the argument of an estimator stands for: of a word its constructor.
+
+    Args:
+        argument: "latent", "likelihood" or "decoder".
+        value: A word; what is none stays as it is.
+
+    Raises:
+        ValueError: If the word is unknown.
+
+    Example:
+        >>> meant("latent", "gaussian").__name__, meant("likelihood", "auto"), meant("decoder", 3)
+        ('Normal', None, 3)
+    """
+    if not isinstance(value, str):
+        return value
+    words = WORDS[argument]
+    if value not in words:
+        raise ValueError(
+            f"{argument} is {value!r}, must be a class or one of {', '.join(words)}"
+            f"{nearest(value, words)}"
+        )
+    return named(words, value)
