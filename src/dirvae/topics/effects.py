@@ -72,7 +72,9 @@ class Effects(Result, _Coefficients):
 
     def _title(self) -> str:
         count, size = self.effect.shape
-        return f"Effects of {count - 1} covariates on {size} topics, with intervals"
+        return (
+            f"Effects of {count - 1} covariates on {self._terms.many(size, 'part')}, with intervals"
+        )
 
 
 class _GroupMeans(NamedTuple):
@@ -121,11 +123,11 @@ class Shares(Result, _GroupMeans):
         error = np.hypot(self.std_error[one], self.std_error[other])
         half = stats.norm.ppf((1 + level) / 2) * error
         found = Contrast(estimate, error, estimate - half, estimate + half)
-        return found.of("topic", self._names(len(estimate)), self._labels)
+        return found.of("part", self._names(len(estimate)), self._labels)
 
     def table(self) -> ResultTable:
         """A row for each group and topic."""
-        rows = {"group": self.groups, "documents": self.documents.tolist()}
+        rows = {"group": self.groups, f"{self._terms.row}s": self.documents.tolist()}
         return self._long(rows, {"share": self.share, "std_error": self.std_error})
 
     def plot(self, topics: Sequence[int] | None = None) -> Any:
@@ -141,19 +143,19 @@ class Shares(Result, _GroupMeans):
         if any(isinstance(group, str | bool) for group in self.groups):
             chosen = list(range(size)) if topics is None else list(topics)
             shown = [names[k] for k in chosen]
-            axes = {"x_title": "topic", "y_title": "group"}
+            axes = {"x_title": self._terms.part, "y_title": "group"}
             return heatmap(self.share[:, chosen], self.groups, shown, **axes)
         largest = np.argsort(-self.share.mean(0), kind="stable")[:LINES]
         chosen = largest.tolist() if topics is None else list(topics)
         share = self.share[:, chosen]
         half = stats.norm.ppf(0.975) * np.nan_to_num(self.std_error[:, chosen])
-        axes = {"x_title": "group", "y_title": "share of the documents"}
+        axes = {"x_title": "group", "y_title": f"share of the {self._terms.row}s"}
         shown = [names[k] for k in chosen]
         return bands(self.groups, share, share - half, share + half, shown, **axes)
 
     def _title(self) -> str:
         count, size = self.share.shape
-        return f"Shares of {size} topics in {count} groups of documents"
+        return f"Shares of {self._terms.many(size, 'part')} in {count} groups of {self._terms.row}s"
 
 
 def effects_of(

@@ -38,6 +38,7 @@ from dirvae.evaluation import (
 from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
 from dirvae.tables import ResultTable
+from dirvae.terms import TEXTS
 from dirvae.topics.arguments import guide_columns, require_topic_arguments
 from dirvae.topics.building import starting_vae, vectors_of_words
 from dirvae.topics.columns import columns_of
@@ -189,7 +190,7 @@ class TopicModel(VAEEstimator):
     _covariates: list[Covariate]
     _num_documents: int
     _optimizer_state: dict[str, Any] | None
-    _row, _column = "document", "word"  # what messages call them
+    _terms = TEXTS  # what messages, tables and pages call them
 
     def __init__(
         self,
@@ -417,7 +418,7 @@ class TopicModel(VAEEstimator):
             if smooth:
                 raise ValueError(f"smooth names {list(smooth)}, but covariates is None")
             if known is not None:
-                warn_of_the_mean(known, self._row)
+                warn_of_the_mean(known, self._terms.row)
             return None
         if not is_mixture(self.decoder, self.latent):
             raise ValueError("covariates go with a Dirichlet latent and a mixture of topics")
@@ -523,10 +524,10 @@ class TopicModel(VAEEstimator):
     def topic_info(self, n: int = 10) -> ResultTable:
         """Name, share of the documents, and the n first words of each topic, a row a topic."""
         columns: dict[str, Iterable[Any]] = {
-            "topic": range(self._n_features_out),
+            self._terms.part: range(self._n_features_out),
             "name": self.topic_names_,
             "share": self.topic_prevalence_,
-            "words": self.top_words(min(n, self.n_features_in_)),
+            f"{self._terms.column}s": self.top_words(min(n, self.n_features_in_)),
         }
         return ResultTable(columns, frames=self._frames(), rows_shown=100)
 
@@ -552,7 +553,7 @@ class TopicModel(VAEEstimator):
         share = topics_of_words(self.word_documents_, columns, self._n_features_out)
         order = np.argsort(-share, kind="stable")[:n]
         names = [self.topic_names_[k] for k in order]
-        found: dict[str, Iterable[Any]] = {"topic": order, "name": names, "share": share[order]}
+        found = {self._terms.part: order, "name": names, "share": share[order]}
         return ResultTable(found, frames=self._frames())
 
     def hierarchy(self, n: int = 5) -> ResultTable:
@@ -568,7 +569,8 @@ class TopicModel(VAEEstimator):
         check_is_fitted(self)
         documents = self.word_documents_[: self._n_features_out]
         words = getattr(self, "vocabulary_", None)
-        return ResultTable(merges(self.topic_word_, documents, words, n), frames=self._frames())
+        found = merges(self.topic_word_, documents, words, n, self._terms)
+        return ResultTable(found, frames=self._frames())
 
     # --- documents --------------------------------------------------------------------------------
 
@@ -591,7 +593,7 @@ class TopicModel(VAEEstimator):
 
     def _result_labels(self, X: Any = None) -> Labels:
         ids = X.index.tolist() if hasattr(X, "iloc") else None
-        return Labels(self.topic_names_, ids, self._frames())
+        return Labels(self.topic_names_, ids, self._frames(), self._terms)
 
     @available_if(_has_labels)
     def predict_proba(self, X: Any) -> Any:
@@ -661,13 +663,16 @@ class TopicModel(VAEEstimator):
         theta = self._theta(*self._counts_and_covariates(X, covariates))
         ids = self._result_labels(X).ids or range(len(theta))
         texts = rows if kind is Kind.TEXTS else None
-        return ResultTable(representatives(theta, ids, texts, n), frames=self._frames())
+        return ResultTable(
+            representatives(theta, ids, texts, n, self._terms), frames=self._frames()
+        )
 
-    def explain(self, X: Any) -> ResultTable:
+    def explain(self, X: Any, *, covariates: Any = None) -> ResultTable:
         """Why one document has its topics: of which topic each of its words is.
 
         Args:
-            X: One document: a text, a list of words, or counts of shape (V,).
+            X: One document: a text, a list of words, or counts of shape (V,) or (1, V).
+            covariates: As in `transform`, of one row; or a mapping from their names to values.
 
         Returns:
             A row for each word of the vocabulary that it has: word, count, topic, name, and the
@@ -680,11 +685,17 @@ class TopicModel(VAEEstimator):
         check_is_fitted(self)
         if not decoder_of(self.vae_).mixes:
             raise ValueError(f"explain takes a mixture of topics, not {self.decoder.__name__}")
-        counts = self.counts([X] if not sparse.issparse(X) else X)
-        if counts.shape[0] != 1:
-            raise ValueError(f"X has {counts.shape[0]} documents, must be one")
-        weights, words = proportions(self.vae_, counts), getattr(self, "vocabulary_", None)
-        found = explained_words(counts, weights[0], self._mixed(), self.topic_names_, words)
+        X = X if len(getattr(X, "shape", ())) == 2 else [X]
+        if isinstance(covariates, Mapping):
+            covariates = {name: np.atleast_1d(value) for name, value in covariates.items()}
+        if (count := self.counts(X).shape[0]) != 1:
+            raise ValueError(f"X has {self._terms.many(count, 'row')}, must be one")
+        counts, covariates = self._counts_and_covariates(X, covariates)
+        weights = proportions(self.vae_, counts, covariates)
+        words = getattr(self, "vocabulary_", None)
+        found = explained_words(
+            counts, weights[0], self._mixed(), self.topic_names_, words, self._terms
+        )
         return ResultTable(found, frames=self._frames())
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -782,7 +793,7 @@ class TopicModel(VAEEstimator):
         covariates: Any = None,
         names: Any = None,
         stability: Any = None,
-        title: str = "Topics",
+        title: str | None = None,
         level: float = 0.9,
     ) -> str:
         """Return a page to explore the topics and documents in, one file of HTML.
@@ -802,7 +813,7 @@ class TopicModel(VAEEstimator):
                 given if None. `report.explorer.read_names` reads the file that the page writes.
             stability: How far other seeds find each topic, shape (K,): a row of
                 `TopicEnsemble.stability`.
-            title: Of the page.
+            title: Of the page; what it shows if None.
             level: Of the intervals, in (0, 1).
 
         Raises:
@@ -895,7 +906,8 @@ class TopicModel(VAEEstimator):
     # --- checks -----------------------------------------------------------------------------------
 
     def _shown(self) -> tuple[str, ResultTable]:
-        return f"{self._n_features_out} topics of {self.n_features_in_:,} words", self.topic_info()
+        size = self._terms.many(self._n_features_out, "part")
+        return f"{size} of {self._terms.many(self.n_features_in_, 'column')}", self.topic_info()
 
     def _require_consistent(self) -> None:
         super()._require_consistent()
@@ -923,7 +935,7 @@ class TopicModel(VAEEstimator):
     def _counts_to_fit(self, X: Any, vocabulary: Any) -> sparse.csr_matrix:
         rows, vectorizer, words = countable(X, self.vectorizer, vocabulary)
         counts = checked_counts(self, rows, reset=True)
-        require_documents(counts, self.n_components, self._row, self._column)
+        require_documents(counts, self.n_components, self._terms.row, self._terms.column)
         warn_of_fractions(counts, "topics are fitted to counts", "DirichletVAE takes fractions")
         if words is None:
             words = getattr(self, "feature_names_in_", None)

@@ -28,11 +28,12 @@ from dirvae.report.explorer import (
 from dirvae.report.explorer.documents import marks_of, short, speaking, text_length
 from dirvae.report.explorer.names import checked_names
 from dirvae.report.explorer.topics import LEVEL
+from dirvae.terms import COUNTS
 from dirvae.topics.columns import columns_of
 from dirvae.topics.contrasts import require_level
 from dirvae.topics.decoder import decoder_of
 from dirvae.topics.document_kinds import Kind, documents_of, listed
-from dirvae.topics.effects import shares_of
+from dirvae.topics.effects import effects_of, shares_of
 from dirvae.topics.posterior import (
     credible_intervals,
     evidence_of,
@@ -60,12 +61,13 @@ def page_of(
     covariates: Any,
     names: Any,
     stability: Any,
-    title: str,
+    title: str | None,
     level: float,
 ) -> str:
     """Return the page; arguments are those of `TopicModel.report`."""
     check_is_fitted(model)
     _require_shares(model, level)
+    title = f"{model._terms.part}s".capitalize() if title is None else title
     if names is None and (model.guide or hasattr(model, "_topic_names")):
         names = model.topic_names_
     topics = _topics(model, checked_names(names, model._n_features_out), stability)
@@ -104,7 +106,7 @@ def _topics(model: TopicModel, names: list[str], stability: Any) -> Topics:
         if stability.shape != (num_topics,) or not ((stability >= 0) & (stability <= 1)).all():
             raise ValueError(
                 f"stability has shape {stability.shape}, must have a number in [0, 1] for each of "
-                f"{num_topics} topics"
+                f"{num_topics} {model._terms.part}s"
             )
     words = getattr(model, "vocabulary_", None)
     return Topics(
@@ -112,10 +114,15 @@ def _topics(model: TopicModel, names: list[str], stability: Any) -> Topics:
         shares=model.topic_prevalence_,
         frequency=model.word_frequency_,
         top_words=model.top_word_ids(min(TOP_WORDS, num_words)),
-        words=[f"word {column}" for column in range(num_words)] if words is None else list(words),
+        words=_numbered(model) if words is None else list(words),
         names=names,
         stability=stability,
+        terms=model._terms,
     )
+
+
+def _numbered(model: TopicModel) -> list[str]:
+    return [f"{model._terms.column} {column}" for column in range(model.n_features_in_)]
 
 
 def _documents(
@@ -134,7 +141,7 @@ def _documents(
     known = covariates is None or hasattr(model, "_covariates")
     numbers = model._covariate_values(covariates, counts.shape[0]) if known else None
     effects = None if covariates is None else _effects(model, counts, covariates)
-    known_by, called = _called(ids, counts.shape[0])
+    known_by, called = _called(ids, counts.shape[0], model._terms.row)
     theta = model._theta(counts, numbers)
     groups = groups_of(theta, labels, times, shares_of)
     rows = chosen_documents(theta, per_topic(theta.shape[1]))
@@ -146,8 +153,9 @@ def _documents(
 
 def _effects(model: TopicModel, counts: Any, covariates: Any) -> Differences | None:
     """Effects of covariates, or None with a warning where these documents do not tell any."""
+    mean, concentration, _ = marginals(evidence_of(model.vae_, counts), model._n_features_out)
     try:
-        found = model.effects(counts, covariates, level=LEVEL)
+        found = effects_of(concentration, covariates, mean=mean, level=LEVEL, seed=model._seed)
     except ValueError as error:
         warnings.warn(f"the page has no effects: {error}", stacklevel=5)
         return None
@@ -157,13 +165,13 @@ def _effects(model: TopicModel, counts: Any, covariates: Any) -> Differences | N
     )
 
 
-def _called(ids: Any, count: int) -> tuple[str, list[str]]:
+def _called(ids: Any, count: int, row: str) -> tuple[str, list[str]]:
     if ids is None:
         return document_names({}, count)
     named = ids if isinstance(ids, Mapping) else {str(getattr(ids, "name", None) or "id"): ids}
     for name, values in named.items():
         if isinstance(values, str) or not hasattr(values, "__len__") or len(values) != count:
-            raise ValueError(f"ids has {name!r}, must have a value for each of {count} documents")
+            raise ValueError(f"ids has {name!r}, must have a value for each of {count} {row}s")
     return document_names(named, count)
 
 
@@ -221,7 +229,7 @@ def _intervals(model: TopicModel, counts: Any, covariates: Any, level: float) ->
     evidence = evidence_of(model.vae_, counts, covariates)
     mean, concentration, shares = marginals(evidence, model._n_features_out)
     lower, upper = credible_intervals(mean, concentration, level)
-    if not decoder_of(model.vae_).mixes:
+    if not decoder_of(model.vae_).mixes or model._terms is COUNTS:  # no law of single words there
         return mean, lower, upper, None, shares
     off_topic = off_topic_scores(shares, counts, model._mixed(), model.word_frequency_)
     return mean, lower, upper, off_topic, shares

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 
 from tests.report.explorer.example import (
+    composition,
     data_of,
     digits,
     documents,
@@ -21,6 +23,7 @@ from tests.report.explorer.example import (
     model,
     page,
     reads,
+    samples,
 )
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -367,6 +370,31 @@ def answered(tab: Any) -> tuple[float, float]:
         tab.evaluate("(to) => { location.hash = to; }", address)
         tab.wait_for_timeout(50)
     return ready, tab.evaluate("window.longest")
+
+
+# --- compositions -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: Any) -> Path:
+    """A page of counts."""
+    place = tmp_path_factory.mktemp("counts") / "page.html"
+    counts, known = samples()
+    ids = {"sample": list(counts.index)}
+    composition().report(counts, place, labels=known["diet"], ids=ids, covariates=known)
+    return place
+
+
+@pytest.mark.parametrize("address", ["", "#topic=1", "#doc=3", "#word=2", "#q=taxon"])
+def test_a_page_of_counts_speaks_of_samples(opened: Any, counted: Path, address: str) -> None:
+    tab = opened(counted, address)
+    tab.wait_for_timeout(100)
+    shown = tab.inner_text("body") + " ".join(
+        part.get_attribute("aria-label") or "" for part in tab.locator("[aria-label]").all()
+    )
+    assert not re.search(r"\b(document|topic|word|text)s?\b", shown, re.I)
+    assert {"component", "sample"} <= set(re.findall("[a-z]+", shown.lower().replace("s ", " ")))
+    assert tab.get_attribute("#q", "placeholder") == "features, samples, names"
 
 
 # --- components -------------------------------------------------------------------------------

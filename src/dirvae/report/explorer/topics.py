@@ -16,9 +16,11 @@ from dirvae.report.examples import most_of
 from dirvae.report.explorer.documents import Marks, Shown, per_topic, short, text_length
 from dirvae.report.explorer.groups import Differences, Groups, Means
 from dirvae.report.explorer.layout import hues, overlaps, positions, radii
-from dirvae.report.explorer.page import as_text, cut, html_page
+from dirvae.report.explorer.page import cut, html_page
+from dirvae.report.explorer.plain import plain_page
 from dirvae.report.explorer.signs import Sign, signs_of
 from dirvae.report.explorer.words import SHOWN, STEPS, listed_words, uses
+from dirvae.terms import TEXTS, Terms
 from dirvae.text import visible
 
 __all__ = ["Documents", "Topics", "explorer_page"]
@@ -41,6 +43,7 @@ class Topics:
         words: The V words.
         names: Of topics; empty where there is none, length K.
         stability: How far other seeds find each topic, in [0, 1], shape (K,); None if not known.
+        terms: What the page calls documents, words and topics.
     """
 
     topic_word: Floats
@@ -50,6 +53,7 @@ class Topics:
     words: Sequence[str]
     names: Sequence[str]
     stability: Floats | None = None
+    terms: Terms = TEXTS
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def explorer_page(
         (True, False)
     """
     payload = topics_payload(topics, documents, title=title)
-    return html_page(title, payload, _body(payload), "explorer.js")
+    return html_page(title, payload, plain_page(payload), "explorer.js")
 
 
 def topics_payload(topics: Topics, documents: Documents | None, *, title: str) -> dict[str, Any]:
@@ -111,6 +115,7 @@ def topics_payload(topics: Topics, documents: Documents | None, *, title: str) -
         topics.shares,
         topics.top_words,
         overlap,
+        topics.terms,
         stability=topics.stability,
         theta=None if documents is None else documents.theta,
         counts=None if documents is None else documents.counts,
@@ -118,6 +123,7 @@ def topics_payload(topics: Topics, documents: Documents | None, *, title: str) -
     payload: dict[str, Any] = {
         "title": visible(title),
         "sentence": _sentence(topics, documents),
+        "terms": topics.terms._asdict(),
         "key": _key(topics),
         "steps": STEPS,
         "shown": SHOWN,
@@ -187,9 +193,9 @@ def _uses(topics: Topics, columns: NDArray[np.int64]) -> list[list[int]]:
 
 def _sentence(topics: Topics, documents: Documents | None) -> str:
     first, *others = np.argsort(-topics.shares, kind="stable")[:2]
-    about = f"{len(topics.shares):,} topics"
+    about = topics.terms.many(len(topics.shares), "part")
     if documents is not None:
-        about = f"{_many(len(documents.theta), 'document')}, {about}"
+        about = f"{topics.terms.many(len(documents.theta), 'row')}, {about}"
     largest = f"The largest is {_called(topics, first)} with {topics.shares[first]:.1%}"
     then = "".join(f", then {_called(topics, k)} with {topics.shares[k]:.1%}" for k in others)
     return f"{about}. {largest}{then}."
@@ -205,10 +211,6 @@ def _key(topics: Topics) -> str:
 def _called(topics: Topics, k: int) -> str:
     words = ", ".join(cut(topics.words[column]) for column in topics.top_words[k][:3])
     return f"“{visible(topics.names[k]) or words}”"
-
-
-def _many(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def _digits(value: float, digits: int) -> float:
@@ -340,50 +342,3 @@ def _interval(shown: Shown, number: int, k: int) -> list[float | None]:
 
 def _finite(value: float) -> float | None:
     return _three(value) if math.isfinite(value) else None
-
-
-# --- the page without its script ------------------------------------------------------------------
-
-
-def _body(payload: dict[str, Any]) -> str:
-    order = sorted(range(len(payload["topics"])), key=lambda k: -payload["topics"][k]["share"])
-    articles = "\n".join(_article(payload, k) for k in order)
-    return f"""<a class="skip" href="#detail">Skip to what is chosen</a>
-<header>
-<h1>{as_text(payload["title"])}</h1>
-<p class="lead">{as_text(payload["sentence"])}</p>
-<div id="controls" hidden></div>
-</header>
-<main id="app" hidden></main>
-<section id="plain" aria-label="All topics">
-{articles}
-</section>
-<footer><p>{_about(payload)}</p></footer>"""
-
-
-def _article(payload: dict[str, Any], k: int) -> str:
-    topic = payload["topics"][k]
-    words = ", ".join(payload["words"][word] for word in topic["top"])
-    name = topic["name"] or ", ".join(payload["words"][word] for word in topic["top"][:3])
-    shown = [payload["documents"][d] for d in payload.get("exemplars", {k: []})[k][:3]]
-    documents = "".join(
-        f"<li><b>{as_text(document['id'])}</b> <span dir=auto>{as_text(document['text'][:300])}"
-        f"{'…' if len(document['text']) > 300 else ''}</span></li>"
-        for document in shown
-    )
-    return f"""<article>
-<h2><span data-name="{k}" dir="auto">{as_text(name)}</span> <small>topic {k}, \
-{topic["share"]:.1%}</small></h2>
-<p dir="auto">{as_text(words)}</p>
-{f"<ul>{documents}</ul>" if documents else ""}
-</article>"""
-
-
-def _about(payload: dict[str, Any]) -> str:
-    if not payload["documents"]:
-        return "Topics and words of a model, without documents. Made by dirvae."
-    return (
-        f"This page holds {_many(len(payload['documents']), 'document')} of {payload['total']:,}: "
-        f"the {payload['per_topic']} that have most of each topic, cut to {payload['length']:,} "
-        "letters. Shares are of all documents. It opens without a network. Made by dirvae."
-    )
