@@ -17,6 +17,7 @@ class Terms(NamedTuple):
         unit: What a cell of the data counts.
         counted: The same, where only those of the model's columns are meant.
         content: What is shown of a row.
+        mean: What shares of columns are compared with.
     """
 
     row: str
@@ -25,6 +26,7 @@ class Terms(NamedTuple):
     unit: str
     counted: str
     content: str
+    mean: str
 
     def many(self, count: int, field: str) -> str:
         """A number of things, by the name of their field.
@@ -36,5 +38,5 @@ class Terms(NamedTuple):
         return f"{count:,} {getattr(self, field)}{'' if count == 1 else 's'}"
 
 
-TEXTS = Terms("document", "word", "topic", "word", "counted word", "text")
-COUNTS = Terms("sample", "feature", "component", "count", "count", "counts")
+TEXTS = Terms("document", "word", "topic", "word", "counted word", "text", "all words")
+COUNTS = Terms("sample", "feature", "component", "count", "count", "counts", "the mean sample")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,6 @@ from dirvae.report.explorer.documents import marks_of, short, speaking, text_len
 from dirvae.report.explorer.names import checked_names
 from dirvae.report.explorer.topics import LEVEL
 from dirvae.terms import COUNTS
-from dirvae.topics.columns import columns_of
 from dirvae.topics.contrasts import require_level
 from dirvae.topics.decoder import decoder_of
 from dirvae.topics.document_kinds import Kind, documents_of, listed
@@ -42,6 +42,7 @@ from dirvae.topics.posterior import (
     proportions,
     without_background,
 )
+from dirvae.topics.samples import groupings_of, samples_of
 
 if TYPE_CHECKING:
     from dirvae.topics.model import TopicModel
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["page_of"]
 
 TOP_WORDS = 10
+ALL = 300  # samples, up to which a page holds them all
 
 
 def page_of(
@@ -83,8 +85,15 @@ def page_of(
         covariates=covariates,
         level=level,
     )
-    shares = Topics(**{**vars(topics), "shares": documents.theta.mean(0)})
-    return explorer_page(shares, documents, title=title)
+    topics = replace(topics, shares=documents.theta.mean(0))
+    if topics.terms is COUNTS:
+        topics = replace(topics, frequency=_mean_sample(topics))
+    return explorer_page(topics, documents, title=title)
+
+
+def _mean_sample(topics: Topics) -> Any:
+    """Share of each feature in the mean sample: deep samples weigh no more than others."""
+    return topics.shares @ topics.topic_word
 
 
 def _require_shares(model: TopicModel, level: float) -> None:
@@ -109,7 +118,7 @@ def _topics(model: TopicModel, names: list[str], stability: Any) -> Topics:
                 f"{num_topics} {model._terms.part}s"
             )
     words = getattr(model, "vocabulary_", None)
-    return Topics(
+    topics = Topics(
         topic_word=model.topic_word_,
         shares=model.topic_prevalence_,
         frequency=model.word_frequency_,
@@ -119,6 +128,7 @@ def _topics(model: TopicModel, names: list[str], stability: Any) -> Topics:
         stability=stability,
         terms=model._terms,
     )
+    return replace(topics, frequency=_mean_sample(topics)) if model._terms is COUNTS else topics
 
 
 def _numbered(model: TopicModel) -> list[str]:
@@ -142,13 +152,20 @@ def _documents(
     numbers = model._covariate_values(covariates, counts.shape[0]) if known else None
     effects = None if covariates is None else _effects(model, counts, covariates)
     known_by, called = _called(ids, counts.shape[0], model._terms.row)
-    theta = model._theta(counts, numbers)
+    samples = None
+    if model._terms is COUNTS:
+        theta, shapes, _ = marginals(evidence_of(model.vae_, counts, numbers), model.n_components)
+    else:
+        theta = model._theta(counts, numbers)
     groups = groups_of(theta, labels, times, shares_of)
     rows = chosen_documents(theta, per_topic(theta.shape[1]))
+    if model._terms is COUNTS:
+        samples = samples_of(theta, shapes, groupings_of(labels, groups, covariates), level)
+        rows = np.arange(len(theta)) if len(theta) <= ALL else np.union1d(rows, samples.rows)
     texts = _texts(model, X, counts, rows)
     told = None if numbers is None else numbers[rows]
     shown = _shown(model, counts[rows], told, rows, texts, level)
-    return Documents(theta, counts, called, known_by, groups, shown, level, effects)
+    return Documents(theta, counts, called, known_by, groups, shown, level, effects, samples)
 
 
 def _effects(model: TopicModel, counts: Any, covariates: Any) -> Differences | None:
@@ -159,9 +176,15 @@ def _effects(model: TopicModel, counts: Any, covariates: Any) -> Differences | N
     except ValueError as error:
         warnings.warn(f"the page has no effects: {error}", stacklevel=5)
         return None
-    references = [(c.name, c.levels[0]) for c in columns_of(covariates) if c.levels]
+    of = found.coefficients[1:]
     return Differences(
-        found.names[1:], found.effect[1:], found.lower[1:], found.upper[1:], references
+        names=found.names[1:],
+        effect=found.effect[1:],
+        lower=found.lower[1:],
+        upper=found.upper[1:],
+        told=[str(one) for one in of],
+        kinds=[one.kind for one in of],
+        references=[*dict.fromkeys((o.covariate, o.reference) for o in of if o.reference)],
     )
 
 

@@ -49,6 +49,7 @@ const LIMITS = {
   from: T,
   to: T,
   rank: data.steps + 1,
+  by: (data.samples?.groupings ?? []).length,
 };
 const RANK = Math.round(0.6 * data.steps); // as Sievert & Shirley found best
 
@@ -259,11 +260,12 @@ function overview() {
   if (found) order.sort((a, b) => found.share(b) - found.share(a) || a - b);
   return [
     h("h2", { tabindex: "-1" }, ALL),
-    h("details", { class: "mapped", open: !matchMedia("(max-width: 599px)").matches },
+    data.apart.length ? samplesOverview() : null,
+    h("details", { class: "mapped", open: !data.apart.length && !matchMedia("(max-width: 599px)").matches },
       h("summary", {}, `Map: near ${say.part}s share ${say.column}s, larger ones have more of the ${say.row}s`),
       map()),
     T > 1 ? later(() => overTime(order)) : null,
-    data.labels?.length ? later(byLabels) : null,
+    data.labels?.length && !data.samples ? later(byLabels) : null,
   ];
 }
 
@@ -348,7 +350,7 @@ function words(k) {
     h("p", { class: "slider" }, h("label", { for: "rank" }, "most its own"), slider,
       h("span", { class: "soft", "aria-hidden": "true" }, "most frequent")),
     list,
-    h("p", { class: "soft" }, `Bars: share of the ${say.part}'s ${say.unit}s. Ticks: share of all ${say.unit}s.`));
+    h("p", { class: "soft" }, `Bars: share of the ${say.part}'s ${say.unit}s. Ticks: share of ${say.mean}.`));
 }
 
 function relevant(k, value) {
@@ -373,7 +375,7 @@ function ranked(k, value) {
         h("i", { class: "bar", style: { width: `${(100 * p[i]) / most}%` } }),
         h("i", { class: "tick", style: { left: `${Math.min(100, (100 * all) / most)}%` } })),
       h("span", { class: "number" }, `${(100 * p[i]).toFixed(2)}%`),
-      h("span", { class: "number soft", title: `how much more frequent than in all ${say.row}s` },
+      h("span", { class: "number soft", title: `how much more frequent than in ${say.mean}` },
         all > 0 ? `\u00d7${(p[i] / all).toFixed(1)}` : ""));
   });
 }
@@ -456,25 +458,29 @@ function points(x) {
   return `${x < 0 ? "\u2212" : "+"}${size < 1 ? size.toPrecision(2) : size.toFixed(1)}`;
 }
 
-// Effects from a line at 0 in the middle, with whiskers, on one scale.
+// An effect from a line at 0 in the middle, with its whisker, on a scale to `most`.
+function effectRow(k, [effect, low, high], most, name) {
+  const at = (x) => `${50 + (50 * x) / most}%`;
+  const [from, to_] = effect < 0 ? [effect, 0] : [0, effect];
+  return h("li", { class: low > 0 || high < 0 ? "sure" : null }, name,
+    h("span", { class: `track hue${data.topics[k].hue}`, "aria-hidden": "true" },
+      h("i", { class: "bar", style: { left: at(from), width: `${(50 * (to_ - from)) / most}%` } }),
+      h("i", { class: "tick", style: { left: "50%" } }),
+      h("i", { class: "whisker", style: { left: at(low), width: `${(50 * (high - low)) / most}%` } })),
+    h("span", { class: "number" }, points(effect)),
+    h("span", { class: "number soft" }, `${points(low)} to ${points(high)}`));
+}
+
 function topicEffects(k) {
   const { names: called_, values, references } = data.effects;
   const most = Math.max(...values.flatMap((of) => of[k].map(Math.abs)), 1e-9);
-  const at = (x) => `${50 + (50 * x) / most}%`;
   return section(`With what is known of the ${say.row}s`,
     h("p", { class: "soft", dir: "auto" }, `Change of the ${say.part}'s share in points of percent, for a unit of a `
       + `number or against the reference, with ${whole(data.sure)} intervals. `,
-    references.length ? `References: ${references.join(", ")}.` : ""),
-    h("ul", { class: "bars by effects" }, called_.map((name, c) => {
-      const [effect, low, high] = values[c][k];
-      const [from, to_] = effect < 0 ? [effect, 0] : [0, effect];
-      return h("li", {}, text("span", name), h("span", { class: `track hue${data.topics[k].hue}`, "aria-hidden": "true" },
-        h("i", { class: "bar", style: { left: at(from), width: `${(50 * (to_ - from)) / most}%` } }),
-        h("i", { class: "tick", style: { left: "50%" } }),
-        h("i", { class: "whisker", style: { left: at(low), width: `${(50 * (high - low)) / most}%` } })),
-      h("span", { class: "number" }, points(effect)),
-      h("span", { class: "number soft" }, `${points(low)} to ${points(high)}`));
-    })));
+    references.length ? `References: ${references.join(", ")}. ` : "",
+    "Intervals without 0 are in bold."),
+    h("ul", { class: "bars by effects" }, called_.map((name, c) =>
+      effectRow(k, values[c][k], most, text("span", name)))));
 }
 
 function exemplars(k) {

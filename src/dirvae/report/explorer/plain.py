@@ -54,9 +54,13 @@ def _about(payload: dict[str, Any], terms: Terms) -> str:
     if not payload["documents"]:
         parts = f"{terms.part}s and {terms.column}s".capitalize()
         return f"{parts} of a model, without {terms.row}s. Made by dirvae."
+    if len(payload["documents"]) == payload["total"]:
+        held = f"This page holds all {terms.many(payload['total'], 'row')}"
+        return f"{held}. It opens without a network. Made by dirvae."
+    widest = "" if payload["samples"] is None else ", and those with the widest intervals"
     return (
         f"This page holds {terms.many(len(payload['documents']), 'row')} of {payload['total']:,}: "
-        f"the {payload['per_topic']} that have most of each {terms.part}, cut to "
+        f"the {payload['per_topic']} that have most of each {terms.part}{widest}, cut to "
         f"{payload['length']:,} letters. Shares are of all {terms.row}s. It opens without a "
         "network. Made by dirvae."
     )

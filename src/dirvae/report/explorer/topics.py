@@ -18,9 +18,10 @@ from dirvae.report.explorer.groups import Differences, Groups, Means
 from dirvae.report.explorer.layout import hues, overlaps, positions, radii
 from dirvae.report.explorer.page import cut, html_page
 from dirvae.report.explorer.plain import plain_page
+from dirvae.report.explorer.samples import Samples, against_mean, samples_payload
 from dirvae.report.explorer.signs import Sign, signs_of
 from dirvae.report.explorer.words import SHOWN, STEPS, listed_words, uses
-from dirvae.terms import TEXTS, Terms
+from dirvae.terms import COUNTS, TEXTS, Terms
 from dirvae.text import visible
 
 __all__ = ["Documents", "Topics", "explorer_page"]
@@ -29,6 +30,7 @@ Floats = NDArray[np.float64]
 LEVEL = 0.9
 NEAREST = 5
 MOST_WORDS = 3_000  # that can be searched
+LONGEST_TOLD = 180  # letters of a covariate with its level and its reference
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Documents:
         shown: Those that the page shows.
         level: Of the intervals of proportions of a document.
         effects: Of covariates; None without any.
+        samples: What is shown of samples of counts alone; None of documents.
     """
 
     theta: Floats
@@ -79,6 +82,7 @@ class Documents:
     shown: Shown
     level: float = LEVEL
     effects: Differences | None = None
+    samples: Samples | None = None
 
 
 def explorer_page(
@@ -100,7 +104,8 @@ def explorer_page(
         (True, False)
     """
     payload = topics_payload(topics, documents, title=title)
-    return html_page(title, payload, plain_page(payload), "explorer.js")
+    more = ("samples.js",) if topics.terms is COUNTS else ()
+    return html_page(title, payload, plain_page(payload), *more, "explorer.js")
 
 
 def topics_payload(topics: Topics, documents: Documents | None, *, title: str) -> dict[str, Any]:
@@ -108,7 +113,8 @@ def topics_payload(topics: Topics, documents: Documents | None, *, title: str) -
     overlap = overlaps(topics.topic_word)
     size = radii(topics.shares)
     lists = listed_words(topics.topic_word, topics.frequency)
-    columns = _searched(topics, lists, documents)
+    apart = against_mean(topics.topic_word, topics.frequency) if topics.terms is COUNTS else []
+    columns = _searched(topics, [*lists, *_columns(apart)], documents)
     place = {int(column): index for index, column in enumerate(columns)}
     signs = signs_of(
         topics.topic_word,
@@ -132,6 +138,8 @@ def topics_payload(topics: Topics, documents: Documents | None, *, title: str) -
         "uses": _uses(topics, columns),
         "how": {sign.kind: sign.how for of_topic in signs for sign in of_topic},
         "topics": _topics(topics, overlap, size, lists, place, signs),
+        "apart": [[[place[column], ratio] for column, ratio in row] for row in apart],
+        "samples": None,
         "documents": [],
     }
     if documents is not None:
@@ -179,6 +187,10 @@ def _searched(topics: Topics, lists: Any, documents: Documents | None) -> NDArra
     common = np.argsort(-topics.frequency, kind="stable")[:MOST_WORDS]
     rest = common[~np.isin(common, needed)][: max(MOST_WORDS - len(needed), 0)]
     return np.concatenate([needed, rest])
+
+
+def _columns(apart: Sequence[Sequence[tuple[int, float]]]) -> list[list[int]]:
+    return [[column for column, _ in row] for row in apart]
 
 
 def _uses(topics: Topics, columns: NDArray[np.int64]) -> list[list[int]]:
@@ -247,6 +259,9 @@ def _documents_payload(
         "by_time": _means(groups.by_time, 5),
         "by_both": _means(groups.by_both, 4),
         "effects": None if documents.effects is None else _effects(documents.effects),
+        "samples": None
+        if documents.samples is None
+        else samples_payload(documents.samples, theta, documents.ids, index, groups),
         "exemplars": [[index[int(row)] for row in rows] for rows in most],
         "most": [[_three(theta[row, k]) for row in rows] for k, rows in enumerate(most)],
         "documents": [
@@ -276,6 +291,8 @@ def _effects(effects: Differences) -> dict[str, Any]:
         "names": [cut(name) for name in effects.names],
         "values": np.round(np.stack(parts, axis=-1), 7).tolist(),
         "references": [f"{cut(column)}: {cut(level)}" for column, level in effects.references],
+        "told": [visible(told)[:LONGEST_TOLD] for told in effects.told],
+        "kinds": list(effects.kinds),
     }
 
 
