@@ -332,6 +332,32 @@ def test_new_documents_are_told_their_covariates(data, grouped, tmp_path):
     np.testing.assert_allclose(again[0, left], told[5, left], rtol=1e-6)
 
 
+def test_effects_know_what_they_are_of_and_compared_with():
+    """Words in alphabetical order, a category in its own; dates are no words."""
+    frame = pd.DataFrame(
+        {
+            "diet": ["swap", "home", "fast"] * 6,
+            "day": pd.date_range("2020-01-01", periods=18),
+            "size": pd.Categorical(["big", "small"] * 9, ["small", "big", "none"]),
+        }
+    )
+    theta = np.full((18, 2), 5.0) + np.arange(36).reshape(18, 2) % 5
+    found = effects_of(theta, frame)
+    assert [tuple(of) for of in found.coefficients] == [
+        ("intercept", "intercept", None, None),
+        ("day", "dates", None, None),
+        ("diet", "words", "home", "fast"),
+        ("diet", "words", "swap", "fast"),
+        ("size", "words", "big", "small"),
+    ]
+    assert found.names == ["intercept", "day", "diet_home", "diet_swap", "size_big"]
+    assert str(found.coefficients[3]) == "diet: swap, not fast"
+    assert str(found.coefficients[1]) == "day"
+    assert found.table()["reference"][::2] == ["", "", "fast", "fast", "small"]
+    title = found.plot("size_big").layout.xaxis.title.text
+    assert title == "effect of size: big, not small on the share"
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -11,9 +11,10 @@ from scipy import sparse
 from scipy.cluster.hierarchy import linkage
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
 
-from dirvae import TopicModel, load
+from dirvae import CompositionModel, TopicModel, load
 from dirvae.topics import ProductDecoder
 from dirvae.topics.exploring import explained_words, merges, words_asked_for
+from tests.report.explorer.example import samples
 
 OPTIONS = {"max_epochs": 10, "hidden_sizes": (8,), "batch_size": 10, "random_state": 0}
 PETS, SKY = "cat dog fur paw", "moon star sun comet"
@@ -127,6 +128,27 @@ def test_each_word_of_a_document_is_explained_by_its_topic(model, pets):
     product = TopicModel(2, decoder=ProductDecoder, **{**OPTIONS, "max_epochs": 1}).fit(TEXTS)
     with pytest.raises(ValueError, match="takes a mixture of topics, not ProductDecoder"):
         product.explain("cat")
+
+
+def test_a_sample_is_explained_with_what_is_known_of_it():
+    """Features that both components have, of a sample with few counts: the prior decides."""
+    counts, known = samples()
+    model = CompositionModel(2, max_epochs=2, hidden_sizes=(4,), random_state=0)
+    model.fit(counts, covariates=known)
+    one, told = counts.iloc[[4]].clip(upper=1), known.iloc[[4]]
+    found = model.explain(one, covariates=told)
+    theta = model.transform(one, covariates=told)[0]
+    phi = model.topic_word_ * theta[:, None]
+    phi /= phi.sum(0)
+    place = [list(counts.columns).index(name) for name in found["feature"]]
+    np.testing.assert_allclose(found["probability"], phi.max(0)[place])
+    assert found["component"] == phi.argmax(0)[place].tolist()
+    named = model.explain(one, covariates={"diet": "swap", "age": told["age"].item()})
+    assert named["probability"] == found["probability"]
+    other = model.explain(one, covariates={"diet": "home", "age": 20})
+    assert other["probability"] != found["probability"]
+    with pytest.warns(UserWarning, match="prior of each sample is that at their mean"):
+        model.explain(one)
 
 
 def test_a_word_of_many_topics_is_of_the_one_that_the_document_has():

@@ -74,7 +74,7 @@ def effects(
     told = read_covariates(covariates, covariate_columns, rows, source, names=known)
     told, rows = complete(told, rows, drop_missing, covariates)
     found = estimator.effects(features_in_order(estimator, rows, counts), told, level=level)
-    table = _rows(found, told, list(estimator.get_feature_names_out()))
+    table = _rows(found, list(estimator.get_feature_names_out()))
     if output is not None:
         ids = {name: [row[name] for row in table] for name in table[0] if name not in VALUES}
         write_table(output, [[row[name] for name in VALUES] for row in table], VALUES, ids)
@@ -84,25 +84,18 @@ def effects(
         _print(table, level)
 
 
-def _rows(found: Any, told: Any, columns: list[str]) -> list[dict[str, Any]]:
+def _rows(found: Any, columns: list[str]) -> list[dict[str, Any]]:
     """A row for each coefficient but the intercept, and each component."""
-    from dirvae.topics.columns import columns_of
-
-    names: list[tuple[str, str | None, str | None]] = []
-    for column in columns_of(told):
-        first, *others = column.levels or ("",)
-        words = [(column.name, level, first) for level in others]
-        names += words if column.levels else [(column.name, None, None)]
     return [
         {
             "component": k,
             "column": column,
-            "covariate": covariate,
-            "level": level,
-            "reference": reference,
+            "covariate": of.covariate,
+            "level": of.level,
+            "reference": of.reference,
             **{name: float(getattr(found, name)[place, k]) for name in VALUES},
         }
-        for place, (covariate, level, reference) in enumerate(names, 1)
+        for place, of in enumerate(found.coefficients[1:], 1)
         for k, column in enumerate(columns)
     ]
 
@@ -111,6 +104,8 @@ def _print(table: list[dict[str, Any]], level: float) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from dirvae.topics.effects import Coefficient
+
     shown = Table(box=None, pad_edge=False)
     shown.add_column("covariate")
     for name in ("component", "effect", f"{level:.0%} interval"):
@@ -118,9 +113,7 @@ def _print(table: list[dict[str, Any]], level: float) -> None:
     shown.add_column("")
     before = None
     for row in table:
-        what = row["covariate"]
-        if row["level"] is not None:
-            what += f": {row['level']}, not {row['reference']}"
+        what = str(Coefficient(row["covariate"], "", row["level"], row["reference"]))
         star = "*" if row["lower"] > 0 or row["upper"] < 0 else ""
         interval = f"{row['lower']:+.4f} to {row['upper']:+.4f}"
         said = literal("" if what == before else what)

@@ -144,7 +144,6 @@ def _write_composition(
     table = None if covariates is None else Path(covariates[0])
     rows, X, told = read_samples(estimator, source, table)
     given |= {"covariates": told, "ids": rows.ids or None}
-    given.setdefault("title", "Components")
     _save(estimator, X, output, given)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
@@ -32,23 +32,12 @@ from dirvae.cli.inputs import (
 from dirvae.cli.options import integer, one_of, words_of
 from dirvae.cli.outputs import AsJson
 from dirvae.cli.texts import Strip, parts_of
+from dirvae.terms import COUNTS, TEXTS, Terms
 from dirvae.text import literal
 
 __all__ = ["topics"]
 
 RANKINGS = ("relevance", "frex", "probability", "lift")
-
-
-class Words(NamedTuple):
-    """What is printed is called so."""
-
-    topic: str
-    word: str
-    document: str
-
-
-TEXTS = Words("topic", "word", "document")
-COMPOSITIONS = Words("component", "feature", "sample")
 
 
 def topics(
@@ -84,7 +73,7 @@ def topics(
     """
     estimator = load_estimator(model, "top_words", ", which has no topics")
 
-    called = COMPOSITIONS if is_composition(model) else TEXTS
+    called = COUNTS if is_composition(model) else TEXTS
     found = _described(estimator, words, by, called)
     known_by, told = "", None
     if called is TEXTS:
@@ -92,7 +81,7 @@ def topics(
         what = f"{model}, which is not of dirvae fit counts"
         refuse(what, {**options, "--covariates": covariates})
     if documents is not None and examples:
-        if called is COMPOSITIONS:
+        if called is COUNTS:
             refuse_texts(f"counts, {documents}", text_column)
             refuse(f"counts, {documents}", {"--strip": strip})
             source = Source(documents, array, id_column, encoding, transpose, layer, modality)
@@ -117,17 +106,17 @@ def topics(
 
 
 def _add_examples(
-    found: list[dict[str, Any]], theta: Any, X: Any, count: int, called: Words
+    found: list[dict[str, Any]], theta: Any, X: Any, count: int, called: Terms
 ) -> str:
     """Add to each topic the documents that have most of it; return what they are known by."""
     from dirvae.report.examples import document_names, most_of
 
     known_by, names = document_names(X.ids, len(theta))
     for topic in found:
-        k = topic[called.topic]
+        k = topic[called.part]
         topic["examples"] = [
             {
-                called.document: names[row],
+                called.row: names[row],
                 "row": int(row) + 1,
                 "ids": {name: values[row] for name, values in X.ids.items()},
                 "theta": float(theta[row, k]),
@@ -150,19 +139,19 @@ def _text(X: Any, row: int) -> dict[str, str]:
     return {"text": " ".join(X.texts[row].split())[:120]} if hasattr(X, "texts") else {}
 
 
-def _described(estimator: Any, num_words: int, by: str, called: Words) -> list[dict[str, Any]]:
+def _described(estimator: Any, num_words: int, by: str, called: Terms) -> list[dict[str, Any]]:
     beta, num_words = estimator.topic_word_, min(num_words, estimator.n_features_in_)
     names = estimator.top_words(num_words, by=by)
     ids = estimator.top_word_ids(num_words, by=by)
     columns = estimator.get_feature_names_out()
     return [
         {
-            called.topic: k,
+            called.part: k,
             "column": str(columns[k]),
             "name": estimator.topic_names_[k],
             "prevalence": float(estimator.topic_prevalence_[k]),
-            f"{called.word}s": [
-                {called.word: word, "probability": float(beta[k, column])}
+            f"{called.column}s": [
+                {called.column: word, "probability": float(beta[k, column])}
                 for word, column in zip(names[k], ids[k], strict=True)
             ],
         }
@@ -170,23 +159,22 @@ def _described(estimator: Any, num_words: int, by: str, called: Words) -> list[d
     ]
 
 
-def _print(found: list[dict[str, Any]], known_by: str, called: Words) -> None:
+def _print(found: list[dict[str, Any]], known_by: str, called: Terms) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
-    table.add_column(called.topic, justify="right")
+    table.add_column(called.part, justify="right")
     table.add_column("share", justify="right")
-    examples = f", then {called.document}s by {known_by}" if known_by else ""
-    table.add_column(literal(f"{called.word}s{examples}"))
+    examples = f", then {called.row}s by {known_by}" if known_by else ""
+    table.add_column(literal(f"{called.column}s{examples}"))
     shown_of = _text_of if called is TEXTS else _share_of
     for topic in found:
-        words = ", ".join(str(word[called.word]) for word in topic[f"{called.word}s"])
+        words = ", ".join(str(word[called.column]) for word in topic[f"{called.column}s"])
         shown = [
-            f"{example[called.document]}: {shown_of(example)}"
-            for example in topic.get("examples", [])
+            f"{example[called.row]}: {shown_of(example)}" for example in topic.get("examples", [])
         ]
         lines = Text("\n").join(map(literal, [words, *shown]))
-        table.add_row(str(topic[called.topic]), f"{topic['prevalence']:.1%}", lines)
+        table.add_row(str(topic[called.part]), f"{topic['prevalence']:.1%}", lines)
     Console().print(table)

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from dirvae.data.sparse_matrix import checked_csr
 from dirvae.distributions import Dirichlet
 from dirvae.estimators.kinds import warn_of_fractions
+from dirvae.terms import COUNTS
 from dirvae.topics.decoders import OverdispersedDecoder
 from dirvae.topics.documents import checked_counts, require_documents, vocabulary_of
 from dirvae.topics.hidden_features import hidden_features_log_prob
@@ -73,7 +74,7 @@ class CompositionModel(TopicModel):
 
     vae_: MixtureVAE
 
-    _row, _column = "sample", "feature"
+    _terms = COUNTS
 
     # What a TopicModel lets its user choose.
     decoder = OverdispersedDecoder
@@ -245,7 +246,7 @@ class CompositionModel(TopicModel):
 
     def _counts_to_fit(self, X: Any, vocabulary: Any) -> sparse.csr_matrix:
         counts = self._checked(X, reset=True)
-        require_documents(counts, self.n_components, self._row, self._column)
+        require_documents(counts, self.n_components, self._terms.row, self._terms.column)
         warn_of_fractions(counts, "components are fitted to counts", "DirichletVAE takes fractions")
         names = getattr(self, "feature_names_in_", None) if vocabulary is None else vocabulary
         self.__dict__.pop("vocabulary_", None)

@@ -33,19 +33,19 @@ class Contrast(Result, _Estimates):
         upper: Upper ends.
     """
 
-    _kind = "document"
+    _kind = "row"
     _rows: Sequence[Any] = ()
 
     def of(self, kind: str, rows: Sequence[Any], labels: Labels | None) -> Self:
-        """Take what the rows are, "document" or "topic", and their names; return itself."""
+        """Take what the rows are, "row" (a document) or "part" (a topic), and their names."""
         self._kind, self._rows, self._labels = kind, rows, labels
         return self
 
     def table(self) -> ResultTable:
         """A row for each document or topic."""
-        rows = {self._kind: self._rows}
-        if self._kind == "topic":
-            rows = {"topic": range(len(self._rows)), "name": self._rows}
+        rows = {self._terms.row: self._rows}
+        if self._kind == "part":
+            rows = {self._terms.part: range(len(self._rows)), "name": self._rows}
         frames = self._labels.frames if self._labels else None
         return ResultTable({**rows, **self._asdict()}, frames=frames)
 
@@ -61,12 +61,14 @@ class Contrast(Result, _Estimates):
         order = far[np.argsort(-self.estimate[far], kind="stable")]
         estimate, lower, upper = self.estimate[order], self.lower[order], self.upper[order]
         names = [self._rows[row] for row in order]
-        title = "share of the document" if self._kind == "document" else "difference of shares"
+        of_rows = f"share of the {self._terms.row}"
+        title = of_rows if self._kind == "row" else "difference of shares"
         return forest(estimate, lower, upper, names, x_title=title, reference=0)
 
     def _title(self) -> str:
-        what = "Share of topics in" if self._kind == "document" else "Difference of shares of"
-        return f"{what} {len(self._rows):,} {self._kind}s, with intervals"
+        shares = f"Share of {self._terms.part}s in"
+        what = shares if self._kind == "row" else "Difference of shares of"
+        return f"{what} {self._terms.many(len(self._rows), self._kind)}, with intervals"
 
 
 def require_level(level: Any) -> None:

@@ -60,10 +60,12 @@ class Trends(Result, _Curves):
         parts = [values[:, chosen] for values in (self.share, self.lower, self.upper)]
         share, lower, upper = parts
         shown = [names[k] for k in chosen]
-        return bands(self.at, share, lower, upper, shown, y_title="share of the documents")
+        return bands(
+            self.at, share, lower, upper, shown, y_title=f"share of the {self._terms.row}s"
+        )
 
     def _title(self) -> str:
-        return f"Curves of {self.share.shape[1]} topics, with intervals"
+        return f"Curves of {self._terms.many(self.share.shape[1], 'part')}, with intervals"
 
 
 def knots_of(values: Floats) -> list[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,12 +16,34 @@ from dirvae.topics.columns import Column, columns_of, names_of
 from dirvae.topics.contrasts import Contrast, require_level
 from dirvae.topics.results import Result
 
-__all__ = ["Effects", "Shares", "effects_of", "shares_of"]
+__all__ = ["Coefficient", "Effects", "Shares", "effects_of", "shares_of"]
 
 Floats = NDArray[np.float64]
 DRAWS = 30
 LINES = 6  # in one figure, that can be told apart
 INDEPENDENT = 1e-9  # share of a column, at least, that does not follow from those before it
+
+
+class Coefficient(NamedTuple):
+    """What an effect is of.
+
+    Attributes:
+        covariate: Name of the column.
+        kind: As in `topics.columns.Column`; "intercept" for the share that effects are added to.
+        level: The word whose share is told; None of other kinds.
+        reference: The word that it is compared with; None of other kinds.
+    """
+
+    covariate: str
+    kind: str
+    level: str | None = None
+    reference: str | None = None
+
+    def __str__(self) -> str:
+        """What a reader is told, such as "diet: swap, not home"."""
+        if self.level is None:
+            return self.covariate
+        return f"{self.covariate}: {self.level}, not {self.reference}"
 
 
 class _Coefficients(NamedTuple):
@@ -30,6 +52,7 @@ class _Coefficients(NamedTuple):
     std_error: Floats
     lower: Floats
     upper: Floats
+    coefficients: list[Coefficient]
 
 
 class Effects(Result, _Coefficients):
@@ -44,12 +67,17 @@ class Effects(Result, _Coefficients):
         std_error: Shape (1 + C, K).
         lower: Lower ends of the intervals, shape (1 + C, K).
         upper: Upper ends, shape (1 + C, K).
+        coefficients: What each is of, with its level and its reference, length 1 + C.
     """
 
     def table(self) -> ResultTable:
-        """A row for each covariate and topic."""
-        _, *values = self._fields
-        return self._long({"covariate": self.names}, {name: getattr(self, name) for name in values})
+        """A row for each covariate and topic; ``reference`` is empty but for words."""
+        rows = {
+            "covariate": self.names,
+            "reference": [of.reference or "" for of in self.coefficients],
+        }
+        values = ("effect", "std_error", "lower", "upper")
+        return self._long(rows, {name: getattr(self, name) for name in values})
 
     def plot(self, covariate: str | None = None) -> Any:
         """Return a figure of one covariate's effects on all topics with their intervals.
@@ -67,12 +95,15 @@ class Effects(Result, _Coefficients):
             raise ValueError(f"covariate is {name!r}, must be one of {self.names}")
         row = self.names.index(name)
         effect, lower, upper = self.effect[row], self.lower[row], self.upper[row]
-        topics, title = self._names(self.effect.shape[1]), f"effect of {name} on the share"
+        told = name if self.coefficients[row].level is None else str(self.coefficients[row])
+        topics, title = self._names(self.effect.shape[1]), f"effect of {told} on the share"
         return forest(effect, lower, upper, topics, x_title=title, reference=0)
 
     def _title(self) -> str:
         count, size = self.effect.shape
-        return f"Effects of {count - 1} covariates on {size} topics, with intervals"
+        return (
+            f"Effects of {count - 1} covariates on {self._terms.many(size, 'part')}, with intervals"
+        )
 
 
 class _GroupMeans(NamedTuple):
@@ -121,11 +152,11 @@ class Shares(Result, _GroupMeans):
         error = np.hypot(self.std_error[one], self.std_error[other])
         half = stats.norm.ppf((1 + level) / 2) * error
         found = Contrast(estimate, error, estimate - half, estimate + half)
-        return found.of("topic", self._names(len(estimate)), self._labels)
+        return found.of("part", self._names(len(estimate)), self._labels)
 
     def table(self) -> ResultTable:
         """A row for each group and topic."""
-        rows = {"group": self.groups, "documents": self.documents.tolist()}
+        rows = {"group": self.groups, f"{self._terms.row}s": self.documents.tolist()}
         return self._long(rows, {"share": self.share, "std_error": self.std_error})
 
     def plot(self, topics: Sequence[int] | None = None) -> Any:
@@ -141,19 +172,19 @@ class Shares(Result, _GroupMeans):
         if any(isinstance(group, str | bool) for group in self.groups):
             chosen = list(range(size)) if topics is None else list(topics)
             shown = [names[k] for k in chosen]
-            axes = {"x_title": "topic", "y_title": "group"}
+            axes = {"x_title": self._terms.part, "y_title": "group"}
             return heatmap(self.share[:, chosen], self.groups, shown, **axes)
         largest = np.argsort(-self.share.mean(0), kind="stable")[:LINES]
         chosen = largest.tolist() if topics is None else list(topics)
         share = self.share[:, chosen]
         half = stats.norm.ppf(0.975) * np.nan_to_num(self.std_error[:, chosen])
-        axes = {"x_title": "group", "y_title": "share of the documents"}
+        axes = {"x_title": "group", "y_title": f"share of the {self._terms.row}s"}
         shown = [names[k] for k in chosen]
         return bands(self.groups, share, share - half, share + half, shown, **axes)
 
     def _title(self) -> str:
         count, size = self.share.shape
-        return f"Shares of {size} topics in {count} groups of documents"
+        return f"Shares of {self._terms.many(size, 'part')} in {count} groups of {self._terms.row}s"
 
 
 def effects_of(
@@ -213,7 +244,16 @@ def effects_of(
     effect = np.mean(found, 0)
     error = np.sqrt(np.mean(within, 0) + (1 + 1 / DRAWS) * np.var(found, 0, ddof=1))
     half = stats.norm.ppf((1 + level) / 2) * error
-    return Effects(["intercept", *names], effect, error, effect - half, effect + half)
+    of = [Coefficient("intercept", "intercept"), *_coefficients(columns)]
+    return Effects(["intercept", *names], effect, error, effect - half, effect + half, of)
+
+
+def _coefficients(columns: Sequence[Column]) -> Iterator[Coefficient]:
+    for column in columns:
+        if column.kind != "words":
+            yield Coefficient(column.name, column.kind)
+        for level in column.levels[1:]:
+            yield Coefficient(column.name, column.kind, level, column.levels[0])
 
 
 def _require_change(columns: Sequence[Column]) -> None:

@@ -12,6 +12,7 @@ from scipy.cluster.hierarchy import linkage
 
 from dirvae.evaluation.top_words import top_words_by_documents
 from dirvae.report.examples import most_of
+from dirvae.terms import TEXTS, Terms
 from dirvae.text import nearest
 
 __all__ = [
@@ -122,7 +123,9 @@ def topics_of_words(documents: Floats, columns: NDArray[Any], num_topics: int) -
     return share.mean(1)[:num_topics]
 
 
-def representatives(theta: Floats, ids: Sequence[Any], texts: Any, n: int) -> dict[str, list[Any]]:
+def representatives(
+    theta: Floats, ids: Sequence[Any], texts: Any, n: int, terms: Terms = TEXTS
+) -> dict[str, list[Any]]:
     """The documents that have most of each topic, topic by topic, the first first.
 
     Args:
@@ -130,6 +133,7 @@ def representatives(theta: Floats, ids: Sequence[Any], texts: Any, n: int) -> di
         ids: Of the documents, length N.
         texts: The documents, if they are texts; else None.
         n: Documents a topic.
+        terms: What documents and topics are called.
 
     Example:
         >>> representatives(np.array([[0.9, 0.1], [0.2, 0.8]]), ["a", "b"], None, 1)
@@ -137,8 +141,8 @@ def representatives(theta: Floats, ids: Sequence[Any], texts: Any, n: int) -> di
     """
     found = [(k, row) for k in range(theta.shape[1]) for row in most_of(theta, k, n).tolist()]
     columns = {
-        "topic": [k for k, _ in found],
-        "document": [ids[row] for _, row in found],
+        terms.part: [k for k, _ in found],
+        terms.row: [ids[row] for _, row in found],
         "row": [row for _, row in found],
         "share": [float(theta[row, k]) for k, row in found],
     }
@@ -146,7 +150,12 @@ def representatives(theta: Floats, ids: Sequence[Any], texts: Any, n: int) -> di
 
 
 def explained_words(
-    counts: sparse.csr_matrix, weights: Floats, topic_word: Floats, names: Sequence[str], words: Any
+    counts: sparse.csr_matrix,
+    weights: Floats,
+    topic_word: Floats,
+    names: Sequence[str],
+    words: Any,
+    terms: Terms = TEXTS,
 ) -> dict[str, list[Any]]:
     """Each word of a document, the topic that it is most likely of, and how likely.
 
@@ -158,6 +167,7 @@ def explained_words(
         topic_word: Laws of words of the same, shape (J, V).
         names: Of the K topics.
         words: The V words, or None.
+        terms: What words and topics are called.
 
     Example:
         >>> counts, beta = sparse.csr_matrix([[1.0, 2.0]]), np.array([[0.75, 0.25], [0.0, 1.0]])
@@ -174,15 +184,17 @@ def explained_words(
     order = np.lexsort((-counts.data * share.max(0), -sizes[best]))
     best, found = best[order], columns[order]
     return {
-        "word": found.tolist() if words is None else [str(words[column]) for column in found],
+        terms.column: found.tolist() if words is None else [str(words[column]) for column in found],
         "count": counts.data[order].tolist(),
-        "topic": [int(k) if k < len(names) else -1 for k in best],
+        terms.part: [int(k) if k < len(names) else -1 for k in best],
         "name": [names[k] if k < len(names) else BACKGROUND for k in best],
         "probability": share.max(0)[order].tolist(),
     }
 
 
-def merges(topic_word: Floats, documents: Floats, words: Any, n: int) -> dict[str, list[Any]]:
+def merges(
+    topic_word: Floats, documents: Floats, words: Any, n: int, terms: Terms = TEXTS
+) -> dict[str, list[Any]]:
     """How topics go together, the most alike first: average linkage of cosines.
 
     Nodes are numbered as SciPy does: topics from 0 to K - 1, what step i merged K + i.
@@ -192,6 +204,7 @@ def merges(topic_word: Floats, documents: Floats, words: Any, n: int) -> dict[st
         documents: In how many each word was of each topic, shape (K, V).
         words: The V words, or None.
         n: Words of each merged topic.
+        terms: What words and topics are called.
 
     Example:
         >>> beta = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.9, 0.1, 0.0]])
@@ -211,8 +224,8 @@ def merges(topic_word: Floats, documents: Floats, words: Any, n: int) -> dict[st
         "left": tree[:, 0].astype(int).tolist(),
         "right": tree[:, 1].astype(int).tolist(),
         "distance": tree[:, 2].tolist(),
-        "topics": inside[size:],
-        "words": [[c if words is None else str(words[c]) for c in row] for row in found],
+        f"{terms.part}s": inside[size:],
+        f"{terms.column}s": [[c if words is None else str(words[c]) for c in row] for row in found],
     }
 
 

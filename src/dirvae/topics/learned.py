@@ -20,6 +20,7 @@ from dirvae.evaluation import top_word_ids, top_words_by_documents
 from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
 from dirvae.tables import ResultTable
+from dirvae.terms import TEXTS
 from dirvae.topics.columns import columns_of
 from dirvae.topics.covariates import (
     Covariate,
@@ -61,7 +62,7 @@ class LearnedTopics(VAEEstimator):
     intercept_: NDArray[Any]
     _topic_names: list[str]
     _covariates: list[Covariate]
-    _row, _column = "document", "word"  # what messages call them
+    _terms = TEXTS  # what messages, tables and pages call them
 
     if TYPE_CHECKING:  # arguments that questions go by
         decoder: type[TopicDecoder] | str
@@ -144,10 +145,10 @@ class LearnedTopics(VAEEstimator):
     def topic_info(self, n: int = 10) -> ResultTable:
         """Name, share of the documents, and the n first words of each topic, a row a topic."""
         columns: dict[str, Iterable[Any]] = {
-            "topic": range(self._n_features_out),
+            self._terms.part: range(self._n_features_out),
             "name": self.topic_names_,
             "share": self.topic_prevalence_,
-            "words": self.top_words(min(n, self.n_features_in_)),
+            f"{self._terms.column}s": self.top_words(min(n, self.n_features_in_)),
         }
         return ResultTable(columns, frames=self._frames(), rows_shown=100)
 
@@ -173,7 +174,11 @@ class LearnedTopics(VAEEstimator):
         share = topics_of_words(self.word_documents_, columns, self._n_features_out)
         order = np.argsort(-share, kind="stable")[:n]
         names = [self.topic_names_[k] for k in order]
-        found: dict[str, Iterable[Any]] = {"topic": order, "name": names, "share": share[order]}
+        found: dict[str, Iterable[Any]] = {
+            self._terms.part: order,
+            "name": names,
+            "share": share[order],
+        }
         return ResultTable(found, frames=self._frames())
 
     def hierarchy(self, n: int = 5) -> ResultTable:
@@ -189,7 +194,8 @@ class LearnedTopics(VAEEstimator):
         check_is_fitted(self)
         documents = self.word_documents_[: self._n_features_out]
         words = getattr(self, "vocabulary_", None)
-        return ResultTable(merges(self.topic_word_, documents, words, n), frames=self._frames())
+        found = merges(self.topic_word_, documents, words, n, self._terms)
+        return ResultTable(found, frames=self._frames())
 
     # --- documents, as numbers ----------------------------------------------------------------
 
@@ -216,7 +222,7 @@ class LearnedTopics(VAEEstimator):
             if smooth:
                 raise ValueError(f"smooth names {list(smooth)}, but covariates is None")
             if known is not None:
-                warn_of_the_mean(known, self._row)
+                warn_of_the_mean(known, self._terms.row)
             return None
         if not is_mixture(meant("decoder", self.decoder), meant("latent", self.latent)):
             raise ValueError("covariates go with a Dirichlet latent and a mixture of topics")
@@ -237,7 +243,8 @@ class LearnedTopics(VAEEstimator):
     # --- as it is shown, and loaded ------------------------------------------------------------
 
     def _shown(self) -> tuple[str, ResultTable]:
-        return f"{self._n_features_out} topics of {self.n_features_in_:,} words", self.topic_info()
+        size = self._terms.many(self._n_features_out, "part")
+        return f"{size} of {self._terms.many(self.n_features_in_, 'column')}", self.topic_info()
 
     def _require_consistent(self) -> None:
         super()._require_consistent()

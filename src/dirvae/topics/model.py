@@ -430,7 +430,7 @@ class TopicModel(DocumentQuestions):
     def _counts_to_fit(self, X: Any, vocabulary: Any) -> sparse.csr_matrix:
         rows, vectorizer, words = countable(X, self.vectorizer, vocabulary)
         counts = checked_counts(self, rows, reset=True)
-        require_documents(counts, self.n_components, self._row, self._column)
+        require_documents(counts, self.n_components, self._terms.row, self._terms.column)
         warn_of_fractions(counts, "topics are fitted to counts", "DirichletVAE takes fractions")
         if words is None:
             words = getattr(self, "feature_names_in_", None)

@@ -100,13 +100,13 @@ class TopicPosterior(Result, _Marginals):
         std = mean * np.sqrt((1 - mean) / (shape + mean))
         lower, upper = credible_intervals(mean, shape, level)
         found_share = Contrast(mean, std, lower, upper)
-        return found_share.of("document", self._ids(len(mean)), self._labels)
+        return found_share.of("row", self._ids(len(mean)), self._labels)
 
     def table(self) -> ResultTable:
         """A row for each document and topic: mean, std, interval and chance to be the largest."""
         names = ("mean", "std", "lower", "upper", "dominates")
         values = {name: getattr(self, name) for name in names}
-        return self._long({"document": self._ids(len(self.mean))}, values)
+        return self._long({self._terms.row: self._ids(len(self.mean))}, values)
 
     def plot(self, document: int = 0) -> Any:
         """Return a figure of one document's topics with their intervals, the largest first.
@@ -119,11 +119,12 @@ class TopicPosterior(Result, _Marginals):
         mean, lower, upper = (v[document] for v in (self.mean, self.lower, self.upper))
         order, names = np.argsort(-mean, kind="stable"), self._names(len(mean))
         parts = mean[order], lower[order], upper[order]
-        return forest(*parts, [names[k] for k in order], x_title="share of the document")
+        return forest(*parts, [names[k] for k in order], x_title=f"share of the {self._terms.row}")
 
     def _title(self) -> str:
         count, size = self.mean.shape
-        return f"Posterior of {count:,} documents and {size} topics, {self._level:.0%} intervals"
+        rows, parts = self._terms.many(count, "row"), self._terms.many(size, "part")
+        return f"Posterior of {rows} and {parts}, {self._level:.0%} intervals"
 
 
 def _in_float64(vae: VAE) -> VAE:

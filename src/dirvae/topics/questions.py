@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ class DocumentQuestions(LearnedTopics):
 
     def _result_labels(self, X: Any = None) -> Labels:
         ids = X.index.tolist() if hasattr(X, "iloc") else None
-        return Labels(self.topic_names_, ids, self._frames())
+        return Labels(self.topic_names_, ids, self._frames(), self._terms)
 
     @available_if(_has_labels)
     def predict_proba(self, X: Any) -> Any:
@@ -140,13 +141,16 @@ class DocumentQuestions(LearnedTopics):
         theta = self._theta(*self._counts_and_covariates(X, covariates))
         ids = self._result_labels(X).ids or range(len(theta))
         texts = rows if kind is Kind.TEXTS else None
-        return ResultTable(representatives(theta, ids, texts, n), frames=self._frames())
+        return ResultTable(
+            representatives(theta, ids, texts, n, self._terms), frames=self._frames()
+        )
 
-    def explain(self, X: Any) -> ResultTable:
+    def explain(self, X: Any, *, covariates: Any = None) -> ResultTable:
         """Why one document has its topics: of which topic each of its words is.
 
         Args:
-            X: One document: a text, a list of words, or counts of shape (V,).
+            X: One document: a text, a list of words, or counts of shape (V,) or (1, V).
+            covariates: As in `transform`, of one row; or a mapping from their names to values.
 
         Returns:
             A row for each word of the vocabulary that it has: word, count, topic, name, and the
@@ -160,11 +164,17 @@ class DocumentQuestions(LearnedTopics):
         if not decoder_of(self.vae_).mixes:
             name = type(decoder_of(self.vae_)).__name__
             raise ValueError(f"explain takes a mixture of topics, not {name}")
-        counts = self.counts([X] if not sparse.issparse(X) else X)
-        if counts.shape[0] != 1:
-            raise ValueError(f"X has {counts.shape[0]} documents, must be one")
-        weights, words = proportions(self.vae_, counts), getattr(self, "vocabulary_", None)
-        found = explained_words(counts, weights[0], self._mixed(), self.topic_names_, words)
+        X = X if len(getattr(X, "shape", ())) == 2 else [X]
+        if isinstance(covariates, Mapping):
+            covariates = {name: np.atleast_1d(value) for name, value in covariates.items()}
+        if (count := self.counts(X).shape[0]) != 1:
+            raise ValueError(f"X has {self._terms.many(count, 'row')}, must be one")
+        counts, covariates = self._counts_and_covariates(X, covariates)
+        weights = proportions(self.vae_, counts, covariates)
+        words = getattr(self, "vocabulary_", None)
+        found = explained_words(
+            counts, weights[0], self._mixed(), self.topic_names_, words, self._terms
+        )
         return ResultTable(found, frames=self._frames())
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -269,7 +279,7 @@ class DocumentQuestions(LearnedTopics):
         covariates: Any = None,
         names: Any = None,
         stability: Any = None,
-        title: str = "Topics",
+        title: str | None = None,
         level: float = 0.9,
     ) -> str:
         """Return a page to explore the topics and documents in, one file of HTML.
@@ -289,7 +299,7 @@ class DocumentQuestions(LearnedTopics):
                 given if None. `report.explorer.read_names` reads the file that the page writes.
             stability: How far other seeds find each topic, shape (K,): a row of
                 `TopicEnsemble.stability`.
-            title: Of the page.
+            title: Of the page; what it shows if None.
             level: Of the intervals, in (0, 1).
 
         Raises:

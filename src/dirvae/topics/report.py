@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +29,11 @@ from dirvae.report.explorer import (
 from dirvae.report.explorer.documents import marks_of, short, speaking, text_length
 from dirvae.report.explorer.names import checked_names
 from dirvae.report.explorer.topics import LEVEL
-from dirvae.topics.columns import columns_of
+from dirvae.terms import COUNTS
 from dirvae.topics.contrasts import require_level
 from dirvae.topics.decoder import decoder_of
 from dirvae.topics.document_kinds import Kind, documents_of, listed
-from dirvae.topics.effects import shares_of
+from dirvae.topics.effects import effects_of, shares_of
 from dirvae.topics.posterior import (
     credible_intervals,
     evidence_of,
@@ -41,6 +42,7 @@ from dirvae.topics.posterior import (
     proportions,
     without_background,
 )
+from dirvae.topics.samples import groupings_of, samples_of
 from dirvae.words import meant
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["page_of"]
 
 TOP_WORDS = 10
+ALL = 300  # samples, up to which a page holds them all
 
 
 def page_of(
@@ -61,12 +64,13 @@ def page_of(
     covariates: Any,
     names: Any,
     stability: Any,
-    title: str,
+    title: str | None,
     level: float,
 ) -> str:
     """Return the page; arguments are those of `TopicModel.report`."""
     check_is_fitted(model)
     _require_shares(model, level)
+    title = f"{model._terms.part}s".capitalize() if title is None else title
     if names is None and (model.guide or hasattr(model, "_topic_names")):
         names = model.topic_names_
     topics = _topics(model, checked_names(names, model._n_features_out), stability)
@@ -82,8 +86,15 @@ def page_of(
         covariates=covariates,
         level=level,
     )
-    shares = Topics(**{**vars(topics), "shares": documents.theta.mean(0)})
-    return explorer_page(shares, documents, title=title)
+    topics = replace(topics, shares=documents.theta.mean(0))
+    if topics.terms is COUNTS:
+        topics = replace(topics, frequency=_mean_sample(topics))
+    return explorer_page(topics, documents, title=title)
+
+
+def _mean_sample(topics: Topics) -> Any:
+    """Share of each feature in the mean sample: deep samples weigh no more than others."""
+    return topics.shares @ topics.topic_word
 
 
 def _require_shares(model: TopicModel, level: float) -> None:
@@ -105,18 +116,24 @@ def _topics(model: TopicModel, names: list[str], stability: Any) -> Topics:
         if stability.shape != (num_topics,) or not ((stability >= 0) & (stability <= 1)).all():
             raise ValueError(
                 f"stability has shape {stability.shape}, must have a number in [0, 1] for each of "
-                f"{num_topics} topics"
+                f"{num_topics} {model._terms.part}s"
             )
     words = getattr(model, "vocabulary_", None)
-    return Topics(
+    topics = Topics(
         topic_word=model.topic_word_,
         shares=model.topic_prevalence_,
         frequency=model.word_frequency_,
         top_words=model.top_word_ids(min(TOP_WORDS, num_words)),
-        words=[f"word {column}" for column in range(num_words)] if words is None else list(words),
+        words=_numbered(model) if words is None else list(words),
         names=names,
         stability=stability,
+        terms=model._terms,
     )
+    return replace(topics, frequency=_mean_sample(topics)) if model._terms is COUNTS else topics
+
+
+def _numbered(model: TopicModel) -> list[str]:
+    return [f"{model._terms.column} {column}" for column in range(model.n_features_in_)]
 
 
 def _documents(
@@ -135,36 +152,50 @@ def _documents(
     known = covariates is None or hasattr(model, "_covariates")
     numbers = model._covariate_values(covariates, counts.shape[0]) if known else None
     effects = None if covariates is None else _effects(model, counts, covariates)
-    known_by, called = _called(ids, counts.shape[0])
-    theta = model._theta(counts, numbers)
+    known_by, called = _called(ids, counts.shape[0], model._terms.row)
+    samples = None
+    if model._terms is COUNTS:
+        theta, shapes, _ = marginals(evidence_of(model.vae_, counts, numbers), model.n_components)
+    else:
+        theta = model._theta(counts, numbers)
     groups = groups_of(theta, labels, times, shares_of)
     rows = chosen_documents(theta, per_topic(theta.shape[1]))
+    if model._terms is COUNTS:
+        samples = samples_of(theta, shapes, groupings_of(labels, groups, covariates), level)
+        rows = np.arange(len(theta)) if len(theta) <= ALL else np.union1d(rows, samples.rows)
     texts = _texts(model, X, counts, rows)
     told = None if numbers is None else numbers[rows]
     shown = _shown(model, counts[rows], told, rows, texts, level)
-    return Documents(theta, counts, called, known_by, groups, shown, level, effects)
+    return Documents(theta, counts, called, known_by, groups, shown, level, effects, samples)
 
 
 def _effects(model: TopicModel, counts: Any, covariates: Any) -> Differences | None:
     """Effects of covariates, or None with a warning where these documents do not tell any."""
+    mean, concentration, _ = marginals(evidence_of(model.vae_, counts), model._n_features_out)
     try:
-        found = model.effects(counts, covariates, level=LEVEL)
+        found = effects_of(concentration, covariates, mean=mean, level=LEVEL, seed=model._seed)
     except ValueError as error:
         warnings.warn(f"the page has no effects: {error}", stacklevel=5)
         return None
-    references = [(c.name, c.levels[0]) for c in columns_of(covariates) if c.levels]
+    of = found.coefficients[1:]
     return Differences(
-        found.names[1:], found.effect[1:], found.lower[1:], found.upper[1:], references
+        names=found.names[1:],
+        effect=found.effect[1:],
+        lower=found.lower[1:],
+        upper=found.upper[1:],
+        told=[str(one) for one in of],
+        kinds=[one.kind for one in of],
+        references=[*dict.fromkeys((o.covariate, o.reference) for o in of if o.reference)],
     )
 
 
-def _called(ids: Any, count: int) -> tuple[str, list[str]]:
+def _called(ids: Any, count: int, row: str) -> tuple[str, list[str]]:
     if ids is None:
         return document_names({}, count)
     named = ids if isinstance(ids, Mapping) else {str(getattr(ids, "name", None) or "id"): ids}
     for name, values in named.items():
         if isinstance(values, str) or not hasattr(values, "__len__") or len(values) != count:
-            raise ValueError(f"ids has {name!r}, must have a value for each of {count} documents")
+            raise ValueError(f"ids has {name!r}, must have a value for each of {count} {row}s")
     return document_names(named, count)
 
 
@@ -222,7 +253,7 @@ def _intervals(model: TopicModel, counts: Any, covariates: Any, level: float) ->
     evidence = evidence_of(model.vae_, counts, covariates)
     mean, concentration, shares = marginals(evidence, model._n_features_out)
     lower, upper = credible_intervals(mean, concentration, level)
-    if not decoder_of(model.vae_).mixes:
+    if not decoder_of(model.vae_).mixes or model._terms is COUNTS:  # no law of single words there
         return mean, lower, upper, None, shares
     off_topic = off_topic_scores(shares, counts, model._mixed(), model.word_frequency_)
     return mean, lower, upper, off_topic, shares

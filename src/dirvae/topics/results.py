@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from dirvae.tables import ResultTable
+from dirvae.terms import TEXTS, Terms
 
 __all__ = ["Labels", "Result"]
 
@@ -21,11 +22,13 @@ class Labels:
         topics: Name of each topic, length K.
         ids: Of the documents, length N; None for their places from 0.
         frames: What `ResultTable.to_frame` returns.
+        terms: What documents and topics are called.
     """
 
     topics: Sequence[str]
     ids: Sequence[Any] | None = None
     frames: str | None = None
+    terms: Terms = TEXTS
 
 
 class Result:
@@ -56,6 +59,10 @@ class Result:
         """What it is, in words of ours alone."""
         return type(self).__name__
 
+    @property
+    def _terms(self) -> Terms:
+        return self._labels.terms if self._labels else TEXTS
+
     def _names(self, num_topics: int) -> list[str]:
         return list(self._labels.topics) if self._labels else [str(k) for k in range(num_topics)]
 
@@ -75,6 +82,6 @@ class Result:
         columns: dict[str, Iterable[Any]] = {
             name: [value for value in column for _ in range(size)] for name, column in rows.items()
         }
-        columns |= {"topic": list(range(size)) * count, "name": names * count}
+        columns |= {self._terms.part: list(range(size)) * count, "name": names * count}
         columns |= {name: np.ravel(column) for name, column in values.items()}
         return ResultTable(columns, frames=self._labels.frames if self._labels else None)

@@ -8,9 +8,10 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.datasets import load_digits, load_iris
 
-from dirvae import DirichletVAE, TopicModel
+from dirvae import CompositionModel, DirichletVAE, TopicModel
 from dirvae.distributions import Multinomial, ScaledDirichlet
 
 THEMES = {
@@ -82,3 +83,29 @@ def reads() -> tuple[DirichletVAE, Any]:
     sizes: dict[str, Any] = {"hidden_sizes": (8,), "decoder_hidden_sizes": (6, 6)}
     fitted = DirichletVAE(2, likelihood=Multinomial, max_epochs=2, random_state=0, **sizes)
     return fitted.fit(X), X
+
+
+@cache
+def samples() -> tuple[Any, Any]:
+    """Counts of three planted components, and what is known of their samples."""
+    rng = np.random.default_rng(0)
+    planted = rng.dirichlet(np.full(12, 0.4), 3)
+    diet = np.array(["home", "swap", "fast"] * 16)
+    theta = np.stack([rng.dirichlet([6, 1, 1][-i:] + [6, 1, 1][:-i]) for i in range(3)] * 16)
+    totals = rng.integers(30, 400, len(theta))
+    counts = np.stack(
+        [
+            rng.multinomial(n, rng.dirichlet(60 * p))
+            for n, p in zip(totals, theta @ planted, strict=True)
+        ]
+    )
+    names = pd.Index([f"S{row:02}" for row in range(len(counts))], name="sample")
+    frame = pd.DataFrame(counts, names, [f"taxon {letter}" for letter in "abcdefghijkl"])
+    return frame, pd.DataFrame({"diet": diet, "age": 20.0 + np.arange(48) % 7 * 5}, names)
+
+
+@cache
+def composition() -> CompositionModel:
+    """Components of the samples."""
+    counts, _ = samples()
+    return CompositionModel(3, max_epochs=20, hidden_sizes=(16,), random_state=0).fit(counts)

@@ -3,12 +3,15 @@
 from dirvae.report.explorer.documents import Shown, chosen_documents, per_topic
 from dirvae.report.explorer.groups import Differences, Groups, groups_of
 from dirvae.report.explorer.names import names_as_json, read_names
+from dirvae.report.explorer.samples import Grouping, Samples
 from dirvae.report.explorer.topics import Documents, Topics, explorer_page
 
 __all__ = [
     "Differences",
     "Documents",
+    "Grouping",
     "Groups",
+    "Samples",
     "Shown",
     "Topics",
     "chosen_documents",

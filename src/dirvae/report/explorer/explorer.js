@@ -1,10 +1,13 @@
-// The page of a topic model. One state, which stands in the address after "#", and one function
+// The page of topics, or of components of counts. One state, which stands in the address after "#", and one function
 // that draws it.
 
 const app = document.getElementById("app");
 const K = data.topics.length;
 const T = (data.times ?? []).length;
 const MINUS = "\u2013";
+const say = data.terms; // what rows, columns and parts are called here
+const capital = (word) => word[0].toUpperCase() + word.slice(1);
+const ALL = `All ${say.part}s`;
 
 const many = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
 const range = (low, high) => `${whole(low)}${MINUS}${whole(high)}`;
@@ -32,7 +35,7 @@ function downloadNames() {
   const url = URL.createObjectURL(
     new Blob([`${JSON.stringify(given, null, 2)}\n`], { type: "application/json" }),
   );
-  h("a", { href: url, download: "topic-names.json" }).click();
+  h("a", { href: url, download: `${say.part}-names.json` }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
@@ -46,6 +49,7 @@ const LIMITS = {
   from: T,
   to: T,
   rank: data.steps + 1,
+  by: (data.samples?.groupings ?? []).length,
 };
 const RANK = Math.round(0.6 * data.steps); // as Sievert & Shirley found best
 
@@ -152,8 +156,8 @@ function map(selected = null) {
       (names[k] || data.words[topic.top[0]]).slice(0, 14)));
   return s("svg", {
     class: "map", viewBox: "-1 -1 102 102", role: "img",
-    "aria-label": "Map of topics: near ones share words, larger ones have more of the documents. "
-      + "The list of topics has the same.",
+    "aria-label": `Map of ${say.part}s: near ones share ${say.column}s, larger ones have more of the `
+      + `${say.row}s. The list of ${say.part}s has the same.`,
   }, circles, labels);
 }
 
@@ -211,7 +215,7 @@ function marked(document_, only = null) {
 }
 
 const about = (d) =>
-  [data.labels[d.label], data.times[d.time], many(d.words, "counted word")].filter(Boolean);
+  [data.labels[d.label], data.times[d.time], many(d.words, say.counted)].filter(Boolean);
 
 function listed(items, drawn, count, empty) {
   const list = h("ul", { class: "plain" }, items.slice(0, count).map(drawn));
@@ -236,9 +240,9 @@ function topicList() {
   const share = (k) => (found ? found.share(k) : data.topics[k].share);
   const order = data.topics.map((_, k) => k).sort((a, b) => share(b) - share(a) || a - b);
   const most = share(order[0]);
-  return h("nav", { "aria-label": "Topics" },
-    h("h2", {}, `${many(K, "topic")}`,
-      isFiltered() && found ? h("small", {}, ` in ${many(found.n, "document")}`) : null),
+  return h("nav", { "aria-label": capital(`${say.part}s`) },
+    h("h2", {}, many(K, say.part),
+      isFiltered() && found ? h("small", {}, ` in ${many(found.n, say.row)}`) : null),
     h("ol", { class: "topics" }, order.map((k) =>
       h("li", {}, h("a", {
         href: to({ topic: k }), "data-topic": k,
@@ -255,12 +259,13 @@ function overview() {
   const found = group(state.label);
   if (found) order.sort((a, b) => found.share(b) - found.share(a) || a - b);
   return [
-    h("h2", { tabindex: "-1" }, "All topics"),
-    h("details", { class: "mapped", open: !matchMedia("(max-width: 599px)").matches },
-      h("summary", {}, "Map: near topics share words, larger ones have more of the documents"),
+    h("h2", { tabindex: "-1" }, ALL),
+    data.apart.length ? samplesOverview() : null,
+    h("details", { class: "mapped", open: !data.apart.length && !matchMedia("(max-width: 599px)").matches },
+      h("summary", {}, `Map: near ${say.part}s share ${say.column}s, larger ones have more of the ${say.row}s`),
       map()),
     T > 1 ? later(() => overTime(order)) : null,
-    data.labels?.length ? later(byLabels) : null,
+    data.labels?.length && !data.samples ? later(byLabels) : null,
   ];
 }
 
@@ -281,7 +286,7 @@ function overTime(order) {
   const [list, more] = [listed(order, drawn, 12, "")].flat();
   list.classList.add("multiples");
   return section("Over time", h("p", { class: "soft" },
-    `Share of the documents${where()} from ${data.times[first()]} to ${data.times[last()]}, with `
+    `Share of the ${say.row}s${where()} from ${data.times[first()]} to ${data.times[last()]}, with `
     + `${whole(data.sure)} intervals. All have one scale, from 0 to ${percent(most)}.`), list, more);
 }
 
@@ -293,7 +298,7 @@ function byLabels() {
   const drawn = ([label, found, place]) => {
     const best = data.topics.map((_, k) => k).sort((a, b) => found.share(b) - found.share(a));
     return h("li", {}, text("b", label),
-      h("small", { class: "soft" }, many(found.n, "document")),
+      h("small", { class: "soft" }, many(found.n, say.row)),
       h("ul", { class: "chips" }, best.slice(0, 3).map((k) =>
         h("li", {}, h("a", { href: to({ topic: k, label: place }) }, dot(k),
           text("span", called(k), { "data-name": k }),
@@ -312,9 +317,9 @@ function topicView(k) {
     dir: "auto", oninput: (event) => rename(k, event.target.value),
   });
   return [
-    h("p", { class: "back" }, h("a", { href: to({}) }, "All topics")),
+    h("p", { class: "back" }, h("a", { href: to({}) }, ALL)),
     h("h2", { tabindex: "-1", class: "topic" }, dot(k), text("span", called(k), { "data-name": k })),
-    h("p", { class: "soft" }, `Topic ${k}, ${percent(topic.share)} of the documents. `,
+    h("p", { class: "soft" }, `${capital(say.part)} ${k}, ${percent(topic.share)} of the ${say.row}s. `,
       h("label", { for: "name" }, "Your name for it: "), name),
     h("div", { class: "columns" },
       words(k),
@@ -337,15 +342,15 @@ function words(k) {
     },
   });
   const order = (value) => {
-    slider.setAttribute("aria-valuetext", `${whole(value / data.steps)} by frequency in the topic`);
+    slider.setAttribute("aria-valuetext", `${whole(value / data.steps)} by frequency in the ${say.part}`);
     list.replaceChildren(...ranked(k, value));
   };
   order(rank);
-  return section("Words",
+  return section(capital(`${say.column}s`),
     h("p", { class: "slider" }, h("label", { for: "rank" }, "most its own"), slider,
       h("span", { class: "soft", "aria-hidden": "true" }, "most frequent")),
     list,
-    h("p", { class: "soft" }, "Bars: share of the topic's words. Ticks: share of all words."));
+    h("p", { class: "soft" }, `Bars: share of the ${say.part}'s ${say.unit}s. Ticks: share of ${say.mean}.`));
 }
 
 function relevant(k, value) {
@@ -370,7 +375,7 @@ function ranked(k, value) {
         h("i", { class: "bar", style: { width: `${(100 * p[i]) / most}%` } }),
         h("i", { class: "tick", style: { left: `${Math.min(100, (100 * all) / most)}%` } })),
       h("span", { class: "number" }, `${(100 * p[i]).toFixed(2)}%`),
-      h("span", { class: "number soft", title: "how much more frequent than in all documents" },
+      h("span", { class: "number soft", title: `how much more frequent than in ${say.mean}` },
         all > 0 ? `\u00d7${(p[i] / all).toFixed(1)}` : ""));
   });
 }
@@ -385,8 +390,8 @@ function signs(topic) {
 
 function near(k, topic) {
   if (!topic.near.length) return null;
-  return section("Nearest topics", map(k), h("ul", { class: "plain near" }, topic.near.map(([j, share]) =>
-    h("li", {}, link(j, h("span", { class: "number" }, `${whole(share)} of words`))))));
+  return section(`Nearest ${say.part}s`, map(k), h("ul", { class: "plain near" }, topic.near.map(([j, share]) =>
+    h("li", {}, link(j, h("span", { class: "number" }, `${whole(share)} of ${say.unit}s`))))));
 }
 
 function topicOverTime(k) {
@@ -397,7 +402,7 @@ function topicOverTime(k) {
   const tell = (p) => {
     said.textContent = `${data.times[p.time]}: ${percent(p.share)}`
       + (p.low === null ? "" : ` (${percent(p.low)}${MINUS}${percent(p.high)})`)
-      + `, ${many(p.n, "document")}`;
+      + `, ${many(p.n, say.row)}`;
   };
   tell(points.at(-1));
   const drawn = chart(k, points, most, { tall: true });
@@ -409,13 +414,13 @@ function topicOverTime(k) {
       Math.abs(data.at[a.time] - x) <= Math.abs(data.at[b.time] - x) ? a : b));
   });
   return section("Over time",
-    h("p", { class: "soft" }, `Share of the documents${where()}, with ${whole(data.sure)} intervals.`),
+    h("p", { class: "soft" }, `Share of the ${say.row}s${where()}, with ${whole(data.sure)} intervals.`),
     h("div", { class: "plot" }, h("span", { class: "axis" }, percent(most)), drawn,
       h("span", { class: "axis zero" }, "0"),
       h("span", { class: "ends" }, h("span", {}, data.times[points[0].time]),
         h("span", {}, data.times[points.at(-1).time]))),
     said,
-    table(["time", "share", "interval", "documents"], points.map((p) => [data.times[p.time],
+    table(["time", "share", "interval", `${say.row}s`], points.map((p) => [data.times[p.time],
       percent(p.share), p.low === null ? "" : `${percent(p.low)}${MINUS}${percent(p.high)}`,
       p.n.toLocaleString("en")])));
 }
@@ -440,12 +445,12 @@ function topicByLabel(k) {
     h("li", { "aria-current": state.label === place ? "true" : null },
       h("a", { href: address({ ...state, label: place }), dir: "auto" }, label), bar(k, values, most),
       h("span", { class: "number" }, percent(values[0])),
-      h("span", { class: "number soft" }, values[1] === null ? many(n, "document")
+      h("span", { class: "number soft" }, values[1] === null ? many(n, say.row)
         : `${percent(values[1])}${MINUS}${percent(values[2])}`));
   const [list, more] = [listed(rows, drawn, 12, "")].flat();
   list.className = "bars by";
   return section("By label", h("p", { class: "soft" },
-    `Share of the documents of each label, with ${whole(data.sure)} intervals.`), list, more);
+    `Share of the ${say.row}s of each label, with ${whole(data.sure)} intervals.`), list, more);
 }
 
 function points(x) {
@@ -453,25 +458,29 @@ function points(x) {
   return `${x < 0 ? "\u2212" : "+"}${size < 1 ? size.toPrecision(2) : size.toFixed(1)}`;
 }
 
-// Effects from a line at 0 in the middle, with whiskers, on one scale.
+// An effect from a line at 0 in the middle, with its whisker, on a scale to `most`.
+function effectRow(k, [effect, low, high], most, name) {
+  const at = (x) => `${50 + (50 * x) / most}%`;
+  const [from, to_] = effect < 0 ? [effect, 0] : [0, effect];
+  return h("li", { class: low > 0 || high < 0 ? "sure" : null }, name,
+    h("span", { class: `track hue${data.topics[k].hue}`, "aria-hidden": "true" },
+      h("i", { class: "bar", style: { left: at(from), width: `${(50 * (to_ - from)) / most}%` } }),
+      h("i", { class: "tick", style: { left: "50%" } }),
+      h("i", { class: "whisker", style: { left: at(low), width: `${(50 * (high - low)) / most}%` } })),
+    h("span", { class: "number" }, points(effect)),
+    h("span", { class: "number soft" }, `${points(low)} to ${points(high)}`));
+}
+
 function topicEffects(k) {
   const { names: called_, values, references } = data.effects;
   const most = Math.max(...values.flatMap((of) => of[k].map(Math.abs)), 1e-9);
-  const at = (x) => `${50 + (50 * x) / most}%`;
-  return section("With what is known of the documents",
-    h("p", { class: "soft", dir: "auto" }, "Change of the topic's share in points of percent, for a unit of a number or "
-      + `against the reference, with ${whole(data.sure)} intervals. `,
-    references.length ? `References: ${references.join(", ")}.` : ""),
-    h("ul", { class: "bars by effects" }, called_.map((name, c) => {
-      const [effect, low, high] = values[c][k];
-      const [from, to_] = effect < 0 ? [effect, 0] : [0, effect];
-      return h("li", {}, text("span", name), h("span", { class: `track hue${data.topics[k].hue}`, "aria-hidden": "true" },
-        h("i", { class: "bar", style: { left: at(from), width: `${(50 * (to_ - from)) / most}%` } }),
-        h("i", { class: "tick", style: { left: "50%" } }),
-        h("i", { class: "whisker", style: { left: at(low), width: `${(50 * (high - low)) / most}%` } })),
-      h("span", { class: "number" }, points(effect)),
-      h("span", { class: "number soft" }, `${points(low)} to ${points(high)}`));
-    })));
+  return section(`With what is known of the ${say.row}s`,
+    h("p", { class: "soft", dir: "auto" }, `Change of the ${say.part}'s share in points of percent, for a unit of a `
+      + `number or against the reference, with ${whole(data.sure)} intervals. `,
+    references.length ? `References: ${references.join(", ")}. ` : "",
+    "Intervals without 0 are in bold."),
+    h("ul", { class: "bars by effects" }, called_.map((name, c) =>
+      effectRow(k, values[c][k], most, text("span", name)))));
 }
 
 function exemplars(k) {
@@ -486,27 +495,27 @@ function exemplars(k) {
         h("span", { class: "number soft" }, share[1] === null ? "" : range(share[1], share[2]))),
       h("p", { class: "text", dir: "auto" }, marked(document_, k)));
   };
-  return section("Documents that have most of it", listed(rows, drawn, 5,
-    `None of the ${data.per_topic} documents that this page holds of this topic is of the filter.`));
+  return section(`${capital(say.row)}s that have most of it`, listed(rows, drawn, 5,
+    `None of the ${data.per_topic} ${say.row}s that this page holds of this ${say.part} is of the filter.`));
 }
 
 function documentView(d) {
   const document_ = data.documents[d];
-  const back = state.topic === null ? h("a", { href: to({}) }, "All topics") : link(state.topic);
+  const back = state.topic === null ? h("a", { href: to({}) }, ALL) : link(state.topic);
   return [
     h("p", { class: "back" }, back),
     h("h2", { tabindex: "-1", dir: "auto" }, document_.id),
     h("p", { class: "soft", dir: "auto" }, about(document_).join(", ")),
-    section("Its topics",
+    section(`Its ${say.part}s`,
       h("ul", { class: "bars of" }, document_.topics.map(([k, mean, low, high, spoken], place) =>
         h("li", {}, link(k), bar(k, [mean, low, high], 1), h("span", { class: "number" }, whole(mean)),
           h("span", { class: "number soft" }, low === null ? "" : range(low, high)),
           spoken.length ? h("small", { class: "spoken" },
-            h("mark", { class: `hue${data.topics[k].hue} line${place % 4}` }, "its words"), ": ",
+            h("mark", { class: `hue${data.topics[k].hue} line${place % 4}` }, `its ${say.column}s`), ": ",
             text("span", spoken.flatMap((w, i) => (i % 2 ? [] : [data.words[w]])).join(", "))) : null))),
       h("p", { class: "soft" }, data.level === null ? "This latent gives no intervals."
-        : `Whiskers: ${whole(data.level)} intervals of what its words say. `, offTopic(document_.off))),
-    section("Its text", h("p", { class: "text whole", dir: "auto" }, marked(document_)),
+        : `Whiskers: ${whole(data.level)} intervals of what its ${say.unit}s say. `, offTopic(document_.off))),
+    section(`Its ${say.content}`, h("p", { class: "text whole", dir: "auto" }, marked(document_)),
       document_.cut ? h("p", { class: "soft" }, `Cut to ${data.length.toLocaleString("en")} letters.`) : null),
   ];
 }
@@ -524,14 +533,14 @@ function wordView(w) {
   const inside = data.documents.map((d, i) => [d, i]).filter(([d]) =>
     d.topics.some((topic) => topic[4].some((word, i) => i % 2 === 0 && word === w)) && known(d));
   return [
-    h("p", { class: "back" }, h("a", { href: to({}) }, "All topics")),
+    h("p", { class: "back" }, h("a", { href: to({}) }, ALL)),
     h("h2", { tabindex: "-1", dir: "auto" }, data.words[w]),
-    section("Topics that use it",
+    section(`${capital(say.part)}s that use it`,
       rows.length ? h("ul", { class: "bars by" }, rows.map(([k, share]) => h("li", {}, link(k),
         bar(k, [share, null, null], 1), h("span", { class: "number" }, whole(share)))))
-        : h("p", { class: "soft" }, "It is in no topic's list on this page."),
-      h("p", { class: "soft" }, "Of all uses that are of topics, the share that is of each.")),
-    data.documents.length ? section("Documents for whose topics it speaks", listed(inside, hit, 10,
+        : h("p", { class: "soft" }, `It is in no ${say.part}'s list on this page.`),
+      h("p", { class: "soft" }, `Of all uses that are of ${say.part}s, the share that is of each.`)),
+    data.documents.length ? section(`${capital(say.row)}s for whose ${say.part}s it speaks`, listed(inside, hit, 10,
       "None that this page holds.")) : null,
   ];
 }
@@ -572,15 +581,15 @@ function found(query) {
 
 function searchView(q) {
   const { topics, words: matching, documents } = found(plain(q.trim()));
-  const count = `${many(topics.length, "topic")}, ${many(matching.length, "word")}, `
-    + `${many(documents.length, "document")}`;
+  const count = `${many(topics.length, say.part)}, ${many(matching.length, say.column)}, `
+    + `${many(documents.length, say.row)}`;
   document.getElementById("said").textContent = count;
   return [
     h("h2", { tabindex: "-1" }, "Found: ", text("span", q)),
-    section(many(topics.length, "topic"), listed(topics, (k) => h("li", {}, link(k)), 10, "None.")),
-    section(many(matching.length, "word"), h("div", { class: "wordlist" }, listed(matching,
+    section(many(topics.length, say.part), listed(topics, (k) => h("li", {}, link(k)), 10, "None.")),
+    section(many(matching.length, say.column), h("div", { class: "wordlist" }, listed(matching,
       (w) => h("li", {}, h("a", { href: to({ word: w }), dir: "auto" }, data.words[w])), 30, "None."))),
-    section(many(documents.length, "document"),
+    section(many(documents.length, say.row),
       h("p", { class: "soft" }, data.documents.length
         ? `Of the ${data.documents.length.toLocaleString("en")} that this page holds.` : ""),
       listed(documents, hit, 10, "None.")),
@@ -597,7 +606,7 @@ function choice(id, label, empty, options) {
 
 function controls() {
   const search = h("input", {
-    type: "search", id: "q", placeholder: "words, documents, names", autocomplete: "off",
+    type: "search", id: "q", placeholder: `${say.column}s, ${say.row}s, names`, autocomplete: "off",
     oninput: (event) => change({ ...view, q: event.target.value }, { replace: state.q !== "" }),
   });
   fill(document.getElementById("controls"), {}, [

@@ -47,6 +47,8 @@ class Differences:
         effect: Change of the share for a unit, or against the reference, shape (C, K).
         lower: Lower ends of the intervals, shape (C, K).
         upper: Upper ends, shape (C, K).
+        told: Of each what a reader is told, such as "diet: swap, not home".
+        kinds: Of each the kind of its column: "numbers", "dates", "durations" or "words".
         references: Of each column of words its name and its reference level.
     """
 
@@ -54,6 +56,8 @@ class Differences:
     effect: Floats
     lower: Floats
     upper: Floats
+    told: Sequence[str]
+    kinds: Sequence[str]
     references: Sequence[tuple[str, str]]
 
 

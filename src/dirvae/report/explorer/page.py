@@ -57,7 +57,7 @@ def json_in_html(payload: Any) -> str:
     return text
 
 
-def html_page(title: str, payload: Any, body: str, script: str) -> str:
+def html_page(title: str, payload: Any, body: str, *scripts: str) -> str:
     """Return the page.
 
     A policy in its head lets nothing run but this script, and nothing be fetched.
@@ -66,9 +66,9 @@ def html_page(title: str, payload: Any, body: str, script: str) -> str:
         title: Of the page.
         payload: What the script reads, as JSON.
         body: HTML that reads well without the script; texts in it are escaped.
-        script: Name of a file in this folder, which makes a module after ``parts.js``.
+        scripts: Names of files in this folder, which make a module after ``parts.js``.
     """
-    code, style = _file("parts.js") + _file(script), _file("explorer.css")
+    code, style = "".join(map(_file, ("parts.js", *scripts))), _file("explorer.css")
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     return f"""<!doctype html>

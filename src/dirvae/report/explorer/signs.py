@@ -10,6 +10,7 @@ from scipy import sparse
 
 from dirvae.evaluation import topic_coherence
 from dirvae.report.explorer.words import uses
+from dirvae.terms import TEXTS, Terms
 
 __all__ = ["Sign", "carriers", "half_of", "signs_of"]
 
@@ -61,6 +62,7 @@ def signs_of(
     shares: Floats,
     top_words: Ints,
     overlap: Floats,
+    terms: Terms = TEXTS,
     *,
     stability: Floats | None = None,
     theta: Floats | None = None,
@@ -73,48 +75,60 @@ def signs_of(
         shares: Of topics, shape (K,).
         top_words: Columns, shape (K, n).
         overlap: Of the words of each two topics, shape (K, K).
+        terms: What documents, words and topics are called. Of samples there is no coherence: most
+            features are in most of them.
         stability: As in `Topics`.
         theta: Proportions, shape (N, K); None without documents.
         counts: Of the same documents, shape (N, V).
     """
     ids = top_words[:, :TEN]
-    columns = [_exclusive(topic_word, shares, ids), _overlap(overlap)]
+    columns = [_exclusive(topic_word, shares, ids, terms), _overlap(overlap, terms)]
     if stability is not None:
-        columns.insert(0, _stable(stability))
+        columns.insert(0, _stable(stability, terms))
     if theta is not None:
         matrix = sparse.csr_matrix(counts)
-        columns = [_carried(theta), _half(theta), _frequent(ids, matrix), *columns]
-        if ids.shape[1] > 1:
+        columns = [
+            _carried(theta, terms),
+            _half(theta, terms),
+            _frequent(ids, matrix, terms),
+            *columns,
+        ]
+        if ids.shape[1] > 1 and terms is TEXTS:
             columns.insert(3, _coherent(ids, matrix))
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-def _carried(theta: Floats) -> list[Sign]:
-    how = "Documents of which the topic is a tenth or more. Be careful below 20."
+def _carried(theta: Floats, terms: Terms) -> list[Sign]:
+    how = (
+        f"{terms.row.capitalize()}s of which the {terms.part} is a tenth or more. Be careful below "
+        "20."
+    )
     return [
-        Sign("carried", bool(n >= 20), f"Carried by {n:,} documents", how) for n in carriers(theta)
+        Sign("carried", bool(n >= 20), f"Carried by {terms.many(n, 'row')}", how)
+        for n in carriers(theta)
     ]
 
 
-def _half(theta: Floats) -> list[Sign]:
+def _half(theta: Floats, terms: Terms) -> list[Sign]:
     how = (
-        "The fewest documents that hold half of all there is of the topic. Below 10, a few "
-        "documents make the topic."
+        f"The fewest {terms.row}s that hold half of all there is of the {terms.part}. Below 10, a "
+        f"few {terms.row}s make the {terms.part}."
     )
     return [
-        Sign("half", bool(n >= 10), f"Half of it lies in {n:,} documents", how)
+        Sign("half", bool(n >= 10), f"Half of it lies in {terms.many(n, 'row')}", how)
         for n in half_of(theta)
     ]
 
 
-def _frequent(ids: Ints, matrix: Any) -> list[Sign]:
+def _frequent(ids: Ints, matrix: Any, terms: Terms) -> list[Sign]:
     present = np.asarray((matrix > 0).sum(0)).ravel()
     how = (
-        "Median document frequency of its first ten words. Rare words make a topic hard to read; "
-        "be careful below 10."
+        f"In how many {terms.row}s each of its first ten {terms.column}s is, median. Rare "
+        f"{terms.column}s make a {terms.part} hard to read; be careful below 10."
     )
+    said = f"Its {terms.column}s are in {{:,.0f}} {terms.row}s each"
     return [
-        Sign("frequent", bool(n >= 10), f"Its words are in {n:,.0f} documents each", how)
+        Sign("frequent", bool(n >= 10), said.format(n), how)
         for n in np.median(present[ids], axis=1)
     ]
 
@@ -132,33 +146,48 @@ def _coherent(ids: Ints, matrix: Any) -> list[Sign]:
     ]
 
 
-def _exclusive(topic_word: Floats, shares: Floats, ids: Ints) -> list[Sign]:
+def _exclusive(topic_word: Floats, shares: Floats, ids: Ints, terms: Terms) -> list[Sign]:
     how = (
-        "Of all that topics say by its first ten words, the share that this topic says; mean over "
-        "the words. Low where other topics use the same words."
+        f"Of all uses of its first ten {terms.column}s that are of {terms.part}s, the share that "
+        f"is of this {terms.part}; mean over the {terms.column}s. Low where other {terms.part}s "
+        f"use the same {terms.column}s."
     )
     part = uses(topic_word, shares)
     return [
-        Sign("exclusive", bool(e >= 0.3), f"{e:.0%} of the uses of its words are its own", how)
+        Sign(
+            "exclusive",
+            bool(e >= 0.3),
+            f"{e:.0%} of the uses of its {terms.column}s are its own",
+            how,
+        )
         for e in np.take_along_axis(part, ids, axis=1).mean(1)
     ]
 
 
-def _overlap(overlap: Floats) -> list[Sign]:
-    how = "Largest share of words in common with another topic. From a half on they may be one."
+def _overlap(overlap: Floats, terms: Terms) -> list[Sign]:
+    how = (
+        f"Largest share of {terms.unit}s in common with another {terms.part}. From a half on they "
+        "may be one."
+    )
     if len(overlap) < 2:
-        return [Sign("overlap", True, "It is the only topic", how)]
+        return [Sign("overlap", True, f"It is the only {terms.part}", how)]
     others = overlap - 2 * np.eye(len(overlap))
     return [
-        Sign("overlap", bool(s < 0.5), f"{s:.0%} of its words in common with topic {k}", how)
+        Sign(
+            "overlap",
+            bool(s < 0.5),
+            f"{s:.0%} of its {terms.unit}s in common with {terms.part} {k}",
+            how,
+        )
         for s, k in zip(others.max(1), others.argmax(1), strict=True)
     ]
 
 
-def _stable(stability: Floats) -> list[Sign]:
+def _stable(stability: Floats, terms: Terms) -> list[Sign]:
     how = (
-        "Cosine of its words with those of the topic that goes with it in fits of other seeds, "
-        "mean over them. Near 1 the topic does not hang on the seed; be careful below 0.7."
+        f"Cosine of its {terms.column}s with those of the {terms.part} that goes with it in fits "
+        f"of other seeds, mean over them. Near 1 the {terms.part} does not hang on the seed; be "
+        "careful below 0.7."
     )
     said = {True: "Other seeds find it, too", False: "Other seeds find it only in part"}
     return [

@@ -16,9 +16,12 @@ from dirvae.report.examples import most_of
 from dirvae.report.explorer.documents import Marks, Shown, per_topic, short, text_length
 from dirvae.report.explorer.groups import Differences, Groups, Means
 from dirvae.report.explorer.layout import hues, overlaps, positions, radii
-from dirvae.report.explorer.page import as_text, cut, html_page
+from dirvae.report.explorer.page import cut, html_page
+from dirvae.report.explorer.plain import plain_page
+from dirvae.report.explorer.samples import Samples, against_mean, samples_payload
 from dirvae.report.explorer.signs import Sign, signs_of
 from dirvae.report.explorer.words import SHOWN, STEPS, listed_words, uses
+from dirvae.terms import COUNTS, TEXTS, Terms
 from dirvae.text import visible
 
 __all__ = ["Documents", "Topics", "explorer_page"]
@@ -27,6 +30,7 @@ Floats = NDArray[np.float64]
 LEVEL = 0.9
 NEAREST = 5
 MOST_WORDS = 3_000  # that can be searched
+LONGEST_TOLD = 180  # letters of a covariate with its level and its reference
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Topics:
         words: The V words.
         names: Of topics; empty where there is none, length K.
         stability: How far other seeds find each topic, in [0, 1], shape (K,); None if not known.
+        terms: What the page calls documents, words and topics.
     """
 
     topic_word: Floats
@@ -50,6 +55,7 @@ class Topics:
     words: Sequence[str]
     names: Sequence[str]
     stability: Floats | None = None
+    terms: Terms = TEXTS
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ class Documents:
         shown: Those that the page shows.
         level: Of the intervals of proportions of a document.
         effects: Of covariates; None without any.
+        samples: What is shown of samples of counts alone; None of documents.
     """
 
     theta: Floats
@@ -75,6 +82,7 @@ class Documents:
     shown: Shown
     level: float = LEVEL
     effects: Differences | None = None
+    samples: Samples | None = None
 
 
 def explorer_page(
@@ -96,7 +104,8 @@ def explorer_page(
         (True, False)
     """
     payload = topics_payload(topics, documents, title=title)
-    return html_page(title, payload, _body(payload), "explorer.js")
+    more = ("samples.js",) if topics.terms is COUNTS else ()
+    return html_page(title, payload, plain_page(payload), *more, "explorer.js")
 
 
 def topics_payload(topics: Topics, documents: Documents | None, *, title: str) -> dict[str, Any]:
@@ -104,13 +113,15 @@ def topics_payload(topics: Topics, documents: Documents | None, *, title: str) -
     overlap = overlaps(topics.topic_word)
     size = radii(topics.shares)
     lists = listed_words(topics.topic_word, topics.frequency)
-    columns = _searched(topics, lists, documents)
+    apart = against_mean(topics.topic_word, topics.frequency) if topics.terms is COUNTS else []
+    columns = _searched(topics, [*lists, *_columns(apart)], documents)
     place = {int(column): index for index, column in enumerate(columns)}
     signs = signs_of(
         topics.topic_word,
         topics.shares,
         topics.top_words,
         overlap,
+        topics.terms,
         stability=topics.stability,
         theta=None if documents is None else documents.theta,
         counts=None if documents is None else documents.counts,
@@ -118,6 +129,7 @@ def topics_payload(topics: Topics, documents: Documents | None, *, title: str) -
     payload: dict[str, Any] = {
         "title": visible(title),
         "sentence": _sentence(topics, documents),
+        "terms": topics.terms._asdict(),
         "key": _key(topics),
         "steps": STEPS,
         "shown": SHOWN,
@@ -126,6 +138,8 @@ def topics_payload(topics: Topics, documents: Documents | None, *, title: str) -
         "uses": _uses(topics, columns),
         "how": {sign.kind: sign.how for of_topic in signs for sign in of_topic},
         "topics": _topics(topics, overlap, size, lists, place, signs),
+        "apart": [[[place[column], ratio] for column, ratio in row] for row in apart],
+        "samples": None,
         "documents": [],
     }
     if documents is not None:
@@ -175,6 +189,10 @@ def _searched(topics: Topics, lists: Any, documents: Documents | None) -> NDArra
     return np.concatenate([needed, rest])
 
 
+def _columns(apart: Sequence[Sequence[tuple[int, float]]]) -> list[list[int]]:
+    return [[column for column, _ in row] for row in apart]
+
+
 def _uses(topics: Topics, columns: NDArray[np.int64]) -> list[list[int]]:
     """Topics with a twentieth or more of each word's uses, and the share in percent."""
     share = uses(topics.topic_word[:, columns], topics.shares)
@@ -187,9 +205,9 @@ def _uses(topics: Topics, columns: NDArray[np.int64]) -> list[list[int]]:
 
 def _sentence(topics: Topics, documents: Documents | None) -> str:
     first, *others = np.argsort(-topics.shares, kind="stable")[:2]
-    about = f"{len(topics.shares):,} topics"
+    about = topics.terms.many(len(topics.shares), "part")
     if documents is not None:
-        about = f"{_many(len(documents.theta), 'document')}, {about}"
+        about = f"{topics.terms.many(len(documents.theta), 'row')}, {about}"
     largest = f"The largest is {_called(topics, first)} with {topics.shares[first]:.1%}"
     then = "".join(f", then {_called(topics, k)} with {topics.shares[k]:.1%}" for k in others)
     return f"{about}. {largest}{then}."
@@ -205,10 +223,6 @@ def _key(topics: Topics) -> str:
 def _called(topics: Topics, k: int) -> str:
     words = ", ".join(cut(topics.words[column]) for column in topics.top_words[k][:3])
     return f"“{visible(topics.names[k]) or words}”"
-
-
-def _many(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def _digits(value: float, digits: int) -> float:
@@ -245,6 +259,9 @@ def _documents_payload(
         "by_time": _means(groups.by_time, 5),
         "by_both": _means(groups.by_both, 4),
         "effects": None if documents.effects is None else _effects(documents.effects),
+        "samples": None
+        if documents.samples is None
+        else samples_payload(documents.samples, theta, documents.ids, index, groups),
         "exemplars": [[index[int(row)] for row in rows] for rows in most],
         "most": [[_three(theta[row, k]) for row in rows] for k, rows in enumerate(most)],
         "documents": [
@@ -274,6 +291,8 @@ def _effects(effects: Differences) -> dict[str, Any]:
         "names": [cut(name) for name in effects.names],
         "values": np.round(np.stack(parts, axis=-1), 7).tolist(),
         "references": [f"{cut(column)}: {cut(level)}" for column, level in effects.references],
+        "told": [visible(told)[:LONGEST_TOLD] for told in effects.told],
+        "kinds": list(effects.kinds),
     }
 
 
@@ -340,50 +359,3 @@ def _interval(shown: Shown, number: int, k: int) -> list[float | None]:
 
 def _finite(value: float) -> float | None:
     return _three(value) if math.isfinite(value) else None
-
-
-# --- the page without its script ------------------------------------------------------------------
-
-
-def _body(payload: dict[str, Any]) -> str:
-    order = sorted(range(len(payload["topics"])), key=lambda k: -payload["topics"][k]["share"])
-    articles = "\n".join(_article(payload, k) for k in order)
-    return f"""<a class="skip" href="#detail">Skip to what is chosen</a>
-<header>
-<h1>{as_text(payload["title"])}</h1>
-<p class="lead">{as_text(payload["sentence"])}</p>
-<div id="controls" hidden></div>
-</header>
-<main id="app" hidden></main>
-<section id="plain" aria-label="All topics">
-{articles}
-</section>
-<footer><p>{_about(payload)}</p></footer>"""
-
-
-def _article(payload: dict[str, Any], k: int) -> str:
-    topic = payload["topics"][k]
-    words = ", ".join(payload["words"][word] for word in topic["top"])
-    name = topic["name"] or ", ".join(payload["words"][word] for word in topic["top"][:3])
-    shown = [payload["documents"][d] for d in payload.get("exemplars", {k: []})[k][:3]]
-    documents = "".join(
-        f"<li><b>{as_text(document['id'])}</b> <span dir=auto>{as_text(document['text'][:300])}"
-        f"{'…' if len(document['text']) > 300 else ''}</span></li>"
-        for document in shown
-    )
-    return f"""<article>
-<h2><span data-name="{k}" dir="auto">{as_text(name)}</span> <small>topic {k}, \
-{topic["share"]:.1%}</small></h2>
-<p dir="auto">{as_text(words)}</p>
-{f"<ul>{documents}</ul>" if documents else ""}
-</article>"""
-
-
-def _about(payload: dict[str, Any]) -> str:
-    if not payload["documents"]:
-        return "Topics and words of a model, without documents. Made by dirvae."
-    return (
-        f"This page holds {_many(len(payload['documents']), 'document')} of {payload['total']:,}: "
-        f"the {payload['per_topic']} that have most of each topic, cut to {payload['length']:,} "
-        "letters. Shares are of all documents. It opens without a network. Made by dirvae."
-    )

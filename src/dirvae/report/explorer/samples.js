@@ -1,0 +1,167 @@
+// What a page of samples shows beside that of documents: a bar for each sample, by group; features
+// of each component against the mean; effects; the samples whose shares are least certain.
+
+const MOST_DOUBLINGS = 5; // of a bar's length; what is farther from the mean is cut
+const byShare = () =>
+  data.topics.map((_, k) => k).sort((a, b) => data.topics[b].share - data.topics[a].share || a - b);
+
+function samplesOverview() {
+  return [
+    data.samples ? later(stacks) : null,
+    later(againstMean),
+    data.effects ? later(forest) : null,
+    data.samples ? later(leastCertain) : null,
+  ];
+}
+
+// --- a bar for each sample -----------------------------------------------------------------------
+
+function stackGroups() {
+  const { ids, label, time, share, scale, groupings } = data.samples;
+  const rows = ids.map((_, i) => i).filter((i) => known({ label: label[i], time: time[i] }));
+  const grouping = groupings[state.by ?? 0];
+  const drawn = (k, of) => of.reduce((sum, i) => sum + share[i][k], 0) / scale / of.length;
+  const found = grouping === undefined
+    ? [{ name: `All ${say.row}s`, n: data.total, rows, mean: (k) => data.topics[k].share }]
+    : grouping.levels.map((name, g) => ({
+      name, n: grouping.n[g], rows: rows.filter((i) => grouping.of[i] === g),
+      mean: (k) => grouping.mean[g][k],
+    }));
+  return found.filter((g) => g.rows.length).map((g) =>
+    isFiltered() ? { ...g, n: g.rows.length, mean: (k) => drawn(k, g.rows) } : g);
+}
+
+function stacks() {
+  const { ids, groupings } = data.samples;
+  const groups = stackGroups();
+  const order = byShare();
+  const select = groupings.length < 2 ? null : h("label", {}, "Grouped by ",
+    h("select", { id: "by", onchange: (event) => change({ by: Number(event.target.value) }) },
+      groupings.map((g, i) =>
+        text("option", g.name, { value: i, selected: i === (state.by ?? 0) }))));
+  const few = ids.length < data.total
+    ? `${ids.length.toLocaleString("en")} of ${data.total.toLocaleString("en")}, evenly chosen. ` : "";
+  return section(`The ${say.row}s`,
+    h("p", { class: "soft" }, `Each upright bar is a ${say.row}, parted by its shares of ${say.part}s. ${few}`
+      + `Point at a bar, or go along with the arrow keys, for its name; click for the ${say.row}.`),
+    select ? h("p", {}, select) : null,
+    h("ul", { class: "plain stacks" }, groups.map((g) => stack(g, order))),
+    table([groupings[state.by ?? 0]?.name ?? "", `${say.row}s`, ...order.map(called)],
+      groups.map((g) => [g.name, g.n.toLocaleString("en"), ...order.map((k) => percent(g.mean(k)))])));
+}
+
+function stack({ name, n, rows }, order) {
+  const { ids, held, share, scale } = data.samples;
+  const pick = s("rect", { class: "pick", y: 0, width: 1, height: scale, hidden: true });
+  const said = h("p", { class: "soft said" });
+  let chosen = 0;
+  const parts = (i) => order.filter((k) => share[i][k] >= 0.01 * scale)
+    .sort((a, b) => share[i][b] - share[i][a]);
+  const tell = (place) => {
+    chosen = Math.max(0, Math.min(rows.length - 1, place));
+    const i = rows[chosen];
+    pick.setAttribute("x", chosen);
+    pick.removeAttribute("hidden");
+    said.replaceChildren(text("b", ids[i]), " ", ...parts(i).flatMap((k) =>
+      [dot(k), text("span", called(k)), ` ${whole(share[i][k] / scale)} `]));
+    const told = parts(i).map((k) => `${called(k)} ${whole(share[i][k] / scale)}`).join(", ");
+    drawn.setAttribute("aria-valuenow", chosen + 1);
+    drawn.setAttribute("aria-valuetext", `${ids[i]}: ${told}`);
+  };
+  const open = () => held[rows[chosen]] >= 0 && change({ ...view, doc: held[rows[chosen]] });
+  const at = (event) => {
+    const box = drawn.getBoundingClientRect();
+    return Math.floor(((event.clientX - box.left) / box.width) * rows.length);
+  };
+  const steps = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, Home: -1e9, End: 1e9 };
+  const drawn = s("svg", {
+    class: "stack", viewBox: `0 0 ${rows.length} ${scale}`, preserveAspectRatio: "none",
+    tabindex: 0, role: "slider", "aria-label": `${capital(say.row)}s, ${name}`,
+    "aria-valuemin": 1, "aria-valuemax": rows.length, "aria-valuenow": 1,
+    onpointermove: (event) => tell(at(event)),
+    onclick: (event) => { tell(at(event)); open(); },
+    onfocus: () => tell(chosen),
+    onkeydown: (event) => {
+      if (event.key === "Enter") open();
+      if (!(event.key in steps)) return;
+      event.preventDefault();
+      tell(chosen + steps[event.key]);
+    },
+  }, layers(rows, order), pick);
+  return h("li", {}, h("p", {}, text("b", name), h("small", { class: "soft" }, ` ${many(n, say.row)}`)),
+    drawn, said);
+}
+
+// A path for each component, which steps from bar to bar.
+function layers(rows, order) {
+  const { share, scale } = data.samples;
+  const low = new Array(rows.length).fill(scale);
+  return order.map((k) => {
+    const top = rows.map((i, place) => low[place] - share[i][k]);
+    const there = top.map((y, place) => `V${y}H${place + 1}`).join("");
+    const back = low.map((y, place) => `V${y}H${place}`).reverse().join("");
+    top.forEach((y, place) => { low[place] = y; });
+    return s("path", { class: `hue${data.topics[k].hue}`, "data-part": k, d: `M0 ${top[0]}${there}${back}Z` });
+  });
+}
+
+// --- features and effects ------------------------------------------------------------------------
+
+function times(doublings) {
+  const factor = 2 ** Math.abs(doublings);
+  const shown = factor > 999 ? ">999" : factor < 10 ? factor.toFixed(1) : factor.toFixed(0);
+  return `${doublings < 0 ? "\u00f7" : "\u00d7"}${shown}`;
+}
+
+function againstMean() {
+  const most = Math.min(MOST_DOUBLINGS, Math.max(1, ...data.apart.flat().map(([, r]) => Math.abs(r))));
+  const cards = byShare().map((k) => h("li", {},
+    h("h4", {}, link(k)),
+    h("ul", { class: "bars apart" }, data.apart[k].map(([w, ratio]) => {
+      const size = Math.min(1, Math.abs(ratio) / most) * 50;
+      return h("li", {}, h("a", { href: to({ word: w }), dir: "auto" }, data.words[w]),
+        h("span", { class: `track hue${data.topics[k].hue}`, "aria-hidden": "true" },
+          h("i", { class: "bar", style: { left: `${ratio < 0 ? 50 - size : 50}%`, width: `${size}%` } }),
+          h("i", { class: "tick", style: { left: "50%" } })),
+        h("span", { class: "number" }, times(ratio)));
+    }))));
+  return section(`${capital(say.column)}s against the mean`,
+    h("p", { class: "soft" }, `How many times as much of each ${say.column} a ${say.part} has as the mean `
+      + `${say.row}: to the right more, to the left less. All have one scale, of doublings, from `
+      + `${times(-most)} to ${times(most)}.`),
+    h("ul", { class: "plain cards" }, cards));
+}
+
+// Words have one scale; a unit of a number has its own.
+function forest() {
+  const { told, kinds, values } = data.effects;
+  const largest = (c) => Math.max(...values[c].flat().map(Math.abs), 1e-9);
+  const ofWords = Math.max(1e-9, ...kinds.flatMap((kind, c) => (kind === "words" ? [largest(c)] : [])));
+  const each = { numbers: ", for each unit", dates: ", for each day", durations: ", for each day" };
+  const order = byShare();
+  const card = (c) => h("li", {},
+    h("h4", {}, text("span", told[c]), each[kinds[c]] ?? ""),
+    h("ul", { class: "bars by effects forest" }, order.map((k) =>
+      effectRow(k, values[c][k], kinds[c] === "words" ? ofWords : largest(c), link(k)))));
+  const list = listed(told.map((_, c) => c), card, 8, "");
+  [list].flat()[0].classList.add("cards", "forests");
+  return section(`With what is known of the ${say.row}s`,
+    h("p", { class: "soft" }, `Change of each ${say.part}'s share in points of percent, with `
+      + `${whole(data.sure)} intervals. Intervals without 0 are in bold. Effects need not be causes.`), list);
+}
+
+// --- the least certain ---------------------------------------------------------------------------
+
+function leastCertain() {
+  const rows = data.samples.widest.filter(([d]) => known(data.documents[d]));
+  const drawn = ([d, k, ...interval_]) => h("li", { class: "document" },
+    h("p", { class: "head" }, h("a", { href: to({ doc: d }), dir: "auto" }, data.documents[d].id),
+      h("span", { class: "soft", dir: "auto" }, about(data.documents[d]).join(", "))),
+    h("p", { class: "share" }, link(k), bar(k, interval_, 1),
+      h("span", { class: "number" }, `${whole(interval_[0])} (${range(...interval_.slice(1))})`)));
+  const list = listed(rows, drawn, 5, "None is of the filter.");
+  [list].flat()[0].classList.add("widest");
+  return section(`${capital(say.row)}s with the widest intervals`,
+    h("p", { class: "soft" }, `What their ${say.unit}s leave open is most: with each, the ${say.part} whose `
+      + `${whole(data.level)} interval is widest.`), list);
+}

@@ -1,0 +1,49 @@
+"""Groups of samples, and the least certain of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from dirvae.report.explorer import groups_of
+from dirvae.topics.effects import shares_of
+from dirvae.topics.posterior import credible_intervals
+from dirvae.topics.samples import groupings_of, samples_of
+
+RNG = np.random.default_rng(0)
+
+
+def grouped(labels, covariates):
+    groups = groups_of(np.ones((40, 1)), labels, None, shares_of)
+    return [(g.name, g.levels, g.of.tolist()) for g in groupings_of(labels, groups, covariates)]
+
+
+def test_labels_come_first_and_categories_keep_their_order() -> None:
+    site = pd.Series(["sea", "air", None, "sea"] * 10, name="site")
+    size = pd.Categorical(["small", "big"] * 20, ["small", "big", "none"])
+    frame = pd.DataFrame({"age": range(40), "size": size, "site": ["x", "y"] * 20})
+    assert grouped(site, frame) == [
+        ("site", ["sea", "air"], [0, 1, -1, 0] * 10),
+        ("size", ["small", "big"], [0, 1] * 20),
+    ]
+    assert [name for name, *_ in grouped(None, frame)] == ["size", "site"]
+    assert [name for name, *_ in grouped(list(site), None)] == ["label"]
+
+
+def test_one_word_or_too_many_make_no_groups() -> None:
+    frame = pd.DataFrame({"one": ["a"] * 40, "each": [f"word {row}" for row in range(40)]})
+    assert grouped(None, frame) == []
+
+
+def test_the_widest_intervals_are_found_among_many() -> None:
+    mean = RNG.dirichlet([2.0, 1.0, 0.2], 500)
+    shapes = mean * RNG.gamma(3, 10, (500, 1))
+    lower, upper = credible_intervals(mean, shapes, 0.8)
+    width = upper - lower
+    order = np.argsort(-width.max(1))[:20]
+    found = samples_of(mean, shapes, [], 0.8)
+    assert found.rows.tolist() == order.tolist()
+    k = width[order].argmax(1)
+    assert found.components.tolist() == k.tolist()
+    np.testing.assert_array_equal(found.intervals[:, 2], upper[order, k])
+    np.testing.assert_array_equal(found.intervals[:, 0], mean[order, k])
