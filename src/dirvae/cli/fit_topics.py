@@ -45,7 +45,7 @@ from dirvae.cli.texts import (
     vectorizer_settings,
 )
 from dirvae.cli.words import DECODERS, named
-from dirvae.formats import COUNTS, TEXTS, kind_of, listed
+from dirvae.formats import COUNTS, TEXTS, is_corpus, kind_of, listed
 
 __all__ = ["fit_topics"]
 
@@ -115,13 +115,13 @@ def fit_topics(
         if output.resolve() in report.resolve().parents:
             raise ValueError(f"{report} is in the model's folder; choose another --report")
     folder = place(output, checkpoint_dir, inputs)
-    if kind_of(documents) not in TEXTS:
+    if kind_of(documents) not in TEXTS and not is_corpus(documents):
         _refuse_columns(label_column, covariates, time_column)
     if seeds > 1:
         refuse("--seeds", {"--resume": resume, "--checkpoint-dir": checkpoint_dir})
     words = _vocabulary(vocabulary, documents)
     counting = vectorizer_settings(stop_words, min_df, max_df, ngrams, encoding)
-    if kind_of(documents) in COUNTS:
+    if kind_of(documents) in COUNTS or is_corpus(documents):
         refuse(f"counts, {documents}", {f"--{name.replace('_', '-')}": True for name in counting})
     start = None if guide is None else guide_of(guide, encoding)
     X = read_documents(
@@ -132,6 +132,7 @@ def fit_topics(
         encoding=encoding,
         strip=parts_of(strip),
         kinds=dict.fromkeys([*(covariates or []), *([time_column] if time_column else [])], ""),
+        named=report is not None,
     )
     words = words or (None if hasattr(X, "texts") else X.columns)
     labels = None if label_column is None else known_or_none(X.labels)

@@ -22,6 +22,7 @@ from torch.distributions import Distribution
 
 from dirvae.alignment import matched
 from dirvae.assessment import TopicScores, score_topics
+from dirvae.data.corpus import Corpus
 from dirvae.distributions import Dirichlet
 from dirvae.estimators.arguments import require_integer, require_resumable
 from dirvae.estimators.estimator import VAEEstimator
@@ -56,8 +57,10 @@ from dirvae.topics.document_kinds import Kind, documents_of, listed
 from dirvae.topics.documents import (
     checked_counts,
     countable,
+    loaded,
     require_documents,
     require_kind,
+    sampled,
     vocabulary_of,
 )
 from dirvae.topics.effects import Effects, Shares, effects_of, shares_of
@@ -252,7 +255,8 @@ class TopicModel(VAEEstimator):
 
         Args:
             X: N texts, or N lists of words, which are counted as they are. Or counts of words, 0 or
-                more, dense or CSR, shape (N, V).
+                more, dense or CSR, shape (N, V). Or a `data.Corpus`, of which neither counts nor
+                theta are held in memory.
             y: Labels of documents, words or whole numbers, length N; the number -1, None or NaN
                 where unknown. None for none.
             vocabulary: The V words of counts, in order, or a mapping from words to columns.
@@ -332,7 +336,7 @@ class TopicModel(VAEEstimator):
         too: the prior is that at their mean, which a warning says.
         """
         if hasattr(self, "vae_"):
-            counts = self.counts(X)
+            counts = self._rows(X)
             self._covariate_values(None, counts.shape[0])
         else:
             self._check_arguments()
@@ -428,24 +432,31 @@ class TopicModel(VAEEstimator):
             self._covariates = covariates_of(columns, smooth)
         return as_numbers(columns, self._covariates)
 
-    def _counts_and_covariates(self, X: Any, covariates: Any) -> tuple[sparse.csr_matrix, Any]:
-        """What a fitted model asks of documents and of their covariates: numbers alone."""
+    def _counts_and_covariates(
+        self, X: Any, covariates: Any, *, on_disk: bool = False
+    ) -> tuple[sparse.csr_matrix, Any]:
+        """What a fitted model asks of documents and of their covariates: numbers alone.
+
+        A corpus stays where it is if ``on_disk``.
+        """
         check_is_fitted(self)
-        counts = self.counts(X)
+        counts = self._rows(X) if on_disk else self.counts(X)
         covariates = matched("covariates", covariates, X)
         return counts, self._covariate_values(covariates, counts.shape[0])
 
     def _end(self, counts: sparse.csr_matrix, covariates: Any = None) -> None:
         self.n_iter_ = len(self.history_)
-        weights = proportions(self.vae_, counts, covariates)
-        before = self._num_documents * self.topic_prevalence_
-        self._num_documents += len(weights)
-        theta = without_background(weights, self._n_features_out)
-        self.topic_prevalence_ = (before + theta.sum(0)) / self._num_documents
-        for start in range(0, len(weights), ROWS_COUNTED_AT_ONCE):
+        total, num_rows = self._num_documents * self.topic_prevalence_, counts.shape[0]
+        for start in range(0, num_rows, ROWS_COUNTED_AT_ONCE):
             part = slice(start, start + ROWS_COUNTED_AT_ONCE)
-            documents = documents_of_words(weights[part], self._mixed(), counts[part])
+            some = counts[part]
+            known = None if covariates is None else covariates[part]
+            weights = proportions(self.vae_, some, known)
+            total += without_background(weights, self._n_features_out).sum(0)
+            documents = documents_of_words(weights, self._mixed(), some)
             self.word_documents_ = (self.word_documents_ + documents).astype(np.float32)
+        self._num_documents += num_rows
+        self.topic_prevalence_ = total / self._num_documents
 
     # --- topics -----------------------------------------------------------------------------------
 
@@ -579,11 +590,11 @@ class TopicModel(VAEEstimator):
         words have the prior's mean.
 
         Args:
-            X: Documents, as in `fit`.
+            X: Documents, as in `fit`. `topics.write_theta` writes theta of a corpus to disk.
             covariates: Those of these documents, as in `fit`. If None, a model that was fitted with
                 some warns, and takes the prior at their mean for all documents.
         """
-        theta = self._theta(*self._counts_and_covariates(X, covariates))
+        theta = self._theta(*self._counts_and_covariates(X, covariates, on_disk=True))
         return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
 
     def _theta(self, counts: sparse.csr_matrix, covariates: Any = None) -> Any:
@@ -697,7 +708,7 @@ class TopicModel(VAEEstimator):
                 are held out rather than tokens.
             y: Ignored.
         """
-        counts, covariates = self._counts_and_covariates(X, None)
+        counts, covariates = sampled(*self._counts_and_covariates(X, None, on_disk=True))
         split = split_words if (counts.data % 1).any() else split_tokens
         return -math.log(self._completion(*split(counts), covariates))
 
@@ -705,9 +716,11 @@ class TopicModel(VAEEstimator):
         """What ``dirvae evaluate`` says of the topics on documents; see `assessment.score_topics`.
 
         Args:
-            X: Documents, as in `fit`.
+            X: Documents, as in `fit`. Of a corpus of more than 100,000 a sample of so many.
             y: Class of each document, None where it is not known; None for none at all.
         """
+        if isinstance(X, Corpus):
+            X, y = sampled(self._rows(X), y)
         return score_topics(self, listed(X), y)
 
     @pinned()
@@ -718,11 +731,13 @@ class TopicModel(VAEEstimator):
         topics, such as a `ProductDecoder`, the words have the decoder's own distribution.
 
         Args:
-            X: Documents, as in `fit`; counts must be whole numbers.
+            X: Documents, as in `fit`; counts must be whole numbers. Of a corpus of more than
+                100,000 documents a sample of so many.
             seed: Seed of the split.
             covariates: As in `transform`.
         """
-        counts, covariates = self._counts_and_covariates(X, covariates)
+        found = self._counts_and_covariates(X, covariates, on_disk=True)
+        counts, covariates = sampled(*found)
         return self._completion(*split_tokens(counts, seed), covariates)
 
     def _completion(self, encoded: Any, scored: Any, covariates: Any) -> float:
@@ -924,7 +939,8 @@ class TopicModel(VAEEstimator):
         rows, vectorizer, words = countable(X, self.vectorizer, vocabulary)
         counts = checked_counts(self, rows, reset=True)
         require_documents(counts, self.n_components, self._row, self._column)
-        warn_of_fractions(counts, "topics are fitted to counts", "DirichletVAE takes fractions")
+        some, _ = sampled(counts)
+        warn_of_fractions(some, "topics are fitted to counts", "DirichletVAE takes fractions")
         if words is None:
             words = getattr(self, "feature_names_in_", None)
         if words is not None:
@@ -937,6 +953,10 @@ class TopicModel(VAEEstimator):
 
     def counts(self, X: Any) -> sparse.csr_matrix:
         """Counts of the model's words in documents: those of texts and lists; counts checked."""
+        return loaded(self._rows(X))
+
+    def _rows(self, X: Any) -> Any:
+        """The same, but a corpus stays on disk."""
         documents = documents_of(X)
         if documents.kind is Kind.COUNTS:
             return checked_counts(self, documents.rows, reset=False)
