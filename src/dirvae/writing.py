@@ -15,6 +15,7 @@ from typing import BinaryIO
 __all__ = [
     "made",
     "partial_of",
+    "reach_disk",
     "require_writable",
     "try_writing",
     "whole",
@@ -68,7 +69,8 @@ def whole(path: str | Path) -> Iterator[BinaryIO]:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Give a folder to write files in, which takes its place when all of them are written.
 
-    If the place is taken by then, what is there stays, and what was written is deleted.
+    They may not be on the disk yet, as those of `whole` are: see `reach_disk`. If the place is
+    taken by then, what is there stays, and what was written is deleted.
 
     Args:
         path: The folder; its parent is there.
@@ -89,6 +91,14 @@ def whole_folder(path: Path) -> Iterator[Path]:
             os.rename(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def reach_disk(folder: Path) -> None:
+    """Wait until all files below a folder are on the disk, where a loss of power leaves them."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with file.open("r+b") as written:
+                os.fsync(written.fileno())
 
 
 def write_text(path: str | Path, text: str) -> None:

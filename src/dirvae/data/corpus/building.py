@@ -21,7 +21,7 @@ from scipy import sparse
 
 from dirvae.data.corpus.counting import Counting, count
 from dirvae.data.corpus.documents import Document, document_of, plain
-from dirvae.data.corpus.manifest import SHARDS, VOCABULARY, shard_folder, write_manifest
+from dirvae.data.corpus.manifest import SHARDS, VOCABULARY, shard_folder
 from dirvae.data.corpus.shards import (
     KNOWN,
     ROWS,
@@ -100,8 +100,8 @@ def build_documents(
     if num_unspaced:
         warnings.warn(_unspaced(num_unspaced, num_documents), stacklevel=3)
     width = len(_columns_of(place / VOCABULARY))
-    write_manifest(place, num_shards, width, names, counting, _undercount(place))
-    finish(place, folder)
+    how: dict[str, Any] = {"counting": counting, "undercount": _undercount(place)}
+    finish(place, folder, num_shards, width, columns=names, **how)
 
 
 def _chunks(documents: Iterable[Document]) -> Iterator[list[Document]]:
@@ -157,7 +157,8 @@ def _add_words(tally: WordTally, folder: Path) -> None:
 
 def _write_words(place: Path, tally: WordTally, limits: Limits, num_documents: int) -> None:
     words = tally.chosen(limits, num_documents)
-    write_text(place / UNDERCOUNT, json.dumps(tally.undercount))
+    if tally.undercount:
+        write_text(place / UNDERCOUNT, json.dumps(tally.undercount))
     write_text(place / VOCABULARY, json.dumps(words))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from scipy import sparse
 
 from dirvae.data.corpus.documents import plain
-from dirvae.data.corpus.manifest import VOCABULARY, shard_folder, write_manifest
+from dirvae.data.corpus.manifest import VOCABULARY, shard_folder
 from dirvae.data.corpus.shards import ROWS, digest_of, write_shard
 from dirvae.data.corpus.unfinished import begun, different, finish, is_there, require_no_more
 from dirvae.data.sparse_matrix import checked_csr
@@ -58,8 +58,7 @@ def build_matrices(
         if next(of_rows, None) is not None:
             raise ValueError(f"{name}s are more than the {num_documents:,} documents")
     require_no_more(place, number)
-    write_manifest(place, number, width, columns)
-    finish(place, folder)
+    finish(place, folder, number, width, columns=columns)
 
 
 def _matrices(blocks: Iterable[Any], width: int | None) -> Iterator[sparse.csr_matrix]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from dirvae.reading import open_regular, read_regular
-from dirvae.writing import whole, whole_folder, write_text
+from dirvae.writing import whole_folder
 
 __all__ = [
     "ARRAYS",
@@ -27,6 +27,7 @@ __all__ = [
     "compact",
     "digest_of",
     "facts_of",
+    "is_whole",
     "known_of",
     "opened_shard",
     "read_json",
@@ -79,13 +80,12 @@ def write_shard(
     arrays |= {"indices": counts.indices.astype(np.int32, copy=False), **(more or {})}
     with whole_folder(folder) as partial:
         for name, array in arrays.items():
-            with whole(partial / f"{name}.npy") as file:
+            with (partial / f"{name}.npy").open("xb") as file:
                 np.save(file, array)
-        write_text(partial / ABOUT, json.dumps(dict(known)))
-        names = [*(f"{name}.npy" for name in arrays), ABOUT]
-        sums = {name: checksum(partial / name) for name in names}
+        (partial / ABOUT).write_text(json.dumps(dict(known)), encoding="utf-8")
+        sums = {file.name: checksum(file) for file in sorted(partial.iterdir())}
         facts = Facts(counts.shape[0], counts.nnz, source, sums)
-        write_text(partial / FACTS, json.dumps(facts._asdict()))
+        (partial / FACTS).write_text(json.dumps(facts._asdict()), encoding="utf-8")
 
 
 def compact(values: NDArray[Any]) -> NDArray[Any]:
@@ -135,6 +135,15 @@ def read_json(path: Path, most: int | None = None) -> Any:
         return json.loads(read_regular(path, 4, most))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether all files of a shard are as they were written: the machine may have lost power."""
+    try:
+        sums = facts_of(folder).sha256
+        return all(checksum(folder / Path(name).name) == sums[name] for name in sums)
+    except (ValueError, OSError):
+        return False
 
 
 def facts_of(folder: Path) -> Facts:

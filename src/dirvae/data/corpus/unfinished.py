@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dirvae.data.corpus.manifest import SHARDS
-from dirvae.data.corpus.shards import facts_of
+from dirvae.data.corpus.manifest import SHARDS, write_manifest
+from dirvae.data.corpus.shards import facts_of, is_whole
 from dirvae.formats import is_corpus
-from dirvae.writing import partial_of, require_writable, write_text
+from dirvae.writing import partial_of, reach_disk, write_text
 
 __all__ = ["COUNTED", "UNDERCOUNT", "begun", "different", "finish", "is_there", "require_no_more"]
 
@@ -37,7 +37,7 @@ def begun(folder: Path, settings: Mapping[str, Any], force: bool) -> Path:
         raise ValueError(f"{folder} exists; choose another folder, or replace it with force")
     place = unfinished(folder)
     told = json.dumps({"building": settings}, sort_keys=True)
-    if place.exists() and any(place.iterdir()):
+    if place.exists() and any(not partial_of(entry.name) for entry in place.iterdir()):
         try:
             before = (place / SETTINGS).read_text(encoding="utf-8")
         except OSError as error:
@@ -48,7 +48,6 @@ def begun(folder: Path, settings: Mapping[str, Any], force: bool) -> Path:
                 "that folder"
             )
     else:
-        require_writable(place)
         place.mkdir(parents=True, exist_ok=True)
         write_text(place / SETTINGS, told)
     for kind in (COUNTED, SHARDS):
@@ -63,6 +62,9 @@ def is_there(shard: Path, source: str) -> bool:
         ValueError: If it was of others.
     """
     if not shard.exists():
+        return False
+    if not is_whole(shard):
+        shutil.rmtree(shard)
         return False
     if facts_of(shard).source != source:
         raise ValueError(
@@ -82,17 +84,26 @@ def require_no_more(place: Path, num_shards: int) -> None:
         )
 
 
-def finish(place: Path, folder: Path) -> None:
-    """Delete what the build alone needed, and put the corpus in its place."""
+def finish(place: Path, folder: Path, num_shards: int, num_words: int, **told: Any) -> None:
+    """Delete what the build alone needed, and put the corpus in its place.
+
+    Args:
+        place: Where it was built.
+        folder: Its place.
+        num_shards: S.
+        num_words: V.
+        told: What else `write_manifest` takes.
+    """
     for inside in (place, place / SHARDS):
         for entry in inside.iterdir():
             if partial_of(entry.name):
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     shutil.rmtree(place / COUNTED, ignore_errors=True)
-    for name in (SETTINGS, UNDERCOUNT):
-        (place / name).unlink(missing_ok=True)
+    reach_disk(place)  # before a manifest says what is there
+    write_manifest(place, num_shards, num_words, **told)
     old = folder.with_name(f"{folder.name}.replaced")
     if folder.exists():
+        shutil.rmtree(old, ignore_errors=True)
         os.rename(folder, old)
     os.rename(place, folder)
     shutil.rmtree(old, ignore_errors=True)
