@@ -17,7 +17,7 @@ from dirvae.cli.counts import Layer
 from dirvae.cli.errors import refuse, say
 from dirvae.cli.inputs import DOCUMENTS, UTF8, Array, Encoding, TextColumn, load_estimator
 from dirvae.cli.options import whole
-from dirvae.cli.outputs import Force, require_apart
+from dirvae.cli.outputs import Force, require_apart, require_new
 from dirvae.cli.texts import MaxDf, MinDf, Ngrams, StopWords, vectorizer_settings
 from dirvae.formats import COUNTS, kind_of, taking
 
@@ -66,6 +66,7 @@ def build(
     A build that was interrupted, at whatever moment, goes on when the same command is run again.
     """
     require_apart(output, [documents, model])
+    require_new(output, force)
     counting = vectorizer_settings(stop_words, min_df, max_df, ngrams, encoding)
     columns = {"id": id_column, "label": label_column, "time": time_column}
     began = time.monotonic()
