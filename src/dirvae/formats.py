@@ -14,10 +14,12 @@ __all__ = [
     "CORPORA",
     "COUNTS",
     "FORMATS",
+    "MANIFEST",
     "NUMBERS",
     "TABLES",
     "TEXTS",
     "Format",
+    "is_corpus",
     "kind_of",
     "listed",
     "taking",
@@ -81,6 +83,9 @@ TEXTS = tuple(suffix for suffix, row in FORMATS.items() if row.texts)
 TABLES = tuple(suffix for suffix, row in FORMATS.items() if row.table)
 COUNTS = tuple(suffix for suffix in NUMBERS if suffix not in TEXTS)  # to a topic model
 
+MANIFEST = "manifest.json"
+"""The file that makes a folder a corpus of `dirvae.data.Corpus`."""
+
 CORPORA = {
     "docstrings": "dirvae.data.corpora:docstrings",
     "20news": "dirvae.data.corpora:newsgroups",
@@ -107,6 +112,16 @@ def listed(suffixes: Iterable[str]) -> str:
     """
     *first, last = suffixes
     return f"{', '.join(first)} or {last}" if first else last
+
+
+def is_corpus(source: str | Path) -> bool:
+    """Whether a folder holds a corpus of `dirvae.data.Corpus`.
+
+    Example:
+        >>> is_corpus("nowhere")
+        False
+    """
+    return (Path(source) / MANIFEST).is_file()
 
 
 def kind_of(path: str | Path) -> str:

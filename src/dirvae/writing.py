@@ -12,7 +12,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["made", "partial_of", "require_writable", "try_writing", "whole", "write_text"]
+__all__ = [
+    "made",
+    "partial_of",
+    "reach_disk",
+    "require_writable",
+    "try_writing",
+    "whole",
+    "whole_folder",
+    "write_text",
+]
 
 _NAME_LENGTH = 40  # characters of a file's name that the other name begins with: names have limits
 
@@ -54,6 +63,42 @@ def whole(path: str | Path) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.filename == str(partial):
             error.filename = str(path)
         raise
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give a folder to write files in, which takes its place when all of them are written.
+
+    They may not be on the disk yet, as those of `whole` are: see `reach_disk`. If the place is
+    taken by then, what is there stays, and what was written is deleted.
+
+    Args:
+        path: The folder; its parent is there.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as parent:
+        ...     with whole_folder(Path(parent, "a")) as folder:
+        ...         write_text(folder / "b", "text")
+        ...     Path(parent, "a", "b").read_text()
+        'text'
+    """
+    partial = path.with_name(f".{path.name[:_NAME_LENGTH]}.{secrets.token_hex(4)}.partial")
+    partial.mkdir()
+    try:
+        yield partial
+        if not path.exists():
+            os.rename(partial, path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def reach_disk(folder: Path) -> None:
+    """Wait until all files below a folder are on the disk, where a loss of power leaves them."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with file.open("r+b") as written:
+                os.fsync(written.fileno())
 
 
 def write_text(path: str | Path, text: str) -> None:

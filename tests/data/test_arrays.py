@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from dirvae.data import ArrayDataset, Batch
+from dirvae.data import ArrayDataset, Batch, arrays
+from dirvae.data.arrays import ShuffledBatches
 from dirvae.data.counts import CountDataset
 
 LABEL = np.array([[0, 1], [0, 0], [1, 0]], dtype=np.float32)
@@ -39,3 +40,38 @@ def test_a_model_is_given_what_is_there_by_name():
     x = torch.zeros(1, 2)
     assert Batch(x, weight=torch.ones(1)).given() == {}
     assert Batch(x, mask=x > 0).given().keys() == {"mask"}
+
+
+# --- blocks on disk -------------------------------------------------------------------------------
+
+
+def test_each_row_comes_once_in_batches_of_one_size():
+    blocks = np.array([0, 7, 30, 31, 60, 64, 101])
+    order = ShuffledBatches(101, 8, torch.Generator().manual_seed(0), blocks)
+    batches = list(order)
+    assert [len(batch) for batch in batches] == [8] * 12 + [5]
+    assert len(batches) == len(order)
+    assert sorted(torch.cat(batches).tolist()) == list(range(101))
+    assert torch.cat(list(order)).tolist() != torch.cat(batches).tolist()
+
+
+def test_rows_of_some_blocks_are_shuffled_together(monkeypatch):
+    monkeypatch.setattr(arrays, "WINDOW", 3)
+    blocks = np.arange(0, 901, 100)
+    rows = torch.cat(list(ShuffledBatches(900, 50, torch.Generator().manual_seed(0), blocks)))
+    windows = [set((part // 100).tolist()) for part in rows.split(300)]
+    assert [len(window) for window in windows] == [3, 3, 3]
+    assert set.union(*windows) == set(range(9))
+    assert windows != [{0, 1, 2}, {3, 4, 5}, {6, 7, 8}]
+    first = rows[:300]
+    assert (first[1:] - first[:-1] != 1).sum() > 280  # no runs of neighbours
+
+
+def test_few_blocks_are_shuffled_as_rows_in_memory_are():
+    def order(blocks):
+        return list(ShuffledBatches(90, 8, torch.Generator().manual_seed(5), blocks))
+
+    expected = torch.randperm(90, generator=torch.Generator().manual_seed(5)).split(8)
+    for blocks in (None, np.array([0, 20, 90])):
+        found = order(blocks)
+        assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))

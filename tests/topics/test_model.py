@@ -282,7 +282,7 @@ def test_bad_documents_are_told_in_one_sentence(X, sentence):
     ("options", "sentence"),
     [
         ({"n_components": 0}, "n_components is 0, must be an integer of 1 or more"),
-        ({"decoder": "lda"}, "decoder is 'lda', must be MixtureDecoder"),
+        ({"decoder": "lda"}, "decoder is 'lda', must be a class or one of mixture, "),
         ({"background": "no"}, "background is 'no', must be True or False"),
         ({"prior_concentration": "yes"}, "must be a positive number, 'learn' or None"),
         ({"prior_concentration": np.ones(3)}, "prior_concentration is"),

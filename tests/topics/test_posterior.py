@@ -231,8 +231,8 @@ def test_effects_draw_from_shapes_and_means():
     mean = rng.dirichlet(np.full(3, 2.0), 400)
     x = rng.normal(size=(400, 1))
     dirichlet, same = (effects_of(9 * mean, x, **more) for more in ({}, {"mean": mean}))
-    for one, other in zip(dirichlet[1:], same[1:], strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-9)
+    for name in ("effect", "std_error", "lower", "upper"):
+        np.testing.assert_allclose(getattr(dirichlet, name), getattr(same, name), rtol=1e-9)
     moved = effects_of(np.full((400, 3), 1e6), x, mean=mean)  # without width: least squares
     exact = np.linalg.lstsq(np.column_stack([np.ones(400), x]), mean, rcond=None)[0]
     np.testing.assert_allclose(moved.effect, exact, atol=1e-3)

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from dirvae.cli.apply import evaluate, info, transform
+from dirvae.cli.corpus import build, check
 from dirvae.cli.effects import effects
 from dirvae.cli.errors import OneSentenceGroup, PlainCommand, PlainGroup
 from dirvae.cli.fit import fit_vae
@@ -73,6 +74,17 @@ fit_app.command("topics", cls=PlainCommand)(fit_topics)
 fit_app.command("counts", cls=PlainCommand)(fit_counts)
 for command in (topics, report, effects, transform, evaluate, info, reproduce):
     app.command(cls=PlainCommand)(command)
+
+
+corpus_app = typer.Typer(cls=PlainGroup)
+app.add_typer(corpus_app, name="corpus")
+corpus_app.command("build", cls=PlainCommand)(build)
+corpus_app.command("check", cls=PlainCommand)(check)
+
+
+@corpus_app.callback()
+def _corpus() -> None:
+    """Count documents into a folder on disk, where they need not fit in memory."""
 
 
 @fit_app.callback()

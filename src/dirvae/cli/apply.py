@@ -40,7 +40,7 @@ from dirvae.cli.inputs import (
 from dirvae.cli.options import integer
 from dirvae.cli.outputs import AsJson, Force, require_table, write_table
 from dirvae.cli.texts import Strip, parts_of
-from dirvae.formats import kind_of
+from dirvae.formats import is_corpus, kind_of
 from dirvae.text import literal
 from dirvae.words import meant
 from dirvae.writing import whole
@@ -111,6 +111,7 @@ def transform(
             text_column=text_column,
             encoding=encoding,
             strip=parts_of(strip),
+            named=output.suffix != ".npy",
             kinds=estimator.covariate_kinds_,
         )
         ids, X = documents.ids, features_in_order(estimator, documents, data)
@@ -124,9 +125,21 @@ def transform(
     names = list(estimator.get_feature_names_out())
     for name in ids.keys() & set(names):
         raise ValueError(f"--id-column is {name!r}, which is a component's column in {output}")
+    if kind == TOPICS and is_corpus(data) and output.suffix == ".npy":
+        _write_theta(estimator, X, output, told["covariates"])
+        return
     theta = estimator.transform(X, **told)
     write_table(output, theta, names, ids)
     say(f"{output}: {theta.shape[0]:,} rows, {theta.shape[1]} components")
+
+
+def _write_theta(estimator: Any, corpus: Any, output: Path, covariates: Any) -> None:
+    from dirvae.cli.corpus import counted
+    from dirvae.topics.theta_files import write_theta
+
+    with counted("documents") as progress:
+        write_theta(estimator, corpus, output, covariates=covariates, progress=progress)
+    say(f"{output}: {corpus.shape[0]:,} rows, {estimator.n_components} components")
 
 
 def evaluate(

@@ -63,6 +63,8 @@ def fingerprint(*parts: Any) -> str:
 
     digest = hashlib.sha256()
     for part in parts:
+        if hasattr(part, "fingerprint"):  # a corpus on disk
+            part = part.fingerprint
         if hasattr(part, "indptr"):
             part = fingerprint(part.data, part.indices, part.indptr, part.shape)
         if isinstance(part, np.ndarray):

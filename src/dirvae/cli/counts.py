@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from dirvae.cli.errors import refuse, say
-from dirvae.cli.inputs import UTF8, read_data, tell
+from dirvae.cli.inputs import UTF8, OnDisk, read_data, tell
 from dirvae.formats import NUMBERS, TABLES, kind_of, listed, taking
 
 if TYPE_CHECKING:
@@ -144,6 +144,8 @@ def features_in_order(model: Any, rows: Any, path: str) -> Any:
     if hasattr(rows, "texts"):
         return rows.texts
     names = getattr(model, "vocabulary_", None)
+    if isinstance(rows, OnDisk):  # the model sees to it that words are its own
+        return rows.x
     if names is None or rows.columns is None or rows.columns == names.tolist():
         return rows.x
     import numpy as np

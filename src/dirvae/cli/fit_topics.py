@@ -45,7 +45,7 @@ from dirvae.cli.texts import (
     vectorizer_settings,
 )
 from dirvae.cli.trainer import Logger, logged
-from dirvae.formats import COUNTS, TEXTS, kind_of, listed
+from dirvae.formats import COUNTS, TEXTS, is_corpus, kind_of, listed
 from dirvae.words import DECODERS, named
 
 __all__ = ["fit_topics"]
@@ -118,7 +118,7 @@ def fit_topics(
             raise ValueError(f"{report} is in the model's folder; choose another --report")
     folder = place(output, checkpoint_dir, inputs)
     trainer = logged(logger, output, inputs)
-    if kind_of(documents) not in TEXTS:
+    if kind_of(documents) not in TEXTS and not is_corpus(documents):
         _refuse_columns(label_column, covariates, time_column)
     if seeds > 1:
         refuse(
@@ -126,7 +126,7 @@ def fit_topics(
         )
     words = _vocabulary(vocabulary, documents)
     counting = vectorizer_settings(stop_words, min_df, max_df, ngrams, encoding)
-    if kind_of(documents) in COUNTS:
+    if kind_of(documents) in COUNTS or is_corpus(documents):
         refuse(f"counts, {documents}", {f"--{name.replace('_', '-')}": True for name in counting})
     start = None if guide is None else guide_of(guide, encoding)
     X = read_documents(
@@ -137,6 +137,7 @@ def fit_topics(
         encoding=encoding,
         strip=parts_of(strip),
         kinds=dict.fromkeys([*(covariates or []), *([time_column] if time_column else [])], ""),
+        named=report is not None,
     )
     words = words or (None if hasattr(X, "texts") else X.columns)
     labels = None if label_column is None else known_or_none(X.labels)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from dirvae.cli.errors import refuse, say
-from dirvae.formats import CORPORA, COUNTS, NUMBERS, TEXTS, kind_of, listed, taking
+from dirvae.formats import CORPORA, COUNTS, NUMBERS, TEXTS, is_corpus, kind_of, listed, taking
 
 if TYPE_CHECKING:
     from dirvae.data.files import Rows
@@ -40,7 +40,7 @@ UTF8 = "utf-8"  # as in data, of which --help does not wait for the imports
 ROWS = f"{', '.join(NUMBERS)}, a folder of .png or .jpg, or mnist"
 DOCUMENTS = (
     f"A folder of .txt, {listed(TEXTS)} with a column of texts, {listed(COUNTS)} of counts, or "
-    f"{' or '.join(CORPORA)}."
+    f"{' or '.join(CORPORA)}, or the folder of dirvae corpus build."
 )
 TextColumn = Annotated[
     str | None, typer.Option(metavar="NAME", help="Column of texts.", show_default="text")
@@ -129,8 +129,9 @@ def read_documents(
     encoding: str = UTF8,
     strip: Sequence[str] = (),
     kinds: Mapping[str, str] = NO_KINDS,
+    named: bool = True,
 ) -> Any:
-    """Texts, or the rows of a file of counts; an option of the other kind is refused.
+    """Texts, or the rows of a file or corpus of counts; an option of the other kind is refused.
 
     Args:
         source: Of the documents.
@@ -142,7 +143,12 @@ def read_documents(
         strip: Parts of messages that are left out.
         kinds: From columns of covariates that a table must have to what they have; "" if that is
             not known yet.
+        named: Whether the ids of a corpus are wanted, of which there may be many.
     """
+    if is_corpus(source):
+        refuse_texts(f"a corpus, {source}", text_column, None, encoding)
+        refuse(f"a corpus, {source}", {"--strip": strip, "--array": array})
+        return _on_disk(source, id_column, label_column, kinds, named)
     if kind_of(source) in COUNTS:
         refuse_texts(f"counts, {source}", text_column, label_column, encoding)
         refuse(f"counts, {source}", {"--strip": strip})
@@ -174,8 +180,54 @@ def read_documents(
     return texts._replace(columns=found, texts=_without(texts.texts, strip))
 
 
+class OnDisk(NamedTuple):
+    """A corpus on disk, as other documents are read.
+
+    Attributes:
+        x: The corpus.
+        columns: Its words, or None.
+        ids: What identifies documents, by column name.
+        labels: Class of each document, or None; a missing one is the empty string.
+        told: Columns that a model asked for.
+    """
+
+    x: Any
+    columns: list[str] | None
+    ids: Mapping[str, Sequence[Any]]
+    labels: list[str] | None
+    told: Mapping[str, Sequence[Any]]
+
+
+def _on_disk(
+    source: str,
+    id_column: Sequence[str] | None,
+    label_column: str | None,
+    kinds: Mapping[str, str],
+    named: bool,
+) -> OnDisk:
+    from dirvae.data.corpus import Corpus
+    from dirvae.data.typed_cells import typed
+
+    corpus = Corpus(source)
+    ids = id_column or ([corpus.columns["id"]] if named and "id" in corpus.columns else [])
+    labels = None if label_column is None else corpus.column(label_column)
+    told = {name: corpus.column(name) for name in kinds}
+    return OnDisk(
+        corpus,
+        None if corpus.vocabulary is None else corpus.vocabulary.tolist(),
+        {name: corpus.column(name) for name in ids},
+        None if labels is None else ["" if label is None else str(label) for label in labels],
+        {
+            name: cells if kinds[name] == "words" else typed(name, cells, source)
+            for name, cells in told.items()
+        },
+    )
+
+
 def covariates_of(X: Any) -> Any:
     """Columns that a model asked for, as it takes them; None where there are none."""
+    if isinstance(X, OnDisk):
+        return X.told or None
     return getattr(X, "columns", None) or None if hasattr(X, "texts") else None
 
 

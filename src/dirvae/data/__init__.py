@@ -2,6 +2,7 @@
 
 from dirvae.data.arrays import ArrayDataset, Batch, loader
 from dirvae.data.corpora import Texts, docstrings, newsgroups, read_texts
+from dirvae.data.corpus import Corpus, Document, documents_in
 from dirvae.data.counts import CountDataset, sparse_rows
 from dirvae.data.files import Rows, read_rows
 from dirvae.data.image_sets import (
@@ -18,11 +19,14 @@ from dirvae.data.sparse_matrix import checked_csr
 __all__ = [
     "ArrayDataset",
     "Batch",
+    "Corpus",
     "CountDataset",
+    "Document",
     "Rows",
     "Texts",
     "checked_csr",
     "docstrings",
+    "documents_in",
     "fashion_mnist",
     "loader",
     "mnist",

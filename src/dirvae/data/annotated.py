@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from scipy import sparse
 
 from dirvae.data.hdf5 import COPIES, member, opened, require_own
@@ -15,7 +16,7 @@ from dirvae.data.images import required
 from dirvae.data.rows import SAMPLE, Rows, require_numbers, require_rows
 from dirvae.data.sparse_matrix import checked_csr, require_size
 
-__all__ = ["read_h5ad", "read_h5mu", "read_obs"]
+__all__ = ["read_h5ad", "read_h5mu", "read_obs", "streamed_h5ad"]
 
 VALUES_AT_ONCE = 10_000_000  # of a dense matrix, that is made sparse part by part
 
@@ -71,6 +72,32 @@ def read_obs(path: Path, encoding: str = "") -> tuple[Any, tuple[str, ...]]:
 
 
 @contextmanager
+def streamed_h5ad(
+    path: Path, layer: str | None = None
+) -> Iterator[tuple[list[str], list[str], Iterator[sparse.csr_matrix]]]:
+    """Open the matrix of an .h5ad file, to be read some rows at a time.
+
+    One that is stored by columns is read whole.
+
+    Args:
+        path: The file.
+        layer: Which layer; X by default.
+
+    Yields:
+        Names of the genes, names of the cells, and the rows, some after others.
+
+    Raises:
+        ValueError: As `read_h5ad` does.
+        ImportError: If anndata is not installed.
+    """
+    with _opened(path) as file:
+        stored = _stored(path, file, layer)
+        cells, genes = (_names(path, member(path, file, axis)) for axis in ("obs", "var"))
+        _require_named(path, _shape(path, stored), cells, genes)
+        yield genes, cells, _blocks(path, stored)
+
+
+@contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     required("anndata.io", path, "anndata")
     with opened(path, "anndata") as file:
@@ -95,22 +122,34 @@ def _modality(path: Path, file: Any, modality: str | None) -> Any:
 
 
 def _rows(path: Path, group: Any, layer: str | None) -> Rows:
-    layers = list(member(path, group, "layers")) if "layers" in group else []
-    if layer is not None and layer not in layers:
-        others = f"its layers are {', '.join(layers)}" if layers else "it has none"
-        raise ValueError(f"{path} has no layer {layer!r}; {others}")
-    stored = member(path, *((group, "X") if layer is None else (group["layers"], layer)))
-    x = _sparse(path, stored)
+    x = _sparse(path, _stored(path, group, layer))
     require_rows(path, x)
     cells, genes = (_names(path, member(path, group, axis)) for axis in ("obs", "var"))
-    if x.shape != (len(cells), len(genes)):
-        raise ValueError(
-            f"{path} cannot be read: its matrix is {x.shape[0]} x {x.shape[1]}, but it names "
-            f"{len(cells)} cells and {len(genes)} genes"
-        )
+    _require_named(path, x.shape, cells, genes)
+    layers = _layers(path, group)
     others = ", ".join(layers)
     notes = (f"X taken; --layer takes one of {others}",) if layers and layer is None else ()
     return Rows(x, genes, {SAMPLE: cells}, notes)
+
+
+def _stored(path: Path, group: Any, layer: str | None) -> Any:
+    layers = _layers(path, group)
+    if layer is not None and layer not in layers:
+        others = f"its layers are {', '.join(layers)}" if layers else "it has none"
+        raise ValueError(f"{path} has no layer {layer!r}; {others}")
+    return member(path, *((group, "X") if layer is None else (group["layers"], layer)))
+
+
+def _layers(path: Path, group: Any) -> list[str]:
+    return list(member(path, group, "layers")) if "layers" in group else []
+
+
+def _require_named(path: Path, shape: Any, cells: list[str], genes: list[str]) -> None:
+    if shape != (len(cells), len(genes)):
+        raise ValueError(
+            f"{path} cannot be read: its matrix is {shape[0]} x {shape[1]}, but it names "
+            f"{len(cells)} cells and {len(genes)} genes"
+        )
 
 
 def _names(path: Path, frame: Any) -> list[str]:
@@ -118,15 +157,50 @@ def _names(path: Path, frame: Any) -> list[str]:
 
 
 def _sparse(path: Path, stored: Any) -> sparse.csr_matrix:
-    is_dense = hasattr(stored, "chunks")  # of h5py a data set, no group
-    shape = tuple(int(side) for side in (stored.shape if is_dense else stored.attrs["shape"]))
+    _shape(path, stored)
+    if not _is_dense(stored):
+        return checked_csr(str(path), _element(path, stored))
+    require_own(path, stored)
+    return checked_csr(str(path), sparse.vstack(list(_blocks(path, stored)), "csr"))
+
+
+def _is_dense(stored: Any) -> bool:
+    return hasattr(stored, "chunks")  # of h5py a data set, no group
+
+
+def _shape(path: Path, stored: Any) -> tuple[int, ...]:
+    found = stored.shape if _is_dense(stored) else stored.attrs["shape"]
+    shape = tuple(int(side) for side in found)
     if len(shape) != 2:
         raise ValueError(f"{path} has a matrix of shape {shape}, must have rows and columns")
     require_size(str(path), *shape)
-    if not is_dense:
-        return checked_csr(str(path), _element(path, stored))
-    require_numbers(path, stored)
-    require_own(path, stored)
-    step = max(1, VALUES_AT_ONCE // max(1, shape[1]))
-    parts = [sparse.csr_matrix(stored[start : start + step]) for start in range(0, shape[0], step)]
-    return checked_csr(str(path), sparse.vstack(parts, "csr"))
+    return shape
+
+
+def _blocks(path: Path, stored: Any) -> Iterator[sparse.csr_matrix]:
+    """Rows, as many at a time as have ten million values."""
+    rows, width = _shape(path, stored)
+    if _is_dense(stored):
+        require_numbers(path, stored)
+        require_own(path, stored, 0)
+        step = max(1, VALUES_AT_ONCE // max(1, width))
+        for start in range(0, rows, step):
+            yield sparse.csr_matrix(stored[start : start + step])
+    elif stored.attrs.get("encoding-type") == "csr_matrix":
+        yield from _csr_blocks(path, stored, width)
+    else:
+        yield checked_csr(str(path), _element(path, stored))
+
+
+def _csr_blocks(path: Path, stored: Any, width: int) -> Iterator[sparse.csr_matrix]:
+    require_own(path, stored, 0)
+    pointers = stored["indptr"][:].astype(np.int64)
+    start = 0
+    while start < len(pointers) - 1:
+        room = np.searchsorted(pointers, pointers[start] + VALUES_AT_ONCE, side="right") - 1
+        end = max(start + 1, min(int(room), len(pointers) - 1))
+        part = slice(pointers[start], pointers[end])
+        arrays = stored["data"][part], stored["indices"][part], pointers[start : end + 1]
+        own = (*arrays[:2], arrays[2] - arrays[2][0])
+        yield checked_csr(str(path), sparse.csr_matrix(own, (end - start, width)))
+        start = end

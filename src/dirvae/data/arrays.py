@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -15,6 +16,8 @@ from dirvae.alignment import matched
 from dirvae.data.sparse_matrix import sound_csr
 
 __all__ = ["ArrayDataset", "Batch", "ShuffledBatches", "loader"]
+
+WINDOW = 10  # blocks on disk whose rows are shuffled together
 
 
 class Batch(NamedTuple):
@@ -131,21 +134,44 @@ class ArrayDataset(Dataset[Batch]):
 class ShuffledBatches(Sampler[Tensor]):
     """Batches of row indices, in a new order at each pass.
 
+    Of blocks on disk the order is one of blocks, ten at a time, and of all rows of these ten. Rows
+    of up to ten blocks are shuffled as those in memory are.
+
     The order comes from a generator, torch's global one if None is given, whose state a checkpoint
     holds: so a run that is resumed goes on with the very batches it would have had.
     """
 
     def __init__(
-        self, num_rows: int, batch_size: int, generator: torch.Generator | None = None
+        self,
+        num_rows: int,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        blocks: NDArray[np.int64] | None = None,
     ) -> None:
         self.num_rows, self.batch_size, self.generator = num_rows, batch_size, generator
+        self.blocks = torch.tensor([0, num_rows] if blocks is None else blocks)
 
     def __len__(self) -> int:
         return -(-self.num_rows // self.batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
-        order = torch.randperm(self.num_rows, generator=self.generator)
-        return iter(order.split(self.batch_size))
+        rest = torch.empty(0, dtype=torch.int64)
+        for rows in self._windows():
+            *batches, rest = torch.cat([rest, rows]).split(self.batch_size)
+            yield from batches
+        yield rest
+
+    def _windows(self) -> Iterator[Tensor]:
+        """Rows of some blocks after others, in the order that they are to come in."""
+        num_blocks, order = len(self.blocks) - 1, self._permuted
+        chosen = order(num_blocks) if num_blocks > WINDOW else torch.arange(num_blocks)
+        for some in chosen.split(WINDOW):
+            ends = ((self.blocks[block], self.blocks[block + 1]) for block in some.tolist())
+            rows = torch.cat([torch.arange(int(start), int(end)) for start, end in ends])
+            yield rows[order(len(rows))]
+
+    def _permuted(self, count: int) -> Tensor:
+        return torch.randperm(count, generator=self.generator)
 
 
 def loader(
@@ -169,7 +195,8 @@ def loader(
     """
     order: Any = torch.arange(len(dataset)).split(batch_size)
     if shuffle:
-        order = ShuffledBatches(len(dataset), batch_size, generator)
+        blocks = getattr(dataset, "blocks", None)
+        order = ShuffledBatches(len(dataset), batch_size, generator, blocks)
     return DataLoader(dataset, sampler=order, batch_size=None, generator=generator)
 
 

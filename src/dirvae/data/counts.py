@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from dirvae.alignment import matched
 from dirvae.data.arrays import Batch
+from dirvae.data.corpus import Corpus
 from dirvae.data.sparse_matrix import checked_csr
 
 __all__ = ["CountDataset", "sparse_rows"]
@@ -29,7 +31,7 @@ class CountDataset(Dataset[Batch]):
     """Rows of a SciPy CSR matrix, fetched many at a time as sparse CSR tensors.
 
     Args:
-        x: Counts, 0 or more, shape (N, V), a SciPy sparse matrix or an array.
+        x: Counts, 0 or more, shape (N, V), a SciPy sparse matrix, an array or a `Corpus`.
         covariates: What else encoder and decoder see, shape (N, C), optional.
         label: One-hot classes, shape (N, L), rows of zeros where unknown, optional.
 
@@ -40,10 +42,7 @@ class CountDataset(Dataset[Batch]):
     """
 
     def __init__(self, x: Any, covariates: Any = None, *, label: Any = None) -> None:
-        counts = x if sparse.issparse(x) else sparse.csr_matrix(x)
-        checked = checked_csr("x", counts)
-        parts = checked.data.astype(np.float32), checked.indices, checked.indptr
-        self.x = sparse.csr_matrix(parts, shape=checked.shape)  # which shares the indices
+        self.x: Any = x if isinstance(x, Corpus) else _checked(x)
         self.covariates = self._rows("covariates", covariates, x)
         self.label = self._rows("label", label, x)
 
@@ -57,6 +56,11 @@ class CountDataset(Dataset[Batch]):
         )
         return Batch(sparse_rows(self.x[index.numpy()]), covariates, label=label)
 
+    @property
+    def blocks(self) -> NDArray[np.int64] | None:
+        """Rows at which the shards of a corpus end; None of what is in memory."""
+        return self.x.ends if isinstance(self.x, Corpus) else None
+
     def _rows(self, name: str, given: Any, x: Any) -> Tensor | None:
         values = matched(name, given, x, rows="x")
         if values is None:
@@ -64,6 +68,12 @@ class CountDataset(Dataset[Batch]):
         if len(values) != len(self):
             raise ValueError(f"{name} has {len(values)} rows, x has {len(self)}; they must agree")
         return torch.from_numpy(np.array(values, dtype=np.float32))
+
+
+def _checked(x: Any) -> sparse.csr_matrix:
+    counts = checked_csr("x", x if sparse.issparse(x) else sparse.csr_matrix(x))
+    parts = counts.data.astype(np.float32), counts.indices, counts.indptr
+    return sparse.csr_matrix(parts, shape=counts.shape)  # which shares the indices
 
 
 def sparse_rows(x: sparse.csr_matrix, dtype: torch.dtype = torch.float32) -> Tensor:

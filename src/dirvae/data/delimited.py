@@ -14,7 +14,16 @@ from typing import Any, NamedTuple
 from dirvae.data.text_files import UTF8, damaged, read_text
 from dirvae.formats import kind_of
 
-__all__ = ["MISSING", "NUMBER", "WHOLE", "Delimited", "identifiers", "read_delimited"]
+__all__ = [
+    "MISSING",
+    "NUMBER",
+    "WHOLE",
+    "Delimited",
+    "cells_of_any_length",
+    "identifiers",
+    "read_delimited",
+    "table_of",
+]
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 OWN = {".csv": ",", ".tsv": "\t"}
@@ -61,7 +70,7 @@ class Delimited(NamedTuple):
 
     def columns(self, places: Sequence[int], position: int) -> list[list[str]]:
         """Return cells, as written, of columns by their places, from a position on."""
-        with _cells_of_any_length(self.text):
+        with cells_of_any_length(len(self.text)):
             found = [[row[place] for place in places] for row in self.rows(position) if row]
         return [list(column) for column in zip(*found, strict=True)] or [[] for _ in places]
 
@@ -97,17 +106,32 @@ def read_delimited(path: Path, encoding: str = UTF8) -> Delimited:
         (['a', 'b'], [['1,5'], ['2']], ('separated by semicolons',))
     """
     text, notes = read_text(path, encoding)
+    found = table_of(path, text)
+    return found._replace(notes=notes + found.notes)
+
+
+def table_of(path: Path, text: str) -> Delimited:
+    """Find out how a text is written, as `read_delimited` does of a file.
+
+    Args:
+        path: The file that it is of.
+        text: All of it, or its first lines.
+
+    Raises:
+        ValueError: As `read_delimited` does.
+    """
     if not text.strip():
         raise damaged(path, ValueError("it is empty"))
     own, hint = OWN.get(kind_of(path), ","), EXCEL_HINT.match(text)
     try:
-        with _cells_of_any_length(text):
+        with cells_of_any_length(len(text)):
             found = _checked(_opened(text, hint[1], hint.end())) if hint else _chosen(text, own)
     except _MisfitError as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     if found.separator != own and len(found.first) > 1:
-        notes += (f"separated by {SEPARATORS.get(found.separator, repr(found.separator))}",)
-    return found._replace(notes=notes + found.notes)
+        notes = (f"separated by {SEPARATORS.get(found.separator, repr(found.separator))}",)
+        return found._replace(notes=(*notes, *found.notes))
+    return found
 
 
 def identifiers(cells: Sequence[Any]) -> list[Any]:
@@ -259,10 +283,10 @@ def _quoted_rows(text: str, position: int, separator: str, spaced: bool) -> Iter
 
 
 @contextmanager
-def _cells_of_any_length(text: str) -> Iterator[None]:
+def cells_of_any_length(most: int) -> Iterator[None]:
     """Lift the limit of the module csv, which is one for all threads, and set it back."""
     with LIMIT:
-        before = csv.field_size_limit(len(text) + 1)
+        before = csv.field_size_limit(most + 1)
         try:
             yield
         finally:

@@ -67,7 +67,8 @@ def require_own(path: Path, stored: Any, share: int = 1) -> None:
     Args:
         path: The file, for messages.
         stored: A group or data set of h5py.
-        share: How many times the size of what is unpacked the memory budget must have.
+        share: How many times the size of what is unpacked the memory budget must have; 0 where it
+            is read in pieces.
 
     Raises:
         ValueError: If some of it is in another file, is nested too deep, has too many parts, or

@@ -18,8 +18,11 @@ __all__ = [
     "as_classes",
     "as_texts",
     "delimited_columns",
+    "is_missing",
     "json_columns",
+    "json_object",
     "parquet_columns",
+    "places_of",
     "read_columns",
 ]
 
@@ -70,7 +73,7 @@ def as_texts(path: Path, name: str, cells: Column) -> list[str]:
         >>> as_texts(Path("x.csv"), "text", ["one", None, "2"])
         ['one', '', '2']
     """
-    texts = ["" if _is_missing(cell) else cell for cell in cells]
+    texts = ["" if is_missing(cell) else cell for cell in cells]
     said = [text for text in texts if text != ""]
     are_numbers = said and all(isinstance(t, str) and NUMBER.fullmatch(t) for t in said)
     for row, text in enumerate(texts, 1):
@@ -96,9 +99,9 @@ def as_classes(cells: Column) -> list[str]:
         ... )
         (['007', 'NA', ''], ['1', ''], ['2', ''])
     """
-    known = [cell for cell in cells if not _is_missing(cell)]
+    known = [cell for cell in cells if not is_missing(cell)]
     are_whole = all(isinstance(cell, str) and WHOLE_FRACTION.fullmatch(cell) for cell in known)
-    return ["" if _is_missing(cell) else _class(cell, are_whole) for cell in cells]
+    return ["" if is_missing(cell) else _class(cell, are_whole) for cell in cells]
 
 
 def _class(cell: Any, is_whole: bool) -> str:
@@ -107,11 +110,17 @@ def _class(cell: Any, is_whole: bool) -> str:
     return str(int(cell) if isinstance(cell, float) and cell.is_integer() else cell)
 
 
-def _is_missing(cell: Any) -> bool:
+def is_missing(cell: Any) -> bool:
+    """Whether a cell is None, NaN or the empty string."""
     return bool(cell is None or cell != cell or cell == "")
 
 
-def _places(path: Path, found: Sequence[str], names: Sequence[str]) -> list[int]:
+def places_of(path: Path, found: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Return the places of columns.
+
+    Raises:
+        ValueError: If one is not there, or there twice.
+    """
     for name in names:
         if found.count(name) > 1:
             raise ValueError(f"{path} has two columns {name!r}; each must have a name of its own")
@@ -126,7 +135,7 @@ def delimited_columns(
 ) -> tuple[list[Column], tuple[str, ...]]:
     """Read columns of a .csv or .tsv file; cells are strings."""
     table = read_delimited(path, encoding)
-    return table.columns(_places(path, table.first, names), table.start), table.notes
+    return table.columns(places_of(path, table.first, names), table.start), table.notes
 
 
 def json_columns(
@@ -137,14 +146,19 @@ def json_columns(
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(text.split("\n"), 1):  # JSON may hold other breaks
         if line.strip():
-            rows.append(_object(path, number, line))
+            rows.append(json_object(path, number, line))
     found = list(dict.fromkeys(key for row in rows for key in row))
     if rows:
-        _places(path, found, names)
+        places_of(path, found, names)
     return [[row.get(name) for row in rows] for name in names], notes
 
 
-def _object(path: Path, number: int, line: str) -> dict[str, Any]:
+def json_object(path: Path, number: int, line: str) -> dict[str, Any]:
+    """Return the object that a line of JSON is.
+
+    Raises:
+        ValueError: If it is none.
+    """
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -163,7 +177,7 @@ def parquet_columns(
     """Read columns of a .parquet file, which has no encoding."""
     with opened_parquet(path) as (_, table):
         found = [str(name) for name in table.schema_arrow.names]
-        _places(path, found, names)
+        places_of(path, found, names)
         columns: list[Column] = [[] for _ in names]
         for batch in batches(path, table, list(dict.fromkeys(names))):
             for column, name in zip(columns, names, strict=True):

@@ -14,6 +14,7 @@ from dirvae.topics.model import TopicModel
 from dirvae.topics.prior import PrevalencePrior
 from dirvae.topics.seeds import TopicEnsemble, fit_seeds
 from dirvae.topics.sizes import TopicSizes, compare_sizes
+from dirvae.topics.theta_files import write_theta
 
 __all__ = [
     "CompositionModel",
@@ -30,4 +31,5 @@ __all__ = [
     "TopicWeights",
     "compare_sizes",
     "fit_seeds",
+    "write_theta",
 ]

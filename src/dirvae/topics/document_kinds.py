@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
+from dirvae.data.corpus import Corpus
 from dirvae.estimators.labels import is_missing
 
 __all__ = ["Documents", "Kind", "documents_of", "listed"]
@@ -39,7 +40,7 @@ def documents_of(X: Any) -> Documents:
 
     Args:
         X: Texts or lists of words: in a list, an array, a series, a frame of one column, or an
-            iterator. Or counts.
+            iterator. Or counts, or a `data.Corpus`.
 
     Raises:
         ValueError: If X is one document, has none or no order, or a row is of another kind.
@@ -53,7 +54,7 @@ def documents_of(X: Any) -> Documents:
         Traceback (most recent call last):
         ValueError: X is one string, must be a list of documents, even of one: [text]
     """
-    if sparse.issparse(X):
+    if sparse.issparse(X) or isinstance(X, Corpus):
         return Documents(X, Kind.COUNTS)
     _require_many(X)
     axes = len(getattr(X, "shape", (0,)))

@@ -14,8 +14,11 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.utils.validation import validate_data
 
+from dirvae.data import vectorizing
+from dirvae.data.corpus import Corpus
 from dirvae.data.sparse_matrix import LARGEST_COUNT, checked_csr
 from dirvae.data.words import as_given, unspaced, words_of
+from dirvae.reading import require_memory
 from dirvae.topics.document_kinds import Documents, Kind, documents_of
 
 __all__ = [
@@ -23,10 +26,15 @@ __all__ = [
     "countable",
     "counted_documents",
     "default_vectorizer",
+    "loaded",
     "require_documents",
     "require_kind",
+    "sampled",
     "vocabulary_of",
 ]
+
+SAMPLE = 100_000  # documents of a corpus by which a model is scored
+BYTES_OF_COUNT = 40  # in memory, and what is made of it
 
 
 def countable(X: Any, vectorizer: Any, vocabulary: Any) -> tuple[Any, Any, Any]:
@@ -35,7 +43,7 @@ def countable(X: Any, vectorizer: Any, vocabulary: Any) -> tuple[Any, Any, Any]:
     The vectorizer is None where counts were given, the words where they are not known.
 
     Args:
-        X: Texts, lists of words or counts.
+        X: Texts, lists of words, counts or a corpus.
         vectorizer: As in `counted_documents`.
         vocabulary: The words of counts, or None.
 
@@ -47,6 +55,9 @@ def countable(X: Any, vectorizer: Any, vocabulary: Any) -> tuple[Any, Any, Any]:
         ([[2, 0], [0, 1]], None, ['cat', 'dog'])
     """
     documents = documents_of(X)
+    if isinstance(X, Corpus):
+        _require_same_words(X, vocabulary, "vocabulary")
+        return X, X.vectorizer, vocabulary if X.vocabulary is None else X.vocabulary
     if documents.kind is Kind.COUNTS:
         return documents.rows, None, vocabulary
     if vocabulary is not None:
@@ -133,17 +144,7 @@ def default_vectorizer(
         >>> default_vectorizer(10).fit(["One cat", "Two cats"]).get_feature_names_out().tolist()
         ['cat', 'cats']
     """
-    are_texts = kind is Kind.TEXTS
-    defaults: dict[str, Any] = {
-        "lowercase": are_texts,
-        "stop_words": "english" if are_texts else None,
-        "tokenizer": words_of if are_texts else as_given,
-        "token_pattern": None,
-        "min_df": 5 if num_documents >= 1000 else 2 if num_documents >= 100 else 1,
-        "max_df": 0.5 if num_documents >= 100 else 1.0,
-        "max_features": 10_000,
-    }
-    return CountVectorizer(**{**defaults, **settings})
+    return vectorizing.default_vectorizer(num_documents, are_texts=kind is Kind.TEXTS, **settings)
 
 
 def _names_of_words(vectorizer: Any) -> Any:
@@ -230,17 +231,36 @@ def _in_order(words: Any, num_words: int, argument: str) -> Sequence[Any]:
     return sorted(words, key=words.__getitem__)
 
 
-def checked_counts(estimator: Any, X: Any, *, reset: bool) -> sparse.csr_matrix:
+def _require_same_words(corpus: Corpus, words: Any, whose: str) -> None:
+    """Refuse a corpus whose columns are of other words."""
+    if words is None or corpus.vocabulary is None:
+        return
+    wanted = _in_order(words, corpus.shape[1], whose)
+    if list(wanted) != corpus.vocabulary.tolist():
+        raise ValueError(
+            f"{corpus.folder} has other words than {whose}, must have the same in the same order: "
+            "build it with these, Corpus.build(..., vocabulary=words)"
+        )
+
+
+def checked_counts(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Return counts as a CSR matrix without zeros or duplicates; the caller's stay as they are.
+
+    A corpus is returned as it is: it checks what is read of it.
 
     Args:
         estimator: Whose ``n_features_in_`` and ``feature_names_in_`` they are checked against.
-        X: Counts of words, 0 or more, dense or sparse, shape (N, V).
+        X: Counts of words, 0 or more, dense or sparse, shape (N, V), or a corpus.
         reset: Whether those attributes are set instead.
 
     Raises:
         ValueError: If a count is negative, not finite or above 2 ** 53, or the shape is wrong.
     """
+    if isinstance(X, Corpus):
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        if not reset:
+            _require_same_words(X, getattr(estimator, "vocabulary_", None), "the model")
+        return X
     X = validate_data(
         estimator,
         checked_csr("X", X) if sparse.issparse(X) else X,
@@ -264,6 +284,33 @@ def checked_counts(estimator: Any, X: Any, *, reset: bool) -> sparse.csr_matrix:
             f"X has a count of {counts.data.max():g}, must be {LARGEST_COUNT:g} at most"
         )
     return counts
+
+
+def loaded(counts: Any) -> sparse.csr_matrix:
+    """Return counts in memory: those of a corpus are read.
+
+    Raises:
+        ValueError: If they take more than the memory budget (`dirvae.reading`).
+    """
+    if not isinstance(counts, Corpus):
+        return counts
+    require_memory(counts.folder, counts.nnz, BYTES_OF_COUNT)
+    return counts[:]
+
+
+def sampled(counts: Any, known: Any = None) -> tuple[sparse.csr_matrix, Any]:
+    """Return counts in memory and what is known of their rows: of a large corpus, a sample of both.
+
+    Args:
+        counts: CSR, which is returned as it is, or a corpus.
+        known: An array or a list, a row or an entry for each, or None.
+    """
+    if not isinstance(counts, Corpus) or counts.shape[0] <= SAMPLE:
+        return loaded(counts), known
+    rows = np.sort(np.random.RandomState(0).choice(counts.shape[0], SAMPLE, replace=False))
+    if isinstance(known, list | tuple):
+        return counts[rows], [known[row] for row in rows]
+    return counts[rows], None if known is None else np.asarray(known)[rows]
 
 
 def require_documents(

@@ -31,7 +31,7 @@ from dirvae.topics.covariates import (
 )
 from dirvae.topics.decoder import TopicDecoder, decoder_of
 from dirvae.topics.document_kinds import Kind, documents_of
-from dirvae.topics.documents import checked_counts, require_kind
+from dirvae.topics.documents import checked_counts, loaded, require_kind
 from dirvae.topics.exploring import (
     given_names,
     merges,
@@ -201,6 +201,10 @@ class LearnedTopics(VAEEstimator):
 
     def counts(self, X: Any) -> sparse.csr_matrix:
         """Counts of the model's words in documents: those of texts and lists; counts checked."""
+        return loaded(self._rows(X))
+
+    def _rows(self, X: Any) -> Any:
+        """The same, but a corpus stays on disk."""
         documents = documents_of(X)
         if documents.kind is Kind.COUNTS:
             return checked_counts(self, documents.rows, reset=False)
@@ -233,10 +237,15 @@ class LearnedTopics(VAEEstimator):
             self._covariates = covariates_of(columns, smooth)
         return as_numbers(columns, self._covariates)
 
-    def _counts_and_covariates(self, X: Any, covariates: Any) -> tuple[sparse.csr_matrix, Any]:
-        """What a fitted model asks of documents and of their covariates: numbers alone."""
+    def _counts_and_covariates(
+        self, X: Any, covariates: Any, *, on_disk: bool = False
+    ) -> tuple[sparse.csr_matrix, Any]:
+        """What a fitted model asks of documents and of their covariates: numbers alone.
+
+        A corpus stays where it is if ``on_disk``.
+        """
         check_is_fitted(self)
-        counts = self.counts(X)
+        counts = self._rows(X) if on_disk else self.counts(X)
         covariates = matched("covariates", covariates, X)
         return counts, self._covariate_values(covariates, counts.shape[0])
 

@@ -34,6 +34,7 @@ from dirvae.topics.documents import (
     checked_counts,
     countable,
     require_documents,
+    sampled,
     vocabulary_of,
 )
 from dirvae.topics.inference import MixtureVAE
@@ -197,7 +198,8 @@ class TopicModel(DocumentQuestions):
 
         Args:
             X: N texts, or N lists of words, which are counted as they are. Or counts of words, 0 or
-                more, dense or CSR, shape (N, V).
+                more, dense or CSR, shape (N, V). Or a `data.Corpus`, of which neither counts nor
+                theta are held in memory.
             y: Labels of documents, words or whole numbers, length N; the number -1, None or NaN
                 where unknown. None for none.
             vocabulary: The V words of counts, in order, or a mapping from words to columns.
@@ -285,7 +287,7 @@ class TopicModel(DocumentQuestions):
         too: the prior is that at their mean, which a warning says.
         """
         if hasattr(self, "vae_"):
-            counts = self.counts(X)
+            counts = self._rows(X)
             self._covariate_values(None, counts.shape[0])
         else:
             self._check_arguments()
@@ -368,15 +370,17 @@ class TopicModel(DocumentQuestions):
 
     def _end(self, counts: sparse.csr_matrix, covariates: Any = None) -> None:
         self.n_iter_ = len(self.history_)
-        weights = proportions(self.vae_, counts, covariates)
-        before = self._num_documents * self.topic_prevalence_
-        self._num_documents += len(weights)
-        theta = without_background(weights, self._n_features_out)
-        self.topic_prevalence_ = (before + theta.sum(0)) / self._num_documents
-        for start in range(0, len(weights), ROWS_COUNTED_AT_ONCE):
+        total, num_rows = self._num_documents * self.topic_prevalence_, counts.shape[0]
+        for start in range(0, num_rows, ROWS_COUNTED_AT_ONCE):
             part = slice(start, start + ROWS_COUNTED_AT_ONCE)
-            documents = documents_of_words(weights[part], self._mixed(), counts[part])
+            some = counts[part]
+            known = None if covariates is None else covariates[part]
+            weights = proportions(self.vae_, some, known)
+            total += without_background(weights, self._n_features_out).sum(0)
+            documents = documents_of_words(weights, self._mixed(), some)
             self.word_documents_ = (self.word_documents_ + documents).astype(np.float32)
+        self._num_documents += num_rows
+        self.topic_prevalence_ = total / self._num_documents
 
     @pinned()
     def merge(self, groups: Sequence[Sequence[int]]) -> TopicModel:
@@ -431,7 +435,8 @@ class TopicModel(DocumentQuestions):
         rows, vectorizer, words = countable(X, self.vectorizer, vocabulary)
         counts = checked_counts(self, rows, reset=True)
         require_documents(counts, self.n_components, self._terms.row, self._terms.column)
-        warn_of_fractions(counts, "topics are fitted to counts", "DirichletVAE takes fractions")
+        some, _ = sampled(counts)
+        warn_of_fractions(some, "topics are fitted to counts", "DirichletVAE takes fractions")
         if words is None:
             words = getattr(self, "feature_names_in_", None)
         if words is not None:

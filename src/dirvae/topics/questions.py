@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from dirvae.alignment import matched
 from dirvae.assessment import TopicScores, score_topics
+from dirvae.data.corpus import Corpus
 from dirvae.evaluation import completion_perplexity, split_tokens, split_words
 from dirvae.nn.surroundings import pinned
 from dirvae.tables import ResultTable
@@ -23,6 +24,7 @@ from dirvae.topics.contrasts import require_level
 from dirvae.topics.curves import Trends, trends_of
 from dirvae.topics.decoder import decoder_of
 from dirvae.topics.document_kinds import Kind, documents_of, listed
+from dirvae.topics.documents import sampled
 from dirvae.topics.effects import Effects, Shares, effects_of, shares_of
 from dirvae.topics.exploring import explained_words, representatives
 from dirvae.topics.inference import decoded_perplexity
@@ -59,11 +61,11 @@ class DocumentQuestions(LearnedTopics):
         words have the prior's mean.
 
         Args:
-            X: Documents, as in `fit`.
+            X: Documents, as in `fit`. `topics.write_theta` writes theta of a corpus to disk.
             covariates: Those of these documents, as in `fit`. If None, a model that was fitted with
                 some warns, and takes the prior at their mean for all documents.
         """
-        theta = self._theta(*self._counts_and_covariates(X, covariates))
+        theta = self._theta(*self._counts_and_covariates(X, covariates, on_disk=True))
         return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
 
     def _theta(self, counts: sparse.csr_matrix, covariates: Any = None) -> Any:
@@ -187,7 +189,7 @@ class DocumentQuestions(LearnedTopics):
                 are held out rather than tokens.
             y: Ignored.
         """
-        counts, covariates = self._counts_and_covariates(X, None)
+        counts, covariates = sampled(*self._counts_and_covariates(X, None, on_disk=True))
         split = split_words if (counts.data % 1).any() else split_tokens
         return -math.log(self._completion(*split(counts), covariates))
 
@@ -195,9 +197,11 @@ class DocumentQuestions(LearnedTopics):
         """What ``dirvae evaluate`` says of the topics on documents; see `assessment.score_topics`.
 
         Args:
-            X: Documents, as in `fit`.
+            X: Documents, as in `fit`. Of a corpus of more than 100,000 a sample of so many.
             y: Class of each document, None where it is not known; None for none at all.
         """
+        if isinstance(X, Corpus):
+            X, y = sampled(self._rows(X), y)
         return score_topics(self, listed(X), y)
 
     @pinned()
@@ -208,14 +212,16 @@ class DocumentQuestions(LearnedTopics):
         topics, such as a `ProductDecoder`, the words have the decoder's own distribution.
 
         Args:
-            X: Documents, as in `fit`; counts must be whole numbers.
+            X: Documents, as in `fit`; counts must be whole numbers. Of a corpus of more than
+                100,000 documents a sample of so many.
             seed: Seed of the split.
             covariates: As in `transform`.
 
         Raises:
             FloatingPointError: If no topic has one of the held-out words.
         """
-        counts, covariates = self._counts_and_covariates(X, covariates)
+        found = self._counts_and_covariates(X, covariates, on_disk=True)
+        counts, covariates = sampled(*found)
         return self._completion(*split_tokens(counts, seed), covariates)
 
     def _completion(self, encoded: Any, scored: Any, covariates: Any) -> float:

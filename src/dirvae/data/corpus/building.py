@@ -1,0 +1,252 @@
+"""A corpus of texts or lists of words, written shard by shard.
+
+Documents are counted once, with the words of their own shard. When all words are known, columns are
+changed to those of the corpus. Either step is one of whole shards, which several processes do.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from dirvae.data.corpus.counting import Counting, count
+from dirvae.data.corpus.documents import Document, document_of, plain
+from dirvae.data.corpus.manifest import SHARDS, VOCABULARY, shard_folder
+from dirvae.data.corpus.shards import (
+    KNOWN,
+    ROWS,
+    digest_of,
+    facts_of,
+    known_of,
+    read_json,
+    write_shard,
+)
+from dirvae.data.corpus.unfinished import (
+    COUNTED,
+    UNDERCOUNT,
+    begun,
+    different,
+    finish,
+    is_there,
+    require_no_more,
+)
+from dirvae.data.corpus.vocabulary import Limits, WordTally
+from dirvae.data.corpus.workers import in_order
+from dirvae.data.words import unspaced
+from dirvae.writing import write_text
+
+__all__ = ["build_documents"]
+
+CHARACTERS = 20_000_000  # of a shard, after which it ends
+
+
+def build_documents(
+    folder: Path,
+    documents: Iterable[Any],
+    counting: Counting,
+    limits: Limits,
+    *,
+    vocabulary: Sequence[str] | None,
+    columns: Mapping[str, str],
+    workers: int = 1,
+    force: bool = False,
+    progress: Callable[[int], Any] | None = None,
+) -> None:
+    """Write a corpus of texts or lists of words; see `Corpus.build`."""
+    _require_limits(counting, limits, workers)
+    rows = map(document_of, documents)
+    first = list(islice(rows, 1))
+    if not first:
+        raise ValueError("documents are none, must be one at least")
+    known = [name for name in KNOWN if name in columns or getattr(first[0], name) is not None]
+    if not isinstance(first[0].text, str):
+        counting = counting._replace(are_texts=False, stop_words=None)
+    names = {name: columns.get(name, name) for name in known}
+    words = None if vocabulary is None else different(vocabulary)
+    settings = {"counting": counting, "limits": limits, "words": words, "columns": names}
+    place = begun(folder, settings, force)
+    tasks = (
+        (place, number, chunk, counting, known)
+        for number, chunk in enumerate(_chunks(chain(first, rows)))
+    )
+    if words is not None:
+        write_text(place / VOCABULARY, json.dumps(words))
+    tally, num_documents, num_shards, num_unspaced = WordTally(), 0, 0, 0
+    is_known = (place / VOCABULARY).exists()
+    for rows_done, without_spaces in in_order(_count_shard, tasks, workers):
+        if not is_known:
+            _add_words(tally, shard_folder(place, num_shards, COUNTED))
+        num_documents, num_shards = num_documents + rows_done, num_shards + 1
+        num_unspaced += without_spaces
+        if num_shards == 1:
+            _require_spaces(num_unspaced, num_documents)
+        if progress is not None:
+            progress(num_documents)
+    require_no_more(place, num_shards)
+    if not is_known:
+        _write_words(place, tally, limits, num_documents)
+    for _ in in_order(_settle_shard, ((place, n) for n in range(num_shards)), workers):
+        pass
+    if num_unspaced:
+        warnings.warn(_unspaced(num_unspaced, num_documents), stacklevel=3)
+    width = len(_columns_of(place / VOCABULARY))
+    how: dict[str, Any] = {"counting": counting, "undercount": _undercount(place)}
+    finish(place, folder, num_shards, width, columns=names, **how)
+
+
+def _chunks(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    """Documents of a shard each."""
+    chunk: list[Document] = []
+    size = 0
+    for document in documents:
+        text = document.text
+        size += len(text) if isinstance(text, str) else sum(map(len, text))
+        chunk.append(document)
+        if len(chunk) >= ROWS or size >= CHARACTERS:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _count_shard(
+    place: Path, number: int, documents: list[Document], counting: Counting, known: Sequence[str]
+) -> tuple[int, int]:
+    """Count a shard with its own words, unless that was done; return rows, and those unspaced."""
+    rows = [document.text for document in documents]
+    told = {name: [plain(getattr(row, name)) for row in documents] for name in KNOWN}
+    _require_known(told, known)
+    told = {name: told[name] for name in known}
+    _require_kind(rows, counting, number)
+    source = digest_of(rows, told)
+    without_spaces = sum(bool(unspaced(text)) for text in rows) if counting.are_texts else 0
+    target = shard_folder(place, number, COUNTED)
+    if not is_there(shard_folder(place, number), source) and not is_there(target, source):
+        words, counts = count(rows, counting)
+        totals = _totals(counts)
+        in_words = np.frombuffer(json.dumps(words).encode(), np.uint8)
+        write_shard(target, counts, told, source, {"totals": totals, "words": in_words})
+    return len(rows), without_spaces
+
+
+def _totals(counts: sparse.csr_matrix) -> NDArray[np.int64]:
+    """In how many documents each word is, and how often in all, shape (2, W)."""
+    width = counts.shape[1]
+    occurrences = np.bincount(counts.indices, counts.data, minlength=width)
+    return np.stack([np.bincount(counts.indices, minlength=width), occurrences.astype(np.int64)])
+
+
+def _shard_words(folder: Path) -> list[str]:
+    words: list[str] = json.loads(np.load(folder / "words.npy", allow_pickle=False).tobytes())
+    return words
+
+
+def _add_words(tally: WordTally, folder: Path) -> None:
+    tally.add(_shard_words(folder), np.load(folder / "totals.npy", allow_pickle=False))
+
+
+def _write_words(place: Path, tally: WordTally, limits: Limits, num_documents: int) -> None:
+    words = tally.chosen(limits, num_documents)
+    if tally.undercount:
+        write_text(place / UNDERCOUNT, json.dumps(tally.undercount))
+    write_text(place / VOCABULARY, json.dumps(words))
+
+
+def _undercount(place: Path) -> int:
+    path = place / UNDERCOUNT
+    return int(read_json(path)) if path.exists() else 0
+
+
+def _columns_of(path: Path) -> dict[str, int]:
+    return _columns_read(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _columns_read(path: Path, written: int) -> dict[str, int]:
+    return {word: column for column, word in enumerate(read_json(path))}
+
+
+def _settle_shard(place: Path, number: int) -> None:
+    """Change the columns of a shard's own words to those of the corpus."""
+    counted, target = (shard_folder(place, number, kind) for kind in (COUNTED, SHARDS))
+    if not target.exists():
+        columns = _columns_of(place / VOCABULARY)
+        own = _shard_words(counted)
+        column = np.array([columns.get(word, -1) for word in own], np.int32)
+        arrays = (np.load(counted / f"{name}.npy") for name in ("data", "indices", "indptr"))
+        data, indices, indptr = arrays
+        changed = column[indices] if len(indices) else indices
+        kept = changed >= 0
+        ends = np.concatenate([[0], np.cumsum(kept)])[indptr]
+        parts = data[kept], changed[kept], ends
+        counts = sparse.csr_matrix(parts, (len(indptr) - 1, len(columns)))
+        counts.sort_indices()
+        facts = facts_of(counted)
+        write_shard(target, counts, known_of(counted, facts.rows), facts.source)
+    shutil.rmtree(counted, ignore_errors=True)
+
+
+# --- checks ---------------------------------------------------------------------------------------
+
+
+def _require_limits(counting: Counting, limits: Limits, workers: int) -> None:
+    for name, value in (
+        ("ngrams", counting.ngrams),
+        ("vocabulary_size", limits.vocabulary_size),
+        ("workers", workers),
+    ):
+        if type(value) is not int or value < 1:
+            raise ValueError(f"{name} is {value!r}, must be a whole number, 1 or more")
+    for name in ("min_df", "max_df"):
+        share = getattr(limits, name)
+        if isinstance(share, float) and not 0 <= share <= 1:
+            raise ValueError(f"{name} is {share}, must be a number of documents or a share")
+    if isinstance(counting.stop_words, str) and counting.stop_words != "english":
+        raise ValueError(
+            f"stop_words is {counting.stop_words!r}, must be a list of words, 'english' or None"
+        )
+
+
+def _require_known(told: Mapping[str, Sequence[Any]], known: Sequence[str]) -> None:
+    """Refuse ids that some lack, and what the first document lacks but others have."""
+    for name, values in told.items():
+        if name not in known and any(value is not None for value in values):
+            raise ValueError(
+                f"documents have a {name}, but the first has none: all must have one, or it must "
+                f"be named, as columns={{{name!r}: {name!r}}}"
+            )
+        if name == "id" and name in known and None in values:
+            raise ValueError("documents lack an id, must all have one or none")
+
+
+def _require_kind(rows: Sequence[Any], counting: Counting, number: int) -> None:
+    right: Any = str if counting.are_texts else list
+    for row, text in enumerate(rows):
+        if not isinstance(text, right):
+            what = "texts" if counting.are_texts else "lists of words"
+            raise ValueError(
+                f"documents have a {type(text).__name__} in row {row} of shard {number}, must be "
+                f"{what} as the first is"
+            )
+
+
+def _require_spaces(num_unspaced: int, num_documents: int) -> None:
+    if 2 * num_unspaced >= num_documents and num_unspaced:
+        raise ValueError(_unspaced(num_unspaced, num_documents))
+
+
+def _unspaced(num_unspaced: int, num_documents: int) -> str:
+    return (
+        f"documents have texts without spaces between words, {num_unspaced:,} of "
+        f"{num_documents:,}: give lists of words, or add spaces"
+    )

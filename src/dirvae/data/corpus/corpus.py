@@ -1,0 +1,336 @@
+"""A corpus on disk, to be used in place of a CSR matrix of counts that may not fit in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from dirvae.data.corpus.building import build_documents
+from dirvae.data.corpus.counting import Counting
+from dirvae.data.corpus.manifest import VOCABULARY, read_manifest, shard_folder
+from dirvae.data.corpus.matrices import build_matrices
+from dirvae.data.corpus.shards import (
+    FACTS,
+    checksum,
+    facts_of,
+    known_of,
+    opened_shard,
+    read_json,
+)
+from dirvae.data.corpus.vocabulary import Limits
+from dirvae.data.vectorizing import VOCABULARY_SIZE
+from dirvae.formats import MANIFEST
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import CountVectorizer
+
+__all__ = ["Corpus"]
+
+OPEN = 16  # shards that are mapped into memory at a time
+
+
+class Corpus:
+    """Counts of words in documents, in a folder: rows are read as they are asked for.
+
+    It has what is needed of a CSR matrix: ``corpus[100:200]`` and ``corpus[[3, 1, 2]]`` are rows as
+    a SciPy CSR matrix. Nothing in the folder is unpickled, and a shard is checked as it is opened.
+
+    Args:
+        folder: What `build`, `of_counts` or ``dirvae corpus build`` wrote.
+
+    Attributes:
+        folder: The folder.
+        shape: N and V.
+        nnz: Counts that are not 0.
+        vocabulary: The V words, or None where they are not known.
+        ends: Rows at which shards end, shape (S + 1,), from 0 to N.
+        columns: Names of what is known of documents, by "id", "label" and "time".
+
+    Raises:
+        FileNotFoundError: If the folder holds no corpus.
+        ValueError: If it is damaged.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     corpus = Corpus.build(f"{folder}/corpus", ["Two cats", "a cat, a dog"])
+        ...     print(corpus.vocabulary.tolist(), corpus[1:].toarray().tolist())
+        ['cat', 'cats', 'dog'] [[1.0, 0.0, 1.0]]
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self._manifest = read_manifest(self.folder)
+        self.shape = self._manifest.shape
+        self.nnz = self._manifest.entries
+        self.columns = self._manifest.columns
+        self.vocabulary = self._words()
+        rows = [shard[0] for shard in self._manifest.shards]
+        self.ends: NDArray[np.int64] = np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
+        self._opened: dict[int, sparse.csr_matrix] = {}
+
+    def __repr__(self) -> str:
+        rows, words = self.shape
+        return f"Corpus({str(self.folder)!r}: {rows:,} documents, {words:,} words)"
+
+    def __reduce__(self) -> Any:
+        return Corpus, (str(self.folder),)
+
+    # --- writing ----------------------------------------------------------------------------------
+
+    @classmethod
+    def build(
+        cls,
+        folder: str | Path,
+        documents: Iterable[Any],
+        *,
+        stop_words: str | Sequence[str] | None = "english",
+        min_df: float | None = None,
+        max_df: float | None = None,
+        ngrams: int = 1,
+        vocabulary_size: int = VOCABULARY_SIZE,
+        vocabulary: Sequence[str] | None = None,
+        columns: Mapping[str, str] | None = None,
+        workers: int = 1,
+        force: bool = False,
+        progress: Any = None,
+    ) -> Corpus:
+        """Count documents in a stream, as `topics.documents.default_vectorizer` counts them.
+
+        A build that was cut off, at whatever moment, goes on when it is called with the same
+        folder, documents and options. Documents that were counted before are compared.
+
+        Args:
+            folder: Of the corpus.
+            documents: N texts, or lists of words, or `Document`, in any iterable; they are read
+                once, and never all in memory.
+            stop_words: Words to leave out; "english" for scikit-learn's list; None for none. Of
+                lists no word is left out.
+            min_df: Leave out words in fewer documents: a number, or a share such as .01. None for
+                5; 2 of less than 1,000 documents, 1 of less than 100.
+            max_df: Leave out words in more documents; None for .5, of less than 100 documents 1.0.
+            ngrams: Longest sequence of words to count.
+            vocabulary_size: Words that are kept at most, the commonest.
+            vocabulary: The words to count instead, in the order of columns.
+            columns: What ids, labels and times are called, by "id", "label" and "time".
+            workers: Processes that count; with more than one, a script needs the usual
+                ``if __name__ == "__main__":``.
+            force: Whether a corpus that is there is replaced, in the end.
+            progress: Called with the number of documents that were counted, time after time.
+
+        Raises:
+            ValueError: If the folder exists, an argument is out of range, or no word is left.
+        """
+        build_documents(
+            Path(folder),
+            documents,
+            Counting(stop_words, ngrams),
+            Limits(min_df, max_df, vocabulary_size),
+            vocabulary=vocabulary,
+            columns=columns or {},
+            workers=workers,
+            force=force,
+            progress=progress,
+        )
+        return cls(folder)
+
+    @classmethod
+    def of_counts(
+        cls,
+        folder: str | Path,
+        blocks: Iterable[Any],
+        *,
+        vocabulary: Sequence[str] | None = None,
+        ids: Iterable[Any] | None = None,
+        labels: Iterable[Any] | None = None,
+        times: Iterable[Any] | None = None,
+        columns: Mapping[str, str] | None = None,
+        force: bool = False,
+        progress: Any = None,
+    ) -> Corpus:
+        """Write counts that come in blocks of rows; goes on as `build` does.
+
+        Args:
+            folder: Of the corpus.
+            blocks: Counts, 0 or more, shapes (n, V), sparse or dense.
+            vocabulary: The V words, or None where they are not known.
+            ids: What each document is called, or None.
+            labels: Their classes, or None.
+            times: Numbers or dates, or None.
+            columns: What these three are called, by "id", "label" and "time".
+            force: Whether a corpus that is there is replaced, in the end.
+            progress: Called with the number of documents that were written, time after time.
+
+        Raises:
+            ValueError: If the folder exists, or a block is no matrix of counts.
+        """
+        known = {"id": ids, "label": labels, "time": times}
+        given = {name: values for name, values in known.items() if values is not None}
+        names = {name: (columns or {}).get(name, name) for name in given}
+        build_matrices(
+            Path(folder), blocks, vocabulary, given, names, force=force, progress=progress
+        )
+        return cls(folder)
+
+    # --- what it has of a matrix ------------------------------------------------------------------
+
+    def __getitem__(self, rows: Any) -> sparse.csr_matrix:
+        """Rows by a slice or by their numbers, in that order, as CSR of float64."""
+        wanted = self._numbers(rows)
+        shards = np.searchsorted(self.ends, wanted, side="right") - 1
+        order = np.argsort(shards, kind="stable")
+        cuts = np.flatnonzero(np.diff(shards[order])) + 1
+        parts = []
+        for places in np.split(order, cuts) if len(order) else ():
+            number = int(shards[places[0]])
+            parts.append(self._counts(number)[wanted[places] - self.ends[number]])
+        if not parts:
+            return sparse.csr_matrix((0, self.shape[1]), dtype=np.float64)
+        found = sparse.csr_matrix(parts[0] if len(parts) == 1 else sparse.vstack(parts, "csr"))
+        if len(parts) > 1 and (np.diff(order) < 0).any():
+            found = found[np.argsort(order)]
+        return found.astype(np.float64)
+
+    def blocks(self, num_rows: int) -> Iterator[sparse.csr_matrix]:
+        """Yield all rows in their order, some at a time."""
+        for start in range(0, self.shape[0], num_rows):
+            yield self[start : start + num_rows]
+
+    @property
+    def indptr(self) -> NDArray[np.int64]:
+        """Where the counts of each row begin and end, as of a CSR matrix, shape (N + 1,)."""
+        parts, before = [np.zeros(1, np.int64)], 0
+        for number in range(len(self.ends) - 1):
+            pointers = self._counts(number).indptr[1:].astype(np.int64)
+            parts.append(before + pointers)
+            before += int(self._manifest.shards[number][1])
+        return np.concatenate(parts)
+
+    def sum(self, axis: int) -> NDArray[np.float64]:
+        """Sums of each column (axis 0) or of each row (1)."""
+        if axis == 0:
+            total = np.zeros(self.shape[1])
+            for number in range(len(self.ends) - 1):
+                part = self._counts(number)
+                total += np.bincount(part.indices, part.data, minlength=self.shape[1])
+            return total
+        numbers = range(len(self.ends) - 1)
+        return np.concatenate([self._counts(n).astype(np.float64).sum(1).A1 for n in numbers])
+
+    # --- what is known of the documents -----------------------------------------------------------
+
+    @property
+    def ids(self) -> list[Any] | None:
+        """What each document is called, all in memory; None if that was not given."""
+        return self._known("id")
+
+    @property
+    def labels(self) -> list[Any] | None:
+        """Class of each document, None where it has none; None if none were given."""
+        found = self._known("label")
+        return None if found is None else [None if label == "" else label for label in found]
+
+    @property
+    def times(self) -> list[Any] | None:
+        """Time of each document; None if none were given."""
+        return self._known("time")
+
+    def column(self, name: str) -> list[Any]:
+        """Return what is known of each document by the name that it has in ``columns``.
+
+        Raises:
+            ValueError: If there is none of that name.
+        """
+        found = [part for part, called in self.columns.items() if called == name]
+        if not found:
+            known = ", ".join(self.columns.values()) or "none"
+            raise ValueError(f"{self.folder} has no column {name!r}; it has {known}")
+        values: list[Any] = getattr(self, f"{found[0]}s")
+        return values
+
+    @property
+    def vectorizer(self) -> CountVectorizer | None:
+        """Counts the same words in other texts; None where counts were given."""
+        counting = self._manifest.counting
+        if counting is None or self.vocabulary is None:
+            return None
+        found = counting.vectorizer(self.shape[0], vocabulary=self.vocabulary.tolist())
+        nothing: Any = "" if counting.are_texts else []
+        return found.fit([nothing])
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that is in it, by the checksums that it has."""
+        return checksum(self.folder / MANIFEST)
+
+    def verify(self) -> None:
+        """Compare every file with its checksum.
+
+        Raises:
+            ValueError: If one is another than was written; the message says which.
+        """
+        if self._manifest.vocabulary is not None:
+            self._require_sum(self.folder / VOCABULARY, self._manifest.vocabulary)
+        for number, (_, _, expected) in enumerate(self._manifest.shards):
+            place = shard_folder(self.folder, number)
+            self._require_sum(place / FACTS, expected)
+            for name, of_file in facts_of(place).sha256.items():
+                self._require_sum(place / Path(name).name, of_file)
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _require_sum(self, path: Path, expected: str) -> None:
+        if checksum(path) != expected:
+            raise ValueError(f"{path} is not what was written: build {self.folder} anew")
+
+    def _words(self) -> NDArray[np.object_] | None:
+        if self._manifest.vocabulary is None:
+            return None
+        words = read_json(self.folder / VOCABULARY)
+        are_words = isinstance(words, list) and all(isinstance(word, str) for word in words)
+        if not are_words or len(set(words)) != len(words) or len(words) != self.shape[1]:
+            raise ValueError(
+                f"{self.folder} is a broken corpus: {VOCABULARY} must have {self.shape[1]} "
+                "different words"
+            )
+        return np.array(words, dtype=object)
+
+    def _known(self, name: str) -> list[Any] | None:
+        if name not in self.columns:
+            return None
+        parts = (
+            known_of(shard_folder(self.folder, number), shard[0]).get(name)
+            for number, shard in enumerate(self._manifest.shards)
+        )
+        found = list(chain.from_iterable(part or () for part in parts))
+        if len(found) != self.shape[0]:
+            raise ValueError(f"{self.folder} is a broken corpus: documents without their {name}")
+        return found
+
+    def _counts(self, number: int) -> sparse.csr_matrix:
+        """A shard; some stay open, the oldest is let go."""
+        if number not in self._opened:
+            rows, entries, _ = self._manifest.shards[number]
+            place = shard_folder(self.folder, number)
+            found = opened_shard(place, (rows, entries), self.shape[1])
+            while len(self._opened) >= OPEN:
+                self._opened.pop(next(iter(self._opened)))
+            self._opened[number] = found
+        return self._opened[number]
+
+    def _numbers(self, rows: Any) -> NDArray[np.int64]:
+        if isinstance(rows, slice):
+            return np.arange(*rows.indices(self.shape[0]), dtype=np.int64)
+        wanted = np.atleast_1d(np.asarray(rows, dtype=None if np.size(rows) else np.int64))
+        if wanted.ndim != 1 or wanted.dtype.kind not in "iu":
+            raise TypeError(f"rows are {rows!r}, must be a slice or whole numbers")
+        wanted = np.where(wanted < 0, wanted + self.shape[0], wanted).astype(np.int64)
+        if len(wanted) and (wanted.min() < 0 or wanted.max() >= self.shape[0]):
+            raise IndexError(f"rows are out of range, must be from 0 to {self.shape[0] - 1}")
+        return wanted

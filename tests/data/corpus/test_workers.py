@@ -1,0 +1,88 @@
+"""Work of several processes comes in order, and ends with the process that asked for it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+
+import pytest
+
+from dirvae.data.corpus import workers
+from dirvae.data.corpus.workers import in_order
+
+
+def squared(number):
+    time.sleep(0.02 if number % 3 == 0 else 0)
+    if number == 13:
+        raise ValueError("13 is no number")
+    return number**2, os.getpid()
+
+
+@pytest.fixture
+def forked(monkeypatch):
+    """Workers that start at once."""
+    context = multiprocessing.get_context("fork")
+
+    def pool(count, module):
+        return ProcessPoolExecutor(count, context, workers._end_with_parent)
+
+    monkeypatch.setattr(workers, "_pool", pool)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def test_results_come_in_order_from_several_processes(forked):
+    taken = []
+
+    def tasks():
+        for number in range(12):
+            taken.append(number)
+            yield (number,)
+
+    found = in_order(squared, tasks(), 2)
+    first = next(found)
+    assert len(taken) <= 4  # no more are in memory
+    results = [first, *found]
+    assert [square for square, _ in results] == [number**2 for number in range(12)]
+    assert os.getpid() not in {process for _, process in results}
+
+
+def test_few_tasks_are_done_in_this_process(forked):
+    assert {process for _, process in in_order(squared, [(1,), (2,)], 2)} == {os.getpid()}
+    assert {process for _, process in in_order(squared, [(n,) for n in range(5)], 1)} == {
+        os.getpid()
+    }
+
+
+def test_an_error_of_a_worker_ends_the_work(forked):
+    with pytest.raises(ValueError, match="13 is no number"):
+        list(in_order(squared, [(number,) for number in range(30)], 2))
+
+
+def test_workers_end_when_their_process_is_killed(forked):
+    receiving, sending = multiprocessing.Pipe(duplex=False)
+    parent = os.fork()
+    if parent == 0:
+        for _, process in in_order(squared, ((1,) for _ in range(10**6)), 2):
+            sending.send(process)
+        os._exit(0)
+    worker = receiving.recv()
+    os.kill(parent, signal.SIGKILL)
+    os.waitpid(parent, 0)
+    ended = time.monotonic() + 20
+    while _runs(worker):
+        assert time.monotonic() < ended, "the worker goes on"
+        time.sleep(0.01)
+
+
+def _runs(process):
+    try:
+        with open(f"/proc/{process}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -1,0 +1,195 @@
+"""A model learns the same from a corpus on disk as from memory, and writes theta to disk."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from dirvae import TopicModel, load
+from dirvae.data import Corpus, arrays
+from dirvae.data.counts import CountDataset
+from dirvae.topics import documents, model, theta_files, write_theta
+from tests.data.corpus.killed import run_until
+
+RNG = np.random.default_rng(0)
+NAMES = [f"{a}{b}" for a in ("sea", "moon", "tree") for b in "abcdefgh"]
+TEXTS = [" ".join(RNG.choice(NAMES[8 * (n % 3) :][:8], 9)) for n in range(130)]
+LABELS = [str(row % 3) for row in range(130)]
+SMALL = {"hidden_sizes": (8,), "max_epochs": 2, "batch_size": 40, "random_state": 0}
+LEARNED = ("topic_word_", "topic_prevalence_", "word_documents_", "word_frequency_", "background_")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus") / "corpus"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dirvae.data.corpus.building.ROWS", 25)
+        return Corpus.build(folder, TEXTS)
+
+
+@pytest.fixture(scope="module")
+def fitted(corpus):
+    return TopicModel(3, **SMALL).fit(corpus)
+
+
+def assert_alike(one, other):
+    for name in LEARNED:
+        assert (getattr(one, name) == getattr(other, name)).all(), name
+    for a, b in zip(one.vae_.parameters(), other.vae_.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_topics_are_those_from_memory_to_the_bit(corpus, fitted):
+    of_texts = TopicModel(3, **SMALL).fit(TEXTS)
+    assert_alike(fitted, of_texts)
+    assert fitted.vocabulary_.tolist() == of_texts.vocabulary_.tolist()
+    assert fitted.history_ == of_texts.history_
+    assert (fitted.transform(corpus) == of_texts.transform(TEXTS)).all()
+    assert (fitted.transform(TEXTS) == of_texts.transform(TEXTS)).all()
+
+
+def test_topics_of_many_shards_are_those_of_memory_in_the_same_order(corpus, monkeypatch):
+    monkeypatch.setattr(arrays, "WINDOW", 2)
+    monkeypatch.setattr(model, "ROWS_COUNTED_AT_ONCE", 30)
+    of_corpus = TopicModel(3, **SMALL).fit(corpus)
+    monkeypatch.setattr(CountDataset, "blocks", corpus.ends)
+    assert_alike(of_corpus, TopicModel(3, **SMALL).fit(TEXTS))
+
+
+def test_labels_and_covariates_go_with_a_corpus(corpus):
+    years = np.arange(130) // 10
+    one, other = (TopicModel(3, **SMALL).fit(X, LABELS, covariates=years) for X in (corpus, TEXTS))
+    assert_alike(one, other)
+    assert (one.coef_ == other.coef_).all()
+    found = one.transform(corpus, covariates=years)
+    assert (found == other.transform(TEXTS, covariates=years)).all()
+
+
+def test_passes_over_corpora_are_those_over_memory(corpus):
+    one, other = TopicModel(3, **SMALL), TopicModel(3, **SMALL)
+    for _ in range(2):
+        one.partial_fit(corpus)
+        other.partial_fit(TEXTS)
+    assert_alike(one, other)
+
+
+def test_a_corpus_is_scored_as_memory_is(corpus, fitted):
+    assert fitted.perplexity(corpus) == fitted.perplexity(TEXTS)
+    assert fitted.score(corpus) == fitted.score(TEXTS)
+    assert fitted.evaluate(corpus, LABELS) == fitted.evaluate(TEXTS, LABELS)
+    assert (fitted.posterior(corpus).lower == fitted.posterior(TEXTS).lower).all()
+
+
+def test_a_large_corpus_is_scored_by_a_sample(corpus, fitted, monkeypatch):
+    monkeypatch.setattr(documents, "SAMPLE", 40)
+    rows = np.sort(np.random.RandomState(0).choice(130, 40, replace=False))
+    some, labels = [TEXTS[row] for row in rows], [LABELS[row] for row in rows]
+    assert fitted.perplexity(corpus) == fitted.perplexity(some)
+    assert fitted.evaluate(corpus, LABELS) == fitted.evaluate(some, labels)
+    assert fitted.evaluate(corpus).num_documents == 40
+
+
+def test_counts_are_not_held_in_memory(corpus, monkeypatch):
+    """No more rows are asked for at a time than a batch, or a block, has."""
+    asked, rows = [], Corpus.__getitem__
+
+    def noted(self, wanted):
+        found = rows(self, wanted)
+        asked.append(found.shape[0])
+        return found
+
+    monkeypatch.setattr(Corpus, "__getitem__", noted)
+    monkeypatch.setattr(model, "ROWS_COUNTED_AT_ONCE", 30)
+    monkeypatch.setattr(documents, "SAMPLE", 20)
+    monkeypatch.setattr("dirvae.topics.start.DOCUMENTS_AT_MOST", 35)
+    fitted = TopicModel(3, **SMALL).fit(corpus)
+    assert max(asked) == 40
+    monkeypatch.setattr("dirvae.topics.posterior.ROWS_AT_ONCE", 10)
+    asked.clear()
+    fitted.transform(corpus)
+    assert max(asked) == 10
+
+
+def test_a_model_of_a_corpus_is_saved_and_takes_texts(corpus, fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    assert (load(tmp_path / "model").transform(TEXTS) == fitted.transform(corpus)).all()
+
+
+def test_words_must_be_those_of_the_model(fitted, tmp_path):
+    words = fitted.vocabulary_.tolist()
+    other = Corpus.build(tmp_path / "other", TEXTS, vocabulary=words[::-1])
+    with pytest.raises(ValueError, match="has other words than the model"):
+        fitted.transform(other)
+    with pytest.raises(ValueError, match="has other words than vocabulary"):
+        TopicModel(3, **SMALL).fit(other, vocabulary=words)
+    same = Corpus.build(tmp_path / "same", TEXTS[:9], vocabulary=words)
+    assert (fitted.transform(same) == fitted.transform(TEXTS[:9])).all()
+    fewer = Corpus.build(tmp_path / "fewer", TEXTS, vocabulary=words[:5])
+    with pytest.raises(ValueError, match="X has 5 features, but TopicModel is expecting 24"):
+        fitted.transform(fewer)
+
+
+def test_fractions_in_a_corpus_are_told(tmp_path):
+    corpus = Corpus.of_counts(tmp_path / "corpus", [np.eye(4) / 2])
+    with pytest.warns(UserWarning, match="X has fractions, such as 0.5"):
+        TopicModel(2, **SMALL).fit(corpus)
+
+
+# --- theta on disk --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_blocks(monkeypatch):
+    monkeypatch.setattr(theta_files, "ROWS_AT_ONCE", 20)
+
+
+def test_theta_is_that_of_transform(corpus, fitted, tmp_path, in_blocks):
+    done = []
+    write_theta(fitted, corpus, tmp_path / "theta.npy", progress=done.append)
+    found = np.load(tmp_path / "theta.npy")
+    assert found.dtype == np.float32
+    assert (found == fitted.transform(corpus).astype(np.float32)).all()
+    assert done == [20, 40, 60, 80, 100, 120, 130]
+    assert [path.name for path in tmp_path.iterdir()] == ["theta.npy"]
+
+
+@pytest.mark.parametrize("moment", [3, 5, 9])
+def test_a_run_that_is_killed_goes_on_to_the_same(corpus, fitted, tmp_path, in_blocks, moment):
+    target, done = tmp_path / "theta.npy", []
+    target.write_bytes(b"older")
+    assert not run_until(moment, lambda: write_theta(fitted, corpus, target))
+    assert target.read_bytes() == b"older"
+    [partial] = tmp_path.glob(".theta.npy.*.unfinished")
+    with partial.open("ab") as file:
+        file.write(b"half a row")
+    write_theta(fitted, corpus, target, progress=done.append)
+    assert (np.load(target) == fitted.transform(corpus).astype(np.float32)).all()
+    assert len(done) == 9 - moment
+    assert [path.name for path in tmp_path.iterdir()] == ["theta.npy"]
+
+
+def test_a_run_of_another_model_starts_anew(corpus, fitted, tmp_path, in_blocks):
+    other, target = TopicModel(3, **{**SMALL, "random_state": 1}).fit(corpus), tmp_path / "x.npy"
+    assert not run_until(6, lambda: write_theta(other, corpus, target))
+    write_theta(fitted, corpus, target)
+    assert (np.load(target) == fitted.transform(corpus).astype(np.float32)).all()
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npy"]
+
+
+def test_theta_goes_to_an_array_alone(corpus, fitted, tmp_path):
+    with pytest.raises(ValueError, match=r"theta.csv must end in \.npy"):
+        write_theta(fitted, corpus, tmp_path / "theta.csv")
+
+
+def test_covariates_count(corpus, tmp_path, in_blocks):
+    years = np.arange(130) // 10
+    fitted = TopicModel(3, **SMALL).fit(corpus, covariates=years)
+    write_theta(fitted, corpus, tmp_path / "theta.npy", covariates=years)
+    expected = fitted.transform(corpus, covariates=years)
+    assert (np.load(tmp_path / "theta.npy") == expected.astype(np.float32)).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert (fitted.transform(corpus) != expected).any()
