@@ -178,38 +178,46 @@ class Head(Conditional):
         self.event_shape = torch.Size(
             [event_shape] if isinstance(event_shape, int) else event_shape
         )
+        self._keep_given(parameters)
+        self.layout = layout_of(
+            Law, self.event_shape, {n: torch.as_tensor(v) for n, v in parameters.items()}
+        )
+        initial, least = initial or {}, least or {}
+        named = {"initial": initial, "least": least, "shared": shared, "exponential": exponential}
+        for argument, names in named.items():
+            _refuse_unknown(argument, names, self.layout)
+        self.exponential, self.shared, self.least = tuple(exponential), tuple(shared), tuple(least)
+        self._keep_bounds(least)
+        self._start_at(initial)
+        self.projection = _projection(net, self.num_raw) if project else nn.Identity()
+
+    def _keep_given(self, parameters: Mapping[str, Tensor | float]) -> None:
         self.given = tuple(parameters)
         for name, value in parameters.items():
             double = isinstance(value, Tensor) and value.dtype is torch.float64
             given = torch.as_tensor(value, dtype=torch.float64 if double else torch.float32)
             self.register_buffer(f"given_{name}", given.clone())
-        self.layout = layout_of(
-            Law, self.event_shape, {n: torch.as_tensor(v) for n, v in parameters.items()}
-        )
-        initial, least = initial or {}, least or {}
-        _refuse_unknown("initial", initial, self.layout)
-        _refuse_unknown("least", least, self.layout)
-        _refuse_unknown("shared", shared, self.layout)
-        _refuse_unknown("exponential", exponential, self.layout)
-        self.exponential, self.shared, self.least = tuple(exponential), tuple(shared), tuple(least)
+
+    def _keep_bounds(self, least: Mapping[str, float | Tensor]) -> None:
         for name, bound in least.items():
             constraint, shape = self.layout[name]
             if not is_positive(constraint):
                 raise ValueError(f"least names {name!r}, must name positive parameters")
             value = torch.as_tensor(bound, dtype=torch.float32)
             self.register_buffer(f"least_{name}", value.expand(shape).clone())
+
+    def _start_at(self, initial: Mapping[str, float | Tensor]) -> None:
         for name, (constraint, shape) in self.layout.items():
             wanted = initial.get(name)
-            if wanted is not None and name in least:
+            if wanted is not None and name in self.least:
                 wanted = wanted - getattr(self, f"least_{name}")
                 if bool((wanted <= 0).any()):
                     raise ValueError(f"initial {name} must be above its least value")
             start = from_parameter(constraint, wanted, name in self.exponential)
             offset = torch.broadcast_to(start, shape)
             self.register_buffer(f"offset_{name}", offset.clone())
-            if name in shared:
+            if name in self.shared:
                 self.register_parameter(f"shared_{name}", nn.Parameter(torch.zeros(shape)))
-        self.projection = _projection(net, self.num_raw) if project else nn.Identity()
 
     @classmethod
     def tensor_arguments(cls, tensors: Mapping[str, Tensor], **others: Any) -> dict[str, Any]:

@@ -120,28 +120,38 @@ def fit(
         kept_by, best = keepers(
             folder, checkpoint_dir is not None, validation is not None, patience
         )
-        bar = [_Bar(refresh_rate=5)] if verbose else []
-        callbacks = [*bar, *kept_by, CollapseWatch(), *callbacks]
-        options: dict[str, Any] = {
-            "plugins": WholeCheckpoints(),
-            "enable_progress_bar": verbose,
-            "enable_checkpointing": any(isinstance(c, ModelCheckpoint) for c in callbacks),
-        }
-        options = {**_QUIET, **options, **trainer}
-        if options["accelerator"] == "cuda":
-            options["accelerator"] = "gpu"  # Lightning's word for torch's
-        run = lightning.Trainer(max_epochs=max_epochs, callbacks=callbacks, **options)
+        run = _trainer(verbose, [*kept_by, CollapseWatch(), *callbacks], max_epochs, trainer)
         last = str(folder / LAST) if resume else None
         with interruptible(run, folder if checkpoint_dir is not None else None):
             run.fit(training, train_loader, valid_loader, ckpt_path=last, weights_only=True)
-        training.best_epoch = len(training.history) - 1
-        if best is not None and best.best_model_path:
-            kept = read_checkpoint(best.best_model_path)
-            training.load_state_dict(kept["state_dict"])
-            training.best_epoch = kept["epoch"]
+        _restore_best(training, best)
     require_finite_weights(training.vae)
     training.vae.eval()
     return training.history
+
+
+def _trainer(
+    verbose: bool, callbacks: list[Callback], max_epochs: int, given: dict[str, Any]
+) -> lightning.Trainer:
+    options: dict[str, Any] = {
+        "plugins": WholeCheckpoints(),
+        "enable_progress_bar": verbose,
+        "enable_checkpointing": any(isinstance(c, ModelCheckpoint) for c in callbacks),
+    }
+    options = {**_QUIET, **options, **given}
+    if options["accelerator"] == "cuda":
+        options["accelerator"] = "gpu"  # Lightning's word for torch's
+    bar = [_Bar(refresh_rate=5)] if verbose else []
+    return lightning.Trainer(max_epochs=max_epochs, callbacks=[*bar, *callbacks], **options)
+
+
+def _restore_best(training: Training, best: ModelCheckpoint | None) -> None:
+    """Go back to the weights of the best epoch, where one was kept."""
+    training.best_epoch = len(training.history) - 1
+    if best is not None and best.best_model_path:
+        kept = read_checkpoint(best.best_model_path)
+        training.load_state_dict(kept["state_dict"])
+        training.best_epoch = kept["epoch"]
 
 
 @contextmanager
