@@ -92,7 +92,7 @@ from dirvae.writing import write_text
 
 __all__ = ["TopicModel"]
 
-ROWS_COUNTED_AT_ONCE = 20_000
+ROWS_COUNTED_AT_ONCE = 2_000  # a cell has a thousand entries
 
 
 def _has_labels(model: Any) -> bool:
