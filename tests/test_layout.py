@@ -83,6 +83,7 @@ TESTED_IN = {
     "estimators/test_dirichlet_vae": ["estimators/arguments"],
     "estimators/test_semi_supervised": ["estimators/labels"],
     "evaluation/test_topics": ["evaluation/_counts"],
+    "export/test_tables": ["export/documents"],
     "models/test_zoo": ["models/latents", "models/likelihoods"],
     "nn/test_conditional": ["nn/parameters"],
     "models/test_vae": ["nn/counts"],

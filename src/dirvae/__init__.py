@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         data,
         distributions,
         evaluation,
+        export,
+        hub,
         models,
         nn,
         objectives,
@@ -47,7 +49,9 @@ __all__ = [
     "data",
     "distributions",
     "evaluation",
+    "export",
     "fit",
+    "hub",
     "load",
     "models",
     "nn",
@@ -69,8 +73,8 @@ _HOMES = {
     "save": "dirvae.persistence",
 }
 _SUBPACKAGES = {
-    *("anndata", "assessment", "data", "distributions", "evaluation", "models", "nn", "objectives"),
-    *("plot", "testing", "topics", "training"),
+    *("anndata", "assessment", "data", "distributions", "evaluation", "export", "hub"),
+    *("models", "nn", "objectives", "plot", "testing", "topics", "training"),
 }
 
 

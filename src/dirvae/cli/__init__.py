@@ -17,6 +17,7 @@ from dirvae.cli.apply import evaluate, info, transform
 from dirvae.cli.corpus import build, check
 from dirvae.cli.effects import effects
 from dirvae.cli.errors import OneSentenceGroup, PlainCommand, PlainGroup
+from dirvae.cli.export import export
 from dirvae.cli.fit import fit_vae
 from dirvae.cli.fit_counts import fit_counts
 from dirvae.cli.fit_topics import fit_topics
@@ -72,7 +73,7 @@ app.add_typer(fit_app, name="fit")
 fit_app.command("vae", cls=PlainCommand)(fit_vae)
 fit_app.command("topics", cls=PlainCommand)(fit_topics)
 fit_app.command("counts", cls=PlainCommand)(fit_counts)
-for command in (topics, report, effects, transform, evaluate, info, reproduce):
+for command in (topics, report, effects, transform, evaluate, info, export, reproduce):
     app.command(cls=PlainCommand)(command)
 
 

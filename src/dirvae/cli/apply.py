@@ -45,7 +45,7 @@ from dirvae.text import literal
 from dirvae.words import meant
 from dirvae.writing import whole
 
-__all__ = ["evaluate", "info", "transform"]
+__all__ = ["evaluate", "info", "read_for", "transform"]
 
 Model = Annotated[Path, typer.Argument(help="Folder that dirvae fit wrote.", show_default=False)]
 Data = Annotated[
@@ -89,39 +89,15 @@ def transform(
     kind = kind_of_model(model)
     if into_h5ad and kind != COMPOSITION:
         raise ValueError(f"{output} must end in .csv, .npy, .parquet: {model} is not of fit counts")
-    told: dict[str, Any] = {}
-    if kind == COMPOSITION:
-        refuse_texts(f"counts, {data}", text_column)
-        refuse(f"counts, {data}", {"--strip": strip})
-        if into_h5ad:
-            refuse(f"{output}, which keeps the cells of {data}", {"--transpose": transpose})
-        source = Source(data, array, id_column, encoding, transpose, layer, modality)
-        estimator, ids, X, told = _composition(model, source, covariates, covariate_columns)
-        if into_h5ad:
-            _write_h5ad(output, data, ids, estimator, X, told.get("covariates"))
-            return
-    else:
-        _refuse_counts(model, covariates, covariate_columns, transpose, layer, modality)
-    if kind == TOPICS:
-        estimator = _load(model)
-        documents = read_documents(
-            data,
-            array=array,
-            id_column=id_column,
-            text_column=text_column,
-            encoding=encoding,
-            strip=parts_of(strip),
-            named=output.suffix != ".npy",
-            kinds=estimator.covariate_kinds_,
-        )
-        ids, X = documents.ids, features_in_order(estimator, documents, data)
-        told = {"covariates": covariates_of(documents)}
-    elif kind != COMPOSITION:
-        refuse_texts(f"{model}, which has no topics", text_column)
-        refuse(f"{model}, which has no topics", {"--strip": strip})
-        rows = read_data(data, array, id_column, encoding)
-        estimator, ids = _load(model), rows.ids
-        X = columns_in_order(estimator, rows, data)
+    if into_h5ad:
+        refuse(f"{output}, which keeps the cells of {data}", {"--transpose": transpose})
+    source = Source(data, array, id_column, encoding, transpose, layer, modality)
+    known = covariates, covariate_columns
+    named = output.suffix != ".npy"
+    estimator, ids, X, told = read_for(model, source, text_column, strip, *known, named=named)
+    if into_h5ad:
+        _write_h5ad(output, data, ids, estimator, X, told.get("covariates"))
+        return
     names = list(estimator.get_feature_names_out())
     for name in ids.keys() & set(names):
         raise ValueError(f"--id-column is {name!r}, which is a component's column in {output}")
@@ -140,6 +116,59 @@ def _write_theta(estimator: Any, corpus: Any, output: Path, covariates: Any) -> 
     with counted("documents") as progress:
         write_theta(estimator, corpus, output, covariates=covariates, progress=progress)
     say(f"{output}: {corpus.shape[0]:,} rows, {estimator.n_components} components")
+
+
+def read_for(
+    model: Path,
+    source: Source,
+    text_column: str | None = None,
+    strip: str = "",
+    covariates: Path | None = None,
+    covariate_columns: str | None = None,
+    *,
+    named: bool = True,
+) -> tuple[Any, Any, Any, dict[str, Any]]:
+    """Load a model and read data for it; options that do not go with the model are refused.
+
+    Args:
+        model: Folder of the model.
+        source: The data.
+        text_column: As the option has it, as has what follows.
+        strip: Parts of messages that are left out.
+        covariates: Table of what is known of samples.
+        covariate_columns: Its columns.
+        named: Whether documents of a corpus need what identifies them, all in memory.
+
+    Returns:
+        The estimator, what identifies the rows, the rows as it takes them, and further arguments
+        of its ``transform``.
+    """
+    data, array, id_column, encoding, transpose, layer, modality = source
+    kind = kind_of_model(model)
+    if kind == COMPOSITION:
+        refuse_texts(f"counts, {data}", text_column)
+        refuse(f"counts, {data}", {"--strip": strip})
+        return _composition(model, source, covariates, covariate_columns)
+    _refuse_counts(model, covariates, covariate_columns, transpose, layer, modality)
+    columns = None if id_column is None else list(id_column)
+    if kind == TOPICS:
+        topics = _load(model)
+        documents = read_documents(
+            data,
+            array=array,
+            id_column=columns,
+            text_column=text_column,
+            encoding=encoding,
+            strip=parts_of(strip),
+            named=named,
+            kinds=topics.covariate_kinds_,
+        )
+        told = {"covariates": covariates_of(documents)}
+        return topics, documents.ids, features_in_order(topics, documents, data), told
+    refuse_texts(f"{model}, which has no topics", text_column)
+    refuse(f"{model}, which has no topics", {"--strip": strip})
+    rows, estimator = read_data(data, array, id_column, encoding), _load(model)
+    return estimator, rows.ids, columns_in_order(estimator, rows, data), {}
 
 
 def evaluate(

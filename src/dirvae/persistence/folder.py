@@ -22,6 +22,7 @@ from dirvae.writing import made, partial_of, try_writing, whole
 __all__ = [
     "CHECKPOINTS",
     "CONFIG",
+    "MANIFEST",
     "WEIGHTS",
     "ModelFormatError",
     "holds_model",

@@ -87,7 +87,8 @@ def document_clusters(x: sparse.csr_matrix, num_clusters: int, seed: int) -> NDA
     size = min(DIMENSIONS, *(side - 1 for side in x.shape))
     if num_clusters == 1 or size < 1:
         return np.zeros(x.shape[0], dtype=np.int64)
-    weighted = normalize(TfidfTransformer(sublinear_tf=True).fit_transform(x))
+    weighted = TfidfTransformer(sublinear_tf=True).fit_transform(x)  # a copy
+    weighted = normalize(weighted, copy=False)
     left, scale, _ = randomized_svd(weighted, size, n_iter=2, random_state=seed)
     place = normalize(left * scale)
     distinct = len(np.unique(place.round(6), axis=0))

@@ -1,0 +1,52 @@
+"""AnnData of a topic model: read back by the library, with the model's numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from dirvae import TopicModel
+from dirvae.anndata import to_frame
+from dirvae.export import as_anndata, to_h5ad
+from tests.export.conftest import COUNTS, SMALL, WORDS
+
+anndata = pytest.importorskip("anndata")
+IDS = {"id": [f"d{i}" for i in range(40)], "site": [f"s{i % 3}" for i in range(40)]}
+
+
+def test_the_file_has_counts_theta_and_topics(topics, tmp_path):
+    model, counts = topics
+    to_h5ad(model, tmp_path / "topics.h5ad", counts, ids=IDS)
+    found = anndata.read_h5ad(tmp_path / "topics.h5ad")
+    assert sparse.issparse(found.X)
+    np.testing.assert_array_equal(found.X.toarray(), counts)
+    assert found.obs_names.tolist() == IDS["id"]
+    assert found.obs["site"].tolist() == IDS["site"]
+    assert found.var_names.tolist() == WORDS
+    np.testing.assert_allclose(found.obsm["X_dirvae"], model.transform(counts), rtol=1e-12)
+    std = to_frame(found)["std"]
+    np.testing.assert_allclose(std, model.posterior(counts).std, rtol=1e-6)
+    np.testing.assert_array_equal(found.varm["dirvae"].to_numpy(), model.topic_word_.T)
+    told = found.uns["dirvae"]
+    assert list(told["names"]) == model.topic_names_
+    np.testing.assert_array_equal(told["prevalence"], model.topic_prevalence_)
+    assert told["model"] == "TopicModel"
+
+
+def test_without_ids_rows_are_numbered(components):
+    found = as_anndata(components.model, components.X)
+    assert found.obs_names.tolist() == [str(row) for row in range(len(components.X))]
+    assert found.uns["dirvae"]["model"] == "CompositionModel"
+
+
+def test_of_another_latent_there_are_means_alone():
+    model = TopicModel(2, decoder="product", latent="gaussian", **SMALL).fit(COUNTS)
+    found = as_anndata(model, COUNTS)
+    assert list(found.obsm) == ["X_dirvae"]
+    np.testing.assert_array_equal(found.obsm["X_dirvae"], model.transform(COUNTS))
+
+
+def test_what_is_no_topic_model_is_refused(rows):
+    with pytest.raises(TypeError, match="model is a DirichletVAE, must be a TopicModel"):
+        as_anndata(rows.model, rows.X)

@@ -1,0 +1,87 @@
+"""Tables of a model: the numbers are the model's, under its names."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dirvae import DirichletVAE
+from dirvae.export import to_csv
+from dirvae.export.tables import csv_files
+from tests.export.conftest import SMALL, WORDS, X
+
+
+def read(path: Path) -> tuple[list[str], list[list[str]]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        header, *lines = csv.reader(file)
+    return header, lines
+
+
+def numbers(lines: list[list[str]]) -> np.ndarray:
+    return np.array([[float(cell) for cell in line[1:]] for line in lines])
+
+
+def test_tables_of_topics_are_those_of_the_model(topics, tmp_path):
+    model = topics.model
+    to_csv(model, tmp_path / "new" / "tables", topics.X, ids={"id": [f"d{i}" for i in range(40)]})
+    folder = tmp_path / "new" / "tables"
+    header, lines = read(folder / "topic_words.csv")
+    assert header == ["word", "topicmodel0", "topicmodel1", "topicmodel2"]
+    assert [line[0] for line in lines] == WORDS
+    np.testing.assert_array_equal(numbers(lines), model.topic_word_.T)
+    header, lines = read(folder / "theta.csv")
+    assert header == ["id", "topicmodel0", "topicmodel1", "topicmodel2"]
+    assert [line[0] for line in lines] == [f"d{i}" for i in range(40)]
+    np.testing.assert_array_equal(numbers(lines), model.transform(topics.X))
+    header, lines = read(folder / "topics.csv")
+    assert header == ["topic", "name", "share", "words"]
+    assert [line[0] for line in lines] == ["0", "1", "2"]
+    assert lines[1][1] == "<b>pets</b>"
+    assert [float(line[2]) for line in lines] == model.topic_prevalence_.tolist()
+    assert lines[2][3] == " ".join(model.top_words(6)[2])
+    assert sorted(p.name for p in folder.iterdir()) == sorted(csv_files(True))
+
+
+def test_tables_of_components_are_means_of_columns(rows, tmp_path):
+    model = rows.model
+    for output in ("default", "pandas"):
+        model.set_output(transform=output)
+        to_csv(model, tmp_path, rows.X)
+        header, lines = read(tmp_path / "components.csv")
+        assert header == ["column", "dirichletvae0", "dirichletvae1", "dirichletvae2"]
+        assert [line[0] for line in lines] == ["0", "1", "2", "3", "4"]
+        np.testing.assert_array_equal(numbers(lines), model.components_.T)
+        _, lines = read(tmp_path / "theta.csv")
+        theta = np.array([[float(cell) for cell in line] for line in lines])
+        np.testing.assert_array_equal(theta, np.asarray(model.transform(rows.X)))
+    model.set_output(transform="default")
+    assert sorted(p.name for p in tmp_path.iterdir()) == csv_files(True, of_topics=False)
+
+
+def test_what_has_nothing_to_write_is_refused(tmp_path):
+    model = DirichletVAE(2, latent="gaussian", decoder_hidden_sizes=(8,), **SMALL).fit(X)
+    with pytest.raises(ValueError, match="not on the simplex, so that csv has theta alone: give"):
+        to_csv(model, tmp_path / "tables")
+    assert not (tmp_path / "tables").exists()
+    to_csv(model, tmp_path / "tables", X)
+    assert [p.name for p in (tmp_path / "tables").iterdir()] == ["theta.csv"]
+
+
+def test_ids_do_not_hide_a_component(rows, tmp_path):
+    with pytest.raises(ValueError, match="ids has 'dirichletvae1', which is a column of theta"):
+        to_csv(rows.model, tmp_path / "tables", rows.X, ids={"dirichletvae1": range(30)})
+
+
+def test_covariates_tell(tmp_path):
+    from dirvae import TopicModel
+    from tests.export.conftest import COUNTS
+
+    told = np.arange(40) % 2
+    model = TopicModel(2, **SMALL).fit(COUNTS, covariates=told)
+    to_csv(model, tmp_path, COUNTS, covariates=told)
+    _, lines = read(tmp_path / "theta.csv")
+    theta = np.array([[float(cell) for cell in line] for line in lines])
+    np.testing.assert_array_equal(theta, model.transform(COUNTS, covariates=told))
