@@ -225,7 +225,7 @@ def _facts(estimator: Any) -> dict[str, Any]:
     kept = estimator.history_[getattr(estimator, "best_epoch_", -1)] if estimator.history_ else {}
     has_likelihood = hasattr(estimator, "likelihood_")
     return {
-        "latent": estimator.latent.__name__,
+        "latent": getattr(estimator, "latent_", estimator.latent).__name__,
         **({"likelihood": estimator.likelihood_.__name__} if has_likelihood else {}),
         "components": estimator.n_components,
         "columns": estimator.n_features_in_,
