@@ -15,6 +15,7 @@ from dirvae.reproduce.record import Run, done
 from dirvae.reproduce.tables import latest, mean_of
 from dirvae.writing import write_text
 from studies import RESULTS
+from studies.default_latent import CHOSEN, VARIANTS
 
 PAGE = Path(__file__).parent.parent / "docs" / "choosing.md"
 COUNTS = Path(__file__).parent.parent / "benchmarks" / "results" / "compositions.json"
@@ -31,6 +32,22 @@ LATENTS = (
     ("`Dirichlet`", "dirichlet", "ours"),
     ("`StickBreakingKumaraswamy`", "stick_breaking_kumaraswamy", "paper"),
     ("`InverseCDFDirichlet`", "inverse_cdf_dirichlet", "paper"),
+)
+DEFAULTS_ON = {
+    "mnist": "MNIST, K = 50",
+    "omniglot": "OMNIGLOT, K = 100",
+    "digits": "digits, K = 10",
+    "svhn": "SVHN test subset, K = 50",
+    "counts": "20 Newsgroups, K = 50",
+}
+_OF_DEFAULTS = (
+    "latent",
+    "-ELBO",
+    "used in encoding",
+    "in decoding",
+    "k-NN error, %",
+    "largest share",
+    "seeds",
 )
 CORPORA = ("20news_nvdm2000", "reuters_modapte5000", "bbc_news", "ap")
 MODELS = ("dirvae", "dirvae, product", "tomotopy LDA", "scikit-learn NMF", "gensim LDA")
@@ -67,6 +84,48 @@ def _nearest(found: Sequence[Run]) -> str:
     if decoded:
         return mean_of(decoded, lambda run: 100 * run["knn_error_as_decoded"]["5"])
     return mean_of(found, lambda run: 100 * run["knn_error"]["5"])
+
+
+def choice() -> str:
+    """The default latent: what was tried on MNIST."""
+    runs = _runs_of("mnist")
+    names = [name for name in VARIANTS if any(run["variant"] == name for run in runs)]
+    return table(_OF_DEFAULTS, [_by_variant(runs, name) for name in names])
+
+
+def defaults() -> str:
+    """The default latent on five data sets, beside a Gaussian and the plain Dirichlet."""
+    rows = []
+    for data, title in DEFAULTS_ON.items():
+        runs = _runs_of(data)
+        rows += [[title, *_by_variant(runs, name)] for name in ("gaussian", "dirichlet", CHOSEN)]
+    return table(("data", *_OF_DEFAULTS), rows)
+
+
+def _runs_of(data: str) -> list[Run]:
+    return [run for run in done(RESULTS / "default_latent.jsonl") if run["data"] == data]
+
+
+def _by_variant(runs: Sequence[Run], name: str) -> list[str]:
+    found = [run for run in runs if run["variant"] == name]
+    return [
+        f"**{_called(name)}**" if name == CHOSEN else _called(name),
+        mean_of(found, lambda run: run["negative_elbo"]),
+        mean_of(found, lambda run: run["used_in_encoding"], 1),
+        mean_of(found, lambda run: run["used_in_decoding"], 1),
+        mean_of(found, lambda run: 100 * run["knn_error"]["5"], 1),
+        mean_of(found, lambda run: run["largest_share"]),
+        str(len({run["seed"] for run in found})),
+    ]
+
+
+def _called(name: str) -> str:
+    """The names of distributions as they stand in code; a prior that is not said is 1 - 1/K."""
+    known = {"gaussian": "Gaussian", "dirichlet": "`Dirichlet`, prior 1 - 1/K"}
+    if not name.startswith("standardized"):
+        return known.get(name, name)
+    prior = "" if "prior" in name else ", prior 1 - 1/K"
+    return name.replace("standardized", f"`StandardizedDirichlet`{prior}").replace(".0", "")
 
 
 def decoders() -> str:
@@ -130,6 +189,8 @@ def _nats(results: Sequence[dict[str, Any]], data: str, model: str) -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "latents": latents,
+    "choice": choice,
+    "defaults": defaults,
     "decoders": decoders,
     "sizes": sizes,
     "counts": counts,

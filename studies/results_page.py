@@ -20,8 +20,9 @@ from studies import RESULTS
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE, PICTURE = DOCS / "results.md", DOCS / "images" / "components.png"
 DENSITY = ("mnist", "omniglot")
-SEMI_SUPERVISED = ("mnist", "mnist-rot", "omniglot", "svhn")
-TOPICS = ("20news", "rcv1")
+SEMI_SUPERVISED = ("mnist", "mnist-few", "mnist-rot", "omniglot", "svhn", "svhn-subset")
+ONLY_IF_RUN = ("mnist-few", "svhn-subset")
+TOPICS = ("20news-v1995", "20news", "rcv1")
 DRAWN = {
     "gaussian": "Gaussian",
     "stick_breaking_kumaraswamy": "stick-breaking",
@@ -79,7 +80,8 @@ def page(
             parts.append(f"![Weights, means and spreads by component](images/{PICTURE.name})\n")
     for name in SEMI_SUPERVISED:
         runs = done(files / f"semi-supervised-{name}.jsonl")
-        parts.append(markdown(tables.semi_supervised_table(name, runs)))
+        if runs or name not in ONLY_IF_RUN:
+            parts.append(markdown(tables.semi_supervised_table(name, runs)))
     for name in TOPICS:
         if runs := done(files / f"topics-{name}.jsonl"):
             parts.append(markdown(topics_table(name, runs)))

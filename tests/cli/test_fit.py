@@ -18,7 +18,8 @@ from scipy import sparse
 
 import dirvae
 from dirvae.cli.fit import fit_vae
-from tests.cli.command import COUNTS, SMALL, X, assert_one_sentence, fit, limited
+from dirvae.models.latents import default_latent
+from tests.cli.command import COUNTS, SMALL, X, assert_one_sentence, fit, help_of, limited
 
 WORDS = {
     "concrete": "RelaxedOneHotCategorical",
@@ -287,9 +288,32 @@ def test_loss_that_is_not_finite_leaves_no_checkpoint(run):
 def test_defaults_of_the_command_are_those_of_the_estimator():
     command = inspect.signature(fit_vae).parameters
     estimator = inspect.signature(dirvae.DirichletVAE).parameters
-    shared = ("max_epochs", "batch_size", "learning_rate", "validation_fraction", "patience")
+    shared = (
+        "latent",
+        "prior_concentration",
+        "commitment",
+        "max_epochs",
+        "batch_size",
+        "learning_rate",
+        "validation_fraction",
+        "patience",
+    )
     for name in shared:
         assert command[name].default == estimator[name].default, name
+
+
+def test_help_names_the_default_latent(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")
+    shown = help_of(run, "fit", "vae")["--latent"]
+    assert shown.endswith(f"[default: ({_word_of(default_latent(2))})]")
+    np.save("x.npy", X)
+    assert run(*fit()).code == 0
+    assert dirvae.load("model").latent_ is default_latent(3)
+
+
+def _word_of(Latent: Any) -> str:
+    (word,) = (word for word, name in WORDS.items() if name == Latent.__name__)
+    return word
 
 
 @pytest.mark.parametrize("latent", ["gaussian", "standardized-dirichlet"])

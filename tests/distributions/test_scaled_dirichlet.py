@@ -102,3 +102,13 @@ def test_log_law_shares_the_kl() -> None:
     plain = kl_divergence(ScaledDirichlet(a, loc), Dirichlet(prior))
     log = kl_divergence(LogScaledDirichlet(a, loc), LogDirichlet(prior))
     torch.testing.assert_close(plain, log)
+
+
+@pytest.mark.parametrize("size", [3, 10])
+def test_moments_of_a_row_are_the_same_wherever_it_is_in_a_batch(size: int) -> None:
+    random = torch.Generator().manual_seed(0)
+    a = 3 * torch.rand(size, generator=random, dtype=torch.float64) + 0.1
+    loc = torch.randn(size, generator=random, dtype=torch.float64)
+    q = ScaledDirichlet(a.expand(61, size).contiguous(), loc.expand(61, size).contiguous())
+    for moment in (q.mean, q.variance):
+        assert bool((moment == moment[0]).all())

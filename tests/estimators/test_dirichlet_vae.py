@@ -90,11 +90,40 @@ def test_a_mixture_prior_is_learned(digits, latent):
 
 
 def test_a_standardized_posterior_starts_at_the_prior(digits):
-    options = {"latent": StandardizedDirichlet, "learning_rate": 1e-9, "max_epochs": 1}
+    options = {"latent": StandardizedDirichlet, "commitment": 0.0}
+    options |= {"learning_rate": 1e-9, "max_epochs": 1}
     vae = small(**options).fit(digits).vae_
     q = vae.encoder.law(torch.zeros(1, vae.encoder.num_raw))
     torch.testing.assert_close(q.mean, vae.prior().mean.expand(1, 4))
     torch.testing.assert_close(q.variance, vae.prior().variance.expand(1, 4), rtol=1e-3, atol=0)
+
+
+def test_the_default_is_a_committed_standardized_dirichlet(digits):
+    default = small().fit(digits)
+    said = {"latent": StandardizedDirichlet, "prior_concentration": 5.0, "commitment": 1.75}
+    assert default.latent_ is StandardizedDirichlet
+    np.testing.assert_array_equal(
+        default.transform(digits), small(**said).fit(digits).transform(digits)
+    )
+    free = small(commitment=0.0).fit(digits)
+    assert np.abs(free.transform(digits) - default.transform(digits)).max() > 0.01
+    x = torch.tensor(digits, dtype=torch.float32)
+    assert float(default.vae_.infer(x).concentration.min()) >= 8.75
+
+
+def test_a_latent_that_is_named_has_its_own_prior_and_no_commitment(digits):
+    plain = small(latent=Dirichlet).fit(digits)
+    np.testing.assert_array_equal(plain.prior_concentration_, np.full(4, 0.75, np.float32))
+    assert plain.vae_.encoder.least == ()
+    assert (
+        small(latent=torch.distributions.Normal).fit(digits).latent_ is torch.distributions.Normal
+    )
+
+
+def test_one_component_alone_is_a_plain_dirichlet(digits):
+    alone = small(n_components=1, max_epochs=1).fit(digits)
+    assert alone.latent_ is Dirichlet
+    np.testing.assert_array_equal(alone.transform(digits), np.ones((300, 1)))
 
 
 @pytest.mark.parametrize(
@@ -220,7 +249,7 @@ def test_commitment_keeps_the_posterior_off_its_prior(digits):
 
 def test_prior_is_learned_by_moments(digits):
     estimator = small(prior_concentration="learn", max_epochs=40, patience=1).fit(digits)
-    assert not np.allclose(estimator.prior_concentration_, 0.75)
+    assert (np.abs(estimator.prior_concentration_ - 5) > 0.1).all()
     assert (estimator.prior_concentration_ > 0).all()
 
 
@@ -263,7 +292,7 @@ def test_pipeline_and_grid_search(digits):
     assert search.best_params_["n_components"] in (2, 3)
 
 
-@pytest.mark.parametrize("latent", [Dirichlet, InverseCDFDirichlet, SoftmaxNormal])
+@pytest.mark.parametrize("latent", [None, Dirichlet, InverseCDFDirichlet, SoftmaxNormal])
 def test_transform_of_a_row_depends_on_neither_batch_nor_order(digits, latent):
     estimator = small(latent=latent).fit(digits)
     theta = estimator.transform(digits)

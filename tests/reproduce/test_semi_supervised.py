@@ -12,7 +12,17 @@ from rich.console import Console
 
 from dirvae.reproduce import record, semi_supervised
 from dirvae.reproduce.progress import Bars
-from dirvae.reproduce.semi_supervised import DATA, ROWS, Job, jobs, labels, run_all, unit_normal
+from dirvae.reproduce.semi_supervised import (
+    DATA,
+    ROWS,
+    Job,
+    jobs,
+    labelled,
+    labels,
+    run_all,
+    shares_of,
+    unit_normal,
+)
 
 SIZES = ("hidden_sizes", "decoder_hidden_sizes", "classifier_hidden_sizes")
 
@@ -77,6 +87,46 @@ def test_svhn_study_runs_once(row: str, tmp_path: Path) -> None:
     assert (run["row"], run["share"], run["seed"], run["train_rows"]) == (row, 0.5, 3, 80)
     assert run["plan"]["likelihood"] == "unit_normal"
     assert run["plan"]["max_epochs"] == 40
+
+
+def test_the_subset_is_the_first_of_the_official_test_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 10
+    x = (20 * y[:, None, None, None] + rng.integers(0, 40, (40, 32, 32, 3))).astype(np.uint8)
+    monkeypatch.setenv("DIRVAE_DATA", str(tmp_path))
+    with pytest.raises(OSError, match=r"svhn_test10k\.npz cannot be downloaded: put it into"):
+        DATA["svhn-subset"]()
+    np.savez(tmp_path / "svhn_test10k.npz", x=x, y=y)
+    monkeypatch.setitem(semi_supervised.VALIDATION, "svhn-subset", (20, 10))
+    monkeypatch.setattr(semi_supervised, "COMPONENTS", 5)
+    data = DATA["svhn-subset"]()
+    assert (data.x.shape, data.x_test.shape) == ((30, 5), (10, 5))
+    np.testing.assert_array_equal(np.r_[data.y, data.y_test], y)
+    np.testing.assert_allclose(data.x.mean(0), 0, atol=1e-4)
+    brightness = x.reshape(40, -1).mean(1)
+    first = np.r_[data.x[:, 0], data.x_test[:, 0]]
+    assert abs(np.corrcoef(first, brightness)[0, 1]) > 0.9999
+    assert Job("svhn-subset", "dirichlet", 0.1, 0).key["plan"]["likelihood"] == "unit_normal"
+
+
+def test_numbers_of_labels() -> None:
+    shares = shares_of("mnist-few")
+    y = np.repeat(np.arange(10), 4_500)
+    kept = [(labels(y, s, np.random.RandomState(0)) >= 0).sum() for s in shares]
+    assert kept == [1_000, 600, 100]
+    assert [labelled("mnist-few", share) for share in shares] == ["1,000", "600", "100"]
+    assert [job.share for job in jobs("mnist-few", rows=["dirichlet"])] == list(shares)
+
+
+def test_a_row_that_is_not_smoothed_is_the_same_without_the_term() -> None:
+    for name in ("gaussian", "stick_breaking_kumaraswamy", "dirichlet"):
+        smoothed, plain = (
+            Job("mnist", row, 0.1, 0).estimator() for row in (name, f"{name}_not_smoothed")
+        )
+        differs = {k for k, v in smoothed.get_params().items() if v != plain.get_params()[k]}
+        assert (differs, plain.smoothness) == ({"smoothness"}, 0.0)
 
 
 @pytest.mark.usefixtures("svhn")

@@ -17,7 +17,15 @@ from dirvae.distributions import Dirichlet
 from dirvae.reproduce import record, topics
 from dirvae.reproduce.bags import bags
 from dirvae.reproduce.progress import Bars
-from dirvae.reproduce.topics import DATA, ROWS, completion_perplexity, jobs, measures, run_all
+from dirvae.reproduce.topics import (
+    DATA,
+    ROWS,
+    bound_perplexity,
+    completion_perplexity,
+    jobs,
+    measures,
+    run_all,
+)
 from dirvae.reproduce.topics_table import difference, topics_table
 from dirvae.topics.zoo import gsm, prodlda
 from studies import results_page
@@ -141,6 +149,21 @@ def test_perplexity_of_a_mixture_is_that_of_theta_and_beta() -> None:
     assert completion_perplexity(vae, test, rows=7) == pytest.approx(expected, rel=1e-5)
 
 
+def test_perplexity_by_the_bound_is_that_of_the_words_and_the_kl() -> None:
+    """Of a decoder that ignores z the bound is known: log p of the words, less the KL."""
+    torch.manual_seed(0)
+    vae = prodlda(3, WORDS, hidden_sizes=(8,)).eval()
+    test = counts(30, 0).toarray() * (np.arange(30) % 4 + 1)[:, None]
+    with torch.no_grad():
+        vae.decoder.weight.zero_()
+        vae.decoder.bias.copy_(torch.linspace(-1, 1, WORDS))
+        words = torch.log_softmax(vae.decoder.bias, 0).double().numpy()
+        kl = vae.terms(torch.from_numpy(test).float()).kl.double().numpy()
+    expected = np.exp(((kl - test @ words) / test.sum(1)).mean())
+    with_an_empty_one = sparse.csr_matrix(np.vstack([np.zeros(WORDS), test]))
+    assert bound_perplexity(vae, with_an_empty_one, rows=7) == pytest.approx(expected, rel=1e-4)
+
+
 def test_products_are_ranked_by_weights() -> None:
     vae = prodlda(3, WORDS, hidden_sizes=(8,)).eval()
     with torch.no_grad():
@@ -185,6 +208,14 @@ def test_the_table_has_the_papers_numbers_and_a_verdict() -> None:
     assert "GSM: the exact Dirichlet improves it (+0.100 ± 0.008)" in table.note
     assert "ProdLDA: " not in table.note
     assert "Improvement" not in topics_table("20news", []).note
+
+
+def test_the_papers_own_counts_have_both_perplexities() -> None:
+    runs = [run("gsm_own", 0, 0.20) | {"perplexity_by_bound": 1234.4}]
+    table = topics_table("20news-v1995", runs)
+    own = dict(zip(table.header, table.rows[list(ROWS).index("gsm_own")], strict=True))
+    assert own["the paper's NPMI / perplexity"] == "0.199 / 954"
+    assert (own["perplexity"], own["by the bound"], own["epochs"]) == ("900", "1234", "20")
 
 
 def test_the_page_has_topics_once_they_are_there(tmp_path: Path) -> None:

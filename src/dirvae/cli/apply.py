@@ -267,7 +267,9 @@ def _facts(estimator: Any) -> dict[str, Any]:
     kept = estimator.history_[getattr(estimator, "best_epoch_", -1)] if estimator.history_ else {}
     has_likelihood = hasattr(estimator, "likelihood_")
     return {
-        "latent": meant("latent", estimator.latent).__name__,
+        "latent": (
+            getattr(estimator, "latent_", None) or meant("latent", estimator.latent)
+        ).__name__,
         **({"likelihood": estimator.likelihood_.__name__} if has_likelihood else {}),
         "components": estimator.n_components,
         "columns": estimator.n_features_in_,

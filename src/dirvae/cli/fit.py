@@ -40,13 +40,14 @@ def fit_vae(
         Path, typer.Option("--output", "-o", metavar="PATH", help="Folder for the model.")
     ],
     latent: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME",
             parser=one_of(LATENTS),
             help=f"Distribution of the latent: {words_of(LATENTS)}.",
+            show_default="standardized-dirichlet",
         ),
-    ] = "dirichlet",
+    ] = None,
     likelihood: Annotated[
         str,
         typer.Option(
@@ -62,7 +63,7 @@ def fit_vae(
         typer.Option(
             metavar="NUMBER",
             help="A positive number, or learn.",
-            show_default="1 - 1/K; 5 for stick-breaking",
+            show_default="5 for standardized-dirichlet and stick-breaking, else 1 - 1/K",
         ),
     ] = None,
     prior_components: Annotated[
@@ -74,12 +75,13 @@ def fit_vae(
         ),
     ] = None,
     commitment: Annotated[
-        float,
+        float | None,
         number(
-            help="Least concentration of a Dirichlet posterior, in units of the prior's; above 1, "
-            "such as 1.5, keeps components in use.",
+            help="Least concentration of a Dirichlet posterior, in units of the prior's; above 1 "
+            "keeps components in use.",
+            show_default="1.75 for standardized-dirichlet, else 0",
         ),
-    ] = 0.0,
+    ] = None,
     hidden_sizes: Annotated[
         str, typer.Option(metavar="LIST", help="Widths of the encoder's layers.")
     ] = "500,500",
@@ -157,20 +159,20 @@ def fit_vae(
     _summarise(model, output)
 
 
-def _require_no_parts(components: int, latent: str) -> None:
+def _require_no_parts(components: int, latent: str | None) -> None:
     from torch.distributions import constraints
 
-    if named(LATENTS, latent).support is constraints.simplex:
+    if latent is None or named(LATENTS, latent).support is constraints.simplex:
         raise ValueError(f"--components is {components}, must be 2 or more for parts of a whole")
 
 
 def _estimator(
-    latent: str, likelihood: str, device: str, options: Mapping[str, Any], verbose: bool
+    latent: str | None, likelihood: str, device: str, options: Mapping[str, Any], verbose: bool
 ) -> Any:
     from dirvae.estimators import DirichletVAE
 
     return DirichletVAE(
-        latent=named(LATENTS, latent),
+        latent=None if latent is None else named(LATENTS, latent),
         likelihood=named(LIKELIHOODS, likelihood),
         device=available(device),
         verbose=verbose,

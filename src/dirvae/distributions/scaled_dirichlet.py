@@ -50,6 +50,11 @@ def _line(a: Tensor, loc: Tensor) -> _Line:
     return _Line(u, logits, softplus, s.cosh() * ((high - low) / (count - 1)), phi)
 
 
+def _over_nodes(values: Tensor) -> Tensor:
+    """Sum of (N, ..., K) over N, in the same order for each row wherever it is in a batch."""
+    return values.movedim(0, -1).contiguous().sum(-1)
+
+
 def _log_mean_scale(a: Tensor, loc: Tensor) -> Tensor:
     """Log of the mean of e^loc under the base distribution's mean a / A, shape (..., 1)."""
     log_a = to_float64(a).log()  # a rounding here would be multiplied by A in the KL
@@ -194,22 +199,23 @@ class ScaledDirichlet(OnSimplex, _Parameters):
     @property
     def mean(self) -> Tensor:
         """E[z_k] = a_k int sigmoid(u + loc_k) phi(u) du, shape (..., K)."""
-        return self._moments()[0]
+        phi, share = self._nodes()
+        mean = self.concentration * _over_nodes(phi * share)
+        return mean / mean.sum(-1, keepdim=True)  # it is 1 but for rounding
 
     @property
     def variance(self) -> Tensor:
         """E[z_k^2] - E[z_k]^2, E[z_k^2] = a_k (a_k + 1) int sigmoid(u + loc_k)^2 phi(u) du."""
-        mean, square = self._moments()
-        return (square - mean**2).clamp(min=0)
+        a, (phi, share) = self.concentration, self._nodes()
+        mean = a * _over_nodes(phi * share)
+        square = a * (a + 1) * _over_nodes(phi * share**2)
+        total = mean.sum(-1, keepdim=True)
+        return (square / total - (mean / total) ** 2).clamp(min=0)
 
-    def _moments(self) -> tuple[Tensor, Tensor]:
-        a = self.concentration
-        line = _line(a, self.loc)
-        phi, share = line.weight * line.phi, line.logits.sigmoid()
-        mean = a * (phi * share).sum(0)
-        square = a * (a + 1) * (phi * share**2).sum(0)
-        total = mean.sum(-1, keepdim=True)  # 1 but for rounding
-        return mean / total, square / total
+    def _nodes(self) -> tuple[Tensor, Tensor]:
+        """Weights of the integral, (N, ..., 1), and sigmoid(u + loc), (N, ..., K)."""
+        line = _line(self.concentration, self.loc)
+        return line.weight * line.phi, line.logits.sigmoid()
 
 
 def _kl(q: Any, p: Any) -> Tensor:

@@ -20,7 +20,7 @@ from torch.distributions import Distribution, constraints
 from dirvae.alignment import matched
 from dirvae.assessment import Summary, summarize
 from dirvae.data.arrays import ArrayDataset
-from dirvae.distributions import Dirichlet, draw_with_log_ratio
+from dirvae.distributions import draw_with_log_ratio
 from dirvae.distributions.global_random import DrawingFrom
 from dirvae.estimators.arguments import (
     require_concentration,
@@ -36,7 +36,12 @@ from dirvae.estimators.rows import (
     precision_of,
     weighted,
 )
-from dirvae.models.latents import has_dirichlet_prior, standard_prior
+from dirvae.models.latents import (
+    default_commitment,
+    default_latent,
+    has_dirichlet_prior,
+    standard_prior,
+)
 from dirvae.models.likelihoods import require_support, takes_probabilities
 from dirvae.models.vae import VAE, closed_form_kl, mean_by_row
 from dirvae.models.zoo import mlp_vae
@@ -62,19 +67,21 @@ class DirichletVAE(RowEstimator):
     Args:
         n_components: K, number of latent components; at least 2 to say anything.
         prior_concentration: Concentration of the Dirichlet prior: a positive number or an array
-            (K,). None for 1 - 1/K; "learn" to start from that and go on by the method of moments.
-            Of a stick-breaking latent, the concentration of its GEM prior.
+            (K,). None for 5, or 1 - 1/K under another latent than the default; "learn" to start
+            from that and go on by the method of moments. Of a stick-breaking latent, the
+            concentration of its GEM prior.
         prior_components: Number of distributions of a prior that is a learned mixture
             (`MixturePrior`), around the Dirichlet or Gaussian that the prior would else be. None
             for no mixture.
-        latent: Distribution of the latent: `distributions.Dirichlet`, `StandardizedDirichlet`
-            (tighter bounds, under the same prior), `ScaledDirichlet` (the same distribution, by
-            parameters that are harder to learn), `InverseCDFDirichlet`,
-            `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`; or its word
-            on the command line, such as "gaussian". For any other build a `VAE`.
-        commitment: Least concentration of a Dirichlet posterior, in units of the prior's. Above 1,
-            such as 1.5, a component costs even if it is out of use. Best with
-            ``latent=ScaledDirichlet`` and a ``prior_concentration`` of some 5.
+        latent: Distribution of the latent: `distributions.StandardizedDirichlet`,
+            `ScaledDirichlet` (the same distribution, by parameters that are harder to learn),
+            `Dirichlet` (a posterior of the prior's own kind, with looser bounds),
+            `InverseCDFDirichlet`, `StickBreakingKumaraswamy`, `SoftmaxNormal` or
+            `torch.distributions.Normal`; or its word on the command line, such as "gaussian". None
+            for the first (`Dirichlet` of one component alone). For any other build a `VAE`.
+        commitment: Least concentration of a Dirichlet posterior, in units of the prior's. Above 1 a
+            component costs even if it is out of use, so that all come into use. None for 1.75, or 0
+            under another latent than the default.
         likelihood: Distribution of the data: Bernoulli, Normal, or a distribution of counts such as
             `distributions.Multinomial`; or its word, such as "multinomial". None chooses: values in
             [0, 1] are probabilities of a Bernoulli (drawn as 0 or 1 anew each epoch), other reals
@@ -94,6 +101,7 @@ class DirichletVAE(RowEstimator):
     Attributes:
         vae_: The fitted `VAE`.
         likelihood_: The distribution of the data that was used.
+        latent_: The distribution of the latent that was used.
         components_: Mean of the data where a row is all of one component, shape (K, D), of a latent
             on the simplex.
         prior_concentration_: Concentration of the prior, shape (K,), where it has one.
@@ -127,8 +135,8 @@ class DirichletVAE(RowEstimator):
         *,
         prior_concentration: float | Sequence[float] | str | None = None,
         prior_components: int | None = None,
-        latent: Callable[..., Distribution] | str = Dirichlet,
-        commitment: float = 0.0,
+        latent: Callable[..., Distribution] | str | None = None,
+        commitment: float | None = None,
         likelihood: Callable[..., Distribution] | str | None = None,
         hidden_sizes: Sequence[int] = (500, 500),
         decoder_hidden_sizes: Sequence[int] = (500,),
@@ -278,7 +286,8 @@ class DirichletVAE(RowEstimator):
             self.prior_concentration_ = concentration.numpy().copy()
 
     def _build(self, X: Any, weight: Any) -> VAE:
-        Latent = meant("latent", self.latent)
+        Latent = self._latent()
+        commitment = self.commitment
         return mlp_vae(
             X.shape[1],
             Latent,
@@ -287,7 +296,7 @@ class DirichletVAE(RowEstimator):
             hidden_sizes=tuple(self.hidden_sizes),
             decoder_hidden_sizes=tuple(self.decoder_hidden_sizes),
             moments=mean_and_std(X, weight),
-            commitment=self.commitment,
+            commitment=default_commitment(Latent) if commitment is None else commitment,
             prior_components=self.prior_components,
         )
 
@@ -321,6 +330,12 @@ class DirichletVAE(RowEstimator):
             decoder = copy.deepcopy(self.vae_.decoder).double()
             mean: Any = mean_by_row(decoder, torch.tensor(z, dtype=torch.float64)).numpy()
         return mean.astype(z.dtype)
+
+    @property
+    def latent_(self) -> Callable[..., Distribution]:
+        """The distribution of the latent that was used."""
+        check_is_fitted(self)
+        return cast(Head, self.vae_.encoder).Law
 
     @property
     def components_(self) -> Any:
@@ -407,6 +422,12 @@ class DirichletVAE(RowEstimator):
 
     # --- checks ----------------------------------------------------------------------------------
 
+    def _latent(self) -> Callable[..., Distribution]:
+        if self.latent is None:
+            return default_latent(self.n_components)
+        found: Callable[..., Distribution] = meant("latent", self.latent)
+        return found
+
     def _concentration(self) -> Tensor | None:
         value = self.prior_concentration
         return None if value is None or isinstance(value, str) else torch.as_tensor(value).float()
@@ -419,13 +440,13 @@ class DirichletVAE(RowEstimator):
             raise ValueError(
                 f"validation_fraction is {self.validation_fraction!r}, must be in [0, 1)"
             )
-        learnable = has_dirichlet_prior(meant("latent", self.latent))
+        learnable = has_dirichlet_prior(self._latent())
         require_concentration(self.prior_concentration, self.n_components, learnable=learnable)
         if self.prior_components is not None:
             require_integer("prior_components", self.prior_components, 1)
             if isinstance(self.prior_concentration, str):
                 raise ValueError("prior_components goes with a prior_concentration, not 'learn'")
-        commitment = self.commitment
+        commitment = 0.0 if self.commitment is None else self.commitment
         if not isinstance(commitment, Real) or not 0 <= commitment < math.inf:
             raise ValueError(f"commitment is {commitment!r}, must be a finite number of 0 or more")
         if commitment and not learnable:

@@ -61,7 +61,7 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         vae_: VAE | LabelledVAE
         _optimizer_state: dict[str, Any] | None
         n_components: int
-        latent: Callable[..., Distribution] | str
+        latent: Callable[..., Distribution] | str | None
         hidden_sizes: Sequence[int]
         max_epochs: Any  # an integer; None where the estimator chooses
         batch_size: int

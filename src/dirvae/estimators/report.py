@@ -25,7 +25,6 @@ from dirvae.report.explorer.components import (
     components_page,
     image_shape_of,
 )
-from dirvae.words import meant
 
 if TYPE_CHECKING:
     from dirvae.estimators.dirichlet_vae import DirichletVAE
@@ -39,7 +38,7 @@ ACTIVATIONS: Mapping[type[nn.Module], str] = {nn.GELU: "gelu", nn.ReLU: "relu", 
 def page_of(model: DirichletVAE, X: Any, *, ids: Any, image_shape: Any, title: str) -> str:
     """Return the page; arguments are those of `DirichletVAE.report`."""
     check_is_fitted(model)
-    if meant("latent", model.latent) is Normal:
+    if model.latent_ is Normal:
         raise ValueError("the latent is a Normal, must be on the simplex: it has no shares")
     theta = np.asarray(model.transform(X), dtype=np.float64)
     rows = model._validated(X, reset=False)

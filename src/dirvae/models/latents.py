@@ -32,7 +32,9 @@ __all__ = [
     "LATENTS",
     "NamedLatent",
     "decoder_view",
+    "default_commitment",
     "default_concentration",
+    "default_latent",
     "has_dirichlet_prior",
     "has_learnable_prior",
     "head_options",
@@ -55,6 +57,7 @@ class NamedLatent(NamedTuple):
         head: From the prior and the commitment to the options of the `Head` of the posterior.
         has_learnable_prior: Whether a topic model can learn its prior by gradient.
         view: From the prior to what the decoder does to z first.
+        commitment: That goes best with the prior's default.
     """
 
     prior: Callable[[int, Tensor | None], Fixed]
@@ -63,6 +66,29 @@ class NamedLatent(NamedTuple):
     head: Callable[[Fixed, float], dict[str, Any]] = lambda prior, commitment: {}
     has_learnable_prior: bool = False
     view: Callable[[Fixed], nn.Module] | None = None
+    commitment: float = 0.0
+
+
+def default_latent(num_latent: int) -> AnyLatent:
+    """The latent of estimators that are told none; how it was chosen is in docs/choosing.md.
+
+    One component alone has no log ratios: there it is a plain Dirichlet, which is always 1.
+
+    Example:
+        >>> default_latent(10).__name__, default_latent(1).__name__
+        ('StandardizedDirichlet', 'Dirichlet')
+    """
+    return StandardizedDirichlet if num_latent > 1 else Dirichlet
+
+
+def default_commitment(Latent: AnyLatent) -> float:
+    """The commitment of a latent where none is given; 0 for most.
+
+    Example:
+        >>> default_commitment(StandardizedDirichlet), default_commitment(Normal)
+        (1.75, 0.0)
+    """
+    return LATENTS[Latent].commitment if Latent in LATENTS else 0.0
 
 
 def default_concentration(num_latent: int) -> Tensor:
@@ -87,7 +113,8 @@ def standard_prior(
         Latent: Distribution of q(z|x).
         num_latent: K.
         concentration: Of a Dirichlet, shape (K,) or (); of a GEM, shape (). By default
-            `default_concentration` and 5 (Nalisnick & Smyth 2017).
+            `default_concentration`, but 5 of a standardized Dirichlet, and 5 of a GEM (Nalisnick &
+            Smyth 2017).
 
     Raises:
         ValueError: If no prior is known to go with ``Latent``.
@@ -152,7 +179,7 @@ def head_options(Latent: AnyLatent, prior: Fixed, commitment: float = 0.0) -> di
     Example:
         >>> options = head_options(StandardizedDirichlet, standard_prior(StandardizedDirichlet, 2))
         >>> options["exponential"], options["initial"], options["reference"]
-        (('certainty',), {'certainty': 1.0}, tensor([0.5000, 0.5000]))
+        (('certainty',), {'certainty': 1.0}, tensor([5., 5.]))
     """
     foreign = Latent not in LATENTS or (has_dirichlet_prior(Latent) and prior.Law is not Dirichlet)
     commits = not foreign and has_dirichlet_prior(Latent)
@@ -189,6 +216,11 @@ def _dirichlet(num_latent: int, concentration: Tensor | None) -> Fixed:
     if concentration is None:
         concentration = default_concentration(num_latent)
     return Fixed(Dirichlet, concentration=concentration.expand(num_latent).clone())
+
+
+def _flat_dirichlet(num_latent: int, concentration: Tensor | None) -> Fixed:
+    """By default 5 a part: log ratios are near a Gaussian's, and a commitment is cheap."""
+    return _dirichlet(num_latent, torch.tensor(5.0) if concentration is None else concentration)
 
 
 def _gem(num_latent: int, concentration: Tensor | None) -> Fixed:
@@ -276,7 +308,12 @@ LATENTS: dict[Any, NamedLatent] = {
     InverseCDFDirichlet: NamedLatent(_dirichlet, _dirichlet, True, _concentrations, True),
     ScaledDirichlet: NamedLatent(_dirichlet, _dirichlet, True, _concentrations, view=_log_ratios),
     StandardizedDirichlet: NamedLatent(
-        _dirichlet, _dirichlet, True, _units_of_the_prior, view=_log_ratios
+        _flat_dirichlet,
+        _flat_dirichlet,
+        True,
+        _units_of_the_prior,
+        view=_log_ratios,
+        commitment=1.75,
     ),
     StickBreakingKumaraswamy: _STICKS,
     StickBreakingBeta: _STICKS,

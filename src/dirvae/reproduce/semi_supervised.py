@@ -1,12 +1,13 @@
 """Classification from few labels: the paper's splits, by `SemiSupervisedVAE`.
 
-Of the training images 10, 5 or 1 % have a label, as many of each class. Training uses neither
-validation nor test images.
+Of the training images 10, 5 or 1 % have a label, or as many as the field takes of MNIST, and as
+many of each class. Training uses neither validation nor test images.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -25,11 +26,14 @@ from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.record import Run
 from dirvae.reproduce.runs import make_missing, require_known
 
-__all__ = ["DATA", "ROWS", "Job", "Labelled", "jobs", "labels", "run_all"]
+__all__ = ["DATA", "ROWS", "Job", "Labelled", "jobs", "labelled", "labels", "run_all", "shares_of"]
 
 SHARES = (0.1, 0.05, 0.01)
 VALIDATION = {"mnist": (45_000, 5_000), "mnist-rot": (70_000, 10_000), "svhn": (65_000, 8_257)}
-VALIDATION["omniglot"] = (22_095, 2_250)
+VALIDATION |= {"omniglot": (22_095, 2_250), "svhn-subset": (7_000, 1_000)}
+VALIDATION["mnist-few"] = VALIDATION["mnist"]
+NUMBERS = {"mnist-few": (1_000, 600, 100)}  # of labels
+SUBSET = "svhn_test10k.npz"  # the first 10,000 of SVHN's official test images
 COMPONENTS = 500  # of SVHN's pixels
 QUICK_TRAIN, QUICK_TEST, QUICK_EPOCHS = 2_000, 1_000, 5
 
@@ -41,7 +45,11 @@ ROWS: dict[str, dict[str, Any]] = {
     "stick_breaking_kumaraswamy": {"latent": StickBreakingKumaraswamy, "label_in_encoder": True},
     "dirichlet": {"latent": Dirichlet},
 }
-"""Arguments of the estimator: Kingma's M2, the same with sticks, and the paper's model."""
+ROWS |= {f"{name}_not_smoothed": {**row, "smoothness": 0.0} for name, row in ROWS.items()}
+"""Arguments of the estimator: Kingma's M2, the same with sticks, and the paper's model.
+
+Each is with the smoothness term, which no latent has a part in, and without it.
+"""
 
 
 class Labelled(NamedTuple):
@@ -77,7 +85,7 @@ class Job(NamedTuple):
         options: dict[str, Any] = {"random_state": self.seed, "device": device, "verbose": verbose}
         if self.epochs:
             options["max_epochs"] = self.epochs
-        if self.data == "svhn":
+        if self.data.startswith("svhn"):
             options["likelihood"] = unit_normal
         num_latent = 100 if self.data == "omniglot" else 50
         return SemiSupervisedVAE(num_latent, **ROWS[self.row], **options)
@@ -118,6 +126,26 @@ def labels(y: Classes, share: float, rng: np.random.RandomState) -> Classes:
     return kept
 
 
+def shares_of(data: str) -> tuple[float, ...]:
+    """The shares of labels that a data set is shown with.
+
+    Example:
+        >>> shares_of("mnist")
+        (0.1, 0.05, 0.01)
+    """
+    return tuple(n / VALIDATION[data][0] for n in NUMBERS[data]) if data in NUMBERS else SHARES
+
+
+def labelled(data: str, share: float) -> str:
+    """How a share of labels is called: by their number where the field does.
+
+    Example:
+        >>> labelled("mnist", 0.05), labelled("mnist-few", 100 / 45_000)
+        ('5 %', '100')
+    """
+    return f"{share * VALIDATION[data][0]:,.0f}" if data in NUMBERS else f"{100 * share:g} %"
+
+
 def jobs(
     data: str,
     *,
@@ -132,7 +160,7 @@ def jobs(
     Args:
         data: One of `DATA`.
         rows: Names in `ROWS`; all by default.
-        shares: Of labels; 10, 5 and 1 % by default, 10 % for a quick study.
+        shares: Of labels; those of `shares_of` by default, 10 % for a quick study.
         seeds: One run each.
         epochs: In place of the estimator's own.
         quick: Whether to take few rows and epochs.
@@ -148,7 +176,7 @@ def jobs(
         if not 0 < share <= 1:
             raise ValueError(f"--shares has {share}, must be above 0 and at most 1")
     require_known("rows", rows or (), ROWS)
-    shares = shares or ((0.1,) if quick else SHARES)
+    shares = shares or ((0.1,) if quick else shares_of(data))
     epochs = epochs or (QUICK_EPOCHS if quick else None)
     for seed in seeds:
         for row in rows or ROWS:
@@ -175,7 +203,7 @@ def run_all(wanted: Sequence[Job], file: Path, bars: Bars, device: str = "cpu") 
             return run(job, data, device, verbose)
 
     def told(job: Job, result: Run) -> str:
-        return f"{job.row}, {job.share:.0%} labels, seed {job.seed}: {_outcome(result)}"
+        return f"{job.row}, {labelled(job.data, job.share)}, seed {job.seed}: {_outcome(result)}"
 
     make_missing(wanted, file, bars, make, told)
 
@@ -233,8 +261,24 @@ def _images(load: Callable[..., Any]) -> Callable[[], Labelled]:
 
 
 def _svhn() -> Labelled:
+    return _reduced(_images(svhn)())
+
+
+def _svhn_subset() -> Labelled:
+    """Of 10,000 images of the official test set the first 8,000 train and validate."""
+    path = Path(os.environ.get("DIRVAE_DATA", ""), SUBSET)
+    if not path.is_file():
+        raise OSError(
+            f"{SUBSET} cannot be downloaded: put it into a folder and name that in DIRVAE_DATA"
+        )
+    with np.load(path, allow_pickle=False) as file:
+        x, y = _scaled(file["x"]), file["y"].astype(np.int64)
+    known = sum(VALIDATION["svhn-subset"])
+    return _reduced(Labelled(x[:known], y[:known], x[known:], y[known:]))
+
+
+def _reduced(data: Labelled) -> Labelled:
     """Principal components of the colours, as the paper has them; found on the training images."""
-    data = _images(svhn)()
     pca = PCA(COMPONENTS, svd_solver="randomized", random_state=0).fit(data.x)
     x, x_test = (pca.transform(part).astype(np.float32) for part in (data.x, data.x_test))
     return data._replace(x=x, x_test=x_test)
@@ -246,8 +290,10 @@ def _scaled(pixels: NDArray[np.uint8]) -> Rows:
 
 DATA: dict[str, Callable[[], Labelled]] = {
     "mnist": _images(mnist),
+    "mnist-few": _images(mnist),
     "mnist-rot": _images(rotated_mnist),
     "omniglot": _images(omniglot),
     "svhn": _svhn,
+    "svhn-subset": _svhn_subset,
 }
 """From the name of a data set to what loads it."""

@@ -116,6 +116,9 @@ STUDIES = {
             "mnist",
         ),
         _semi_supervised(
+            "semi-supervised-mnist-few", "the same with 1,000, 600 and 100 labels", "mnist-few"
+        ),
+        _semi_supervised(
             "semi-supervised-mnist-rot", "the same with rotated copies of the digits", "mnist-rot"
         ),
         _semi_supervised(
@@ -126,10 +129,18 @@ STUDIES = {
             "the same of street view house numbers (not measured yet)",
             "svhn",
         ),
+        _semi_supervised(
+            "semi-supervised-svhn-subset",
+            "the same of 10,000 of SVHN's test images, of which 7,000 train",
+            "svhn-subset",
+        ),
         _topics(
             "topics-20news",
             "ProdLDA, NVDM and GSM with four latents each, on 20 Newsgroups",
             "20news",
+        ),
+        _topics(
+            "topics-20news-v1995", "the same on the paper's own counts, V 1,995", "20news-v1995"
         ),
         _topics("topics-rcv1", "the same on Reuters-21578, which stands in for RCV1-v2", "rcv1"),
     )
