@@ -14,6 +14,7 @@ from dirvae.models.likelihoods import takes_counts
 
 __all__ = ["warn_of_fractions", "warn_of_kind"]
 
+VALUES_AT_ONCE = 1_000_000
 ALIKE = 1e-3  # sums of rows that differ by less of their mean are taken for one sum, rounded
 
 
@@ -77,23 +78,32 @@ def warn_of_fractions(X: Any, taken: str, other: str) -> None:
         >>> print(str(told[0].message).split(", but")[0])
         X has fractions, such as 0.25, and rows that sum to 1, as relative abundances do
     """
-    values = X.data if sparse.issparse(X) else X
-    fractions = values[values != np.rint(values)]
-    if fractions.size == 0:
+    fraction = _first_fraction(X)
+    if fraction is None:
         return
     total = _common_sum(X)
     kind = {1: "relative abundances do", 100: "percentages do"}.get(round(total), "shares do")
     sums = f", and rows that sum to {total:g}, as {kind}" if total else ""
     warnings.warn(
-        f"X has fractions, such as {fractions[0]:g}{sums}, but {taken}: give the whole counts that "
+        f"X has fractions, such as {fraction:g}{sums}, but {taken}: give the whole counts that "
         f"they were made from; {other}",
         stacklevel=3,
     )
 
 
 def _are_whole(X: Any) -> bool:
-    values = X.data if sparse.issparse(X) else X
-    return bool((values == np.rint(values)).all())
+    return _first_fraction(X) is None
+
+
+def _first_fraction(X: Any) -> float | None:
+    """The first value that is no whole number; some at a time, for there may be a billion."""
+    values = (X.data if sparse.issparse(X) else np.asarray(X)).ravel()
+    for start in range(0, values.size, VALUES_AT_ONCE):
+        part = values[start : start + VALUES_AT_ONCE]
+        fractions = part[part != np.rint(part)]
+        if fractions.size:
+            return float(fractions[0])
+    return None
 
 
 def _common_sum(X: Any) -> float:

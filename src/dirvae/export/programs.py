@@ -85,9 +85,9 @@ def to_onnx(model: Any, path: str | Path) -> None:
         with _without_advice():
             made: Any = torch.onnx.export(_exported(model), dynamo=True, verbose=False, **names)
     except torch.onnx.OnnxExporterError as error:
-        found = re.search(r"op='([\w.]+)'", str(error))
-        what = found[1] if found else "all of it"
-        raise ValueError(f"ONNX has no operator for {what}, which this latent takes") from error
+        found = re.search(r"\b(aten|prims)\.\w+", f"{error} {error.__cause__}")
+        what = f"operator for {found[0]}" if found else "form of a step"
+        raise ValueError(f"ONNX has no {what}, which this model takes") from error
     with whole(path) as file:
         file.write(made.model_proto.SerializeToString())
 
