@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -143,6 +144,7 @@ def in_order(model: Any, rows: Any, path: str) -> Any:
     """
     if hasattr(rows, "texts"):
         return rows.texts
+    warnings.filterwarnings("ignore", "X does not have valid feature names")  # checked here
     names = getattr(model, "vocabulary_", None)
     if names is None or rows.columns is None or rows.columns == names.tolist():
         return rows.x

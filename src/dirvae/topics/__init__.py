@@ -1,5 +1,6 @@
 """Topic models: texts or counts in, topics and proportions out."""
 
+from dirvae.topics.comparison import Comparison, compare
 from dirvae.topics.composition import CompositionModel
 from dirvae.topics.decoder import TopicDecoder
 from dirvae.topics.decoders import (
@@ -16,6 +17,7 @@ from dirvae.topics.seeds import TopicEnsemble, fit_seeds
 from dirvae.topics.sizes import TopicSizes, compare_sizes
 
 __all__ = [
+    "Comparison",
     "CompositionModel",
     "EmbeddedDecoder",
     "MixtureDecoder",
@@ -28,6 +30,7 @@ __all__ = [
     "TopicModel",
     "TopicSizes",
     "TopicWeights",
+    "compare",
     "compare_sizes",
     "fit_seeds",
 ]

@@ -808,7 +808,8 @@ class TopicModel(VAEEstimator):
             ids: What each document is called, or a mapping from columns' names to such values;
                 their rows, counted from 1, if None.
             covariates: As in `fit`, whether the model was fitted with them or not: their `effects`
-                are shown, with intervals of 90 %.
+                are shown, with intervals of 90 %. Without all of those that it was fitted with it
+                warns, as `transform` does.
             names: Of topics, a mapping from their numbers or one for each; those that the model was
                 given if None. `report.explorer.read_names` reads the file that the page writes.
             stability: How far other seeds find each topic, shape (K,): a row of

@@ -31,6 +31,7 @@ from dirvae.report.explorer.names import checked_names
 from dirvae.report.explorer.topics import LEVEL
 from dirvae.terms import COUNTS
 from dirvae.topics.contrasts import require_level
+from dirvae.topics.covariates import own_numbers
 from dirvae.topics.decoder import decoder_of
 from dirvae.topics.document_kinds import Kind, documents_of, listed
 from dirvae.topics.effects import effects_of, shares_of
@@ -148,8 +149,8 @@ def _documents(
     labels, times = matched("labels", labels, X), matched("times", times, X)
     covariates = matched("covariates", covariates, X)
     counts = model.counts(X)
-    known = covariates is None or hasattr(model, "_covariates")
-    numbers = model._covariate_values(covariates, counts.shape[0]) if known else None
+    known = getattr(model, "_covariates", [])
+    numbers = own_numbers(covariates, known, counts.shape[0], model._terms.row)
     effects = None if covariates is None else _effects(model, counts, covariates)
     known_by, called = _called(ids, counts.shape[0], model._terms.row)
     samples = None

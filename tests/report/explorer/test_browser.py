@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dirvae.topics import compare
 from tests.report.explorer.example import (
     composition,
     data_of,
@@ -543,6 +544,34 @@ def test_a_page_of_counts_fits_and_can_be_used_by_all(
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     found = axe.Axe().run(tab).response["violations"]
     serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
+    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in serious] == []
+
+
+# --- comparisons ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_comparison_fits_and_can_be_used_by_all(
+    opened: Any, tmp_path: Path, width: int, dark: bool
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    small = type(model())(3, max_epochs=1, hidden_sizes=(4,), random_state=0)
+    other = small.fit(documents()[0])
+    found = compare([model(), other], documents()[0], names=["long" * 30, "other"])
+    found.report(tmp_path / "page.html")
+    tab = opened(tmp_path / "page.html", width=width, dark=dark, app="#compare")
+    assert tab.locator(".pairs-of > li").count() == 4
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    tab.click("#theme")
+    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") != paper
+    tab.click("#theme")
+    serious = [
+        fault
+        for fault in axe.Axe().run(tab).response["violations"]
+        if fault["impact"] in ("serious", "critical")
+    ]
     assert [(fault["id"], fault["nodes"][0]["html"]) for fault in serious] == []
 
 
