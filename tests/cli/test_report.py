@@ -54,6 +54,14 @@ def test_effects_of_columns(run, saved) -> None:
     assert found["known_by"] == "row"
 
 
+def test_the_quality_of_lda_is_shown_if_asked(run, saved) -> None:
+    assert run("report", "model", "texts.csv", "--baseline", "-o", "page.html").code == 0
+    found = data_of((saved / "page.html").read_text())["quality"]
+    assert found == data_of(model().report(documents()[0], baseline=True))["quality"]
+    ran = run("report", "model", "--baseline", "-o", "other.html")
+    assert_one_sentence(ran, "--baseline does not go with a report without data")
+
+
 def test_page_without_documents(run, saved) -> None:
     assert run("report", "model", "-o", "page.html").code == 0
     found = data_of((saved / "page.html").read_text())

@@ -70,6 +70,9 @@ def report(
         typer.Option(metavar="PATH", help="Names of topics, the .json that the page downloads."),
     ] = None,
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Title of the page.")] = None,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="Show the quality of scikit-learn's LDA, too.")
+    ] = False,
     strip: Strip = "",
     encoding: Encoding = UTF8,
     array: Array = None,
@@ -92,6 +95,7 @@ def report(
         "--covariates": covariates,
         "--array": array,
         "--strip": strip,
+        "--baseline": baseline,
     }
     of_counts = {"--transpose": transpose, "--layer": layer, "--modality": modality}
     if data is None:
@@ -103,6 +107,8 @@ def report(
         refuse(f"{model}, which has no topics", {**texts, "--names": names, **of_counts})
         _write_components(estimator, model, data, output, id_column, encoding, array, given)
         return
+    if baseline:
+        given["baseline"] = True
     if names is not None:
         from dirvae.report.explorer import read_names
 

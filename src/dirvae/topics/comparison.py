@@ -7,23 +7,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
 from dirvae.alignment import matched
-from dirvae.assessment.topics import word_scores
-from dirvae.evaluation import completion_perplexity, partners, split_tokens, split_words
+from dirvae.evaluation import partners
 from dirvae.report.explorer.comparison import Compared, Partners, comparison_page
 from dirvae.tables import ResultTable
 from dirvae.terms import Terms
 from dirvae.topics.covariates import own_numbers
-from dirvae.topics.decoder import decoder_of
 from dirvae.topics.document_kinds import listed
-from dirvae.topics.inference import decoded_perplexity
+from dirvae.topics.measures import halves_of, measures_of
 from dirvae.topics.model import TopicModel
-from dirvae.topics.posterior import proportions
 from dirvae.writing import write_text
 
 __all__ = ["Comparison", "compare", "compare_counts"]
@@ -146,12 +142,12 @@ def compare_counts(
     thetas: list[Floats | None] = [None] * len(models)
     measures: list[dict[str, float]] = [{}] * len(models)
     if counts is not None:
-        halves = _halves(counts[0][:, columns[0]], seed)
+        halves = halves_of(counts[0][:, columns[0]], seed)
         for place, (model, X, own) in enumerate(zip(models, counts, columns, strict=True)):
             known = getattr(model, "_covariates", [])
             numbers = own_numbers(covariates, known, X.shape[0], model._terms.row)
             thetas[place] = model._theta(X, numbers)
-            measures[place] = _measures(model, X, own, halves, numbers)
+            measures[place] = measures_of(model, X, halves, own, numbers)
     first, *others = zip(models, columns, thetas, strict=True)
     return Comparison(
         models=[*map(_compared, models, names, thetas, measures)],
@@ -185,52 +181,6 @@ def _shared_columns(models: Sequence[TopicModel]) -> list[Ints]:
     if not shared:
         raise ValueError(f"models has none that all know of the {column}s, must share some")
     return [np.array([place[word] for word in shared], dtype=np.int64) for place in places]
-
-
-# --- measures -------------------------------------------------------------------------------------
-
-
-def _halves(counts: sparse.csr_matrix, seed: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    split = split_words if (counts.data % 1).any() else split_tokens
-    encoded, scored = split(counts, seed)
-    return encoded, scored
-
-
-def _measures(
-    model: TopicModel, counts: sparse.csr_matrix, columns: Ints, halves: Any, numbers: Any
-) -> dict[str, float]:
-    words = word_scores(model.top_word_ids, counts)
-    found = {"diversity": words.diversity}
-    if model._terms.content == "text":
-        found["coherence"] = words.npmi
-    perplexity = _perplexity(model, columns, *halves, numbers)
-    return found if perplexity is None else {"perplexity": perplexity, **found}
-
-
-def _perplexity(
-    model: TopicModel, columns: Ints, encoded: Any, scored: Any, numbers: Any
-) -> float | None:
-    """Of shared words alone; None where the decoder has no law of some of its words alone."""
-    size = model.n_features_in_
-    weights = proportions(model.vae_, _placed(encoded, columns, size), numbers)
-    if decoder_of(model.vae_).mixes:
-        part = model._mixed()[:, columns]
-        mass = np.maximum(part.sum(1), np.finfo(float).tiny)
-        weights = weights * mass
-        return completion_perplexity(
-            weights / weights.sum(1, keepdims=True), part / mass[:, None], scored
-        )
-    if len(columns) < size:
-        return None
-    held_out = _placed(scored, columns, size)
-    return decoded_perplexity(model.vae_.decoder, torch.from_numpy(weights), held_out)
-
-
-def _placed(counts: sparse.csr_matrix, columns: Ints, size: int) -> sparse.csr_matrix:
-    """Counts of shared words in the columns of a model, shape (N, size)."""
-    found = sparse.coo_matrix(counts)
-    shape = (found.shape[0], size)
-    return sparse.csr_matrix((found.data, (found.row, columns[found.col])), shape)
 
 
 # --- topics ---------------------------------------------------------------------------------------

@@ -795,6 +795,7 @@ class TopicModel(VAEEstimator):
         stability: Any = None,
         title: str | None = None,
         level: float = 0.9,
+        baseline: bool = False,
     ) -> str:
         """Return a page to explore the topics and documents in, one file of HTML.
 
@@ -816,6 +817,8 @@ class TopicModel(VAEEstimator):
                 `TopicEnsemble.stability`.
             title: Of the page; what it shows if None.
             level: Of the intervals, in (0, 1).
+            baseline: Whether to fit scikit-learn's LDA to X, too, and show its quality beside that
+                of the model.
 
         Raises:
             ValueError: If an argument is out of range, or the latent gives no shares.
@@ -832,6 +835,7 @@ class TopicModel(VAEEstimator):
             stability=stability,
             title=title,
             level=level,
+            baseline=baseline,
         )
         if path is not None:
             write_text(path, page)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dirvae.report.explorer.measures import Measure, measures_in_words
 from dirvae.report.explorer.page import as_text, cut, html_page
 from dirvae.terms import TEXTS, Terms
 from dirvae.text import visible
@@ -52,45 +53,6 @@ class Compared:
     words: Sequence[Sequence[str]]
     num_words: int
     measures: Mapping[str, float]
-
-
-class Measure(NamedTuple):
-    """How a measure is shown: its name, its digits, what it means, and whether less is better."""
-
-    name: str
-    digits: str
-    meaning: str
-    low_is_good: bool
-
-
-def _measures(terms: Terms) -> dict[str, Measure]:
-    row, column, part, unit = terms.row, terms.column, terms.part, terms.unit
-    return {
-        "perplexity": Measure(
-            "Perplexity",
-            ",.1f",
-            f"Half of the {unit}s of each {row} are hidden, and predicted from "
-            f"the other half. A perplexity of 500 is as bad as a choice among 500 {column}s that "
-            f"are all alike. Only {column}s that all models know are counted; the halves are the "
-            "same for all.",
-            True,
-        ),
-        "coherence": Measure(
-            "Coherence",
-            ".3f",
-            f"Whether the first ten {column}s of a {part} occur in the same "
-            f"{row}s: NPMI over pairs, 0 by chance, 1 if they only occur together. Mean over "
-            f"{part}s. Good ones have 0.1 and more.",
-            False,
-        ),
-        "diversity": Measure(
-            "Diversity",
-            ".0%",
-            f"Of the first 25 {column}s of all {part}s, how many are different "
-            f"ones. Low where {part}s repeat each other.",
-            False,
-        ),
-    }
 
 
 def comparison_page(
@@ -152,7 +114,7 @@ def _sentence(models: Sequence[Compared], shared: int, documents: int, terms: Te
 def _worth(models: Sequence[Compared], terms: Terms) -> str:
     shown = [
         (key, measure)
-        for key, measure in _measures(terms).items()
+        for key, measure in measures_in_words(terms).items()
         if any(key in model.measures for model in models)
     ]
     if not shown:
@@ -164,7 +126,7 @@ def _worth(models: Sequence[Compared], terms: Terms) -> str:
         for model in models
     )
     meanings = "".join(
-        f"<details><summary>{measure.name}: {_better(measure)}</summary>"
+        f"<details><summary>{measure.name}: {measure.better}</summary>"
         f"<p class='soft'>{measure.meaning}</p></details>"
         for _, measure in shown
     )
@@ -174,10 +136,6 @@ def _worth(models: Sequence[Compared], terms: Terms) -> str:
 <p class="soft">The best of each column is in bold. Small differences are within chance. \
 On {terms.row}s that it was fitted to, a model does better than on others.</p>
 {meanings}</section>"""
-
-
-def _better(measure: Measure) -> str:
-    return f"{'lower' if measure.low_is_good else 'higher'} is better"
 
 
 def _value(models: Sequence[Compared], model: Compared, key: str, measure: Measure) -> str:
