@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -82,18 +82,18 @@ def compare(
     of_counts = {"--transpose": transpose, "--layer": layer, "--modality": modality}
     if data is None:
         refuse("a comparison without data", {**options, **of_counts, "--covariates": covariates})
-    kinds = {kind_of_model(folder) for folder in folders}
-    if not kinds <= {TOPICS, COMPOSITION} or len(kinds) > 1:
+    classes = {kind_of_model(folder) for folder in folders}
+    if not classes <= {TOPICS, COMPOSITION} or len(classes) > 1:
         raise ValueError("MODEL must be two to five of dirvae fit topics, or of dirvae fit counts")
     models = [load_estimator(folder, "top_words", "") for folder in folders]
-    rows: Any = None
-    told = None
-    if data is not None and kinds == {COMPOSITION}:
+    kinds = {name: kind for model in models for name, kind in model.covariate_kinds_.items()}
+    rows = told = None
+    if data is not None and classes == {COMPOSITION}:
         refuse_texts(f"counts, {data}", text_column)
         refuse(f"counts, {data}", {"--strip": strip})
         source = Source(data, array, id_column, encoding, transpose, layer, modality)
         rows = read_counts(source)
-        told = read_covariates(covariates, None, rows, source, names=_names(models))
+        told = read_covariates(covariates, None, rows, source, kinds=kinds)
     elif data is not None:
         refuse("models of dirvae fit topics", {**of_counts, "--covariates": covariates})
         rows = read_documents(
@@ -103,7 +103,7 @@ def compare(
             text_column=text_column,
             encoding=encoding,
             strip=parts_of(strip),
-            kinds={name: kind for model in models for name, kind in model.covariate_kinds_.items()},
+            kinds=kinds,
         )
         told = covariates_of(rows)
     from dirvae.topics.comparison import compare_counts
@@ -128,11 +128,6 @@ def _parted(sources: Sequence[str]) -> tuple[list[Path], str | None]:
     if not 2 <= len(folders) <= 5:
         raise ValueError(f"MODEL names {len(folders)} models, must name two to five")
     return folders, data
-
-
-def _names(models: Sequence[Any]) -> list[str]:
-    """Columns of covariates that a model was fitted to, of all models."""
-    return [*dict.fromkeys(name for model in models for name in model.covariate_kinds_)]
 
 
 def _called(folders: Sequence[Path]) -> list[str]:

@@ -8,13 +8,17 @@ from typing import Annotated, Any
 import typer
 
 from dirvae.cli.counts import (
+    CovariateColumns,
+    DropMissing,
     Layer,
     Modality,
     Source,
     Transpose,
+    complete,
     in_order,
     is_composition,
-    read_samples,
+    read_counts,
+    read_covariates,
 )
 from dirvae.cli.errors import refuse, say
 from dirvae.cli.inputs import (
@@ -65,6 +69,8 @@ def report(
             "the table that fit took.",
         ),
     ] = None,
+    covariate_columns: CovariateColumns = None,
+    drop_missing: DropMissing = False,
     names: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="Names of topics, the .json that the page downloads."),
@@ -97,7 +103,13 @@ def report(
         "--strip": strip,
         "--baseline": baseline,
     }
-    of_counts = {"--transpose": transpose, "--layer": layer, "--modality": modality}
+    of_counts = {
+        "--transpose": transpose,
+        "--layer": layer,
+        "--modality": modality,
+        "--covariate-columns": covariate_columns,
+        "--drop-missing": drop_missing,
+    }
     if data is None:
         refuse("a report without data", {**columns, **of_counts})
     estimator = load_estimator(model, "report", NO_PAGE)
@@ -117,7 +129,8 @@ def report(
         unread = ("--text-column", "--label-column", "--time-column", "--strip")
         refuse(f"counts, {data}", {name: columns[name] for name in unread})
         source = Source(data, array, id_column, encoding, transpose, layer, modality)
-        _write_composition(estimator, source, covariates, output, given)
+        chosen = covariate_columns, drop_missing
+        _write_composition(estimator, source, covariates, *chosen, output, given)
         return
     refuse(f"{model}, which is not of dirvae fit counts", of_counts)
     X = None
@@ -142,13 +155,21 @@ def _write_composition(
     estimator: Any,
     source: Source,
     covariates: list[str] | None,
+    columns: str | None,
+    drop_missing: bool,
     output: Path,
     given: dict[str, Any],
 ) -> None:
     if covariates is not None and len(covariates) > 1:
         raise ValueError(f"--covariates is {' '.join(covariates)}, must be one table for counts")
     table = None if covariates is None else Path(covariates[0])
-    rows, X, told = read_samples(estimator, source, table)
+    rows = read_counts(source)
+    told = read_covariates(table, columns, rows, source, kinds=estimator.covariate_kinds_)
+    if table is None:
+        refuse("no --covariates", {"--drop-missing": drop_missing})
+    else:
+        told, rows = complete(told, rows, drop_missing, table)
+    X = in_order(estimator, rows, source.path)
     given |= {"covariates": told, "ids": rows.ids or None}
     _save(estimator, X, output, given)
 

@@ -12,10 +12,9 @@ from scipy import sparse
 from dirvae.assessment.topics import word_scores
 from dirvae.evaluation import (
     completion_perplexity,
-    documents_of_words,
     split_tokens,
     split_words,
-    top_words_by_documents,
+    top_word_ids,
 )
 from dirvae.terms import TEXTS, Terms
 from dirvae.topics.decoder import decoder_of
@@ -61,6 +60,8 @@ def lda_measures(
 ) -> dict[str, float]:
     """The same measures of scikit-learn's LDA, as it comes, fitted to these documents.
 
+    Its words are ranked by their probability, as is usual.
+
     Args:
         counts: Shape (N, V).
         size: K, number of topics.
@@ -77,8 +78,7 @@ def lda_measures(
 
     fitted = LatentDirichletAllocation(size, random_state=seed).fit(counts)
     beta = fitted.components_ / fitted.components_.sum(1, keepdims=True)
-    documents = documents_of_words(fitted.transform(counts), beta, counts)
-    of_words = _of_words(lambda n: top_words_by_documents(documents, n), counts, terms)
+    of_words = _of_words(lambda n: top_word_ids(beta, n, by="probability"), counts, terms)
     encoded, scored = halves
     if not scored.sum() > 0:
         return of_words

@@ -553,7 +553,7 @@ class TopicModel(VAEEstimator):
         share = topics_of_words(self.word_documents_, columns, self._n_features_out)
         order = np.argsort(-share, kind="stable")[:n]
         names = [self.topic_names_[k] for k in order]
-        found = {self._terms.part: order, "name": names, "share": share[order]}
+        found: dict[str, Any] = {self._terms.part: order, "name": names, "share": share[order]}
         return ResultTable(found, frames=self._frames())
 
     def hierarchy(self, n: int = 5) -> ResultTable:
@@ -712,14 +712,16 @@ class TopicModel(VAEEstimator):
         split = split_words if (counts.data % 1).any() else split_tokens
         return -math.log(self._completion(*split(counts), covariates))
 
-    def evaluate(self, X: Any, y: Any = None) -> TopicScores:
+    def evaluate(self, X: Any, y: Any = None, *, covariates: Any = None) -> TopicScores:
         """What ``dirvae evaluate`` says of the topics on documents; see `assessment.score_topics`.
 
         Args:
             X: Documents, as in `fit`.
             y: Class of each document, None where it is not known; None for none at all.
+            covariates: As in `transform`.
         """
-        return score_topics(self, listed(X), y)
+        X = listed(X)
+        return score_topics(self, X, y, covariates=matched("covariates", covariates, X))
 
     @pinned()
     def perplexity(self, X: Any, *, seed: int = 0, covariates: Any = None) -> float:

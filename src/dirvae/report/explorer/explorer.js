@@ -261,12 +261,12 @@ function overview() {
   return [
     h("h2", { tabindex: "-1" }, ALL),
     data.apart.length ? samplesOverview() : null,
-    data.quality.length ? quality() : null,
     h("details", { class: "mapped", open: !data.apart.length && !matchMedia("(max-width: 599px)").matches },
       h("summary", {}, `Map: near ${say.part}s share ${say.column}s, larger ones have more of the ${say.row}s`),
       map()),
     T > 1 ? later(() => overTime(order)) : null,
     data.labels?.length && !data.samples ? later(byLabels) : null,
+    data.quality.length ? quality() : null,
   ];
 }
 
@@ -279,7 +279,7 @@ function quality() {
           baseline === null ? null : h("span", { class: "soft" }, `LDA: ${baseline}`)),
         h("p", { class: "soft" }, how))))),
     h("p", { class: "soft" }, `On the ${say.row}s of this page. On those that it was fitted to, a model does better `
-      + "than on others.", told ? ` LDA: scikit-learn's, with as many ${say.part}s, fitted to these ${say.row}s.` : ""));
+      + "than on others.", told ? ` LDA: scikit-learn's, with as many ${say.part}s, fitted to these ${say.row}s, and its ${say.column}s ranked by probability.` : ""));
 }
 
 // One scale for all; what rises above nearly all else is cut, and its height written beside it.
