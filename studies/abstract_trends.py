@@ -81,14 +81,8 @@ def run() -> dict[str, Any]:
     for trend in EXPECTED:
         k = model.find_topics(trend.words, 1)["topic"][0]
         curve = {name: getattr(found, name)[:, k] for name in ("share", "lower", "upper")}
-        trends.append(
-            {
-                **trend._asdict(),
-                "topic": k,
-                "topic_words": words[k],
-                **compared(trend, found.at, curve),
-            }
-        )
+        told = {**trend._asdict(), "topic": k, "topic_words": words[k]}
+        trends.append({**told, **compared(trend, found.at, curve)})
     return {
         "abstracts": len(texts),
         "topics": TOPICS,
@@ -108,15 +102,14 @@ def compared(trend: Trend, at: Any, curve: dict[str, Any]) -> dict[str, Any]:
     rises = trend.times > 1
     times = last["share"] / max(first["share"], 1e-12)
     low, high = (first, last) if rises else (last, first)
-    came = (times >= trend.times if rises else times <= trend.times) and low["upper"] < high[
-        "lower"
-    ]
+    is_so = times >= trend.times if rises else times <= trend.times
+    came = is_so and low["upper"] < high["lower"]
     values = {name: np.round(part, 5).tolist() for name, part in curve.items()}
     return {**values, "first": first, "last": last, "came_times": times, "as_expected": bool(came)}
 
 
 def draw(result: dict[str, Any]) -> None:
-    """Draw the three curves with their bands, under each other's scale."""
+    """Draw the three curves with their bands."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -125,9 +118,8 @@ def draw(result: dict[str, Any]) -> None:
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.4), layout="constrained")
     for axis, color, trend in zip(axes, COLORS, result["trends"], strict=True):
         parts = {name: 100 * np.array(trend[name]) for name in ("share", "lower", "upper")}
-        axis.fill_between(
-            result["at"], parts["lower"], parts["upper"], color=color, alpha=0.25, lw=0
-        )
+        band = {"color": color, "alpha": 0.25, "lw": 0}
+        axis.fill_between(result["at"], parts["lower"], parts["upper"], **band)
         axis.plot(result["at"], parts["share"], color=color, lw=2)
         axis.set_title(f"{trend['name']}\n{', '.join(trend['topic_words'][:4])}", fontsize=10)
         axis.set(ylim=(0, None), xlim=(result["at"][0], result["at"][-1]))

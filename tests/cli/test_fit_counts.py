@@ -289,3 +289,50 @@ def test_a_page_is_of_the_same_counts_in_every_kind_of_file(kind, run, files, fi
     pages = [data_of((tmp_path / name).read_text()) for name in ("plain.html", "other.html")]
     assert {p.pop("known_by") for p in pages} >= {"sample"}
     assert pages[0] == pages[1]
+
+
+def test_codes_that_were_words_stay_words_in_new_samples(run, files, tmp_path):
+    """In fit a batch "x" stands among numbers; new samples have numbers only."""
+    counts, meta = files
+    batch = np.array(["1", "2", "x"])[np.arange(60) % 3]
+    meta.assign(batch=batch).to_csv(tmp_path / "all.csv", index=False)
+    few = np.flatnonzero(batch != "x")[:8]
+    counts.iloc[few].to_csv(tmp_path / "new.csv")
+    meta.assign(batch=batch).iloc[few].to_csv(tmp_path / "known.csv", index=False)
+    told = ("--covariates", "all.csv", "--covariate-columns", "batch", "--max-epochs", 2)
+    assert run(*FIT, *told).code == 0
+    ran = run(
+        *("transform", "model", "new.csv", "--id-column", "sample"),
+        *("--covariates", "known.csv", "-o", "theta.npy"),
+    )
+    assert ran.code == 0, ran.err
+    expected = load("model").transform(
+        counts.iloc[few].to_numpy(), covariates=pd.DataFrame({"batch": batch[few].astype(object)})
+    )
+    np.testing.assert_allclose(np.load(tmp_path / "theta.npy"), expected, rtol=1e-6)
+
+
+def test_a_page_shows_effects_of_other_columns(run, files, fitted, tmp_path):
+    """Of columns that the model was not fitted to, without the samples that lack them."""
+    folder, same = fitted
+    counts, meta = files
+    site = np.array(["sea", "air", None], dtype=object)[np.arange(60) % 3]
+    meta.assign(site=site).to_csv(tmp_path / "more.csv", index=False)
+    report = ("report", folder, "counts.csv", "--id-column", "sample", "-o", "page.html")
+    more = ("--covariates", "more.csv", "--covariate-columns", "diet,age,site")
+    assert_one_sentence(run(*report, *more), "missing values in 20 of the 60 samples: site (20)")
+    ran = run(*report, *more, "--drop-missing")
+    assert ran.code == 0, ran.err
+    kept = np.flatnonzero(np.arange(60) % 3 != 2)
+    known = meta.assign(site=site)[["diet", "age", "site"]].iloc[kept]
+    effects = same.effects(counts.to_numpy()[kept], known, level=0.9)
+    found = data_of((tmp_path / "page.html").read_text())
+    assert found["effects"]["told"] == ["age", "diet: swap, not home", "site: sea, not air"]
+    parts = (effects.effect, effects.lower, effects.upper)
+    np.testing.assert_allclose(found["effects"]["values"], np.stack(parts, -1)[1:], atol=1e-6)
+    theta = same.transform(counts.to_numpy()[kept], covariates=known[["diet", "age"]])
+    shares = [topic["share"] for topic in found["topics"]]
+    np.testing.assert_allclose(shares, theta.mean(0), atol=5.1e-6)
+    assert_one_sentence(
+        run(*report, "--drop-missing", "--force"), "--drop-missing does not go with"
+    )

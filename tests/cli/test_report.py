@@ -54,6 +54,38 @@ def test_effects_of_columns(run, saved) -> None:
     assert found["known_by"] == "row"
 
 
+def test_the_quality_of_lda_is_shown_if_asked(run, saved) -> None:
+    assert run("report", "model", "texts.csv", "--baseline", "-o", "page.html").code == 0
+    found = data_of((saved / "page.html").read_text())["quality"]
+    assert found == data_of(model().report(documents()[0], baseline=True))["quality"]
+    ran = run("report", "model", "--baseline", "-o", "other.html")
+    assert_one_sentence(ran, "--baseline does not go with a report without data")
+
+
+def test_other_covariates_than_the_models_own_are_shown(run, saved) -> None:
+    """The model was fitted to a size; asked of a kind alone, it takes the prior at the mean."""
+    texts = documents()[0]
+    frame = pd.DataFrame({"size": np.arange(72.0) % 7, "kind": ["b", "a", "c"] * 24, "text": texts})
+    told = type(model())(2, max_epochs=1, hidden_sizes=(4,), random_state=0)
+    told.fit(texts, covariates=frame[["size"]])
+    with pytest.warns(UserWarning, match="is asked without: the prior of each document is that"):
+        found = data_of(told.report(texts, covariates=frame[["kind"]]))
+    assert found["effects"]["told"] == ["kind: b, not a", "kind: c, not a"]
+    both = data_of(told.report(texts, covariates=frame[["kind", "size"]]))
+    theta = told.transform(texts, covariates=frame[["size"]])
+    shares = [topic["share"] for topic in both["topics"]]
+    np.testing.assert_allclose(shares, theta.mean(0), atol=5.1e-6)
+    told.save("told")
+    frame.to_csv("more.csv", index=False)
+    ran = run("evaluate", "told", "more.csv", "--json")
+    assert ran.code == 0, ran.err
+    scores = told.evaluate(texts, covariates=frame[["size"]])
+    assert json.loads(ran.out)["completion_perplexity"] == pytest.approx(scores.perplexity)
+    perplexity = told.perplexity(texts, covariates=frame[["size"]])
+    assert scores.perplexity == pytest.approx(perplexity)
+    assert perplexity != pytest.approx(told.perplexity(texts, covariates=frame[["size"]] * 0))
+
+
 def test_page_without_documents(run, saved) -> None:
     assert run("report", "model", "-o", "page.html").code == 0
     found = data_of((saved / "page.html").read_text())

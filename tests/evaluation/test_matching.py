@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from dirvae.evaluation import match_topics, stability
+from dirvae.evaluation import match_topics, partners, stability
 
 
 def test_matching_undoes_a_permutation(rng: np.random.Generator) -> None:
@@ -32,3 +32,20 @@ def test_matching_undoes_a_permutation(rng: np.random.Generator) -> None:
 def test_bad_input(call, message) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_partners_of_models_of_other_sizes() -> None:
+    """The sum of similarities is largest, not each; a topic of zeros has no partner."""
+    first = np.array([[1.0, 0, 0, 0], [0, 1, 0, 0], [0.6, 0.8, 0, 0], [0, 0, 0, 0]])
+    second = np.array([[0.8, 0.6, 0, 0], [0, 5.0, 0, 0]])
+    cosine = first[:3] @ np.array([[0.8, 0.6, 0, 0], [0, 1, 0, 0]]).T
+    pairs = [(i, j) for i in range(3) for j in range(3) if i != j]
+    best = max(pairs, key=lambda pair: cosine[pair[0], 0] + cosine[pair[1], 1])
+    assert best == (2, 1)
+    found = partners(first, second)
+    assert found.order.tolist() == [-1, 1, 0, -1]
+    np.testing.assert_allclose(found.similarity, [0, 1, 0.96, 0])
+    assert partners(first, second, least=0.97).order.tolist() == [-1, 1, -1, -1]
+    assert partners(second, first).order.tolist() == [2, 1]
+    with pytest.raises(ValueError, match="must have one V"):
+        partners(first, second[:, :3])

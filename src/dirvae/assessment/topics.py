@@ -110,7 +110,11 @@ class TopicEstimator(Protocol):
 
 
 def score_topics(
-    model: TopicEstimator, documents: Any, labels: Sequence[Any] | None = None
+    model: TopicEstimator,
+    documents: Any,
+    labels: Sequence[Any] | None = None,
+    *,
+    covariates: Any = None,
 ) -> TopicScores:
     """Score a fitted topic model on documents, by its own ranking of words.
 
@@ -118,6 +122,7 @@ def score_topics(
         model: The fitted model.
         documents: N documents, as the model takes them.
         labels: Class of each document, None where it is not known; None for none at all.
+        covariates: What is known of the documents, as the model's `transform` takes it.
 
     Raises:
         ValueError: If labels are given, and none is known.
@@ -130,10 +135,11 @@ def score_topics(
         1.0
     """
     counts = model.counts(documents)
-    theta = model.transform(documents)
+    told: dict[str, Any] = {} if covariates is None else {"covariates": covariates}
+    theta = model.transform(documents, **told)
     return TopicScores(
         num_documents=counts.shape[0],
-        perplexity=model.perplexity(counts),
+        perplexity=model.perplexity(counts, **told),
         words=word_scores(model.top_word_ids, counts),
         labels=None if labels is None else _all_label_scores(model, documents, theta, labels),
     )

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from dirvae.cli.apply import evaluate, info, transform
+from dirvae.cli.compare import compare
 from dirvae.cli.corpus import build, check
 from dirvae.cli.effects import effects
 from dirvae.cli.errors import OneSentenceGroup, PlainCommand, PlainGroup
@@ -73,7 +74,8 @@ app.add_typer(fit_app, name="fit")
 fit_app.command("vae", cls=PlainCommand)(fit_vae)
 fit_app.command("topics", cls=PlainCommand)(fit_topics)
 fit_app.command("counts", cls=PlainCommand)(fit_counts)
-for command in (topics, report, effects, transform, evaluate, info, export, reproduce):
+COMMANDS = (topics, report, compare, effects, transform, evaluate, info, export, reproduce)
+for command in COMMANDS:
     app.command(cls=PlainCommand)(command)
 
 

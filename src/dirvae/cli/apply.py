@@ -213,6 +213,7 @@ def evaluate(
     _refuse_counts(model, covariates, covariate_columns, transpose, layer, modality)
     if kind == TOPICS:
         refuse(f"{model}, which has topics", {"--samples": samples is not None})
+        topics = _load(model)
         documents = read_documents(
             data,
             array=array,
@@ -221,13 +222,14 @@ def evaluate(
             label_column=label_column,
             encoding=encoding,
             strip=parts_of(strip),
+            kinds=topics.covariate_kinds_,
         )
         labels = getattr(documents, "labels", None)
         known = None if labels is None else known_or_none(labels)
         if known is not None and not any(label is not None for label in known):
             raise ValueError("no document has a label: leave --label-column out")
-        topics = _load(model)
-        _print(measure_topics(topics, features_in_order(topics, documents, data), known), as_json)
+        X, told = features_in_order(topics, documents, data), covariates_of(documents)
+        _print(measure_topics(topics, X, known, told), as_json)
         return
     estimator = _load(model)
     if not hasattr(estimator, "score_samples"):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from dirvae.cli.errors import refuse, say
-from dirvae.cli.inputs import UTF8, OnDisk, read_data, tell
+from dirvae.cli.inputs import NO_KINDS, UTF8, OnDisk, read_data, tell
 from dirvae.formats import NUMBERS, TABLES, kind_of, listed, taking
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ def features_in_order(model: Any, rows: Any, path: str) -> Any:
     """
     if hasattr(rows, "texts"):
         return rows.texts
+    warnings.filterwarnings("ignore", "X does not have valid feature names")  # checked here
     names = getattr(model, "vocabulary_", None)
     if isinstance(rows, OnDisk):  # the model sees to it that words are its own
         return rows.x
@@ -186,7 +188,7 @@ def read_samples(
         columns: Its columns, as the option has them.
     """
     rows = read_counts(source)
-    told = read_covariates(covariates, columns, rows, source, names=list(model.covariate_kinds_))
+    told = read_covariates(covariates, columns, rows, source, kinds=model.covariate_kinds_)
     return rows, features_in_order(model, rows, source.path), told
 
 
@@ -196,7 +198,7 @@ def read_covariates(
     rows: Rows,
     source: Source,
     *,
-    names: Sequence[str] = (),
+    kinds: Mapping[str, str] = NO_KINDS,
 ) -> Any:
     """Read what is known of samples, a frame of pandas in their order; None for no path.
 
@@ -205,7 +207,8 @@ def read_covariates(
         columns: Its columns, as the option has them.
         rows: The samples.
         source: Where they are from.
-        names: Columns by default, those that a model was fitted to; all if empty.
+        kinds: Columns by default, those that a model was fitted to, and what they have; all columns
+            if empty.
     """
     if path is None:
         refuse("no --covariates", {"--covariate-columns": columns})
@@ -220,10 +223,12 @@ def read_covariates(
     from dirvae.data.metadata import read_metadata
 
     [(key, ids)] = rows.ids.items()
-    chosen = names if columns is None else [name.strip() for name in columns.split(",")]
+    chosen = list(kinds) if columns is None else [name.strip() for name in columns.split(",")]
     of_text = kind_of(path) in taking("encoding")
     encoding = source.encoding if of_text else UTF8
-    frame, notes = read_metadata(path, ids, id_column=key, columns=chosen, encoding=encoding)
+    frame, notes = read_metadata(
+        path, ids, id_column=key, columns=chosen, encoding=encoding, kinds=kinds
+    )
     tell(str(path), notes)
     return frame
 

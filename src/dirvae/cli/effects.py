@@ -70,8 +70,8 @@ def effects(
     estimator = load_estimator(model, "effects", "")
     source = Source(counts, array, id_column, encoding, transpose, layer, modality)
     rows = read_counts(source)
-    known = list(estimator.covariate_kinds_)
-    told = read_covariates(covariates, covariate_columns, rows, source, names=known)
+    known = estimator.covariate_kinds_
+    told = read_covariates(covariates, covariate_columns, rows, source, kinds=known)
     told, rows = complete(told, rows, drop_missing, covariates)
     found = estimator.effects(features_in_order(estimator, rows, counts), told, level=level)
     table = _rows(found, list(estimator.get_feature_names_out()))

@@ -105,7 +105,10 @@ def fit_counts(
         model.save(output)
     size = f"{rows.x.shape[0]:,} samples, {model.n_features_in_:,} features"
     say(f"{output}: {components} components of {size}, {model.n_iter_} epochs")
-    then = ["topics", output] if covariates is None else ["effects", output, *source.arguments()]
+    samples: list[Any] = [output, *source.arguments()]
     if covariates is not None:
-        then += ["--covariates", covariates, *(["--drop-missing"] if drop_missing else [])]
+        samples += ["--covariates", covariates, *(["--drop-missing"] if drop_missing else [])]
+    page = ["report", *samples, "-o", "report.html"]
+    say(f"For a page: dirvae {shlex.join(map(str, page))}")
+    then = ["topics", output] if covariates is None else ["effects", *samples]
     say(f"Next: dirvae {shlex.join(map(str, then))}")

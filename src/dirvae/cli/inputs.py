@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DOCUMENTS",
+    "NO_KINDS",
     "ROWS",
     "UTF8",
     "Array",

@@ -28,9 +28,11 @@ def measure(estimator: Any, X: Any, num_samples: int) -> dict[str, Any]:
     return measured | {"diagnosis": _diagnosed(found.diagnosis)}
 
 
-def measure_topics(estimator: Any, documents: Any, labels: Sequence[Any] | None) -> dict[str, Any]:
+def measure_topics(
+    estimator: Any, documents: Any, labels: Sequence[Any] | None, covariates: Any = None
+) -> dict[str, Any]:
     """What `assessment.score_topics` says of a fitted `TopicModel`."""
-    return _by_name(score_topics(estimator, documents, labels))
+    return _by_name(score_topics(estimator, documents, labels, covariates=covariates))
 
 
 def _by_name(found: Summary | TopicScores) -> dict[str, Any]:

@@ -8,13 +8,17 @@ from typing import Annotated, Any
 import typer
 
 from dirvae.cli.counts import (
+    CovariateColumns,
+    DropMissing,
     Layer,
     Modality,
     Source,
     Transpose,
+    complete,
     features_in_order,
     is_composition,
-    read_samples,
+    read_counts,
+    read_covariates,
 )
 from dirvae.cli.errors import refuse, say
 from dirvae.cli.inputs import (
@@ -65,11 +69,16 @@ def report(
             "the table that fit took.",
         ),
     ] = None,
+    covariate_columns: CovariateColumns = None,
+    drop_missing: DropMissing = False,
     names: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="Names of topics, the .json that the page downloads."),
     ] = None,
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Title of the page.")] = None,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="Show the quality of scikit-learn's LDA, too.")
+    ] = False,
     strip: Strip = "",
     encoding: Encoding = UTF8,
     array: Array = None,
@@ -92,8 +101,15 @@ def report(
         "--covariates": covariates,
         "--array": array,
         "--strip": strip,
+        "--baseline": baseline,
     }
-    of_counts = {"--transpose": transpose, "--layer": layer, "--modality": modality}
+    of_counts = {
+        "--transpose": transpose,
+        "--layer": layer,
+        "--modality": modality,
+        "--covariate-columns": covariate_columns,
+        "--drop-missing": drop_missing,
+    }
     if data is None:
         refuse("a report without data", {**columns, **of_counts})
     estimator = load_estimator(model, "report", NO_PAGE)
@@ -103,6 +119,8 @@ def report(
         refuse(f"{model}, which has no topics", {**texts, "--names": names, **of_counts})
         _write_components(estimator, model, data, output, id_column, encoding, array, given)
         return
+    if baseline:
+        given["baseline"] = True
     if names is not None:
         from dirvae.report.explorer import read_names
 
@@ -111,7 +129,8 @@ def report(
         unread = ("--text-column", "--label-column", "--time-column", "--strip")
         refuse(f"counts, {data}", {name: columns[name] for name in unread})
         source = Source(data, array, id_column, encoding, transpose, layer, modality)
-        _write_composition(estimator, source, covariates, output, given)
+        chosen = covariate_columns, drop_missing
+        _write_composition(estimator, source, covariates, *chosen, output, given)
         return
     refuse(f"{model}, which is not of dirvae fit counts", of_counts)
     X = None
@@ -136,13 +155,21 @@ def _write_composition(
     estimator: Any,
     source: Source,
     covariates: list[str] | None,
+    columns: str | None,
+    drop_missing: bool,
     output: Path,
     given: dict[str, Any],
 ) -> None:
     if covariates is not None and len(covariates) > 1:
         raise ValueError(f"--covariates is {' '.join(covariates)}, must be one table for counts")
     table = None if covariates is None else Path(covariates[0])
-    rows, X, told = read_samples(estimator, source, table)
+    rows = read_counts(source)
+    told = read_covariates(table, columns, rows, source, kinds=estimator.covariate_kinds_)
+    if table is None:
+        refuse("no --covariates", {"--drop-missing": drop_missing})
+    else:
+        told, rows = complete(told, rows, drop_missing, table)
+    X = features_in_order(estimator, rows, source.path)
     given |= {"covariates": told, "ids": rows.ids or None}
     _save(estimator, X, output, given)
 

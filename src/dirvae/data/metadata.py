@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -17,6 +17,7 @@ from dirvae.formats import FORMATS, TABLES, kind_of, listed
 
 __all__ = ["delimited_table", "parquet_table", "read_metadata"]
 
+NO_KINDS: Mapping[str, str] = {}
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -27,6 +28,7 @@ def read_metadata(
     id_column: str | None = None,
     columns: Sequence[str] = (),
     encoding: str = UTF8,
+    kinds: Mapping[str, str] = NO_KINDS,
 ) -> tuple[Any, tuple[str, ...]]:
     r"""Read what a table says of samples, in their order.
 
@@ -39,6 +41,8 @@ def read_metadata(
         id_column: The table's column of ids; the first, if it has none of that name.
         columns: Which others to read; all by default.
         encoding: Of a file of text.
+        kinds: From columns to what a model was fitted to; those of "words" stay words, even where
+            all cells of this table are numbers.
 
     Returns:
         A frame of pandas with a row for each sample, and what was done.
@@ -83,7 +87,7 @@ def read_metadata(
     chosen = _chosen(path, frame, key, columns)
     told = frame.iloc[[place[entry] for entry in wanted]][chosen].reset_index(drop=True)
     if FORMATS[kind_of(path)].is_text:
-        told = told.apply(_typed)
+        told = told.apply(lambda cells: _typed(cells, kinds.get(cells.name) == "words"))
     return told, notes
 
 
@@ -127,12 +131,14 @@ def parquet_table(path: Path, encoding: str = UTF8) -> tuple[Any, tuple[str, ...
     return (frame if isinstance(frame.index, pandas.RangeIndex) else frame.reset_index()), ()
 
 
-def _typed(cells: Any) -> Any:
+def _typed(cells: Any, are_words: bool = False) -> Any:
     """A series of strings as numbers or dates, if all are such, or as words."""
     import pandas
 
     known = cells[~cells.isin(MISSING)]
-    if len(known) and all(NUMBER.fullmatch(cell) and "," not in cell for cell in known):
+    if are_words:
+        found = known
+    elif len(known) and all(NUMBER.fullmatch(cell) and "," not in cell for cell in known):
         found = known.astype(float)
     elif len(known) and all(map(DATE.fullmatch, known)):
         found = pandas.to_datetime(known)

@@ -26,7 +26,13 @@ from dirvae.evaluation.likelihood import (
     log_mean_exp_error,
     pareto_k,
 )
-from dirvae.evaluation.matching import Matching, match_topics, stability, topic_stability
+from dirvae.evaluation.matching import (
+    Matching,
+    match_topics,
+    partners,
+    stability,
+    topic_stability,
+)
 from dirvae.evaluation.representation import (
     knn_error,
     knn_errors,
@@ -77,6 +83,7 @@ __all__ = [
     "normalized_mutual_information",
     "pairwise_distinctness",
     "pareto_k",
+    "partners",
     "purity",
     "replace_by_mean",
     "split_tokens",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
-__all__ = ["Matching", "match_topics", "stability", "topic_stability"]
+__all__ = ["Matching", "match_topics", "partners", "stability", "topic_stability"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -49,6 +49,37 @@ def match_topics(topic_word: ArrayLike, other: ArrayLike) -> Matching:
     cosine = first @ second.T
     rows, columns = linear_sum_assignment(cosine, maximize=True)
     return Matching(columns.astype(np.int64), cosine[rows, columns])
+
+
+def partners(topic_word: ArrayLike, other: ArrayLike, *, least: float = 0.5) -> Matching:
+    """Match topics of models of any sizes one to one; some have no partner.
+
+    Args:
+        topic_word: beta, shape (K, V).
+        other: Another beta, shape (J, V).
+        least: Cosine similarity of partners at least; less alike ones have none.
+
+    Returns:
+        For each of the K topics its partner, -1 for none, and their similarity, 0 for none.
+
+    Raises:
+        ValueError: If the numbers of words differ.
+
+    Example:
+        >>> partners([[1.0, 0.0], [0.0, 1.0], [0.9, 0.1]], [[0.0, 1.0], [1.0, 0.0]]).order.tolist()
+        [1, 0, -1]
+    """
+    first, second = (np.asarray(a, dtype=np.float64) for a in (topic_word, other))
+    if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
+        raise ValueError(f"topic_word {first.shape} and other {second.shape} must have one V")
+    norms = [np.maximum(np.linalg.norm(a, axis=1), np.finfo(float).tiny) for a in (first, second)]
+    cosine = (first / norms[0][:, None]) @ (second / norms[1][:, None]).T
+    rows, columns = linear_sum_assignment(cosine, maximize=True)
+    order, similarity = np.full(len(first), -1), np.zeros(len(first))
+    alike = cosine[rows, columns] >= least
+    order[rows[alike]] = columns[alike]
+    similarity[rows[alike]] = cosine[rows, columns][alike]
+    return Matching(order, similarity)
 
 
 def stability(topic_words: Sequence[ArrayLike]) -> float:

@@ -1,5 +1,6 @@
 """Topic models: texts or counts in, topics and proportions out."""
 
+from dirvae.topics.comparison import Comparison, compare
 from dirvae.topics.composition import CompositionModel
 from dirvae.topics.decoder import TopicDecoder
 from dirvae.topics.decoders import (
@@ -17,6 +18,7 @@ from dirvae.topics.sizes import TopicSizes, compare_sizes
 from dirvae.topics.theta_files import write_theta
 
 __all__ = [
+    "Comparison",
     "CompositionModel",
     "EmbeddedDecoder",
     "MixtureDecoder",
@@ -29,6 +31,7 @@ __all__ = [
     "TopicModel",
     "TopicSizes",
     "TopicWeights",
+    "compare",
     "compare_sizes",
     "fit_seeds",
     "write_theta",

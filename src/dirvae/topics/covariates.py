@@ -6,14 +6,22 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dirvae.topics.columns import Column, names_of
+from dirvae.topics.columns import Column, columns_of, names_of
 from dirvae.topics.curves import knots_of, spline_basis
 
-__all__ = ["Covariate", "as_numbers", "covariates_of", "names_of_numbers", "warn_of_the_mean"]
+__all__ = [
+    "Covariate",
+    "as_numbers",
+    "covariates_of",
+    "names_of_numbers",
+    "own_numbers",
+    "warn_of_the_mean",
+]
 
 Floats = NDArray[np.float64]
 FAR = 1e3  # ranges from 0 at which single precision, in which models are trained, blurs a column
@@ -117,6 +125,33 @@ def as_numbers(columns: Sequence[Column], known: Sequence[Covariate]) -> Floats:
         )
     # By column, as frames are: sums in single precision depend on the order in memory.
     return np.asfortranarray(np.hstack([_as_before(given[c.name], c) for c in known]))
+
+
+def own_numbers(
+    covariates: Any, known: Sequence[Covariate], num_rows: int, row: str
+) -> Floats | None:
+    """What a model was fitted to, among the covariates given, as `as_numbers`.
+
+    Args:
+        covariates: As in `topics.columns.columns_of`, with others perhaps; None for none.
+        known: Those that the model was fitted to; none if it was fitted without.
+        num_rows: N.
+        row: What a row is called.
+
+    Returns:
+        None, with a warning, where some are not given; None of a model without.
+
+    Raises:
+        ValueError: If kinds or levels are not those of ``known``.
+    """
+    columns = [] if covariates is None else columns_of(covariates, num_rows)
+    names = {covariate.name for covariate in known}
+    own = [column for column in columns if column.name in names]
+    if not known or len(own) < len(known):
+        if known:
+            warn_of_the_mean(known, row)
+        return None
+    return as_numbers(own, known)
 
 
 def warn_of_the_mean(known: Sequence[Covariate], row: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from scipy import sparse
 from scipy.special import softmax
+from sklearn.utils import _safe_indexing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -193,16 +194,21 @@ class DocumentQuestions(LearnedTopics):
         split = split_words if (counts.data % 1).any() else split_tokens
         return -math.log(self._completion(*split(counts), covariates))
 
-    def evaluate(self, X: Any, y: Any = None) -> TopicScores:
+    def evaluate(self, X: Any, y: Any = None, *, covariates: Any = None) -> TopicScores:
         """What ``dirvae evaluate`` says of the topics on documents; see `assessment.score_topics`.
 
         Args:
             X: Documents, as in `fit`. Of a corpus of more than 100,000 a sample of so many.
             y: Class of each document, None where it is not known; None for none at all.
+            covariates: As in `transform`.
         """
+        X = listed(X)
+        covariates = matched("covariates", covariates, X)
         if isinstance(X, Corpus):
-            X, y = sampled(self._rows(X), y)
-        return score_topics(self, listed(X), y)
+            X, rows = sampled(self._rows(X), np.arange(X.shape[0]))
+            known = (y, covariates)
+            y, covariates = (None if v is None else _safe_indexing(v, rows) for v in known)
+        return score_topics(self, X, y, covariates=covariates)
 
     @pinned()
     def perplexity(self, X: Any, *, seed: int = 0, covariates: Any = None) -> float:
@@ -287,6 +293,7 @@ class DocumentQuestions(LearnedTopics):
         stability: Any = None,
         title: str | None = None,
         level: float = 0.9,
+        baseline: bool = False,
     ) -> str:
         """Return a page to explore the topics and documents in, one file of HTML.
 
@@ -300,13 +307,16 @@ class DocumentQuestions(LearnedTopics):
             ids: What each document is called, or a mapping from columns' names to such values;
                 their rows, counted from 1, if None.
             covariates: As in `fit`, whether the model was fitted with them or not: their `effects`
-                are shown, with intervals of 90 %.
+                are shown, with intervals of 90 %. Without all of those that it was fitted with it
+                warns, as `transform` does.
             names: Of topics, a mapping from their numbers or one for each; those that the model was
                 given if None. `report.explorer.read_names` reads the file that the page writes.
             stability: How far other seeds find each topic, shape (K,): a row of
                 `TopicEnsemble.stability`.
             title: Of the page; what it shows if None.
             level: Of the intervals, in (0, 1).
+            baseline: Whether to fit scikit-learn's LDA to X, too, and show its quality beside that
+                of the model.
 
         Raises:
             ValueError: If an argument is out of range, or the latent gives no shares.
@@ -323,6 +333,7 @@ class DocumentQuestions(LearnedTopics):
             stability=stability,
             title=title,
             level=level,
+            baseline=baseline,
         )
         if path is not None:
             write_text(path, page)

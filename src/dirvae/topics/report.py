@@ -31,9 +31,11 @@ from dirvae.report.explorer.names import checked_names
 from dirvae.report.explorer.topics import LEVEL
 from dirvae.terms import COUNTS
 from dirvae.topics.contrasts import require_level
+from dirvae.topics.covariates import own_numbers
 from dirvae.topics.decoder import decoder_of
 from dirvae.topics.document_kinds import Kind, documents_of, listed
 from dirvae.topics.effects import effects_of, shares_of
+from dirvae.topics.measures import halves_of, lda_measures, measures_of
 from dirvae.topics.posterior import (
     credible_intervals,
     evidence_of,
@@ -66,6 +68,7 @@ def page_of(
     stability: Any,
     title: str | None,
     level: float,
+    baseline: bool,
 ) -> str:
     """Return the page; arguments are those of `TopicModel.report`."""
     check_is_fitted(model)
@@ -85,6 +88,7 @@ def page_of(
         ids=ids,
         covariates=covariates,
         level=level,
+        baseline=baseline,
     )
     topics = replace(topics, shares=documents.theta.mean(0))
     if topics.terms is COUNTS:
@@ -145,12 +149,13 @@ def _documents(
     ids: Any,
     covariates: Any,
     level: float,
+    baseline: bool,
 ) -> Documents:
     labels, times = matched("labels", labels, X), matched("times", times, X)
     covariates = matched("covariates", covariates, X)
     counts = model.counts(X)
-    known = covariates is None or hasattr(model, "_covariates")
-    numbers = model._covariate_values(covariates, counts.shape[0]) if known else None
+    known = getattr(model, "_covariates", [])
+    numbers = own_numbers(covariates, known, counts.shape[0], model._terms.row)
     effects = None if covariates is None else _effects(model, counts, covariates)
     known_by, called = _called(ids, counts.shape[0], model._terms.row)
     samples = None
@@ -166,7 +171,14 @@ def _documents(
     texts = _texts(model, X, counts, rows)
     told = None if numbers is None else numbers[rows]
     shown = _shown(model, counts[rows], told, rows, texts, level)
-    return Documents(theta, counts, called, known_by, groups, shown, level, effects, samples)
+    halves = halves_of(counts)
+    measures = measures_of(model, counts, halves, np.arange(counts.shape[1]), numbers)
+    of_lda: dict[str, float] = {}
+    if baseline:
+        of_lda = lda_measures(counts, theta.shape[1], model._seed, halves, model._terms)
+    return Documents(
+        theta, counts, called, known_by, groups, shown, level, effects, samples, measures, of_lda
+    )
 
 
 def _effects(model: TopicModel, counts: Any, covariates: Any) -> Differences | None:

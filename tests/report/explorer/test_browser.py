@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dirvae.topics import compare
 from tests.report.explorer.example import (
     composition,
     data_of,
@@ -259,6 +260,22 @@ def test_effects_stand_by_their_names(opened: Any, tmp_path: Path) -> None:
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def test_quality_is_said_in_words_and_how_one_click_away(opened: Any, tmp_path: Path) -> None:
+    model().report(documents()[0], tmp_path / "page.html", baseline=True)
+    tab = opened(tmp_path / "page.html")
+    scores = model().evaluate(documents()[0])
+    tab.wait_for_selector(".quality")
+    said = texts(tab, ".quality summary span:first-child")
+    assert f"{scores.perplexity:,.1f} equal words" in said[0]
+    quality = data_of((tmp_path / "page.html").read_text())["quality"]
+    told = [f"LDA: {measure['baseline']}" for measure in quality]
+    assert texts(tab, ".quality summary .soft") == told
+    how = tab.locator(".quality p").first
+    assert not how.is_visible()
+    tab.locator(".quality summary").first.click()
+    assert how.inner_text().startswith("Perplexity; lower is better.")
+
+
 def test_names_are_typed_kept_and_downloaded(opened: Any, path: Path) -> None:
     tab = opened(path, "#topic=0")
     tab.fill("#name", ' "quoted"  <b>name ')
@@ -393,7 +410,8 @@ def test_a_page_of_counts_speaks_of_samples(opened: Any, counted: Path, address:
         part.get_attribute("aria-label") or "" for part in tab.locator("[aria-label]").all()
     )
     assert not re.search(r"\b(document|topic|word|text)s?\b", shown, re.I)
-    assert {"component", "sample"} <= set(re.findall("[a-z]+", shown.lower().replace("s ", " ")))
+    assert re.search(r"\bcomponents?\b", shown, re.I)
+    assert re.search(r"\bsamples?\b", shown, re.I)
     assert tab.get_attribute("#q", "placeholder") == "features, samples, names"
 
 
@@ -543,6 +561,34 @@ def test_a_page_of_counts_fits_and_can_be_used_by_all(
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     found = axe.Axe().run(tab).response["violations"]
     serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
+    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in serious] == []
+
+
+# --- comparisons ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_comparison_fits_and_can_be_used_by_all(
+    opened: Any, tmp_path: Path, width: int, dark: bool
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    small = type(model())(3, max_epochs=1, hidden_sizes=(4,), random_state=0)
+    other = small.fit(documents()[0])
+    found = compare([model(), other], documents()[0], names=["long" * 30, "other"])
+    found.report(tmp_path / "page.html")
+    tab = opened(tmp_path / "page.html", width=width, dark=dark, app="#compare")
+    assert tab.locator(".pairs-of > li").count() == 4
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    tab.click("#theme")
+    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") != paper
+    tab.click("#theme")
+    serious = [
+        fault
+        for fault in axe.Axe().run(tab).response["violations"]
+        if fault["impact"] in ("serious", "critical")
+    ]
     assert [(fault["id"], fault["nodes"][0]["html"]) for fault in serious] == []
 
 

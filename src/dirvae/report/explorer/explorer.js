@@ -266,7 +266,20 @@ function overview() {
       map()),
     T > 1 ? later(() => overTime(order)) : null,
     data.labels?.length && !data.samples ? later(byLabels) : null,
+    data.quality.length ? quality() : null,
   ];
+}
+
+function quality() {
+  const told = data.quality.some(({ baseline }) => baseline !== null);
+  return section("How good is it?",
+    h("ul", { class: "signs quality" }, data.quality.map(({ said, how, baseline }) =>
+      h("li", {}, h("details", {},
+        h("summary", {}, h("span", {}, said),
+          baseline === null ? null : h("span", { class: "soft" }, `LDA: ${baseline}`)),
+        h("p", { class: "soft" }, how))))),
+    h("p", { class: "soft" }, `On the ${say.row}s of this page. On those that it was fitted to, a model does better `
+      + "than on others.", told ? ` LDA: scikit-learn's, with as many ${say.part}s, fitted to these ${say.row}s, and its ${say.column}s ranked by probability.` : ""));
 }
 
 // One scale for all; what rises above nearly all else is cut, and its height written beside it.

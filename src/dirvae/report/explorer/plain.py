@@ -27,7 +27,7 @@ def plain_page(payload: dict[str, Any]) -> str:
 </header>
 <main id="app" hidden></main>
 <section id="plain" aria-label="All {terms.part}s">
-{articles}
+{_quality(payload)}{articles}
 </section>
 <footer><p>{_about(payload, terms)}</p></footer>"""
 
@@ -64,3 +64,12 @@ def _about(payload: dict[str, Any], terms: Terms) -> str:
         f"{payload['length']:,} letters. Shares are of all {terms.row}s. It opens without a "
         "network. Made by dirvae."
     )
+
+
+def _quality(payload: dict[str, Any]) -> str:
+    said = ". ".join(
+        quality["said"]
+        + (f" (scikit-learn's LDA: {quality['baseline']})" if quality["baseline"] else "")
+        for quality in payload["quality"]
+    )
+    return f"<p>{as_text(said)}.</p>\n" if said else ""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from dirvae.report.examples import most_of
 from dirvae.report.explorer.documents import Marks, Shown, per_topic, short, text_length
 from dirvae.report.explorer.groups import Differences, Groups, Means
 from dirvae.report.explorer.layout import hues, overlaps, positions, radii
+from dirvae.report.explorer.measures import quality_payload
 from dirvae.report.explorer.page import cut, html_page
 from dirvae.report.explorer.plain import plain_page
 from dirvae.report.explorer.samples import Samples, against_mean, samples_payload
@@ -72,6 +73,8 @@ class Documents:
         level: Of the intervals of proportions of a document.
         effects: Of covariates; None without any.
         samples: What is shown of samples of counts alone; None of documents.
+        measures: Of the model on these documents, by the names of `measures_in_words`.
+        baseline: The same of scikit-learn's LDA; empty for none.
     """
 
     theta: Floats
@@ -83,6 +86,8 @@ class Documents:
     level: float = LEVEL
     effects: Differences | None = None
     samples: Samples | None = None
+    measures: Mapping[str, float] = field(default_factory=dict)
+    baseline: Mapping[str, float] = field(default_factory=dict)
 
 
 def explorer_page(
@@ -140,6 +145,7 @@ def topics_payload(topics: Topics, documents: Documents | None, *, title: str) -
         "topics": _topics(topics, overlap, size, lists, place, signs),
         "apart": [[[place[column], ratio] for column, ratio in row] for row in apart],
         "samples": None,
+        "quality": [],
         "documents": [],
     }
     if documents is not None:
@@ -262,6 +268,7 @@ def _documents_payload(
         "samples": None
         if documents.samples is None
         else samples_payload(documents.samples, theta, documents.ids, index, groups),
+        "quality": quality_payload(documents.measures, documents.baseline, topics.terms),
         "exemplars": [[index[int(row)] for row in rows] for rows in most],
         "most": [[_three(theta[row, k]) for row in rows] for k, rows in enumerate(most)],
         "documents": [

@@ -1,0 +1,78 @@
+"""`dirvae compare`: from models and their data to a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dirvae import CompositionModel, TopicModel
+from dirvae.topics import compare
+from tests.cli.command import assert_one_sentence
+from tests.report.explorer.example import composition, documents, model, samples
+
+
+@pytest.fixture
+def saved(tmp_path, monkeypatch):
+    """Two models of documents and one of samples."""
+    monkeypatch.chdir(tmp_path)
+    model().save("one")
+    other = TopicModel(3, max_epochs=1, hidden_sizes=(4,), random_state=0).fit(documents()[0])
+    other.save("two")
+    composition().save("counted")
+    pd.DataFrame({"text": documents()[0]}).to_csv("texts.csv", index=False)
+    return other
+
+
+def test_the_page_is_that_of_python(run, saved) -> None:
+    ran = run("compare", "one", "two", "texts.csv", "-o", "new/page.html", "--title", "A")
+    assert ran.code == 0, ran.err
+    expected = compare([model(), saved], documents()[0], names=["one", "two"]).report(title="A")
+    assert Path("new/page.html").read_text() == expected
+    assert run("compare", "two", "one", "-o", "page.html").code == 0
+    alone = compare([saved, model()], names=["two", "one"]).report()
+    assert Path("page.html").read_text() == alone
+
+
+def test_features_go_by_name_and_covariates_to_those_that_know_them(run, saved) -> None:
+    counts, known = samples()
+    told = CompositionModel(2, max_epochs=2, hidden_sizes=(4,), random_state=0)
+    told.fit(counts.iloc[:, ::-1], covariates=known).save("told")
+    counts.to_csv("counts.csv")
+    known.iloc[::-1].to_csv("known.csv")
+    options = ("--id-column", "sample", "--covariates", "known.csv")
+    ran = run("compare", "counted", "told", "counts.csv", *options, "-o", "page.html")
+    assert ran.code == 0, ran.err
+    theta = told.transform(counts.iloc[:, ::-1], covariates=known)
+    page = Path("page.html").read_text()
+    for k, share in enumerate(theta.mean(0)):
+        assert f"component {k}, {share:.1%}" in page
+    assert "All know the same 12 features." in page
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["one", "texts.csv"], "MODEL names 1 models, must name two to five"),
+        (["one"], "MODEL names 1 models"),
+        (["one", "two", "--text-column", "text"], "--text-column does not go with"),
+        (["one", "counted", "texts.csv"], "of dirvae fit topics, or of dirvae fit counts"),
+        (["one", "two", "texts.csv", "--layer", "a"], "--layer does not go with"),
+        (["one", "two", "texts.csv", "-o", "one/page.html"], "is in the input one"),
+        (["one", "two", "texts.csv", "-o", "page.txt"], "page.txt must end in .html"),
+        (["one", "none", "texts.csv"], "none"),
+    ],
+)
+def test_wrong_use_is_one_sentence(run, saved, options, said) -> None:
+    assert_one_sentence(run("compare", *options), said)
+    assert not Path("comparison.html").exists()
+
+
+def test_folders_of_one_name_are_told_apart(run, saved) -> None:
+    model().save("a/same")
+    saved.save("b/same")
+    assert run("compare", "a/same", "b/same", "-o", "page.html").code == 0
+    assert "The topics of a/same" in " ".join(Path("page.html").read_text().split())
+    assert np.isfinite(saved.topic_prevalence_).all()
