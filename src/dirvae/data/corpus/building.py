@@ -123,12 +123,12 @@ def _count_shard(
     place: Path, number: int, documents: list[Document], counting: Counting, known: Sequence[str]
 ) -> tuple[int, int]:
     """Count a shard with its own words, unless that was done; return rows, and those unspaced."""
-    rows = [document.text for document in documents]
-    told = {name: [plain(getattr(row, name)) for row in documents] for name in KNOWN}
-    _require_known(told, known)
-    told = {name: told[name] for name in known}
+    columns = dict(zip(Document._fields, zip(*documents, strict=True), strict=True))
+    rows = columns["text"]
+    _require_known(columns, known)
+    told = {name: list(map(plain, columns[name])) for name in known}
     _require_kind(rows, counting, number)
-    source = digest_of(rows, told)
+    source = digest_of(*_as_bytes(rows), told)
     without_spaces = sum(bool(unspaced(text)) for text in rows) if counting.are_texts else 0
     target = shard_folder(place, number, COUNTED)
     if not is_there(shard_folder(place, number), source) and not is_there(target, source):
@@ -137,6 +137,14 @@ def _count_shard(
         in_words = np.frombuffer(json.dumps(words).encode(), np.uint8)
         write_shard(target, counts, told, source, {"totals": totals, "words": in_words})
     return len(rows), without_spaces
+
+
+def _as_bytes(rows: Sequence[Any]) -> tuple[Any, Any]:
+    """What a hash of texts or lists of words is made of."""
+    if not isinstance(rows[0], str):
+        return list(rows), None
+    joined = "".join(rows).encode(errors="surrogatepass")
+    return np.frombuffer(joined, np.uint8), np.array(list(map(len, rows)), np.int64)
 
 
 def _totals(counts: sparse.csr_matrix) -> NDArray[np.int64]:
@@ -219,13 +227,14 @@ def _require_limits(counting: Counting, limits: Limits, workers: int) -> None:
 
 def _require_known(told: Mapping[str, Sequence[Any]], known: Sequence[str]) -> None:
     """Refuse ids that some lack, and what the first document lacks but others have."""
-    for name, values in told.items():
-        if name not in known and any(value is not None for value in values):
+    for name in KNOWN:
+        values = told[name]
+        if name not in known and values.count(None) < len(values):
             raise ValueError(
                 f"documents have a {name}, but the first has none: all must have one, or it must "
                 f"be named, as columns={{{name!r}: {name!r}}}"
             )
-        if name == "id" and name in known and None in values:
+        if name == "id" and name in known and values.count(None):
             raise ValueError("documents lack an id, must all have one or none")
 
 
