@@ -57,13 +57,13 @@ def write_theta(
         ...     np.load(f"{folder}/theta.npy").shape
         (4, 2)
     """
-    target = Path(path)
+    target = Path(path).resolve()
     if target.suffix != ".npy":
         raise ValueError(f"{target} must end in .npy")
     counts, known = model._counts_and_covariates(corpus, covariates, on_disk=True)
     num_rows, num_topics = corpus.shape[0], model._n_features_out
     head = _header((num_rows, num_topics))
-    require_writable(target.resolve().parent)
+    require_writable(target.parent)
     partial = _unfinished(target, model, corpus, known)
     width = num_topics * np.dtype(np.float32).itemsize
     with partial.open("r+b" if partial.exists() else "w+b") as file:
@@ -92,7 +92,7 @@ def _unfinished(target: Path, model: Any, corpus: Corpus, covariates: Any) -> Pa
     known: list[NDArray[Any]] = [] if covariates is None else [np.asarray(covariates)]
     mark = digest_of(corpus.fingerprint, *weights, *known)[:16]
     partial = target.with_name(f".{target.name}.{mark}.{UNFINISHED}")
-    for other in target.resolve().parent.glob(f".{target.name}.*.{UNFINISHED}"):
+    for other in target.parent.glob(f".{target.name}.*.{UNFINISHED}"):
         if other.name != partial.name:
             other.unlink()
     return partial

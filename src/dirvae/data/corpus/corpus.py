@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Corpus"]
 
-OPEN = 16  # shards that are mapped into memory at a time
+OPEN = 12  # shards that are mapped into memory at a time
 
 
 class Corpus:
