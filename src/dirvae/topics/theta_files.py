@@ -67,7 +67,7 @@ def write_theta(
     partial = _unfinished(target, model, corpus, known)
     width = num_topics * np.dtype(np.float32).itemsize
     with partial.open("r+b" if partial.exists() else "w+b") as file:
-        done = _whole_blocks(file, head, width, num_rows)
+        done = _whole_rows(file, head, width, num_rows)
         for start in range(done, num_rows, ROWS_AT_ONCE):
             part = slice(start, start + ROWS_AT_ONCE)
             theta = model._theta(counts[part], None if known is None else known[part])
@@ -98,12 +98,12 @@ def _unfinished(target: Path, model: Any, corpus: Corpus, covariates: Any) -> Pa
     return partial
 
 
-def _whole_blocks(file: IO[bytes], head: bytes, width: int, num_rows: int) -> int:
+def _whole_rows(file: IO[bytes], head: bytes, width: int, num_rows: int) -> int:
     """Cut off what was not written whole; return how many rows are left."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     rows = max(0, size - len(head)) // width if file.read(len(head)) == head else 0
-    rows = num_rows if rows >= num_rows else rows - rows % ROWS_AT_ONCE
+    rows = min(rows, num_rows)
     file.truncate(rows * width + len(head) if rows else 0)
     file.seek(0, os.SEEK_END)
     if not rows:
