@@ -4,7 +4,7 @@ import runpy
 import sys
 
 NAMES = (
-    *("cells", "composition_sizes", "compositions", "dirichlet_speed", "fit_overhead"),
+    *("cells", "composition_sizes", "compositions", "corpus", "dirichlet_speed", "fit_overhead"),
     *("gpu", "gradients", "hostile_models", "planted_topics", "planted_trends"),
     *("topic_search", "topic_size", "topics", "training_step"),
 )

@@ -1,6 +1,7 @@
 """The gradient laboratory finds what is known, and topic models are scored and filed as told."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from matplotlib.image import imread
 from scipy import sparse
 
 import dirvae
+from benchmarks import corpus as corpora
 from benchmarks import gpu, hostile_models, topics_shown
 from benchmarks.gradients import FUNCTIONS, estimators, measure, weights
 from benchmarks.topic_peers import MODELS, Fitted, installed, tokens
@@ -265,3 +267,25 @@ def test_without_a_gpu_the_script_says_how_to_try_it(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("sys.argv", ["gpu"])
     with pytest.raises(SystemExit, match=r"there is no GPU .* --device cpu --quick tries"):
         gpu.main()
+
+
+# --- corpora on disk ------------------------------------------------------------------------------
+
+
+def test_synthetic_documents_have_their_words_and_topics(tmp_path: Path) -> None:
+    path = tmp_path / "texts.jsonl"
+    corpora.write_documents(path, 300, 40)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [row["id"] for row in rows] == list(range(300))
+    assert {len(row["text"].split()) for row in rows} == {40}
+    words = {corpora._word(number) for number in range(corpora.VOCABULARY)}
+    assert len(words) == corpora.VOCABULARY
+    assert {word for row in rows for word in row["text"].split()} <= words
+
+
+def test_peaks_are_those_of_a_process_and_its_children() -> None:
+    held = "import os, time; os.fork(); x = b'x' * %d; time.sleep(1); print('done')"
+    printed, peaks = corpora.peaks_of([sys.executable, "-c", held % 2**27])
+    assert printed.split() == ["done"] * 2
+    assert 0.25 < peaks["peak_without_files_gib"] < 0.3  # twice an eighth
+    assert peaks["peak_without_files_gib"] < peaks["peak_gib"] < 0.35

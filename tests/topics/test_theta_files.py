@@ -11,8 +11,9 @@ import torch
 from dirvae import TopicModel, load
 from dirvae.data import Corpus, arrays
 from dirvae.data.counts import CountDataset
-from dirvae.topics import documents, model, theta_files, write_theta
+from dirvae.topics import compare_sizes, documents, model, theta_files, write_theta
 from tests.data.corpus.killed import run_until
+from tests.test_resume import interrupt_at_the_third_checkpoint
 
 RNG = np.random.default_rng(0)
 NAMES = [f"{a}{b}" for a in ("sea", "moon", "tree") for b in "abcdefgh"]
@@ -74,6 +75,24 @@ def test_passes_over_corpora_are_those_over_memory(corpus):
         one.partial_fit(corpus)
         other.partial_fit(TEXTS)
     assert_alike(one, other)
+
+
+def test_an_interrupted_fit_goes_on_to_the_same_topics(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(arrays, "WINDOW", 2)
+    long = {**SMALL, "max_epochs": 5}
+    undisturbed = TopicModel(3, **long).fit(corpus)
+    with monkeypatch.context() as patch:
+        interrupt_at_the_third_checkpoint(patch)
+        with pytest.raises(KeyboardInterrupt):
+            TopicModel(3, **long).fit(corpus, checkpoint_dir=tmp_path)
+    resumed = TopicModel(3, **long).fit(corpus, checkpoint_dir=tmp_path, resume=True)
+    assert_alike(resumed, undisturbed)
+
+
+def test_sizes_are_compared_on_a_corpus(corpus):
+    model, sizes = TopicModel(**{**SMALL, "max_epochs": 1}), (2, 3)
+    found = compare_sizes(model, corpus, sizes, num_splits=2)
+    assert (found.nats == compare_sizes(model, corpus[:], sizes, num_splits=2).nats).all()
 
 
 def test_a_corpus_is_scored_as_memory_is(corpus, fitted):

@@ -286,8 +286,8 @@ def checked_counts(estimator: Any, X: Any, *, reset: bool) -> Any:
     return counts
 
 
-def loaded(counts: Any) -> sparse.csr_matrix:
-    """Return counts in memory: those of a corpus are read.
+def loaded(counts: Any) -> Any:
+    """Return what was given, but a corpus as its counts in memory.
 
     Raises:
         ValueError: If they take more than the memory budget (`dirvae.reading`).

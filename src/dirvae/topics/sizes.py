@@ -14,6 +14,7 @@ from sklearn.utils import check_array
 from dirvae.data.sparse_matrix import checked_csr
 from dirvae.estimators.arguments import require_integer
 from dirvae.topics.document_kinds import Kind, documents_of
+from dirvae.topics.documents import loaded
 from dirvae.topics.model import TopicModel
 
 __all__ = ["TopicSizes", "compare_sizes"]
@@ -69,6 +70,7 @@ def compare_sizes(
     if not len(sizes):
         raise ValueError("sizes is empty, must be one number of topics or more")
     rows, kind = documents_of(X)
+    rows = loaded(rows)
     if sparse.issparse(rows):
         rows = checked_csr("X", rows)
     elif kind is Kind.COUNTS and not hasattr(rows, "iloc"):

@@ -57,17 +57,17 @@ def write_theta(
         ...     np.load(f"{folder}/theta.npy").shape
         (4, 2)
     """
-    target = Path(path)
+    target = Path(path).resolve()
     if target.suffix != ".npy":
         raise ValueError(f"{target} must end in .npy")
     counts, known = model._counts_and_covariates(corpus, covariates, on_disk=True)
     num_rows, num_topics = corpus.shape[0], model._n_features_out
     head = _header((num_rows, num_topics))
-    require_writable(target.resolve().parent)
+    require_writable(target.parent)
     partial = _unfinished(target, model, corpus, known)
     width = num_topics * np.dtype(np.float32).itemsize
     with partial.open("r+b" if partial.exists() else "w+b") as file:
-        done = _whole_blocks(file, head, width, num_rows)
+        done = _whole_rows(file, head, width, num_rows)
         for start in range(done, num_rows, ROWS_AT_ONCE):
             part = slice(start, start + ROWS_AT_ONCE)
             theta = model._theta(counts[part], None if known is None else known[part])
@@ -92,18 +92,18 @@ def _unfinished(target: Path, model: Any, corpus: Corpus, covariates: Any) -> Pa
     known: list[NDArray[Any]] = [] if covariates is None else [np.asarray(covariates)]
     mark = digest_of(corpus.fingerprint, *weights, *known)[:16]
     partial = target.with_name(f".{target.name}.{mark}.{UNFINISHED}")
-    for other in target.resolve().parent.glob(f".{target.name}.*.{UNFINISHED}"):
+    for other in target.parent.glob(f".{target.name}.*.{UNFINISHED}"):
         if other.name != partial.name:
             other.unlink()
     return partial
 
 
-def _whole_blocks(file: IO[bytes], head: bytes, width: int, num_rows: int) -> int:
+def _whole_rows(file: IO[bytes], head: bytes, width: int, num_rows: int) -> int:
     """Cut off what was not written whole; return how many rows are left."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     rows = max(0, size - len(head)) // width if file.read(len(head)) == head else 0
-    rows = num_rows if rows >= num_rows else rows - rows % ROWS_AT_ONCE
+    rows = min(rows, num_rows)
     file.truncate(rows * width + len(head) if rows else 0)
     file.seek(0, os.SEEK_END)
     if not rows:

@@ -18,7 +18,7 @@ from tests.data.corpus.killed import contents, run_until
 RNG = np.random.default_rng(0)
 NAMES = [f"{a}{b}" for a in ("sea", "moon", "tree", "cat") for b in "abcdefghijklm"]
 TEXTS = [" ".join(RNG.choice(NAMES, 8)) for _ in range(100)]
-LAST = 82  # changes of the disk in a build of these
+LAST = 85  # changes of the disk in a build of these
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +75,7 @@ def test_a_corpus_is_replaced_when_the_other_is_whole(tmp_path, undisturbed, mom
 
 def test_shards_that_a_loss_of_power_cut_off_are_counted_again(tmp_path, undisturbed):
     folder = tmp_path / "corpus"
-    assert not run_until(39, lambda: build(folder))
+    assert not run_until(41, lambda: build(folder))
     shards = sorted(path.parent for path in tmp_path.rglob("shard.json"))
     assert [shard.parent.name for shard in shards] == ["counted"] * 3 + ["shards"]
     damaged = ("indices.npy", "shard.json", "words.npy", "data.npy")
@@ -92,7 +92,7 @@ def test_a_build_goes_on_with_the_same_documents_alone(tmp_path):
     with pytest.raises(ValueError, match="unfinished build of other documents"):
         build(folder, others)
     with pytest.raises(ValueError, match="unfinished build with other options"):
-        build(folder, min_df=3)
+        build(folder, ngrams=2)
     with pytest.raises(ValueError, match="unfinished build of more documents"):
         build(folder, TEXTS[:30])
     assert build(folder).shape[0] == 100
@@ -104,6 +104,30 @@ def test_several_processes_build_the_same(tmp_path, undisturbed):
     build(tmp_path / "corpus", workers=2, progress=done.append)
     assert contents(tmp_path / "corpus") == undisturbed
     assert done == [30, 60, 90, 100]
+
+
+def test_limits_that_leave_no_word_may_be_changed(tmp_path, undisturbed, monkeypatch):
+    folder, counted = tmp_path / "corpus", []
+    with pytest.raises(ValueError, match="none of them in 99 to 100 documents"):
+        build(folder, min_df=99, max_df=100)
+    monkeypatch.setattr("dirvae.data.corpus.building.count", lambda *_: counted.append(1))
+    build(folder)
+    assert counted == []
+    assert contents(folder) == undisturbed
+
+
+def test_words_that_were_chosen_stay(tmp_path):
+    folder = tmp_path / "corpus"
+    assert not run_until(45, lambda: build(folder))
+    assert (tmp_path / "corpus.unfinished" / "vocabulary.json").exists()
+    with pytest.raises(ValueError, match="unfinished build with other options"):
+        build(folder, min_df=3)
+
+
+def test_an_error_before_the_first_shard_leaves_nothing(tmp_path):
+    with pytest.raises(ValueError, match="must be texts"):
+        Corpus.build(tmp_path / "corpus", ["a cat", 5])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_replaced_unasked(tmp_path):
@@ -132,6 +156,7 @@ def test_nothing_is_replaced_unasked(tmp_path):
         (["a cat", Document("two", label="x")], {}, "have a label, but the first has none"),
         ([Document("a", 1), Document("two")], {}, "lack an id, must all have one"),
         (TEXTS, {"ngrams": 0}, "ngrams is 0, must be a whole number"),
+        (TEXTS, {"ngrams": 11}, "ngrams is 11, must be at most 10"),
         (TEXTS, {"min_df": 1.5}, "min_df is 1.5, must be a number of documents or a share"),
         (TEXTS, {"stop_words": "german"}, "stop_words is 'german', must be a list"),
         (TEXTS, {"vocabulary": ["a", "a"]}, "vocabulary must be a list of different strings"),
@@ -158,6 +183,8 @@ def test_lists_of_words_are_counted_as_they_are(tmp_path):
     assert corpus.vocabulary.tolist() == ["The", "x 1"]
     assert corpus[:].toarray().tolist() == [[1, 1], [1, 0], [0, 0]]
     assert corpus.vectorizer.transform([["x 1"]]).toarray().tolist() == [[0, 1]]
+    other = Corpus.build(tmp_path / "other", [["The", "x 1"], ["The"]], stop_words={"The"})
+    assert other.vocabulary.tolist() == ["x 1"]
 
 
 def test_some_texts_without_spaces_are_counted_with_a_warning(tmp_path):
@@ -173,16 +200,20 @@ if __name__ == "__main__":
 """
 
 
+NUMBER = 90_000  # documents, of which workers have five shards
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_command_is_killed_at_random_moments(tmp_path):
     """Twenty times, with two processes that count."""
     rng, names = np.random.default_rng(0), np.array([f"word{chr(97 + n)}" for n in range(26)])
-    with (tmp_path / "texts.jsonl").open("w") as file:
-        for row in range(150_000):
-            text = " ".join(rng.choice(names, 30))
-            file.write(json.dumps({"text": text, "id": row}) + "\n")
+    texts = map(" ".join, names[rng.integers(0, 26, (NUMBER, 20))])
+    lines = (json.dumps({"text": text, "id": row}) + "\n" for row, text in enumerate(texts))
+    (tmp_path / "texts.jsonl").write_text("".join(lines))
     (tmp_path / "command.py").write_text(SCRIPT)
-    command = [sys.executable, "command.py", "corpus", "build", "texts.jsonl", "--id-column", "id"]
+    options = ["--id-column", "id", "--max-df", "1.0"]
+    command = [sys.executable, "command.py", "corpus", "build", "texts.jsonl", *options]
     how = {"cwd": tmp_path, "stderr": subprocess.DEVNULL}
     began = time.monotonic()
     subprocess.run([*command, "-o", "whole"], check=True, **how)
@@ -201,4 +232,4 @@ def test_the_command_is_killed_at_random_moments(tmp_path):
             os.rename(tmp_path / "corpus", tmp_path / f"done{kills}")
     subprocess.run([*command, "-o", "corpus"], check=True, **how)
     assert contents(tmp_path / "corpus") == contents(tmp_path / "whole")
-    assert Corpus(tmp_path / "corpus").ids == list(range(150_000))
+    assert Corpus(tmp_path / "corpus").ids == list(range(NUMBER))

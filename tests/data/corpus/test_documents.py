@@ -80,7 +80,7 @@ def test_rows_are_not_all_read_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("x.jsonl", b'{"body": "a"}\n', "no 'text' in any line"),
+        ("x.jsonl", b'{"body": "a"}\n', "no 'text' in its lines"),
         ("x.jsonl", b'{"text": 5}\n', "has 5 in row 1 of 'text', must be text"),
         ("x.jsonl", b'{"text": "\xff"}\n', "in another encoding"),
         ("x.csv", b"id,body\n1,a\n2,b\n", "has no column 'text'"),

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from dirvae.data.corpus.counting import Counting, count
+from dirvae.data.corpus.counting import MOST_NGRAMS, Counting, count
 from dirvae.data.corpus.documents import Document, document_of, plain
 from dirvae.data.corpus.manifest import SHARDS, VOCABULARY, shard_folder
 from dirvae.data.corpus.shards import (
@@ -33,11 +33,11 @@ from dirvae.data.corpus.shards import (
 )
 from dirvae.data.corpus.unfinished import (
     COUNTED,
-    UNDERCOUNT,
-    begun,
+    building,
     different,
     finish,
     is_there,
+    other_options,
     require_no_more,
 )
 from dirvae.data.corpus.vocabulary import Limits, WordTally
@@ -47,6 +47,7 @@ from dirvae.writing import write_text
 
 __all__ = ["build_documents"]
 
+LIMITS = "limits.json"
 CHARACTERS = 20_000_000  # of a shard, after which it ends
 
 
@@ -70,19 +71,37 @@ def build_documents(
         raise ValueError("documents are none, must be one at least")
     known = [name for name in KNOWN if name in columns or getattr(first[0], name) is not None]
     if not isinstance(first[0].text, str):
-        counting = counting._replace(are_texts=False, stop_words=None)
+        stop = None if counting.stop_words == "english" else counting.stop_words
+        counting = counting._replace(are_texts=False, stop_words=stop)
     names = {name: columns.get(name, name) for name in known}
     words = None if vocabulary is None else different(vocabulary)
-    settings = {"counting": counting, "limits": limits, "words": words, "columns": names}
-    place = begun(folder, settings, force)
-    tasks = (
-        (place, number, chunk, counting, known)
-        for number, chunk in enumerate(_chunks(chain(first, rows)))
-    )
-    if words is not None:
-        write_text(place / VOCABULARY, json.dumps(words))
+    chunks = _chunks(chain(first, rows))
+    with building(folder, {"counting": counting, "words": words, "columns": names}, force) as place:
+        if words is not None:
+            _write_words(place, words, limits)
+        num_shards = _count(place, chunks, counting, known, limits, workers, progress)
+        for _ in in_order(_settle_shard, ((place, n) for n in range(num_shards)), workers):
+            pass
+        width, undercount = len(_columns_of(place / VOCABULARY)), _undercount(place, limits)
+        how: dict[str, Any] = {"counting": counting, "undercount": undercount}
+        finish(place, folder, num_shards, width, columns=names, **how)
+
+
+def _count(
+    place: Path,
+    chunks: Iterable[list[Document]],
+    counting: Counting,
+    known: Sequence[str],
+    limits: Limits,
+    workers: int,
+    progress: Callable[[int], Any] | None,
+) -> int:
+    """Count all documents by shards, and choose the words unless that was done; return shards."""
     tally, num_documents, num_shards, num_unspaced = WordTally(), 0, 0, 0
     is_known = (place / VOCABULARY).exists()
+    if is_known:
+        _undercount(place, limits)  # which refuses other limits
+    tasks = ((place, number, chunk, counting, known) for number, chunk in enumerate(chunks))
     for rows_done, without_spaces in in_order(_count_shard, tasks, workers):
         if not is_known:
             _add_words(tally, shard_folder(place, num_shards, COUNTED))
@@ -94,14 +113,10 @@ def build_documents(
             progress(num_documents)
     require_no_more(place, num_shards)
     if not is_known:
-        _write_words(place, tally, limits, num_documents)
-    for _ in in_order(_settle_shard, ((place, n) for n in range(num_shards)), workers):
-        pass
+        _write_words(place, tally.chosen(limits, num_documents), limits, tally.undercount)
     if num_unspaced:
-        warnings.warn(_unspaced(num_unspaced, num_documents), stacklevel=3)
-    width = len(_columns_of(place / VOCABULARY))
-    how: dict[str, Any] = {"counting": counting, "undercount": _undercount(place)}
-    finish(place, folder, num_shards, width, columns=names, **how)
+        warnings.warn(_unspaced(num_unspaced, num_documents), stacklevel=4)
+    return num_shards
 
 
 def _chunks(documents: Iterable[Document]) -> Iterator[list[Document]]:
@@ -123,12 +138,12 @@ def _count_shard(
     place: Path, number: int, documents: list[Document], counting: Counting, known: Sequence[str]
 ) -> tuple[int, int]:
     """Count a shard with its own words, unless that was done; return rows, and those unspaced."""
-    rows = [document.text for document in documents]
-    told = {name: [plain(getattr(row, name)) for row in documents] for name in KNOWN}
-    _require_known(told, known)
-    told = {name: told[name] for name in known}
+    columns = dict(zip(Document._fields, zip(*documents, strict=True), strict=True))
+    rows = columns["text"]
+    _require_known(columns, known)
+    told = {name: list(map(plain, columns[name])) for name in known}
     _require_kind(rows, counting, number)
-    source = digest_of(rows, told)
+    source = digest_of(*_as_bytes(rows), told)
     without_spaces = sum(bool(unspaced(text)) for text in rows) if counting.are_texts else 0
     target = shard_folder(place, number, COUNTED)
     if not is_there(shard_folder(place, number), source) and not is_there(target, source):
@@ -137,6 +152,14 @@ def _count_shard(
         in_words = np.frombuffer(json.dumps(words).encode(), np.uint8)
         write_shard(target, counts, told, source, {"totals": totals, "words": in_words})
     return len(rows), without_spaces
+
+
+def _as_bytes(rows: Sequence[Any]) -> tuple[Any, Any]:
+    """What a hash of texts or lists of words is made of."""
+    if not isinstance(rows[0], str):
+        return list(rows), None
+    joined = "".join(rows).encode(errors="surrogatepass")
+    return np.frombuffer(joined, np.uint8), np.array(list(map(len, rows)), np.int64)
 
 
 def _totals(counts: sparse.csr_matrix) -> NDArray[np.int64]:
@@ -155,16 +178,22 @@ def _add_words(tally: WordTally, folder: Path) -> None:
     tally.add(_shard_words(folder), np.load(folder / "totals.npy", allow_pickle=False))
 
 
-def _write_words(place: Path, tally: WordTally, limits: Limits, num_documents: int) -> None:
-    words = tally.chosen(limits, num_documents)
-    if tally.undercount:
-        write_text(place / UNDERCOUNT, json.dumps(tally.undercount))
+def _write_words(place: Path, words: list[str], limits: Limits, undercount: int = 0) -> None:
+    write_text(place / LIMITS, json.dumps({**limits._asdict(), "undercount": undercount}))
     write_text(place / VOCABULARY, json.dumps(words))
 
 
-def _undercount(place: Path) -> int:
-    path = place / UNDERCOUNT
-    return int(read_json(path)) if path.exists() else 0
+def _undercount(place: Path, limits: Limits) -> int:
+    """That of the words that were chosen.
+
+    Raises:
+        ValueError: If they were chosen by other limits.
+    """
+    chosen = read_json(place / LIMITS)
+    undercount = int(chosen.pop("undercount"))
+    if chosen != limits._asdict():
+        raise other_options(place)
+    return undercount
 
 
 def _columns_of(path: Path) -> dict[str, int]:
@@ -207,6 +236,8 @@ def _require_limits(counting: Counting, limits: Limits, workers: int) -> None:
     ):
         if type(value) is not int or value < 1:
             raise ValueError(f"{name} is {value!r}, must be a whole number, 1 or more")
+    if counting.ngrams > MOST_NGRAMS:
+        raise ValueError(f"ngrams is {counting.ngrams}, must be at most {MOST_NGRAMS}")
     for name in ("min_df", "max_df"):
         share = getattr(limits, name)
         if isinstance(share, float) and not 0 <= share <= 1:
@@ -219,13 +250,14 @@ def _require_limits(counting: Counting, limits: Limits, workers: int) -> None:
 
 def _require_known(told: Mapping[str, Sequence[Any]], known: Sequence[str]) -> None:
     """Refuse ids that some lack, and what the first document lacks but others have."""
-    for name, values in told.items():
-        if name not in known and any(value is not None for value in values):
+    for name in KNOWN:
+        values = told[name]
+        if name not in known and values.count(None) < len(values):
             raise ValueError(
                 f"documents have a {name}, but the first has none: all must have one, or it must "
                 f"be named, as columns={{{name!r}: {name!r}}}"
             )
-        if name == "id" and name in known and None in values:
+        if name == "id" and name in known and values.count(None):
             raise ValueError("documents lack an id, must all have one or none")
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Corpus"]
 
-OPEN = 16  # shards that are mapped into memory at a time
+OPEN = 12  # shards that are mapped into memory at a time
 
 
 class Corpus:
@@ -110,8 +110,8 @@ class Corpus:
             folder: Of the corpus.
             documents: N texts, or lists of words, or `Document`, in any iterable; they are read
                 once, and never all in memory.
-            stop_words: Words to leave out; "english" for scikit-learn's list; None for none. Of
-                lists no word is left out.
+            stop_words: Words to leave out; "english" for scikit-learn's list, of which nothing
+                is left out of lists of words; None for none.
             min_df: Leave out words in fewer documents: a number, or a share such as .01. None for
                 5; 2 of less than 1,000 documents, 1 of less than 100.
             max_df: Leave out words in more documents; None for .5, of less than 100 documents 1.0.
@@ -130,7 +130,7 @@ class Corpus:
         build_documents(
             Path(folder),
             documents,
-            Counting(stop_words, ngrams),
+            Counting(_listed(stop_words), ngrams),
             Limits(min_df, max_df, vocabulary_size),
             vocabulary=vocabulary,
             columns=columns or {},
@@ -334,3 +334,7 @@ class Corpus:
         if len(wanted) and (wanted.min() < 0 or wanted.max() >= self.shape[0]):
             raise IndexError(f"rows are out of range, must be from 0 to {self.shape[0] - 1}")
         return wanted
+
+
+def _listed(words: str | Iterable[str] | None) -> str | list[str] | None:
+    return words if isinstance(words, str | None) else sorted(set(words))

@@ -17,8 +17,9 @@ from dirvae.data.words import words_of
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import CountVectorizer
 
-__all__ = ["Counted", "Counting", "count"]
+__all__ = ["MOST_NGRAMS", "Counted", "Counting", "count"]
 
+MOST_NGRAMS = 10  # as many as a model may have to be saved
 NO_LETTER = "0"  # what stands for digits and underscores: a word with one is none
 
 

@@ -134,17 +134,18 @@ def _checked(path: Path, column: str, cells: Iterator[dict[str, Any]]) -> Iterat
     """Documents of cells; refused if a text is none, or all of many are numbers."""
     only_numbers = 0
     for row, cell in enumerate(cells, 1):
-        text = "" if is_missing(cell["text"]) else cell["text"]
+        text = cell.pop("text")
+        if is_missing(text):
+            text = ""
         if not isinstance(text, str):
             raise ValueError(f"{path} has {text!r} in row {row} of {column!r}, must be text")
         if row <= LOOKED_AT and text:
             only_numbers = row if only_numbers >= 0 and NUMBER.fullmatch(text) else -1
             if row == LOOKED_AT and only_numbers > 0:
                 raise ValueError(f"{path} has numbers in {column!r}, must be text")
-        others = {name: value for name, value in cell.items() if name != "text"}
-        if "label" in others:
-            others["label"] = _class(others["label"])
-        yield Document(text, **others)
+        if "label" in cell:
+            cell["label"] = _class(cell["label"])
+        yield Document(text, **cell)
 
 
 def _class(cell: Any) -> str:
@@ -183,18 +184,20 @@ def _lines(path: Path, encoding: str) -> Iterator[IO[str]]:
 
 def _in_jsonl(path: Path, wanted: Mapping[str, str], encoding: str) -> Iterator[dict[str, Any]]:
     with _read(path), _lines(path, encoding) as file:
-        number, found = 0, set[str]()
+        number, lacking = 0, set(wanted.values())
         while line := file.readline(LONGEST):
             number += 1
             if len(line) == LONGEST:
                 raise ValueError(f"{path} has more than {LONGEST:,} characters in line {number}")
             if line.strip():
                 row = json_object(path, number, line)
-                found |= row.keys() & set(wanted.values())
+                if lacking:
+                    lacking -= row.keys()
+                    if number == LOOKED_AT and wanted["text"] in lacking:
+                        break
                 yield {part: row.get(name) for part, name in wanted.items()}
-        for name in wanted.values():
-            if number and name not in found:
-                raise ValueError(f"{path} has no {name!r} in any line")
+        if number and lacking:
+            raise ValueError(f"{path} has no {sorted(lacking)[0]!r} in its lines")
 
 
 def _in_parquet(path: Path, wanted: Mapping[str, str], encoding: str) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dirvae.data.corpus.counting import Counting
+from dirvae.data.corpus.counting import MOST_NGRAMS, Counting
 from dirvae.data.corpus.shards import FACTS, KNOWN, checksum, facts_of, read_json
 from dirvae.data.sparse_matrix import require_size
 from dirvae.formats import MANIFEST, is_corpus
@@ -130,7 +130,7 @@ def _counting(found: Any) -> Counting | None:
     is_sound = (
         (stop in (None, "english") or is_list)
         and type(counting.ngrams) is int
-        and 1 <= counting.ngrams <= 10
+        and 1 <= counting.ngrams <= MOST_NGRAMS
         and isinstance(counting.are_texts, bool)
     )
     if not is_sound:

@@ -13,7 +13,7 @@ from scipy import sparse
 from dirvae.data.corpus.documents import plain
 from dirvae.data.corpus.manifest import VOCABULARY, shard_folder
 from dirvae.data.corpus.shards import ROWS, digest_of, write_shard
-from dirvae.data.corpus.unfinished import begun, different, finish, is_there, require_no_more
+from dirvae.data.corpus.unfinished import building, different, finish, is_there, require_no_more
 from dirvae.data.sparse_matrix import checked_csr
 from dirvae.writing import write_text
 
@@ -34,13 +34,25 @@ def build_matrices(
 ) -> None:
     """Write a corpus of counts; see `Corpus.of_counts`."""
     words = None if vocabulary is None else different(vocabulary)
-    place = begun(folder, {"words": words, "columns": columns}, force)
     values = {name: iter(of_rows) for name, of_rows in known.items()}
-    number, num_documents, width = 0, 0, None if words is None else len(words)
-    if words is not None:
-        write_text(place / VOCABULARY, json.dumps(words))
-    for number, counts in enumerate(_matrices(blocks, width), 1):
-        width, rows = counts.shape[1], counts.shape[0]
+    with building(folder, {"words": words, "columns": columns}, force) as place:
+        if words is not None:
+            write_text(place / VOCABULARY, json.dumps(words))
+        matrices = _matrices(blocks, None if words is None else len(words))
+        shape = _write(place, matrices, values, progress)
+        finish(place, folder, *shape, columns=columns)
+
+
+def _write(
+    place: Path,
+    matrices: Iterable[sparse.csr_matrix],
+    values: Mapping[str, Iterator[Any]],
+    progress: Callable[[int], Any] | None,
+) -> tuple[int, int]:
+    """Write a shard of each; return their number and how many columns they have."""
+    number, num_documents, width = 0, 0, None
+    for number, counts in enumerate(matrices, 1):
+        rows, width = counts.shape
         told = {
             name: [plain(v) for v in _exactly(name, of_rows, rows)]
             for name, of_rows in values.items()
@@ -58,7 +70,7 @@ def build_matrices(
         if next(of_rows, None) is not None:
             raise ValueError(f"{name}s are more than the {num_documents:,} documents")
     require_no_more(place, number)
-    finish(place, folder, number, width, columns=columns)
+    return number, width
 
 
 def _matrices(blocks: Iterable[Any], width: int | None) -> Iterator[sparse.csr_matrix]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,17 @@ from dirvae.data.corpus.shards import facts_of, is_whole
 from dirvae.formats import is_corpus
 from dirvae.writing import partial_of, reach_disk, write_text
 
-__all__ = ["COUNTED", "UNDERCOUNT", "begun", "different", "finish", "is_there", "require_no_more"]
+__all__ = [
+    "COUNTED",
+    "building",
+    "different",
+    "finish",
+    "is_there",
+    "other_options",
+    "require_no_more",
+]
 
-COUNTED, SETTINGS, UNDERCOUNT = "counted", "settings.json", "undercount.json"
+COUNTED, SETTINGS = "counted", "settings.json"
 
 
 def unfinished(folder: Path) -> Path:
@@ -29,8 +38,30 @@ def unfinished(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.unfinished")
 
 
-def begun(folder: Path, settings: Mapping[str, Any], force: bool) -> Path:
-    """Make the folder of a build, or make sure that the one that is there is of the same."""
+@contextmanager
+def building(folder: Path, settings: Mapping[str, Any], force: bool) -> Iterator[Path]:
+    """Make the folder of a build, or make sure that the one that is there is of the same.
+
+    After an error it stays, unless it holds no shard.
+    """
+    place = _begun(folder, settings, force)
+    try:
+        yield place
+    except Exception:
+        if not any(path for kind in (COUNTED, SHARDS) for path in (place / kind).glob("[0-9]*")):
+            shutil.rmtree(place, ignore_errors=True)
+        raise
+
+
+def other_options(place: Path) -> ValueError:
+    """What to raise for a build that was begun with other options."""
+    return ValueError(
+        f"{place} holds an unfinished build with other options: give the same, or delete that "
+        "folder"
+    )
+
+
+def _begun(folder: Path, settings: Mapping[str, Any], force: bool) -> Path:
     if folder.exists() and not is_corpus(folder):
         raise ValueError(f"{folder} exists and is no corpus; choose another folder")
     if folder.exists() and not force:
@@ -43,10 +74,7 @@ def begun(folder: Path, settings: Mapping[str, Any], force: bool) -> Path:
         except OSError as error:
             raise ValueError(f"{place} holds something else; move it away") from error
         if before != told:
-            raise ValueError(
-                f"{place} holds an unfinished build with other options: give the same, or delete "
-                "that folder"
-            )
+            raise other_options(place)
     else:
         place.mkdir(parents=True, exist_ok=True)
         write_text(place / SETTINGS, told)
