@@ -278,7 +278,7 @@ class DocumentQuestions(LearnedTopics):
             covariates: As in `fit`, whether the model was fitted with them or not: their `effects`
                 are shown, with intervals of 90 %.
             names: Of topics, a mapping from their numbers or one for each; those that the model was
-                given if None. `report.explorer.read_names` reads the file that the page writes.
+                given if None. The file that the page writes is such a mapping, as JSON.
             stability: How far other seeds find each topic, shape (K,): a row of
                 `TopicEnsemble.stability`.
             title: Of the page.
