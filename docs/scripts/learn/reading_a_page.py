@@ -47,9 +47,9 @@ for title, fitted in (("documents", model), ("control", nothing)):
 # 1. Do its words occur together? 2. Is it found again?
 # ------------------------------------------------------
 #
-# Coherence (NPMI) asks whether the top words of a topic share documents. Stability asks how alike the
-# nearest topic of another seed is. The page shows both as signs of trust, the second if you pass
-# ``stability=``.
+# Coherence (NPMI) asks whether the top words of a topic share documents. Stability asks how alike
+# the nearest topic of another seed is. The page shows both as signs of trust, the second if you
+# pass ``stability=``.
 
 import matplotlib.pyplot as plt
 

@@ -78,7 +78,7 @@ for axes in (left, right):
 #    model.report(texts, "topics.html")
 #
 # .. image:: /images/explorer.png
-#    :alt: Topics with their shares, and for one of them its words, a name to type, and signs of trust
+#    :alt: Topics with their shares, and for one of them its words and signs of trust
 #
 # The same in a shell, for a table with the columns ``review``, ``product`` and ``date``:
 #

@@ -60,7 +60,7 @@ class DocumentQuestions(LearnedTopics):
         Args:
             X: Documents, as in `fit`.
             covariates: Those of these documents, as in `fit`. If None, a model that was fitted with
-                some warns, and takes the prior at their mean for all documents.
+                covariates warns, and takes the prior at their mean for all documents.
         """
         theta = self._theta(*self._counts_and_covariates(X, covariates))
         return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
@@ -127,7 +127,7 @@ class DocumentQuestions(LearnedTopics):
         """The n documents that have most of each topic, topic by topic, the first first.
 
         Args:
-            X: Documents, as in `fit`; those of pandas are named by their index.
+            X: Documents, as in `fit`; pandas objects are named by their index.
             n: Documents a topic.
             covariates: As in `transform`.
 
