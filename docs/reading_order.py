@@ -4,8 +4,8 @@ from __future__ import annotations
 
 ORDER = (
     *("documents.py", "counts.py", "latent.py"),
-    *("topics_of_documents.py", "microbes.py", "own_distribution.py", "few_labels.py"),
-    *("serving.py", "logging_and_devices.py"),
+    *("topics_of_documents.py", "reading_a_page.py", "microbes.py", "own_distribution.py"),
+    *("learned_prior.py", "few_labels.py", "serving.py", "logging_and_devices.py"),
 )
 
 

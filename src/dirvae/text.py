@@ -67,7 +67,7 @@ def as_json(facts: Any, *, ascii_only: bool = False) -> str:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """Return a question after the word that an unknown one is most like; "" if it is like none.
+    """Return "did you mean" with the known word nearest to an unknown one; "" if none is near.
 
     Args:
         word: The unknown one.

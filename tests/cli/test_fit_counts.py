@@ -81,7 +81,8 @@ def test_from_two_tables_to_components_and_effects(run, files, fitted):
             for value in ("effect", "std_error", "lower", "upper"):
                 assert row[value] == getattr(found, value)[place, k]
     assert abs(table[2]["effect"]) == pytest.approx(0.6, abs=0.1)
-    assert run(*then, "-o", "effects.csv", "--level", 0.8).code == 0
+    ran = run(*then, "-o", "effects.csv", "--level", 0.8)
+    assert (ran.code, f"effects.csv: {len(table)} effects on components" in ran.err) == (0, True)
     written = pd.read_csv("effects.csv", dtype={"level": object, "reference": object})
     pd.testing.assert_frame_equal(written, pd.DataFrame(table), check_dtype=False)
 

@@ -369,7 +369,7 @@ def test_counts_with_their_words(run, tmp_path):
 def test_what_goes_wrong_is_one_sentence(run, table):
     code, _, err = run("fit", "topics", table, "-o", "model")
     assert (code, err.count("\n")) == (2, 1)
-    assert "has no column 'text'; its columns are body, class" in err
+    assert "has no column 'text'; its columns are body, class; text_column (--text-column" in err
     code, _, err = run("fit", "topics", table, "--text-column", "body", "-o", "model")
     assert code == 2
     assert "n_components is 50, must be at most the number of documents, 24" in err

@@ -178,7 +178,7 @@ TEXTS: dict[str, tuple[str, bytes, dict[str, Any], Words | str]] = {
         "x.csv",
         utf("body,class\na,b\n"),
         {},
-        "has no column 'text'; its columns are body, class",
+        "has no column 'text'; its columns are body, class; text_column (--text-column on",
     ),
     "two columns of one name": (
         "x.csv",

@@ -112,6 +112,10 @@ def test_powers_of_a_year_are_told_apart():
         ({"a": X1, "c": X2, "b": 1e3 * X1 - X2}, "'b' follows from 'a' and 'c'; leave one"),
         ({"a": X1, "age": 2020 - X2, "born": X2}, "'born' follows from 'age'; leave one"),
         ({"a": X1, "k": ["u", "v"] * 10, "l": ["x", "y"] * 10}, "'l_y' follows from 'k_v'; leave"),
+        (
+            {**dict(zip("abcdef", np.eye(20), strict=False)), "all": (np.arange(20) < 6) * 1.0},
+            "'all' follows from 'a' and 'b' and 'c' and 3 others; leave one",
+        ),
         ({"a": X1, "one": 0.1}, "'one' is the same in every row; leave it out"),
         ({"a": X1, "k": "u"}, "'k' is the same in every row; leave it out"),
     ],

@@ -10,7 +10,9 @@ Training is Lightning's, so what Lightning has can be used: loggers, callbacks, 
 # --------
 #
 # Options of Lightning's ``Trainer`` go to ``dirvae.fit`` as they are. Here each epoch goes to a
-# file; a logger of TensorBoard or of Weights & Biases goes in the same place.
+# file; a logger of TensorBoard or of Weights & Biases goes in the same place. Estimators such as
+# ``DirichletVAE`` take no logger: they keep the same numbers in ``history_``. To log one, train its
+# VAE with ``dirvae.fit``, as here.
 
 import tempfile
 

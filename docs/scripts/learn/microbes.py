@@ -35,34 +35,35 @@ counts = np.array([rng.multinomial(5_000, rng.dirichlet(50 * row)) for row in me
 #
 # ``covariates`` lets the prior of the proportions depend on age (in decades) and diet.
 
-from dirvae import TopicModel
-from dirvae.topics.decoders import MixtureDecoder, OverdispersedDecoder
+from dirvae import CompositionModel
 
-options = {"background": False, "max_epochs": 200, "random_state": 0}
-model = TopicModel(3, decoder=OverdispersedDecoder, **options).fit(counts, covariates=people)
-print("precision:", round(float(model.vae_.decoder.precision.detach())), "planted: 50")
+model = CompositionModel(3, max_epochs=200, random_state=0).fit(counts, covariates=people)
+print("precision:", round(float(model.precision_)), "planted: 50")
 
 # %%
 # Components come in any order, so match them to those that were planted.
 
 from dirvae.evaluation import match_topics
 
-place = match_topics(communities, model.topic_word_).order
-print("cosine:", match_topics(communities, model.topic_word_).similarity.round(2))
+place = match_topics(communities, model.components_).order
+print("cosine:", match_topics(communities, model.components_).similarity.round(2))
 
 # %%
 # How sure
 # --------
 #
 # ``posterior`` has intervals. Do nine in ten hold the truth? And what of a model that takes each
-# read for an independent word?
+# read for an independent word, as LDA does?
 
-plain = TopicModel(3, decoder=MixtureDecoder, **options).fit(counts, covariates=people)
+from dirvae import TopicModel
+
+plain = TopicModel(3, background=False, max_epochs=200, random_state=0)
+plain.fit(counts, covariates=people)
 
 
 def held(fitted):
     """Share of the 90 % intervals that hold the true proportion."""
-    order = match_topics(communities, fitted.topic_word_).order
+    order = match_topics(communities, fitted.components_).order
     found = fitted.posterior(counts, covariates=people)
     return ((found.lower[:, order] <= truth) & (truth <= found.upper[:, order])).mean()
 

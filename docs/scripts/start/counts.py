@@ -35,15 +35,11 @@ print(table.iloc[:3, :6])
 # Fit
 # ---
 #
-# ``OverdispersedDecoder`` is the model for such counts. ``background=False``: no taxon is a stop
-# word. Few samples need many passes: about 10,000 over the number of samples.
+# ``CompositionModel`` is the model for such counts.
 
-from dirvae import TopicModel
-from dirvae.topics.decoders import OverdispersedDecoder
+from dirvae import CompositionModel
 
-model = TopicModel(
-    3, decoder=OverdispersedDecoder, background=False, max_epochs=170, random_state=0
-).fit(table)
+model = CompositionModel(3, random_state=0).fit(table)
 theta = model.transform(table)
 print(theta[:3].round(2))
 
@@ -63,7 +59,7 @@ for number, color in enumerate(("#0b6e4f", "#d98e04", "#5b5ea6")):
     top.bar(range(60), share, bottom=base, width=1, color=color, label=f"component {number}")
     base = base + share
     places = np.arange(12) + 0.27 * (number - 1)
-    bottom.bar(places, model.topic_word_[number], width=0.27, color=color)
+    bottom.bar(places, model.components_[number], width=0.27, color=color)
 top.set(title="samples: meat left, plants right", ylabel="proportion", xticks=[], xlim=(-0.5, 59.5))
 top.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, -0.22), frameon=False)
 bottom.set(title="components", xlabel="taxon", ylabel="share", xticks=range(12))
@@ -71,5 +67,18 @@ for axes in (top, bottom):
     axes.spines[["top", "right"]].set_visible(False)
 
 # %%
+# The same in a shell
+# -------------------
+#
+# Counts go in one table and what is known of the samples in another, each with a column of ids.
+# ``effects`` says how each component goes with the diet. ``report`` writes a page to explore.
+#
+# .. code-block:: text
+#
+#    dirvae fit counts counts.csv --id-column sample --covariates samples.csv -k 3 -o my-model
+#    dirvae topics my-model
+#    dirvae effects my-model counts.csv --id-column sample --covariates samples.csv
+#    dirvae report my-model counts.csv --id-column sample --covariates samples.csv -o page.html
+#
 # Next: :doc:`/learn/microbes` adds what is known of the samples, and says how sure the
 # proportions are. :doc:`/compositions` has the model.

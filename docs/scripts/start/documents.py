@@ -65,10 +65,32 @@ for axes in (left, right):
     axes.spines[["top", "right"]].set_visible(False)
 
 # %%
+# A page to explore
+# -----------------
+#
+# ``report`` writes one file that opens in any browser. It shows the topics, the documents that have
+# most of each, and shares by label and over time. Click a topic to read its documents and to type a
+# name for it. Names that you give in Python are in the page, and are saved with the model.
+#
+# .. code-block:: python
+#
+#    model.topic_names_ = {0: "distributions"}
+#    model.report(texts, "topics.html")
+#
+# .. image:: /images/explorer.png
+#    :alt: Topics with their shares, and for one of them its words and signs of trust
+#
+# The same in a shell, for a table with the columns ``review``, ``product`` and ``date``:
+#
 # .. code-block:: text
 #
 #    dirvae fit topics reviews.csv --text-column review -k 10 -o my-topics
-#    dirvae topics my-topics reviews.csv
+#    dirvae topics my-topics
+#    dirvae report my-topics reviews.csv --text-column review --label-column product \
+#        --time-column date -o topics.html
 #
-# do the same in a shell. Next: :doc:`topics of your own documents </learn/topics_of_documents>`
-# goes further; :doc:`/choosing` says how many topics to ask for.
+# "Download names" in the page writes the names that you typed to ``topic-names.json``. With
+# ``--names topic-names.json`` the next page has them.
+#
+# Next: :doc:`topics of your own documents </learn/topics_of_documents>` goes further;
+# :doc:`/choosing` says how many topics to ask for.

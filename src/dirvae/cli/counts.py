@@ -59,7 +59,9 @@ Covariates = Annotated[
 CovariateColumns = Annotated[
     str | None,
     typer.Option(
-        metavar="LIST", help="Columns of --covariates, such as diet,age.", show_default="all"
+        metavar="LIST",
+        help="Columns of --covariates, such as diet,age.",
+        show_default="all, or the model's",
     ),
 ]
 DropMissing = Annotated[

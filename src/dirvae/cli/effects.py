@@ -22,7 +22,7 @@ from dirvae.cli.counts import (
     read_counts,
     read_covariates,
 )
-from dirvae.cli.errors import print_json
+from dirvae.cli.errors import print_json, say
 from dirvae.cli.inputs import UTF8, Array, Encoding, IdColumn, load_estimator
 from dirvae.cli.options import number
 from dirvae.cli.outputs import AsJson, Force, require_table, write_table
@@ -78,6 +78,7 @@ def effects(
     if output is not None:
         ids = {name: [row[name] for row in table] for name in table[0] if name not in VALUES}
         write_table(output, [[row[name] for name in VALUES] for row in table], VALUES, ids)
+        say(f"{output}: {len(table):,} effects on components")
     if as_json:
         print_json(table)
     elif output is None:

@@ -50,8 +50,8 @@ class Batch(NamedTuple):
 class ArrayDataset(Dataset[Batch]):
     """Rows of a tensor, an array or a SciPy CSR matrix, fetched many at a time.
 
-    CSR stays sparse: only the rows of a minibatch are ever dense. What is of pandas goes by index
-    to an x of pandas.
+    CSR stays sparse: only the rows of a minibatch are ever dense. Pandas objects are matched to x
+    by index, if x is one.
 
     Args:
         x: Shape (N, D...); a float array is kept as ``dtype``, other numbers are cast as fetched.

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from dirvae.data.delimited import identifiers
 from dirvae.data.text_files import UTF8, name_of, read_text, require_encoding
-from dirvae.data.text_tables import as_classes, as_texts, read_columns
+from dirvae.data.text_tables import TEXT_COLUMN, as_classes, as_texts, read_columns
 from dirvae.formats import CORPORA, TEXTS, kind_of, taking
 
 __all__ = ["Texts", "docstrings", "newsgroups", "read_texts"]
@@ -102,7 +102,7 @@ def read_texts(
         return texts
     if not is_table:
         return _folder(path, encoding)
-    wanted = text_column or "text", label_column, id_columns, columns
+    wanted = text_column or TEXT_COLUMN, label_column, id_columns, columns
     return _table(path, *wanted, encoding)
 
 

@@ -15,6 +15,7 @@ from dirvae.data.text_files import UTF8, read_text
 from dirvae.formats import FORMATS, kind_of
 
 __all__ = [
+    "TEXT_COLUMN",
     "as_classes",
     "as_texts",
     "delimited_columns",
@@ -26,6 +27,8 @@ __all__ = [
     "read_columns",
 ]
 
+TEXT_COLUMN = "text"  # where no other is named
+HINT = "; text_column (--text-column on the command line) names the column of texts"
 WHOLE_FRACTION = re.compile(r"-?\d+\.0")
 
 Column = list[Any]
@@ -126,7 +129,8 @@ def places_of(path: Path, found: Sequence[str], names: Sequence[str]) -> list[in
             raise ValueError(f"{path} has two columns {name!r}; each must have a name of its own")
         if name not in found:
             listed = ", ".join(found[:8])
-            raise ValueError(f"{path} has no column {name!r}; its columns are {listed}")
+            hint = HINT if name == TEXT_COLUMN else ""
+            raise ValueError(f"{path} has no column {name!r}; its columns are {listed}{hint}")
     return [found.index(name) for name in names]
 
 

@@ -161,7 +161,7 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         Args:
             X: Dense or CSR, shape (N, D), finite.
             y: Classes, shape (N,), words or whole numbers; the number -1, None or NaN where
-                unknown. Of pandas they go by index to an X of pandas.
+                unknown. Pandas objects are matched to X by index, if X is one.
             checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
             resume: Whether to go on from that folder's last checkpoint, of the same data and
                 arguments; ``random_state`` must be an integer.

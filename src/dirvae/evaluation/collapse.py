@@ -124,8 +124,8 @@ def active_units(
 def decoder_weight_norms(weight: ArrayLike) -> Array:
     """Length of each component's column in the decoder's first weight matrix.
 
-    Norms compare within one decoder. A column near 0 is sure to be unused; one that is not may only
-    have kept its initial weights, so see `decoding_cost` too.
+    Norms can be compared only within one decoder. A component whose column is near 0 is surely
+    unused. Any other may still have its initial weights, so see `decoding_cost` too.
 
     Args:
         weight: Shape (H, K), as ``torch.nn.Linear(K, H).weight``.

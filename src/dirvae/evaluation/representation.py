@@ -1,4 +1,4 @@
-"""How much of the labels an embedding holds; of pandas they go by index to one of pandas."""
+"""How much of the labels an embedding holds; pandas objects are matched by their index."""
 
 from __future__ import annotations
 

@@ -205,7 +205,10 @@ def decoder_view(Latent: AnyLatent, prior: Fixed) -> nn.Module:
 def _row(Latent: AnyLatent) -> NamedLatent:
     if Latent not in LATENTS:
         names = ", ".join(sorted(law.__name__ for law in LATENTS))
-        raise ValueError(f"latent must be one of {names}; for any other latent build a dirvae.VAE")
+        raise ValueError(
+            f"latent must be one of {names}; for any other latent build a dirvae.VAE, such as by "
+            "dirvae.models.zoo.mlp_vae"
+        )
     return LATENTS[Latent]
 
 

@@ -146,7 +146,7 @@ def takes_probabilities(likelihood: AnyLikelihood) -> bool:
 
 
 def require_support(x: Any, likelihood: Any, name: str = "X") -> None:
-    """Raise ValueError if data have values that their distribution cannot give.
+    """Raise ValueError if data have values that are impossible under their distribution.
 
     Args:
         x: Array, tensor or SciPy sparse matrix of finite numbers.

@@ -123,10 +123,11 @@ class CompositionModel(TopicModel):
 
         Args:
             X: Counts, 0 or more, a data frame, an array or a SciPy sparse matrix, shape (N, D).
-            y: Not used; there so that pipelines may give it.
+            y: Ignored. Pipelines pass it.
             features: Names of the D features, in order; those of a data frame by default.
             covariates: What is known of the samples, as in `TopicModel.fit`: the prior of theta
-                depends on it. Where both are of pandas it goes by index, otherwise by position.
+                depends on it. If both are pandas objects, rows are matched by index; else by
+                position.
             checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
             resume: Whether to go on from that folder's last checkpoint, of the same data and
                 arguments; ``random_state`` must be an integer.

@@ -21,6 +21,7 @@ __all__ = ["Coefficient", "Effects", "Shares", "effects_of", "shares_of"]
 Floats = NDArray[np.float64]
 DRAWS = 30
 LINES = 6  # in one figure, that can be told apart
+MOST_NAMED = 4  # columns in one sentence
 INDEPENDENT = 1e-9  # share of a column, at least, that does not follow from those before it
 
 
@@ -290,6 +291,8 @@ def _require_independent(names: list[str], triangle: Floats) -> None:
     place = int((left <= INDEPENDENT).argmax())
     share = solve_triangular(triangle[:place, :place], triangle[:place, place])[1:]
     others = [repr(name) for name, part in zip(names, share, strict=False) if abs(part) > 1e-6]
+    if len(others) > MOST_NAMED:
+        others[MOST_NAMED - 1 :] = [f"{len(others) - MOST_NAMED + 1} others"]
     raise ValueError(
         f"covariates has columns that follow from the others: {names[place - 1]!r} follows from "
         f"{' and '.join(others)}; leave one of them out"

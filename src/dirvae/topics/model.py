@@ -194,7 +194,7 @@ class TopicModel(DocumentQuestions):
         log-likelihood is added to the bound. A pipeline that ends in a classifier gives its labels
         to all its steps, so its topics are supervised too, unless ``label_weight`` is 0.
 
-        Labels and covariates of pandas go by index to an X of pandas; all else goes by position.
+        If X, labels and covariates are pandas objects, rows are matched by index; else by position.
 
         Args:
             X: N texts, or N lists of words, which are counted as they are. Or counts of words, 0 or

@@ -64,7 +64,7 @@ class DocumentQuestions(LearnedTopics):
         Args:
             X: Documents, as in `fit`. `topics.write_theta` writes theta of a corpus to disk.
             covariates: Those of these documents, as in `fit`. If None, a model that was fitted with
-                some warns, and takes the prior at their mean for all documents.
+                covariates warns, and takes the prior at their mean for all documents.
         """
         theta = self._theta(*self._counts_and_covariates(X, covariates, on_disk=True))
         return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
@@ -131,7 +131,7 @@ class DocumentQuestions(LearnedTopics):
         """The n documents that have most of each topic, topic by topic, the first first.
 
         Args:
-            X: Documents, as in `fit`; those of pandas are named by their index.
+            X: Documents, as in `fit`; pandas objects are named by their index.
             n: Documents a topic.
             covariates: As in `transform`.
 
@@ -310,7 +310,7 @@ class DocumentQuestions(LearnedTopics):
                 are shown, with intervals of 90 %. Without all of those that it was fitted with it
                 warns, as `transform` does.
             names: Of topics, a mapping from their numbers or one for each; those that the model was
-                given if None. `report.explorer.read_names` reads the file that the page writes.
+                given if None. The file that the page writes is such a mapping, as JSON.
             stability: How far other seeds find each topic, shape (K,): a row of
                 `TopicEnsemble.stability`.
             title: Of the page; what it shows if None.
