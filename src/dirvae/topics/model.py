@@ -52,7 +52,7 @@ from dirvae.words import meant
 
 __all__ = ["TopicModel"]
 
-ROWS_COUNTED_AT_ONCE = 20_000
+ROWS_COUNTED_AT_ONCE = 2_000  # a cell has a thousand entries
 
 
 class TopicModel(DocumentQuestions):
