@@ -116,6 +116,7 @@ TESTED_IN = {
         "testing/goodness_of_fit",
         "testing/gradient",
     ],
+    "topics/test_measures": ["report/explorer/measures"],
     "topics/test_composition": ["topics/hidden_features"],
     "topics/test_covariates": ["topics/columns"],
     "topics/test_decoders": ["topics/decoder"],
