@@ -67,6 +67,7 @@ def test_labels_and_covariates_go_with_a_corpus(corpus):
     assert (one.coef_ == other.coef_).all()
     found = one.transform(corpus, covariates=years)
     assert (found == other.transform(TEXTS, covariates=years)).all()
+    assert np.allclose(one.topic_prevalence_, found.mean(0), rtol=1e-12, atol=0)
 
 
 def test_passes_over_corpora_are_those_over_memory(corpus):

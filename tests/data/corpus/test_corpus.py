@@ -198,8 +198,9 @@ def test_words_must_be_as_many_as_columns(copied):
         Corpus(copied)
 
 
-def test_what_is_known_must_be_of_all_documents(copied):
-    (copied / "shards" / "000002" / "documents.json").write_text('{"id": [1]}')
+@pytest.mark.parametrize("told", [{"id": [1]}, {"id": [[]] * 30}, {"id": 7}, {"key": [1] * 30}])
+def test_what_is_known_must_be_of_all_documents(copied, told):
+    (copied / "shards" / "000002" / "documents.json").write_text(json.dumps(told))
     with pytest.raises(ValueError, match="must have ids, labels or times of 30 documents"):
         _ = Corpus(copied).ids
 

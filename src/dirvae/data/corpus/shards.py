@@ -174,7 +174,10 @@ def known_of(folder: Path, rows: int) -> dict[str, list[Any]]:
     """
     found = read_json(folder / ABOUT)
     is_sound = isinstance(found, dict) and all(
-        name in KNOWN and isinstance(values, list) and len(values) == rows
+        name in KNOWN
+        and isinstance(values, list)
+        and len(values) == rows
+        and all(isinstance(value, str | int | float | None) for value in values)
         for name, values in found.items()
     )
     if not is_sound:
