@@ -56,6 +56,8 @@ def test_topics_of_many_shards_are_those_of_memory_in_the_same_order(corpus, mon
     monkeypatch.setattr(arrays, "WINDOW", 2)
     monkeypatch.setattr(model, "ROWS_COUNTED_AT_ONCE", 30)
     of_corpus = TopicModel(3, **SMALL).fit(corpus)
+    theta = of_corpus.transform(corpus)
+    assert np.allclose(of_corpus.topic_prevalence_, theta.mean(0), rtol=1e-12, atol=0)
     monkeypatch.setattr(CountDataset, "blocks", corpus.ends)
     assert_alike(of_corpus, TopicModel(3, **SMALL).fit(TEXTS))
 
