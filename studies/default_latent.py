@@ -59,7 +59,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "gaussian, mixture prior": {"latent": Normal, "prior_components": 100},
     "standardized, mixture prior": {**STANDARDIZED, "prior_components": 100},
 }
-CHOSEN = "standardized, prior 5.0, commitment 1.75"  # what `DirichletVAE()` has
+CHOSEN = "standardized, prior 10.0, commitment 1.5"  # what `DirichletVAE()` has
 
 
 class Data(NamedTuple):

@@ -5,7 +5,8 @@
 Nine fits of the default `DirichletVAE`, K 3, 50, 500 by prior concentration .02, .98, 5, and ten
 seeds of the default itself, each on 1,400 images, measured on 397 others that are drawn once as 0
 or 1 with seed 0. The constant-pixel model predicts each pixel by its mean over the 1,400. Runs on
-file that name a latent are of the default before: the plain Dirichlet.
+file that name a latent are no defaults: the plain Dirichlet, which was the default before, and
+what is the default under larger priors.
 """
 
 from __future__ import annotations

@@ -27,9 +27,9 @@ def test_fit_transform_evaluate_info(run):
     facts = json.loads(run("info", "model", "--json").out)
     assert facts["kind"] == "DirichletVAE"
     assert facts["val_elbo"] == kept
-    assert (facts["latent"], facts["likelihood"]) == ("Dirichlet", "Bernoulli")
+    assert (facts["latent"], facts["likelihood"]) == ("StandardizedDirichlet", "Bernoulli")
     assert (facts["components"], facts["columns"], facts["epochs"]) == (3, 6, 2)
-    assert facts["prior_concentration"] == pytest.approx(2 / 3)
+    assert facts["prior_concentration"] == 10
     assert facts["dirvae"] == dirvae.__version__
     assert facts["parameters"] == sum(p.numel() for p in model.vae_.parameters())
     assert facts["size_bytes"] == sum(file.stat().st_size for file in Path("model").iterdir())

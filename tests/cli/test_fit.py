@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from scipy import sparse
 
 import dirvae
@@ -305,7 +306,10 @@ def test_defaults_of_the_command_are_those_of_the_estimator():
 def test_help_names_the_default_latent(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "500")
     shown = help_of(run, "fit", "vae")["--latent"]
-    assert shown.endswith(f"[default: ({_word_of(default_latent(2))})]")
+    words = [_word_of(default_latent(2, prior)) for prior in (None, torch.tensor(0.5))]
+    assert shown.endswith(
+        f"[default: ({words[0]}; {words[1]} under a prior below 1 or for K above 50)]"
+    )
     np.save("x.npy", X)
     assert run(*fit()).code == 0
     assert dirvae.load("model").latent_ is default_latent(3)

@@ -100,7 +100,7 @@ def test_a_standardized_posterior_starts_at_the_prior(digits):
 
 def test_the_default_is_a_committed_standardized_dirichlet(digits):
     default = small().fit(digits)
-    said = {"latent": StandardizedDirichlet, "prior_concentration": 5.0, "commitment": 1.75}
+    said = {"latent": StandardizedDirichlet, "prior_concentration": 10.0, "commitment": 1.5}
     assert default.latent_ is StandardizedDirichlet
     np.testing.assert_array_equal(
         default.transform(digits), small(**said).fit(digits).transform(digits)
@@ -108,7 +108,7 @@ def test_the_default_is_a_committed_standardized_dirichlet(digits):
     free = small(commitment=0.0).fit(digits)
     assert np.abs(free.transform(digits) - default.transform(digits)).max() > 0.01
     x = torch.tensor(digits, dtype=torch.float32)
-    assert float(default.vae_.infer(x).concentration.detach().min()) >= 8.75
+    assert float(default.vae_.infer(x).concentration.detach().min()) >= 15
 
 
 def test_a_latent_that_is_named_has_its_own_prior_and_no_commitment(digits):
@@ -118,6 +118,22 @@ def test_a_latent_that_is_named_has_its_own_prior_and_no_commitment(digits):
     assert (
         small(latent=torch.distributions.Normal).fit(digits).latent_ is torch.distributions.Normal
     )
+
+
+@pytest.mark.parametrize(
+    ("prior", "latent"),
+    [(0.3, Dirichlet), ([0.9, 2.0, 2.0, 2.0], Dirichlet), (1.0, StandardizedDirichlet)],
+)
+def test_a_prior_below_1_has_a_plain_dirichlet_by_default(digits, prior, latent):
+    estimator = small(prior_concentration=prior, max_epochs=1).fit(digits)
+    assert estimator.latent_ is latent
+    assert estimator.vae_.encoder.least == (() if latent is Dirichlet else ("certainty",))
+
+
+def test_more_than_50_components_are_a_plain_dirichlet_by_default(digits):
+    many, fewer = (small(n_components=k, max_epochs=1).fit(digits) for k in (51, 50))
+    assert (many.latent_, fewer.latent_) == (Dirichlet, StandardizedDirichlet)
+    np.testing.assert_allclose(many.prior_concentration_, 1 - 1 / 51, rtol=1e-6)
 
 
 def test_one_component_alone_is_a_plain_dirichlet(digits):
@@ -249,7 +265,7 @@ def test_commitment_keeps_the_posterior_off_its_prior(digits):
 
 def test_prior_is_learned_by_moments(digits):
     estimator = small(prior_concentration="learn", max_epochs=40, patience=1).fit(digits)
-    assert (np.abs(estimator.prior_concentration_ - 5) > 0.1).all()
+    assert not np.allclose(estimator.prior_concentration_, 10)
     assert (estimator.prior_concentration_ > 0).all()
 
 

@@ -104,6 +104,25 @@ def test_few_labels_and_the_open_row() -> None:
     assert cells(svhn, "dirichlet")["seeds"] == "-"
 
 
+def test_rows_without_smoothness_are_shown_once_they_are_run() -> None:
+    none = tables.semi_supervised_table("svhn-subset", [])
+    assert len(none.rows) == 3
+    assert "7,000 train, 1,000 validate and 2,000 test" in none.note
+    assert "moothness" not in none.note
+    runs = [{"row": "dirichlet_not_smoothed", "share": 0.1, "test_error": 0.25}]
+    table = tables.semi_supervised_table("svhn-subset", runs)
+    found = cells(table, "dirichlet not smoothed")
+    assert (found["10 %"], found["the paper's, 10 / 5 / 1 %"]) == ("25.00", "-")
+    assert cells(table, "dirichlet")["the paper's, 10 / 5 / 1 %"] == "24.81 / 28.45 / 55.99"
+    assert "without the smoothness term" in table.note
+
+
+def test_numbers_of_labels_have_their_columns() -> None:
+    runs = [{"row": "dirichlet", "share": 100 / 45_000, "test_error": 0.05}]
+    found = cells(tables.semi_supervised_table("mnist-few", runs), "dirichlet")
+    assert (found["1,000"], found["600"], found["100"]) == ("-", "-", "5.00")
+
+
 def test_the_page_is_the_one_that_the_files_make() -> None:
     text = results_page.PAGE.read_text(encoding="utf-8")
     assert text == results_page.page(picture=results_page.PICTURE.is_file())

@@ -45,7 +45,8 @@ def fit_vae(
             metavar="NAME",
             parser=one_of(LATENTS),
             help=f"Distribution of the latent: {words_of(LATENTS)}.",
-            show_default="standardized-dirichlet",
+            show_default="standardized-dirichlet; dirichlet under a prior below 1 or for K "
+            "above 50",
         ),
     ] = None,
     likelihood: Annotated[
@@ -63,7 +64,7 @@ def fit_vae(
         typer.Option(
             metavar="NUMBER",
             help="A positive number, or learn.",
-            show_default="5 for standardized-dirichlet and stick-breaking, else 1 - 1/K",
+            show_default="10 for standardized-dirichlet, 5 for stick-breaking, else 1 - 1/K",
         ),
     ] = None,
     prior_components: Annotated[
@@ -79,7 +80,7 @@ def fit_vae(
         number(
             help="Least concentration of a Dirichlet posterior, in units of the prior's; above 1 "
             "keeps components in use.",
-            show_default="1.75 for standardized-dirichlet, else 0",
+            show_default="1.5 for standardized-dirichlet, else 0",
         ),
     ] = None,
     hidden_sizes: Annotated[

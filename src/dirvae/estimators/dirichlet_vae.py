@@ -67,8 +67,8 @@ class DirichletVAE(RowEstimator):
     Args:
         n_components: K, number of latent components; at least 2 to say anything.
         prior_concentration: Concentration of the Dirichlet prior: a positive number or an array
-            (K,). None for 5, or 1 - 1/K under another latent than the default; "learn" to start
-            from that and go on by the method of moments. Of a stick-breaking latent, the
+            (K,). None for 10, or 1 - 1/K of another latent than `StandardizedDirichlet`; "learn" to
+            start from that and go on by the method of moments. Of a stick-breaking latent, the
             concentration of its GEM prior.
         prior_components: Number of distributions of a prior that is a learned mixture
             (`MixturePrior`), around the Dirichlet or Gaussian that the prior would else be. None
@@ -78,10 +78,11 @@ class DirichletVAE(RowEstimator):
             `Dirichlet` (a posterior of the prior's own kind, with looser bounds),
             `InverseCDFDirichlet`, `StickBreakingKumaraswamy`, `SoftmaxNormal` or
             `torch.distributions.Normal`; or its word on the command line, such as "gaussian". None
-            for the first (`Dirichlet` of one component alone). For any other build a `VAE`.
+            for the first, or for `Dirichlet` under a ``prior_concentration`` below 1 and of one
+            component or more than 50. For any other build a `VAE`.
         commitment: Least concentration of a Dirichlet posterior, in units of the prior's. Above 1 a
-            component costs even if it is out of use, so that all come into use. None for 1.75, or 0
-            under another latent than the default.
+            component costs even if it is out of use, so that most come into use. None for 1.5, or 0
+            of another latent than `StandardizedDirichlet`.
         likelihood: Distribution of the data: Bernoulli, Normal, or a distribution of counts such as
             `distributions.Multinomial`; or its word, such as "multinomial". None chooses: values in
             [0, 1] are probabilities of a Bernoulli (drawn as 0 or 1 anew each epoch), other reals
@@ -424,7 +425,7 @@ class DirichletVAE(RowEstimator):
 
     def _latent(self) -> Callable[..., Distribution]:
         if self.latent is None:
-            return default_latent(self.n_components)
+            return default_latent(self.n_components, self._concentration())
         found: Callable[..., Distribution] = meant("latent", self.latent)
         return found
 
@@ -440,7 +441,7 @@ class DirichletVAE(RowEstimator):
             raise ValueError(
                 f"validation_fraction is {self.validation_fraction!r}, must be in [0, 1)"
             )
-        learnable = has_dirichlet_prior(self._latent())
+        learnable = self.latent is None or has_dirichlet_prior(self.latent)
         require_concentration(self.prior_concentration, self.n_components, learnable=learnable)
         if self.prior_components is not None:
             require_integer("prior_components", self.prior_components, 1)

@@ -43,6 +43,7 @@ __all__ = [
 ]
 
 AnyLatent = Callable[..., Distribution]
+MOST_COMMITTED = 50  # components, by default
 
 
 class NamedLatent(NamedTuple):
@@ -69,16 +70,24 @@ class NamedLatent(NamedTuple):
     commitment: float = 0.0
 
 
-def default_latent(num_latent: int) -> AnyLatent:
+def default_latent(num_latent: int, concentration: Tensor | None = None) -> AnyLatent:
     """The latent of estimators that are told none; how it was chosen is in docs/choosing.md.
 
-    One component alone has no log ratios: there it is a plain Dirichlet, which is always 1.
+    Under a prior below 1, whose log ratios have long tails, it is a plain Dirichlet. So it is of
+    one component alone, which has no log ratios, and of more than 50: each that is out of use costs
+    .036 nats by the commitment, which for hundreds is more than many data have to say.
+
+    Args:
+        num_latent: K.
+        concentration: Of the Dirichlet prior, shape (K,) or (), if one is given.
 
     Example:
-        >>> default_latent(10).__name__, default_latent(1).__name__
+        >>> default_latent(10).__name__, default_latent(10, torch.tensor(0.1)).__name__
         ('StandardizedDirichlet', 'Dirichlet')
     """
-    return StandardizedDirichlet if num_latent > 1 else Dirichlet
+    sparse = concentration is not None and bool((concentration < 1).any())
+    committed = 1 < num_latent <= MOST_COMMITTED and not sparse
+    return StandardizedDirichlet if committed else Dirichlet
 
 
 def default_commitment(Latent: AnyLatent) -> float:
@@ -86,7 +95,7 @@ def default_commitment(Latent: AnyLatent) -> float:
 
     Example:
         >>> default_commitment(StandardizedDirichlet), default_commitment(Normal)
-        (1.75, 0.0)
+        (1.5, 0.0)
     """
     return LATENTS[Latent].commitment if Latent in LATENTS else 0.0
 
@@ -113,7 +122,7 @@ def standard_prior(
         Latent: Distribution of q(z|x).
         num_latent: K.
         concentration: Of a Dirichlet, shape (K,) or (); of a GEM, shape (). By default
-            `default_concentration`, but 5 of a standardized Dirichlet, and 5 of a GEM (Nalisnick &
+            `default_concentration`, 10 of a standardized Dirichlet, and 5 of a GEM (Nalisnick &
             Smyth 2017).
 
     Raises:
@@ -179,7 +188,7 @@ def head_options(Latent: AnyLatent, prior: Fixed, commitment: float = 0.0) -> di
     Example:
         >>> options = head_options(StandardizedDirichlet, standard_prior(StandardizedDirichlet, 2))
         >>> options["exponential"], options["initial"], options["reference"]
-        (('certainty',), {'certainty': 1.0}, tensor([5., 5.]))
+        (('certainty',), {'certainty': 1.0}, tensor([10., 10.]))
     """
     foreign = Latent not in LATENTS or (has_dirichlet_prior(Latent) and prior.Law is not Dirichlet)
     commits = not foreign and has_dirichlet_prior(Latent)
@@ -222,8 +231,8 @@ def _dirichlet(num_latent: int, concentration: Tensor | None) -> Fixed:
 
 
 def _flat_dirichlet(num_latent: int, concentration: Tensor | None) -> Fixed:
-    """By default 5 a part: log ratios are near a Gaussian's, and a commitment is cheap."""
-    return _dirichlet(num_latent, torch.tensor(5.0) if concentration is None else concentration)
+    """By default 10 a part: log ratios are near a Gaussian's, and a commitment is cheap."""
+    return _dirichlet(num_latent, torch.tensor(10.0) if concentration is None else concentration)
 
 
 def _gem(num_latent: int, concentration: Tensor | None) -> Fixed:
@@ -316,7 +325,7 @@ LATENTS: dict[Any, NamedLatent] = {
         True,
         _units_of_the_prior,
         view=_log_ratios,
-        commitment=1.75,
+        commitment=1.5,
     ),
     StickBreakingKumaraswamy: _STICKS,
     StickBreakingBeta: _STICKS,
