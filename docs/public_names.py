@@ -20,7 +20,9 @@ NOT_FOR_IMPORT = {
     "formats",
     "report",
     "reproduce",
+    "terms",
     "text",
+    "words",
     "writing",
 }
 # Modules below a package that users import from.

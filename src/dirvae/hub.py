@@ -224,12 +224,12 @@ def _facts(model: Any) -> dict[str, str]:
 def _learned(model: Any) -> str:
     if not isinstance(model, TopicModel):
         return ""
-    info = model.topic_info().columns
+    numbers, names, shares, words = model.topic_info().columns.values()
     lines = zip(
-        map(str, info["topic"]),
-        map(_text, info["name"]),
-        (f"{share:.1%}" for share in info["share"]),
-        (_text(" ".join(map(str, words))) for words in info["words"]),
+        map(str, numbers),
+        map(_text, names),
+        (f"{share:.1%}" for share in shares),
+        (_text(" ".join(map(str, first))) for first in words),
         strict=True,
     )
     what = "Components" if isinstance(model, CompositionModel) else "Topics"

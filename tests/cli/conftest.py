@@ -10,6 +10,7 @@ import typer.main
 
 import dirvae
 from dirvae.cli import app
+from dirvae.distributions import Dirichlet
 from tests.cli.command import Ran, X
 
 
@@ -32,6 +33,6 @@ def fitted(tmp_path_factory) -> Path:
     """A model of six columns."""
     folder = tmp_path_factory.mktemp("fitted")
     sizes = {"hidden_sizes": (8,), "decoder_hidden_sizes": (8,)}
-    model = dirvae.DirichletVAE(3, max_epochs=2, random_state=0, **sizes)
+    model = dirvae.DirichletVAE(3, latent=Dirichlet, max_epochs=2, random_state=0, **sizes)
     model.fit(X).save(folder / "model")
     return folder / "model"

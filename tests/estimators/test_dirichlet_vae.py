@@ -397,7 +397,7 @@ def test_checkpoint_and_resume(digits, tmp_path):
             {"commitment": 1.5, "latent": SoftmaxNormal},
             "commitment=1.5 goes with a Dirichlet latent",
         ),
-        ({"likelihood": "bernoulli"}, "likelihood is 'bernoulli'"),
+        ({"likelihood": "bernouli"}, "likelihood is 'bernouli', must be a class or one of auto, b"),
         ({"hidden_sizes": 10}, "hidden_sizes is 10"),
         ({"validation_fraction": "a"}, "validation_fraction"),
         ({"max_epochs": 0}, "max_epochs"),

@@ -13,6 +13,7 @@ from torch.distributions import Normal
 
 import dirvae
 from dirvae.data import ArrayDataset
+from dirvae.distributions import Dirichlet
 from dirvae.estimators import DirichletVAE, SemiSupervisedVAE
 from dirvae.estimators.rows import mean_and_std, validated_rows
 from dirvae.models.zoo import gaussian
@@ -150,7 +151,8 @@ def test_only_ratios_of_weights_matter(scale: float) -> None:
 
 
 def test_an_estimator_says_no_nan() -> None:
-    model = DirichletVAE(2, max_epochs=1, hidden_sizes=(4,), random_state=0).fit(np.eye(8))
+    options = {"max_epochs": 1, "hidden_sizes": (4,), "random_state": 0}
+    model = DirichletVAE(2, latent=Dirichlet, **options).fit(np.eye(8))
     with torch.no_grad():
         next(model.vae_.encoder.parameters()).fill_(math.nan)
     with pytest.raises(FloatingPointError, match="NaN or infinite, since the model's weights"):

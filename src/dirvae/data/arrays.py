@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -155,8 +156,13 @@ class ShuffledBatches(Sampler[Tensor]):
         return -(-self.num_rows // self.batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
+        windows, none = self._windows(), torch.empty(0, dtype=torch.int64)
+        first = next(windows, none)  # drawn at once, before whatever else draws
+        return self._batches(chain([first], windows))
+
+    def _batches(self, windows: Iterable[Tensor]) -> Iterator[Tensor]:
         rest = torch.empty(0, dtype=torch.int64)
-        for rows in self._windows():
+        for rows in windows:
             *batches, rest = torch.cat([rest, rows]).split(self.batch_size)
             yield from batches
         yield rest

@@ -89,7 +89,8 @@ def _learned(model: Any) -> dict[str, Mapping[str, Iterable[Any]]]:
     columns = _columns(model)
     if isinstance(model, TopicModel):
         info = model.topic_info().columns
-        info["words"] = [" ".join(map(str, words)) for words in info["words"]]
+        *_, first = info  # what tells each: words, or features
+        info[first] = [" ".join(map(str, words)) for words in info[first]]
         beta = dict(zip(columns, model.topic_word_, strict=True))
         return {TOPICS: info, WORDS: {"word": names_of(model), **beta}}
     if not hasattr(model, "components_"):
