@@ -441,7 +441,7 @@ class DirichletVAE(RowEstimator):
             raise ValueError(
                 f"validation_fraction is {self.validation_fraction!r}, must be in [0, 1)"
             )
-        learnable = self.latent is None or has_dirichlet_prior(self.latent)
+        learnable = self.latent is None or has_dirichlet_prior(meant("latent", self.latent))
         require_concentration(self.prior_concentration, self.n_components, learnable=learnable)
         if self.prior_components is not None:
             require_integer("prior_components", self.prior_components, 1)
