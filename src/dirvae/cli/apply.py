@@ -10,6 +10,7 @@ import typer
 
 from dirvae.cli.counts import (
     COMPOSITION,
+    TOPICS,
     CovariateColumns,
     Covariates,
     Layer,
@@ -56,7 +57,6 @@ Data = Annotated[
     ),
 ]
 SAMPLES = 100
-TOPICS = "TopicModel"
 
 
 def transform(

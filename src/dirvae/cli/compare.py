@@ -10,6 +10,7 @@ import typer
 
 from dirvae.cli.counts import (
     COMPOSITION,
+    TOPICS,
     Covariates,
     Layer,
     Modality,
@@ -36,7 +37,6 @@ from dirvae.cli.texts import Strip, parts_of
 
 __all__ = ["compare"]
 
-TOPICS = "TopicModel"
 IdColumn = Annotated[
     list[str] | None, typer.Option(metavar="NAME", help="Column that identifies rows of counts.")
 ]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COMPOSITION",
     "COUNTS_HELP",
+    "TOPICS",
     "CovariateColumns",
     "Covariates",
     "DropMissing",
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 COMPOSITION = "CompositionModel"
+TOPICS = "TopicModel"
 
 COUNTS_HELP = f"{listed(NUMBERS)}: counts of features in samples, one row per sample."
 Transpose = Annotated[
