@@ -75,3 +75,13 @@ def test_few_blocks_are_shuffled_as_rows_in_memory_are():
     for blocks in (None, np.array([0, 20, 90])):
         found = order(blocks)
         assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_the_order_is_drawn_when_a_pass_begins():
+    """What draws from the same generator afterwards must not change it, nor seeds their models."""
+    torch.manual_seed(0)
+    batches = iter(ShuffledBatches(10, 3))
+    torch.rand(5)
+    found = torch.cat(list(batches))
+    torch.manual_seed(0)
+    assert torch.equal(found, torch.randperm(10))
