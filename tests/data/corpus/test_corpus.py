@@ -142,6 +142,7 @@ def swapped(shard):
 
 DAMAGED = {
     "column too large": (changed("indices", 0, 10**6), "column out of range"),
+    "column past the last": (changed("indices", 0, 52), "column out of range"),
     "column below 0": (changed("indices", 0, -1), "column out of range"),
     "columns fall": (swapped, "columns of a document do not rise"),
     "no count": (changed("data", 0, 0), "no finite number above 0"),
