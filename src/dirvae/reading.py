@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 __all__ = [
+    "OverBudgetError",
     "fitting_memory",
     "memory_budget",
     "open_regular",
@@ -59,8 +60,17 @@ def memory_budget() -> int:
     return budget
 
 
+class OverBudgetError(ValueError):
+    """What is made of a file takes more than the memory budget; the file may be sound.
+
+    Example:
+        >>> issubclass(OverBudgetError, ValueError)
+        True
+    """
+
+
 def require_memory(path: str | Path, size: int, share: int = 1) -> None:
-    """Raise ValueError if what is made of a file takes more than the memory budget.
+    """Raise `OverBudgetError` if what is made of a file takes more than the memory budget.
 
     Args:
         path: The file.
@@ -72,7 +82,7 @@ def require_memory(path: str | Path, size: int, share: int = 1) -> None:
     """
     budget = memory_budget()
     if size * share > budget:
-        raise ValueError(
+        raise OverBudgetError(
             f"{path} cannot be read: it takes {_told(size * share)} of memory, of which "
             f"{_told(budget)} may be used; {_VARIABLE}=... allows more, in GiB"
         )
@@ -97,12 +107,14 @@ def fitting_memory(path: str | Path) -> Iterator[None]:
         >>> with fitting_memory("x.csv"):
         ...     raise MemoryError
         Traceback (most recent call last):
-        ValueError: x.csv cannot be read: there is not enough memory for it
+        dirvae.reading.OverBudgetError: x.csv cannot be read: there is not enough memory for it
     """
     try:
         yield
     except MemoryError as error:
-        raise ValueError(f"{path} cannot be read: there is not enough memory for it") from error
+        raise OverBudgetError(
+            f"{path} cannot be read: there is not enough memory for it"
+        ) from error
     except RecursionError as error:
         raise ValueError(f"{path} cannot be read: it is nested too deep") from error
 

@@ -217,6 +217,37 @@ def test_omniglot_is_built_once_from_its_archives(folder):
     assert [path.name for path in folder.iterdir()] == ["omniglot28.npz"]
 
 
+# --- files that a stranger made -------------------------------------------------------------------
+
+
+def test_what_a_set_is_unpacked_to_is_held_against_the_budget(folder, monkeypatch):
+    """Each file is small, and says or packs more than 4 MiB; none is called damaged."""
+    monkeypatch.setenv("DIRVAE_MEMORY", str(4 / 1024))
+    bomb = np.zeros((6 * 2**20, 1, 1), np.uint8)
+    np.savez_compressed(folder / "mnist.npz", x_train=bomb)
+    header = b"\0\0\x08\x03" + np.array(bomb.shape, ">u4").tobytes()
+    packed = gzip.compress(header + bomb.tobytes())
+    (folder / "t10k-images-idx3-ubyte.gz").write_bytes(packed)
+    wide = {"X": bomb.reshape(32, 32, 3, -1), "y": np.zeros((2048, 1), np.uint8)}
+    scipy.io.savemat(folder / "test_32x32.mat", wide, do_compression=True)
+    with zipfile.ZipFile(folder / "images_background.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("images_background/A/character01/1_01.png", bomb.tobytes())
+    for load in (mnist, partial(fashion_mnist, "x_test"), partial(svhn, "x_test"), omniglot):
+        with pytest.raises(ValueError, match=r"it takes [567]\..* of which 4.0 MiB"):
+            load()
+    assert not (folder / "omniglot28.npz").exists()
+
+
+def test_a_drawing_of_another_size_is_not_decoded(folder):
+    write_omniglot(folder)
+    content = io.BytesIO()
+    Image.new("1", (106, 105)).save(content, "PNG")
+    with zipfile.ZipFile(folder / "images_background.zip", "w") as archive:
+        archive.writestr("images_background/A/character01/1_01.png", content.getvalue())
+    with pytest.raises(ValueError, match=r"images_background\.zip is damaged or is not OMNIGLOT"):
+        omniglot()
+
+
 @pytest.mark.parametrize("load", [fashion_mnist, svhn, omniglot, omniglot_iwae])
 def test_without_a_network_it_says_where_to_put_the_file(folder, monkeypatch, load):
     for name in ("FASHION_HOME", "SVHN_HOME", "OMNIGLOT_HOME"):

@@ -20,7 +20,7 @@ from dirvae.data.sparse_matrix import sound_csr
 from dirvae.data.text_files import damaged
 from dirvae.reading import fitting_memory, open_regular, require_memory
 
-__all__ = ["read_archive", "read_array"]
+__all__ = ["read_archive", "read_array", "read_named_array"]
 
 INDICES = {"indices", "indptr", "row", "col", "offsets", "shape"}
 MAGIC = npy.MAGIC_PREFIX
@@ -97,6 +97,29 @@ def read_archive(path: Path, array: str | None = None) -> Rows:
         rows = rows_of(path, _member(path, archive, chosen))
     others = f"array {chosen!r} taken from {', '.join(names)}"
     return rows._replace(notes=(others, *rows.notes) if len(names) > 1 else rows.notes)
+
+
+def read_named_array(path: Path, name: str) -> NDArray[Any]:
+    """Read one array of an .npz file, of any shape.
+
+    Raises:
+        ValueError: If it is damaged, or has no such array.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.savez(path := Path(folder, "x.npz"), x=np.eye(2), y=np.arange(3))
+        ...     read_named_array(path, "y").tolist()
+        [0, 1, 2]
+    """
+    with (
+        open_regular(path) as file,
+        fitting_memory(path),
+        _load(path, file, np.lib.npyio.NpzFile) as archive,
+    ):
+        if name not in archive.files:
+            raise ValueError(f"{path} has no array {name!r}; it has {', '.join(archive.files)}")
+        return _member(path, archive, name)
 
 
 def _load(path: Path, file: IO[bytes], kind: type) -> Any:

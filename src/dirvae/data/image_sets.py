@@ -7,11 +7,11 @@ Downloads are checked against their hash, but for the one whose home gives none.
 
 from __future__ import annotations
 
-import gzip
 import io
+import math
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,16 @@ import scipy.io
 import scipy.ndimage
 from numpy.typing import NDArray
 
+from dirvae.data.array_files import read_named_array
 from dirvae.data.images import required
+from dirvae.reading import (
+    OverBudgetError,
+    fitting_memory,
+    open_regular,
+    read_regular,
+    require_memory,
+    unpacked,
+)
 from dirvae.writing import whole
 
 __all__ = ["fashion_mnist", "mnist", "omniglot", "omniglot_iwae", "rotated_mnist", "svhn"]
@@ -53,6 +62,7 @@ IWAE_OMNIGLOT = "https://github.com/yburda/iwae/raw/master/datasets/OMNIGLOT/cha
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 DRAWERS, DRAWERS_IN_TRAINING = 20, 15  # of each character
+DRAWING = (105, 105)  # pixels
 
 
 def mnist(array: str = "x_train") -> Pixels:
@@ -76,7 +86,7 @@ def mnist(array: str = "x_train") -> Pixels:
     """
     _require_array(array)
     path = _found_or_fetched("mnist", "mnist.npz", *MNIST)
-    values: Pixels = _read(path, "MNIST", partial(_from_npz, name=array))
+    values: Pixels = _read(path, "MNIST", partial(read_named_array, name=array))
     shapes = {"x_train": (60_000, 28, 28), "y_train": (60_000,)}
     shapes |= {"x_test": (10_000, 28, 28), "y_test": (10_000,)}
     if values.shape != shapes[array] or values.dtype != np.uint8:
@@ -159,7 +169,7 @@ def svhn(array: str = "x_train") -> Pixels:
     _require_array(array)
     name, known_hash = SVHN[array[2:]]
     path = _found_or_fetched("svhn", name, SVHN_HOME + name, known_hash)
-    content = _read(path, "SVHN", scipy.io.loadmat)
+    content = _read(path, "SVHN", partial(_from_mat, names=["X", "y"]))
     if not {"X", "y"} <= set(content) or content["X"].shape[:3] != (32, 32, 3):
         raise ValueError(f"{path} is not SVHN: it must have X of shape (32, 32, 3, N), and y")
     if array.startswith("y"):
@@ -199,7 +209,7 @@ def omniglot(array: str = "x_train") -> Pixels:
     part, _, split = array.partition("_")
     name = {"x": "images", "y": "alphabet", "character": "character"}[part]
     values, character, drawer = (
-        _read(path, "OMNIGLOT", partial(_from_npz, name=key))
+        _read(path, "OMNIGLOT", partial(read_named_array, name=key))
         for key in (name, "character", "drawer")
     )
     if not len(values) == len(character) == len(drawer):
@@ -231,9 +241,10 @@ def omniglot_iwae(array: str = "x_train") -> NDArray[np.float64]:
     """
     _require_array(array)
     path = _found_or_fetched("omniglot_iwae", "chardata.mat", IWAE_OMNIGLOT, None)
-    content = _read(path, "the IWAE's OMNIGLOT", scipy.io.loadmat)
     part = "test" if array.endswith("_test") else ""
-    if not {f"{part}data", f"{part}target"} <= set(content) or len(content[f"{part}data"]) != 784:
+    names = [f"{part}data", f"{part}target"]
+    content = _read(path, "the IWAE's OMNIGLOT", partial(_from_mat, names=names))
+    if not set(names) <= set(content) or len(content[f"{part}data"]) != 784:
         raise ValueError(f"{path} is not the IWAE's OMNIGLOT: it must have data of shape (784, N)")
     if array.startswith("y"):
         alphabets: Any = content[f"{part}target"].argmax(0)
@@ -274,28 +285,52 @@ def _found_or_fetched(what: str, name: str, url: str, known_hash: str | None) ->
     return path
 
 
-def _read(path: Path, what: str, parse: Callable[[Any], Any]) -> Any:
+def _read(path: Path, what: str, parse: Callable[[Path], Any]) -> Any:
     """Parse a file; of what kind an error is depends on where a damaged one ends."""
     try:
-        with path.open("rb") as file:
-            return parse(file)
+        with fitting_memory(path):
+            return parse(path)
+    except OverBudgetError:
+        raise
     except Exception as error:
         raise ValueError(f"{path} is damaged or is not {what}: delete it") from error
 
 
-def _from_npz(file: Any, name: str) -> Any:
-    with np.load(file, allow_pickle=False) as archive:
-        return archive[name]
+def _from_mat(path: Path, names: list[str]) -> dict[str, Any]:
+    """Read some variables of a MATLAB file; what they are unpacked to is declared before them."""
+    with open_regular(path) as file:
+        require_memory(path, os.fstat(file.fileno()).st_size)
+        for name, shape, _ in scipy.io.whosmat(file):
+            if name in names:
+                require_memory(path, math.prod(shape))  # of a byte at least
+        file.seek(0)
+        return dict(scipy.io.loadmat(file, variable_names=names))
 
 
-def _from_idx(file: Any) -> Pixels:
+def _from_idx(path: Path) -> Pixels:
     """Read the IDX format: two zeros, type 8 for bytes, the number of axes, their lengths."""
-    content = gzip.decompress(file.read())
+    content = unpacked(path, read_regular(path))
     if content[:3] != b"\0\0\x08":
         raise ValueError("no IDX file of bytes")
     shape = np.frombuffer(content, ">u4", content[3], 4)
     pixels: Pixels = np.frombuffer(content, np.uint8, offset=4 + 4 * content[3]).reshape(shape)
     return pixels.copy()
+
+
+def _drawings(image: Any, path: Path) -> Iterator[tuple[str, Any]]:
+    """Names of the PNG files in an archive, and the drawings, of 105 x 105 pixels each."""
+    with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+        entries = sorted(
+            (entry for entry in archive.infolist() if entry.filename.endswith(".png")),
+            key=lambda entry: entry.filename,
+        )
+        require_memory(path, sum(entry.file_size for entry in entries))
+        for entry in entries:
+            packed = io.BytesIO(archive.read(entry))
+            with image.open(packed, formats=("PNG",)) as drawing:
+                if drawing.size != DRAWING:
+                    raise ValueError(f"{entry.filename} has other than 105 x 105 pixels")
+                yield entry.filename, drawing.convert("L")
 
 
 def _build_omniglot(path: Path) -> None:
@@ -305,18 +340,16 @@ def _build_omniglot(path: Path) -> None:
     characters: dict[str, int] = {}
     for name, known_hash in OMNIGLOT.items():
         source = _found_or_fetched("omniglot", name, OMNIGLOT_HOME + name, known_hash)
-        with _read(source, "OMNIGLOT", lambda file: zipfile.ZipFile(io.BytesIO(file.read()))) as z:
-            for entry in sorted(n for n in z.namelist() if n.endswith(".png")):
-                folder, alphabet, character, file_name = Path(entry).parts[-4:]
-                with image.open(io.BytesIO(z.read(entry))) as drawing:
-                    ink = image.eval(drawing.convert("L"), lambda grey: 255 - grey)
-                small = ink.resize((28, 28), image.Resampling.BOX)
-                key = f"{folder}/{alphabet}"
-                found["images"].append(np.asarray(small, dtype=np.uint8))
-                found["alphabet"].append(alphabets.setdefault(key, len(alphabets)))
-                key = f"{key}/{character}"
-                found["character"].append(characters.setdefault(key, len(characters)))
-                found["drawer"].append(int(file_name.removesuffix(".png").rpartition("_")[2]) - 1)
+        for entry, drawing in _read(source, "OMNIGLOT", lambda path: list(_drawings(image, path))):
+            folder, alphabet, character, file_name = Path(entry).parts[-4:]
+            ink = image.eval(drawing, lambda grey: 255 - grey)
+            small = ink.resize((28, 28), image.Resampling.BOX)
+            key = f"{folder}/{alphabet}"
+            found["images"].append(np.asarray(small, dtype=np.uint8))
+            found["alphabet"].append(alphabets.setdefault(key, len(alphabets)))
+            key = f"{key}/{character}"
+            found["character"].append(characters.setdefault(key, len(characters)))
+            found["drawer"].append(int(file_name.removesuffix(".png").rpartition("_")[2]) - 1)
     arrays: dict[str, Any] = {"images": np.stack(found["images"])}
     arrays["alphabet"] = np.array(found["alphabet"], np.uint8)
     arrays["character"] = np.array(found["character"], np.int16)
