@@ -14,7 +14,7 @@ from scipy import sparse
 
 import dirvae
 from benchmarks import corpus as corpora
-from benchmarks import gpu, hostile_models, topics_shown
+from benchmarks import gpu, hostile, hostile_files, hostile_models, mutants, topics_shown
 from benchmarks.gradients import FUNCTIONS, estimators, measure, weights
 from benchmarks.topic_peers import MODELS, Fitted, installed, tokens
 from benchmarks.topics import add, completion, scores
@@ -186,16 +186,61 @@ def test_labels_of_the_picture_are_apart(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return hostile_models.sound_models(tmp_path_factory.mktemp("sound"))
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sound")
+    hostile_models.sound_models(folder)
+    return folder
 
 
-def test_forged_models_load_or_are_refused_in_one_sentence(sound: list[Path]) -> None:
-    found = hostile_models.cases(sound, 0, 60)
+def test_forged_models_load_or_are_refused_in_one_sentence(sound: Path) -> None:
+    found = hostile.cases(hostile_models.case, sound, 0, 60)
     assert sum(found.values()) == 60
     results = {result for _, result in found}
     assert results <= {"refused", "loaded", "loaded, and its use refused"}
     assert "refused" in results
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("files")
+    hostile_files.sound_files(folder)
+    return folder
+
+
+def test_forged_files_are_read_or_refused_in_one_sentence(
+    files: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DIRVAE_MEMORY", "1")
+    found = hostile.cases(hostile_files.case, files, 60, 50)
+    assert {result for _, result in found} == {"read", "refused", "done"}
+
+
+def test_what_a_reader_or_a_command_does_wrong_is_told(
+    files: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of each kind of fault one, put in by hand: it is found by the first cases."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DIRVAE_MEMORY", "1")
+
+    def outcomes(fault: Any) -> set[str]:
+        monkeypatch.setattr(hostile_files, "_read", fault)
+        monkeypatch.setattr(hostile_files, "app", fault)
+        return {result for _, result in hostile.cases(hostile_files.case, files, 0, 12)}
+
+    def raises(*_: Any) -> None:
+        raise KeyError("x")
+
+    def writes(*_: Any) -> None:
+        Path("half").write_text("half")
+
+    def changes(*_: Any) -> None:
+        for path in Path.cwd().iterdir():
+            path.write_text("")
+
+    assert outcomes(raises) == {"raised KeyError"}
+    assert outcomes(writes) == {"left 1 files after it was read", "left 1 files after it was done"}
+    assert outcomes(changes) == {"changed its input"}
 
 
 @pytest.mark.parametrize(
@@ -217,13 +262,47 @@ def test_what_escapes_a_loader_is_told(
     assert hostile_models.outcome(Path("model")) == told
 
 
-def test_a_seed_forges_the_same_folder_again(sound: list[Path], tmp_path: Path) -> None:
+def test_a_seed_forges_the_same_folder_again(sound: Path, tmp_path: Path) -> None:
     for seed in range(12):
-        kinds = {hostile_models.forged(sound[2], tmp_path / f"{seed}{n}", seed) for n in "ab"}
+        kinds = {
+            hostile_models.forged(sound / "topics", tmp_path / f"{seed}{n}", seed) for n in "ab"
+        }
         assert len(kinds) == 1
         for name in ("config.json", "model.safetensors", "manifest.json"):
             one, two = (tmp_path / f"{seed}{n}" / name for n in "ab")
             assert one.read_bytes() == two.read_bytes()
+
+
+def test_changes_of_code_are_those_that_the_text_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mutants, "PROJECT", tmp_path)
+    code = "def f(x):\n    return -x.sum() + 3 if x < 2 and not x else True\n"
+    (tmp_path / "a.py").write_text(code)
+    made = []
+    for change in mutants.changes(tmp_path / "a.py"):
+        made.append(change.apply(tmp_path)[1].removeprefix("return "))
+        (tmp_path / "a.py").write_text(code)
+    assert sorted(made) == sorted(
+        [
+            "+x.sum() + 3 if x < 2 and not x else True",
+            "-x.mean() + 3 if x < 2 and not x else True",
+            "-x.sum() - 3 if x < 2 and not x else True",
+            "-x.sum() + 6 if x < 2 and not x else True",
+            "-x.sum() + 3 if x <= 2 and not x else True",
+            "-x.sum() + 3 if x < 3 and not x else True",
+            "-x.sum() + 3 if x < 2 or not x else True",
+            "-x.sum() + 3 if x < 2 and  x else True",
+            "-x.sum() + 3 if x < 2 and not x else False",
+        ]
+    )
+
+
+def test_files_are_tested_where_the_layout_says() -> None:
+    own, package = mutants.tests_of("src/dirvae/distributions/_sparse.py")
+    assert own[0] == "tests/distributions/test_mixed_multinomial.py"
+    assert package[0] == "tests/distributions"
+    assert mutants.tests_of("src/dirvae/objectives.py")[0][0] == "tests/test_objectives.py"
 
 
 @pytest.fixture

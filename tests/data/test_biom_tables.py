@@ -40,6 +40,10 @@ def test_what_is_damaged_or_hostile_is_one_sentence(tmp_path):
         path.write_text(json.dumps({**told, **change}))
         with pytest.raises(ValueError, match=r"x.biom (cannot be read|is a broken|has)"):
             read_rows(path)
+    path.write_text(json.dumps({**told, "columns": [{"id": "s", "metadata": ["x" * 9000]}]}))
+    with pytest.raises(ValueError, match="cannot be read") as refused:
+        read_rows(path)
+    assert len(str(refused.value)) < 300 + len(str(path))
     path.write_text(json.dumps({**told, "shape": [2, 10**15]}))  # names say otherwise
     assert read_rows(path).x.shape == (3, 2)
     content = written(path, "HDF5").read_bytes()

@@ -28,6 +28,7 @@ __all__ = [
 
 EXPECTED = (ValueError, TypeError, OSError, ArithmeticError, ImportError, MemoryError)
 INTERRUPTED = 130
+LONGEST = 500  # characters of what is told
 
 
 class Stop(Exception):  # noqa: N818 - not always an error
@@ -117,7 +118,8 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "there is not enough memory for this; give fewer rows or columns at a time"
     first, *_ = str(error).strip().split("\n\n")
-    return _on_one_line(first) or type(error).__name__
+    told = _on_one_line(first) or type(error).__name__
+    return told if len(told) <= LONGEST else f"{told[:LONGEST]}..."  # a file's names may be long
 
 
 def _on_one_line(text: object) -> str:

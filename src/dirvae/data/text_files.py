@@ -13,6 +13,7 @@ __all__ = ["UTF8", "damaged", "name_of", "read_text", "require_encoding"]
 
 UTF8 = "utf-8"
 GZIP = b"\x1f\x8b"
+DETAIL = 160  # characters of what a library says
 MEMORY_OF_TEXT = 4  # times its bytes: as it is, decoded, and what is made of it
 # The mark of UTF-32 begins as that of UTF-16 does.
 MARKS = (
@@ -100,6 +101,8 @@ def damaged(path: Path, error: BaseException) -> Exception:
     if isinstance(error, OSError) and error.filename:
         return error
     detail = " ".join(str(error).split()).rstrip(".")
+    if len(detail) > DETAIL:  # some quote all that they read
+        detail = f"{detail[:DETAIL]}..."
     return ValueError(f"{path} cannot be read: it is cut off, or not what its name says ({detail})")
 
 
