@@ -5,7 +5,7 @@ import sys
 
 NAMES = (
     *("cells", "composition_sizes", "compositions", "corpus", "dirichlet_speed", "fit_overhead"),
-    *("gpu", "gradients", "hostile_files", "hostile_models", "mutants"),
+    *("crash_points", "gpu", "gradients", "hostile_files", "hostile_models", "mutants"),
     *("planted_topics", "planted_trends"),
     *("topic_search", "topic_size", "topics", "training_step"),
 )

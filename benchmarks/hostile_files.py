@@ -80,6 +80,8 @@ def sound_files(folder: Path) -> None:
         for name, size in (("cell", N), ("gene", D))
     )
     obs["age"] = np.arange(N)
+    groups = pd.Index(["a", "b"], dtype=object)
+    obs["group"] = pd.Categorical(groups[obs["age"] % 2], categories=groups)
     adata = anndata.AnnData(sparse.csr_matrix(COUNTS.astype(np.float32)), obs=obs, var=var)
     adata.write_h5ad(files / "counts.h5ad")
     _write_biom(files / "counts.biom")
