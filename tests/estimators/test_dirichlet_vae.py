@@ -130,10 +130,12 @@ def test_a_prior_below_1_has_a_plain_dirichlet_by_default(digits, prior, latent)
     assert estimator.vae_.encoder.least == (() if latent is Dirichlet else ("certainty",))
 
 
-def test_more_than_50_components_are_a_plain_dirichlet_by_default(digits):
+def test_more_than_50_components_are_free_by_default(digits):
     many, fewer = (small(n_components=k, max_epochs=1).fit(digits) for k in (51, 50))
-    assert (many.latent_, fewer.latent_) == (Dirichlet, StandardizedDirichlet)
-    np.testing.assert_allclose(many.prior_concentration_, 1 - 1 / 51, rtol=1e-6)
+    assert many.latent_ is fewer.latent_ is StandardizedDirichlet
+    assert many.vae_.encoder.least == ()
+    assert fewer.vae_.encoder.least == ("certainty",)
+    np.testing.assert_array_equal(many.prior_concentration_, np.full(51, 10))
 
 
 def test_one_component_alone_is_a_plain_dirichlet(digits):

@@ -45,8 +45,7 @@ def fit_vae(
             metavar="NAME",
             parser=one_of(LATENTS),
             help=f"Distribution of the latent: {words_of(LATENTS)}.",
-            show_default="standardized-dirichlet; dirichlet under a prior below 1 or for K "
-            "above 50",
+            show_default="standardized-dirichlet; dirichlet under a prior below 1",
         ),
     ] = None,
     likelihood: Annotated[
@@ -80,7 +79,7 @@ def fit_vae(
         number(
             help="Least concentration of a Dirichlet posterior, in units of the prior's; above 1 "
             "keeps components in use.",
-            show_default="1.5 for standardized-dirichlet, else 0",
+            show_default="1.5 for standardized-dirichlet and K up to 50, else 0",
         ),
     ] = None,
     hidden_sizes: Annotated[

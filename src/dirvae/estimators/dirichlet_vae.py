@@ -79,10 +79,10 @@ class DirichletVAE(RowEstimator):
             `InverseCDFDirichlet`, `StickBreakingKumaraswamy`, `SoftmaxNormal` or
             `torch.distributions.Normal`; or its word on the command line, such as "gaussian". None
             for the first, or for `Dirichlet` under a ``prior_concentration`` below 1 and of one
-            component or more than 50. For any other build a `VAE`.
+            component. For any other build a `VAE`.
         commitment: Least concentration of a Dirichlet posterior, in units of the prior's. Above 1 a
             component costs even if it is out of use, so that most come into use. None for 1.5, or 0
-            of another latent than `StandardizedDirichlet`.
+            of more than 50 components or another latent than `StandardizedDirichlet`.
         likelihood: Distribution of the data: Bernoulli, Normal, or a distribution of counts such as
             `distributions.Multinomial`; or its word, such as "multinomial". None chooses: values in
             [0, 1] are probabilities of a Bernoulli (drawn as 0 or 1 anew each epoch), other reals
@@ -287,8 +287,9 @@ class DirichletVAE(RowEstimator):
             self.prior_concentration_ = concentration.numpy().copy()
 
     def _build(self, X: Any, weight: Any) -> VAE:
-        Latent = self._latent()
-        commitment = self.commitment
+        Latent, commitment = self._latent(), self.commitment
+        if commitment is None:
+            commitment = default_commitment(Latent, self.n_components)
         return mlp_vae(
             X.shape[1],
             Latent,
@@ -297,7 +298,7 @@ class DirichletVAE(RowEstimator):
             hidden_sizes=tuple(self.hidden_sizes),
             decoder_hidden_sizes=tuple(self.decoder_hidden_sizes),
             moments=mean_and_std(X, weight),
-            commitment=default_commitment(Latent) if commitment is None else commitment,
+            commitment=commitment,
             prior_components=self.prior_components,
         )
 

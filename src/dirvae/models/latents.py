@@ -74,8 +74,7 @@ def default_latent(num_latent: int, concentration: Tensor | None = None) -> AnyL
     """The latent of estimators that are told none; how it was chosen is in docs/choosing.md.
 
     Under a prior below 1, whose log ratios have long tails, it is a plain Dirichlet. So it is of
-    one component alone, which has no log ratios, and of more than 50: each that is out of use costs
-    .036 nats by the commitment, which for hundreds is more than many data have to say.
+    one component alone, which has no log ratios.
 
     Args:
         num_latent: K.
@@ -86,18 +85,21 @@ def default_latent(num_latent: int, concentration: Tensor | None = None) -> AnyL
         ('StandardizedDirichlet', 'Dirichlet')
     """
     sparse = concentration is not None and bool((concentration < 1).any())
-    committed = 1 < num_latent <= MOST_COMMITTED and not sparse
-    return StandardizedDirichlet if committed else Dirichlet
+    return Dirichlet if sparse or num_latent == 1 else StandardizedDirichlet
 
 
-def default_commitment(Latent: AnyLatent) -> float:
-    """The commitment of a latent where none is given; 0 for most.
+def default_commitment(Latent: AnyLatent, num_latent: int) -> float:
+    """The commitment of a latent of size K where none is given; 0 for most.
+
+    Each component that is out of use costs .036 nats by it, which for a hundred is more than many
+    data have to say: above 50 there is none.
 
     Example:
-        >>> default_commitment(StandardizedDirichlet), default_commitment(Normal)
-        (1.5, 0.0)
+        >>> [default_commitment(StandardizedDirichlet, k) for k in (50, 51)]
+        [1.5, 0.0]
     """
-    return LATENTS[Latent].commitment if Latent in LATENTS else 0.0
+    known = Latent in LATENTS and num_latent <= MOST_COMMITTED
+    return LATENTS[Latent].commitment if known else 0.0
 
 
 def default_concentration(num_latent: int) -> Tensor:
