@@ -339,7 +339,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--most", type=int, default=1000, help="Calls of each operation.")
     parser.add_argument("--only", help="One operation.")
-    parser.add_argument("--output", type=Path, help="File for the counts, JSON.")
+    parser.add_argument("--output", type=Path, help="File to add the counts to.")
     options = parser.parse_args()
     if ARMED not in os.environ:
         _start_again()
@@ -355,7 +355,9 @@ def main() -> None:
     ]
     print(json.dumps(rows, indent=1))
     if options.output:
-        options.output.write_text(json.dumps(rows, indent=1) + "\n")
+        from dirvae.reproduce import record
+
+        record.add(options.output, {"of": "crash_points", "most": options.most, "counts": rows})
 
 
 def _start_again() -> None:

@@ -19,6 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dirvae.reproduce import record
+
 MESSAGE, SECONDS, GIB = 300, 10, 6
 FINE = ("refused", "loaded", "read", "done")  # how outcomes begin that are as they should be
 HOSTILE: tuple[Any, ...] = (
@@ -147,7 +149,7 @@ def run(module: str, about: str, prepare: Callable[[Path], None], case: Case) ->
     parser.add_argument("--batch-size", type=int, default=500)
     parser.add_argument("--only", type=int, help="One seed, in this process.")
     parser.add_argument("--batch", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--output", type=Path, help="File for the counts, JSON.")
+    parser.add_argument("--output", type=Path, help="File to add the counts to.")
     options = parser.parse_args()
     if options.batch:
         import resource  # POSIX
@@ -169,4 +171,4 @@ def run(module: str, about: str, prepare: Callable[[Path], None], case: Case) ->
     result = {"cases": options.cases, "first_seed": options.first, "counts": shown}
     print(json.dumps(result, indent=1))
     if options.output:
-        options.output.write_text(json.dumps(result, indent=1) + "\n")
+        record.add(options.output, {"of": module.rpartition(".")[2], **result})

@@ -59,7 +59,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "gaussian, mixture prior": {"latent": Normal, "prior_components": 100},
     "standardized, mixture prior": {**STANDARDIZED, "prior_components": 100},
 }
-CHOSEN = "standardized, prior 10.0, commitment 1.5"  # what `DirichletVAE()` has
+CHOSEN = "standardized, prior 10.0, commitment 1.5"  # what `DirichletVAE()` has for K up to 50
+CHOSEN_ABOVE = "standardized, prior 10.0, commitment 0.0"
 
 
 class Data(NamedTuple):
