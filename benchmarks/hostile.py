@@ -7,6 +7,7 @@ neither a result nor a refusal in one sentence is told by its seed: ``--only SEE
 from __future__ import annotations
 
 import argparse
+import contextlib
 import copy
 import json
 import random
@@ -61,7 +62,8 @@ def changed_json(text: bytes, rng: random.Random) -> bytes:
                     )
             case _:
                 other, place = rng.choice(places)
-                holder[key] = copy.deepcopy(other[place])
+                with contextlib.suppress(RecursionError):  # what is nested already
+                    holder[key] = copy.deepcopy(other[place])
     return json.dumps(tree).encode()
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from dirvae.data.metadata import read_metadata
 
@@ -48,6 +50,16 @@ def test_a_parquet_table_keeps_its_types(tmp_path):
     assert found["age"].tolist() == [2, 1]
     frame.set_index("key").to_parquet(tmp_path / "meta.parquet")
     assert read_metadata(tmp_path / "meta.parquet", ["b"])[0]["age"].tolist() == [2]
+
+
+def test_what_pandas_cannot_make_of_a_parquet_file_is_one_sentence(tmp_path):
+    """Its own words about types are in the file, where a byte may be another."""
+    path = tmp_path / "meta.parquet"
+    table = pyarrow.Table.from_pandas(pd.DataFrame({"key": ["a"], "age": [1]}))
+    words = table.schema.metadata[b"pandas"].replace(b"unicode", b"uTicode")
+    parquet.write_table(table.replace_schema_metadata({b"pandas": words}), path)
+    with pytest.raises(ValueError, match=r"meta.parquet cannot be read: .*uTicode"):
+        read_metadata(path, ["a"])
 
 
 @pytest.mark.parametrize(

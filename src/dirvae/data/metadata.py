@@ -11,7 +11,7 @@ from typing import Any
 
 from dirvae.data.delimited import MISSING, NUMBER, read_delimited
 from dirvae.data.images import required
-from dirvae.data.parquet import opened_parquet, require_fitting
+from dirvae.data.parquet import DAMAGE, opened_parquet, require_fitting
 from dirvae.data.text_files import UTF8, damaged
 from dirvae.formats import FORMATS, TABLES, kind_of, listed
 
@@ -126,7 +126,7 @@ def parquet_table(path: Path, encoding: str = UTF8) -> tuple[Any, tuple[str, ...
         with opened_parquet(path) as (file, table):
             require_fitting(path, table)
             frame = pandas.read_parquet(file, engine="pyarrow")
-    except (ValueError, OSError, KeyError) as error:
+    except DAMAGE as error:
         raise damaged(path, error) from error
     return (frame if isinstance(frame.index, pandas.RangeIndex) else frame.reset_index()), ()
 
