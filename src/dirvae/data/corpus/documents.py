@@ -191,7 +191,7 @@ def _in_jsonl(path: Path, names: Names, encoding: str) -> Iterator[Sequence[Any]
             if len(line) == LONGEST:
                 raise ValueError(f"{path} has more than {LONGEST:,} characters in line {number}")
             if not line.isspace():
-                row = json_object(path, number, line)
+                row: dict[Any, Any] = json_object(path, number, line)
                 if lacking:
                     lacking -= row.keys()
                     if number == LOOKED_AT and names[0] in lacking:
