@@ -189,12 +189,13 @@ def _seconds(process: str) -> float:
 # --- the command ----------------------------------------------------------------------------------
 
 
-def measured(options: argparse.Namespace, documents: int | None) -> dict[str, Any]:
-    """All steps on some documents, in a folder that is deleted in the end."""
+def measured(
+    options: argparse.Namespace, documents: int | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each step on some documents, by name, in a folder that is deleted in the end."""
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         if documents is not None:
             write_documents(Path(folder, "texts.jsonl"), documents, options.words, options.seed)
-        found: dict[str, Any] = {}
         for step in STEPS:
             command = [sys.executable, "-m", "benchmarks.corpus", "--step", step]
             command += ["--inside", folder, *_passed_on(options, documents is None)]
@@ -203,9 +204,7 @@ def measured(options: argparse.Namespace, documents: int | None) -> dict[str, An
             told = json.loads(printed.splitlines()[-1])
             load = [round(before, 1), round(os.getloadavg()[0], 1)]  # of the machine, meanwhile
             each = round(1e6 * used["cpu_seconds"] / told["documents"], 1)
-            found[step] = {**told, **used, "cpu_us_a_document": each, "load": load}
-            print(step, found[step], flush=True)
-        return found
+            yield step, {**told, **used, "cpu_us_a_document": each, "load": load}
 
 
 def _passed_on(options: argparse.Namespace, own_texts: bool) -> list[str]:
@@ -244,9 +243,12 @@ def main() -> None:
     sizes: list[int | None] = [*options.documents, *([None] if options.texts else [])]
     for size in sizes:
         name = options.texts.name if size is None else f"{size:,} of {options.words} words"
-        results["runs"][name] = measured(options, size)
-        options.output.parent.mkdir(exist_ok=True)
-        write_text(options.output, json.dumps(results, indent=1) + "\n")
+        found = results["runs"][name] = {}
+        for step, told in measured(options, size):
+            print(name, step, told, flush=True)
+            found[step] = told
+            options.output.parent.mkdir(exist_ok=True)
+            write_text(options.output, json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":
