@@ -130,7 +130,7 @@ def _told(corpus: Corpus, seconds: float) -> dict[str, Any]:
 def used_by(command: list[str]) -> tuple[str, dict[str, float]]:
     """Run a command; return what it prints, and the memory and CPU of it and its children."""
     peaks = {"peak_gib": 0.0, "peak_without_files_gib": 0.0}
-    seconds: dict[int, float] = {}  # of each process, when it was last seen
+    seconds: dict[str, float] = {}  # of each process, when it was last seen
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         done = threading.Event()
 
@@ -141,7 +141,9 @@ def used_by(command: list[str]) -> tuple[str, dict[str, float]]:
                 files = sum(_kib(facts, "RssFile") for facts in ours)
                 for name, size in zip(peaks, (total, total - files), strict=True):
                     peaks[name] = max(peaks[name], size / 2**20)
-                seconds.update({int(facts["Pid"]): _seconds(facts["Pid"]) for facts in ours})
+                for process_id in (facts["Pid"] for facts in ours):
+                    before = seconds.get(process_id, 0.0)
+                    seconds[process_id] = max(before, _seconds(process_id))
 
         watching = threading.Thread(target=watch)
         watching.start()
@@ -177,7 +179,7 @@ def _kib(facts: dict[str, str], name: str) -> int:
 
 
 def _seconds(process: str) -> float:
-    """Of CPU, in user and in kernel mode; 0 if it has just ended, which loses little."""
+    """Of CPU, in user and in kernel mode; 0 if it has just ended."""
     try:
         told = Path("/proc", process.strip(), "stat").read_text()
     except OSError:

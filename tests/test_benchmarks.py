@@ -295,3 +295,10 @@ def test_cpu_is_that_of_a_process_and_its_children() -> None:
     busy = "import os, time; os.fork()\nwhile time.process_time() < .3: pass\ntime.sleep(1)"
     _, used = corpora.used_by([sys.executable, "-c", busy])
     assert 0.55 < used["cpu_seconds"] < 0.75  # twice .3, and what starts them
+
+
+def test_cpu_of_a_process_that_has_ended_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = iter([2.0])
+    monkeypatch.setattr(corpora, "_seconds", lambda process: next(told, 0.0))
+    sleeps = [sys.executable, "-c", "import time; time.sleep(1)"]
+    assert corpora.used_by(sleeps)[1]["cpu_seconds"] == 2

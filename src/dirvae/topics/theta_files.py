@@ -70,6 +70,8 @@ def write_theta(
     is_table = target.suffix in TABLES
     if not is_table and target.suffix != ".npy":
         raise ValueError(f"{target} must end in .npy, .csv or .parquet")
+    if columns and not is_table:
+        raise ValueError(f"columns is {list(columns)}, must be empty for an array: {target}")
     names = [*columns, *model.get_feature_names_out()] if is_table else []
     if is_table:
         require_packages(target)
@@ -78,9 +80,28 @@ def write_theta(
     counts, known = model._counts_and_covariates(corpus, covariates, on_disk=True)
     require_writable(target.parent)
     partial = _unfinished(target, model, corpus, known)
-    shape = corpus.shape[0], model._n_features_out
+    dtype = np.dtype("<f8" if is_table else "<f4")
+    _write_array(partial, model, counts, known, dtype, progress)
+    if is_table:
+        delete_partials(target)  # of runs that were killed here, which may be large
+        blocks = _table_blocks(partial, corpus, columns, names)
+        write_blocks(target, blocks, {**dict.fromkeys(names, float), **kinds})
+        partial.unlink()
+    else:
+        os.replace(partial, target)
+
+
+def _write_array(
+    partial: Path,
+    model: Any,
+    counts: Corpus,
+    known: Any,
+    dtype: np.dtype[Any],
+    progress: Callable[[int], Any] | None,
+) -> None:
+    """Write theta after the rows that are there."""
+    shape = counts.shape[0], model._n_features_out
     with partial.open("r+b" if partial.exists() else "w+b") as file:
-        dtype = np.dtype("<f8" if is_table else "<f4")
         for start in range(_whole_rows(file, shape, dtype), shape[0], ROWS_AT_ONCE):
             part = slice(start, start + ROWS_AT_ONCE)
             theta = model._theta(counts[part], None if known is None else known[part])
@@ -89,13 +110,6 @@ def write_theta(
             os.fsync(file.fileno())  # what is counted as done must be on the disk
             if progress is not None:
                 progress(min(start + ROWS_AT_ONCE, shape[0]))
-    if is_table:
-        delete_partials(target)  # of runs that were killed here, which may be large
-        blocks = _table_blocks(partial, corpus, columns, names)
-        write_blocks(target, blocks, {**dict.fromkeys(names, float), **kinds})
-        partial.unlink()
-    else:
-        os.replace(partial, target)
 
 
 def _require_different(names: Sequence[str]) -> None:
