@@ -1,9 +1,9 @@
 """Corpora on disk: `python -m benchmarks corpus`.
 
 Synthetic documents, and texts of your own with ``--texts``, are built into a corpus. One epoch is
-trained from it, and theta is written to disk. Each step is a process of its own. Its peak is that
-of all its processes together: all memory, and memory without mapped files, which the system takes
-back when it needs it.
+trained from it, and theta is written to disk. Each step is a process of its own. Its peak, and its
+seconds of CPU, are those of all its processes together. Memory is counted with mapped files, and
+without, since the system takes these back when it needs to.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from dirvae import TopicModel, load
 from dirvae.data import Corpus, documents_in
-from dirvae.topics import write_theta
 from dirvae.writing import write_text
 
 RESULTS = Path(__file__).parent / "results" / "corpus.json"
 VOCABULARY = 50_000
 TOPICS = 50
 AT_ONCE = 20_000
-EVERY = 0.05  # seconds between looks at memory
+EVERY = 0.2  # seconds between looks at memory
+PACKAGES = ("dirvae", "numpy", "scipy", "scikit-learn", "torch", "lightning")
 
 
 # --- documents ------------------------------------------------------------------------------------
@@ -78,8 +78,15 @@ def build(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def epoch(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    import torch
+
+    from dirvae import TopicModel
+
+    torch.set_num_threads(options.threads)
     corpus = Corpus(folder / "corpus")
-    model = TopicModel(TOPICS, max_epochs=1, batch_size=options.batch_size, random_state=0)
+    model = TopicModel(
+        TOPICS, max_epochs=1, batch_size=options.batch_size, random_state=options.seed
+    )
     began = time.perf_counter()
     model.fit(corpus)
     told = _told(corpus, time.perf_counter() - began)
@@ -88,6 +95,12 @@ def epoch(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def transform(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    import torch
+
+    from dirvae import load
+    from dirvae.topics import write_theta
+
+    torch.set_num_threads(options.threads)
     corpus, model = Corpus(folder / "corpus"), load(folder / "model")
     began = time.perf_counter()
     write_theta(model, corpus, folder / "theta.npy")
@@ -111,19 +124,26 @@ def _told(corpus: Corpus, seconds: float) -> dict[str, Any]:
     }
 
 
-# --- memory ---------------------------------------------------------------------------------------
+# --- memory and CPU -------------------------------------------------------------------------------
 
 
-def peaks_of(command: list[str]) -> tuple[str, dict[str, float]]:
-    """Run a command; return what it prints, and the most memory that it and its children had."""
+def used_by(command: list[str]) -> tuple[str, dict[str, float]]:
+    """Run a command; return what it prints, and the memory and CPU of it and its children."""
     peaks = {"peak_gib": 0.0, "peak_without_files_gib": 0.0}
+    seconds: dict[str, float] = {}  # of each process, when it was last seen
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         done = threading.Event()
 
         def watch() -> None:
             while not done.wait(EVERY):
-                for name, size in zip(peaks, _memory(process.pid), strict=True):
+                ours = list(_ours(process.pid))
+                total = sum(_kib(facts, "VmRSS") for facts in ours)
+                files = sum(_kib(facts, "RssFile") for facts in ours)
+                for name, size in zip(peaks, (total, total - files), strict=True):
                     peaks[name] = max(peaks[name], size / 2**20)
+                for process_id in (facts["Pid"] for facts in ours):
+                    before = seconds.get(process_id, 0.0)
+                    seconds[process_id] = max(before, _seconds(process_id))
 
         watching = threading.Thread(target=watch)
         watching.start()
@@ -132,18 +152,17 @@ def peaks_of(command: list[str]) -> tuple[str, dict[str, float]]:
         watching.join()
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return printed, {name: round(size, 3) for name, size in peaks.items()}
+    used = {**peaks, "cpu_seconds": sum(seconds.values())}
+    return printed, {name: round(size, 3) for name, size in used.items()}
 
 
-def _memory(root: int) -> tuple[int, int]:
-    """KiB of a process and all that it started: all that is resident, and without mapped files."""
+def _ours(root: int) -> Iterator[dict[str, str]]:
+    """What the system says of a process and of all that it started."""
     told = {int(facts["Pid"]): facts for facts in _processes()}
     ours = {root}
     while more := {p for p, facts in told.items() if int(facts["PPid"]) in ours} - ours:
         ours |= more
-    found = [told[process] for process in ours if process in told]
-    total = sum(_kib(facts, "VmRSS") for facts in found)
-    return total, total - sum(_kib(facts, "RssFile") for facts in found)
+    return (told[process] for process in ours if process in told)
 
 
 def _processes() -> Iterator[dict[str, str]]:
@@ -159,63 +178,79 @@ def _kib(facts: dict[str, str], name: str) -> int:
     return int(facts.get(name, "0 kB").split()[0])
 
 
+def _seconds(process: str) -> float:
+    """Of CPU, in user and in kernel mode; 0 if it has just ended."""
+    try:
+        told = Path("/proc", process.strip(), "stat").read_text()
+    except OSError:
+        return 0.0
+    user, kernel = told.rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(kernel)) / os.sysconf("SC_CLK_TCK")
+
+
 # --- the command ----------------------------------------------------------------------------------
 
 
-def measured(options: argparse.Namespace, documents: int | None) -> dict[str, Any]:
-    """All steps on some documents, in a folder that is deleted in the end."""
+def measured(
+    options: argparse.Namespace, documents: int | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each step on some documents, by name, in a folder that is deleted in the end."""
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         if documents is not None:
-            write_documents(Path(folder, "texts.jsonl"), documents, options.words)
-        found: dict[str, Any] = {}
+            write_documents(Path(folder, "texts.jsonl"), documents, options.words, options.seed)
         for step in STEPS:
             command = [sys.executable, "-m", "benchmarks.corpus", "--step", step]
             command += ["--inside", folder, *_passed_on(options, documents is None)]
             before = os.getloadavg()[0]
-            printed, peaks = peaks_of(command)
+            printed, used = used_by(command)
             told = json.loads(printed.splitlines()[-1])
             load = [round(before, 1), round(os.getloadavg()[0], 1)]  # of the machine, meanwhile
-            found[step] = {**told, **peaks, "load": load}
-            print(step, found[step], flush=True)
-        return found
+            each = round(1e6 * used["cpu_seconds"] / told["documents"], 1)
+            yield step, {**told, **used, "cpu_us_a_document": each, "load": load}
 
 
 def _passed_on(options: argparse.Namespace, own_texts: bool) -> list[str]:
     given = ["--workers", str(options.workers), "--batch-size", str(options.batch_size)]
-    given += ["--threads", str(options.threads)]
-    return (
-        [*given, "--texts", str(options.texts), "--text-column", options.text_column]
-        if (own_texts)
-        else given
-    )
+    given += ["--threads", str(options.threads), "--seed", str(options.seed)]
+    own = ["--texts", str(options.texts), "--text-column", options.text_column]
+    return [*given, *own] if own_texts else given
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--documents", type=int, nargs="*", default=[200_000, 2_000_000])
-    parser.add_argument("--words", type=int, default=100, help="Of a synthetic document.")
+    parser.add_argument("--documents", type=int, nargs="*", default=[20_000, 200_000, 2_000_000])
+    parser.add_argument("--words", type=int, default=50, help="Of a synthetic document.")
     parser.add_argument("--texts", type=Path, help="Texts of your own, beside the synthetic.")
     parser.add_argument("--text-column", default="text")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--batch-size", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0, help="Of the documents and the model.")
     parser.add_argument("--folder", type=Path, help="For files of some GB; deleted in the end.")
     parser.add_argument("--output", type=Path, default=RESULTS)
     parser.add_argument("--step", choices=list(STEPS), help=argparse.SUPPRESS)
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.step:
-        torch.set_num_threads(options.threads)
         print(json.dumps(STEPS[options.step](options.inside, options)))
         return
-    results: dict[str, Any] = {"cores": os.cpu_count(), "threads": options.threads}
-    results |= {"workers": options.workers, "batch_size": options.batch_size, "runs": {}}
+    results: dict[str, Any] = {
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in PACKAGES},
+        "cores": os.cpu_count(),
+        **{name: getattr(options, name) for name in ("threads", "workers", "batch_size", "seed")},
+        "runs": {},
+    }
     sizes: list[int | None] = [*options.documents, *([None] if options.texts else [])]
     for size in sizes:
         name = options.texts.name if size is None else f"{size:,} of {options.words} words"
-        results["runs"][name] = measured(options, size)
-        options.output.parent.mkdir(exist_ok=True)
-        write_text(options.output, json.dumps(results, indent=1) + "\n")
+        found = results["runs"][name] = {}
+        for step, told in measured(options, size):
+            print(name, step, told, flush=True)
+            found[step] = told
+            options.output.parent.mkdir(exist_ok=True)
+            write_text(options.output, json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -364,7 +364,20 @@ def test_synthetic_documents_have_their_words_and_topics(tmp_path: Path) -> None
 
 def test_peaks_are_those_of_a_process_and_its_children() -> None:
     held = "import os, time; os.fork(); x = b'x' * %d; time.sleep(1); print('done')"
-    printed, peaks = corpora.peaks_of([sys.executable, "-c", held % 2**27])
+    printed, peaks = corpora.used_by([sys.executable, "-c", held % 2**27])
     assert printed.split() == ["done"] * 2
     assert 0.25 < peaks["peak_without_files_gib"] < 0.3  # twice an eighth
     assert peaks["peak_without_files_gib"] < peaks["peak_gib"] < 0.35
+
+
+def test_cpu_is_that_of_a_process_and_its_children() -> None:
+    busy = "import os, time; os.fork()\nwhile time.process_time() < .3: pass\ntime.sleep(1)"
+    _, used = corpora.used_by([sys.executable, "-c", busy])
+    assert 0.55 < used["cpu_seconds"] < 0.75  # twice .3, and what starts them
+
+
+def test_cpu_of_a_process_that_has_ended_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = iter([2.0])
+    monkeypatch.setattr(corpora, "_seconds", lambda process: next(told, 0.0))
+    sleeps = [sys.executable, "-c", "import time; time.sleep(1)"]
+    assert corpora.used_by(sleeps)[1]["cpu_seconds"] == 2

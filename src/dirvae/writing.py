@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 __all__ = [
+    "delete_partials",
     "made",
     "partial_of",
     "reach_disk",
@@ -127,6 +128,22 @@ def partial_of(name: str) -> str | None:
     """
     found = re.fullmatch(r"\.(.+)\.[0-9a-f]{8}\.partial", name)
     return found and found[1]
+
+
+def delete_partials(path: Path) -> None:
+    """Delete what `whole` left of a file whenever its process was killed.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, ".a.csv.0123abcd.partial").write_text("1,2")
+        ...     delete_partials(Path(folder, "a.csv"))
+        ...     list(Path(folder).iterdir())
+        []
+    """
+    for entry in path.parent.glob(".*.partial"):
+        if partial_of(entry.name) == path.name[:_NAME_LENGTH]:
+            entry.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from dirvae.distributions._sparse import (
     assigned_counts,
     fresh_counts,
     mixture_evidence,
+    narrowed,
     sparse_product,
 )
 
@@ -54,6 +55,35 @@ def test_multinomial_of_sparse_counts_is_that_of_dense_ones(counts):
     assert torch.autograd.gradcheck(
         lambda at: Multinomial(at, validate_args=False).log_prob(x), (logits,)
     )
+
+
+def test_few_words_of_many_are_those_of_all(counts, monkeypatch):
+    """Of a few documents only the words that are there are touched; all topics have a gradient."""
+    monkeypatch.setattr("dirvae.distributions._sparse.MANY_WORDS", 30)
+    x = sparse_rows(counts[[3, 1, 3]], torch.float64)
+    assert x.values().numel() < 30
+    fewer, words = narrowed(x, torch.eye(30, dtype=torch.float64))
+    assert fewer.shape == (3, words.shape[0])
+    assert words.shape[0] == len(np.unique(counts[[3, 1]].indices))
+    torch.testing.assert_close(fewer @ words, x.to_dense())
+    theta, beta = simplex(3, 4), simplex(4, 30)
+    gradients = []
+    for value in (x, x.to_dense()):
+        found = MixedMultinomial(theta, beta).log_prob(value)
+        gradients.append(torch.autograd.grad(found.sum(), (theta, beta)))
+    torch.testing.assert_close(*gradients)
+    weight = torch.randn(30, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda w: sparse_product(x, w), (weight,))
+
+
+def test_rows_without_any_word_have_the_probability_1(monkeypatch):
+    monkeypatch.setattr("dirvae.distributions._sparse.MANY_WORDS", 30)
+    x = as_sparse_rows(torch.zeros(2, 30, dtype=torch.float64))
+    theta, beta = simplex(2, 4), simplex(4, 30)
+    found = MixedMultinomial(theta, beta).log_prob(x)
+    assert found.tolist() == [0, 0]
+    for gradient in torch.autograd.grad(found.sum(), (theta, beta)):
+        assert not gradient.any()
 
 
 @pytest.mark.parametrize("function", [mixture_evidence, assigned_counts])

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from dirvae.data import Batch
+from dirvae.data import Batch, Corpus
 from dirvae.distributions import (
     Dirichlet,
     DirichletMultinomial,
@@ -30,7 +30,7 @@ from dirvae.distributions import (
     StickBreakingKumaraswamy,
     ZeroInflatedNegativeBinomial,
 )
-from dirvae.estimators import DirichletVAE
+from dirvae.estimators import DirichletVAE, SemiSupervisedVAE
 from dirvae.training.callbacks import MethodOfMoments
 
 SMALL = {
@@ -427,3 +427,69 @@ def test_wrong_width_and_bad_latents(digits):
 
 def test_clone_keeps_arguments():
     assert clone(small(latent=InverseCDFDirichlet)).latent is InverseCDFDirichlet
+
+
+# --- counts on disk -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def corpus(counts, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus") / "corpus"
+    words = [f"w{column}" for column in range(12)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dirvae.data.corpus.matrices.ROWS", 20)
+        return Corpus.of_counts(folder, [counts], vocabulary=words)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_corpus_is_fitted_as_memory_is(counts, corpus, weighted):
+    weight = np.arange(80) % 3 / 2 if weighted else None
+    vae = small(likelihood="multinomial").fit(counts, sample_weight=weight)
+    of_corpus = small().fit(corpus, sample_weight=weight)
+    assert of_corpus.likelihood_ is Multinomial
+    assert of_corpus.history_ == vae.history_
+    assert (of_corpus.transform(corpus) == vae.transform(counts)).all()
+    assert of_corpus.score(corpus) == vae.score(counts)
+    assert of_corpus.get_feature_names_out().tolist() == vae.get_feature_names_out().tolist()
+    assert of_corpus.feature_names_in_.tolist() == corpus.vocabulary.tolist()
+    passed = small().partial_fit(corpus).partial_fit(corpus)
+    in_memory = small(likelihood="multinomial").partial_fit(counts).partial_fit(counts)
+    assert (passed.transform(corpus) == in_memory.transform(counts)).all()
+
+
+def test_a_corpus_of_many_shards_is_read_some_shards_at_a_time(corpus, monkeypatch):
+    asked, rows = [], Corpus.__getitem__
+
+    def noted(self, wanted):
+        found = rows(self, wanted)
+        if not isinstance(wanted, slice):
+            asked.append(np.asarray(wanted))
+        return found
+
+    monkeypatch.setattr(Corpus, "__getitem__", noted)
+    monkeypatch.setattr("dirvae.data.arrays.WINDOW", 1)
+    monkeypatch.setattr("dirvae.estimators.rows.WINDOW", 1)
+    small(max_epochs=2, batch_size=9).fit(corpus)
+    assert max(map(len, asked)) == 9
+    in_training = [part for part in asked if len(part) == 9]  # 8 are held out
+    # A batch has rows of one shard, or where one ends of two.
+    assert max(len(np.unique(part // 20)) for part in in_training) == 2
+    seen = np.bincount(np.concatenate(in_training), minlength=80)
+    assert sorted(seen) == [0] * 8 + [2] * 72
+
+
+def test_a_corpus_has_counts_and_the_words_of_the_model(counts, corpus, tmp_path):
+    with pytest.raises(ValueError, match="likelihood is Normal, must be a distribution of counts"):
+        small(likelihood="gaussian").fit(corpus)
+    vae = small(max_epochs=1).fit(corpus)
+    words = corpus.vocabulary.tolist()[::-1]
+    other = Corpus.of_counts(tmp_path / "other", [counts], vocabulary=words)
+    with pytest.raises(ValueError, match="has other words than the model"):
+        vae.transform(other)
+    with pytest.raises(ValueError, match="X has 1 features, but DirichletVAE is expecting 12"):
+        vae.transform(Corpus.of_counts(tmp_path / "narrow", [counts[:, :1]]))
+    with pytest.raises(ValueError, match="must be rows in memory for a SemiSupervisedVAE"):
+        SemiSupervisedVAE(n_components=3).fit(corpus, np.arange(80) % 2)
+    fractions = Corpus.of_counts(tmp_path / "fractions", [counts / 2])
+    with pytest.warns(UserWarning, match="X has fractions, such as"):
+        small(max_epochs=1).fit(fractions)

@@ -31,6 +31,26 @@ def test_gradients_are_finite_for_sparse_priors_and_short_documents() -> None:
         assert bool(parameter.grad.isfinite().all()), name
 
 
+def test_the_softmax_over_words_is_taken_once_a_step(monkeypatch) -> None:
+    torch.manual_seed(0)
+    vae = topic_vae(MixtureDecoder(3, 8), Dirichlet, topic_prior(Dirichlet, 3, 0.5)).train()
+    taken, softmax = [], torch.Tensor.softmax
+
+    def noted(self, *arguments):
+        taken.append(tuple(self.shape))
+        return softmax(self, *arguments)
+
+    monkeypatch.setattr(torch.Tensor, "softmax", noted)
+    before = vae.decoder.topics
+    for step in range(2):
+        taken.clear()
+        elbo(vae.terms(torch.eye(8))).sum().backward()
+        assert taken.count((3, 8)) == 1, step
+        with torch.no_grad():
+            vae.decoder.weight[0, 0] += 1
+    assert bool((vae.decoder.topics[0] != before[0]).any())
+
+
 def test_models_with_inference_of_their_own_are_diagnosed() -> None:
     torch.manual_seed(0)
     prior = topic_prior(Dirichlet, 3, 0.5)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from dirvae import TopicModel, load
-from dirvae.data import Corpus, arrays
+from dirvae.data import Corpus, Document, arrays
 from dirvae.data.counts import CountDataset
 from dirvae.topics import compare_sizes, documents, model, theta_files, write_theta
 from tests.data.corpus.killed import run_until
@@ -201,9 +202,59 @@ def test_a_run_of_another_model_starts_anew(corpus, fitted, tmp_path, in_blocks)
     assert [path.name for path in tmp_path.iterdir()] == ["x.npy"]
 
 
-def test_theta_goes_to_an_array_alone(corpus, fitted, tmp_path):
-    with pytest.raises(ValueError, match=r"theta.csv must end in \.npy"):
-        write_theta(fitted, corpus, tmp_path / "theta.csv")
+@pytest.fixture(scope="module")
+def named(corpus, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("named") / "corpus"
+    known = [(f"d{n}", None if n % 7 == 0 else f"{n % 3}, b", 1900 + n) for n in range(len(TEXTS))]
+    rows = [Document(text, *values) for text, values in zip(TEXTS, known, strict=True)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dirvae.data.corpus.building.ROWS", 25)
+        return Corpus.build(folder, rows, columns={"label": "class"})
+
+
+@pytest.fixture(scope="module")
+def expected(named, fitted):
+    theta = dict(zip(fitted.get_feature_names_out(), fitted.transform(named).T, strict=True))
+    told = {"class": named.labels, "id": named.ids, "time": named.times}
+    return pd.DataFrame({**told, **theta})
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_table_of_theta_is_that_of_pandas(named, fitted, expected, tmp_path, in_blocks, suffix):
+    target, done = tmp_path / f"theta.{suffix}", []
+    write_theta(fitted, named, target, columns=["class", "id", "time"], progress=done.append)
+    if suffix == "csv":
+        assert target.read_text() == expected.to_csv(index=False)
+    else:
+        pd.testing.assert_frame_equal(pd.read_parquet(target), expected, check_dtype=True)
+    assert done == [20, 40, 60, 80, 100, 120, 130]
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
+@pytest.mark.parametrize(("moment", "left"), [(5, 4), (10, 0), (11, 0)])
+def test_a_table_that_was_cut_off_is_written_from_what_is_there(
+    named, fitted, expected, tmp_path, in_blocks, moment, left
+):
+    target, done = tmp_path / "theta.csv", []
+    columns = list(expected)[:3]
+    assert not run_until(moment, lambda: write_theta(fitted, named, target, columns=columns))
+    assert not target.exists()
+    write_theta(fitted, named, target, columns=columns, progress=done.append)
+    assert target.read_text() == expected.to_csv(index=False)
+    assert len(done) == left
+    assert [path.name for path in tmp_path.iterdir()] == ["theta.csv"]
+
+
+def test_a_table_of_theta_is_refused_before_work(named, fitted, tmp_path):
+    with pytest.raises(ValueError, match=r"theta.txt must end in \.npy, \.csv or \.parquet"):
+        write_theta(fitted, named, tmp_path / "theta.txt")
+    with pytest.raises(ValueError, match="has no column 'year'; it has id, class, time"):
+        write_theta(fitted, named, tmp_path / "theta.csv", columns=["year"])
+    with pytest.raises(ValueError, match="must be empty for an array"):
+        write_theta(fitted, named, tmp_path / "theta.npy", columns=["id"])
+    with pytest.raises(ValueError, match="columns has 'id' twice"):
+        write_theta(fitted, named, tmp_path / "theta.csv", columns=["id", "id"])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_covariates_count(corpus, tmp_path, in_blocks):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,6 +33,7 @@ from dirvae.cli.inputs import (
     TextColumn,
     columns_in_order,
     covariates_of,
+    id_columns_of,
     known_or_none,
     load_estimator,
     read_data,
@@ -93,28 +95,32 @@ def transform(
         refuse(f"{output}, which keeps the cells of {data}", {"--transpose": transpose})
     source = Source(data, array, id_column, encoding, transpose, layer, modality)
     known = covariates, covariate_columns
-    named = output.suffix != ".npy"
-    estimator, ids, X, told = read_for(model, source, text_column, strip, *known, named=named)
+    estimator, ids, X, told = read_for(model, source, text_column, strip, *known, named=False)
     if into_h5ad:
         _write_h5ad(output, data, ids, estimator, X, told.get("covariates"))
+        return
+    if kind == TOPICS and is_corpus(data):
+        _write_theta(estimator, X, output, id_column, told["covariates"])
         return
     names = list(estimator.get_feature_names_out())
     for name in ids.keys() & set(names):
         raise ValueError(f"--id-column is {name!r}, which is a component's column in {output}")
-    if kind == TOPICS and is_corpus(data) and output.suffix == ".npy":
-        _write_theta(estimator, X, output, told["covariates"])
-        return
     theta = estimator.transform(X, **told)
     write_table(output, theta, names, ids)
     say(f"{output}: {theta.shape[0]:,} rows, {theta.shape[1]} components")
 
 
-def _write_theta(estimator: Any, corpus: Any, output: Path, covariates: Any) -> None:
+def _write_theta(
+    estimator: Any, corpus: Any, output: Path, id_column: Sequence[str] | None, covariates: Any
+) -> None:
     from dirvae.cli.corpus import counted
     from dirvae.topics.theta_files import write_theta
 
+    how: dict[str, Any] = {"covariates": covariates}
+    if output.suffix != ".npy":
+        how["columns"] = id_column or id_columns_of(corpus)
     with counted("documents") as progress:
-        write_theta(estimator, corpus, output, covariates=covariates, progress=progress)
+        write_theta(estimator, corpus, output, **how, progress=progress)
     say(f"{output}: {corpus.shape[0]:,} rows, {estimator.n_components} components")
 
 

@@ -210,19 +210,24 @@ def _on_disk(
     from dirvae.data.typed_cells import typed
 
     corpus = Corpus(source)
-    ids = id_column or ([corpus.columns["id"]] if named and "id" in corpus.columns else [])
+    ids = id_column or id_columns_of(corpus)
     labels = None if label_column is None else corpus.column(label_column)
     told = {name: corpus.column(name) for name in kinds}
     return OnDisk(
         corpus,
         None if corpus.vocabulary is None else corpus.vocabulary.tolist(),
-        {name: corpus.column(name) for name in ids},
+        {name: corpus.column(name) for name in ids} if named else {},
         None if labels is None else ["" if label is None else str(label) for label in labels],
         {
             name: cells if kinds[name] == "words" else typed(name, cells, source)
             for name, cells in told.items()
         },
     )
+
+
+def id_columns_of(corpus: Any) -> list[str]:
+    """Name of the column of a corpus that says what documents are called, if it has one."""
+    return [corpus.columns["id"]] if "id" in corpus.columns else []
 
 
 def covariates_of(X: Any) -> Any:

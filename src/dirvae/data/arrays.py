@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from dirvae.alignment import matched
+from dirvae.data.corpus.corpus import Corpus
+from dirvae.data.corpus.part import CorpusPart
 from dirvae.data.sparse_matrix import sound_csr
 
 __all__ = ["ArrayDataset", "Batch", "ShuffledBatches", "loader"]
@@ -49,13 +51,14 @@ class Batch(NamedTuple):
 
 
 class ArrayDataset(Dataset[Batch]):
-    """Rows of a tensor, an array or a SciPy CSR matrix, fetched many at a time.
+    """Rows of a tensor, an array, a SciPy CSR matrix or a corpus, fetched many at a time.
 
-    CSR stays sparse: only the rows of a minibatch are ever dense. Pandas objects are matched to x
-    by index, if x is one.
+    CSR stays sparse, and a corpus on disk: only the rows of a minibatch are ever dense. Pandas
+    objects are matched to x by index, if x is one.
 
     Args:
         x: Shape (N, D...); a float array is kept as ``dtype``, other numbers are cast as fetched.
+            Or a `Corpus`, or some of its rows.
         covariates: Shape (N, C), optional.
         mask: Shape of x, optional.
         weight: Shape (N,), 0 or more, optional; scaled to a mean of 1.
@@ -88,7 +91,7 @@ class ArrayDataset(Dataset[Batch]):
         covariates, mask, weight, label = (
             matched(name, value, x, rows="x") for name, value in given.items()
         )
-        self.x = sound_csr("x", x) if sparse.issparse(x) else _tensor(x, dtype)
+        self.x: Any = x if isinstance(x, Corpus | CorpusPart) else _in_memory(x, dtype)
         self.covariates = None if covariates is None else _tensor(covariates).float()
         self.mask = None if mask is None else _tensor(mask).bool()
         self.weight = None if weight is None else _mean_one(_tensor(weight).float())
@@ -99,7 +102,8 @@ class ArrayDataset(Dataset[Batch]):
             raise ValueError(f"mask has shape {shapes[0]}, x has {shapes[1]}; they must agree")
         if self.mask is not None and not isinstance(self.x, Tensor):
             raise ValueError("mask goes with dense x only; x is sparse")
-        _require_finite(self.x, self.mask)
+        if self.blocks is None:
+            _require_finite(self.x, self.mask)
         if binarize:
             _require_probabilities(self.observed())
         for name in given:
@@ -112,8 +116,18 @@ class ArrayDataset(Dataset[Batch]):
     def __len__(self) -> int:
         return int(self.x.shape[0])
 
+    @property
+    def blocks(self) -> NDArray[np.int64] | None:
+        """Rows at which the shards of a corpus end; None of what is in memory."""
+        return self.x.ends if isinstance(self.x, Corpus | CorpusPart) else None
+
     def observed(self) -> Any:
-        """Values that count, in any order, a tensor; of a sparse x those stored, an array."""
+        """Values that count, in any order, a tensor; of a sparse x those stored, an array.
+
+        None of a corpus, which checks that they are counts as it is read.
+        """
+        if self.blocks is not None:
+            return np.empty(0)
         if isinstance(self.x, Tensor):
             return self.x if self.mask is None else self.x[self.mask]
         return self.x.data
@@ -204,6 +218,10 @@ def loader(
         blocks = getattr(dataset, "blocks", None)
         order = ShuffledBatches(len(dataset), batch_size, generator, blocks)
     return DataLoader(dataset, sampler=order, batch_size=None, generator=generator)
+
+
+def _in_memory(x: Any, dtype: torch.dtype) -> Any:
+    return sound_csr("x", x) if sparse.issparse(x) else _tensor(x, dtype)
 
 
 def _tensor(values: Any, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -20,11 +20,14 @@ __all__ = [
     "is_sparse",
     "log_coefficient",
     "mixture_evidence",
+    "narrowed",
     "row_sums",
     "softmax_evidence",
     "sparse_product",
     "with_values",
 ]
+
+MANY_WORDS = 4000
 
 # Torch says once a process that these are new. To hear it out here, rather than to change the
 # filters of warnings at each batch, does not disturb other threads, whose filters they are too.
@@ -66,6 +69,45 @@ def _transposed(x: Tensor) -> Tensor:
     return _csr(crow, col, values, turned.shape)
 
 
+def _has_few_words(x: Tensor) -> bool:
+    """Whether rows have few of many words, so that to leave out the others takes less time.
+
+    On another device than a CPU to find out takes longer.
+    """
+    size, num_words = x.values().numel(), x.shape[1]
+    return 0 < size <= num_words and num_words >= MANY_WORDS and x.device.type == "cpu"
+
+
+def narrowed(x: Tensor, topics: Tensor) -> tuple[Tensor, Tensor]:
+    """Return rows and topics without the words that no row has, and the topics transposed.
+
+    They stay as they are where there are few words in all, or most are in some row.
+
+    Args:
+        x: Sparse, shape (B, V).
+        topics: Shape (K, V).
+
+    Returns:
+        Sparse, shape (B, U), and (U, K); U is V, or the number of words that some row has.
+
+    Example:
+        >>> x = as_sparse_rows(torch.eye(2, 5000))
+        >>> fewer, words = narrowed(x, torch.full((3, 5000), 1 / 5000))
+        >>> fewer.shape, words.shape
+        (torch.Size([2, 2]), torch.Size([2, 3]))
+    """
+    if not _has_few_words(x):
+        return x, topics.t().contiguous()
+    columns = x.col_indices()
+    is_there = torch.zeros(x.shape[1], dtype=torch.bool, device=x.device)
+    is_there[columns.long()] = True
+    place = is_there.cumsum(0, dtype=columns.dtype) - 1
+    used = is_there.nonzero().squeeze(-1)
+    shape = (x.shape[0], len(used))
+    fewer = _csr(x.crow_indices(), place[columns.long()], x.values(), shape)
+    return fewer, topics.index_select(1, used).t().contiguous()
+
+
 def row_sums(x: Tensor, values: Tensor | None = None) -> Tensor:
     """Sum of each row of sparse ``x``, shape (B,); of other values in the same places if given."""
     values = x.values() if values is None else values
@@ -78,6 +120,20 @@ def log_coefficient(x: Tensor) -> Tensor:
     return torch.lgamma(row_sums(x, counts) + 1) - row_sums(x, torch.lgamma(counts + 1))
 
 
+def _transposed_product(x: Tensor, dense: Tensor) -> Tensor:
+    """The transpose of sparse (B, V) @ (B, H); of many words only those that are there are done."""
+    turned = _transposed(x)
+    if _has_few_words(x):
+        crow = turned.crow_indices()
+        used = crow.diff().nonzero().squeeze(-1)
+        ends = torch.cat([crow[:1], crow[1:][used]])
+        shape = (len(used), x.shape[0])
+        some = _csr(ends, turned.col_indices(), turned.values(), shape) @ dense
+        return dense.new_zeros(x.shape[1], dense.shape[1]).index_copy_(0, used, some)
+    product: Tensor = turned @ dense
+    return product
+
+
 class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
@@ -86,7 +142,7 @@ class _Product(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
-        return None, _transposed(ctx.x) @ grad.contiguous()
+        return None, _transposed_product(ctx.x, grad.contiguous())
 
 
 def sparse_product(x: Tensor, weight: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from dirvae.distributions._count_rows import counts_support, require_rows, rows_of, with_totals
-from dirvae.distributions._sparse import is_sparse, log_coefficient, mixture_evidence
+from dirvae.distributions._sparse import is_sparse, log_coefficient, mixture_evidence, narrowed
 from dirvae.distributions.base import Law
 from dirvae.distributions.multinomial import Multinomial, log_multinomial
 from dirvae.distributions.precision import full_precision, to_float64
@@ -112,8 +112,8 @@ class MixedMultinomial(Law):
 
     def _sparse_log_prob(self, x: Tensor) -> Tensor:
         require_rows(x, self)
-        words = self.topics.t().contiguous()
-        found = [mixture_evidence(x, theta, words) for theta in rows_of(self.weights, x)]
+        fewer, words = narrowed(x, self.topics)
+        found = [mixture_evidence(fewer, theta, words) for theta in rows_of(self.weights, x)]
         evidence = torch.stack(found).view(*self.batch_shape[:-1], -1)
         return (evidence + log_coefficient(x)).to(self.weights.dtype)
 

@@ -20,7 +20,8 @@ from torch.distributions import Distribution, constraints
 from dirvae.alignment import matched
 from dirvae.assessment import Summary, summarize
 from dirvae.data.arrays import ArrayDataset
-from dirvae.distributions import draw_with_log_ratio
+from dirvae.data.corpus.corpus import Corpus
+from dirvae.distributions import Multinomial, draw_with_log_ratio
 from dirvae.distributions.global_random import DrawingFrom
 from dirvae.estimators.arguments import (
     require_concentration,
@@ -29,11 +30,17 @@ from dirvae.estimators.arguments import (
 )
 from dirvae.estimators.components import standing_out
 from dirvae.estimators.estimator import RowEstimator
+from dirvae.estimators.kinds import warn_of_kind
 from dirvae.estimators.report import page_of
 from dirvae.estimators.rows import (
+    corpus_moments,
     generator_of,
+    is_on_disk,
     mean_and_std,
     precision_of,
+    split_rows,
+    taken,
+    validated_corpus,
     weighted,
 )
 from dirvae.models.latents import (
@@ -42,7 +49,7 @@ from dirvae.models.latents import (
     has_dirichlet_prior,
     standard_prior,
 )
-from dirvae.models.likelihoods import require_support, takes_probabilities
+from dirvae.models.likelihoods import takes_counts, takes_probabilities
 from dirvae.models.vae import VAE, closed_form_kl, mean_by_row
 from dirvae.models.zoo import mlp_vae
 from dirvae.nn import Head
@@ -58,6 +65,7 @@ from dirvae.writing import write_text
 __all__ = ["DirichletVAE"]
 
 ELBO_SAMPLES = 8
+ROWS_LOOKED_AT = 2000  # of a corpus, for fractions
 WARMUP = 1000  # steps in which the KL's weight rises to 1; half of those planned if that is less
 
 
@@ -86,7 +94,7 @@ class DirichletVAE(RowEstimator):
         likelihood: Distribution of the data: Bernoulli, Normal, or a distribution of counts such as
             `distributions.Multinomial`; or its word, such as "multinomial". None chooses: values in
             [0, 1] are probabilities of a Bernoulli (drawn as 0 or 1 anew each epoch), other reals
-            are Gaussian.
+            are Gaussian, and counts of a corpus are multinomial.
         hidden_sizes: Widths of the encoder's layers.
         decoder_hidden_sizes: Widths of the decoder's layers.
         max_epochs: Most passes over the data.
@@ -183,7 +191,8 @@ class DirichletVAE(RowEstimator):
         """Fit to rows.
 
         Args:
-            X: Dense or CSR, shape (N, D), finite.
+            X: Dense or CSR, shape (N, D), finite. Or a `data.Corpus` of counts, which is not held
+                in memory.
             y: Ignored.
             sample_weight: Non-negative weights, shape (N,). A pandas series is matched by index to
                 an X of pandas.
@@ -248,7 +257,7 @@ class DirichletVAE(RowEstimator):
         if first:
             X, weight = self._begin(X, sample_weight)
         else:
-            require_support(X, self.likelihood_)
+            self._require_support(X)
             X, weight = weighted(X, sample_weight)
         optimizer = resumed_adam(self.learning_rate, self._optimizer_state)
         training = Training(self.vae_, optimizer=optimizer)
@@ -278,6 +287,29 @@ class DirichletVAE(RowEstimator):
             self.vae_ = self._build(X, weight)
         return X, weight
 
+    def _validated(self, X: Any, *, reset: bool) -> Any:
+        if isinstance(X, Corpus):
+            return validated_corpus(self, X, reset=reset)
+        return super()._validated(X, reset=reset)
+
+    def _choose_likelihood(self, X: Any) -> None:
+        if not is_on_disk(X):
+            super()._choose_likelihood(X)
+            return
+        self.likelihood_ = meant("likelihood", self.likelihood) or Multinomial
+        self._require_support(X)
+        warn_of_kind(X[:ROWS_LOOKED_AT], self.likelihood_, chosen=False)
+
+    def _require_support(self, X: Any) -> None:
+        if not is_on_disk(X):
+            super()._require_support(X)
+        elif not takes_counts(self.likelihood_):
+            name = getattr(self.likelihood_, "__name__", repr(self.likelihood_))
+            raise ValueError(
+                f"likelihood is {name}, must be a distribution of counts, such as Multinomial, for "
+                "a corpus"
+            )
+
     def _end(self, best_epoch: int) -> None:
         self.vae_.cpu().eval()
         self.n_iter_, self.best_epoch_ = len(self.history_), best_epoch
@@ -297,7 +329,7 @@ class DirichletVAE(RowEstimator):
             likelihood=self.likelihood_,
             hidden_sizes=tuple(self.hidden_sizes),
             decoder_hidden_sizes=tuple(self.decoder_hidden_sizes),
-            moments=mean_and_std(X, weight),
+            moments=(corpus_moments if is_on_disk(X) else mean_and_std)(X, weight),
             commitment=commitment,
             prior_components=self.prior_components,
         )
@@ -310,10 +342,9 @@ class DirichletVAE(RowEstimator):
         held_out = int(self.validation_fraction * X.shape[0])
         if held_out == 0:
             return self._dataset(X, weight), None
-        order = np.random.RandomState(self._seed).permutation(X.shape[0])
         train, validation = (
-            self._dataset(X[rows], None if weight is None else weight[rows])
-            for rows in (order[held_out:], order[:held_out])
+            self._dataset(taken(X, rows), None if weight is None else weight[rows])
+            for rows in split_rows(X, held_out, self._seed)
         )
         return train, validation
 

@@ -208,15 +208,18 @@ class RowEstimator(VAEEstimator):
     def _choose_likelihood(self, X: Any) -> None:
         asked_for = meant("likelihood", self.likelihood)
         self.likelihood_ = likelihood_of(X, asked_for)
-        require_support(X, self.likelihood_)
+        self._require_support(X)
         warn_of_kind(X, self.likelihood_, chosen=asked_for is None)
+
+    def _require_support(self, X: Any) -> None:
+        require_support(X, self.likelihood_)
 
     @pinned()
     def _rowwise(self, X: Any, function: Callable[[Any, Tensor], Tensor]) -> Any:
         """Apply a function of rows in double precision, in which the batch does not show."""
         check_is_fitted(self)
         X = self._validated(X, reset=False)
-        require_support(X, self.likelihood_)
+        self._require_support(X)
         vae = copy.deepcopy(self.vae_).double()
         with torch.no_grad():
             found = np.concatenate([function(vae, x).numpy() for x in batches(X)])

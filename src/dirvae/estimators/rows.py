@@ -8,19 +8,28 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_n_features, _check_sample_weight, validate_data
 from torch import Tensor, nn
 
+from dirvae.data.arrays import WINDOW
+from dirvae.data.corpus.corpus import Corpus
+from dirvae.data.corpus.part import CorpusPart
 from dirvae.data.sparse_matrix import checked_csr
 
 __all__ = [
     "batches",
+    "corpus_moments",
     "finite",
     "generator_of",
+    "is_on_disk",
     "mean_and_std",
     "precision_of",
+    "split_rows",
+    "taken",
+    "validated_corpus",
     "validated_rows",
     "weighted",
 ]
@@ -45,6 +54,8 @@ def validated_rows(estimator: Any, X: Any, *, reset: bool) -> Any:
     Raises:
         ValueError: If values are not finite, or the shape or a sparse matrix is wrong.
     """
+    if isinstance(X, Corpus):
+        raise ValueError(f"X is a corpus, must be rows in memory for a {type(estimator).__name__}")
     return validate_data(
         estimator,
         checked_csr("X", X) if sparse.issparse(X) else X,
@@ -53,6 +64,57 @@ def validated_rows(estimator: Any, X: Any, *, reset: bool) -> Any:
         dtype=[np.float64, np.float32],
         estimator=estimator,
     )
+
+
+def validated_corpus(estimator: Any, corpus: Corpus, *, reset: bool) -> Corpus:
+    """Return a corpus, whose words are the names of features.
+
+    Raises:
+        ValueError: If the estimator was fitted to others.
+    """
+    _check_n_features(estimator, corpus, reset=reset)
+    words = corpus.vocabulary
+    if reset:
+        estimator.__dict__.pop("feature_names_in_", None)
+    if reset and words is not None:
+        estimator.feature_names_in_ = words
+    known = getattr(estimator, "feature_names_in_", None)
+    if words is not None and known is not None and known.tolist() != words.tolist():
+        raise ValueError(
+            f"{corpus.folder} has other words than the model, must have the same in the same order"
+        )
+    return corpus
+
+
+def is_on_disk(X: Any) -> bool:
+    """Whether rows are those of a corpus, which are read as they are asked for."""
+    return isinstance(X, Corpus | CorpusPart)
+
+
+def taken(X: Any, rows: NDArray[Any]) -> Any:
+    """Return some rows; those of a corpus stay on disk.
+
+    Args:
+        X: Dense or CSR, or a corpus or part of one, shape (N, D).
+        rows: Numbers of rows, or a mask of shape (N,).
+    """
+    if not is_on_disk(X):
+        return X[rows]
+    numbers = np.flatnonzero(rows) if rows.dtype == bool else rows
+    if isinstance(X, CorpusPart):
+        return CorpusPart(X.corpus, X.rows[numbers])
+    return CorpusPart(X, numbers)
+
+
+def split_rows(X: Any, num_held_out: int, seed: int) -> tuple[NDArray[np.int64], ...]:
+    """Return numbers of the rows to train on, and of those held out, by chance.
+
+    Those of a corpus of many shards rise, so that what is shuffled together lies together.
+    """
+    order = np.random.RandomState(seed).permutation(X.shape[0])
+    parts = order[num_held_out:], order[:num_held_out]
+    many = is_on_disk(X) and len(X.ends) - 1 > WINDOW
+    return tuple(map(np.sort, parts)) if many else parts
 
 
 def generator_of(row: Tensor) -> torch.Generator:
@@ -92,7 +154,7 @@ def weighted(X: Any, sample_weight: Any) -> tuple[Any, Any]:
         raise ValueError("sample_weight is 0 in every row; at least one must be positive")
     if weight.max() > MOST_WEIGHT:  # only their ratios matter
         weight = weight / weight.max()
-    return X[weight > 0], weight[weight > 0]
+    return taken(X, weight > 0), weight[weight > 0]
 
 
 def mean_and_std(X: Any, weight: Any) -> tuple[Tensor, Tensor]:
@@ -121,6 +183,19 @@ def mean_and_std(X: Any, weight: Any) -> tuple[Tensor, Tensor]:
     single = (np.abs(mean) <= MOST_OFFSET * std) & (std >= low) & (std <= high)
     dtype = torch.float32 if single.all() else torch.float64
     return torch.from_numpy(mean).to(dtype), torch.from_numpy(std).to(dtype)
+
+
+def corpus_moments(X: Any, weight: Any) -> tuple[Tensor, Tensor]:
+    """`mean_and_std` of the counts of a corpus, some rows at a time."""
+    sums, start, total = np.zeros((2, X.shape[1])), 0, 0.0
+    for block in X.blocks(ROWS_AT_ONCE):
+        rows = slice(start, start + block.shape[0])
+        shares = np.ones(block.shape[0]) if weight is None else weight[rows]
+        sums += shares @ block, shares @ block.multiply(block)
+        start, total = rows.stop, total + shares.sum()
+    mean, square = sums / total
+    std = np.sqrt(np.maximum(square - mean**2, 0))
+    return torch.from_numpy(mean).float(), torch.from_numpy(np.where(std > 0, std, 1.0)).float()
 
 
 def precision_of(vae: nn.Module) -> torch.dtype:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Self, cast
 
 import torch
@@ -85,6 +86,13 @@ class TopicDecoder(Conditional):
         law: Any = self(torch.eye(self.num_topics, dtype=like.dtype, device=like.device))
         self.train(training)
         return cast(Tensor, law.probs)
+
+    def topics_taken_once(self) -> AbstractContextManager[None]:
+        """Within this, `topics` may be worked out once; by default each time that it is asked for.
+
+        Weights must not change meanwhile.
+        """
+        return nullcontext()
 
     def infer(
         self, x: Tensor, weights: Tensor, prior: Tensor, words: Tensor, num_steps: int

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
 import torch
@@ -42,11 +43,21 @@ class MixtureDecoder(TopicDecoder):
     def __init__(self, num_topics: int, num_words: int) -> None:
         super().__init__(num_topics, num_words)
         self.weight = nn.Parameter(_random(num_topics, num_words))
+        self._taken: Tensor | None = None
 
     @property
     def topics(self) -> Tensor:
         """beta, rows that sum to 1, shape (K, V)."""
-        return self.weight.softmax(-1)
+        return self.weight.softmax(-1) if self._taken is None else self._taken
+
+    @contextmanager
+    def topics_taken_once(self) -> Iterator[None]:
+        """Take the softmax over all words once for all that asks for `topics` meanwhile."""
+        self._taken = self.topics
+        try:
+            yield
+        finally:
+            self._taken = None
 
     def forward(self, *context: Tensor) -> Distribution:
         """Return the distribution of words given theta, shape (..., B, K)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,8 +14,9 @@ from torch.distributions import Distribution
 
 from dirvae.data.sparse_matrix import checked_csr
 from dirvae.distributions import Dirichlet
-from dirvae.distributions._sparse import as_sparse_rows
+from dirvae.distributions._sparse import as_sparse_rows, narrowed
 from dirvae.models.vae import VAE
+from dirvae.objectives import Terms
 from dirvae.topics.decoder import TopicDecoder
 
 __all__ = ["MixtureVAE", "decoded_perplexity", "is_mixture"]
@@ -76,6 +78,11 @@ class MixtureVAE(VAE):
         super().__init__(encoder, decoder, prior)
         self.num_steps = num_steps
 
+    def terms(self, *data: Any, **options: Any) -> Terms:
+        """Log-likelihood and KL of each example, as `VAE.terms` has them."""
+        with self.decoder.topics_taken_once():
+            return super().terms(*data, **options)
+
     def infer(self, x: Tensor, *context: Tensor) -> Dirichlet:
         """Return q(theta|x) for counts of shape (B, V), sparse CSR or dense."""
         # The bound alone teaches topics: by way of the inference they would learn to be easy.
@@ -88,8 +95,7 @@ class MixtureVAE(VAE):
     def _refined(self, x: Tensor, topics: Tensor, *context: Tensor) -> Dirichlet:
         weights: Tensor = self.encoder(x)  # the covariates tell the prior
         prior: Tensor = self.prior(*context).concentration
-        words = topics.t().contiguous()
-        x = as_sparse_rows(x).to(words.dtype)
+        x, words = narrowed(as_sparse_rows(x).to(topics.dtype), topics)
         num_steps = self.num_steps * (1 if self.training else self.decoder.more_steps)
         return self.decoder.infer(x, weights, prior, words, num_steps)
 

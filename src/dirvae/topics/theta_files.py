@@ -1,10 +1,14 @@
-"""theta of a corpus on disk, some documents after others; a run that was killed can go on."""
+"""theta of a corpus on disk, some documents after others; a run that was killed can go on.
+
+It is written as an array first, row after row, so that a file that was cut off tells how far it is.
+A table is made of the array in the end.
+"""
 
 from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,11 +18,13 @@ from numpy.typing import NDArray
 
 from dirvae.data.corpus import Corpus
 from dirvae.data.corpus.shards import digest_of
-from dirvae.writing import require_writable
+from dirvae.data.table_blocks import kind_of_cells, require_packages, write_blocks
+from dirvae.writing import delete_partials, require_writable
 
 __all__ = ["write_theta"]
 
 ROWS_AT_ONCE = 20_000
+TABLES = (".csv", ".parquet")
 UNFINISHED = "unfinished"
 
 
@@ -28,23 +34,26 @@ def write_theta(
     path: str | Path,
     *,
     covariates: Any = None,
+    columns: Sequence[str] = (),
     progress: Callable[[int], Any] | None = None,
 ) -> None:
-    """Write theta of each document of a corpus to an ``.npy`` file, some documents at a time.
+    """Write theta of each document of a corpus to a file, some documents at a time.
 
-    Values are those of `TopicModel.transform`, float32, shape (N, K). They are written to a file
-    beside ``path``, which takes its place in the end. When a run was cut off, the same call goes
-    on after the last documents that were written whole.
+    Values are those of `TopicModel.transform`, shape (N, K). They are written to a file beside
+    ``path``, which takes its place in the end. When a run was cut off, the same call goes on after
+    the last documents that were written whole.
 
     Args:
         model: A fitted `TopicModel`.
         corpus: Of the model's words.
-        path: The file, which ends in ``.npy``; an older one is replaced.
+        path: The file; an older one is replaced. It ends in ``.npy``, for an array of float32, or
+            in ``.csv`` or ``.parquet``, for a table with a column for each topic.
         covariates: As in `TopicModel.transform`.
+        columns: Names of columns of the corpus that a table begins with, such as ids.
         progress: Called with the number of documents that are done, time after time.
 
     Raises:
-        ValueError: If the corpus has other words, or the file another suffix.
+        ValueError: If the corpus has other words or lacks a column, or the file has another suffix.
         OSError: If the file cannot be written.
 
     Example:
@@ -58,30 +67,70 @@ def write_theta(
         (4, 2)
     """
     target = Path(path).resolve()
-    if target.suffix != ".npy":
-        raise ValueError(f"{target} must end in .npy")
+    is_table = target.suffix in TABLES
+    if not is_table and target.suffix != ".npy":
+        raise ValueError(f"{target} must end in .npy, .csv or .parquet")
+    if columns and not is_table:
+        raise ValueError(f"columns is {list(columns)}, must be empty for an array: {target}")
+    names = [*columns, *model.get_feature_names_out()] if is_table else []
+    if is_table:
+        require_packages(target)
+        _require_different(names)
+    kinds = {name: kind_of_cells(corpus.column_blocks(name, ROWS_AT_ONCE)) for name in columns}
     counts, known = model._counts_and_covariates(corpus, covariates, on_disk=True)
-    num_rows, num_topics = corpus.shape[0], model._n_features_out
-    head = _header((num_rows, num_topics))
     require_writable(target.parent)
     partial = _unfinished(target, model, corpus, known)
-    width = num_topics * np.dtype(np.float32).itemsize
+    dtype = np.dtype("<f8" if is_table else "<f4")
+    _write_array(partial, model, counts, known, dtype, progress)
+    if is_table:
+        delete_partials(target)  # of runs that were killed here, which may be large
+        blocks = _table_blocks(partial, corpus, columns, names)
+        write_blocks(target, blocks, {**dict.fromkeys(names, float), **kinds})
+        partial.unlink()
+    else:
+        os.replace(partial, target)
+
+
+def _write_array(
+    partial: Path,
+    model: Any,
+    counts: Corpus,
+    known: Any,
+    dtype: np.dtype[Any],
+    progress: Callable[[int], Any] | None,
+) -> None:
+    """Write theta after the rows that are there."""
+    shape = counts.shape[0], model._n_features_out
     with partial.open("r+b" if partial.exists() else "w+b") as file:
-        done = _whole_rows(file, head, width, num_rows)
-        for start in range(done, num_rows, ROWS_AT_ONCE):
+        for start in range(_whole_rows(file, shape, dtype), shape[0], ROWS_AT_ONCE):
             part = slice(start, start + ROWS_AT_ONCE)
             theta = model._theta(counts[part], None if known is None else known[part])
-            file.write(np.ascontiguousarray(theta, dtype="<f4").data)
+            file.write(np.ascontiguousarray(theta, dtype=dtype).data)
             file.flush()
             os.fsync(file.fileno())  # what is counted as done must be on the disk
             if progress is not None:
-                progress(min(start + ROWS_AT_ONCE, num_rows))
-    os.replace(partial, target)
+                progress(min(start + ROWS_AT_ONCE, shape[0]))
 
 
-def _header(shape: tuple[int, int]) -> bytes:
+def _require_different(names: Sequence[str]) -> None:
+    again = next((name for name in names if names.count(name) > 1), None)
+    if again is not None:
+        raise ValueError(f"columns has {again!r} twice, or it is the name of a topic's column")
+
+
+def _table_blocks(
+    array: Path, corpus: Corpus, columns: Sequence[str], names: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    theta: NDArray[np.float64] = np.load(array, mmap_mode="r", allow_pickle=False)
+    told = [corpus.column_blocks(name, ROWS_AT_ONCE) for name in columns]
+    for start in range(0, len(theta), ROWS_AT_ONCE):
+        part = np.array(theta[start : start + ROWS_AT_ONCE])
+        yield dict(zip(names, [*map(next, told), *part.T], strict=True))
+
+
+def _header(shape: tuple[int, int], dtype: np.dtype[Any]) -> bytes:
     head = io.BytesIO()
-    told = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    told = {"descr": dtype.str, "fortran_order": False, "shape": shape}
     npy.write_array_header_1_0(head, told)
     return head.getvalue()
 
@@ -98,12 +147,13 @@ def _unfinished(target: Path, model: Any, corpus: Corpus, covariates: Any) -> Pa
     return partial
 
 
-def _whole_rows(file: IO[bytes], head: bytes, width: int, num_rows: int) -> int:
+def _whole_rows(file: IO[bytes], shape: tuple[int, int], dtype: np.dtype[Any]) -> int:
     """Cut off what was not written whole; return how many rows are left."""
+    head, width = _header(shape, dtype), shape[1] * dtype.itemsize
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     rows = max(0, size - len(head)) // width if file.read(len(head)) == head else 0
-    rows = min(rows, num_rows)
+    rows = min(rows, shape[0])
     file.truncate(rows * width + len(head) if rows else 0)
     file.seek(0, os.SEEK_END)
     if not rows:

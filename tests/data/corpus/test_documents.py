@@ -55,6 +55,17 @@ def test_a_table_in_a_stream_is_that_which_is_read_whole(tmp_path, monkeypatch):
             assert [str(row.time) for row in found] == [str(row["year"]) for row in ROWS]
 
 
+@pytest.mark.parametrize("name", ["a.csv", "b.jsonl", "c.parquet"])
+def test_what_was_not_asked_for_is_not_known(tmp_path, name):
+    path = written(tmp_path, name)
+    if name == "b.jsonl":
+        path.write_text(path.read_text().replace("\n", "\n \n\n", 1))  # blank lines are none
+    found = list(documents_in(path, time_column="year"))
+    assert [row.text for row in found] == [row["text"] for row in ROWS]
+    assert {row.id for row in found} | {row.label for row in found} == {None}
+    assert [str(row.time) for row in found] == [str(row["year"]) for row in ROWS]
+
+
 def test_texts_of_a_folder_and_of_a_corpus_are_those_that_are_read_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(corpora.docstrings, "__defaults__", (("joblib",),))
     for number, kind in enumerate("abba"):

@@ -36,6 +36,18 @@ def test_blocks_of_any_size_are_one_matrix(tmp_path, cuts):
     assert corpus.vectorizer is None
 
 
+def test_shards_end_after_many_entries_and_progress_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("dirvae.data.corpus.matrices.ENTRIES", COUNTS[:8].nnz)
+    blocks, done = [COUNTS[:3], COUNTS[3:8], COUNTS[8:12]], []
+    stored = COUNTS[12:].copy()
+    stored.data[:2] = 0
+    corpus = Corpus.of_counts(tmp_path / "corpus", [*blocks, stored], progress=done.append)
+    assert done == corpus.ends[1:].tolist()
+    assert corpus.ends[1] == 8
+    assert (corpus[12:] != stored).nnz == 0
+    assert corpus.nnz == COUNTS.nnz - 2
+
+
 def test_dense_blocks_and_weights_are_taken_as_they_are(tmp_path):
     weights = np.array([[0.5, 0, 2], [0, 1e-9, 0]])
     corpus = Corpus.of_counts(tmp_path / "corpus", [weights], vocabulary=["a", "b", "c"])
@@ -96,5 +108,10 @@ def test_cells_by_genes_are_read_some_at_a_time(tmp_path, monkeypatch, kind):
         assert ids == IDS
         assert (sparse.vstack(parts) != factor * COUNTS).nnz == 0
         assert kind == "CSC" or max(part.nnz for part in parts) <= 30
+    monkeypatch.setattr("dirvae.data.annotated.VALUES_AT_ONCE", 2)  # fewer than a row has
+    with streamed_h5ad(tmp_path / "x.h5ad") as (_, _, blocks):
+        parts = list(blocks)
+    assert kind == "CSC" or len(parts) >= 50
+    assert (sparse.vstack(parts) != COUNTS).nnz == 0
     with pytest.raises(ValueError, match="no layer 'x'; its layers are raw"):
         streamed_h5ad(tmp_path / "x.h5ad", "x").__enter__()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
@@ -86,3 +88,9 @@ def _runs(process):
             return file.read().rsplit(")", 1)[1].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def test_workers_that_count_start_without_what_they_do_not_need():
+    told = "import sys, dirvae.data.corpus.building; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert not {"torch", "sklearn", "pandas", "pyarrow"} & set(ran.stdout.split())

@@ -101,7 +101,9 @@ def _count(
     is_known = (place / VOCABULARY).exists()
     if is_known:
         _undercount(place, limits)  # which refuses other limits
-    tasks = ((place, number, chunk, counting, known) for number, chunk in enumerate(chunks))
+    spelled_out = counting.spelled_out()
+    parts = (list(zip(*chunk, strict=True)) for chunk in chunks)  # quicker to send than documents
+    tasks = ((place, number, part, spelled_out, known) for number, part in enumerate(parts))
     for rows_done, without_spaces in in_order(_count_shard, tasks, workers):
         if not is_known:
             _add_words(tally, shard_folder(place, num_shards, COUNTED))
@@ -135,10 +137,10 @@ def _chunks(documents: Iterable[Document]) -> Iterator[list[Document]]:
 
 
 def _count_shard(
-    place: Path, number: int, documents: list[Document], counting: Counting, known: Sequence[str]
+    place: Path, number: int, parts: list[Any], counting: Counting, known: Sequence[str]
 ) -> tuple[int, int]:
     """Count a shard with its own words, unless that was done; return rows, and those unspaced."""
-    columns = dict(zip(Document._fields, zip(*documents, strict=True), strict=True))
+    columns = dict(zip(Document._fields, parts, strict=True))
     rows = columns["text"]
     _require_known(columns, known)
     told = {name: list(map(plain, columns[name])) for name in known}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -233,8 +233,7 @@ class Corpus:
     @property
     def labels(self) -> list[Any] | None:
         """Class of each document, None where it has none; None if none were given."""
-        found = self._known("label")
-        return None if found is None else [None if label == "" else label for label in found]
+        return self._known("label")
 
     @property
     def times(self) -> list[Any] | None:
@@ -247,12 +246,24 @@ class Corpus:
         Raises:
             ValueError: If there is none of that name.
         """
+        return list(chain.from_iterable(self.column_blocks(name, self.shape[0])))
+
+    def column_blocks(self, name: str, num_rows: int) -> Iterator[list[Any]]:
+        """Yield what `column` returns some rows at a time, of which all may not fit in memory.
+
+        Args:
+            name: What it is called in ``columns``.
+            num_rows: Of each list but the last, 1 or more.
+
+        Raises:
+            ValueError: If there is none of that name.
+        """
         found = [part for part, called in self.columns.items() if called == name]
         if not found:
             known = ", ".join(self.columns.values()) or "none"
             raise ValueError(f"{self.folder} has no column {name!r}; it has {known}")
-        values: list[Any] = getattr(self, f"{found[0]}s")
-        return values
+        values = chain.from_iterable(self._known_by_shard(found[0]))
+        return iter(lambda: list(islice(values, num_rows)), [])
 
     @property
     def vectorizer(self) -> CountVectorizer | None:
@@ -301,17 +312,19 @@ class Corpus:
             )
         return np.array(words, dtype=object)
 
-    def _known(self, name: str) -> list[Any] | None:
-        if name not in self.columns:
+    def _known(self, part: str) -> list[Any] | None:
+        if part not in self.columns:
             return None
-        parts = (
-            known_of(shard_folder(self.folder, number), shard[0]).get(name)
-            for number, shard in enumerate(self._manifest.shards)
-        )
-        found = list(chain.from_iterable(part or () for part in parts))
-        if len(found) != self.shape[0]:
-            raise ValueError(f"{self.folder} is a broken corpus: documents without their {name}")
-        return found
+        return list(chain.from_iterable(self._known_by_shard(part)))
+
+    def _known_by_shard(self, part: str) -> Iterator[list[Any]]:
+        for number, (rows, _, _) in enumerate(self._manifest.shards):
+            found = known_of(shard_folder(self.folder, number), rows).get(part)
+            if found is None:
+                raise ValueError(
+                    f"{self.folder} is a broken corpus: documents without their {part}"
+                )
+            yield [None if part == "label" and cell == "" else cell for cell in found]
 
     def _counts(self, number: int) -> sparse.csr_matrix:
         """A shard; some stay open, the oldest is let go."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from dirvae.data.corpus.ascii_words import OTHER, ascii_words
 from dirvae.data.vectorizing import default_vectorizer
 from dirvae.data.words import words_of
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["MOST_NGRAMS", "Counted", "Counting", "count"]
 
 MOST_NGRAMS = 10  # as many as a model may have to be saved
-NO_LETTER = "0"  # what stands for digits and underscores: a word with one is none
 
 
 class Counting(NamedTuple):
@@ -35,6 +35,12 @@ class Counting(NamedTuple):
     stop_words: str | Sequence[str] | None = "english"
     ngrams: int = 1
     are_texts: bool = True
+
+    def spelled_out(self) -> Counting:
+        """Return the same with its stop words by name, so that workers need no scikit-learn."""
+        if self.stop_words != "english":
+            return self
+        return self._replace(stop_words=sorted(self.vectorizer(1).get_stop_words() or ()))
 
     def vectorizer(self, num_documents: int, **settings: Any) -> CountVectorizer:
         """Return the vectorizer that counts the same words, by `default_vectorizer`."""
@@ -69,55 +75,61 @@ def count(documents: Sequence[Any], counting: Counting) -> Counted:
     """
     place: defaultdict[str, int] = defaultdict()
     place.default_factory = place.__len__
-    words_in, is_counted = _rules(counting)
-    tokens, ends = array("i"), array("q", [0])
-    for document in documents:
-        tokens.extend(map(place.__getitem__, words_in(document)))
-        ends.append(len(tokens))
+    in_bulk, one_by_one, is_counted = _parts(documents, counting)
+    found = ascii_words(in_bulk)
+    of_found = np.array([place[word] for word in found.words], np.int32)
+    tokens, lengths = array("i"), []
+    for words_of_one in one_by_one:
+        before = len(tokens)
+        tokens.extend(map(place.__getitem__, words_of_one))
+        lengths.append(len(tokens) - before)
     words = sorted(filter(is_counted, place))
     column = np.full(len(place), -1, np.int32)
     column[[place[word] for word in words]] = np.arange(len(words), dtype=np.int32)
-    columns = column[np.frombuffer(tokens, np.int32)] if tokens else np.empty(0, np.int32)
-    return Counted(words, _summed(columns, np.frombuffer(ends, np.int64), len(words)))
+    rows = np.repeat(np.arange(len(documents), dtype=np.int32), lengths)
+    rows = np.concatenate([found.rows, rows])
+    places = np.concatenate([of_found[found.places], np.array(tokens, np.int32)])
+    return Counted(words, _summed(rows, column[places], (len(documents), len(words))))
 
 
-def _summed(columns: NDArray[np.int32], ends: NDArray[np.int64], width: int) -> sparse.csr_matrix:
-    """Counts of columns between ends; those below 0 are left out."""
-    kept = columns >= 0
-    indptr = np.concatenate([[0], np.cumsum(kept)])[ends]
-    ones = np.ones(indptr[-1], np.int32)
-    counts = sparse.csr_matrix((ones, columns[kept], indptr), (len(ends) - 1, width))
-    counts.sum_duplicates()
-    return counts
+def _summed(
+    rows: NDArray[np.int32], columns: NDArray[np.int32], shape: tuple[int, int]
+) -> sparse.csr_matrix:
+    """How often each column is in each row; those below 0 are left out."""
+    cells = rows.astype(np.int64)
+    cells <<= 32
+    cells |= columns
+    cells = cells[columns >= 0]
+    cells.sort()
+    first = np.flatnonzero(np.diff(cells, prepend=-1))
+    counts = np.diff(first, append=len(cells)).astype(np.int32)
+    different = cells[first]
+    indptr = np.searchsorted(different, np.arange(shape[0] + 1, dtype=np.int64) << 32)
+    return sparse.csr_matrix((counts, different.astype(np.int32), indptr), shape)
 
 
-def _rules(counting: Counting) -> tuple[Callable[[Any], Iterable[str]], Callable[[str], bool]]:
-    """From documents to what may be words, and which of these are.
+def _parts(
+    documents: Sequence[Any], counting: Counting
+) -> tuple[Sequence[str], Iterable[Iterable[str]], Callable[[str], bool]]:
+    """What of each document is counted in bulk, its other words, and which words are counted.
 
     What is asked of a word is asked once of each, not of each time that it occurs.
     """
-    vectorizer = counting.vectorizer(1)
     if counting.ngrams > 1 or not counting.are_texts:
-        return vectorizer.build_analyzer(), lambda word: True
-    stop = vectorizer.get_stop_words() or frozenset()
-    return _split, lambda word: len(word) > 1 and NO_LETTER not in word and word not in stop
+        analyze = counting.vectorizer(1).build_analyzer()
+        return [""] * len(documents), map(analyze, documents), lambda word: True
+    stop = frozenset(counting.spelled_out().stop_words or ())
+    in_bulk, others = zip(*map(_parted, documents), strict=True)
+    return in_bulk, others, lambda word: len(word) > 1 and OTHER not in word and word not in stop
 
 
-def _ascii() -> bytes:
-    """Letters in lower case, digits and underscores as `NO_LETTER`, all else as blanks."""
-    characters = map(chr, range(128))
-    table = [
-        c.lower() if c.isalpha() else NO_LETTER if c.isdigit() or c == "_" else " "
-        for c in characters
-    ]
-    return "".join(table).encode() + bytes(128)
+def _parted(text: str) -> tuple[str, Sequence[str]]:
+    """What of a text is ASCII, and the words of the rest, by `words_of`, in lower case.
 
-
-_TABLE = _ascii()
-
-
-def _split(text: str) -> list[str]:
-    """Words of a text in lower case, by `words_of`; of ASCII also what that leaves out."""
-    if not text.isascii():
-        return words_of(text.lower())
-    return text.encode("ascii").translate(_TABLE).decode("ascii").split()
+    No word, and nothing that `words_of` or lower case look at beside a letter, has a space in it.
+    """
+    if text.isascii():
+        return text, ()
+    pieces = text.split()
+    rest = " ".join(piece for piece in pieces if not piece.isascii())
+    return " ".join(piece for piece in pieces if piece.isascii()), words_of(rest.lower())

@@ -6,9 +6,9 @@ import csv
 import gzip
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -26,6 +26,7 @@ HEAD = 2**20  # characters by which a table is recognised
 LONGEST = 2**26  # characters of a line
 ROWS = 1024  # at a time
 LOOKED_AT = 1000  # texts of which not all may be numbers
+Names = Sequence[str | None]  # of columns, in the order of the parts of a document
 
 
 class Document(NamedTuple):
@@ -127,25 +128,25 @@ def documents_in(
     if kind_of(path) not in TEXTS:
         raise ValueError(f"{path} holds no texts: give a folder of .txt, {listed(TEXTS)}")
     reader = {".jsonl": _in_jsonl, ".parquet": _in_parquet}.get(kind_of(path), _in_delimited)
-    return _checked(path, text_column, reader(path, wanted, encoding))
+    names = [wanted.get(part) for part in Document._fields]
+    return _checked(path, text_column, reader(path, names, encoding), labelled="label" in wanted)
 
 
-def _checked(path: Path, column: str, cells: Iterator[dict[str, Any]]) -> Iterator[Document]:
+def _checked(
+    path: Path, column: str, rows: Iterator[Sequence[Any]], *, labelled: bool
+) -> Iterator[Document]:
     """Documents of cells; refused if a text is none, or all of many are numbers."""
     only_numbers = 0
-    for row, cell in enumerate(cells, 1):
-        text = cell.pop("text")
-        if is_missing(text):
-            text = ""
+    for row, (text, name, label, time) in enumerate(rows, 1):
         if not isinstance(text, str):
-            raise ValueError(f"{path} has {text!r} in row {row} of {column!r}, must be text")
+            if not is_missing(text):
+                raise ValueError(f"{path} has {text!r} in row {row} of {column!r}, must be text")
+            text = ""
         if row <= LOOKED_AT and text:
             only_numbers = row if only_numbers >= 0 and NUMBER.fullmatch(text) else -1
             if row == LOOKED_AT and only_numbers > 0:
                 raise ValueError(f"{path} has numbers in {column!r}, must be text")
-        if "label" in cell:
-            cell["label"] = _class(cell["label"])
-        yield Document(text, **cell)
+        yield Document(text, name, _class(label) if labelled else None, time)
 
 
 def _class(cell: Any) -> str:
@@ -166,7 +167,7 @@ def _in_folder(path: Path, encoding: str) -> Iterator[Document]:
         yield Document(BREAKS.sub("\n", text), name_of(file, path), label)
 
 
-# --- tables, each a stream of cells by what they are ----------------------------------------------
+# --- tables, each a stream of rows: a cell, or None, for each part of a document -----------------
 
 
 @contextmanager
@@ -182,30 +183,30 @@ def _lines(path: Path, encoding: str) -> Iterator[IO[str]]:
             yield io.TextIOWrapper(buffered, marked or encoding, newline="")
 
 
-def _in_jsonl(path: Path, wanted: Mapping[str, str], encoding: str) -> Iterator[dict[str, Any]]:
+def _in_jsonl(path: Path, names: Names, encoding: str) -> Iterator[Sequence[Any]]:
     with _read(path), _lines(path, encoding) as file:
-        number, lacking = 0, set(wanted.values())
+        number, lacking = 0, set(filter(None, names))
         while line := file.readline(LONGEST):
             number += 1
             if len(line) == LONGEST:
                 raise ValueError(f"{path} has more than {LONGEST:,} characters in line {number}")
-            if line.strip():
-                row = json_object(path, number, line)
+            if not line.isspace():
+                row: dict[Any, Any] = json_object(path, number, line)
                 if lacking:
                     lacking -= row.keys()
-                    if number == LOOKED_AT and wanted["text"] in lacking:
+                    if number == LOOKED_AT and names[0] in lacking:
                         break
-                yield {part: row.get(name) for part, name in wanted.items()}
+                yield tuple(map(row.get, names))  # no row has the name None
         if number and lacking:
             raise ValueError(f"{path} has no {sorted(lacking)[0]!r} in its lines")
 
 
-def _in_parquet(path: Path, wanted: Mapping[str, str], encoding: str) -> Iterator[dict[str, Any]]:
+def _in_parquet(path: Path, names: Names, encoding: str) -> Iterator[Sequence[Any]]:
     with opened_parquet(path) as (_, table):
         found = [str(name) for name in table.schema_arrow.names]
-        places_of(path, found, list(wanted.values()))
-        columns = list(dict.fromkeys(wanted.values()))
-        batches = table.iter_batches(batch_size=ROWS, columns=columns)
+        wanted = list(filter(None, names))
+        places_of(path, found, wanted)
+        batches = table.iter_batches(batch_size=ROWS, columns=list(dict.fromkeys(wanted)))
         while True:
             try:
                 batch = next(batches, None)
@@ -213,19 +214,23 @@ def _in_parquet(path: Path, wanted: Mapping[str, str], encoding: str) -> Iterato
                 raise damaged(path, error) from error
             if batch is None:
                 return
-            cells = {
-                part: batch.column(batch.schema.names.index(name)).to_pylist()
-                for part, name in wanted.items()
-            }
-            for row in zip(*cells.values(), strict=True):
-                yield dict(zip(wanted, row, strict=True))
+            yield from zip(*(_cells(batch, name) for name in names), strict=False)
 
 
-def _in_delimited(path: Path, wanted: Mapping[str, str], encoding: str) -> Iterator[dict[str, Any]]:
+def _cells(batch: Any, name: str | None) -> Iterable[Any]:
+    if name is None:
+        return repeat(None)
+    cells: list[Any] = batch.column(batch.schema.names.index(name)).to_pylist()
+    return cells
+
+
+def _in_delimited(path: Path, names: Names, encoding: str) -> Iterator[Sequence[Any]]:
     with _read(path), _lines(path, encoding) as file:
         head = file.read(HEAD)
     table = _recognised(path, head)
-    places = places_of(path, table.first, list(wanted.values()))
+    wanted = list(filter(None, names))
+    place = dict(zip(wanted, places_of(path, table.first, wanted), strict=True))
+    places = [None if name is None else place[name] for name in names]
     width, number = len(table.first), 0
     with _read(path), _lines(path, encoding) as file:
         file.read(table.start)
@@ -239,7 +244,7 @@ def _in_delimited(path: Path, wanted: Mapping[str, str], encoding: str) -> Itera
                     raise ValueError(
                         f"{path} has {len(cells)} cells in row {number}, the first line has {width}"
                     )
-                yield {part: cells[place] for part, place in zip(wanted, places, strict=True)}
+                yield [None if place is None else cells[place] for place in places]
 
 
 def _some(rows: Iterator[list[str]]) -> list[list[str]]:

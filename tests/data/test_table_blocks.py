@@ -1,0 +1,33 @@
+"""Tables that are written in blocks are those that are written at once."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from dirvae.data.table_blocks import kind_of_cells, write_blocks
+
+BLOCKS = [
+    {"whole": [1, 2], "some": [None, None], "word": [None, None], "both": [1, "a"]},
+    {"whole": [3, 4], "some": [1, 0.5], "word": ["", 'x,"y"'], "both": [2.5, None]},
+]
+ALL = {name: [cell for block in BLOCKS for cell in block[name]] for name in BLOCKS[0]}
+KINDS = {name: kind_of_cells(block[name] for block in BLOCKS) for name in BLOCKS[0]}
+
+
+def test_kinds_are_those_of_all_cells():
+    assert {"whole": int, "some": float, "word": str, "both": str} == KINDS
+    assert kind_of_cells([[None], [None]]) is str
+    assert kind_of_cells([[1], [2**63]]) is float
+    assert kind_of_cells([[1], [True]]) is str
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_blocks_are_one_table(tmp_path, suffix):
+    path = tmp_path / f"x.{suffix}"
+    write_blocks(path, BLOCKS, KINDS)
+    ALL["both"] = ["1", "a", "2.5", None]
+    if suffix == "csv":
+        assert path.read_text() == pd.DataFrame(ALL).to_csv(index=False)
+    else:
+        pd.testing.assert_frame_equal(pd.read_parquet(path), pd.DataFrame(ALL))
