@@ -15,6 +15,7 @@ from torch.distributions import Normal
 
 from dirvae.alignment import matched
 from dirvae.distributions import Dirichlet
+from dirvae.evaluation import normal_interval
 from dirvae.report.examples import document_names
 from dirvae.report.explorer import (
     Differences,
@@ -35,7 +36,7 @@ from dirvae.topics.covariates import own_numbers
 from dirvae.topics.decoder import decoder_of
 from dirvae.topics.document_kinds import Kind, documents_of, listed
 from dirvae.topics.effects import effects_of, shares_of
-from dirvae.topics.measures import halves_of, lda_measures, measures_of
+from dirvae.topics.measures import halves_of, lda_measures, measures_of, spread_of_measures
 from dirvae.topics.posterior import (
     credible_intervals,
     evidence_of,
@@ -173,11 +174,24 @@ def _documents(
     shown = _shown(model, counts[rows], told, rows, texts, level)
     halves = halves_of(counts)
     measures = measures_of(model, counts, halves, np.arange(counts.shape[1]), numbers)
+    spread = spread_of_measures(model, counts, halves, numbers)
+    ends = {name: normal_interval(measures[name], std, LEVEL) for name, std in spread.items()}
     of_lda: dict[str, float] = {}
     if baseline:
         of_lda = lda_measures(counts, theta.shape[1], model._seed, halves, model._terms)
     return Documents(
-        theta, counts, called, known_by, groups, shown, level, effects, samples, measures, of_lda
+        theta,
+        counts,
+        called,
+        known_by,
+        groups,
+        shown,
+        level,
+        effects,
+        samples,
+        measures,
+        of_lda,
+        ends,
     )
 
 

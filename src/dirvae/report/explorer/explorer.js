@@ -272,14 +272,16 @@ function overview() {
 
 function quality() {
   const told = data.quality.some(({ baseline }) => baseline !== null);
+  const ends = data.quality.some(({ interval }) => interval !== null);
   return section("How good is it?",
-    h("ul", { class: "signs quality" }, data.quality.map(({ said, how, baseline }) =>
+    h("ul", { class: "signs quality" }, data.quality.map(({ said, how, baseline, interval }) =>
       h("li", {}, h("details", {},
-        h("summary", {}, h("span", {}, said),
+        h("summary", {}, h("span", {}, said), interval === null ? null : h("span", { class: "interval" }, interval),
           baseline === null ? null : h("span", { class: "soft" }, `LDA: ${baseline}`)),
         h("p", { class: "soft" }, how))))),
     h("p", { class: "soft" }, `On the ${say.row}s of this page. On those that it was fitted to, a model does better `
-      + "than on others.", told ? ` LDA: scikit-learn's, with as many ${say.part}s, fitted to these ${say.row}s, and its ${say.column}s ranked by probability.` : ""));
+      + "than on others.", ends ? ` Beside a number: where it would be with other ${say.row}s of this kind, in `
+      + `${whole(data.sure)} of cases.` : "", told ? ` LDA: scikit-learn's, with as many ${say.part}s, fitted to these ${say.row}s, and its ${say.column}s ranked by probability.` : ""));
 }
 
 // One scale for all; what rises above nearly all else is cut, and its height written beside it.

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from dirvae.evaluation import Interval
 from dirvae.report.examples import most_of
 from dirvae.report.explorer.documents import Marks, Shown, per_topic, short, text_length
 from dirvae.report.explorer.groups import Differences, Groups, Means
@@ -75,6 +76,7 @@ class Documents:
         samples: What is shown of samples of counts alone; None of documents.
         measures: Of the model on these documents, by the names of `measures_in_words`.
         baseline: The same of scikit-learn's LDA; empty for none.
+        measure_intervals: Of the model's measures, those that have one, at `LEVEL`.
     """
 
     theta: Floats
@@ -88,6 +90,7 @@ class Documents:
     samples: Samples | None = None
     measures: Mapping[str, float] = field(default_factory=dict)
     baseline: Mapping[str, float] = field(default_factory=dict)
+    measure_intervals: Mapping[str, Interval] = field(default_factory=dict)
 
 
 def explorer_page(
@@ -268,7 +271,9 @@ def _documents_payload(
         "samples": None
         if documents.samples is None
         else samples_payload(documents.samples, theta, documents.ids, index, groups),
-        "quality": quality_payload(documents.measures, documents.baseline, topics.terms),
+        "quality": quality_payload(
+            documents.measures, documents.baseline, documents.measure_intervals, topics.terms
+        ),
         "exemplars": [[index[int(row)] for row in rows] for rows in most],
         "most": [[_three(theta[row, k]) for row in rows] for k, rows in enumerate(most)],
         "documents": [
