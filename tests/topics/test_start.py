@@ -20,6 +20,7 @@ def clustered(monkeypatch):
     sizes, real = [], start.document_clusters
 
     def counted(x, *options):
+        assert x.dtype == np.float64
         sizes.append(x.shape[0])
         return real(x, *options)
 
@@ -36,11 +37,12 @@ def test_as_many_documents_are_clustered_as_have_so_many_entries(
     assert clustered == [wanted]
 
 
-def test_frequencies_of_single_counts_are_summed_in_double_precision(monkeypatch):
-    monkeypatch.setattr(start, "ROWS_AT_ONCE", 2)
-    many = sparse.csr_matrix(np.array([[2.0**24, 1], [1, 0], [1, 0], [1, 0]], dtype=np.float32))
+def test_frequencies_of_single_counts_are_summed_in_double_precision():
+    first = np.array([[2.0**24, 1e6]], dtype=np.float32)  # to which a single float can add no 1
+    ones = np.tile(np.array([[1, 0]], dtype=np.float32), (50_000, 1))
+    many = sparse.csr_matrix(np.concatenate([first, ones]))
     found = start.cluster_start(many, 1, seed=0).log_background.double().exp()
-    assert float(found[0] / found[1]) == pytest.approx((2**24 + 3.5) / 1.5, rel=1e-6)
+    assert float(found[0] / found[1]) == pytest.approx((2**24 + 50_000) / 1e6, rel=1e-4)
 
 
 def test_a_fit_to_single_counts_copies_none_and_is_that_to_double_ones(monkeypatch):

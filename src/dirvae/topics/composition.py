@@ -42,7 +42,8 @@ class CompositionModel(TopicModel):
         prior_concentration: Concentration of the Dirichlet prior of theta: a positive number, or
             "learn" (one for each component, from .1). Covariates have it learned.
         hidden_sizes: Widths of the encoder's layers.
-        max_epochs: Passes over the samples; None for as many as take 10,000 samples, 3 or more.
+        max_epochs: Passes over the samples; None for as many as take 10,000 samples; of more
+            samples for three, or as many as take 30,000, one at least.
         batch_size: Samples a step.
         learning_rate: Adam's step size for the encoder at the start; it falls to 0.
         random_state: Seed or `numpy.random.RandomState`; the same seed gives the same components.

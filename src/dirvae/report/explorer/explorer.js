@@ -338,7 +338,7 @@ function topicView(k) {
       h("label", { for: "name" }, "Your name for it: "), name),
     h("div", { class: "columns" },
       words(k),
-      h("div", {}, signs(topic), near(k, topic))),
+      h("div", {}, signs(topic), near(k, topic), together(k))),
     data.documents.length ? [T > 1 ? later(() => topicOverTime(k)) : null,
       data.labels.length ? later(() => topicByLabel(k)) : null,
       data.effects ? later(() => topicEffects(k)) : null, later(() => exemplars(k))] : null,
@@ -407,6 +407,15 @@ function near(k, topic) {
   if (!topic.near.length) return null;
   return section(`Nearest ${say.part}s`, map(k), h("ul", { class: "plain near" }, topic.near.map(([j, share]) =>
     h("li", {}, link(j, h("span", { class: "number" }, `${whole(share)} of ${say.unit}s`))))));
+}
+
+function together(k) {
+  const found = data.together?.[k] ?? [];
+  if (!found.length) return null;
+  const times = (x) => x.toFixed(x < 9.95 ? 1 : 0);
+  return section(`Often in the same ${say.row}s`, h("ul", { class: "plain near together" }, found.map(([j, ratio, low, high]) =>
+    h("li", {}, link(j, h("span", { class: "number" }, `${times(ratio)} times (${times(low)} to ${times(high)})`))))),
+  h("p", { class: "soft" }, `As often as ${say.part}s of their sizes are together, with ${whole(data.sure)} intervals.`));
 }
 
 function topicOverTime(k) {

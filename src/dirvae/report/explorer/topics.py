@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from dirvae.report.explorer.words import SHOWN, STEPS, listed_words, uses
 from dirvae.terms import COUNTS, TEXTS, Terms
 from dirvae.text import visible
 
-__all__ = ["Documents", "Topics", "explorer_page"]
+__all__ = ["Documents", "Pairs", "Topics", "explorer_page"]
 
 Floats = NDArray[np.float64]
 LEVEL = 0.9
@@ -60,6 +60,20 @@ class Topics:
     terms: Terms = TEXTS
 
 
+class Pairs(NamedTuple):
+    """How often topics are in the same documents, as `topics.pairs` has it, each shape (K, K).
+
+    Attributes:
+        ratio: To what is expected; the diagonal is not read.
+        lower: Lower ends of the intervals, at `LEVEL`.
+        upper: Upper ends.
+    """
+
+    ratio: Floats
+    lower: Floats
+    upper: Floats
+
+
 @dataclass(frozen=True)
 class Documents:
     """N documents, of which a page shows some.
@@ -77,6 +91,7 @@ class Documents:
         measures: Of the model on these documents, by the names of `measures_in_words`.
         baseline: The same of scikit-learn's LDA; empty for none.
         measure_intervals: Of the model's measures, those that have one, at `LEVEL`.
+        pairs: Which topics go together; None where that is not known.
     """
 
     theta: Floats
@@ -91,6 +106,7 @@ class Documents:
     measures: Mapping[str, float] = field(default_factory=dict)
     baseline: Mapping[str, float] = field(default_factory=dict)
     measure_intervals: Mapping[str, Interval] = field(default_factory=dict)
+    pairs: Pairs | None = None
 
 
 def explorer_page(
@@ -274,12 +290,26 @@ def _documents_payload(
         "quality": quality_payload(
             documents.measures, documents.baseline, documents.measure_intervals, topics.terms
         ),
+        "together": _together(documents.pairs, theta.shape[1]),
         "exemplars": [[index[int(row)] for row in rows] for rows in most],
         "most": [[_three(theta[row, k]) for row in rows] for k, rows in enumerate(most)],
         "documents": [
             _document(documents, number, length, place) for number in range(len(shown.rows))
         ],
     }
+
+
+def _together(pairs: Pairs | None, num_topics: int) -> list[list[list[float]]]:
+    """For each topic those that surely go with it, the surest first: number, ratio and interval."""
+    if pairs is None:
+        return [[] for _ in range(num_topics)]
+    lower = pairs.lower.copy()
+    np.fill_diagonal(lower, 0)
+    order = np.argsort(-lower, axis=1, kind="stable")[:, :NEAREST]
+    return [
+        [[int(j), *(_three(part[k, j]) for part in pairs)] for j in order[k] if lower[k, j] > 1]
+        for k in range(num_topics)
+    ]
 
 
 def _means(means: Means | None, digits: int) -> dict[str, Any] | None:
