@@ -17,7 +17,8 @@ NUM = 300
 THETA = RNG.dirichlet([0.5, 0.5], NUM)
 COUNTS = sparse.csr_matrix((RNG.random((NUM, 12)) < np.linspace(0.2, 0.6, 12)).astype(float))
 HELD_OUT = HeldOut(-RNG.gamma(9.0, size=NUM), RNG.integers(1, 9, NUM).astype(float))
-LABELS = [None if row % 3 == 0 else row % 2 for row in range(NUM)]
+TOLD = (THETA[:, 0] < 0.5) ^ (np.arange(NUM) % 10 == 1)
+LABELS = [None if row % 3 == 0 else int(TOLD[row]) for row in range(NUM)]
 TELLS = np.array([row % 2 if row % 5 else 1 - row % 2 for row in range(NUM)])
 TOP = np.array([[0, 3, 6], [1, 4, 11]])
 SCORES = TopicScores(NUM, 500.0, WordScores(0.1, 0.9, 40.0), LabelScores(0.6, 0.2, 0.8))
@@ -52,6 +53,8 @@ def test_errors_of_perplexity_and_of_shares_are_those_of_formulas(found: Any) ->
     assert found["completion_perplexity"].std == pytest.approx(wanted, **CLOSE)
     right = np.array([label == TELLS[row] for row, label in enumerate(LABELS) if label is not None])
     assert found["accuracy"].std == pytest.approx(right.std() / np.sqrt(len(right)), **CLOSE)
+    pure = np.array([row % 10 != 1 for row in range(NUM) if row % 3])  # the commonest label
+    assert found["purity"].std == pytest.approx(pure.std() / np.sqrt(len(pure)), **CLOSE)
     frequency = (COUNTS[:, TOP.ravel()] > 0).mean(1).A1 * NUM
     wanted = frequency.std() / np.sqrt(NUM)
     assert found["mean_document_frequency"].std == pytest.approx(wanted, **CLOSE)

@@ -31,6 +31,7 @@ __all__ = ["Documents", "Pairs", "Topics", "explorer_page"]
 Floats = NDArray[np.float64]
 LEVEL = 0.9
 NEAREST = 5
+SCRIPTS = ("drawing.js", "topic.js", "documents.js", "explorer.js")  # the last one begins to draw
 MOST_WORDS = 3_000  # that can be searched
 LONGEST_TOLD = 180  # letters of a covariate with its level and its reference
 
@@ -129,7 +130,7 @@ def explorer_page(
     """
     payload = topics_payload(topics, documents, title=title)
     more = ("samples.js",) if topics.terms is COUNTS else ()
-    return html_page(title, payload, plain_page(payload), *more, "explorer.js")
+    return html_page(title, payload, plain_page(payload), *more, *SCRIPTS)
 
 
 def topics_payload(topics: Topics, documents: Documents | None, *, title: str) -> dict[str, Any]:
