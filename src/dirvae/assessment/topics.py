@@ -90,7 +90,10 @@ class TopicScores(NamedTuple):
         if self.labels is not None:
             told = self.labels._asdict().items()
             measured |= {name: value for name, value in told if value is not None}
-        columns = {"measure": list(measured), "value": list(measured.values())}
+        columns: dict[str, list[Any]] = {
+            "measure": list(measured),
+            "value": list(measured.values()),
+        }
         if self.intervals is not None:
             known = [self.intervals.get(name) for name in measured]
             for place, part in enumerate(Interval._fields):

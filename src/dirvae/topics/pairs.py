@@ -63,10 +63,11 @@ class TopicPairs(Result, _Ratios):
         first, second = (ids[:n] for ids in self._ordered())
         order = np.argsort(-self.ratio[first, second], kind="stable")
         first, second, names = first[order], second[order], self._names(len(self.ratio))
-        ends = (values[first, second] for values in (self.ratio, self.lower, self.upper))
+        pair = first, second
+        ratio, lower, upper = self.ratio[pair], self.lower[pair], self.upper[pair]
         called = [f"{names[k]} + {names[j]}" for k, j in zip(first, second, strict=True)]
         title = f"times as often in the same {self._terms.row} as expected"
-        return forest(*ends, called, x_title=title, reference=1)
+        return forest(ratio, lower, upper, called, x_title=title, reference=1)
 
     def _ordered(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The two topics of each pair, by how far from 1 the nearer end of its interval is."""
