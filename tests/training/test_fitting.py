@@ -24,6 +24,7 @@ from dirvae.nn import MLP, Head
 from dirvae.objectives import elbo, importance_weighted_bound, linear_warmup
 from dirvae.training import CheckpointError, Training, adam, fit
 from dirvae.training.checkpoints import BEST, LAST, read_checkpoint
+from dirvae.training.module import _Meter
 
 
 @pytest.fixture
@@ -100,6 +101,11 @@ def test_metrics_are_those_of_all_devices_together(x, monkeypatch):
     [wanted] = quiet(whole, x, max_epochs=1)
     assert found["active"] == wanted["active"]
     assert torch.equal(training.active, whole.active)
+    one, other, both = _Meter(), _Meter(), _Meter()
+    for meter, rows in ((one, x[:30]), (other, x[30:]), (both, x[:30]), (both, x[30:])):
+        meter.add(vae.terms(rows), None)
+    one.gather(lambda sums: sums + (other.sums if sums.dim() == 1 else other.embedding))
+    torch.testing.assert_close(one.embedding_var(), both.embedding_var())
 
 
 def test_a_generator_is_the_only_source_of_order_and_noise(x, tmp_path):

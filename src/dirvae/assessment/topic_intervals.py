@@ -111,7 +111,7 @@ def spread_of_scores(
 
 
 def _spread_of_labels(theta: Any, labels: Sequence[Any], right: Any) -> dict[str, float]:
-    known = np.flatnonzero([label is not None for label in labels])
+    known = [row for row, label in enumerate(labels) if label is not None]
     truth, shares = [labels[row] for row in known], np.asarray(theta)[known]
 
     def measures(rows: Ints) -> Mapping[str, float]:

@@ -280,7 +280,7 @@ function rowMap() {
   return h("section", {}, h("h2", {}, "Map of rows"),
     h("p", { class: "soft" }, `${shown}. Near ones have similar shares; the colour is that of the largest component.`),
     h("div", { class: "rows", role: "img", "aria-label": "Rows by their shares of the components" },
-      h("div", { "aria-hidden": "true", style: { aspectRatio: 1 / tall } }, drawn)));
+      h("div", { "aria-hidden": "true", style: { "aspect-ratio": 1 / tall } }, drawn)));
 }
 
 fill(document.getElementById("controls"), {}, [themeButton()]);
