@@ -23,6 +23,7 @@ def test_the_file_has_counts_theta_and_topics(topics, tmp_path):
     np.testing.assert_array_equal(found.X.toarray(), counts)
     assert found.obs_names.tolist() == IDS["id"]
     assert found.obs["site"].tolist() == IDS["site"]
+    assert list(found.obs.columns) == ["site"]
     assert found.var_names.tolist() == WORDS
     np.testing.assert_allclose(found.obsm["X_dirvae"], model.transform(counts), rtol=1e-12)
     std = to_frame(found)["std"]
