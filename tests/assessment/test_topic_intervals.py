@@ -60,6 +60,11 @@ def test_errors_of_perplexity_and_of_shares_are_those_of_formulas(found: Any) ->
     assert found["mean_document_frequency"].std == pytest.approx(wanted, **CLOSE)
 
 
+def test_labels_go_with_their_own_documents() -> None:
+    alike = [None if row % 3 == 0 else int(THETA[row, 0] < 0.5) for row in range(NUM)]
+    assert score_intervals(Model(), SCORES, None, alike, HELD_OUT)["purity"].std == 0
+
+
 def test_the_error_of_coherence_is_that_over_fresh_documents(found: Any) -> None:
     rng, law = np.random.default_rng(1), np.linspace(0.2, 0.6, 12)
     fresh = [topic_coherence(TOP, rng.random((NUM, 12)) < law).mean() for _ in range(200)]
