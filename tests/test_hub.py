@@ -64,6 +64,8 @@ def test_a_model_comes_back_as_it_was(topics, hub):
     np.testing.assert_array_equal(found.transform(COUNTS), topics.transform(COUNTS))
     name, given, options = hub.asked[-1]
     assert (name, given, options["revision"]) == ("snapshot_download", ("me/my-topics",), "abc")
+    files = ["config.json", "manifest.json", "model.safetensors"]
+    assert sorted(options["allow_patterns"]) == files  # nothing else is downloaded
     card = (hub.folder / "me" / "my-topics" / "README.md").read_text()
     assert card == model_card(topics, COUNTS, license="cc-by-4.0", repo_id="me/my-topics")
 

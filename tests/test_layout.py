@@ -25,7 +25,10 @@ ABOUT_MORE = {
     "distributions/test_contract": "every distribution, against torch's contract",
     "distributions/test_oracles": "every distribution, against SciPy",
     "distributions/test_pyro": "every distribution, inside Pyro",
-    "report/explorer/test_browser": "pages in a browser",
+    "report/explorer/test_browser": "the page of topics in a browser",
+    "report/explorer/test_browser_components": "the page of components in a browser",
+    "report/explorer/test_browser_samples": "pages of counts and of models in a browser",
+    "report/explorer/test_browser_use": "how a page in a browser can be used by all",
     "reproduce/test_command": "the command `reproduce` and its studies",
 }
 
@@ -134,7 +137,6 @@ TESTED_IN = {
         "topics/building",
         "topics/questions",
         "topics/sizes",
-        "topics/start",
     ],
     "topics/test_training": ["topics/encoder", "topics/prior"],
     "training/test_fitting": [

@@ -56,3 +56,14 @@ def test_demo_is_called(run, monkeypatch):
 )
 def test_bad_command(arguments, run):
     assert_one_sentence(run(*arguments))
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("dirvae fit t", ["topics"]), ("dirvae fit topics a.csv --tok", ["--tokenizer"])],
+)
+def test_a_shell_completes_commands_and_options(words, offered, run, monkeypatch):
+    monkeypatch.setenv("_DIRVAE_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    assert run() == Ran(0, "\n".join(offered) + "\n", "")

@@ -180,6 +180,10 @@ def test_a_page_of_counts_has_their_effects(run, tmp_path, monkeypatch) -> None:
     names = [f"s{i}" for i in range(40)]
     counts = pd.DataFrame(rng.poisson(4, (40, 6)), pd.Index(names, name="sample"), list("abcdef"))
     people = pd.DataFrame({"sample": names[::-1], "age": range(40)})
+    sites = [["7", "8", None][row % 3] for row in range(40)]  # words that look like numbers
+    pd.DataFrame({"sample": names[::-1], "site": sites, "age": range(40)}).to_csv(
+        "sites.csv", index=False
+    )
     counts.to_csv("counts.csv")
     people.to_csv("people.csv", index=False)
     known = ("--id-column", "sample", "--covariates", "people.csv")
@@ -193,6 +197,15 @@ def test_a_page_of_counts_has_their_effects(run, tmp_path, monkeypatch) -> None:
     assert_one_sentence(
         run("report", "m", "counts.csv", "--strip", "quotes", "-o", "other.html"), "--strip"
     )
+    told["labels"] = sites[::-1]
+    labelled = ("report", "m", "counts.csv", *known[:3], "sites.csv", "--label-column", "site")
+    ran = run(*labelled, "-o", "labelled.html")
+    assert ran.code == 0, ran.err
+    found = data_of(Path("labelled.html").read_text())
+    assert found == data_of(load("m").report(counts.to_numpy(), **told))
+    assert found["labels"] == ["7", "8"]
+    ran = run("report", "m", "counts.csv", *known[:2], "--label-column", "site", "-o", "no.html")
+    assert_one_sentence(ran, "--label-column names a column of --covariates: give that table, too")
 
 
 def test_features_of_counts_are_matched_by_name(run, tmp_path, monkeypatch) -> None:

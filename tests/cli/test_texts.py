@@ -127,8 +127,29 @@ def test_of_several_seeds_the_one_that_others_agree_with_is_kept(run, texts, mon
 
 
 @pytest.mark.parametrize(
+    ("tokenizer", "words", "count"),
+    [
+        ("words", ["big", "dogs", "rooms"], 2),
+        ("characters", ["7", "a", "b", "d", "g", "i", "m", "o", "r", "s"], 8),
+        ("[a-z]+(?:-[a-z]+)*", ["big-dogs", "rooms"], 1),
+        (r"\d+|dog", ["7", "dog"], 2),
+    ],
+)
+def test_a_word_is_what_the_tokenizer_says(run, tmp_path, tokenizer, words, count):
+    (tmp_path / "own.csv").write_text("text\n" + "a Big-dogs\nbig-Dogs\n7 rooms\nrooms 7\n" * 3)
+    fit = ("fit", "topics", "own.csv", "-k", 2, "--max-epochs", 1, "-o", "own")
+    ran = run(*fit, "--tokenizer", tokenizer)
+    assert ran.code == 0, ran.err
+    assert load("own").vocabulary_.tolist() == words
+    assert load("own").counts(["Big-dogs 7"]).sum() == count
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
+        (["--tokenizer", "(a+)+"], "--tokenizer is '(a+)+', must be words, characters or a plain"),
+        (["--tokenizer", "a*"], "which finds no empty words"),
+        (["--tokenizer", "[a"], "must be words, characters or a plain regular expression"),
         (["--min-df", "-1"], "'-1' must be a whole number, 1 or more, or a share in [0, 1]"),
         (["--max-df", "1.5"], "'1.5' must be a whole number"),
         (["--ngrams", "0"], "'0' must be a whole number, 1 or more"),
@@ -149,5 +170,7 @@ def test_options_on_words_do_not_go_with_counts(run, tmp_path):
     sparse.save_npz(tmp_path / "counts.npz", sparse.csr_matrix(np.eye(4)))
     fit = ["fit", "topics", "counts.npz", "-o", "m"]
     assert_one_sentence(run(*fit, "--min-df", 2), "--min-df does not go with counts")
+    of_characters = run(*fit, "--tokenizer", r"\w+")
+    assert_one_sentence(of_characters, "--tokenizer does not go with counts")
     assert_one_sentence(run(*fit, "--strip", "quotes"), "--strip does not go with counts")
     assert_one_sentence(run(*fit, "--time-column", "a"), "--time-column goes with a table")

@@ -261,6 +261,12 @@ def test_from_a_table_to_topics_proportions_and_scores(run, table):
         "purity": 1,
         "nmi": evaluation.normalized_mutual_information(expected, labels),
     }
+    scored = ["evaluate", "model", table, *options, "--label-column", "class", "--json"]
+    code, out, err = run(*scored, "--level", 0.8)
+    assert code == 0, err
+    ends = model.evaluate(TEXTS, labels, level=0.8).intervals["nmi"]
+    assert (json.loads(out)["nmi_lower"], json.loads(out)["nmi_upper"]) == (ends.lower, ends.upper)
+    assert run(*scored, "--level", 1.5)[::2] == (2, "Error: level is 1.5, must be in (0, 1)\n")
     code, out, err = run("info", "model", "--json")
     assert code == 0, err
     facts = json.loads(out)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy import sparse, stats
+from scipy import sparse, special, stats
 
 from dirvae.data import sparse_rows
 from dirvae.distributions import MixedMultinomial, Multinomial
 from dirvae.distributions._sparse import (
+    DigammaDifference,
     as_sparse_rows,
     assigned_counts,
     fresh_counts,
     mixture_evidence,
+    mixture_probs,
     narrowed,
     sparse_product,
 )
@@ -86,7 +88,7 @@ def test_rows_without_any_word_have_the_probability_1(monkeypatch):
         assert not gradient.any()
 
 
-@pytest.mark.parametrize("function", [mixture_evidence, assigned_counts])
+@pytest.mark.parametrize("function", [mixture_evidence, mixture_probs, assigned_counts])
 def test_gradients_are_those_of_finite_differences(counts, function):
     x = sparse_rows(counts, torch.float64)
     words = simplex(4, 30).t().detach().contiguous().requires_grad_()
@@ -106,12 +108,25 @@ def test_assigned_counts_add_up_to_the_words(counts):
     np.testing.assert_allclose(found.sum(1).detach(), counts.sum(1).A1, rtol=1e-12)
 
 
+def test_probabilities_are_those_of_the_places_of_counts(counts):
+    theta, beta = simplex(12, 4), simplex(4, 30)
+    found = mixture_probs(sparse_rows(counts, torch.float64), theta, beta.t())
+    torch.testing.assert_close(found, (theta @ beta)[counts.nonzero()])
+
+
+def test_differences_of_digamma_are_scipys_for_counts_of_any_kind():
+    x = np.array([3.0, 0.5, 17.0, 1.0, 0.0, 16.0, 1e6, 2.0, 2.5])
+    a = np.array([0.2, 1.0, 1e-3, 7.0, 2.0, 0.9, 30.0, 1e-8, 0.1])
+    found = DigammaDifference(torch.from_numpy(x).float())(torch.from_numpy(a))
+    np.testing.assert_allclose(found, special.digamma(x + a) - special.digamma(a), rtol=1e-12)
+    assert DigammaDifference(torch.zeros(0))(torch.zeros(0)).shape == (0,)
+
+
 def fresh(count, concentration):
     """Of one category among two: the other takes the rest of the precision, 100."""
     x = as_sparse_rows(torch.tensor([[count, 1.0]], dtype=torch.float64))
-    theta = torch.tensor([[concentration, 100 - concentration]], dtype=torch.float64)
-    words = torch.eye(2, dtype=torch.float64)
-    return float(fresh_counts(x, theta, words, torch.tensor(100.0).double()).values()[0])
+    probs = torch.tensor([concentration / 100, 1 - concentration / 100], dtype=torch.float64)
+    return float(fresh_counts(x, probs, torch.tensor(100.0).double()).values()[0])
 
 
 @pytest.mark.parametrize(("count", "concentration"), [(1, 3.0), (20, 0.5), (300, 7.0)])
@@ -125,10 +140,10 @@ def test_fresh_counts_are_those_of_an_urn(count, concentration):
 
 def test_fresh_counts_are_all_of_a_vast_precision_and_one_of_a_tiny_one():
     x = as_sparse_rows(torch.tensor([[50.0, 3.0]]))
-    half, words = torch.full((1, 2), 0.5), torch.eye(2)
-    vast = fresh_counts(x, half, words, torch.tensor(1e8)).values()
+    half = torch.full((2,), 0.5)
+    vast = fresh_counts(x, half, torch.tensor(1e8)).values()
     torch.testing.assert_close(vast, x.values(), rtol=1e-5, atol=0)
-    tiny = fresh_counts(x, half, words, torch.tensor(1e-12)).values()
+    tiny = fresh_counts(x, half, torch.tensor(1e-12)).values()
     torch.testing.assert_close(tiny, torch.ones(2))
 
 

@@ -30,6 +30,15 @@ def topics() -> Fitted:
     return Fitted(model, COUNTS)
 
 
+KNOWN = np.arange(40) % 2
+
+
+@pytest.fixture(scope="session")
+def of_known() -> Fitted:
+    """Topics whose prior depends on what is `KNOWN` of the documents."""
+    return Fitted(TopicModel(2, **SMALL).fit(COUNTS, covariates=KNOWN), COUNTS)
+
+
 @pytest.fixture(scope="session")
 def components() -> Fitted:
     some = COUNTS[COUNTS.sum(1) > 0]

@@ -9,7 +9,7 @@ from scipy import sparse
 from dirvae import TopicModel
 from dirvae.anndata import to_frame
 from dirvae.export import as_anndata, to_h5ad
-from tests.export.conftest import COUNTS, SMALL, WORDS
+from tests.export.conftest import COUNTS, KNOWN, SMALL, WORDS
 
 anndata = pytest.importorskip("anndata")
 IDS = {"id": [f"d{i}" for i in range(40)], "site": [f"s{i % 3}" for i in range(40)]}
@@ -23,6 +23,7 @@ def test_the_file_has_counts_theta_and_topics(topics, tmp_path):
     np.testing.assert_array_equal(found.X.toarray(), counts)
     assert found.obs_names.tolist() == IDS["id"]
     assert found.obs["site"].tolist() == IDS["site"]
+    assert list(found.obs.columns) == ["site"]
     assert found.var_names.tolist() == WORDS
     np.testing.assert_allclose(found.obsm["X_dirvae"], model.transform(counts), rtol=1e-12)
     std = to_frame(found)["std"]
@@ -38,6 +39,12 @@ def test_without_ids_rows_are_numbered(components):
     found = as_anndata(components.model, components.X)
     assert found.obs_names.tolist() == [str(row) for row in range(len(components.X))]
     assert found.uns["dirvae"]["model"] == "CompositionModel"
+
+
+def test_covariates_tell(of_known):
+    found = as_anndata(of_known.model, COUNTS, covariates=KNOWN)
+    expected = of_known.model.transform(COUNTS, covariates=KNOWN)
+    np.testing.assert_allclose(found.obsm["X_dirvae"], expected, rtol=1e-12)
 
 
 def test_of_another_latent_there_are_means_alone():

@@ -9,7 +9,7 @@ import pytest
 
 from dirvae import TopicModel
 from dirvae.export import pyldavis_arguments, to_pyldavis
-from tests.export.conftest import COUNTS, SMALL, WORDS
+from tests.export.conftest import COUNTS, KNOWN, SMALL, WORDS
 
 NAMES = ["topic_term_dists", "doc_topic_dists", "doc_lengths", "vocab", "term_frequency"]
 
@@ -34,6 +34,12 @@ def test_words_that_no_document_has_are_left_out(topics):
     np.testing.assert_allclose(given["topic_term_dists"], beta / beta.sum(1, keepdims=True))
     np.testing.assert_allclose(given["topic_term_dists"].sum(1), 1)
     np.testing.assert_array_equal(given["term_frequency"], some.sum(0)[there])
+
+
+def test_covariates_tell(of_known):
+    given = pyldavis_arguments(of_known.model, COUNTS, covariates=KNOWN)
+    expected = of_known.model.transform(COUNTS, covariates=KNOWN)
+    np.testing.assert_array_equal(given["doc_topic_dists"], expected)
 
 
 def test_the_file_has_the_same(components, tmp_path):

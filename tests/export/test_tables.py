@@ -11,7 +11,7 @@ import pytest
 from dirvae import DirichletVAE
 from dirvae.export import to_csv
 from dirvae.export.tables import csv_files
-from tests.export.conftest import SMALL, WORDS, X
+from tests.export.conftest import COUNTS, KNOWN, SMALL, WORDS, X
 
 
 def read(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -75,13 +75,8 @@ def test_ids_do_not_hide_a_component(rows, tmp_path):
         to_csv(rows.model, tmp_path / "tables", rows.X, ids={"dirichletvae1": range(30)})
 
 
-def test_covariates_tell(tmp_path):
-    from dirvae import TopicModel
-    from tests.export.conftest import COUNTS
-
-    told = np.arange(40) % 2
-    model = TopicModel(2, **SMALL).fit(COUNTS, covariates=told)
-    to_csv(model, tmp_path, COUNTS, covariates=told)
+def test_covariates_tell(of_known, tmp_path):
+    to_csv(of_known.model, tmp_path, COUNTS, covariates=KNOWN)
     _, lines = read(tmp_path / "theta.csv")
     theta = np.array([[float(cell) for cell in line] for line in lines])
-    np.testing.assert_array_equal(theta, model.transform(COUNTS, covariates=told))
+    np.testing.assert_array_equal(theta, of_known.model.transform(COUNTS, covariates=KNOWN))

@@ -56,7 +56,8 @@ def test_it_is_the_topic_model_with_other_defaults_to_the_bit(data):
 
 def test_by_default_as_many_passes_are_made_as_take_ten_thousand_samples(fitted):
     assert fitted.n_iter_ == 84  # of 120
-    assert [CompositionModel()._num_epochs(rows) for rows in (10_000, 10**6)] == [3, 3]
+    epochs = [CompositionModel()._num_epochs(rows) for rows in (4_000, 10_000, 20_000, 10**6)]
+    assert epochs == [3, 3, 2, 1]
 
 
 def fitted_rows(data, rows=slice(None)):

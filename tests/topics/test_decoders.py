@@ -5,15 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 from torch import nn
 from torch.distributions import Normal
 
 from dirvae import load, save
+from dirvae.data import sparse_rows
 from dirvae.distributions import Dirichlet, MixedMultinomial, Multinomial
 from dirvae.topics import (
     EmbeddedDecoder,
     MixtureDecoder,
     MixtureVAE,
+    OverdispersedDecoder,
     ProductDecoder,
     TopicDecoder,
     TopicModel,
@@ -124,6 +127,18 @@ def test_a_model_with_a_decoder_of_ones_own_is_saved_as_a_vae(tmp_path):
         other.vae_.decoder.logits.zero_()
     load(tmp_path / "vae", into=other.vae_)
     np.testing.assert_array_equal(other.transform(COUNTS), model.transform(COUNTS))
+
+
+def test_an_overdispersed_decoder_says_of_sparse_counts_what_it_says_of_dense_ones():
+    decoder = OverdispersedDecoder(3, 12).double()
+    theta = torch.rand(2, 60, 3, dtype=torch.float64).softmax(-1).requires_grad_()
+    learned, found = [theta, *decoder.parameters()], []
+    for x in (sparse_rows(csr_matrix(COUNTS), torch.float64), torch.from_numpy(COUNTS)):
+        log_prob = decoder(theta).log_prob(x)
+        slopes = torch.autograd.grad((log_prob * log_prob.detach()).sum(), learned)
+        found.append([log_prob, *slopes])
+    torch.testing.assert_close(*found)
+    assert decoder(theta[0]).expand((4, 60)).log_prob(x.to_sparse_csr()).shape == (4, 60)
 
 
 @pytest.mark.parametrize("decoder", [OwnMixture(2, 12), nn.Linear, 3, None])

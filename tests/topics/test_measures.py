@@ -30,6 +30,16 @@ def test_a_page_says_what_the_model_is_worth() -> None:
     assert told()[0]["how"].startswith("Perplexity; lower is better. Half of the words of each")
 
 
+def test_a_page_says_how_far_its_measures_may_move() -> None:
+    ends = model().evaluate(documents()[0], level=0.9).intervals
+    perplexity, npmi = ends["completion_perplexity"], ends["npmi_document"]
+    assert [quality["interval"] for quality in told()] == [
+        f"{perplexity.lower:,.1f} to {perplexity.upper:,.1f}",
+        f"{npmi.lower:.3f} to {npmi.upper:.3f}",
+        None,
+    ]
+
+
 def test_lda_is_fitted_to_the_same_documents_and_scored_alike() -> None:
     counts = model().counts(documents()[0])
     seed = model()._seed

@@ -14,6 +14,7 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.strategies import SingleDeviceStrategy
 from scipy import sparse
 from torch.distributions import Bernoulli, Poisson
 
@@ -23,6 +24,7 @@ from dirvae.nn import MLP, Head
 from dirvae.objectives import elbo, importance_weighted_bound, linear_warmup
 from dirvae.training import CheckpointError, Training, adam, fit
 from dirvae.training.checkpoints import BEST, LAST, read_checkpoint
+from dirvae.training.module import _Meter
 
 
 @pytest.fixture
@@ -71,6 +73,39 @@ def test_metrics_are_the_mean_over_rows(x):
     assert history[0]["elbo"] == pytest.approx(
         history[0]["reconstruction"] - history[0]["kl"], rel=1e-4
     )
+
+
+def test_metrics_are_those_of_all_devices_together(x, monkeypatch):
+    vae, sums = small(), []
+    frozen = partial(Training, vae, optimizer=partial(torch.optim.SGD, lr=0.0))
+
+    def noted(strategy, tensor, group=None, reduce_op="mean"):
+        sums.extend([tensor] if reduce_op == "sum" else [])
+        return tensor
+
+    def added(strategy, tensor, group=None, reduce_op="mean"):
+        return tensor + sums.pop(0) if reduce_op == "sum" else tensor
+
+    monkeypatch.setattr(SingleDeviceStrategy, "reduce", noted)
+    quiet(frozen(), x[30:], validation=x[20:50], max_epochs=1)  # what another device would have
+    monkeypatch.setattr(SingleDeviceStrategy, "reduce", added)
+    training = frozen()
+    [found] = quiet(training, x[:30], validation=x[:20], max_epochs=1)
+    assert sums == []
+    with torch.no_grad():
+        kl, of_validation = (float(vae.terms(rows).kl.mean()) for rows in (x, x[:50]))
+    assert found["kl"] == pytest.approx(kl, rel=1e-4)
+    assert found["val_kl"] == pytest.approx(of_validation, rel=1e-4)
+    monkeypatch.undo()
+    whole = frozen()
+    [wanted] = quiet(whole, x, max_epochs=1)
+    assert found["active"] == wanted["active"]
+    assert torch.equal(training.active, whole.active)
+    one, other, both = _Meter(), _Meter(), _Meter()
+    for meter, rows in ((one, x[:30]), (other, x[30:]), (both, x[:30]), (both, x[30:])):
+        meter.add(vae.terms(rows), None)
+    one.gather(lambda sums: sums + (other.sums if sums.dim() == 1 else other.embedding))
+    torch.testing.assert_close(one.embedding_var(), both.embedding_var())
 
 
 def test_a_generator_is_the_only_source_of_order_and_noise(x, tmp_path):

@@ -11,6 +11,7 @@ from dirvae.assessment.latent_space import common_edges, decode_edges, neighbour
 from dirvae.assessment.likelihood import Bound, bound_of, log_evidence, log_weights, lower_bound
 from dirvae.assessment.marginals import MarginalDivergence, marginal_divergence
 from dirvae.assessment.summary import Summary, summarize
+from dirvae.assessment.topic_intervals import HeldOut, score_intervals
 from dirvae.assessment.topics import (
     LabelScores,
     TopicScores,
@@ -25,6 +26,7 @@ __all__ = [
     "Bound",
     "Certificate",
     "Diagnosis",
+    "HeldOut",
     "LabelScores",
     "MarginalDivergence",
     "Summary",
@@ -46,6 +48,7 @@ __all__ = [
     "neighbourhoods",
     "posterior_draws",
     "posterior_means",
+    "score_intervals",
     "score_topics",
     "summarize",
     "word_scores",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from dirvae.evaluation import (
     purity,
     topic_coherence,
 )
+from dirvae.evaluation.bootstrap import Interval
 from dirvae.tables import ResultTable
 
 __all__ = [
@@ -64,15 +65,21 @@ class TopicScores(NamedTuple):
         perplexity: Of half of each document's tokens, given the other half.
         words: Of the top words.
         labels: Over the documents whose label is known; None if no labels were given.
+        intervals: Of the measures that have one, by their names in the `table`; None if they were
+            not asked for.
     """
 
     num_documents: int
     perplexity: float
     words: WordScores
     labels: LabelScores | None
+    intervals: Mapping[str, Interval] | None = None
 
     def table(self) -> ResultTable:
-        """A row for each measure that is defined, by the names that ``dirvae evaluate`` uses."""
+        """A row for each measure that is defined, by the names that ``dirvae evaluate`` uses.
+
+        With intervals there are columns of their std, lower and upper, None where there is none.
+        """
         measured = {
             "documents": self.num_documents,
             "completion_perplexity": self.perplexity,
@@ -83,7 +90,15 @@ class TopicScores(NamedTuple):
         if self.labels is not None:
             told = self.labels._asdict().items()
             measured |= {name: value for name, value in told if value is not None}
-        return ResultTable({"measure": list(measured), "value": list(measured.values())})
+        columns: dict[str, list[Any]] = {
+            "measure": list(measured),
+            "value": list(measured.values()),
+        }
+        if self.intervals is not None:
+            known = [self.intervals.get(name) for name in measured]
+            for place, part in enumerate(Interval._fields):
+                columns[part] = [None if one is None else one[place] for one in known]
+        return ResultTable(columns)
 
     def to_frame(self) -> Any:
         """The `table` as a data frame."""

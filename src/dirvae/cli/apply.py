@@ -40,7 +40,7 @@ from dirvae.cli.inputs import (
     read_documents,
     refuse_texts,
 )
-from dirvae.cli.options import integer
+from dirvae.cli.options import integer, number
 from dirvae.cli.outputs import AsJson, Force, require_table, write_table
 from dirvae.cli.texts import Strip, parts_of
 from dirvae.formats import is_corpus, kind_of
@@ -199,6 +199,10 @@ def evaluate(
     transpose: Transpose = False,
     layer: Layer = None,
     modality: Modality = None,
+    level: Annotated[
+        float | None,
+        number(help="Of topics: intervals at this level, such as .9, over documents."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a model on rows: means over rows, in nats; for a topic model, coherence and the like.
@@ -210,7 +214,9 @@ def evaluate(
 
     kind = kind_of_model(model)
     if kind == COMPOSITION:
-        refuse(f"{model}, which has components", {"--samples": samples is not None})
+        refuse(
+            f"{model}, which has components", {"--samples": samples is not None, "--level": level}
+        )
         refuse_texts(f"counts, {data}", text_column, label_column)
         source = Source(data, array, id_column, encoding, transpose, layer, modality)
         estimator, _, X, told = _composition(model, source, covariates, covariate_columns)
@@ -235,7 +241,7 @@ def evaluate(
         if known is not None and not any(label is not None for label in known):
             raise ValueError("no document has a label: leave --label-column out")
         X, told = features_in_order(topics, documents, data), covariates_of(documents)
-        _print(measure_topics(topics, X, known, told), as_json)
+        _print(measure_topics(topics, X, known, told, level=level), as_json)
         return
     estimator = _load(model)
     if not hasattr(estimator, "score_samples"):
@@ -243,7 +249,7 @@ def evaluate(
             f"{model} holds a {type(estimator).__name__}: score it in Python, with its score(X, y)"
         )
     refuse_texts(f"{model}, which has no topics", text_column, label_column)
-    refuse(f"{model}, which has no topics", {"--strip": strip})
+    refuse(f"{model}, which has no topics", {"--strip": strip, "--level": level})
     rows = read_data(data, array, id_column, encoding)
     draws = SAMPLES if samples is None else samples
     facts = measure(estimator, columns_in_order(estimator, rows, data), draws)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from dirvae.cli.errors import refuse, say
-from dirvae.cli.inputs import NO_KINDS, UTF8, OnDisk, read_data, tell
+from dirvae.cli.inputs import NO_KINDS, UTF8, OnDisk, known_or_none, read_data, tell
 from dirvae.formats import NUMBERS, TABLES, kind_of, listed, taking
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ __all__ = [
     "kind_of_model",
     "read_counts",
     "read_covariates",
+    "read_labels",
     "read_samples",
 ]
 
@@ -235,6 +236,31 @@ def read_covariates(
     )
     tell(str(path), notes)
     return frame
+
+
+def read_labels(
+    path: Path | None, column: str | None, rows: Rows, source: Source
+) -> list[str | None] | None:
+    """Read the label of each sample, None where it has none; None for no column.
+
+    Args:
+        path: The table of what is known of samples.
+        column: Its column of labels.
+        rows: The samples.
+        source: Where they are from.
+    """
+    if column is None:
+        return None
+    if path is None:
+        raise ValueError("--label-column names a column of --covariates: give that table, too")
+    from dirvae.data.metadata import read_metadata
+    from dirvae.data.text_tables import as_classes
+
+    [(key, ids)] = rows.ids.items()
+    encoding = source.encoding if kind_of(path) in taking("encoding") else UTF8
+    named: dict[str, Any] = {"id_column": key, "columns": [column], "kinds": {column: "words"}}
+    frame, _ = read_metadata(path, ids, encoding=encoding, **named)
+    return known_or_none(as_classes(frame[column].tolist()))
 
 
 def complete(frame: Any, rows: Rows, drop: bool, path: Path) -> tuple[Any, Rows]:

@@ -40,6 +40,7 @@ from dirvae.cli.texts import (
     StopWords,
     Strip,
     TimeColumn,
+    Tokenizer,
     guide_of,
     parts_of,
     vectorizer_settings,
@@ -95,6 +96,7 @@ def fit_topics(
     min_df: MinDf = None,
     max_df: MaxDf = None,
     ngrams: Ngrams = 1,
+    tokenizer: Tokenizer = "words",
     strip: Strip = "",
     covariates: Covariates = None,
     time_column: TimeColumn = None,
@@ -125,7 +127,7 @@ def fit_topics(
             "--seeds", {"--resume": resume, "--checkpoint-dir": checkpoint_dir, "--logger": logger}
         )
     words = _vocabulary(vocabulary, documents)
-    counting = vectorizer_settings(stop_words, min_df, max_df, ngrams, encoding)
+    counting = vectorizer_settings(stop_words, min_df, max_df, ngrams, encoding, tokenizer)
     if kind_of(documents) in COUNTS or is_corpus(documents):
         refuse(f"counts, {documents}", {f"--{name.replace('_', '-')}": True for name in counting})
     start = None if guide is None else guide_of(guide, encoding)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dirvae.assessment import Diagnosis, Summary, TopicScores, score_topics, summarize
+from dirvae.assessment import Diagnosis, Summary, TopicScores, summarize
 from dirvae.assessment.summary import number_or_none
 
 __all__ = ["measure", "measure_composition", "measure_topics"]
@@ -29,10 +29,25 @@ def measure(estimator: Any, X: Any, num_samples: int) -> dict[str, Any]:
 
 
 def measure_topics(
-    estimator: Any, documents: Any, labels: Sequence[Any] | None, covariates: Any = None
+    estimator: Any,
+    documents: Any,
+    labels: Sequence[Any] | None,
+    covariates: Any = None,
+    *,
+    level: float | None = None,
 ) -> dict[str, Any]:
-    """What `assessment.score_topics` says of a fitted `TopicModel`."""
-    return _by_name(score_topics(estimator, documents, labels, covariates=covariates))
+    """What `TopicModel.evaluate` says of a fitted model, with intervals at a level if one is given.
+
+    Of those there are the lower and the upper end, by the names of their measures.
+    """
+    found = estimator.evaluate(documents, labels, covariates=covariates, level=level)
+    intervals = found.intervals or {}
+    ends = {
+        f"{name}_{end}": getattr(interval, end)
+        for name, interval in intervals.items()
+        for end in ("lower", "upper")
+    }
+    return _by_name(found._replace(intervals=None)) | ends
 
 
 def _by_name(found: Summary | TopicScores) -> dict[str, Any]:

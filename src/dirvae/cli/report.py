@@ -19,6 +19,7 @@ from dirvae.cli.counts import (
     is_composition,
     read_counts,
     read_covariates,
+    read_labels,
 )
 from dirvae.cli.errors import refuse, say
 from dirvae.cli.inputs import (
@@ -42,7 +43,11 @@ __all__ = ["report", "write_page"]
 
 NO_PAGE = ", of which there is no page: it takes what dirvae fit topics, counts or vae wrote"
 LabelColumn = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Column of labels to compare and filter by.")
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Column of labels to compare and filter by; of counts, one of --covariates.",
+    ),
 ]
 TimeColumn = Annotated[
     str | None, typer.Option(metavar="NAME", help="Column of years, dates or other numbers.")
@@ -126,10 +131,10 @@ def report(
 
         given["names"] = read_names(names)
     if data is not None and is_composition(model):
-        unread = ("--text-column", "--label-column", "--time-column", "--strip")
+        unread = ("--text-column", "--time-column", "--strip")
         refuse(f"counts, {data}", {name: columns[name] for name in unread})
         source = Source(data, array, id_column, encoding, transpose, layer, modality)
-        chosen = covariate_columns, drop_missing
+        chosen = covariate_columns, label_column, drop_missing
         _write_composition(estimator, source, covariates, *chosen, output, given)
         return
     refuse(f"{model}, which is not of dirvae fit counts", of_counts)
@@ -156,6 +161,7 @@ def _write_composition(
     source: Source,
     covariates: list[str] | None,
     columns: str | None,
+    label_column: str | None,
     drop_missing: bool,
     output: Path,
     given: dict[str, Any],
@@ -170,7 +176,8 @@ def _write_composition(
     else:
         told, rows = complete(told, rows, drop_missing, table)
     X = features_in_order(estimator, rows, source.path)
-    given |= {"covariates": told, "ids": rows.ids or None}
+    labels = read_labels(table, label_column, rows, source)
+    given |= {"covariates": told, "ids": rows.ids or None, "labels": labels}
     _save(estimator, X, output, given)
 
 

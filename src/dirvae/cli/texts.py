@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ __all__ = [
     "StopWords",
     "Strip",
     "TimeColumn",
+    "Tokenizer",
     "guide_of",
     "parts_of",
     "vectorizer_settings",
@@ -28,6 +30,7 @@ __all__ = [
 WORDS = "Which words are counted"
 KNOWN = "What is known of documents"
 NO_LIST = "none"
+CHARACTER = r"\w"
 
 StopWords = Annotated[
     list[str] | None,
@@ -61,6 +64,14 @@ MaxDf = Annotated[
 MOST_NGRAMS = 10  # as many as a model may have to be saved
 Ngrams = Annotated[
     int, integer(1, rich_help_panel=WORDS, help="Longest sequence of words to count.")
+]
+Tokenizer = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|PATTERN",
+        rich_help_panel=WORDS,
+        help="What a word is: words, characters, or what a regular expression finds.",
+    ),
 ]
 Strip = Annotated[
     str,
@@ -121,6 +132,7 @@ def vectorizer_settings(
     max_df: float | None,
     ngrams: int,
     encoding: str,
+    tokenizer: str = "words",
 ) -> dict[str, Any]:
     """Arguments of `topics.documents.default_vectorizer` that options ask for."""
     if ngrams > MOST_NGRAMS:
@@ -134,7 +146,30 @@ def vectorizer_settings(
         settings["max_df"] = max_df
     if ngrams > 1:
         settings["ngram_range"] = (1, ngrams)
+    if tokenizer == "characters":
+        settings.setdefault("stop_words", None)
+    if tokenizer != "words":
+        settings |= {"tokenizer": None, "token_pattern": _pattern(tokenizer)}
     return settings
+
+
+def _pattern(tokenizer: str) -> str:
+    r"""The regular expression of a word, of those that end in good time in any text.
+
+    Example:
+        >>> _pattern("characters")
+        '\\w'
+    """
+    if tokenizer == "characters":
+        return CHARACTER
+    from dirvae.persistence.patterns import is_plain
+
+    if not is_plain(tokenizer) or re.fullmatch(tokenizer, ""):
+        raise ValueError(
+            f"--tokenizer is {tokenizer!r}, must be words, characters or a plain regular expression"
+            r", such as '\w+' or '[a-z]+(?:-[a-z]+)*', which finds no empty words"
+        )
+    return tokenizer
 
 
 def _listed(sources: Sequence[str], encoding: str) -> list[str] | None:

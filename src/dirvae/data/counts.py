@@ -72,8 +72,8 @@ class CountDataset(Dataset[Batch]):
 
 def _checked(x: Any) -> sparse.csr_matrix:
     counts = checked_csr("x", x if sparse.issparse(x) else sparse.csr_matrix(x))
-    parts = counts.data.astype(np.float32), counts.indices, counts.indptr
-    return sparse.csr_matrix(parts, shape=counts.shape)  # which shares the indices
+    parts = counts.data.astype(np.float32, copy=False), counts.indices, counts.indptr
+    return sparse.csr_matrix(parts, shape=counts.shape)  # which shares what it can
 
 
 def sparse_rows(x: sparse.csr_matrix, dtype: torch.dtype = torch.float32) -> Tensor:

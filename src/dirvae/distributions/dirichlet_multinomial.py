@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -52,7 +52,7 @@ class DirichletMultinomial(Law):
     """
 
     arg_constraints = {"concentration": positive_vector}
-    batched = ("concentration", "total_count")
+    batched: ClassVar[tuple[str, ...]] = ("concentration", "total_count")
     support = counts_support
 
     def __init__(

@@ -399,7 +399,8 @@ class DirichletVAE(RowEstimator):
     ) -> str:
         """Return a page of what each component means, with the latent to play with, as HTML.
 
-        It needs no network. The decoder is written into it where it is a perceptron of up to
+        Rows have a map, and images are shown with their reconstructions and decoded draws of the
+        prior. It needs no network. The decoder is written into it where it is a perceptron of up to
         600,000 numbers, so that the page decodes as one moves.
 
         Args:

@@ -13,13 +13,14 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 from torch.distributions import Bernoulli, Normal
 
-from dirvae.distributions import Multinomial, posterior_mean
+from dirvae.distributions import Multinomial, draw, posterior_mean
 from dirvae.distributions.moments import location_and_spread
 from dirvae.models.likelihoods import affine_normal, unit_normal
 from dirvae.nn import MLP, Head, LogRatios, Standardize
 from dirvae.report.examples import document_names
 from dirvae.report.explorer.components import (
     RECONSTRUCTED,
+    SAMPLES,
     Components,
     Layer,
     components_page,
@@ -47,6 +48,8 @@ def page_of(model: DirichletVAE, X: Any, *, ids: Any, image_shape: Any, title: s
         prior = model.vae_.prior()
         mean = posterior_mean(prior).double().numpy()
         spread = location_and_spread(prior)[1].double().numpy()
+        generator = torch.Generator().manual_seed(model._seed)
+        drawn = draw(prior, torch.Size([SAMPLES]), generator).double().numpy()
     corners = NEAR * np.eye(theta.shape[1]) + (1 - NEAR) * mean
     return components_page(
         Components(
@@ -56,6 +59,7 @@ def page_of(model: DirichletVAE, X: Any, *, ids: Any, image_shape: Any, title: s
             near_corners=np.asarray(model.inverse_transform(corners), dtype=np.float64),
             rows=rows,
             reconstructions=np.asarray(model.inverse_transform(theta[:RECONSTRUCTED])),
+            samples=np.asarray(model.inverse_transform(drawn)),
             ids=_called(ids, len(rows)),
             features=_features(model),
             image_shape=_image_shape(image_shape, rows.shape[1], model),

@@ -1,5 +1,6 @@
 """Measures of a trained model: functions of arrays, so that any library's output can be scored."""
 
+from dirvae.evaluation.bootstrap import Interval, bootstrap_std, normal_interval
 from dirvae.evaluation.coherence import topic_coherence
 from dirvae.evaluation.collapse import (
     LatentMoments,
@@ -57,10 +58,12 @@ from dirvae.evaluation.topics import (
 __all__ = [
     "Evidence",
     "Information",
+    "Interval",
     "LatentMoments",
     "Matching",
     "Use",
     "active_units",
+    "bootstrap_std",
     "completion_perplexity",
     "decoder_weight_norms",
     "decoding_cost",
@@ -80,6 +83,7 @@ __all__ = [
     "match_topics",
     "mean_document_frequency",
     "mutual_information",
+    "normal_interval",
     "normalized_mutual_information",
     "pairwise_distinctness",
     "pareto_k",

@@ -12,7 +12,9 @@ from scipy import sparse
 from dirvae.data.sparse_matrix import LARGEST_COUNT
 from dirvae.evaluation._counts import ENTRIES_AT_ONCE, csr_counts
 
-__all__ = ["completion_perplexity", "split_tokens", "split_words"]
+__all__ = ["completion_perplexity", "held_out_log_prob", "split_tokens", "split_words"]
+
+Floats = NDArray[np.float64]
 
 TOKENS_SHUFFLED = 1_000_000  # of one document; of more there is no array of its tokens
 
@@ -118,6 +120,25 @@ def completion_perplexity(theta: ArrayLike, topic_word: ArrayLike, held_out: Any
         >>> round(completion_perplexity([[0.5, 0.5]], [[1.0, 0.0], [0.0, 1.0]], [[3, 1]]), 6)
         2.0
     """
+    matrix = csr_counts("held_out", held_out)
+    log_prob, tokens = held_out_log_prob(theta, topic_word, matrix), matrix.sum()
+    if not tokens > 0:
+        raise ValueError("held_out has no tokens")
+    return float(np.exp(-log_prob.sum() / tokens))
+
+
+def held_out_log_prob(theta: ArrayLike, topic_word: ArrayLike, held_out: Any) -> Floats:
+    """Log probability of each document's held-out tokens under theta beta, in nats, shape (N,).
+
+    Args:
+        theta: As in `completion_perplexity`; likewise what follows, and the errors.
+        topic_word: beta.
+        held_out: Counts; a document without any has 0.
+
+    Example:
+        >>> held_out_log_prob([[0.5, 0.5]], np.eye(2), [[3, 1]]).round(4)
+        array([-2.7726])
+    """
     theta, beta = (np.asarray(a, dtype=np.float64) for a in (theta, topic_word))
     matrix = csr_counts("held_out", held_out)
     if theta.shape != (matrix.shape[0], len(beta)) or beta.shape[1:] != matrix.shape[1:]:
@@ -128,15 +149,14 @@ def completion_perplexity(theta: ArrayLike, topic_word: ArrayLike, held_out: Any
     for name, rows in (("theta", theta), ("topic_word", beta)):
         if not np.allclose(rows.sum(1), 1, atol=1e-3):
             raise ValueError(f"{name} has rows that do not sum to 1")
-    entries = matrix.tocoo()
-    if not entries.data.sum() > 0:
-        raise ValueError("held_out has no tokens")
-    by_word = np.ascontiguousarray(beta.T)
-    total = 0.0
+    entries, by_word = matrix.tocoo(), np.ascontiguousarray(beta.T)
+    total = np.zeros(len(theta))
     step = max(1, ENTRIES_AT_ONCE // len(beta))
     with np.errstate(divide="ignore"):
         for start in range(0, len(entries.data), step):
             part = slice(start, start + step)
-            probability = (theta[entries.row[part]] * by_word[entries.col[part]]).sum(1)
-            total += float((entries.data[part] * np.log(probability)).sum())
-    return float(np.exp(-total / entries.data.sum()))
+            rows = entries.row[part]
+            probability = (theta[rows] * by_word[entries.col[part]]).sum(1)
+            nats = entries.data[part] * np.log(probability)
+            total += np.bincount(rows, nats, minlength=len(theta))
+    return total

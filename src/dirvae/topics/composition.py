@@ -25,7 +25,7 @@ from dirvae.topics.model import TopicModel
 __all__ = ["CompositionModel"]
 
 ROWS_TRAINED = 10_000  # in all passes together, at least: a hundred steps of a hundred samples
-LEAST_EPOCHS = 3
+PASSES, ROWS_OF_PASSES = 3, 30_000  # passes over more samples, and how many all together
 
 
 class CompositionModel(TopicModel):
@@ -42,7 +42,8 @@ class CompositionModel(TopicModel):
         prior_concentration: Concentration of the Dirichlet prior of theta: a positive number, or
             "learn" (one for each component, from .1). Covariates have it learned.
         hidden_sizes: Widths of the encoder's layers.
-        max_epochs: Passes over the samples; None for as many as take 10,000 samples, 3 or more.
+        max_epochs: Passes over the samples; None for as many as take 10,000 samples; of more
+            samples for three, or as many as take 30,000, one at least.
         batch_size: Samples a step.
         learning_rate: Adam's step size for the encoder at the start; it falls to 0.
         random_state: Seed or `numpy.random.RandomState`; the same seed gives the same components.
@@ -168,7 +169,8 @@ class CompositionModel(TopicModel):
     def _num_epochs(self, num_rows: int) -> int:
         if self.max_epochs is not None:
             return super()._num_epochs(num_rows)
-        return max(LEAST_EPOCHS, math.ceil(ROWS_TRAINED / num_rows))
+        many = min(PASSES, math.ceil(ROWS_OF_PASSES / num_rows))
+        return max(many, math.ceil(ROWS_TRAINED / num_rows))
 
     def _require_epochs(self) -> None:
         if self.max_epochs is not None:
@@ -260,4 +262,5 @@ class CompositionModel(TopicModel):
         return self._checked(X, reset=False)
 
     def _checked(self, X: Any, *, reset: bool) -> sparse.csr_matrix:
-        return checked_counts(self, checked_csr("X", X) if sparse.issparse(X) else X, reset=reset)
+        X = checked_csr("X", X) if sparse.issparse(X) else X
+        return checked_counts(self, X, reset=reset, single=reset)

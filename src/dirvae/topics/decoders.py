@@ -16,8 +16,17 @@ from dirvae.distributions import (
     MixedMultinomial,
     Multinomial,
 )
-from dirvae.distributions._sparse import assigned_counts, fresh_counts, row_sums
+from dirvae.distributions._count_rows import require_rows, rows_of
+from dirvae.distributions._sparse import (
+    DigammaDifference,
+    assigned_counts,
+    fresh_counts,
+    mixture_probs,
+    row_sums,
+)
 from dirvae.distributions.global_random import DrawingFrom
+from dirvae.distributions.log_space import log_multiset
+from dirvae.distributions.precision import to_float64
 from dirvae.topics.decoder import TopicDecoder
 
 __all__ = ["EmbeddedDecoder", "MixtureDecoder", "OverdispersedDecoder", "ProductDecoder"]
@@ -127,8 +136,7 @@ class OverdispersedDecoder(MixtureDecoder):
 
     def forward(self, *context: Tensor) -> Distribution:
         """Return the distribution of counts given theta, shape (..., B, K)."""
-        probs = (context[0] @ self.topics).clamp(min=self.FLOOR)
-        return DirichletMultinomial(self.precision * probs, validate_args=False)
+        return _AroundMixture(context[0], self.topics, self.precision, self.FLOOR)
 
     def infer(
         self, x: Tensor, weights: Tensor, prior: Tensor, words: Tensor, num_steps: int
@@ -138,15 +146,16 @@ class OverdispersedDecoder(MixtureDecoder):
         They tell less than as many words would, so that steps taken for words are short.
         """
         precision, known = self.precision.detach(), self.effective(row_sums(x)).detach()
-        log_weights = weights.log()
+        log_weights, difference = weights.log().log_softmax(-1), DigammaDifference(x.values())
         for _ in range(num_steps):
-            fresh = fresh_counts(x, weights, words, precision)
-            mean = prior + assigned_counts(fresh, weights, words)
+            weights = log_weights.exp()
+            probs = mixture_probs(x, weights.detach(), words.detach())
+            fresh = fresh_counts(x, probs, precision, difference)
+            mean = prior + assigned_counts(fresh, weights, words, probs)
             mean = mean / mean.sum(-1, keepdim=True)
             longer = (row_sums(fresh) / known.clamp(min=1e-6)).clamp(1, self.LONGEST_STEP)
             step = longer.unsqueeze(-1) * (mean.log() - log_weights)
             log_weights = (log_weights + step).log_softmax(-1)
-            weights = log_weights.exp()
         return Dirichlet(mean * (prior.sum(-1) + known).unsqueeze(-1), validate_args=False)
 
     @torch.no_grad()
@@ -155,6 +164,35 @@ class OverdispersedDecoder(MixtureDecoder):
         decoder = super().merged(parts, prevalence)
         decoder.log_precision.copy_(self.log_precision)
         return decoder
+
+
+class _AroundMixture(DirichletMultinomial):
+    """A Dirichlet-multinomial around a mixture, whose sparse counts ask for their places alone.
+
+    Args:
+        weights: theta, shape (..., B, K).
+        topics: beta, shape (K, V).
+        precision: s, shape ().
+        floor: Of a probability.
+    """
+
+    batched = ("concentration", "total_count", "weights")
+
+    def __init__(self, weights: Tensor, topics: Tensor, precision: Tensor, floor: float) -> None:
+        super().__init__(precision * (weights @ topics).clamp(min=floor), validate_args=False)
+        self.weights, self.topics, self.precision, self.floor = weights, topics, precision, floor
+
+    def _sparse_log_prob(self, x: Tensor) -> Tensor:
+        require_rows(x, self)
+        counts, totals = to_float64(x.values()), to_float64(row_sums(x))
+        words = self.topics.t().contiguous()
+        masses, precision = to_float64(self.topics).sum(-1), to_float64(self.precision)
+        found = []
+        for theta in rows_of(self.weights, x):
+            probs = mixture_probs(x.to(words.dtype), theta, words).clamp(min=self.floor)
+            known = row_sums(x, log_multiset(counts, precision * to_float64(probs)))
+            found.append(known - log_multiset(totals, precision * (to_float64(theta) @ masses)))
+        return torch.stack(found).view(*self.batch_shape[:-1], -1).to(self.concentration.dtype)
 
 
 class ProductDecoder(TopicDecoder):

@@ -243,7 +243,7 @@ def _require_same_words(corpus: Corpus, words: Any, whose: str) -> None:
         )
 
 
-def checked_counts(estimator: Any, X: Any, *, reset: bool) -> Any:
+def checked_counts(estimator: Any, X: Any, *, reset: bool, single: bool = False) -> Any:
     """Return counts as a CSR matrix without zeros or duplicates; the caller's stay as they are.
 
     A corpus is returned as it is: it checks what is read of it.
@@ -252,6 +252,8 @@ def checked_counts(estimator: Any, X: Any, *, reset: bool) -> Any:
         estimator: Whose ``n_features_in_`` and ``feature_names_in_`` they are checked against.
         X: Counts of words, 0 or more, dense or sparse, shape (N, V), or a corpus.
         reset: Whether those attributes are set instead.
+        single: Whether sparse float32 stays so, and shares the caller's memory; else float64 is
+            returned.
 
     Raises:
         ValueError: If a count is negative, not finite or above 2 ** 53, or the shape is wrong.
@@ -271,7 +273,8 @@ def checked_counts(estimator: Any, X: Any, *, reset: bool) -> Any:
         estimator=estimator,
     )
     if sparse.issparse(X):  # with the indices of the caller's, which stay as they are
-        parts = X.data.astype(np.float64, copy=False), X.indices, X.indptr
+        dtype = X.dtype if single else np.float64
+        parts = X.data.astype(dtype, copy=False), X.indices, X.indptr
         counts = sparse.csr_matrix(parts, shape=X.shape)
     else:
         counts = sparse.csr_matrix(X, dtype=np.float64)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -19,7 +20,7 @@ from dirvae.models.vae import VAE
 from dirvae.objectives import Terms
 from dirvae.topics.decoder import TopicDecoder
 
-__all__ = ["MixtureVAE", "decoded_perplexity", "is_mixture"]
+__all__ = ["MixtureVAE", "decoded_log_prob", "decoded_perplexity", "is_mixture"]
 
 ROWS_AT_ONCE = 500
 
@@ -100,7 +101,6 @@ class MixtureVAE(VAE):
         return self.decoder.infer(x, weights, prior, words, num_steps)
 
 
-@torch.no_grad()
 def decoded_perplexity(decoder: nn.Module, z: Tensor, held_out: sparse.csr_matrix) -> float:
     """Exp of minus the mean log probability of held-out tokens, by the decoder's own distribution.
 
@@ -118,17 +118,43 @@ def decoded_perplexity(decoder: nn.Module, z: Tensor, held_out: sparse.csr_matri
         >>> from dirvae.topics.decoders import ProductDecoder
         >>> product = ProductDecoder(2, 4)
         >>> product.start(torch.zeros(2, 4), torch.zeros(4))
-        >>> decoded_perplexity(product, torch.ones(1, 2), sparse.csr_matrix([[3, 1, 0, 0]]))
-        4.0
+        >>> round(decoded_perplexity(product, torch.ones(1, 2), sparse.csr_matrix([[3, 1, 0, 0]])))
+        4
     """
     held_out = checked_csr("held_out", held_out)
     if not held_out.sum() > 0:
         raise ValueError("held_out has no tokens")
+    nats = decoded_log_prob(decoder, z, held_out)
+    return float(np.exp(-nats.sum() / held_out.sum()))
+
+
+@torch.no_grad()
+def decoded_log_prob(
+    decoder: nn.Module, z: Tensor, held_out: sparse.csr_matrix
+) -> NDArray[np.float64]:
+    """Log probability of documents' held-out tokens by the decoder's own distribution, shape (N,).
+
+    Of a mixture it is `evaluation.completion.held_out_log_prob`; a product of experts is none.
+
+    Args:
+        decoder: From z to a distribution of words with ``probs``.
+        z: Latents that other tokens of the documents gave, shape (N, K).
+        held_out: Counts, shape (N, V).
+
+    Example:
+        >>> from dirvae.topics.decoders import ProductDecoder
+        >>> product = ProductDecoder(2, 4)
+        >>> product.start(torch.zeros(2, 4), torch.zeros(4))
+        >>> decoded_log_prob(product, torch.ones(1, 2), sparse.csr_matrix([[3, 1, 0, 0]])).round(4)
+        array([-5.5452])
+    """
+    held_out = checked_csr("held_out", held_out)
     exact = copy.deepcopy(decoder).double()  # in single precision a rare word may have 0
-    total = 0.0
+    found = []
     for first in range(0, len(z), ROWS_AT_ONCE):
         part = held_out[first : first + ROWS_AT_ONCE].tocoo()
         law = exact(z[first : first + ROWS_AT_ONCE].double()).probs.numpy()
         with np.errstate(divide="ignore"):
-            total += float(part.data @ np.log(law[part.row, part.col]))
-    return float(np.exp(-total / held_out.sum()))
+            nats = part.data * np.log(law[part.row, part.col])
+        found.append(np.bincount(part.row, nats, minlength=part.shape[0]))
+    return np.concatenate(found)

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
+from dirvae.assessment.topic_intervals import HeldOut, spread_of_scores
 from dirvae.assessment.topics import word_scores
 from dirvae.evaluation import (
     completion_perplexity,
@@ -16,12 +17,13 @@ from dirvae.evaluation import (
     split_words,
     top_word_ids,
 )
+from dirvae.evaluation.completion import held_out_log_prob
 from dirvae.terms import TEXTS, Terms
 from dirvae.topics.decoder import decoder_of
-from dirvae.topics.inference import decoded_perplexity
+from dirvae.topics.inference import decoded_log_prob
 from dirvae.topics.posterior import proportions
 
-__all__ = ["halves_of", "lda_measures", "measures_of"]
+__all__ = ["halves_of", "lda_measures", "measures_of", "spread_of_measures"]
 
 Halves = tuple[sparse.csr_matrix, sparse.csr_matrix]
 Ints = NDArray[np.int64]
@@ -50,9 +52,27 @@ def measures_of(
         columns: Of these words among the model's, shape (W,).
         numbers: Its covariates as numbers, shape (N, C), or None.
     """
-    perplexity = _perplexity(model, columns, *halves, numbers)
+    held_out = _held_out(model, columns, *halves, numbers)
     of_words = _of_words(model.top_word_ids, counts, model._terms)
-    return of_words if perplexity is None else {"perplexity": perplexity, **of_words}
+    return of_words if held_out is None else {"perplexity": held_out.perplexity(), **of_words}
+
+
+def spread_of_measures(
+    model: Any, counts: sparse.csr_matrix, halves: Halves, numbers: Any = None
+) -> dict[str, float]:
+    """Standard deviations of these measures over documents, by a bootstrap, where they have one.
+
+    Args:
+        model: As in `measures_of`; likewise what follows.
+        counts: Of its words.
+        halves: Of the same documents, in all of its words.
+        numbers: Its covariates.
+    """
+    held_out = _held_out(model, np.arange(counts.shape[1]), *halves, numbers)
+    words = model.top_word_ids(min(10, counts.shape[1])) if model._terms is TEXTS else None
+    names = {"completion_perplexity": "perplexity", "npmi_document": "coherence"}
+    found = spread_of_scores(counts, words, held_out)
+    return {shown: found[name] for name, shown in names.items() if name in found}
 
 
 def lda_measures(
@@ -95,10 +115,10 @@ def _of_words(top_word_ids: Any, counts: sparse.csr_matrix, terms: Terms) -> dic
     return {"coherence": scores.npmi, **found} if terms is TEXTS else found
 
 
-def _perplexity(model: Any, columns: Ints, encoded: Any, scored: Any, numbers: Any) -> float | None:
+def _held_out(model: Any, columns: Ints, encoded: Any, scored: Any, numbers: Any) -> HeldOut | None:
     """None where nothing is scored, or the decoder has no law of some of its words alone."""
-    size = model.n_features_in_
-    if not scored.sum() > 0:
+    size, tokens = model.n_features_in_, np.asarray(scored.sum(1), dtype=np.float64).ravel()
+    if not tokens.sum() > 0:
         return None
     weights = proportions(model.vae_, _placed(encoded, columns, size), numbers)
     if decoder_of(model.vae_).mixes:
@@ -106,11 +126,12 @@ def _perplexity(model: Any, columns: Ints, encoded: Any, scored: Any, numbers: A
         mass = np.maximum(part.sum(1), np.finfo(float).tiny)
         weights = weights * mass
         weights /= weights.sum(1, keepdims=True)
-        return completion_perplexity(weights, part / mass[:, None], scored)
+        return HeldOut(held_out_log_prob(weights, part / mass[:, None], scored), tokens)
     if len(columns) < size:
         return None
     held_out = _placed(scored, columns, size)
-    return decoded_perplexity(model.vae_.decoder, torch.from_numpy(weights), held_out)
+    nats = decoded_log_prob(model.vae_.decoder, torch.from_numpy(weights), held_out)
+    return HeldOut(nats, tokens)
 
 
 def _placed(counts: sparse.csr_matrix, columns: Ints, size: int) -> sparse.csr_matrix:

@@ -373,7 +373,7 @@ class TopicModel(DocumentQuestions):
         total, num_rows = self._num_documents * self.topic_prevalence_, counts.shape[0]
         for start in range(0, num_rows, ROWS_COUNTED_AT_ONCE):
             part = slice(start, start + ROWS_COUNTED_AT_ONCE)
-            some = counts[part]
+            some = counts[part].astype(np.float64, copy=False)
             known = None if covariates is None else covariates[part]
             weights = proportions(self.vae_, some, known)
             total += without_background(weights, self._n_features_out).sum(0)
@@ -433,7 +433,7 @@ class TopicModel(DocumentQuestions):
 
     def _counts_to_fit(self, X: Any, vocabulary: Any) -> sparse.csr_matrix:
         rows, vectorizer, words = countable(X, self.vectorizer, vocabulary)
-        counts = checked_counts(self, rows, reset=True)
+        counts = checked_counts(self, rows, reset=True, single=True)  # a billion entries, perhaps
         require_documents(counts, self.n_components, self._terms.row, self._terms.column)
         some, _ = sampled(counts)
         warn_of_fractions(some, "topics are fitted to counts", "DirichletVAE takes fractions")

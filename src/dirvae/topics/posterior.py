@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
-ROWS_AT_ONCE = 2000
+ROWS_AT_ONCE = 500  # cells have a thousand entries, and more of them would not stay in the cache
 DRAWS = 500
 
 

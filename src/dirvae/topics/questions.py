@@ -16,9 +16,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from dirvae.alignment import matched
-from dirvae.assessment import TopicScores, score_topics
+from dirvae.assessment import HeldOut, TopicScores, score_intervals, score_topics
 from dirvae.data.corpus import Corpus
-from dirvae.evaluation import completion_perplexity, split_tokens, split_words
+from dirvae.evaluation import split_tokens, split_words
+from dirvae.evaluation.completion import held_out_log_prob
 from dirvae.nn.surroundings import pinned
 from dirvae.tables import ResultTable
 from dirvae.topics.contrasts import require_level
@@ -28,8 +29,9 @@ from dirvae.topics.document_kinds import Kind, documents_of, listed
 from dirvae.topics.documents import sampled
 from dirvae.topics.effects import Effects, Shares, effects_of, shares_of
 from dirvae.topics.exploring import explained_words, representatives
-from dirvae.topics.inference import decoded_perplexity
+from dirvae.topics.inference import decoded_log_prob
 from dirvae.topics.learned import LearnedTopics
+from dirvae.topics.pairs import TopicPairs, pairs_of
 from dirvae.topics.posterior import (
     TopicPosterior,
     evidence_of,
@@ -194,21 +196,35 @@ class DocumentQuestions(LearnedTopics):
         split = split_words if (counts.data % 1).any() else split_tokens
         return -math.log(self._completion(*split(counts), covariates))
 
-    def evaluate(self, X: Any, y: Any = None, *, covariates: Any = None) -> TopicScores:
+    @pinned()
+    def evaluate(
+        self, X: Any, y: Any = None, *, covariates: Any = None, level: float | None = None
+    ) -> TopicScores:
         """What ``dirvae evaluate`` says of the topics on documents; see `assessment.score_topics`.
 
         Args:
             X: Documents, as in `fit`. Of a corpus of more than 100,000 a sample of so many.
             y: Class of each document, None where it is not known; None for none at all.
             covariates: As in `transform`.
+            level: Of intervals, in (0, 1); None for none. They say how far the measures would move
+                with other documents of the same kind, the model as it is: by a bootstrap over
+                documents (`assessment.score_intervals`).
         """
+        if level is not None:
+            require_level(level)
         X = listed(X)
         covariates = matched("covariates", covariates, X)
         if isinstance(X, Corpus):
             X, rows = sampled(self._rows(X), np.arange(X.shape[0]))
             known = (y, covariates)
             y, covariates = (None if v is None else _safe_indexing(v, rows) for v in known)
-        return score_topics(self, X, y, covariates=covariates)
+        scores = score_topics(self, X, y, covariates=covariates)
+        if level is None:
+            return scores
+        counts, numbers = self._counts_and_covariates(X, covariates)
+        held_out = self._held_out(*split_tokens(counts), numbers)
+        found = score_intervals(self, scores, X, y, held_out, level=level, covariates=covariates)
+        return scores._replace(intervals=found)
 
     @pinned()
     def perplexity(self, X: Any, *, seed: int = 0, covariates: Any = None) -> float:
@@ -231,14 +247,22 @@ class DocumentQuestions(LearnedTopics):
         return self._completion(*split_tokens(counts, seed), covariates)
 
     def _completion(self, encoded: Any, scored: Any, covariates: Any) -> float:
+        nats, tokens = self._held_out(encoded, scored, covariates)
+        return math.exp(-nats.sum() / tokens.sum())
+
+    def _held_out(self, encoded: Any, scored: Any, covariates: Any) -> HeldOut:
+        """Log probability and number of the scored tokens of each document, given the others."""
+        tokens = np.asarray(scored.sum(1), dtype=np.float64).ravel()
+        if not tokens.sum() > 0:
+            raise ValueError("held_out has no tokens")
         weights = proportions(self.vae_, encoded, covariates)
         if decoder_of(self.vae_).mixes:
-            found = completion_perplexity(weights, self._mixed(), scored)
+            found = held_out_log_prob(weights, self._mixed(), scored)
         else:
-            found = decoded_perplexity(self.vae_.decoder, torch.from_numpy(weights), scored)
-        if math.isinf(found):
+            found = decoded_log_prob(self.vae_.decoder, torch.from_numpy(weights), scored)
+        if np.isinf(found).any():
             raise FloatingPointError("perplexity is infinite: no topic has a held-out word")
-        return found
+        return HeldOut(found, tokens)
 
     def _held_out_nats(self, X: Any) -> float:
         """What `compare_sizes` compares, lower is better."""
@@ -338,6 +362,32 @@ class DocumentQuestions(LearnedTopics):
         if path is not None:
             write_text(path, page)
         return page
+
+    def topic_pairs(self, X: Any, *, level: float = 0.9, covariates: Any = None) -> TopicPairs:
+        """How often each two topics are in the same documents, beside what is expected of them.
+
+        The intervals hold what the documents leave open of their proportions, and which documents
+        there are, but take the topics for known. The prior knows nothing of pairs, so that short
+        documents pull them to what it expects.
+
+        Args:
+            X: Documents, as in `fit`.
+            level: Of the intervals, in (0, 1).
+            covariates: As in `transform`.
+
+        Raises:
+            ValueError: If there is one topic, ``level`` is out of range, or the latent is no
+                Dirichlet.
+        """
+        check_is_fitted(self)
+        require_level(level)
+        if self._n_features_out < 2:
+            raise ValueError(f"the model has one {self._terms.part}, must have two or more")
+        counts, covariates = self._counts_and_covariates(X, covariates)
+        evidence = evidence_of(self.vae_, counts, covariates)
+        mean, shapes, _ = marginals(evidence, self._n_features_out)
+        found = pairs_of(mean, shapes, level=level, seed=self._seed)
+        return found.labelled(self._result_labels())
 
     def trends(self, X: Any, time: Any, *, level: float = 0.95, covariates: Any = None) -> Trends:
         """The share of each topic as a smooth curve over time, with intervals.

@@ -15,6 +15,7 @@ from torch.distributions import Normal
 
 from dirvae.alignment import matched
 from dirvae.distributions import Dirichlet
+from dirvae.evaluation import normal_interval
 from dirvae.report.examples import document_names
 from dirvae.report.explorer import (
     Differences,
@@ -28,14 +29,15 @@ from dirvae.report.explorer import (
 )
 from dirvae.report.explorer.documents import marks_of, short, speaking, text_length
 from dirvae.report.explorer.names import checked_names
-from dirvae.report.explorer.topics import LEVEL
+from dirvae.report.explorer.topics import LEVEL, Pairs
 from dirvae.terms import COUNTS
 from dirvae.topics.contrasts import require_level
 from dirvae.topics.covariates import own_numbers
 from dirvae.topics.decoder import decoder_of
 from dirvae.topics.document_kinds import Kind, documents_of, listed
 from dirvae.topics.effects import effects_of, shares_of
-from dirvae.topics.measures import halves_of, lda_measures, measures_of
+from dirvae.topics.measures import halves_of, lda_measures, measures_of, spread_of_measures
+from dirvae.topics.pairs import pairs_of
 from dirvae.topics.posterior import (
     credible_intervals,
     evidence_of,
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 __all__ = ["page_of"]
 
 TOP_WORDS = 10
+PAIRED_AT_MOST = 5_000  # documents by which pairs of topics are told
 ALL = 300  # samples, up to which a page holds them all
 
 
@@ -173,12 +176,39 @@ def _documents(
     shown = _shown(model, counts[rows], told, rows, texts, level)
     halves = halves_of(counts)
     measures = measures_of(model, counts, halves, np.arange(counts.shape[1]), numbers)
+    spread = spread_of_measures(model, counts, halves, numbers)
+    ends = {name: normal_interval(measures[name], std, LEVEL) for name, std in spread.items()}
+    pairs = _pairs(model, counts, numbers)
     of_lda: dict[str, float] = {}
     if baseline:
         of_lda = lda_measures(counts, theta.shape[1], model._seed, halves, model._terms)
     return Documents(
-        theta, counts, called, known_by, groups, shown, level, effects, samples, measures, of_lda
+        theta,
+        counts,
+        called,
+        known_by,
+        groups,
+        shown,
+        level,
+        effects,
+        samples,
+        measures,
+        of_lda,
+        ends,
+        pairs,
     )
+
+
+def _pairs(model: TopicModel, counts: Any, numbers: Any) -> Pairs | None:
+    """Which topics go together in documents, or in some of them where there are many."""
+    if meant("latent", model.latent) is not Dirichlet or model._n_features_out < 2:
+        return None
+    rows = np.arange(counts.shape[0])
+    if len(rows) > PAIRED_AT_MOST:
+        rows = np.sort(np.random.default_rng(0).choice(rows, PAIRED_AT_MOST, replace=False))
+    evidence = evidence_of(model.vae_, counts[rows], None if numbers is None else numbers[rows])
+    mean, shapes, _ = marginals(evidence, model._n_features_out)
+    return Pairs(*pairs_of(mean, shapes, level=LEVEL, seed=model._seed))
 
 
 def _effects(model: TopicModel, counts: Any, covariates: Any) -> Differences | None:

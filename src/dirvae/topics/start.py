@@ -14,6 +14,8 @@ from torch import Tensor
 __all__ = ["TopicStart", "cluster_start", "document_clusters", "guided_start"]
 
 DOCUMENTS_AT_MOST = 20_000  # that are clustered: a sample of them where there are more
+ENTRIES_AT_MOST = 5_000_000  # of these documents together, as far as is known beforehand
+ROWS_AT_ONCE = 10_000
 DIMENSIONS = 100
 BACKGROUND = 0.2  # share of each starting topic that is the words of all documents
 CENTRES = 100  # of clusters in all starts of k-means: the fewer clusters, the worse is one missed
@@ -48,13 +50,14 @@ def cluster_start(x: sparse.csr_matrix, num_topics: int, seed: int) -> TopicStar
         >>> start.log_topics.shape, start.log_background.shape
         (torch.Size([2, 4]), torch.Size([4]))
     """
-    background = np.asarray(x.sum(0), dtype=np.float64).ravel() + PSEUDO_COUNT
+    background = _word_totals(x) + PSEUDO_COUNT
     background /= background.sum()
     rows = np.flatnonzero(np.diff(x.indptr))
     rng = np.random.RandomState(seed)
-    if len(rows) > DOCUMENTS_AT_MOST:
-        rows = np.sort(rng.choice(rows, DOCUMENTS_AT_MOST, replace=False))
-    some = x[rows]
+    most = min(DOCUMENTS_AT_MOST, max(num_topics, ENTRIES_AT_MOST * len(rows) // max(x.nnz, 1)))
+    if len(rows) > most:
+        rows = np.sort(rng.choice(rows, most, replace=False))
+    some = x[rows].astype(np.float64, copy=False)
     labels = document_clusters(some, num_topics, seed)
     member = sparse.csr_matrix(
         (np.ones(len(rows)), (labels, np.arange(len(rows)))), (num_topics, len(rows))
@@ -67,6 +70,16 @@ def cluster_start(x: sparse.csr_matrix, num_topics: int, seed: int) -> TopicStar
     topics *= rng.gamma(100, 0.01, topics.shape)
     topics /= topics.sum(1, keepdims=True)
     return TopicStart(*(torch.from_numpy(np.log(a)).float() for a in (topics, background)))
+
+
+def _word_totals(x: Any) -> NDArray[np.float64]:
+    """Sum of each column in double precision; of single ones some rows at a time."""
+    if not sparse.issparse(x) or x.dtype != np.float32:
+        return np.asarray(x.sum(0), dtype=np.float64).ravel()
+    total = np.zeros(x.shape[1])
+    for start in range(0, x.shape[0], ROWS_AT_ONCE):
+        total += x[start : start + ROWS_AT_ONCE].astype(np.float64).sum(0).A1
+    return total
 
 
 def document_clusters(x: sparse.csr_matrix, num_clusters: int, seed: int) -> NDArray[np.int64]:

@@ -123,14 +123,17 @@ class Training(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the validation metrics; of them the bar, which is narrow, shows the ELBO."""
+        self._validation.gather(self._of_all)
         results = {f"val_{k}": value for k, value in self._results(self._validation).items()}
-        self.log("val_elbo", results.pop("val_elbo"), prog_bar=True, batch_size=1)
-        self.log_dict(results, batch_size=1)
+        told: dict[str, Any] = {"batch_size": 1, "sync_dist": True}
+        self.log("val_elbo", results.pop("val_elbo"), prog_bar=True, **told)
+        self.log_dict(results, **told)
 
     def on_train_epoch_end(self) -> None:
         """Log the training metrics and keep them in ``history``."""
+        self._train.gather(self._of_all)
         self.active = self._active(self._train)
-        self.log_dict(self._results(self._train), prog_bar=True, batch_size=1)
+        self.log_dict(self._results(self._train), prog_bar=True, batch_size=1, sync_dist=True)
         metrics = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
         self.history.append({"epoch": float(self.current_epoch), **metrics})
 
@@ -161,6 +164,11 @@ class Training(lightning.LightningModule):
             generator=self.noise,
         )
         return terms
+
+    def _of_all(self, sums: Tensor) -> Tensor:
+        """The sum over all devices that train together."""
+        total: Tensor = self.trainer.strategy.reduce(sums, reduce_op="sum")
+        return total
 
     def _results(self, meter: _Meter) -> dict[str, float]:
         results = meter.results()
@@ -203,6 +211,13 @@ class _Meter:
                 shares = weight.to(mean).reshape(-1, *(1 for _ in mean.shape[1:]))
                 moments = torch.stack([(shares * mean).sum(0), (shares * mean**2).sum(0)]).double()
                 self.embedding = moments if self.embedding is None else self.embedding + moments
+
+    def gather(self, of_all: Callable[[Tensor], Tensor]) -> None:
+        """Take the sums over all devices for those of this one."""
+        if isinstance(self.sums, Tensor):
+            self.sums = of_all(self.sums)
+        if self.embedding is not None:
+            self.embedding = of_all(self.embedding)
 
     def results(self) -> dict[str, float]:
         likelihood, divergence, weight = torch.as_tensor(self.sums).tolist()

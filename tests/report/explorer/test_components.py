@@ -7,7 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from scipy.spatial.distance import pdist
+from sklearn.decomposition import PCA
 
+from dirvae.report.explorer import components
 from dirvae.report.explorer.components import halves
 from tests.report.explorer.example import data_of, digits, flowers
 
@@ -44,6 +48,40 @@ def test_images_are_those_of_the_rows_and_of_the_model() -> None:
         np.testing.assert_allclose(pixels(own), X[row], atol=0.003)
         np.testing.assert_allclose(pixels(again), made[row], atol=0.003)
     assert len(found["reconstructions"]) == 16
+
+
+def test_samples_are_decoded_draws_of_the_prior() -> None:
+    model, X = digits()
+    found = data_of(model.report(X))["samples"]
+    with torch.no_grad():
+        prior = model.vae_.prior()
+        z = prior.sample((16,), torch.Generator().manual_seed(model._seed)).double().numpy()
+    for made, expected in zip(found, model.inverse_transform(z), strict=True):
+        np.testing.assert_allclose(pixels(made), expected, atol=0.003)
+
+
+@pytest.mark.parametrize(("example", "most"), [(digits, 150), (flowers, 600)])
+def test_rows_lie_on_the_map_as_their_shares_are_alike(example: Any, most: int) -> None:
+    model, X = example()
+    theta, found = model.transform(X), data_of(model.report(X))["map"]
+    assert len(found) == min(len(X), most)
+    places = np.array([row[:2] for row in found])
+    assert [row[2] for row in found] == theta.argmax(1).tolist()
+    assert places.min() >= 0
+    assert np.ptp(places, axis=0).max() == pytest.approx(1, abs=1e-3)
+    wanted = PCA(2).fit_transform(np.sqrt(theta))
+    wanted /= np.ptp(wanted, axis=0).max()
+    np.testing.assert_allclose(pdist(places), pdist(wanted), atol=1e-3)
+    if example is digits:
+        for row in (0, 77):
+            np.testing.assert_allclose(pixels(found[row][4]), np.asarray(X)[row], atol=0.003)
+
+
+def test_of_many_rows_some_are_on_the_map_evenly_spaced(monkeypatch: Any) -> None:
+    monkeypatch.setattr(components, "MAPPED_IMAGES", 4)
+    model, X = digits()
+    found = data_of(model.report(X[:10], ids=list("abcdefghij")))["map"]
+    assert [row[3] for row in found] == ["a", "d", "g", "j"]
 
 
 def test_columns_are_told_by_how_far_they_are_from_their_mean() -> None:

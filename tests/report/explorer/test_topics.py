@@ -15,6 +15,7 @@ from dirvae.report.explorer import Topics, explorer_page
 from dirvae.report.explorer.documents import per_topic, text_length
 from dirvae.report.explorer.layout import hues, overlaps, positions, radii
 from dirvae.report.explorer.page import html_page
+from dirvae.report.explorer.topics import Pairs, _together
 from dirvae.report.explorer.words import SHOWN, STEPS, listed_words
 from tests.report.explorer.example import COUNT, data_of, documents, model, page
 
@@ -97,6 +98,15 @@ def test_signs_are_counted(data: Any, theta: Any) -> None:
             f"{share:.0%} of its words in common with topic {nearest}",
         )
         assert set(said) <= set(data["how"])
+
+
+def test_topics_that_surely_go_together_are_named_the_surest_first(data: Any) -> None:
+    lower = np.array([[9.0, 1.5, 0.9, 2.0], [1.5, 9, 1, 1.2], [0.9, 1, 9, 0.5], [2, 1.2, 0.5, 9]])
+    found = _together(Pairs(lower + 1, lower, lower + 2.0006), 4)
+    assert found[0] == [[3, 3.0, 2.0, 4.001], [1, 2.5, 1.5, 3.501]]
+    assert [[j for j, *_ in row] for row in found] == [[3, 1], [0, 3], [], [0, 1]]
+    pairs = model().topic_pairs(documents()[0], level=0.9)
+    assert data["together"] == _together(Pairs(*pairs), 4)
 
 
 def test_documents_have_their_topics_with_intervals(data: Any) -> None:

@@ -261,8 +261,30 @@ function reconstructions() {
       picture(`Row ${id}`, row), picture(`Row ${id}, reconstructed`, made)))));
 }
 
+function samples() {
+  if (!data.samples.length) return null;
+  return h("section", {}, h("h2", {}, "What the model makes up"),
+    h("p", { class: "soft" }, "Decoded at draws from the prior. Good ones look like rows of the data."),
+    h("ul", { class: "strip samples" }, data.samples.map((made, i) => h("li", {}, picture(`Sample ${i + 1}`, made)))));
+}
+
+function rowMap() {
+  const heights = data.map.map(([, y]) => y);
+  const top = Math.max(...heights);
+  const tall = Math.max(top - Math.min(...heights), 0.2); // of the width
+  const drawn = data.map.map(([x, y, k, id, image]) => h("i", {
+    class: `at ${hue(k)}`, title: `${id}, most of component ${k}`,
+    style: { left: `${100 * x}%`, top: `${(100 * (top - y)) / tall}%` },
+  }, image ? picture("", image) : h("i", { class: "dot" })));
+  const shown = data.map.length < data.total ? `${data.map.length} of ${data.total.toLocaleString("en")} rows` : "All rows";
+  return h("section", {}, h("h2", {}, "Map of rows"),
+    h("p", { class: "soft" }, `${shown}. Near ones have similar shares; the colour is that of the largest component.`),
+    h("div", { class: "rows", role: "img", "aria-label": "Rows by their shares of the components" },
+      h("div", { "aria-hidden": "true", style: { "aspect-ratio": 1 / tall } }, drawn)));
+}
+
 fill(document.getElementById("controls"), {}, [themeButton()]);
 document.getElementById("controls").hidden = false;
 document.documentElement.classList.add("js");
-fill(app, {}, [play(), components(), reconstructions()]);
+fill(app, {}, [play(), components(), rowMap(), reconstructions(), samples()]);
 app.hidden = false;

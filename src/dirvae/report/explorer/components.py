@@ -18,7 +18,8 @@ __all__ = ["Components", "Layer", "components_page", "halves", "image_shape_of"]
 
 Floats = NDArray[np.float64]
 EXAMPLES = 8  # rows a component
-RECONSTRUCTED = 16
+RECONSTRUCTED = SAMPLES = 16
+MAPPED_IMAGES, MAPPED = 150, 600  # rows on the map
 FEATURES = 8  # named of each component
 MOST_NUMBERS = 600_000  # of a decoder that is written into the page
 USED = 0.01
@@ -49,6 +50,7 @@ class Components:
         near_corners: Mean of a row that is nearly all of one component, shape (K, D).
         rows: The N rows, shape (N, D).
         reconstructions: Of the first rows, shape (M, D).
+        samples: Means of rows at draws from the prior, shape (S, D).
         ids: What each row is called, length N.
         features: Names of the D columns.
         image_shape: Height and width, where rows are images; None otherwise.
@@ -61,6 +63,7 @@ class Components:
     near_corners: Floats
     rows: Floats
     reconstructions: Floats
+    samples: Floats
     ids: Sequence[str]
     features: Sequence[str]
     image_shape: tuple[int, int] | None
@@ -127,9 +130,33 @@ def components_payload(found: Components, *, title: str) -> dict[str, Any]:
             for pair in [(found.rows, found.reconstructions)]
             for row in range(len(found.reconstructions) if image else 0)
         ],
+        "samples": [_pixels((row - low) / width) for row in (found.samples if image else ())],
+        "map": [
+            [*place, int(found.theta[row].argmax()), cut(found.ids[row])]
+            + ([_pixels((found.rows[row] - low) / width)] if image else [])
+            for row, place in _map(found.theta, MAPPED_IMAGES if image else MAPPED)
+        ],
         "decoder": None if found.decoder is None else _written(found.decoder),
         "total": len(found.rows),
     }
+
+
+def _map(theta: Floats, most: int) -> list[tuple[int, list[float]]]:
+    """Rows, evenly spaced where there are many, and places in the unit square by their shares.
+
+    They are the first two principal components of the roots of shares, by whose distances
+    compositions are alike (Hellinger). The longer side is 1.
+    """
+    root = np.sqrt(np.maximum(theta, 0))
+    left, scale, axes = np.linalg.svd(root - root.mean(0), full_matrices=False)
+    signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(1)])  # else by chance
+    place = np.zeros((len(theta), 2))
+    size = min(2, len(scale))
+    place[:, :size] = (left * scale * signs)[:, :size]
+    extent = np.ptp(place, axis=0)
+    place = 0.5 + (place - place.min(0) - extent / 2) / max(extent.max(), 1e-12)
+    rows = np.unique(np.linspace(0, len(theta) - 1, min(most, len(theta))).round().astype(int))
+    return [(int(row), [round(float(at), 4) for at in place[row]]) for row in rows]
 
 
 def halves(values: ArrayLike) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from dirvae.evaluation import Interval
 from dirvae.terms import Terms
 
 __all__ = ["Measure", "measures_in_words", "quality_payload"]
@@ -73,13 +74,17 @@ def measures_in_words(terms: Terms) -> dict[str, Measure]:
 
 
 def quality_payload(
-    measures: Mapping[str, float], baseline: Mapping[str, float], terms: Terms
+    measures: Mapping[str, float],
+    baseline: Mapping[str, float],
+    intervals: Mapping[str, Interval],
+    terms: Terms,
 ) -> list[dict[str, Any]]:
     """Return what a page says of a model's quality, as JSON can.
 
     Args:
         measures: Of the model.
         baseline: Of scikit-learn's LDA; empty for none.
+        intervals: Of the measures that have one.
         terms: What documents, words and topics are called.
     """
     return [
@@ -88,7 +93,12 @@ def quality_payload(
             "said": measure.said.format(format(measures[key], measure.digits)),
             "how": f"{measure.name}; {measure.better}. {measure.meaning}",
             "baseline": format(baseline[key], measure.digits) if key in baseline else None,
+            "interval": _ends(intervals[key], measure.digits) if key in intervals else None,
         }
         for key, measure in measures_in_words(terms).items()
         if key in measures
     ]
+
+
+def _ends(interval: Interval, digits: str) -> str:
+    return f"{interval.lower:{digits}} to {interval.upper:{digits}}"

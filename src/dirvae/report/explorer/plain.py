@@ -69,6 +69,7 @@ def _about(payload: dict[str, Any], terms: Terms) -> str:
 def _quality(payload: dict[str, Any]) -> str:
     said = ". ".join(
         quality["said"]
+        + (f" ({quality['interval']})" if quality["interval"] else "")
         + (f" (scikit-learn's LDA: {quality['baseline']})" if quality["baseline"] else "")
         for quality in payload["quality"]
     )

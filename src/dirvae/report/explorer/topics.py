@@ -6,12 +6,13 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from dirvae.evaluation import Interval
 from dirvae.report.examples import most_of
 from dirvae.report.explorer.documents import Marks, Shown, per_topic, short, text_length
 from dirvae.report.explorer.groups import Differences, Groups, Means
@@ -25,11 +26,12 @@ from dirvae.report.explorer.words import SHOWN, STEPS, listed_words, uses
 from dirvae.terms import COUNTS, TEXTS, Terms
 from dirvae.text import visible
 
-__all__ = ["Documents", "Topics", "explorer_page"]
+__all__ = ["Documents", "Pairs", "Topics", "explorer_page"]
 
 Floats = NDArray[np.float64]
 LEVEL = 0.9
 NEAREST = 5
+SCRIPTS = ("drawing.js", "topic.js", "documents.js", "explorer.js")  # the last one begins to draw
 MOST_WORDS = 3_000  # that can be searched
 LONGEST_TOLD = 180  # letters of a covariate with its level and its reference
 
@@ -59,6 +61,20 @@ class Topics:
     terms: Terms = TEXTS
 
 
+class Pairs(NamedTuple):
+    """How often topics are in the same documents, as `topics.pairs` has it, each shape (K, K).
+
+    Attributes:
+        ratio: To what is expected; the diagonal is not read.
+        lower: Lower ends of the intervals, at `LEVEL`.
+        upper: Upper ends.
+    """
+
+    ratio: Floats
+    lower: Floats
+    upper: Floats
+
+
 @dataclass(frozen=True)
 class Documents:
     """N documents, of which a page shows some.
@@ -75,6 +91,8 @@ class Documents:
         samples: What is shown of samples of counts alone; None of documents.
         measures: Of the model on these documents, by the names of `measures_in_words`.
         baseline: The same of scikit-learn's LDA; empty for none.
+        measure_intervals: Of the model's measures, those that have one, at `LEVEL`.
+        pairs: Which topics go together; None where that is not known.
     """
 
     theta: Floats
@@ -88,6 +106,8 @@ class Documents:
     samples: Samples | None = None
     measures: Mapping[str, float] = field(default_factory=dict)
     baseline: Mapping[str, float] = field(default_factory=dict)
+    measure_intervals: Mapping[str, Interval] = field(default_factory=dict)
+    pairs: Pairs | None = None
 
 
 def explorer_page(
@@ -110,7 +130,7 @@ def explorer_page(
     """
     payload = topics_payload(topics, documents, title=title)
     more = ("samples.js",) if topics.terms is COUNTS else ()
-    return html_page(title, payload, plain_page(payload), *more, "explorer.js")
+    return html_page(title, payload, plain_page(payload), *more, *SCRIPTS)
 
 
 def topics_payload(topics: Topics, documents: Documents | None, *, title: str) -> dict[str, Any]:
@@ -268,13 +288,29 @@ def _documents_payload(
         "samples": None
         if documents.samples is None
         else samples_payload(documents.samples, theta, documents.ids, index, groups),
-        "quality": quality_payload(documents.measures, documents.baseline, topics.terms),
+        "quality": quality_payload(
+            documents.measures, documents.baseline, documents.measure_intervals, topics.terms
+        ),
+        "together": _together(documents.pairs, theta.shape[1]),
         "exemplars": [[index[int(row)] for row in rows] for rows in most],
         "most": [[_three(theta[row, k]) for row in rows] for k, rows in enumerate(most)],
         "documents": [
             _document(documents, number, length, place) for number in range(len(shown.rows))
         ],
     }
+
+
+def _together(pairs: Pairs | None, num_topics: int) -> list[list[list[float]]]:
+    """For each topic those that surely go with it, the surest first: number, ratio and interval."""
+    if pairs is None:
+        return [[] for _ in range(num_topics)]
+    lower = pairs.lower.copy()
+    np.fill_diagonal(lower, 0)
+    order = np.argsort(-lower, axis=1, kind="stable")[:, :NEAREST]
+    return [
+        [[int(j), *(_three(part[k, j]) for part in pairs)] for j in order[k] if lower[k, j] > 1]
+        for k in range(num_topics)
+    ]
 
 
 def _means(means: Means | None, digits: int) -> dict[str, Any] | None:

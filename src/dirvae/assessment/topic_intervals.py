@@ -1,0 +1,128 @@
+"""How far measures of topics would move with other documents of the same kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dirvae.assessment.topics import TopicEstimator, TopicScores, label_scores
+from dirvae.evaluation import mean_document_frequency, topic_coherence
+from dirvae.evaluation.bootstrap import Interval, bootstrap_std, normal_interval
+
+__all__ = ["HeldOut", "score_intervals", "spread_of_scores"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class HeldOut(NamedTuple):
+    """What a model says of half of each document's tokens, given the other half.
+
+    Attributes:
+        nats: Log probability of them, shape (N,).
+        tokens: How many there are, shape (N,).
+    """
+
+    nats: Floats
+    tokens: Floats
+
+    def perplexity(self, rows: Any = slice(None)) -> float:
+        """Exp of minus the mean log probability of a token of these documents.
+
+        Args:
+            rows: Their places; all of them by default.
+        """
+        return float(np.exp(-self.nats[rows].sum() / self.tokens[rows].sum()))
+
+
+def score_intervals(
+    model: TopicEstimator,
+    scores: TopicScores,
+    documents: Any,
+    labels: Sequence[Any] | None,
+    held_out: HeldOut,
+    *,
+    level: float = 0.9,
+    covariates: Any = None,
+) -> dict[str, Interval]:
+    """Intervals of the measures of `score_topics`, by their names in its table.
+
+    Documents are drawn with replacement 200 times (50 of many), and each measure is taken anew, the
+    model as it is. The standard deviation s of these gives value - z s to value + z s, z of the
+    normal distribution. Diversity has none: it is of the model's words alone.
+
+    Args:
+        model: As in `score_topics`; likewise ``documents``, ``labels`` and ``covariates``.
+        scores: What `score_topics` says of them.
+        documents: N documents.
+        labels: Class of each document.
+        held_out: What the model says of halves of these documents.
+        level: Of the intervals, in (0, 1).
+        covariates: What is known of the documents.
+
+    Example:
+        >>> from dirvae import TopicModel
+        >>> texts = ["the cat and the dog", "dog and cat", "stars and moon", "moon, stars"] * 5
+        >>> model = TopicModel(2, max_epochs=20, random_state=0).fit(texts)
+        >>> sorted(model.evaluate(texts, level=0.9).intervals)
+        ['completion_perplexity', 'mean_document_frequency', 'npmi_document']
+    """
+    counts = model.counts(documents)
+    spread = spread_of_scores(counts, model.top_word_ids(min(10, counts.shape[1])), held_out)
+    if labels is not None:
+        told = {} if covariates is None else {"covariates": covariates}
+        theta = model.transform(documents, **told)
+        right = _right(model, documents, labels) if hasattr(model, "predict") else None
+        spread |= _spread_of_labels(theta, labels, right)
+    table = scores.table()
+    values = dict(zip(table["measure"], table["value"], strict=True))
+    return {name: normal_interval(values[name], std, level) for name, std in spread.items()}
+
+
+def spread_of_scores(
+    counts: Any, top_words: Ints | None, held_out: HeldOut | None
+) -> dict[str, float]:
+    """Standard errors of perplexity, coherence and document frequency, by a bootstrap.
+
+    Args:
+        counts: Words of the documents, CSR, shape (N, V).
+        top_words: Columns of the first words of each topic, shape (K, n); None leaves out what is
+            of words.
+        held_out: Of the same documents; None leaves out the perplexity.
+    """
+    if top_words is not None:
+        words, places = np.unique(top_words, return_inverse=True)
+        some, ids = counts[:, words], places.reshape(top_words.shape)
+
+    def measures(rows: Ints) -> Mapping[str, float]:
+        found = {}
+        if held_out is not None and held_out.tokens[rows].sum() > 0:
+            found["completion_perplexity"] = held_out.perplexity(rows)
+        if top_words is not None:
+            drawn = some[rows]
+            found["npmi_document"] = float(topic_coherence(ids, drawn).mean())
+            found["mean_document_frequency"] = mean_document_frequency(ids, drawn)
+        return found
+
+    return bootstrap_std(measures, counts.shape[0])
+
+
+def _spread_of_labels(theta: Any, labels: Sequence[Any], right: Any) -> dict[str, float]:
+    known = [row for row, label in enumerate(labels) if label is not None]
+    truth, shares = [labels[row] for row in known], np.asarray(theta)[known]
+
+    def measures(rows: Ints) -> Mapping[str, float]:
+        found = label_scores(shares[rows], [truth[row] for row in rows])
+        accuracy = {} if right is None else {"accuracy": float(right[rows].mean())}
+        return {"purity": found.purity, "nmi": found.nmi, **accuracy}
+
+    return bootstrap_std(measures, len(known))
+
+
+def _right(model: Any, documents: Any, labels: Sequence[Any]) -> NDArray[np.bool_]:
+    """Whether each label that is known is predicted."""
+    pairs = zip(model.predict(documents), labels, strict=True)
+    return np.array([str(told) == str(label) for told, label in pairs if label is not None])

@@ -1,0 +1,220 @@
+"""The page of counts in Chromium, and that of several models."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dirvae.topics import compare
+from tests.report.explorer.example import (
+    composition,
+    data_of,
+    documents,
+    model,
+    samples,
+)
+from tests.report.explorer.tab import IN_CHROMIUM, texts
+
+pytestmark = IN_CHROMIUM
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: Any) -> Path:
+    """A page of counts."""
+    place = tmp_path_factory.mktemp("counts") / "page.html"
+    counts, known = samples()
+    ids = {"sample": list(counts.index)}
+    composition().report(counts, place, labels=known["diet"], ids=ids, covariates=known)
+    return place
+
+
+@pytest.mark.parametrize("address", ["", "#topic=1", "#doc=3", "#word=2", "#q=taxon"])
+def test_a_page_of_counts_speaks_of_samples(opened: Any, counted: Path, address: str) -> None:
+    tab = opened(counted, address)
+    tab.wait_for_timeout(100)
+    shown = tab.inner_text("body") + " ".join(
+        part.get_attribute("aria-label") or "" for part in tab.locator("[aria-label]").all()
+    )
+    assert not re.search(r"\b(document|topic|word|text)s?\b", shown, re.I)
+    assert re.search(r"\bcomponents?\b", shown, re.I)
+    assert re.search(r"\bsamples?\b", shown, re.I)
+    assert tab.get_attribute("#q", "placeholder") == "features, samples, names"
+
+
+def shares_by_name() -> pd.DataFrame:
+    """Shares of the samples; columns are names of components, the commonest first."""
+    counts, _ = samples()
+    theta = pd.DataFrame(composition().transform(counts), counts.index)
+    theta.columns = [", ".join(words) for words in composition().top_words(3)]
+    return theta.iloc[:, np.argsort(-theta.mean().to_numpy())]
+
+
+def test_bars_tell_their_samples_and_open_them(opened: Any, counted: Path) -> None:
+    tab = opened(counted)
+    theta = shares_by_name()
+    tab.wait_for_selector(".stack")
+    assert texts(tab, ".stacks b") == ["fast", "home", "swap"]
+    inside = theta[samples()[1]["diet"] == "home"]
+    place = [list(theta.columns).index(name) for name in inside.idxmax(axis=1)]
+    order = inside.index[np.lexsort((-inside.max(axis=1), place))]
+    strip = tab.locator(".stack").nth(1)
+    assert strip.get_attribute("aria-valuemax") == str(len(order))
+    strip.focus()
+    for _ in range(3):
+        tab.keyboard.press("ArrowRight")
+    row = inside.loc[order[3]].sort_values(ascending=False)
+    told = ", ".join(f"{n} {round(100 * share)}%" for n, share in row.items() if share >= 0.01)
+    assert strip.get_attribute("aria-valuetext") == f"{order[3]}: {told}"
+    assert texts(tab, ".said")[1].startswith(order[3])
+    box = strip.bounding_box()
+    x = box["x"] + (len(order) - 0.5) / len(order) * box["width"]
+    tab.mouse.click(x, box["y"] + box["height"] / 2)
+    assert texts(tab, "#detail h2") == [order[-1]]
+    tab.go_back()
+    tab.wait_for_selector(".stack")
+    tab.locator(".stack").nth(1).focus()
+    tab.keyboard.press("End")
+    tab.keyboard.press("Enter")
+    assert texts(tab, "#detail h2") == [order[-1]]
+
+
+def test_a_bar_is_as_high_as_its_shares(opened: Any, counted: Path) -> None:
+    """Each path goes along the upper ends of a component's bars, and back along the lower ones."""
+    tab = opened(counted)
+    tab.wait_for_selector(".stack")
+    theta, diet = shares_by_name(), samples()[1]["diet"]
+    inside = theta[diet == "swap"]
+    place = [list(theta.columns).index(name) for name in inside.idxmax(axis=1)]
+    shares = inside.iloc[np.lexsort((-inside.max(axis=1), place))]
+    paths = tab.locator(".stack").nth(2).locator("path").all()
+    for name, path in zip(theta.columns, paths, strict=True):
+        ends = [float(end) for end in re.findall(r"V(-?\d+)", path.get_attribute("d") or "")]
+        upper, lower = np.array(ends).reshape(2, -1)
+        np.testing.assert_allclose((lower[::-1] - upper) / 1000, shares[name], atol=6e-4)
+    np.testing.assert_allclose(upper, 0, atol=2)
+
+
+def test_groups_of_samples_are_chosen_filtered_and_read_as_a_table(
+    opened: Any, tmp_path: Path
+) -> None:
+    counts, known = samples()
+    age = known.assign(old=np.where(known["age"] > 35, "old", "young"))
+    composition().report(counts, tmp_path / "page.html", labels=known["diet"], covariates=age)
+    tab = opened(tmp_path / "page.html")
+    theta = shares_by_name()
+    tab.select_option("#by", label="old")
+    tab.wait_for_timeout(100)
+    assert texts(tab, ".stacks b") == ["old", "young"]
+    tab.locator("summary", has_text="As a table").first.click()
+    means = theta.groupby(age["old"]).mean()
+    sizes = age["old"].value_counts()
+    assert texts(tab, "tbody tr") == [
+        "\t".join([name, str(sizes[name]), *(f"{share:.1%}" for share in means.loc[name])])
+        for name in ("old", "young")
+    ]
+    tab.select_option("#label", label="swap")
+    tab.wait_for_timeout(100)
+    inside = age[age["diet"] == "swap"]["old"].value_counts()
+    assert texts(tab, ".stacks small") == [f"{inside[name]} samples" for name in ("old", "young")]
+
+
+def test_features_stand_against_the_mean(opened: Any, counted: Path) -> None:
+    tab = opened(counted)
+    tab.wait_for_selector(".apart")
+    theta = composition().transform(samples()[0])
+    mean = theta.mean(0) @ composition().topic_word_
+    features = samples()[0].columns.tolist()
+    apart = data_of(counted.read_text())["apart"]
+    most = min(5, max(abs(ratio) for row in apart for _, ratio in row))
+    cards = tab.locator(".cards > li:has(.apart)").all()
+    for card, k in zip(cards, (-theta.mean(0)).argsort(), strict=True):
+        for item in card.locator(".apart li").all():
+            times = composition().topic_word_[k, features.index(item.locator("a").inner_text())]
+            times /= mean[features.index(item.locator("a").inner_text())]
+            shown = item.locator(".number").inner_text()
+            size = max(times, 1 / times)
+            told = ">999" if size > 999 else f"{size:.1f}" if size < 10 else f"{size:.0f}"
+            assert shown == ("\u00f7" if times < 1 else "\u00d7") + told
+            length = 50 * min(1, abs(np.log2(times)) / most)
+            drawn = item.locator(".bar")
+            bar = [drawn.evaluate(f"e => e.style.{side}") for side in ("left", "width")]
+            ends = [float(end.removesuffix("%")) for end in bar]
+            np.testing.assert_allclose(ends, [50 - length * (times < 1), length], atol=0.02)
+
+
+def test_effects_name_what_they_are_compared_with(opened: Any, counted: Path) -> None:
+    tab = opened(counted)
+    tab.wait_for_selector(".forests")
+    counts, known = samples()
+    effects = composition().effects(counts, known, level=0.9)
+    order = (-composition().transform(counts).mean(0)).argsort()
+    heads = ["age, for each unit", "diet: home, not fast", "diet: swap, not fast"]
+    assert texts(tab, ".forests h4") == heads
+    for c, card in enumerate(tab.locator(".forests > li").all(), 1):
+        for item, k in zip(card.locator("li").all(), order, strict=True):
+            effect, low, high = (part[c, k] for part in effects[1:2] + effects[3:5])
+            told = item.locator(".number").all_inner_texts()
+            parts = [told[0], *told[1].split(" to ")]
+            shown = [float(part.replace("\u2212", "-")) for part in parts]
+            np.testing.assert_allclose(shown, [100 * effect, 100 * low, 100 * high], rtol=0.05)
+            assert ("sure" in (item.get_attribute("class") or "")) == (low > 0 or high < 0)
+
+
+def test_the_least_certain_samples_are_listed_and_open(opened: Any, counted: Path) -> None:
+    tab = opened(counted)
+    tab.wait_for_selector(".widest")
+    counts, _ = samples()
+    posterior = composition().posterior(counts, level=0.9)
+    width = posterior.upper - posterior.lower
+    order = np.argsort(-width.max(1))
+    assert texts(tab, ".widest .head a") == counts.index[order[:5]].tolist()
+    row, k = order[1], width[order[1]].argmax()
+    parts = (posterior.mean, posterior.lower, posterior.upper)
+    mean, low, high = (round(100 * round(part[row, k], 3)) for part in parts)
+    assert texts(tab, ".widest .number")[1] == f"{mean}% ({low}%\u2013{high}%)"
+    tab.locator(".widest .head a").nth(1).click()
+    assert texts(tab, "#detail h2") == [counts.index[row]]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_page_of_counts_fits_and_can_be_used_by_all(
+    opened: Any, counted: Path, width: int, dark: bool
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    tab = opened(counted, width=width, dark=dark)
+    tab.wait_for_selector(".widest")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    found = axe.Axe().run(tab).response["violations"]
+    serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
+    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in serious] == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_comparison_fits_and_can_be_used_by_all(
+    opened: Any, tmp_path: Path, width: int, dark: bool
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    small = type(model())(3, max_epochs=1, hidden_sizes=(4,), random_state=0)
+    other = small.fit(documents()[0])
+    found = compare([model(), other], documents()[0], names=["long" * 30, "other"])
+    found.report(tmp_path / "page.html")
+    tab = opened(tmp_path / "page.html", width=width, dark=dark, app="#compare")
+    assert tab.locator(".pairs-of > li").count() == 4
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    tab.click("#theme")
+    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") != paper
+    tab.click("#theme")
+    serious = [
+        fault
+        for fault in axe.Axe().run(tab).response["violations"]
+        if fault["impact"] in ("serious", "critical")
+    ]
+    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in serious] == []
