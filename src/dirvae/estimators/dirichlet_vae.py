@@ -185,8 +185,8 @@ class DirichletVAE(RowEstimator):
         Args:
             X: Dense or CSR, shape (N, D), finite.
             y: Ignored.
-            sample_weight: Non-negative weights, shape (N,). A pandas series is matched by index to
-                an X of pandas.
+            sample_weight: Non-negative weights, shape (N,). A pandas Series is matched by index
+                where X is a pandas DataFrame.
             checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
             resume: Whether to go on from that folder's last checkpoint, of the same data and
                 arguments; ``random_state`` must be an integer.
