@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from dirvae import DirichletVAE
+from dirvae.distributions import Dirichlet
 
 FOLDER = Path(__file__).parent / "images"
 LOOKS = {
@@ -27,7 +28,7 @@ ROWS = (0, 1, 5, 8, 16)
 def fitted() -> tuple[Any, Any, Any]:
     """Images, the components decoded alone, and the proportions of each image."""
     X = load_digits().data / 16
-    model = DirichletVAE(K, random_state=0).fit(X)
+    model = DirichletVAE(K, latent=Dirichlet, random_state=0).fit(X)
     return X, model.inverse_transform(np.eye(K)), model.transform(X)
 
 
