@@ -11,13 +11,14 @@ WORKERS = -n $(PYTEST_WORKERS) --dist worksteal
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test docs lint format learning slow browser wheel clean
+.PHONY: help setup demo test docs links lint format learning slow browser wheel clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo [ARGS=--quick]  three models of handwritten digits, topics of texts; reports"
 	@echo "make test                 style, types, layers, doctests, README examples, tests"
 	@echo "make docs                 the site, into docs/_build/html, and its checks"
+	@echo "make links                links to other sites; needs a network, and no part of CI"
 	@echo "make lint | format        the checks alone | reformat the code"
 	@echo "make learning             the tests that train models to see that they learn"
 	@echo "make slow                 the tests that take minutes"
@@ -48,6 +49,14 @@ learning: $(READY)
 docs: $(VENV)/.docs
 	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
 	$(BIN)/python -m pytest -m docs tests/test_site.py tests/test_readme.py
+
+# Those of the files at the top, too, which are no part of the site.
+links: $(VENV)/.docs
+	$(BIN)/python -m sphinx -q -C -D extensions=myst_parser -D root_doc=README \
+		-D suppress_warnings=docutils,myst,toc \
+		-D 'exclude_patterns=$(VENV),build,dist,docs/_*,docs/api,docs/learn,docs/scripts,docs/start' \
+		-b linkcheck . docs/_build/links/files
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -q -D plot_gallery=0 -b linkcheck docs docs/_build/links/site
 
 $(VENV)/.docs: $(READY)
 	$(BIN)/python -m pip install --disable-pip-version-check -q -e ".[docs]" -c constraints.txt

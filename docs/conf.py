@@ -11,7 +11,8 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "src")]
 
-from docs import mathml, reference  # noqa: E402
+# First the names of arrays: the others import dirvae.
+from docs import array_names, mathml, reference  # noqa: E402, F401
 
 project = "dirvae"
 author = "The dirvae developers"

@@ -27,7 +27,7 @@ ROWS = (0, 1, 5, 8, 16)
 def fitted() -> tuple[Any, Any, Any]:
     """Images, the components decoded alone, and the proportions of each image."""
     X = load_digits().data / 16
-    model = DirichletVAE(K, random_state=0).fit(X)
+    model = DirichletVAE(K, prior_concentration=0.5, random_state=0).fit(X)
     return X, model.inverse_transform(np.eye(K)), model.transform(X)
 
 
@@ -59,7 +59,7 @@ def image(cell: Any, values: Any, look: dict[str, str]) -> None:
 
 def bars(cell: Any, shares: Any, look: dict[str, str]) -> None:
     cell.bar(range(K), shares, color=look["bars"])
-    cell.set(facecolor=look["paper"], xticks=range(0, K, 3), yticks=[], ylim=(0, 0.6))
+    cell.set(facecolor=look["paper"], xticks=range(0, K, 3), yticks=[], ylim=(0, 0.8))
     cell.spines[["top", "left", "right"]].set_visible(False)
     cell.spines["bottom"].set_color(look["ink"])
 

@@ -77,7 +77,7 @@ def test_development_pins_every_dependency(extra: str | None) -> None:
         assert requirement.specifier.contains(pin.version)
 
 
-@pytest.mark.parametrize("extra", [None, "anndata", "biom", "data", "texts"])
+@pytest.mark.parametrize("extra", [None, "anndata", "biom", "data", "hub", "onnx", "texts"])
 def test_lower_bounds_are_those_tested(extra: str | None) -> None:
     pinned = pins("constraints-lowest.txt")
     for requirement in declared(extra):

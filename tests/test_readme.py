@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import typer.main
 from sklearn.datasets import load_digits
 
+from dirvae import TopicModel
 from dirvae.cli import app
 from tests.pages import FENCE, PAGES, ROOT, Example, commands, examples, same
 
 FOUND = [example for page in PAGES for example in examples(page)]
+PROGRAM: Any = typer.main.get_command(app)
+SCRIPTS = sorted((ROOT / "docs" / "scripts").rglob("*.py"))
 NAMES = [f"pixel{number}" for number in range(64)]  # of data.csv, which the commands read
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(?:#([^)\s]*))?\)")
 
@@ -110,19 +116,80 @@ def test_printed_texts_are_compared(wanted: str, got: str, agree: bool) -> None:
     assert same(wanted, got) == agree
 
 
+def run_command(line: str, *more: str) -> None:
+    program, *words = shlex.split(line)
+    with pytest.raises(SystemExit) as stop:
+        typer.main.get_command(app).main([*words, *more], prog_name=program)
+    assert not stop.value.code, line
+
+
+def shell_blocks(name: str) -> list[list[str]]:
+    """Lines of each block of ```sh of a page in docs/."""
+    found = FENCE.findall((ROOT / "docs" / name).read_text(encoding="utf-8"))
+    return [source.splitlines() for language, source in found if language == "sh"]
+
+
 def test_the_commands_on_compositions_run_as_they_stand() -> None:
     """The first example writes the tables; then each command, and what the last ones wrote."""
-    page = ROOT / "docs" / "compositions.md"
-    exec(examples(page)[0].source, {"__name__": "__main__"})
-    blocks = FENCE.findall(page.read_text(encoding="utf-8"))
-    [shell] = [source for language, source in blocks if language == "sh"]
-    for line in shell.splitlines():
-        program, *words = shlex.split(line)
-        quick = ["--max-epochs", "2"] if words[0] == "fit" else []
-        with pytest.raises(SystemExit) as stop:
-            typer.main.get_command(app).main([*words, *quick], prog_name=program)
-        assert not stop.value.code, line
+    exec(examples(ROOT / "docs" / "compositions.md")[0].source, {"__name__": "__main__"})
+    [shell] = shell_blocks("compositions.md")
+    for line in shell:
+        run_command(line, *(["--max-epochs", "2"] if line.startswith("dirvae fit") else []))
     header = Path("effects.csv").read_text().splitlines()[0]
     assert header.startswith("component,column,covariate,level,reference,effect,std_error,lower")
     assert len(Path("effects.csv").read_text().splitlines()) == 1 + 4 * 2
     assert Path("proportions.csv").read_text().startswith("sample,compositionmodel0,")
+
+
+def test_the_commands_on_corpora_run_as_they_stand() -> None:
+    words = [f"{first}{second}" for first in "abcdefghijkl" for second in "mnopqrst"]
+    rows = [
+        {"id": place, "year": 2000 + place % 3, "text": " ".join(words[place : place + 9])}
+        for place in range(80)
+    ]
+    Path("texts.jsonl.gz").write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
+    Path("new.jsonl").write_text("\n".join(map(json.dumps, rows[:7])), encoding="utf-8")
+    [(build, fit, transform), new] = shell_blocks("corpora.md")
+    run_command(build)
+    run_command(fit, "--max-epochs", "1")
+    run_command(transform)
+    assert np.load("theta.npy").shape == (80, 50)
+    run_command(new[0])
+    run_command(new[1], "--force")
+    assert np.load("theta.npy").shape == (7, 50)
+
+
+def test_the_command_on_topics_runs_as_it_stands() -> None:
+    texts = ["moon and stars", "cat and dog"] * 10
+    TopicModel(2, max_epochs=1, random_state=0).fit(texts).save("my-topics")
+    rows = [f"{place},g{place % 2},{2000 + place % 3},{text}" for place, text in enumerate(texts)]
+    Path("texts.csv").write_text("\n".join(["id,group,year,text", *rows]), encoding="utf-8")
+    [[report]] = shell_blocks("topics.md")
+    run_command(report)
+    assert "moon" in Path("report.html").read_text(encoding="utf-8")
+
+
+def written_commands(file: Path) -> list[str]:
+    """Commands of dirvae in a page or a script: in blocks, and between backticks."""
+    text = file.read_text(encoding="utf-8").replace("\\\n#", "")
+    lines = re.findall(r"^(?:\$ |#    )?(dirvae [a-z].*)$", text, flags=re.MULTILINE)
+    spans = re.findall(r"`(dirvae [a-z][^`]*)`", text)
+    return [" ".join(found.split()) for found in [*lines, *spans]]
+
+
+@pytest.mark.parametrize("file", [*PAGES, *SCRIPTS], ids=lambda file: file.name)
+def test_every_command_is_one_with_these_options(file: Path) -> None:
+    for line in written_commands(file):
+        command, words = PROGRAM, shlex.split(line)[1:]
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]
+        context = command.context_class(command)
+        _, left, _ = command.make_parser(context).parse_args(words)
+        assert left == [], line
+
+
+def test_commands_are_found_in_pages_and_scripts() -> None:
+    found = [line for file in [*PAGES, *SCRIPTS] for line in written_commands(file)]
+    assert len(found) > 50
+    assert "dirvae fit vae --commitment 2" in found  # between backticks
+    assert any("review --label-column product --time-column date" in line for line in found)

@@ -132,6 +132,14 @@ def test_every_name_has_its_own_page(pages: dict[Path, Links]) -> None:
 
 
 @pytest.mark.docs
+def test_arrays_are_shown_by_their_names() -> None:
+    texts = [page.read_text(encoding="utf-8") for page in (SITE / "api").rglob("*.html")]
+    assert not [found for text in texts for found in re.findall("_NestedSequence|>ndarray<", text)]
+    shown = (SITE / "api/names/dirvae.evaluation.purity.html").read_text(encoding="utf-8")
+    assert shown.count(">ArrayLike<") == 2
+
+
+@pytest.mark.docs
 def test_every_picture_has_a_text(pages: dict[Path, Links]) -> None:
     assert {page.name: links.unnamed for page, links in pages.items() if links.unnamed} == {}
 

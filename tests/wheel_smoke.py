@@ -70,6 +70,6 @@ def test_the_command_line_from_a_table_to_a_table(suffix: str, tmp_path: Path) -
     run("fit", "vae", tmp_path / f"x.{suffix}", "-k", 2, "--max-epochs", 2, "-o", model)
     run("transform", model, tmp_path / f"x.{suffix}", "-o", output)
     theta = getattr(pandas, f"read_{suffix}")(output)
-    np.testing.assert_allclose(theta.iloc[:, -2:].sum(1), 1, rtol=1e-5)
+    np.testing.assert_allclose(theta.iloc[:, -2:].sum(axis=1), 1, rtol=1e-5)
     assert len(theta) == 30
     assert json.loads(run("info", model, "--json"))["dirvae"] == dirvae.__version__

@@ -11,7 +11,7 @@ def matched(name: str, given: Any, X: Any, *, rows: str = "X") -> Any:
     """Return labels, covariates, groups or weights in the order of the rows that they are of.
 
     Where both are pandas objects, they are matched by index, as pandas does. What has no index (a
-    list, an array, a frame of polars) is taken in its own order, and so are equal indexes.
+    list, an array, a polars DataFrame) is taken in its own order, and so are equal indexes.
 
     Args:
         name: Of the argument, for messages.

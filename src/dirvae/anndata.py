@@ -49,8 +49,8 @@ def fit(
 
     - ``obsm["X_dirvae"]``: means of the components' proportions, an array of shape (N, K); and
       ``obsm["X_dirvae_std"]``, ``..._q05``, ``..._q95``, standard deviations and quantiles of their
-      posterior, data frames;
-    - ``varm["dirvae"]``: the composition of each component, a data frame of shape (D, K);
+      posterior, pandas DataFrames;
+    - ``varm["dirvae"]``: the composition of each component, a DataFrame of shape (D, K);
     - ``uns["dirvae"]``: parameters, version, layer, covariates, prevalence, precision and quality.
       The quality is the mean log probability of hidden features, in nats a cell, beside that of the
       mean composition: see `CompositionModel.completion_log_prob`; by 1,000 cells at most.
@@ -118,7 +118,7 @@ def transform(
 
 
 def to_frame(adata: AnnData, *, key: str = KEY) -> Any:
-    """Return what `fit` or `transform` wrote of the cells as one data frame of pandas.
+    """Return what `fit` or `transform` wrote of the cells as one pandas DataFrame.
 
     Its rows are the cells, in their order; its columns have two levels, "mean", "std", "q05" or
     "q95", and the component.

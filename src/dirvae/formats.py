@@ -35,7 +35,7 @@ class Format(NamedTuple):
             names and an encoding, and returns the columns and notes of what was recognised.
         options: Of ``array``, ``id_columns``, ``encoding``, ``layer`` and ``modality`` those that
             the reader of numbers takes.
-        table: Reader from a path and an encoding to a frame of all columns and notes, or "".
+        table: Reader from a path and an encoding to a DataFrame of all columns and notes, or "".
         is_text: Whether it is a file of text, which may be packed by gzip.
     """
 

@@ -64,7 +64,7 @@ class ResultTable:
         return self.columns[name]
 
     def to_frame(self) -> Any:
-        """Return a data frame of pandas or polars, as ``frames`` says; lists become texts.
+        """Return a pandas or polars DataFrame, as ``frames`` says; lists become texts.
 
         Raises:
             ImportError: If neither is installed.

@@ -441,7 +441,7 @@ def test_tables_of_numbers(name, content, options, expected, tmp_path):
     rows = read_rows(path, **options)
     np.testing.assert_array_equal(rows.x, expected.x)
     assert rows.columns == expected.columns
-    assert rows.ids == expected.ids
+    assert repr(rows.ids) == repr(expected.ids)  # an NA of pandas is equal to nothing
     assert rows.notes == expected.notes
 
 

@@ -11,6 +11,7 @@ import torch
 from torch.distributions import kl_divergence
 
 from dirvae.distributions.beta import Beta
+from tests.distributions.torch_releases import LOOKED_AT
 
 A = torch.tensor([0.02, 0.8, 3.0, 60.0]).double()
 B = torch.tensor([0.5, 0.01, 7.0, 2.0]).double()
@@ -106,9 +107,13 @@ class TestCitizenship:
         one, two = (q.sample((5,), generator=torch.Generator().manual_seed(3)) for _ in range(2))
         assert torch.equal(one, two)
 
-    def test_vmap_and_meta(self) -> None:
+    @pytest.mark.parametrize("checked", [LOOKED_AT, False])
+    def test_vmap_and_meta(self, checked: bool | None) -> None:
+        def drawn(a: torch.Tensor) -> torch.Tensor:
+            return Beta(a, 2 * a, validate_args=checked).rsample().sum()
+
         def gradient(a: torch.Tensor) -> torch.Tensor:
-            return torch.func.grad(lambda a: Beta(a, 2 * a).rsample().sum())(a)
+            return torch.func.grad(drawn)(a)
 
         assert torch.func.vmap(gradient, randomness="different")(torch.rand(6, 3)).shape == (6, 3)
         a = torch.ones(3, device="meta")

@@ -62,7 +62,9 @@ def page_of(model: TopicModel, theta: Any, **known: Any) -> tuple[list[list[str]
 
 
 def values(drawn: Any) -> Any:
-    """Numbers of a trace, which Plotly writes in base 64."""
+    """Numbers of a trace, which Plotly writes in base 64 from version 6 on."""
+    if isinstance(drawn, list):
+        return np.array(drawn)
     found = np.frombuffer(base64.b64decode(drawn["bdata"]), drawn["dtype"])
     return found.reshape([int(n) for n in drawn["shape"].split(",")]) if "shape" in drawn else found
 

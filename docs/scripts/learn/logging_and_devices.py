@@ -10,9 +10,9 @@ Training is Lightning's, so what Lightning has can be used: loggers, callbacks, 
 # --------
 #
 # Options of Lightning's ``Trainer`` go to ``dirvae.fit`` as they are. Here each epoch goes to a
-# file; a logger of TensorBoard or of Weights & Biases goes in the same place. Estimators such as
-# ``DirichletVAE`` take no logger: they keep the same numbers in ``history_``. To log one, train its
-# VAE with ``dirvae.fit``, as here.
+# file; a logger of TensorBoard or of Weights & Biases goes in the same place. An estimator takes
+# the same options, ``DirichletVAE().fit(X, trainer={"logger": logger})``, and keeps the numbers in
+# ``history_``, too.
 
 import tempfile
 

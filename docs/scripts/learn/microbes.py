@@ -71,14 +71,15 @@ def held(fitted):
 print(f"over-dispersed {held(model):.2f}, each read a witness {held(plain):.2f}")
 
 # %%
-# Fewer than nine in ten: the intervals take the fitted communities for known, which are learned
-# here from two hundred samples. So read them as too narrow. Those of the plain model are of no use.
+# Fewer than nine in ten. The intervals treat the communities as known, but these were learned from
+# only two hundred samples. So read the intervals as too narrow. Those of the plain model are of no
+# use.
 #
 # What they go with
 # -----------------
 #
-# ``effects`` regresses the proportions on age and diet. Its intervals hold what the counts leave
-# open. An association is no cause.
+# ``effects`` regresses the proportions on age and diet. Its intervals include what the counts leave
+# uncertain. An association need not be a cause.
 
 import matplotlib.pyplot as plt
 

@@ -6,7 +6,7 @@ You have a table of counts: samples in rows, and taxa, cell types or goods in co
 know which few compositions the samples are mixtures of.
 
 Counts like these vary more than words do. Ten thousand reads of one sample share what is peculiar
-to that sample. So the model here is told not to take every read for a witness of its own.
+to that sample. So this model does not treat every read as an independent observation.
 """
 
 # %%

@@ -77,10 +77,10 @@ def certify(
 ) -> Certificate:
     """Bound the mean log p(x) of rows from below, and say by how much it may be too low.
 
-    By annealing as in `annealed_log_evidence`, but with step sizes that a walk ahead has settled,
-    so that the bounds hold without a bias; and back from exact draws of the posterior, which are
-    known for rows that the model itself has drawn. The memory is that of all rows and chains at
-    once: give a large x in parts.
+    It anneals as `annealed_log_evidence` does, but with step sizes fixed by a trial run, so that
+    the bounds have no bias. For rows that the model itself has drawn, an exact draw of the
+    posterior is known. Annealing back from it bounds log p(x) from above. All rows and chains are
+    in memory at once: give a large x in parts.
 
     Args:
         vae: The model, with a latent of shape (K,) and a density for its prior; a copy of it is run

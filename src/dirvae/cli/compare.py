@@ -67,9 +67,9 @@ def compare(
 ) -> None:
     """Write a page that puts topic models side by side: one .html that needs no network.
 
-    Topics are matched by their words. With data, the page says what each model is worth, and in how
-    far matched topics have the same documents. Models with other words are compared by those that
-    all know.
+    Topics are matched by their words. With data, the page also shows how good each model is, and
+    whether matched topics have the same documents. Models that know different words are compared by
+    the words that all of them know.
     """
     folders, data = _parted(sources)
     require_page(output, force, [data, covariates, *folders])

@@ -205,7 +205,7 @@ def read_covariates(
     *,
     kinds: Mapping[str, str] = NO_KINDS,
 ) -> Any:
-    """Read what is known of samples, a frame of pandas in their order; None for no path.
+    """Read what is known of samples, a pandas DataFrame in their order; None for no path.
 
     Args:
         path: The table.

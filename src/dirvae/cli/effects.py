@@ -55,9 +55,9 @@ def effects(
 ) -> None:
     """Show how the share of each component goes with what is known of the samples.
 
-    An effect is the change of the share for one unit of a number, or from the reference level of a
-    word to another. Intervals include what the counts leave uncertain about the shares. A star
-    marks intervals without 0. Effects need not be causes.
+    For numbers, an effect is the change of the share for one unit more. For words, it is the change
+    from the reference level to another. Intervals include what the counts leave uncertain about the
+    shares. A star marks intervals that leave out 0. An effect need not be a cause.
     """
     if output is not None:
         require_table(output, force, [counts, model, covariates])

@@ -65,7 +65,7 @@ def export(
     model: Model,
     data: Annotated[
         str | None,
-        typer.Argument(help="As dirvae transform takes them: for csv if you like, h5ad, pyldavis."),
+        typer.Argument(help="Data, as for dirvae transform. h5ad and pyldavis need them."),
     ] = None,
     *,
     form: Annotated[

@@ -70,7 +70,7 @@ def fit_vae(
         int | None,
         integer(
             1,
-            help="Components of a learned mixture as the prior; it starts around the usual prior.",
+            help="Make the prior a learned mixture of so many distributions.",
             show_default="no mixture",
         ),
     ] = None,

@@ -72,13 +72,13 @@ def fit_topics(
     ] = "mixture",
     vocabulary: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Words of counts, one per line, in column order."),
+        typer.Option(metavar="PATH", help="For counts: their words, a line each, in column order."),
     ] = None,
     max_epochs: Annotated[int | None, integer(1, help="Passes over the documents.")] = None,
     report: Annotated[
         Path | None,
         typer.Option(
-            metavar="PATH", help="Page of the topics to write too, .html; see dirvae report."
+            metavar="PATH", help="Also write a page to explore, .html: see dirvae report."
         ),
     ] = None,
     guide: Guide = None,

@@ -78,7 +78,7 @@ def report(
     drop_missing: DropMissing = False,
     names: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Names of topics, the .json that the page downloads."),
+        typer.Option(metavar="PATH", help="Names of topics: the .json that a page wrote."),
     ] = None,
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Title of the page.")] = None,
     baseline: Annotated[

@@ -42,7 +42,7 @@ def reproduce(
         bool, typer.Option("--table", help="Only show stored results beside the paper's.")
     ] = False,
     seeds: Annotated[int, integer(1, help="Runs of each model.")] = 1,
-    first_seed: Annotated[int, integer(0, help="The first one's seed.")] = 0,
+    first_seed: Annotated[int, integer(0, help="Seed of the first run.")] = 0,
     rows: Annotated[
         str | None, typer.Option(metavar="LIST", help="Models, such as gaussian,dirichlet.")
     ] = None,
@@ -63,7 +63,7 @@ def reproduce(
             show_default="binarised",
         ),
     ] = None,
-    epochs: Annotated[int | None, integer(1, help="Epochs, in place of the study's own.")] = None,
+    epochs: Annotated[int | None, integer(1, help="Epochs, instead of the study's.")] = None,
     samples: Annotated[
         int | None,
         integer(25, help="Draws per image for the likelihood (density).", show_default="1,000"),
@@ -73,7 +73,7 @@ def reproduce(
         typer.Option(
             metavar="NAME",
             parser=one_of(PRECISIONS),
-            help=f"{words_of(PRECISIONS)}, in place of the settings' own (density).",
+            help=f"{words_of(PRECISIONS)}, instead of that of the settings (density).",
         ),
     ] = None,
     device: Annotated[
@@ -81,7 +81,7 @@ def reproduce(
     ] = "auto",
     threads: Annotated[int | None, integer(1, help="Threads of PyTorch on the CPU.")] = None,
 ) -> None:
-    """Repeat a table of the DirVAE paper, its numbers beside ours.
+    """Repeat a table of the DirVAE paper, with the paper's numbers beside ours.
 
     Results in the output folder are not run again, and an interrupted run goes on.
     Several processes may share the folder, each with its own rows or seeds.

@@ -31,7 +31,7 @@ Precision = Annotated[
     typer.Option(
         metavar="NAME",
         parser=one_of(PRECISIONS),
-        help=f"Of the training: {words_of(PRECISIONS)}. Half ones are faster on a GPU only.",
+        help=f"Precision: {words_of(PRECISIONS)}. Half precision is faster on a GPU only.",
     ),
 ]
 

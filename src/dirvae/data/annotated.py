@@ -55,7 +55,7 @@ def read_h5mu(path: Path, modality: str | None = None, layer: str | None = None)
 
 
 def read_obs(path: Path, encoding: str = "") -> tuple[Any, tuple[str, ...]]:
-    """Read what an .h5ad file says of its cells, a frame of pandas whose first column names them.
+    """Read the table of cells of an .h5ad file, a pandas DataFrame whose first column names them.
 
     Args:
         path: The file.

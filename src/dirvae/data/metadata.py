@@ -45,7 +45,7 @@ def read_metadata(
             all cells of this table are numbers.
 
     Returns:
-        A frame of pandas with a row for each sample, and what was done.
+        A pandas DataFrame with a row for each sample, and what was done.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -107,7 +107,7 @@ def _chosen(path: Path, frame: Any, key: str, columns: Sequence[str]) -> list[st
     return list(columns) or others
 
 
-# --- readers, each from a path and an encoding to a frame and notes -------------------------------
+# --- readers, each from a path and an encoding to a DataFrame and notes ---------------------------
 
 
 def delimited_table(path: Path, encoding: str) -> tuple[Any, tuple[str, ...]]:

@@ -15,9 +15,9 @@ __all__ = ["StandardizedDirichlet"]
 class StandardizedDirichlet(ScaledDirichlet):
     r"""A `ScaledDirichlet` whose two parameters mean what a Gaussian's mean and precision mean.
 
-    The place of log z_k under a scaled Dirichlet is loc_k + psi(concentration_k): to become more
-    certain of a component moves it. Here both are free of each other, in units of a Dirichlet
-    ``reference`` b, which is the prior where this is a posterior:
+    Under a scaled Dirichlet, log z_k lies at loc_k + psi(concentration_k). So a component moves
+    when it becomes more certain. Here neither moves the other. Both are in units of a Dirichlet
+    ``reference`` b; for a posterior that is the prior:
 
     .. math:: a_k = b_k \, \mathrm{certainty}_k, \quad
               \mathrm{loc}_k = \sqrt{\psi'(b_k)} \, \mathrm{place}_k - (\psi(a_k) - \psi(b_k))

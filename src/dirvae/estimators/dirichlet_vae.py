@@ -73,24 +73,24 @@ class DirichletVAE(RowEstimator):
     """Variational autoencoder with a latent on the simplex: each row is a mixture of K components.
 
     Args:
-        n_components: K, number of latent components; at least 2 to say anything.
+        n_components: K, number of latent components. A single one says nothing.
         prior_concentration: Concentration of the Dirichlet prior: a positive number or an array
-            (K,). None for 10, or 1 - 1/K of another latent than `StandardizedDirichlet`; "learn" to
-            start from that and go on by the method of moments. Of a stick-breaking latent, the
-            concentration of its GEM prior.
-        prior_components: Number of distributions of a prior that is a learned mixture
-            (`MixturePrior`), around the Dirichlet or Gaussian that the prior would else be. None
-            for no mixture.
+            (K,). None for 10 under a `StandardizedDirichlet`, and 1 - 1/K under any other latent.
+            "learn" starts there and goes on by the method of moments. For a stick-breaking latent
+            it is the concentration of the GEM prior.
+        prior_components: Make the prior a learned mixture of so many distributions
+            (`MixturePrior`). They start around the prior that there is without it. None for no
+            mixture.
         latent: Distribution of the latent: `distributions.StandardizedDirichlet`,
             `ScaledDirichlet` (the same distribution, by parameters that are harder to learn),
             `Dirichlet` (a posterior of the prior's own kind, with looser bounds),
             `InverseCDFDirichlet`, `StickBreakingKumaraswamy`, `SoftmaxNormal` or
             `torch.distributions.Normal`; or its word on the command line, such as "gaussian". None
-            for the first, or for `Dirichlet` under a ``prior_concentration`` below 1 and of one
-            component. For any other build a `VAE`.
+            takes the first; but `Dirichlet` if ``prior_concentration`` is below 1, or for one
+            component. For any other distribution build a `VAE`.
         commitment: Least concentration of a Dirichlet posterior, in units of the prior's. Above 1 a
-            component costs even if it is out of use, so that most come into use. None for 1.5, or 0
-            of more than 50 components or another latent than `StandardizedDirichlet`.
+            component costs even if it is out of use, so that most come into use. None for 1.5 under
+            a `StandardizedDirichlet` of up to 50 components, and 0 under any other latent.
         likelihood: Distribution of the data: Bernoulli, Normal, or a distribution of counts such as
             `distributions.Multinomial`; or its word, such as "multinomial". None chooses: values in
             [0, 1] are probabilities of a Bernoulli (drawn as 0 or 1 anew each epoch), other reals
@@ -194,8 +194,8 @@ class DirichletVAE(RowEstimator):
             X: Dense or CSR, shape (N, D), finite. Or a `data.Corpus` of counts, which is not held
                 in memory.
             y: Ignored.
-            sample_weight: Non-negative weights, shape (N,). A pandas series is matched by index to
-                an X of pandas.
+            sample_weight: Non-negative weights, shape (N,). A pandas Series is matched by index
+                where X is a pandas DataFrame.
             checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
             resume: Whether to go on from that folder's last checkpoint, of the same data and
                 arguments; ``random_state`` must be an integer.

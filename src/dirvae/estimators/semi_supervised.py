@@ -64,10 +64,9 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
             `models.likelihoods.unit_normal` is a Gaussian of variance 1.
         label_in_encoder: Whether the posterior of the latent depends on the class (Kingma's M2) or
             not (the DirVAE paper's).
-        label_weight: Nats of a row's bound that one nat of log q(y|x), on average over labelled
-            rows, is worth.
-        smoothness: Nats of a row's bound that one nat of change of q(y|x) is worth. It is the
-            change under the worst small change of x (virtual adversarial training). 0 for none,
+        label_weight: Weight of log q(y|x), a mean over labelled rows, beside the bound of a row.
+        smoothness: Weight of the change of q(y|x), beside the bound of a row. It is the change, in
+            nats, under the worst small change of x (virtual adversarial training). 0 for none,
             which is faster. Counts know no small changes: for them it is not used.
         perturbation: Size of these changes, as a share of the rows' root-mean-square distance from
             their mean.

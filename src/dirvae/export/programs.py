@@ -26,7 +26,7 @@ from dirvae.writing import whole
 __all__ = ["to_onnx", "to_torch_export"]
 
 INPUTS, OUTPUTS = ("x",), ("latent", "mean")
-BATCH = ({0: torch.export.Dim("batch")},)
+BATCH = ({0: torch.export.Dim("batch", max=2**31 - 1)},)
 
 
 @pinned()
@@ -107,7 +107,8 @@ def _without_advice() -> Iterator[None]:
 def _exported(model: Any) -> torch.export.ExportedProgram:
     program, x = _program(model)
     with torch.no_grad():
-        return torch.export.export(program, (x,), dynamic_shapes=BATCH)
+        # strict=False is what torch does by itself from 2.7 on.
+        return torch.export.export(program, (x,), dynamic_shapes=BATCH, strict=False)
 
 
 def _program(model: Any) -> tuple[nn.Module, Tensor]:

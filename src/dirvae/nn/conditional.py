@@ -242,7 +242,8 @@ class Head(Conditional):
     def raw(self, *context: Tensor) -> Tensor:
         """Return the raw outputs, shape (..., B, num_raw), in float32 at least."""
         raw: Tensor = self.projection(self.net(*context))
-        return raw.to(torch.promote_types(raw.dtype, torch.float32))
+        # Not by promote_types: torch 2.6 keeps that call in an exported program.
+        return raw if raw.dtype == torch.float64 else raw.float()
 
     def law(self, raw: Tensor) -> Distribution:
         """Return the distribution of raw outputs of shape (..., B, num_raw)."""

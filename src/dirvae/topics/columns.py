@@ -79,7 +79,7 @@ def columns_of(covariates: Any, num_rows: int | None = None) -> list[Column]:
     """Read covariates; columns of words come last.
 
     Args:
-        covariates: A frame of pandas or polars, a series, a mapping from names to columns, or an
+        covariates: A pandas or polars DataFrame, a series, a mapping from names to columns, or an
             array or list of shape (N, C) or (N,). Booleans are 0 and 1. Levels of words are sorted,
             those of a category (an Enum of polars) in its own order, without such as no row has.
         num_rows: N, if it is known.

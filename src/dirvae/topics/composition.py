@@ -31,8 +31,8 @@ PASSES, ROWS_OF_PASSES = 3, 30_000  # passes over more samples, and how many all
 class CompositionModel(TopicModel):
     """Components of counts: each sample is a mixture of K components, each a composition.
 
-    Counts scatter around the mixture more than a multinomial allows, as reads of microbes do: they
-    are Dirichlet-multinomial, and what is peculiar to a sample is learned as its precision.
+    Counts scatter around the mixture more than a multinomial allows, as reads of microbes do. They
+    are Dirichlet-multinomial, and how far they scatter is learned: `precision_`.
 
     It is a `TopicModel` with an `OverdispersedDecoder` and no background: samples are its
     documents, features its words, components its topics, and all its methods are here.
@@ -42,8 +42,8 @@ class CompositionModel(TopicModel):
         prior_concentration: Concentration of the Dirichlet prior of theta: a positive number, or
             "learn" (one for each component, from .1). Covariates have it learned.
         hidden_sizes: Widths of the encoder's layers.
-        max_epochs: Passes over the samples; None for as many as take 10,000 samples; of more
-            samples for three, or as many as take 30,000, one at least.
+        max_epochs: Passes over the samples. None for 3, or fewer where there are more than 10,000
+            samples: as many as it takes to see 30,000, at least 1.
         batch_size: Samples a step.
         learning_rate: Adam's step size for the encoder at the start; it falls to 0.
         random_state: Seed or `numpy.random.RandomState`; the same seed gives the same components.
@@ -56,7 +56,7 @@ class CompositionModel(TopicModel):
         prevalence_: Mean of theta over the samples, shape (K,).
         precision_: Concentration of samples around their mixtures: the smaller, the further they
             stray.
-        covariate_names_: Of covariates, where there are any; a level of words each.
+        covariate_names_: Names of the covariates, where there are any: one for each level of words.
         vae_: The fitted `VAE`.
         history_: Metrics of each epoch.
         n_iter_: Epochs trained.

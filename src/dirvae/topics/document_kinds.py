@@ -39,8 +39,8 @@ def documents_of(X: Any) -> Documents:
     """Tell what documents are.
 
     Args:
-        X: Texts or lists of words: in a list, an array, a series, a frame of one column, or an
-            iterator. Or counts, or a `data.Corpus`.
+        X: Texts or lists of words: in a list, an array, a series, a DataFrame of one column, or
+            an iterator. Or counts, or a `data.Corpus`.
 
     Raises:
         ValueError: If X is one document, has none or no order, or a row is of another kind.

@@ -93,7 +93,7 @@ class LearnedTopics(VAEEstimator):
 
     @property
     def covariate_names_(self) -> Any:
-        """Names of the covariates as numbers, a level of words each, shape (C,)."""
+        """Names of the covariates as numbers, one for each level of words, shape (C,)."""
         if not hasattr(self, "_covariates"):
             raise AttributeError(f"this {type(self).__name__} was fitted without covariates")
         return np.array(names_of_numbers(self._covariates), dtype=object)

@@ -9,11 +9,12 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.cluster.hierarchy import linkage
 from torch import nn
 
 from dirvae.distributions import Dirichlet
 from dirvae.distributions.global_random import DrawingFrom
+from dirvae.evaluation.clusters import groups_of_tree
 from dirvae.models.vae import VAE
 from dirvae.nn import Fixed
 from dirvae.topics.encoder import TopicWeights
@@ -58,8 +59,8 @@ def alike_topics(topic_word: NDArray[np.float64], num_groups: int) -> list[list[
         [[0, 2], [1]]
     """
     tree = linkage(topic_word, method="average", metric="cosine")
-    label = fcluster(tree, num_groups, criterion="maxclust")
-    return [np.flatnonzero(label == group).tolist() for group in np.unique(label)]
+    group = groups_of_tree(tree, num_groups)
+    return [np.flatnonzero(group == number).tolist() for number in range(num_groups)]
 
 
 @torch.no_grad()

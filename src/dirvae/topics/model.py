@@ -58,15 +58,15 @@ ROWS_COUNTED_AT_ONCE = 2_000  # a cell has a thousand entries
 class TopicModel(DocumentQuestions):
     """Topics of texts or of counts: documents mix topics, which are distributions of words.
 
-    Beside topics a document may have words of a background that all share. Its proportions theta
-    are those of the topics among themselves, whatever its share of the background.
+    Besides topics there may be a background: words that all documents share. Theta leaves it out:
+    it has the proportions of the topics alone, and they sum to 1.
 
     Args:
         n_components: K, number of topics.
         decoder: Class that takes theta to words: `MixtureDecoder` (LDA), `OverdispersedDecoder`
             (counts of microbes, cells or goods), `ProductDecoder` (ProdLDA, NVDM),
-            `EmbeddedDecoder` (GSM; ETM with ``word_vectors``), or a `TopicDecoder` of your own. Of
-            these four also the word, such as "product".
+            `EmbeddedDecoder` (GSM; ETM with ``word_vectors``), or a `TopicDecoder` of your own.
+            These four also go by their word, such as "product".
         latent: Distribution of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
             `StickBreakingKumaraswamy`, `SoftmaxNormal` or, with a `ProductDecoder` only,
             `torch.distributions.Normal`; or its word, such as "softmax-gaussian".
@@ -74,17 +74,17 @@ class TopicModel(DocumentQuestions):
             "learn" (one for each topic, from .1), or None for the latent's own default. That
             default also stands for "learn" where the latent is no Dirichlet. Covariates have it
             learned. The background's is a fifth of the sum of the topics', or starts there.
-        vectorizer: From texts to counts, any of scikit-learn's; None for
-            `topics.documents.default_vectorizer`. Words are not known of a `HashingVectorizer`,
-            which needs ``alternate_sign=False`` and ``norm=None``.
+        vectorizer: What counts the words of texts: any vectorizer of scikit-learn, or None for
+            `topics.documents.default_vectorizer`. A `HashingVectorizer` needs
+            ``alternate_sign=False`` and ``norm=None``, and does not tell the words.
         word_vectors: Vectors of the words for an `EmbeddedDecoder`, shape (V, E), or a mapping from
             words to vectors (words without one have zeros).
         guide: Words that topics start from, such as ``{"sport": ["team", "game"]}``: the first
             topics, in this order. Words that no document has are left out, with a warning.
         background: Whether words that go with no topic have a distribution of their own, which
             theta leaves out. Only a mixture with a Dirichlet latent has one.
-        label_weight: Nats of a document's bound that one nat of its label's log probability is
-            worth; 0 leaves labels out.
+        label_weight: Weight of the log probability of a document's label, beside its bound; 0
+            leaves labels out.
         hidden_sizes: Widths of the encoder's layers.
         max_epochs: Passes over the documents.
         batch_size: Documents a step.

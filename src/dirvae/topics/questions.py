@@ -100,10 +100,10 @@ class DocumentQuestions(LearnedTopics):
         return self.classes_[self.predict_proba(X).argmax(1)]
 
     def posterior(self, X: Any, *, level: float = 0.9, covariates: Any = None) -> TopicPosterior:
-        """The whole posterior of theta of each document, of a model with a Dirichlet latent.
+        """Return the posterior of theta of each document, where the latent is a Dirichlet.
 
-        It holds what the words leave open of their topics, but takes the topics themselves for
-        known: from few documents, or with topics that are mixed up, intervals are too narrow.
+        It includes what the words of a document leave uncertain, but treats the topics as known. If
+        these were learned from few documents, or are mixed up, its intervals are too narrow.
 
         Args:
             X: Documents, as in `fit`.

@@ -46,7 +46,7 @@ class Result:
         raise NotImplementedError
 
     def to_frame(self) -> Any:
-        """The result as a data frame, of pandas or polars as ``set_output`` of the model says."""
+        """The result as a pandas or polars DataFrame, as ``set_output`` of the model says."""
         return self.table().to_frame()
 
     def __repr__(self) -> str:

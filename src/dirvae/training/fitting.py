@@ -73,8 +73,8 @@ def fit(
         seed: Seed of order and noise; None for the global generator. With an integer torch's global
             generators are seeded and, in the end, left as they were. Meanwhile other threads must
             not draw from them, and fits with a seed wait for each other. A `torch.Generator` of the
-            CPU is itself the only source, and threads go on side by side. That is for models and
-            loaders that draw nothing by themselves, as `torch.nn.Dropout` does.
+            CPU is itself the only source, and threads go on side by side. Models and loaders must
+            then draw nothing by themselves; `torch.nn.Dropout` does draw.
         verbose: Whether to show a progress bar.
         callbacks: Further Lightning callbacks.
         trainer: Further options of ``lightning.pytorch.Trainer``, such as ``accelerator``

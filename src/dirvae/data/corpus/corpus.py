@@ -110,19 +110,20 @@ class Corpus:
             folder: Of the corpus.
             documents: N texts, or lists of words, or `Document`, in any iterable; they are read
                 once, and never all in memory.
-            stop_words: Words to leave out; "english" for scikit-learn's list, of which nothing
-                is left out of lists of words; None for none.
+            stop_words: Words to leave out, or "english" for scikit-learn's list; None for none.
+                From documents that are lists of words, that list takes nothing.
             min_df: Leave out words in fewer documents: a number, or a share such as .01. None for
-                5; 2 of less than 1,000 documents, 1 of less than 100.
-            max_df: Leave out words in more documents; None for .5, of less than 100 documents 1.0.
+                5; for 2 if there are fewer than 1,000 documents, for 1 if fewer than 100.
+            max_df: Leave out words in more documents; None for .5, and for 1.0 if there are fewer
+                than 100 documents.
             ngrams: Longest sequence of words to count.
-            vocabulary_size: Words that are kept at most, the commonest.
+            vocabulary_size: How many words are kept at most, the most frequent ones.
             vocabulary: The words to count instead, in the order of columns.
             columns: What ids, labels and times are called, by "id", "label" and "time".
             workers: Processes that count; with more than one, a script needs the usual
                 ``if __name__ == "__main__":``.
             force: Whether a corpus that is there is replaced, in the end.
-            progress: Called with the number of documents that were counted, time after time.
+            progress: Called now and then with the number of documents counted so far.
 
         Raises:
             ValueError: If the folder exists, an argument is out of range, or no word is left.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import squareform
+
+from dirvae.evaluation.clusters import groups_of_tree
 
 __all__ = ["HUES", "hues", "overlaps", "positions", "radii"]
 
@@ -134,6 +136,4 @@ def hues(overlap: ArrayLike, count: int = HUES) -> NDArray[np.int64]:
         return np.arange(len(overlap))
     distance = squareform(1 - overlap, checks=False)
     # By Ward's rule groups are of like size: by averages one would have nearly all topics.
-    groups = fcluster(linkage(distance, "ward"), count, "maxclust")
-    _, first, place = np.unique(groups, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[place].astype(np.int64)
+    return groups_of_tree(linkage(distance, "ward"), count)
