@@ -196,7 +196,8 @@ def operations(sound: Path) -> dict[str, Operation]:
     rng = np.random.default_rng(0)
     x = rng.random((40, 5)).astype(np.float32)
     np.save(sound / "x.npy", x)
-    texts = [" ".join(rng.choice(list("abcdefgh"), 6)) for _ in range(30)]
+    words = ("apple", "bread", "cheese", "dates", "eggs", "flour")
+    texts = [" ".join(rng.choice(words, 6)) for _ in range(30)]
     (sound / "texts.txt").write_text("\n".join(texts))
     small: dict[str, Any] = {"max_epochs": 1, "hidden_sizes": (4,)}
     models = [dirvae.DirichletVAE(2, random_state=seed, **small).fit(x) for seed in (0, 1)]

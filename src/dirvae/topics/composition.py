@@ -43,7 +43,7 @@ class CompositionModel(TopicModel):
             "learn" (one for each component, from .1). Covariates have it learned.
         hidden_sizes: Widths of the encoder's layers.
         max_epochs: Passes over the samples. None for as many as it takes to see 10,000 samples, at
-            least 3; but 2 above 10,000 samples, and 1 from 30,000 on.
+            least 3; but 2 from 15,000 samples on, and 1 from 30,000 on.
         batch_size: Samples a step.
         learning_rate: Adam's step size for the encoder at the start; it falls to 0.
         random_state: Seed or `numpy.random.RandomState`; the same seed gives the same components.
