@@ -198,7 +198,7 @@ def operations(sound: Path) -> dict[str, Operation]:
     np.save(sound / "x.npy", x)
     words = ("apple", "bread", "cheese", "dates", "eggs", "flour")
     texts = [" ".join(rng.choice(words, 6)) for _ in range(30)]
-    (sound / "texts.txt").write_text("\n".join(texts))
+    (sound / "texts.csv").write_text("\n".join(["text", *texts]))
     small: dict[str, Any] = {"max_epochs": 1, "hidden_sizes": (4,)}
     models = [dirvae.DirichletVAE(2, random_state=seed, **small).fit(x) for seed in (0, 1)]
     models[0].save(sound / "first")
@@ -222,14 +222,14 @@ def operations(sound: Path) -> dict[str, Operation]:
 
     def builds(folder: Path) -> None:
         options = ["--min-df", 1, "--stop-words", "none", "--workers", 1, "--quiet"]
-        _command("corpus", "build", sound / "texts.txt", "-o", folder / "corpus", *options)
+        _command("corpus", "build", sound / "texts.csv", "-o", folder / "corpus", *options)
 
     def corpus(folder: Path) -> Any:
         from dirvae.data import Corpus
 
         if not (folder / "corpus" / "manifest.json").exists():
             return None
-        Corpus(folder / "corpus").check()
+        Corpus(folder / "corpus").verify()
         return _folder_or_none(folder / "corpus")
 
     transform = ["transform", sound / "first", sound / "x.npy", "--force"]
@@ -286,6 +286,8 @@ def _outcome(operation: Operation, before: Any, after: Any, at: int, how: int) -
             return "said to be done, and is not"
         if FAULTS[how] == "disk full" and ended < 0 and _partials(folder):
             return "left a part of a file behind"
+        if left == after:
+            return "as it should be"
         if _run(operation, folder, -1, 0) < 0:
             return "does not go on"
         if operation.state(folder) != after:
