@@ -62,9 +62,11 @@ def changed_json(text: bytes, rng: random.Random) -> bytes:
                     )
             case _:
                 other, place = rng.choice(places)
-                with contextlib.suppress(RecursionError):  # what is nested already
+                with contextlib.suppress(RecursionError):  # of what is nested already
                     holder[key] = copy.deepcopy(other[place])
-    return json.dumps(tree).encode()
+    with contextlib.suppress(RecursionError):
+        text = json.dumps(tree).encode()
+    return text
 
 
 def _places(tree: Any) -> list[tuple[Any, Any]]:

@@ -61,6 +61,14 @@ HEAD = "%%MatrixMarket matrix coordinate integer general\n"
         (f"{HEAD}4 2 1000000000000\n1 1 5\n", "too small for the 1,000,000,000,000 entries"),
         (HEAD.replace("integer", "complex") + "4 2 1\n1 1 5 0\n", "complex numbers"),
         (HEAD.replace("integer", "real") + "4 2 1\n1 1 nan\n", "missing values"),
+        (f"{HEAD}4 2 1\n1.5 1 5\n", "entry 1 is at no place of the matrix"),
+        (f"{HEAD}4 2 1\n0 1 5\n", "entry 1 is at no place of the matrix"),
+        (f"{HEAD}4 2 1\n1 1 5\n2 1 5\n", "declares 1 entries and has 2"),
+        (f"{HEAD}4 2 1\n1 1 5\n[[[[", "cannot be read"),  # SciPy's reader ends the process
+        (f"{HEAD}4 2 1\n1 1 5\0\0\n", "cannot be read"),  # on these two
+        (f"{HEAD}4 2 1\n1 1 é\n", "cannot be read"),
+        (f"{HEAD}4 2 1\n1 1 {'5' * 2**16}\n", "has a line of more than 65,536 characters"),
+        (HEAD.replace("general", "symmetric") + "2 2 1\n1 1 5\n", "is symmetric, must be general"),
         ("a,b\n1,2\n", "cannot be read"),
         ("", "cannot be read"),
     ],
@@ -69,6 +77,17 @@ def test_what_is_damaged_or_hostile_is_one_sentence(text, said, tmp_path):
     (tmp_path / "x.mtx").write_text(text)
     with pytest.raises(ValueError, match=said):
         read_rows(tmp_path / "x.mtx")
+
+
+@pytest.mark.parametrize("field", ["integer", "real", "pattern"])
+@pytest.mark.parametrize("entries", [0, 40])
+def test_entries_are_those_that_scipy_reads(field, entries, tmp_path):
+    places = np.random.default_rng(0).choice(9 * 7, entries, replace=False)
+    values = np.arange(entries) * (1 if field == "integer" else 0.37)
+    matrix = sparse.coo_matrix((values, np.divmod(places, 7)), (9, 7))
+    io.mmwrite(tmp_path / "x.mtx", matrix, comment="counts of é\nof today", field=field)
+    rows = read_rows(tmp_path / "x.mtx")
+    np.testing.assert_array_equal(rows.x.toarray(), io.mmread(tmp_path / "x.mtx").toarray().T)
 
 
 def test_names_must_fit_the_size(tmp_path):

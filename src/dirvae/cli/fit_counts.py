@@ -56,7 +56,7 @@ def fit_counts(
     encoding: Encoding = UTF8,
     max_epochs: Annotated[
         int | None,
-        integer(1, help="Passes over the samples.", show_default="as many as it takes to see 10,000"),
+        integer(1, help="Passes over the samples.", show_default="as many as see 10,000"),
     ] = None,
     seed: Annotated[int, integer(0, help="Same seed, same components.")] = 0,
     logger: Logger = None,
