@@ -329,6 +329,20 @@ def test_what_is_learned_may_not_be_nested_too_deep(fitted_config: Path, tmp_pat
         load(tmp_path / "model")
 
 
+@pytest.mark.parametrize("depth", [40, 300])
+def test_arguments_may_not_be_nested_too_deep(
+    depth: int, fitted_config: Path, tmp_path: Path
+) -> None:
+    """What shows a model, such as `repr`, would run out of levels."""
+    shutil.copytree(fitted_config, tmp_path / "model")
+    tree: Any = 1.0
+    for _ in range(depth):
+        tree = [tree]
+    forge_config(tmp_path / "model", lambda config: config["parameters"].update(device=tree))
+    with pytest.raises(ModelFormatError, match="is nested too deep"):
+        load(tmp_path / "model")
+
+
 @pytest.fixture(scope="module")
 def model_of_texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("texts") / "model"

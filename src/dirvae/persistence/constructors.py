@@ -95,8 +95,12 @@ def build(described: Any, state: Mapping[str, Tensor]) -> nn.Module:
     return module
 
 
-def require_small(described: Any) -> None:
+def require_small(described: Any, most: float = _VALUES) -> None:
     """Raise ModelFormatError if JSON is nested deeper, or has more in it, than any model.
+
+    Args:
+        described: What JSON holds.
+        most: How many values it may have.
 
     Example:
         >>> require_small({"module": "Log1p"})
@@ -105,7 +109,7 @@ def require_small(described: Any) -> None:
     while waiting:
         part, depth = waiting.pop()
         values += 1
-        if depth > _DEPTH or values > _VALUES:
+        if depth > _DEPTH or values > most:
             raise ModelFormatError("the model has too many parts, or is nested too deep")
         inner = list(part.values()) if isinstance(part, dict) else part
         if isinstance(inner, list):

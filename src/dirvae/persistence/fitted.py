@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dirvae.persistence.constructors import require_small
 from dirvae.persistence.folder import ModelFormatError
 from dirvae.persistence.known import law_from_name, law_name, module_from_name, modules
 from dirvae.persistence.vectorizers import describe_vectorizer, vectorizer_from
@@ -71,6 +72,7 @@ def build_estimator(
         held, wanted = type(vae).__name__, " or ".join(t.__name__ for t in types)
         raise ModelFormatError(f"its model is a {held}, must be a {wanted}")
     parameters, fitted = _dict_at(described, "parameters"), _dict_at(described, "fitted")
+    require_small(parameters, most=math.inf)  # lists of words may be long
     if not parameters.keys() <= set(cls._get_param_names()):  # an older file may have fewer
         raise ModelFormatError(f"the parameters must be those of {cls.__name__}")
     hints = _learned(cls)
