@@ -50,7 +50,15 @@ def models() -> str:
 
 def files() -> str:
     """Forged files, by kind."""
-    return _crossed(_attacks("hostile_files"), "changed", "what was changed")
+    rows = _attacks("hostile_files")
+    told = [{**row, "changed": _what(row["changed"])} for row in rows]
+    return _crossed(told, "changed", "what was changed")
+
+
+def _what(changed: str) -> str:
+    """Of a case by a command, the command alone."""
+    command, by_command, _ = changed.partition(": ")
+    return f"`dirvae {command}`: files and options" if by_command else changed
 
 
 def crashes() -> str:

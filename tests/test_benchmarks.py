@@ -1,6 +1,8 @@
 """The gradient laboratory finds what is known, and topic models are scored and filed as told."""
 
 import json
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,15 @@ from scipy import sparse
 
 import dirvae
 from benchmarks import corpus as corpora
-from benchmarks import gpu, hostile, hostile_files, hostile_models, mutants, topics_shown
+from benchmarks import (
+    crash_points,
+    gpu,
+    hostile,
+    hostile_files,
+    hostile_models,
+    mutants,
+    topics_shown,
+)
 from benchmarks.gradients import FUNCTIONS, estimators, measure, weights
 from benchmarks.topic_peers import MODELS, Fitted, installed, tokens
 from benchmarks.topics import add, completion, scores
@@ -271,6 +281,20 @@ def test_a_seed_forges_the_same_folder_again(sound: Path, tmp_path: Path) -> Non
         for name in ("config.json", "model.safetensors", "manifest.json"):
             one, two = (tmp_path / f"{seed}{n}" / name for n in "ab")
             assert one.read_bytes() == two.read_bytes()
+
+
+@pytest.mark.slow
+def test_what_dies_at_a_write_is_whole_or_absent_and_carelessness_is_found(tmp_path: Path) -> None:
+    """In processes with a library in front of the system's: it takes a C compiler."""
+    if shutil.which("cc") is None:
+        pytest.skip("there is no C compiler")
+    found = {}
+    for name in ("replace a model", crash_points.CARELESS):
+        command = [sys.executable, "-m", "benchmarks.crash_points", "--only", name, "--most", "3"]
+        ran = subprocess.run(command, capture_output=True, text=True, check=True)
+        found[name] = {row["outcome"] for row in json.loads(ran.stdout)}
+    assert found["replace a model"] == {"as it should be"}
+    assert "neither old nor new" in found[crash_points.CARELESS]
 
 
 def test_changes_of_code_are_those_that_the_text_allows(
