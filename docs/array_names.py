@@ -7,12 +7,20 @@ from __future__ import annotations
 
 from typing import Generic, NewType, TypeVar
 
+import numpy
 import numpy.typing
 
 Scalar = TypeVar("Scalar")
 
 
-class NDArray(Generic[Scalar]):
+class _IsArray(type):
+    """Arrays are of the class here too: models that examples load have them checked."""
+
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, numpy.ndarray)
+
+
+class NDArray(Generic[Scalar], metaclass=_IsArray):
     """What a signature shows as ``NDArray[float64]``."""
 
 
