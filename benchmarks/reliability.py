@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.mutants import RESULTS as MUTANTS
 from dirvae.reproduce.record import done
 from dirvae.writing import write_text
 from studies.choosing_tables import table
@@ -66,40 +65,10 @@ def crashes() -> str:
     return _crossed(_attacks("crash_points"), "operation", "operation")
 
 
-def mutants() -> str:
-    """Changes of the code that tests noticed."""
-    runs = done(MUTANTS)
-    lines = []
-    for part in dict.fromkeys(run["of"] for run in runs):
-        of = [run for run in runs if run["of"] == part]
-        by = Counter(run["noticed_by"] for run in of)
-        seen = len(of) - by[""]
-        share = f"{100 * seen / len(of):.0f} %"
-        lines.append([part, f"{len(of)}", f"{by['own']}", f"{by['package']}", f"{by['']}", share])
-    head = ("part", "changes", "seen by own tests", "by the package's", "survived", "seen")
-    return table(head, lines)
-
-
-def survivors() -> str:
-    """Those that no test noticed."""
-    lines = [
-        [f"`{Path(run['file']).relative_to('src/dirvae')}`", f"`{run['before']}`", _change(run)]
-        for run in done(MUTANTS)
-        if not run["noticed_by"]
-    ]
-    return table(("file", "line", "changed to"), lines)
-
-
-def _change(run: dict[str, Any]) -> str:
-    return f"`{run['after']}`".replace("|", r"\|")
-
-
 TABLES: dict[str, Callable[[], str]] = {
     "models": models,
     "files": files,
     "crashes": crashes,
-    "mutants": mutants,
-    "survivors": survivors,
 }
 
 
