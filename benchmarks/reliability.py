@@ -5,8 +5,6 @@ python -m benchmarks reliability
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -14,12 +12,11 @@ from typing import Any
 
 from dirvae.reproduce.record import done
 from dirvae.writing import write_text
-from studies.choosing_tables import table
+from studies.choosing_tables import filled, table
 
 ROOT = Path(__file__).parent.parent
 ATTACKS = ROOT / "benchmarks/results/attacks.jsonl"
 PAGE = ROOT / "docs/reliability.md"
-PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
 
 
 def _attacks(of: str) -> list[dict[str, Any]]:
@@ -72,12 +69,5 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
-def main() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    filled = PLACE.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}{found[3]}", text)
-    write_text(PAGE, filled)
-    print(json.dumps({name: make().count("\n") - 1 for name, make in TABLES.items()}))
-
-
 if __name__ == "__main__":
-    main()
+    write_text(PAGE, filled(PAGE.read_text(encoding="utf-8"), TABLES))

@@ -23,6 +23,7 @@ from benchmarks import (
     hostile_files,
     hostile_models,
     mutants,
+    reliability,
     topics_shown,
 )
 from benchmarks.gradients import FUNCTIONS, estimators, measure, weights
@@ -30,6 +31,7 @@ from benchmarks.topic_peers import MODELS, Fitted, installed, tokens
 from benchmarks.topics import add, completion, scores
 from dirvae import evaluation
 from dirvae.reproduce.bags import Bags
+from studies.choosing_tables import filled
 
 
 def expectation(name: str, a: list[mpmath.mpf], w: list[float]) -> mpmath.mpf:
@@ -281,6 +283,12 @@ def test_a_seed_forges_the_same_folder_again(sound: Path, tmp_path: Path) -> Non
         for name in ("config.json", "model.safetensors", "manifest.json"):
             one, two = (tmp_path / f"{seed}{n}" / name for n in "ab")
             assert one.read_bytes() == two.read_bytes()
+
+
+def test_the_page_of_attacks_is_the_one_that_the_file_makes() -> None:
+    text = reliability.PAGE.read_text(encoding="utf-8")
+    assert all(f"<!-- table: {name} -->" in text for name in reliability.TABLES)
+    assert text == filled(text, reliability.TABLES)
 
 
 @pytest.mark.slow

@@ -12,10 +12,10 @@ from scipy import sparse
 from torch.distributions import Normal
 
 import dirvae
-from dirvae.data import ArrayDataset
+from dirvae.data import ArrayDataset, Corpus
 from dirvae.distributions import Dirichlet
 from dirvae.estimators import DirichletVAE, SemiSupervisedVAE
-from dirvae.estimators.rows import mean_and_std, validated_rows
+from dirvae.estimators.rows import corpus_moments, mean_and_std, validated_rows
 from dirvae.models.zoo import gaussian
 from dirvae.training import fit
 
@@ -157,3 +157,17 @@ def test_an_estimator_says_no_nan() -> None:
         next(model.vae_.encoder.parameters()).fill_(math.nan)
     with pytest.raises(FloatingPointError, match="NaN or infinite, since the model's weights"):
         model.transform(np.eye(8))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_moments_of_a_corpus_are_those_of_its_counts(weighted, tmp_path, monkeypatch):
+    monkeypatch.setattr("dirvae.estimators.rows.ROWS_AT_ONCE", 7)
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(2, (60, 4))
+    counts[:, 1] = 3  # a constant has the deviation 1
+    weight = rng.random(60) if weighted else None
+    corpus = Corpus.of_counts(tmp_path / "corpus", [sparse.csr_matrix(counts)])
+    for found, expected in zip(
+        corpus_moments(corpus, weight), mean_and_std(counts, weight), strict=True
+    ):
+        torch.testing.assert_close(found, expected)

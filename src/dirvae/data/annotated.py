@@ -67,7 +67,7 @@ def read_obs(path: Path, encoding: str = "") -> tuple[Any, tuple[str, ...]]:
     """
     with _opened(path) as file:
         frame = _element(path, member(path, file, "obs"))
-    if not hasattr(frame, "index"):
+    if not isinstance(frame, import_module("pandas").DataFrame):
         raise ValueError(f"{path} has an obs that is no table of cells")
     frame.index.name = frame.index.name or SAMPLE
     return frame.reset_index(), ()

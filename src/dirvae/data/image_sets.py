@@ -317,8 +317,8 @@ def _from_idx(path: Path) -> Pixels:
     return pixels.copy()
 
 
-def _drawings(image: Any, path: Path) -> Iterator[tuple[str, Any]]:
-    """Names of the PNG files in an archive, and the drawings, of 105 x 105 pixels each."""
+def _drawings(image: Any, path: Path) -> Iterator[tuple[str, Pixels]]:
+    """Names of the PNG files in an archive, and the ink of the drawings, 28 x 28 pixels each."""
     with open_regular(path) as file, zipfile.ZipFile(file) as archive:
         entries = sorted(
             (entry for entry in archive.infolist() if entry.filename.endswith(".png")),
@@ -330,7 +330,9 @@ def _drawings(image: Any, path: Path) -> Iterator[tuple[str, Any]]:
             with image.open(packed, formats=("PNG",)) as drawing:
                 if drawing.size != DRAWING:
                     raise ValueError(f"{entry.filename} has other than 105 x 105 pixels")
-                yield entry.filename, drawing.convert("L")
+                ink = image.eval(drawing.convert("L"), lambda grey: 255 - grey)
+            small = ink.resize((28, 28), image.Resampling.BOX)
+            yield entry.filename, np.asarray(small, dtype=np.uint8)
 
 
 def _build_omniglot(path: Path) -> None:
@@ -340,12 +342,10 @@ def _build_omniglot(path: Path) -> None:
     characters: dict[str, int] = {}
     for name, known_hash in OMNIGLOT.items():
         source = _found_or_fetched("omniglot", name, OMNIGLOT_HOME + name, known_hash)
-        for entry, drawing in _read(source, "OMNIGLOT", lambda path: list(_drawings(image, path))):
+        for entry, ink in _read(source, "OMNIGLOT", lambda path: list(_drawings(image, path))):
             folder, alphabet, character, file_name = Path(entry).parts[-4:]
-            ink = image.eval(drawing, lambda grey: 255 - grey)
-            small = ink.resize((28, 28), image.Resampling.BOX)
             key = f"{folder}/{alphabet}"
-            found["images"].append(np.asarray(small, dtype=np.uint8))
+            found["images"].append(ink)
             found["alphabet"].append(alphabets.setdefault(key, len(alphabets)))
             key = f"{key}/{character}"
             found["character"].append(characters.setdefault(key, len(characters)))

@@ -22,6 +22,8 @@ from dirvae.reading import OverBudgetError, fitting_memory, open_regular, requir
 
 __all__ = ["read_matrix_market"]
 
+LAYOUTS = ("coordinate", "array")
+FIELDS = ("real", "double", "integer", "unsigned-integer", "pattern", "complex")
 LONGEST = 2**16  # characters of a line
 CELLS, FEATURES = ("barcodes",), ("features", "genes")
 
@@ -74,6 +76,8 @@ def _features_by_samples(path: Path, lines: Iterator[str]) -> sparse.coo_matrix:
     if words[:2] != ["%%matrixmarket", "matrix"] or len(words) != 5:
         raise damaged(path, ValueError("its first line is none of Matrix Market"))
     _, _, layout, field, symmetry = words
+    if layout not in LAYOUTS or field not in FIELDS or (layout, field) == ("array", "pattern"):
+        raise damaged(path, ValueError(f"{layout[:20]} of {field[:20]} is none of its kinds"))
     if field == "complex":
         raise ValueError(f"{path} has complex numbers, must have real ones")
     if symmetry != "general":

@@ -247,8 +247,7 @@ class DocumentQuestions(LearnedTopics):
         return self._completion(*split_tokens(counts, seed), covariates)
 
     def _completion(self, encoded: Any, scored: Any, covariates: Any) -> float:
-        nats, tokens = self._held_out(encoded, scored, covariates)
-        return math.exp(-nats.sum() / tokens.sum())
+        return self._held_out(encoded, scored, covariates).perplexity()
 
     def _held_out(self, encoded: Any, scored: Any, covariates: Any) -> HeldOut:
         """Log probability and number of the scored tokens of each document, given the others."""

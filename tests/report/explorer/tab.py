@@ -34,6 +34,14 @@ IN_CHROMIUM = [
 ]
 
 
+def assert_usable_by_all(tab: Any) -> None:
+    """Axe finds nothing serious; skipped where it is not installed."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found = axe.Axe().run(tab).response["violations"]
+    serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
+    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in serious] == []
+
+
 def texts(tab: Any, selector: str) -> list[str]:
     tab.wait_for_timeout(50)  # parts of the page are drawn one after the other
     return [text.strip() for text in tab.locator(selector).all_inner_texts()]
