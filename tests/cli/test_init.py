@@ -38,6 +38,16 @@ def test_help_names_no_types_of_python(command, run, monkeypatch):
     assert [name for name, said in shown.items() if "<" in said] == []
 
 
+def test_a_terminal_breaks_the_lines_of_help_by_its_own_width(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = [line.strip() for line in run("report", "--help").out.splitlines()]
+    first = next(n for n, line in enumerate(lines) if line.startswith("For topics"))
+    paragraph = lines[first : lines.index("", first)]
+    sentences = "For topics it shows words, documents, and shares by label and over time. For other"
+    assert " ".join(paragraph).startswith(sentences)
+    assert all(len(line) > 45 for line in paragraph[:-1])  # none ends where a docstring's does
+
+
 def test_version(run):
     assert run("--version") == Ran(0, f"dirvae {dirvae.__version__}\n", "")
 

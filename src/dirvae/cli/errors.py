@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from inspect import cleandoc
 from typing import Any
 
 import typer
@@ -42,6 +43,9 @@ class Stop(Exception):  # noqa: N818 - not always an error
 class PlainCommand(TyperCommand):
     """A command whose help names no types of Python, such as ``<bool>`` beside a flag."""
 
+    def __init__(self, *args: Any, help: str | None = None, **options: Any) -> None:
+        super().__init__(*args, help=_in_paragraphs(help), **options)
+
     def get_params(self, ctx: Any) -> Any:
         """Options and arguments, with what help shows beside them."""
         return _without_types(super().get_params(ctx))
@@ -53,6 +57,11 @@ class PlainGroup(TyperGroup):
     def get_params(self, ctx: Any) -> Any:
         """Options, with what help shows beside them."""
         return _without_types(super().get_params(ctx))
+
+
+def _in_paragraphs(help: str | None) -> str:
+    """Text without the line breaks of its docstring: a terminal may be narrower than those."""
+    return "\n\n".join(" ".join(part.split()) for part in cleandoc(help or "").split("\n\n"))
 
 
 def _without_types(params: Sequence[Any]) -> Sequence[Any]:
