@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
+from typer import Context
 
 import dirvae
+from dirvae.cli import app
 from tests.cli.command import Ran, assert_one_sentence, help_of
 
 
@@ -46,6 +49,13 @@ def test_a_terminal_breaks_the_lines_of_help_by_its_own_width(run, monkeypatch):
     sentences = "For topics it shows words, documents, and shares by label and over time. For other"
     assert " ".join(paragraph).startswith(sentences)
     assert all(len(line) > 45 for line in paragraph[:-1])  # none ends where a docstring's does
+
+
+def test_what_makes_a_model_is_listed_before_what_needs_one():
+    program = typer.main.get_command(app)
+    names = program.list_commands(Context(program))
+    assert names[:4] == ["demo", "fit", "corpus", "topics"]
+    assert sorted(names) == sorted(program.commands)
 
 
 def test_version(run):

@@ -9,7 +9,7 @@ import signal
 import sys
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,8 +30,19 @@ from dirvae.cli.topics import topics
 
 __all__ = ["app", "main"]
 
+FIRST = ("demo", "fit", "corpus")  # before what needs a model
+
+
+class Commands(OneSentenceGroup):
+    """All commands, in the order in which they are needed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names; groups would come last otherwise."""
+        return sorted(super().list_commands(ctx), key=lambda name: name not in FIRST)
+
+
 app = typer.Typer(
-    cls=OneSentenceGroup,
+    cls=Commands,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
