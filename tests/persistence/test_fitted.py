@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from torch import nn
 from torch.distributions import Bernoulli, Normal, Poisson
+from typing_extensions import TypeAliasType
 
 import dirvae
 from dirvae import ModelFormatError, load, save
@@ -30,6 +31,7 @@ from dirvae.distributions import (
     StickBreakingKumaraswamy,
     ZeroInflatedNegativeBinomial,
 )
+from dirvae.persistence.fitted import _of_type
 from tests.persistence.saved import D, K, OwnLaw, forge_config, left_in
 
 
@@ -391,3 +393,13 @@ def test_a_pattern_of_ones_own_that_is_plain_comes_back(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"cannot be saved: its token_pattern .* too long"):
         dirvae.TopicModel(2, vectorizer=other, **known).fit(texts).save(tmp_path / "other")
     assert left_in(tmp_path) == {"plain", *(f"plain/{name}" for name in NAMES)}
+
+
+def test_a_name_for_a_type_stands_for_its_class():
+    """As NDArray is one from NumPy 2.5 on: models could not be loaded there."""
+    scalar = TypeVar("scalar")
+    array = TypeAliasType("array", np.ndarray[Any, np.dtype[scalar]], type_params=(scalar,))
+    value = np.zeros(2)
+    assert _of_type(value, array[np.float64], "x") is value
+    with pytest.raises(ModelFormatError, match="x is '0', must be of type ndarray"):
+        _of_type("0", array[np.float64], "x")

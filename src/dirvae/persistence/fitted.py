@@ -107,7 +107,7 @@ def _of_type(value: Any, hint: Any, name: str) -> Any:
     Raises:
         ModelFormatError: If it is of another type, or an integer is negative.
     """
-    kind, parts = typing.get_origin(hint) or hint, typing.get_args(hint)
+    kind, parts = _class_of(hint), typing.get_args(hint)
     if dataclasses.is_dataclass(kind) and isinstance(value, dict):
         hints, record = typing.get_type_hints(kind), cast(type[Any], kind)
         if _required(record) <= value.keys() <= hints.keys():  # of earlier versions some are new
@@ -127,6 +127,12 @@ def _of_type(value: Any, hint: Any, name: str) -> Any:
     raise ModelFormatError(f"{name} is {str(value)[:50]!r}, must be {_wanted(hint)}")
 
 
+def _class_of(hint: Any) -> Any:
+    """The class of an annotation without its parameters: from NumPy 2.5, NDArray names another."""
+    origin = typing.get_origin(hint) or hint
+    return _class_of(origin.__value__) if hasattr(origin, "__value__") else origin
+
+
 def _required(record: Any) -> set[str]:
     """Fields that have no default."""
     missing = dataclasses.MISSING
@@ -137,7 +143,7 @@ def _required(record: Any) -> set[str]:
 def _wanted(hint: Any) -> str:
     if hint is int:
         return "an integer, 0 or more"
-    kind = typing.get_origin(hint) or hint
+    kind = _class_of(hint)
     return "a number" if kind is float else f"of type {kind.__name__}"
 
 
