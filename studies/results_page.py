@@ -40,26 +40,26 @@ Lee, Park & Moon, "Dirichlet Variational Autoencoder", Pattern Recognition 107 (
 number that the paper does not give, or a run that has not been made yet. Where there are several
 seeds: mean ± standard deviation.
 
-- **Training** is as the paper says ("paper": 2 x 500 and 1 x 500 ReLU, Xavier, Adam 5e-4, 3e-4 for
-  sticks, batches of 100, gradients clipped, early stopping), or with what trains best at the same
-  network size ("ours"), or as that by the importance-weighted bound of five draws with the doubly
-  reparameterised gradient ("iwae"; in bfloat16, or in float32 where the processor has no
-  instructions for it); `dirvae/reproduce/settings.py` has all in full.
+- **Training** is one of three. "paper": as the paper says (2 x 500 and 1 x 500 ReLU, Xavier, Adam
+  5e-4, 3e-4 for sticks, batches of 100, gradients clipped, early stopping). "ours": what trains
+  best at the same network size. "iwae": like "ours", but with the importance-weighted bound of five
+  draws and the doubly reparameterised gradient, in bfloat16 (float32 where the processor has no
+  instructions for it). `dirvae/reproduce/settings.py` has the details.
 - **Scaled Dirichlet**: a posterior under the Dirichlet prior, free in place and certainty ([the
   laws](distributions.md)); "committed": under a prior of 5, and with concentrations of at least 1.5
   times that, so that a component out of use costs as well ([training](training.md)).
 - **MNIST**: 45,000 / 5,000 / 10,000 images, K = 50. **OMNIGLOT**: K = 100, 22,095 / 2,250 / 8,115
-  images of the official drawings, averaged over area to 28 x 28. The paper has 8,070 test images of
-  another matrix (the IWAE's), so that its numbers are near this setting and not of it; and batches
-  of 15, which are 100 here.
+  images of the official drawings, averaged over area to 28 x 28. The paper has 8,070 test images
+  from another data file (the IWAE's), so its numbers are for a similar setting, not for this one.
+  It also has batches of 15; ours are of 100.
 - **Pixels** are drawn as 0 or 1 with the grey value as the probability, anew at each step, the test
   set once; "grey" marks runs on grey values.
 - What the paper's likelihoods owe to their estimator, and why its learned prior runs away: [the
   paper's likelihood](paper_likelihood.md).
-- **Topics** of ours and of other libraries, at the end, are made by `python -m benchmarks topics`
-  and come from `benchmarks/results/topics.json`; what ours are stands on [another
-  page](topics_measured.md);
-  counts of microbes on [a third](compositions.md).
+- **Topics**, ours and those of other libraries, are at the end. They are made by
+  `python -m benchmarks topics` and come from `benchmarks/results/topics.json`. [Another
+  page](topics_measured.md) explains our model; counts of microbes are on [a
+  third](compositions.md).
 """
 
 

@@ -43,8 +43,9 @@ print(-torch.tensor(2.5).log() - torch.where(z < 0, -z / 0.5, z / 2.0))
 # Check it
 # --------
 #
-# ``check_distribution`` asks what a VAE relies on: do samples fit the density, is the gradient
-# through the samples that of the moments, do batches agree with their members? It raises if not.
+# ``check_distribution`` checks what a VAE relies on. Samples must fit the density, the gradient
+# through samples must match the gradient of the moments, and a batch must give the same results as
+# its members one by one. If a check fails, it raises an error.
 
 from dirvae.testing import ConformanceError, check_distribution
 
@@ -53,8 +54,8 @@ for check in check_distribution(TwoSided, parameters, num_samples=5_000)[:6]:
     print(f"{check.name:10s} {check.status:8s} {check.detail[:60]}")
 
 # %%
-# A check is worth something only if it can fail. Here is a class whose samples are not those of
-# its density: the kind of mistake that trains without an error, and is wrong.
+# A check is worth something only if it can fail. The samples of this class do not follow its
+# density. A model with such a mistake trains without an error message, and is wrong.
 
 
 class Mistaken(torch.distributions.Laplace):

@@ -68,8 +68,9 @@ axes.legend(frameon=False)
 axes.spines[["top", "right"]].set_visible(False)
 
 # %%
-# The control is not at 0. Long documents hold most words, so words share them by chance. And topics
-# that are all much the same are easily found again. So compare a topic with a control, not with 0,
+# The control's coherence is not 0. A long document contains most words, so many words meet in it by
+# chance. And topics that are all nearly the same are easily found again. So compare a topic with a
+# control, not with 0,
 # and ask for both signs. Here some topics stand out, and some do no better than chance.
 #
 # 3. What do its documents say?

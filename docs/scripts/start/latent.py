@@ -4,8 +4,8 @@ A latent of your own
 
 You know variational autoencoders, and you want one whose latent is not a Gaussian.
 
-A VAE is three modules that return distributions: q(z|x), p(x|z) and p(z). So a latent is no option
-of this library. Any distribution of PyTorch with an ``rsample`` is one.
+A VAE is three modules that return distributions: q(z|x), p(x|z) and p(z). So this library has no
+fixed list of latents: any PyTorch distribution with an ``rsample`` can be the latent.
 """
 
 # %%

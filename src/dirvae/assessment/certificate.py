@@ -24,10 +24,10 @@ STD_ERRORS = 3  # by which bounds are widened: chance breaks one in some 700 tim
 class Certificate(NamedTuple):
     """Bounds of log p(x), from below on the rows, from both sides on rows that the model drew.
 
-    Of rows of its own the model knows an exact draw of the posterior, from which chains walk back:
-    so the truth lies between two bounds there. As far as real rows are no harder for the chains,
-    ``gap`` is the most by which ``rows`` is too low on average. Bounds are widened by three
-    standard errors of their noise.
+    For a row that the model drew, an exact draw of the posterior is known. Chains that anneal back
+    from it bound log p(x) from above, so the truth lies between two bounds. If real rows are no
+    harder for the chains, ``gap`` is the most by which ``rows`` is too low on average. Bounds are
+    widened by three standard errors of their noise.
 
     Attributes:
         rows: Estimate of log p(x) of each row given, from below.

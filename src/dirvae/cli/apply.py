@@ -205,10 +205,11 @@ def evaluate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score a model on rows: means over rows, in nats; for a topic model, coherence and the like.
+    """Score a model on data: in nats for rows, by coherence and other measures for topics.
 
-    For a model of fit counts, half of the features are hidden. The log probability of their counts,
-    given the other half, is compared with that under the mean composition.
+    Values in nats are means over rows. For a model of fit counts, half of the features are hidden.
+    The log probability of their counts, given the other half, is compared with the log probability
+    under the mean composition.
     """
     from dirvae.cli.measures import measure, measure_composition, measure_topics
 

@@ -33,7 +33,7 @@ def build(
     ],
     text_column: TextColumn = None,
     id_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column of what documents are called.")
+        str | None, typer.Option(metavar="NAME", help="Column with the id of each document.")
     ] = None,
     label_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="Column of classes.")
@@ -50,7 +50,7 @@ def build(
     ] = VOCABULARY_SIZE,
     model: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Model of topics, whose words are counted instead."),
+        typer.Option(metavar="PATH", help="Topic model: count exactly the words that it knows."),
     ] = None,
     workers: Annotated[
         int | None, integer(1, help="Processes that count.", show_default="one for each core")

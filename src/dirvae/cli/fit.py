@@ -70,7 +70,7 @@ def fit_vae(
         int | None,
         integer(
             1,
-            help="Make the prior a learned mixture of so many distributions.",
+            help="Make the prior a learned mixture of N distributions.",
             show_default="no mixture",
         ),
     ] = None,

@@ -22,8 +22,8 @@ Logger = Annotated[
     tuple[str, Path] | None,
     typer.Option(
         metavar="KIND PATH",
-        help=f"Write metrics of each epoch: {' or '.join(LOGGERS)}, and a folder, in which each "
-        "run has its own, version_N.",
+        help=f"Log the metrics of each epoch: {' or '.join(LOGGERS)}, then a folder. Each run gets "
+        "its own subfolder, version_N.",
     ),
 ]
 Precision = Annotated[

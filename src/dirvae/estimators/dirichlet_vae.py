@@ -75,22 +75,23 @@ class DirichletVAE(RowEstimator):
     Args:
         n_components: K, number of latent components. A single one says nothing.
         prior_concentration: Concentration of the Dirichlet prior: a positive number or an array
-            (K,). None for 10 under a `StandardizedDirichlet`, and 1 - 1/K under any other latent.
-            "learn" starts there and goes on by the method of moments. For a stick-breaking latent
+            (K,). If None, 10 under a `StandardizedDirichlet` and 1 - 1/K under any other latent.
+            "learn" starts from this default and updates it by the method of moments. For a
+            stick-breaking latent
             it is the concentration of the GEM prior.
-        prior_components: Make the prior a learned mixture of so many distributions
-            (`MixturePrior`). They start around the prior that there is without it. None for no
+        prior_components: Number of distributions in a learned mixture prior (`MixturePrior`). They
+            start near the prior that would be used without a mixture. If None, the prior is not a
             mixture.
         latent: Distribution of the latent: `distributions.StandardizedDirichlet`,
             `ScaledDirichlet` (the same distribution, by parameters that are harder to learn),
             `Dirichlet` (a posterior of the prior's own kind, with looser bounds),
             `InverseCDFDirichlet`, `StickBreakingKumaraswamy`, `SoftmaxNormal` or
-            `torch.distributions.Normal`; or its word on the command line, such as "gaussian". None
-            takes the first; but `Dirichlet` if ``prior_concentration`` is below 1, or for one
-            component. For any other distribution build a `VAE`.
-        commitment: Least concentration of a Dirichlet posterior, in units of the prior's. Above 1 a
-            component costs even if it is out of use, so that most come into use. None for 1.5 under
-            a `StandardizedDirichlet` of up to 50 components, and 0 under any other latent.
+            `torch.distributions.Normal`; or its word on the command line, such as "gaussian". If
+            None, `StandardizedDirichlet`; but `Dirichlet` if ``prior_concentration`` is below 1 or
+            there is only one component. For any other distribution build a `VAE`.
+        commitment: Smallest concentration of a Dirichlet posterior, as a multiple of the prior's.
+            Above 1, an unused component also costs KL, so most come into use. If None, 1.5 under a
+            `StandardizedDirichlet` of up to 50 components, and 0 otherwise.
         likelihood: Distribution of the data: Bernoulli, Normal, or a distribution of counts such as
             `distributions.Multinomial`; or its word, such as "multinomial". None chooses: values in
             [0, 1] are probabilities of a Bernoulli (drawn as 0 or 1 anew each epoch), other reals
@@ -245,9 +246,10 @@ class DirichletVAE(RowEstimator):
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> DirichletVAE:
         """Take one more pass over rows, which may be new ones, at a constant step size.
 
-        From one call to the next the optimiser goes on where it was; after `fit` it starts afresh.
-        There is no warm-up. The first call settles likelihood and scaling. Args and errors are
-        those of `fit`; a prior cannot be learned, which takes whole epochs.
+        From one call to the next the optimiser continues; after `fit` it starts afresh. There is no
+        warm-up. The first call fixes the likelihood and the scaling. Args and errors are those of
+        `fit`; but `prior_concentration="learn"` is refused, because learning the prior needs whole
+        epochs.
         """
         if isinstance(self.prior_concentration, str):
             raise ValueError("prior_concentration='learn' goes with fit, not with partial_fit")
@@ -399,9 +401,9 @@ class DirichletVAE(RowEstimator):
     ) -> str:
         """Return a page of what each component means, with the latent to play with, as HTML.
 
-        Rows have a map, and images are shown with their reconstructions and decoded draws of the
-        prior. It needs no network. The decoder is written into it where it is a perceptron of up to
-        600,000 numbers, so that the page decodes as one moves.
+        The page has a map of the rows. Images are shown with their reconstructions and with decoded
+        draws of the prior. The page works offline. If the decoder is a perceptron of up to 600,000
+        numbers, it is included, and the page decodes while you move the latent.
 
         Args:
             X: Rows, shape (N, D).
@@ -423,9 +425,9 @@ class DirichletVAE(RowEstimator):
     def score_samples(self, X: Any) -> Any:
         """Evidence lower bound of each row in nats, shape (N,).
 
-        The row fixes the noise, so that neither batch nor order matters. Noise draws the latent,
-        and Bernoulli probabilities as 0 or 1. In double precision, with `ELBO_SAMPLES` draws of the
-        latent.
+        The random seed is computed from the row itself, so neither batch nor order matters. It is
+        used to draw the latent, and to draw Bernoulli probabilities as 0 or 1. Computed in double
+        precision, with `ELBO_SAMPLES` draws of the latent.
         """
         return self._rowwise(X, _elbo_by_row)
 

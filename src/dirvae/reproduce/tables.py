@@ -96,10 +96,10 @@ def density_table(data: str, runs: Sequence[Run]) -> Table:
     more = ("draws", "k̂ > .7, %", "annealed / sampled", "by the paper's estimators", "seeds")
     note = (
         "Nats an image, lower is better. NLL: importance sampling with the true density of what is "
-        "sampled, by so many draws an image. k̂: share of images whose Pareto shape is above .7. "
-        "For these the NLL errs, upwards as a rule and less with more draws. Annealed / sampled: "
-        "NLL of the first 100 images by annealed importance sampling, which needs no encoder, and "
-        "by importance sampling."
+        "sampled; the column draws has the number of draws per image. k̂: share of images whose "
+        "Pareto shape is above .7. For these the NLL is unreliable: usually too high, and closer "
+        "with more draws. Annealed / sampled: NLL of the first 100 images by annealed importance "
+        "sampling, which needs no encoder, and by importance sampling."
     )
     return _table(f"Density, {TITLES[data]}", note, (*header, *more), runs, cells)
 
@@ -123,8 +123,9 @@ def knn_table(data: str, runs: Sequence[Run]) -> Table:
     note = (
         "Error in % of 3 / 5 / 10 nearest neighbours, all training images as reference (the paper "
         f"for raw pixels: {_joined(paper.KNN[data]['raw pixels'], ' / ')}). The paper does not say "
-        "whether it has means or draws. As decoded: in units of the prior; a scaled "
-        "Dirichlet's as log ratios (Aitchison's distance), \"paper\" ones as they are."
+        "whether it uses means or draws. Means as decoded are in units of the prior; those of a "
+        'scaled Dirichlet are log ratios (Aitchison\'s distance), and those of "paper" rows are '
+        "left as they are."
     )
     return _table(f"Nearest neighbours, {TITLES[data]}", note, header, runs, cells)
 
@@ -194,7 +195,7 @@ def semi_supervised_table(data: str, runs: Sequence[Run]) -> Table:
             cells.append(mean_of(found, lambda r: 100 * r["test_error"]))
             counts.append(len(found))
         rows.append([*cells, "/".join(map(str, counts)) if any(counts) else DASH])
-    note = "Test error in % with so many of the training images labelled."
+    note = "Test error in %; each column is the share, or number, of training images with a label."
     note = f"{note} {_of_labels(data, runs)}".strip()
     header = ("model", "the paper's, 10 / 5 / 1 %", *(labelled(data, share) for share in shares))
     return Table(f"Few labels, {TITLES[data]}", note, (*header, "seeds"), rows)

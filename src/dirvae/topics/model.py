@@ -58,8 +58,8 @@ ROWS_COUNTED_AT_ONCE = 2_000  # a cell has a thousand entries
 class TopicModel(DocumentQuestions):
     """Topics of texts or of counts: documents mix topics, which are distributions of words.
 
-    Besides topics there may be a background: words that all documents share. Theta leaves it out:
-    it has the proportions of the topics alone, and they sum to 1.
+    Besides topics there may be a background: words that all documents share. Theta does not include
+    the background: it holds the proportions of the topics alone, which sum to 1.
 
     Args:
         n_components: K, number of topics.
@@ -71,9 +71,10 @@ class TopicModel(DocumentQuestions):
             `StickBreakingKumaraswamy`, `SoftmaxNormal` or, with a `ProductDecoder` only,
             `torch.distributions.Normal`; or its word, such as "softmax-gaussian".
         prior_concentration: Concentration of the Dirichlet prior of theta: a positive number,
-            "learn" (one for each topic, from .1), or None for the latent's own default. That
-            default also stands for "learn" where the latent is no Dirichlet. Covariates have it
-            learned. The background's is a fifth of the sum of the topics', or starts there.
+            "learn" (one for each topic, from .1), or None for the latent's own default. If the
+            latent is not a Dirichlet, "learn" also means that default. With covariates the prior is
+            always learned. The background's concentration is a fifth of the topics' sum; a learned
+            one starts there.
         vectorizer: What counts the words of texts: any vectorizer of scikit-learn, or None for
             `topics.documents.default_vectorizer`. A `HashingVectorizer` needs
             ``alternate_sign=False`` and ``norm=None``, and does not tell the words.
@@ -108,8 +109,8 @@ class TopicModel(DocumentQuestions):
         topic_names_: Names of the K topics: those of ``guide``, or else their three first words.
             Set others, as a list or such as ``{3: "cars"}``; they are saved with the model.
         components_: The same as ``topic_word_``.
-        topic_prevalence_: Mean of theta over the documents, those of each `partial_fit` as it left
-            them, shape (K,).
+        topic_prevalence_: Mean of theta over the documents, shape (K,). Documents of each
+            `partial_fit` count with the theta that they had right after it.
         classes_: The L classes, sorted, where labels were given.
         coef_: How much each topic says for each class, shape (L, K), where labels were given: the
             logits of classes are ``theta @ coef_.T + intercept_``.
@@ -206,8 +207,8 @@ class TopicModel(DocumentQuestions):
             covariates: What is known of the documents: a data frame, a series, or an array or list
                 of shape (N, C) or (N,). Numbers, booleans, dates (in days), and words, which become
                 dummies. The prior of theta depends on it (with a prior that is learned).
-            smooth: Names of covariates of numbers or dates, such as a year, on which it depends by
-                a smooth curve, a cubic spline of five knots.
+            smooth: Names of numeric or date covariates, such as a year. The prior follows each of
+                them by a smooth curve (a cubic spline of five knots).
             checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
             resume: Whether to go on from that folder's last checkpoint, of the same data and
                 arguments; ``random_state`` must be an integer.
@@ -282,9 +283,10 @@ class TopicModel(DocumentQuestions):
         """Take one more pass over documents, which may be new ones, at a constant step size.
 
         The first call settles vocabulary and starting topics; from one call to the next the
-        optimiser goes on where it was. Args and errors are those of `fit`. But ``y`` is left out:
-        topics go on without labels, and a model that had some forgets them. Covariates are left out
-        too: the prior is that at their mean, which a warning says.
+        optimiser goes on where it was. Args and errors are those of `fit`. But ``y`` is ignored:
+        training goes on without labels, and a model fitted to labels loses its ``classes_`` and
+        ``coef_``. Covariates are ignored too: the prior at their mean is used, and a warning says
+        so.
         """
         if hasattr(self, "vae_"):
             counts = self._rows(X)
