@@ -58,6 +58,13 @@ def test_what_makes_a_model_is_listed_before_what_needs_one():
     assert sorted(names) == sorted(program.commands)
 
 
+def test_another_command_is_answered_by_those_that_there_are(run):
+    names = "vae, topics, counts"
+    said = f"Error: dirvae fit has no command mnist, must be one of {names}\n"
+    assert run("fit", "mnist") == Ran(2, "", said)
+    assert run("fti").err.startswith("Error: dirvae has no command fti, must be one of demo, fit,")
+
+
 def test_version(run):
     assert run("--version") == Ran(0, f"dirvae {dirvae.__version__}\n", "")
 

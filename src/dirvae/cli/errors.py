@@ -52,11 +52,19 @@ class PlainCommand(TyperCommand):
 
 
 class PlainGroup(TyperGroup):
-    """Commands whose help names no types of Python."""
+    """Commands whose help names no types of Python; another is answered by their names."""
 
     def get_params(self, ctx: Any) -> Any:
         """Options, with what help shows beside them."""
         return _without_types(super().get_params(ctx))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is asked for."""
+        name, known = args[0], self.list_commands(ctx)
+        if name not in known and not name.startswith("-"):
+            words = ", ".join(known)
+            raise Stop(f"{ctx.command_path} has no command {visible(name)}, must be one of {words}")
+        return super().resolve_command(ctx, args)
 
 
 def _in_paragraphs(help: str | None) -> str:
