@@ -42,8 +42,8 @@ def test_the_evidence_of_a_linear_gaussian_model() -> None:
     found = annealed_log_evidence(
         VAE(Misled(), Linear(), prior),
         x,
-        num_chains=32,
-        num_temperatures=200,
+        num_chains=64,
+        num_temperatures=100,
         generator=torch.Generator().manual_seed(1),
     )
     assert found.mean_std_error < 0.05 / 3
@@ -61,8 +61,8 @@ def test_the_evidence_of_a_dirichlet_multinomial_model(smallest: float) -> None:
     found = annealed_log_evidence(
         VAE(Misled(), Counts(), prior),
         torch.from_numpy(x).double(),
-        num_chains=32,
-        num_temperatures=200,
+        num_chains=64,
+        num_temperatures=100,
         generator=torch.Generator().manual_seed(1),
     )
     assert found.mean_std_error < 0.05 / 3

@@ -13,7 +13,7 @@ from torch.distributions import kl_divergence
 from dirvae.distributions._log_gamma_gradient import log_gamma_gradient
 from dirvae.distributions._log_gamma_sampler import sample_log_gamma
 from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
-from tests.distributions.torch_releases import LOOKED_AT, OF_THE_COMPILER
+from tests.distributions.torch_releases import BACKENDS, LOOKED_AT, OF_THE_COMPILER
 
 A = torch.tensor([0.3, 1.2, 4.0]).double()
 
@@ -269,14 +269,15 @@ class TestCitizenship:
         assert many[:, 0].unique().numel() == 7
 
     @pytest.mark.filterwarnings(*OF_THE_COMPILER)
-    def test_compile(self) -> None:
+    @BACKENDS
+    def test_compile(self, backend: str) -> None:
         def step(a: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
             q, p = Dirichlet(a, validate_args=False), Dirichlet(torch.full_like(a, 0.98))
             y = q.log().rsample((2,))
             return q.rsample(), q.log().log_prob(y).mean(), kl_divergence(q, p)
 
         a = torch.logspace(-4, 4, 500).reshape(10, 50).requires_grad_()
-        compiled = torch.compile(step, fullgraph=True)
+        compiled = torch.compile(step, fullgraph=True, backend=backend)
         torch.manual_seed(0)
         z, log_prob, kl = compiled(a)
         (gradient,) = torch.autograd.grad(

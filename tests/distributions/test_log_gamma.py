@@ -17,7 +17,7 @@ from torch.distributions import kl_divergence
 from dirvae.distributions._log_gamma_gradient import log_gamma_gradient, rsample_log_gamma
 from dirvae.distributions._log_gamma_sampler import sample_log_gamma
 from dirvae.distributions.log_gamma import Gamma, LogGamma
-from tests.distributions.torch_releases import LOOKED_AT, OF_THE_COMPILER
+from tests.distributions.torch_releases import BACKENDS, LOOKED_AT, OF_THE_COMPILER
 
 # Rows (a, log x, d log x / d a): concentrations 1e-6..1e6 at quantiles 1e-12..1 - 1e-12, both
 # rounded to float32 first; the gradient by `exact_gradient` below.
@@ -317,14 +317,15 @@ class TestCitizenship:
         assert error.abs().max() < TOLERANCE[dtype] * 1.1
 
     @pytest.mark.filterwarnings(*OF_THE_COMPILER)
-    def test_compile(self) -> None:
+    @BACKENDS
+    def test_compile(self, backend: str) -> None:
         def step(a: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             q = LogGamma(a)
             y = q.rsample((2,))
             return y, q.log_prob(y).sum() + q.entropy().sum() + kl_divergence(q, q).sum()
 
         a = torch.logspace(-5, 5, 400).requires_grad_()
-        y, total = torch.compile(step, fullgraph=True)(a)
+        y, total = torch.compile(step, fullgraph=True, backend=backend)(a)
         assert y.isfinite().all()
         assert total.isfinite()
         (gradient,) = torch.autograd.grad(y.sum(), a)

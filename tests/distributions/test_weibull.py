@@ -14,7 +14,12 @@ from torch.distributions import kl_divergence
 
 from dirvae.distributions.log_gamma import Gamma, LogGamma
 from dirvae.distributions.weibull import LogWeibull, Weibull
-from dirvae.distributions.weibull_dirichlet import LogWeibullDirichlet, WeibullDirichlet
+from dirvae.distributions.weibull_dirichlet import (
+    LogWeibullDirichlet,
+    WeibullDirichlet,
+    _sums,
+    _sums_at_once,
+)
 
 
 def tensor(*values: float) -> Tensor:
@@ -147,3 +152,15 @@ def test_the_log_law_differs_by_the_jacobian_alone() -> None:
     y = q.log().sample(torch.Size([20]))
     expected = q.log_prob(y.exp()) + y[..., :-1].sum(-1)
     torch.testing.assert_close(q.log().log_prob(y), expected)
+
+
+def test_nodes_all_at_once_have_the_sums_of_one_by_one() -> None:
+    """The first is what is compiled."""
+    c, d = tensor(0.8, 3.0, 1.5), tensor(0.4, -1.0, 0.3)
+    offsets = torch.linspace(-2, 1.5, 40, dtype=torch.float64).view(-1, 1).expand(40, 2)
+    step = offsets[1, 0] - offsets[0, 0]
+    terms = (c * (d + offsets.unsqueeze(-1))).exp()
+    total, height = c.sum().expand(2), tensor(1.0, 2.0)
+    expected = _sums(terms[-1].clone(), (-c * step).exp(), offsets, total, height, slopes=True)
+    for one, other in zip(_sums_at_once(terms, offsets, total, height), expected, strict=True):
+        torch.testing.assert_close(one, other)

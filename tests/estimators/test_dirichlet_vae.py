@@ -213,7 +213,7 @@ def test_score_of_a_row_depends_on_neither_batch_nor_order(digits):
 def test_score_is_a_bound_that_agrees_with_the_model(digits):
     """Against the average of many fresh draws, within 5 standard errors over rows."""
     x = (digits > 0.5).astype(float)
-    estimator = small(max_epochs=20).fit(x)
+    estimator = small(max_epochs=5, learning_rate=1e-2).fit(x)
     tensor = torch.from_numpy(x).float()
     with torch.no_grad():
         terms = estimator.vae_.terms(tensor, num_samples=400)
@@ -296,7 +296,7 @@ def test_zero_weight_rows_do_not_count(digits):
     weight = np.r_[np.ones(150), np.zeros(150)]
     x = digits.copy()
     x[150:] = 1 - x[150:]
-    options = {"validation_fraction": 0.0, "max_epochs": 30}
+    options = {"validation_fraction": 0.0, "max_epochs": 8, "learning_rate": 1e-2}
     weighted = small(**options).fit(x, sample_weight=weight)
     unweighted = small(**options).fit(x)
     assert weighted.score(x[:150]) > unweighted.score(x[:150]) + 0.5

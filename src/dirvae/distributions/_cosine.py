@@ -48,17 +48,18 @@ class Cosine:
         nodes, log_weight = self._nodes
         return self.log_density(nodes).logsumexp(0) + log_weight
 
-    def _expect(self, values: Tensor) -> Tensor:
-        return (torch.softmax(self.log_density(self._nodes[0]), 0) * values).sum(0)
-
     def gap(self) -> Tensor:
         """E[1 - w] to full relative precision."""
-        return self._expect(_gap(self._nodes[0]))
+        nodes, _ = self._nodes
+        return (torch.softmax(self.log_density(nodes), 0) * _gap(nodes)).sum(0)
 
     def moments(self) -> tuple[Tensor, Tensor, Tensor]:
         """E[w], var(w) and E[1 - w^2]."""
-        gap, gaps = self.gap(), _gap(self._nodes[0])
-        return 1 - gap, self._expect((gaps - gap) ** 2), self._expect(gaps * (2 - gaps))
+        nodes, _ = self._nodes
+        shares, gaps = torch.softmax(self.log_density(nodes), 0), _gap(nodes)
+        gap = (shares * gaps).sum(0)
+        variance = (shares * (gaps - gap) ** 2).sum(0)
+        return 1 - gap, variance, (shares * gaps * (2 - gaps)).sum(0)
 
     def sample(self, generator: torch.Generator | None) -> Tensor:
         """Draw s: the first accepted of a fixed number of Wood's proposals."""

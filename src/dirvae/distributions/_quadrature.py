@@ -72,8 +72,9 @@ def trapezoid_nodes(
         >>> round(float((-s * s / 2).logsumexp(0) + log_weight), 6)  # log sqrt(2 pi)
         0.918939
     """
-    left = mode - distance_to_drop(log_density, mode, unit, -1.0)
-    right = mode + distance_to_drop(log_density, mode, unit, 1.0)
+    sides = mode.new_tensor([-1.0, 1.0]).view(-1, *[1] * mode.dim())
+    reach = distance_to_drop(log_density, mode.expand(2, *mode.shape), unit, sides)
+    left, right = mode + sides * reach
     step = (right - left) / (nodes - 1)
     index = torch.arange(nodes, dtype=mode.dtype, device=mode.device)
     return left + index.view(-1, *[1] * mode.dim()) * step, step.log()

@@ -161,8 +161,11 @@ class ImplicitCDF(NamedParameters):
         return quantile(cdf, z, u, *exact, ends=_ends(self.support)).to(self._like.dtype)
 
     def _cdf(self, z: Tensor) -> Tensor:
-        exact = {key: value.double() for key, value in self.parameters.items()}
-        return type(self).function(z, **exact)
+        return type(self).function(z, **self._exact)
+
+    @property
+    def _exact(self) -> dict[str, Tensor]:
+        return {key: value.double() for key, value in self.parameters.items()}
 
     def _density(self, z: Tensor) -> Tensor:
         """Derivative of the cdf, differentiable in ``z`` and in the parameters."""
@@ -172,10 +175,11 @@ class ImplicitCDF(NamedParameters):
 
     def _solve(self, u: Tensor) -> Tensor:
         to_value, reach = _coordinate(self.support)
+        exact = self._exact
         low, high = torch.full_like(u, -reach), torch.full_like(u, reach)
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
-            above = self._cdf(to_value(middle)) > u
+            above = type(self).function(to_value(middle), **exact) > u
             low, high = torch.where(above, low, middle), torch.where(above, middle, high)
         return to_value((low + high) / 2)
 

@@ -132,7 +132,11 @@ class MonotoneTransform(NamedParameters):
         return self._forward(self.noise.icdf(u)).to(self._like.dtype)
 
     def _forward(self, u: Tensor) -> Tensor:
-        return type(self).map(u, **{key: v.double() for key, v in self.parameters.items()})
+        return type(self).map(u, **self._exact)
+
+    @property
+    def _exact(self) -> dict[str, Tensor]:
+        return {key: value.double() for key, value in self.parameters.items()}
 
     def _slope(self, u: Tensor) -> Tensor:
         """Derivative of the map at ``u``, differentiable in ``u`` and in the parameters."""
@@ -152,15 +156,20 @@ class MonotoneTransform(NamedParameters):
     def _bisect(self, value: Tensor) -> tuple[Tensor, Tensor]:
         """The noise whose image is nearest ``value``, and whether images lie on both sides."""
         to_noise, reach = _coordinate(self.noise.support)
+        exact = self._exact
+
+        def image(s: Tensor) -> Tensor:
+            return type(self).map(to_noise(s), **exact)
+
         shape = torch.broadcast_shapes(value.shape, self.batch_shape)
         low = torch.full(shape, -reach, dtype=value.dtype, device=value.device)
         high = -low
-        first, last = self._forward(to_noise(low)), self._forward(to_noise(high))
+        first, last = image(low), image(high)
         rising = last > first
         reached = (torch.minimum(first, last) < value) & (value < torch.maximum(first, last))
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
-            above = (self._forward(to_noise(middle)) > value) == rising
+            above = (image(middle) > value) == rising
             low, high = torch.where(above, low, middle), torch.where(above, middle, high)
         return to_noise((low + high) / 2), reached
 
@@ -173,8 +182,7 @@ def _coordinate(support: Any) -> tuple[Callable[[Tensor], Tensor], float]:
     if isinstance(support, type(constraints.real)):  # one that was pickled is another object
         return torch.sinh, 700.0
     if low is not None and high is not None:
-        low, high = (torch.as_tensor(bound).double() for bound in (low, high))
-        return lambda s: _between(low, high, s), 700.0
+        return _between(*(torch.as_tensor(bound).double() for bound in (low, high))), 700.0
     if low is not None:
         return lambda s: low + s.exp(), 700.0
     if high is not None:
@@ -182,11 +190,11 @@ def _coordinate(support: Any) -> tuple[Callable[[Tensor], Tensor], float]:
     raise ValueError(f"noise has support {support}, must be the real line or an interval of it")
 
 
-def _between(low: Any, high: Any, s: Tensor) -> Tensor:
+def _between(low: Tensor, high: Tensor) -> Callable[[Tensor], Tensor]:
+    least, most = low + torch.finfo(low.dtype).tiny, torch.nextafter(high, low)
+    width = high - low
     # From the nearer end, so that a lower end of 0 is approached to the last digit.
-    from_low = low + (high - low) * torch.sigmoid(s)
-    inside: Tensor = from_low.clamp(low + torch.finfo(s.dtype).tiny, torch.nextafter(high, low))
-    return inside
+    return lambda s: (low + width * torch.sigmoid(s)).clamp(least, most)
 
 
 def _draw_in_float64(

@@ -131,7 +131,8 @@ def _trapezoid(d: Tensor, c: Tensor, slopes: bool = False) -> tuple[Tensor, ...]
     """The log integral and, if wanted, its derivatives in d and c; from right to left.
 
     From one node to the next each exp(t_k) changes by a factor of its own: a node costs products
-    and no exponential.
+    and no exponential. What is compiled takes all nodes at once, since its graph would have every
+    node's operations, and the compiler makes loops of its own.
     """
 
     def log_density(s: Tensor) -> Tensor:
@@ -143,10 +144,28 @@ def _trapezoid(d: Tensor, c: Tensor, slopes: bool = False) -> tuple[Tensor, ...]
         nodes, log_step = trapezoid_nodes(log_density, mode, 1 / c.sum(-1))
     ahead, total, step = d + mode.unsqueeze(-1), c.sum(-1), log_step.exp()
     height = (c * ahead).exp().sum(-1)
-    terms, factor = (c * (d + nodes[-1].unsqueeze(-1))).exp(), (-c * step.unsqueeze(-1)).exp()
-    mass, mean, mean_term, mean_product = (torch.zeros_like(x) for x in (mode, mode, terms, terms))
+    if torch.compiler.is_compiling():
+        sums = _sums_at_once((c * (d + nodes.unsqueeze(-1))).exp(), nodes - mode, total, height)
+    else:
+        last, factor = (c * (d + nodes[-1].unsqueeze(-1))).exp(), (-c * step.unsqueeze(-1)).exp()
+        sums = _sums(last, factor, nodes - mode, total, height, slopes)
+    mass, mean, mean_term, mean_product = sums
+    value = (c * ahead).sum(-1) - height + mass.log() + log_step
+    if not slopes:
+        return (value,)
+    mass, mean = mass.unsqueeze(-1), mean.unsqueeze(-1)
+    less = 1 - mean_term / mass
+    return value, c * less, ahead * less + (mean - mean_product) / mass
+
+
+def _sums(
+    terms: Tensor, factor: Tensor, offsets: Tensor, total: Tensor, height: Tensor, slopes: bool
+) -> tuple[Tensor, ...]:
+    """Sums over the nodes, node by node, of the weights and of what the slopes are made of."""
+    mass, mean = torch.zeros_like(height), torch.zeros_like(height)
+    mean_term, mean_product = torch.zeros_like(terms), torch.zeros_like(terms)
     multiply = Tensor.mul if torch.is_grad_enabled() else Tensor.mul_
-    for offset in (nodes - mode).flip(0):
+    for offset in offsets.flip(0):
         weight = (total * offset + height - terms.sum(-1)).exp()
         mass += weight
         if slopes:
@@ -155,12 +174,17 @@ def _trapezoid(d: Tensor, c: Tensor, slopes: bool = False) -> tuple[Tensor, ...]
             mean_term += weighted
             mean_product += multiply(weighted, offset.unsqueeze(-1))
         terms = multiply(terms, factor)
-    value = (c * ahead).sum(-1) - height + mass.log() + log_step
-    if not slopes:
-        return (value,)
-    mass, mean = mass.unsqueeze(-1), mean.unsqueeze(-1)
-    less = 1 - mean_term / mass
-    return value, c * less, ahead * less + (mean - mean_product) / mass
+    return mass, mean, mean_term, mean_product
+
+
+def _sums_at_once(
+    terms: Tensor, offsets: Tensor, total: Tensor, height: Tensor
+) -> tuple[Tensor, ...]:
+    """The same, of the terms of all nodes, shape (N, ..., K)."""
+    weight = (total * offsets + height - terms.sum(-1)).exp()
+    weighted, offset = weight.unsqueeze(-1) * terms, offsets.unsqueeze(-1)
+    sums = (weight, weight * offsets, weighted, weighted * offset)
+    return tuple(values.sum(0) for values in sums)
 
 
 def _mode(d: Tensor, c: Tensor) -> Tensor:

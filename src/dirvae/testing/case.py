@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,7 +30,8 @@ Factory = Callable[..., Distribution]
 _MAX_Z = 5.0
 
 
-class Case(NamedTuple):
+@dataclass(frozen=True)
+class Case:
     """What every check reads."""
 
     factory: Factory
@@ -37,7 +40,7 @@ class Case(NamedTuple):
     extremes: Sequence[Parameters]
     num_samples: int
     seed: int
-    skip: Mapping[str, str] = {}
+    skip: Mapping[str, str] = field(default_factory=dict)
 
     def law(self, dtype: torch.dtype = torch.float64) -> Distribution:
         return self.factory(**{k: v.to(dtype) for k, v in self.parameters.items()})
@@ -45,6 +48,7 @@ class Case(NamedTuple):
     def generator(self) -> torch.Generator:
         return torch.Generator().manual_seed(self.seed)
 
+    @cached_property
     def draws(self) -> Tensor:
         with torch.no_grad():
             return draw(self.law(), torch.Size([self.num_samples]), self.generator())

@@ -140,7 +140,7 @@ def _shapes(case: Case) -> str:
 
 
 def _support(case: Case) -> str:
-    z, q = case.draws(), case.law()
+    z, q = case.draws, case.law()
     support: Any = q.support
     require(support.check(z).all(), "draws leave the support")
     require(not q.log_prob(z).isnan().any(), "log_prob is NaN at a draw")
@@ -156,7 +156,7 @@ def _fit(case: Case) -> str:
 
 
 def _moments(case: Case) -> str:
-    q, z = case.law(), case.draws().double()
+    q, z = case.law(), case.draws.double()
     mean, variance = implemented(q, "mean"), implemented(q, "variance")
     if mean is None:
         raise NotApplicable("no finite mean in closed form")
@@ -171,7 +171,7 @@ def _entropy(case: Case) -> str:
     entropy = implemented(q, "entropy")
     if entropy is None:
         raise NotApplicable("no entropy in closed form")
-    return worst_z(-q.log_prob(case.draws()), entropy, "entropy")
+    return worst_z(-q.log_prob(case.draws), entropy, "entropy")
 
 
 def _kl(case: Case) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -25,17 +26,18 @@ def check_gradient(case: Case) -> str:
     q = case.law()
     if not q.has_rsample:
         raise NotApplicable("no path")
-    details = []
+    leaves, scores, details = _leaves(case), _Scores(case), []
+    z = draw(case.factory(**leaves), torch.Size([]), case.generator())
     for power, (what, function) in enumerate(scalar_functions(q), 1):
-        leaves = _leaves(case)
-        z = draw(case.factory(**leaves), torch.Size([]), case.generator())
-        paths = torch.autograd.grad(function(z).sum(), tuple(leaves.values()), allow_unused=True)
+        paths = torch.autograd.grad(
+            function(z).sum(), tuple(leaves.values()), retain_graph=True, allow_unused=True
+        )
         for (name, leaf), path in zip(leaves.items(), paths, strict=True):
             path = torch.zeros_like(leaf) if path is None else path
             exact = _exact_slope(case, name, power, function)
             label = f"d {what} / d {name}"
             if exact is None:
-                score = _score_gradient(case, name, function)
+                score = scores.gradient(name, function)
                 details.append(worst_z(path - score, torch.zeros_like(leaf[0]), label))
             else:
                 details.append(worst_z(path, exact.reshape(path.shape[1:]), label))
@@ -98,14 +100,24 @@ def _exact_slope(
     return slope.view_as(value)
 
 
-def _score_gradient(case: Case, name: str, function: Callable[[Tensor], Tensor]) -> Tensor:
-    """Unbiased for the same gradient, of the density alone: f(z) d log q(z) / d parameter."""
-    leaves = _leaves(case)
-    with torch.no_grad():
-        z = draw(
-            case.law(), torch.Size([case.num_samples]), case.generator().manual_seed(~case.seed)
-        )
-    law = case.factory(**leaves)
-    value = function(z)
-    advantage = (value - value.mean(0)).detach() * len(value) / (len(value) - 1)
-    return torch.autograd.grad((advantage * law.log_prob(z)).sum(), leaves[name])[0]
+class _Scores:
+    """Unbiased for the same gradients, of the density alone: f(z) d log q(z) / d parameter."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+
+    @cached_property
+    def _density(self) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Parameters, draws and their log densities, which are the same for every function."""
+        case, leaves = self.case, _leaves(self.case)
+        generator = case.generator().manual_seed(~case.seed)
+        with torch.no_grad():
+            z = draw(case.law(), torch.Size([case.num_samples]), generator)
+        return leaves, z, case.factory(**leaves).log_prob(z)
+
+    def gradient(self, name: str, function: Callable[[Tensor], Tensor]) -> Tensor:
+        leaves, z, log_prob = self._density
+        value = function(z)
+        advantage = (value - value.mean(0)).detach() * len(value) / (len(value) - 1)
+        total = (advantage * log_prob).sum()
+        return torch.autograd.grad(total, leaves[name], retain_graph=True)[0]
