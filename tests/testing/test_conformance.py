@@ -15,6 +15,8 @@ from torch.distributions import Distribution, Normal, constraints, register_kl
 from dirvae import distributions as dd
 from dirvae.distributions.draws import log_law
 from dirvae.testing import ConformanceError, check_distribution, goodness_of_fit
+from dirvae.testing.batches import AXES, batch_cells
+from dirvae.testing.case import Case
 from tests.testing.laws import NORMAL, OURS, RAISES, TORCHS, t
 
 
@@ -266,3 +268,23 @@ def test_misuse_is_refused() -> None:
 def test_skipped_checks_say_why() -> None:
     checks = check_distribution(Normal, NORMAL, skip={"compile": "slow"}, num_samples=1000)
     assert {check.detail for check in checks if check.name == "compile"} == {"slow"}
+
+
+class Unexpanded(Normal):
+    expand = Distribution.expand  # says nothing but NotImplementedError
+
+
+def test_a_method_that_is_missing_is_named() -> None:
+    others = dict.fromkeys(("compile", "derivatives", "gradient", "vmap"), "not the subject")
+    with pytest.raises(
+        ConformanceError, match="(?m)^shapes: NotImplementedError: raised by expand"
+    ):
+        check_distribution(Unexpanded, NORMAL, skip=others, num_samples=100)
+
+
+def test_of_an_empty_batch_of_torchs_vectors_it_is_said_what_to_do() -> None:
+    given = {"concentration": t([[1.0, 2.0], [3.0, 0.5]])}
+    cells = batch_cells(Case(distributions.Dirichlet, given, (), (), 100, 0))
+    failed = [cell for cell in cells if cell.status == "failed"]
+    assert [(cell.form, cell.axes) for cell in failed] == [("(0,)", axes) for axes in AXES]
+    assert all("skip={'batches (0,)': 'the reason'}" in cell.detail for cell in failed)

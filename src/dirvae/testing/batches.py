@@ -12,12 +12,17 @@ from torch import Tensor
 from torch.distributions import Distribution, kl_divergence
 
 from dirvae.distributions.draws import draw, log_law
-from dirvae.testing.case import Case, event_dims, implemented, require
+from dirvae.testing.case import Case, event_dims, implemented, require, said
 
 __all__ = ["AXES", "FORMS", "Cell", "batch_cells", "check_batches"]
 
 FORMS = ("scalar", "(1,)", "(0,)", "(K!,)", "expanded", "non-contiguous")
 AXES = ("fewer", "equal", "more")
+
+_EMPTY = (
+    " (torch's constraints of vectors cannot check an empty batch: write the support without "
+    "constraints.independent, or give skip={'batches (0,)': 'the reason'})"
+)
 
 _Law = Callable[[Distribution], Distribution | None]
 _KINDS: tuple[tuple[str, _Law], ...] = (("", lambda q: q), ("log: ", log_law))
@@ -83,8 +88,8 @@ def _cell(case: Case, form: str, axes: str) -> Cell:
         try:
             _hold(case, form, axes, kind)
         except Exception as error:  # a cell that raises fails; the others still run
-            message = " ".join(str(error).split()) or "no message"
-            return Cell(form, axes, "failed", f"{label}{type(error).__name__}: {message[:200]}")
+            message = f"{label}{type(error).__name__}: {said(error)[:200]}"
+            return Cell(form, axes, "failed", message + _EMPTY * ("of 0 elements" in message))
     return Cell(form, axes, "passed", "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +22,7 @@ __all__ = [
     "event_dims",
     "implemented",
     "require",
+    "said",
     "worst_z",
 ]
 
@@ -62,6 +64,13 @@ def require(condition: Any, message: str) -> None:
     """Fail the check with ``message`` unless ``condition`` holds; also under ``python -O``."""
     if not bool(condition):
         raise AssertionError(message)
+
+
+def said(error: BaseException) -> str:
+    """What an error says; of one that says nothing, the function that raised it."""
+    message = " ".join(str(error).split())
+    raised = traceback.extract_tb(error.__traceback__)
+    return message or f"raised by {raised[-1].name if raised else 'nothing'}"
 
 
 def worst_z(estimates: Tensor, exact: Tensor, what: str) -> str:

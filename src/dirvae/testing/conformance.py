@@ -20,6 +20,7 @@ from dirvae.testing.case import (
     Parameters,
     implemented,
     require,
+    said,
     worst_z,
 )
 from dirvae.testing.derivatives import check_derivatives
@@ -117,9 +118,8 @@ def _outcome(name: str, case: Case, reason: str | None) -> Check:
     except NotApplicable as skipped:
         return Check(name, "skipped", str(skipped))
     except Exception as error:  # a distribution that raises fails the check; the others still run
-        message = str(error) or "no message"
         prefix = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
-        return Check(name, "failed", prefix + message.splitlines()[0])
+        return Check(name, "failed", prefix + said(error)[:300])
 
 
 def _shapes(case: Case) -> str:
