@@ -29,6 +29,7 @@ LATENTS = (
     ("`SoftmaxNormal`", "softmax_gaussian", "iwae"),
     ("Gaussian", "gaussian", "ours"),
     ("`SoftmaxNormal`", "softmax_gaussian", "ours"),
+    ("Gaussian, mixture prior", "gaussian_mixture", "ours"),
     ("`StandardizedDirichlet`, mixture prior", "standardized_dirichlet_mixture", "ours"),
     ("`Dirichlet`", "dirichlet", "ours"),
     ("`StickBreakingKumaraswamy`", "stick_breaking_kumaraswamy", "paper"),

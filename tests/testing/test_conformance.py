@@ -277,7 +277,7 @@ class Unexpanded(Normal):
 def test_a_method_that_is_missing_is_named() -> None:
     others = dict.fromkeys(("compile", "derivatives", "gradient", "vmap"), "not the subject")
     with pytest.raises(
-        ConformanceError, match="(?m)^shapes: NotImplementedError: raised by expand"
+        ConformanceError, match=r"(?m)^shapes: NotImplementedError: raised by expand"
     ):
         check_distribution(Unexpanded, NORMAL, skip=others, num_samples=100)
 
