@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+import sys
 from pathlib import Path
 from typing import Any
+
+from sphinx.pycode import ModuleAnalyzer
 
 from docs.public_names import Home, homes
 
@@ -52,11 +57,38 @@ def page(home: Home) -> str:
 
 
 def skip(app: Any, what: str, name: str, obj: Any, skipped: bool, options: Any) -> bool | None:
-    """Leave out what scikit-learn and Lightning document, and fields that a docstring tells of."""
+    """Leave out what Python, scikit-learn and Lightning document, and fields told of elsewhere."""
     home = getattr(obj, "__module__", None) or ""
     if home.startswith(("sklearn.", "lightning.")) or name == "set_output":
         return True
+    if any(obj is getattr(kind, name, None) for kind in (str, list)):  # of an enum, of an alias
+        return True
     return True if str(getattr(obj, "__doc__", "")).startswith("Alias for field") else None
+
+
+def keep_underscores(
+    app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Attributes end in an underscore, which would be taken for a link."""
+    lines[:] = [re.sub(r"^(:(?:ivar|vartype) \w*\w)_:", r"\1\_:", line) for line in lines]
+
+
+def own_words(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Of an alias or a constant, what is written below it, and not what Python says of its type."""
+    if inspect.isclass(obj) or inspect.isroutine(obj) or inspect.ismodule(obj):
+        return
+    place, plain = ("", name.rpartition(".")[2]), getattr(obj, "__doc__", None)
+    if not plain or plain != getattr(getattr(obj, "__origin__", type(obj)), "__doc__", None):
+        return
+    modules = [key for key in sys.modules if key.startswith("dirvae.")]
+    told = [docs[place] for docs in map(attribute_docs, sorted(modules)) if place in docs]
+    lines[:] = told[0] if len(told) == 1 else []
+
+
+def attribute_docs(module: str) -> dict[tuple[str, str], list[str]]:
+    analyzer = ModuleAnalyzer.for_module(module)
+    analyzer.analyze()
+    return analyzer.attr_docs
 
 
 def resolve(app: Any, env: Any, node: Any, content: Any) -> Any:

@@ -12,6 +12,7 @@ from scipy import sparse, stats
 from dirvae import DirichletVAE
 from dirvae.assessment.summary import MOST_DIAGNOSED, summarize
 from dirvae.distributions import Multinomial
+from dirvae.models.zoo import dirichlet
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +53,9 @@ def test_sparse_rows_and_no_likelihood(model: DirichletVAE, counts: Any) -> None
     assert dense.evidence is thin.evidence is None
     np.testing.assert_array_equal(dense.bound, thin.bound)
     np.testing.assert_array_equal(dense.diagnosis.decoding_cost, thin.diagnosis.decoding_cost)
+
+
+def test_a_vae_is_told_where_to_go():
+    vae = dirichlet(4, torch.ones(3))
+    with pytest.raises(TypeError, match="of a VAE, log_evidence and diagnose"):
+        summarize(vae, np.eye(4))

@@ -47,6 +47,12 @@ logged = pd.read_csv(f"{logger.log_dir}/metrics.csv")
 print(sorted(logged.columns))
 
 # %%
+# Training and validation are logged apart, each in a row of its own: two rows an epoch. Put them
+# together so.
+
+print(logged.groupby("epoch")[["elbo", "val_elbo"]].first().tail(3))
+
+# %%
 # What ``fit`` returns is the same, a row an epoch.
 
 import matplotlib.pyplot as plt

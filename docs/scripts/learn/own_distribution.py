@@ -108,4 +108,64 @@ for number, cell in enumerate(axes):
 axes[-1].legend(frameon=False)
 
 # %%
+# A class, for vectors
+# --------------------
+#
+# ``from_transform`` is for single numbers. For vectors, such as proportions, write a class of
+# PyTorch. A latent needs what this one has: the constraints of its parameters, a support,
+# ``has_rsample``, its shapes by ``super().__init__``, and the methods ``expand``, ``rsample`` and
+# ``log_prob``. A ``mean`` lets training count the components in use, and a KL by ``register_kl``
+# takes the place of the estimate from draws.
+
+
+class LogisticNormal(torch.distributions.Distribution):
+    """K proportions; the logarithms of K - 1 of them to the last one are Gaussian."""
+
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    support = constraints.simplex
+    has_rsample = True
+
+    def __init__(self, loc, scale, validate_args=None):
+        self.loc, self.scale = torch.broadcast_tensors(loc, scale)
+        parts = self.loc.shape[-1] + 1
+        super().__init__(self.loc.shape[:-1], torch.Size([parts]), validate_args)
+
+    def expand(self, batch_shape, _instance=None):
+        shape = (*batch_shape, self.loc.shape[-1])
+        return LogisticNormal(self.loc.expand(shape), self.scale.expand(shape), validate_args=False)
+
+    def rsample(self, sample_shape=()):
+        shape = (*sample_shape, *self.loc.shape)
+        ratios = self.loc + self.scale * torch.randn(shape, dtype=self.loc.dtype)
+        return torch.softmax(torch.nn.functional.pad(ratios, (0, 1)), -1)
+
+    def log_prob(self, value):
+        logs = value.log()
+        gaussian = torch.distributions.Normal(self.loc, self.scale, validate_args=False)
+        return gaussian.log_prob(logs[..., :-1] - logs[..., -1:]).sum(-1) - logs.sum(-1)
+
+
+parameters = {"loc": torch.tensor([[0.5, -0.5], [0.0, 1.0]]), "scale": torch.ones(2, 2)}
+checks = check_distribution(LogisticNormal, parameters, num_samples=5_000)
+print(", ".join(check.name for check in checks if check.status == "passed"))
+
+# %%
+# ``mlp_vae`` and ``Head`` find from the prior how many parameters a draw of K parts takes.
+
+prior = Fixed(LogisticNormal, loc=torch.zeros(7), scale=torch.ones(7))
+vae = mlp_vae(64, LogisticNormal, prior, hidden_sizes=(128,), decoder_hidden_sizes=(128,))
+dirvae.fit(vae, x, max_epochs=3, seed=0, verbose=False)
+print(vae.embed(x[:2]).shape)
+
+# %%
+# Is it good, and what is in use? ``log_evidence`` estimates the likelihood of new rows, and
+# ``diagnose`` says what each component is used in.
+
+from dirvae.assessment import diagnose, log_evidence
+
+vae.eval()
+print(f"{log_evidence(vae, x[:100], 100).mean:.1f} nats an image")
+print({str(use): count for use, count in diagnose(vae, x[:500]).counts.items()})
+
+# %%
 # Next: :doc:`/distributions` has the other ways to make one, from a CDF or as a mixture.

@@ -5,7 +5,8 @@ A latent of your own
 You know variational autoencoders, and you want one whose latent is not a Gaussian.
 
 A VAE is three modules that return distributions: q(z|x), p(x|z) and p(z). So this library has no
-fixed list of latents: any PyTorch distribution with an ``rsample`` can be the latent.
+fixed list of latents: any PyTorch distribution with an ``rsample`` can be the latent. (The
+estimators, such as ``DirichletVAE``, take a few by name; this page uses the modules.)
 """
 
 # %%
@@ -58,5 +59,6 @@ for row, images in zip(axes, shown, strict=True):
         cell.set_axis_off()
 
 # %%
-# Next: :doc:`/learn/own_distribution` makes a distribution that PyTorch lacks, and checks it.
-# :doc:`/distributions` lists those that are here.
+# Next: :doc:`/learn/own_distribution` makes a distribution that PyTorch lacks, checks it, and asks
+# how likely new rows are and which components are in use. :doc:`/learn/logging_and_devices` has
+# loggers, :doc:`/learn/serving` saves and loads, and :doc:`/distributions` lists what is here.

@@ -112,6 +112,9 @@ def summarize(estimator: Estimator, X: Any, num_samples: int = 100) -> Summary:
         X: Dense or CSR, shape (N, D).
         num_samples: S, draws for the importance-sampled likelihood; 0 for none.
 
+    Raises:
+        TypeError: If it is a `VAE`: `log_evidence` and `diagnose` take one.
+
     Example:
         >>> from dirvae import DirichletVAE
         >>> X = np.eye(6)
@@ -119,6 +122,10 @@ def summarize(estimator: Estimator, X: Any, num_samples: int = 100) -> Summary:
         >>> found.bound.elbo.shape, found.evidence.value.shape, found.active.shape
         ((6,), (6,), (3,))
     """
+    if isinstance(estimator, VAE):
+        raise TypeError(
+            "estimator is a VAE, must be an estimator; of a VAE, log_evidence and diagnose"
+        )
     X = _drawn(X) if takes_probabilities(estimator.likelihood_) else X
     elbo, theta = estimator.score_samples(X), estimator.transform(X)
     vae = copy.deepcopy(estimator.vae_).double()

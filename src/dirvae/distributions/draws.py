@@ -190,7 +190,7 @@ def draw_with_log_ratio(
     if q.event_shape != p.event_shape:
         raise ValueError(
             f"q has events of shape {tuple(q.event_shape)} and p of {tuple(p.event_shape)}: "
-            "both must be distributions of the same events"
+            "both must be distributions of the same events, such as Independent(q, 1) for vectors"
         )
     logs = (log_law(q), log_law(p))
     if logs[0] is None or logs[1] is None or logs[0].event_shape != logs[1].event_shape:

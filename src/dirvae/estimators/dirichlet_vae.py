@@ -118,7 +118,7 @@ class DirichletVAE(RowEstimator):
         history_: Metrics of each epoch.
         best_epoch_: Place in ``history_`` of the epoch whose weights were kept.
         n_iter_: Epochs trained.
-        n_features_in_: D.
+        n_features_in_: Number of columns of X, D.
 
     References:
         Joo, Lee, Park & Moon, "Dirichlet Variational Autoencoder", Pattern Recognition 107, 2020.

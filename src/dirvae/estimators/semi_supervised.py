@@ -86,7 +86,7 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         likelihood_: The distribution of the data that was used.
         history_: Metrics of each epoch.
         n_iter_: Epochs trained.
-        n_features_in_: D.
+        n_features_in_: Number of columns of X, D.
 
     References:
         Kingma, Rezende, Mohamed & Welling, "Semi-supervised learning with deep generative models",

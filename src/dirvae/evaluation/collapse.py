@@ -36,6 +36,12 @@ DECODING_THRESHOLD = 0.01  # nats a row
 class Use(StrEnum):
     """What a component is used in.
 
+    Attributes:
+        BOTH: Its value is "encoding and decoding".
+        ENCODING: "encoding only".
+        DECODING: "decoding only".
+        NEITHER: "neither".
+
     Example:
         >>> print(Use.ENCODING)
         encoding only

@@ -22,6 +22,8 @@ class VAE(nn.Module):
 
     Args:
         encoder: Module that returns q(z|x), called as ``encoder(x)`` or ``encoder(x, covariates)``.
+            Its events are whole latents, of shape (K,) as a rule: single numbers become vectors by
+            ``torch.distributions.Independent(q, 1)``.
         decoder: Module that returns p(x|z), called as ``decoder(z)`` or ``decoder(z, covariates)``.
         prior: Module that returns p(z), called as ``prior()`` or ``prior(covariates)``.
 

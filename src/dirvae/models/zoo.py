@@ -3,7 +3,7 @@
 All have multilayer perceptrons for encoder and decoder. The decoder sees the latent standardized by
 the prior's mean and standard deviation. Values on a simplex of K parts are near 1/K and hardly
 vary. A decoder that gets them as they are starts by ignoring them. Of a scaled Dirichlet, which is
-free in the log ratios, it sees these. Why these defaults: docs/training.md.
+free in the log ratios, it sees these. Why these defaults: the guide to training.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def mlp_vae(
             and a Gaussian likelihood works in these units.
         commitment: Least concentration of a posterior, in units of the prior's at the start. Only
             for Dirichlet latents, of any kind, under a Dirichlet prior. Above 1 a component's
-            posterior cannot be its prior, so that one out of use costs as well (docs/training.md).
+            posterior cannot be its prior, so that one out of use costs as well.
         prior_components: Number of laws of a `MixturePrior` that begins around ``prior`` and is
             learned; None leaves the prior as it is.
 
@@ -241,7 +241,7 @@ def _dirichlet_prior(concentration: Tensor | int) -> Fixed:
 def scaled_dirichlet(num_features: int, prior_concentration: Tensor | int, **options: Any) -> VAE:
     """Dirichlet prior under a scaled Dirichlet posterior, whose means and precisions are free.
 
-    The tightest bounds of the latents on the simplex here: docs/results.md. Args are those of
+    The tightest bounds of the latents on the simplex here. Args are those of
     `dirichlet`.
 
     References:

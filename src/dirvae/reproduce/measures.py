@@ -155,7 +155,7 @@ def _likelihood_and_doubtful(vae: VAE, x: Tensor, amounts: Amounts, track: Track
     """Likelihood of the paper's own model, and the paper's estimates, of the same draws.
 
     The paper's likelihood weighs by the Dirichlet that was meant, not by the density of what was
-    drawn. Its bound has the KL of MultiGammas (docs/paper_likelihood.md).
+    drawn. Its bound has the KL of MultiGammas.
     """
     generator, honest, doubtful, bound = _generator(x), [], [], []
     model: Any = vae

@@ -60,7 +60,7 @@ class CompositionModel(TopicModel):
         vae_: The fitted `VAE`.
         history_: Metrics of each epoch.
         n_iter_: Epochs trained.
-        n_features_in_: D.
+        n_features_in_: Number of features, D.
 
     References:
         Holmes, Harris & Quince 2012 (mixtures of Dirichlet-multinomials for microbes).

@@ -119,7 +119,7 @@ class TopicModel(DocumentQuestions):
             those of the K topics.
         history_: Metrics of each epoch.
         n_iter_: Epochs trained.
-        n_features_in_: V.
+        n_features_in_: Number of words, V.
 
     References:
         Blei, Ng & Jordan 2003; Srivastava & Sutton 2017; Joo, Lee, Park & Moon 2020, sec. 4.4.

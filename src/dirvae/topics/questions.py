@@ -392,7 +392,7 @@ class DocumentQuestions(LearnedTopics):
         """The share of each topic as a smooth curve over time, with intervals.
 
         They hold what the documents leave open of their proportions, and which documents there are,
-        but take the topics for known. How often they hold planted curves: docs/topics.md.
+        but take the topics for known. How often they hold planted curves: the guide to topics.
 
         Args:
             X: Documents, as in `fit`.

@@ -61,7 +61,8 @@ def fit(
     a `training.CollapseWarning` says so, once.
 
     Args:
-        model: A `VAE` (then Adam at 1e-3 on the ELBO), or a `Training` that says otherwise.
+        model: A `VAE` (then Adam at 1e-3 on the ELBO), or a `Training` that says otherwise, such as
+            one with a warm-up of the KL, by which more components come into use.
         data: Rows: a tensor or array (N, D...), a SciPy sparse matrix, a `data.ArrayDataset`, or
             a `torch.utils.data.DataLoader` of `data.Batch`.
         validation: Likewise.

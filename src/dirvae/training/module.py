@@ -30,7 +30,8 @@ History = list[dict[str, float]]
 """One dict an epoch, whose names are those that a logger of Lightning is told, too.
 
 - ``elbo``, ``reconstruction`` and ``kl``: means over rows in nats;
-- ``active``: number of components in use, where that is known;
+- ``active``: number of components in use; left out where the posterior has no mean in closed form,
+  or the prior is not a `Fixed` one: `diagnose` says it afterwards;
 - ``val_elbo``, ``val_reconstruction``, ``val_kl``, ``val_active``: the same of validation data;
 - ``epoch``, from 0.
 """
