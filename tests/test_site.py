@@ -140,6 +140,16 @@ def test_arrays_are_shown_by_their_names() -> None:
 
 
 @pytest.mark.docs
+def test_names_keep_their_underscores_and_python_is_not_documented() -> None:
+    shown = (SITE / "api/names/dirvae.DirichletVAE.html").read_text(encoding="utf-8")
+    assert re.findall("<strong>(history_?|n_iter_?)</strong>", shown) == ["history_", "n_iter_"]
+    texts = {page.stem: page.read_text(encoding="utf-8") for page in (SITE / "api").rglob("*.html")}
+    pythons = re.compile(r"Built-in mutable sequence|str\(object=|zfill")
+    assert [name for name, text in texts.items() if pythons.search(text)] == []
+    assert "One dict an epoch" in texts["dirvae.training.History"]
+
+
+@pytest.mark.docs
 def test_every_picture_has_a_text(pages: dict[Path, Links]) -> None:
     assert {page.name: links.unnamed for page, links in pages.items() if links.unnamed} == {}
 

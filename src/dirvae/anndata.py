@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["KEY", "cell_tables", "fit", "to_frame", "transform"]
 
 KEY = "dirvae"
-"""The name of results in `varm` and `uns`; in `obsm` it has X_ before it."""
+"""The name of results in ``varm`` and ``uns``; in ``obsm`` with ``X_`` before it."""
 QUANTILES = {"q05": 0.05, "q95": 0.95}
 SCORED_AT_MOST = 1000  # cells by which quality is measured
 PARTS = ("mean", "std", *QUANTILES)
