@@ -12,7 +12,7 @@ from torch.distributions import Normal
 
 from dirvae import TopicModel
 from dirvae.distributions import SoftmaxNormal
-from dirvae.topics import ProductDecoder
+from dirvae.topics import ProductDecoder, fit_seeds
 from tests.report.explorer.example import data_of, documents, model
 
 COUNTS = np.random.default_rng(0).poisson(1.5, (30, 8))
@@ -119,6 +119,24 @@ def test_stability_is_told() -> None:
     said = [topic["signs"][0] for topic in found["topics"]]
     assert said[1] == ["stable", True, "Other seeds find it, too: 0.95"]
     assert said[2] == ["stable", False, "Other seeds find it only in part: 0.20"]
+
+
+def test_the_stability_of_several_seeds_is_told() -> None:
+    """The model's own, unless another is given."""
+    found = fit_seeds(TopicModel(2, **SMALL), COUNTS, (0, 1)).models[1]
+    first = found.stability_[0]
+    found._stability = np.array([first, 0.31])
+    for page in (found.report(COUNTS), found.report()):
+        [one, other] = [stable_of(topic) for topic in data_of(page)["topics"]]
+        assert one == [first >= 0.7, f"Other seeds find it, too: {first:.2f}"]
+        assert other == [False, "Other seeds find it only in part: 0.31"]
+    given = data_of(found.report(stability=[0.5, 1.0]))["topics"]
+    assert stable_of(given[1]) == [True, "Other seeds find it, too: 1.00"]
+    assert stable_of(data_of(fitted().report())["topics"][0]) is None
+
+
+def stable_of(topic: Any) -> Any:
+    return next((said for kind, *said in topic["signs"] if kind == "stable"), None)
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,6 @@ from dirvae.words import DECODERS, named
 
 __all__ = ["fit_topics"]
 
-STABLE = 0.7  # cosine with the topics of other seeds, at least, of a topic that they find too
-
 
 def fit_topics(
     context: typer.Context,
@@ -219,15 +217,16 @@ def _vectorizer(X: Any, settings: dict[str, Any]) -> Any:
 
 def _of_seeds(model: Any, X: Any, labels: Any, seeds: range, data: dict[str, Any]) -> Any:
     """The model that those of other seeds agree with most, and how far they do."""
+    from dirvae.evaluation.matching import STABLE
     from dirvae.topics import fit_seeds
 
     found = fit_seeds(model, rows_of(X), seeds, y=labels, **data)
-    stability = found.stability[found.best]
+    stability = found.models[found.best].stability_
     say(
         f"Of {len(seeds)} seeds {seeds[found.best]} is kept: "
-        f"{(stability > STABLE).sum()} of {len(stability)} topics are found by the others"
+        f"{(stability >= STABLE).sum()} of {len(stability)} topics are found by the others"
     )
-    for k in (stability <= STABLE).nonzero()[0]:
+    for k in (stability < STABLE).nonzero()[0]:
         say(f"Topic {k} is not always found (similarity {stability[k]:.2f})")
     return found.models[found.best]
 

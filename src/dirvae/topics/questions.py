@@ -334,8 +334,8 @@ class DocumentQuestions(LearnedTopics):
                 warns, as `transform` does.
             names: Of topics, a mapping from their numbers or one for each; those that the model was
                 given if None. The file that the page writes is such a mapping, as JSON.
-            stability: How far other seeds find each topic, shape (K,): a row of
-                `TopicEnsemble.stability`.
+            stability: How far other seeds find each topic, shape (K,); the model's ``stability_``
+                if None.
             title: Of the page; what it shows if None.
             level: Of the intervals, in (0, 1).
             baseline: Whether to fit scikit-learn's LDA to X, too, and show its quality beside that

@@ -118,6 +118,7 @@ def _require_documents(**given: Any) -> None:
 
 def _topics(model: TopicModel, names: list[str], stability: Any) -> Topics:
     num_topics, num_words = model._n_features_out, model.n_features_in_
+    stability = model.stability_ if stability is None else stability
     if stability is not None:
         stability = np.asarray(stability, dtype=np.float64)
         if stability.shape != (num_topics,) or not ((stability >= 0) & (stability <= 1)).all():
