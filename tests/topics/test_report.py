@@ -27,14 +27,15 @@ def test_series_go_by_index() -> None:
     texts, labels, years, ids = documents()
     names = pd.Index(ids)
     shuffled = np.random.default_rng(1).permutation(len(ids))
-    straight = model().report(texts, labels=labels, times=years, ids=ids)
+    straight = model().report(texts, labels={"board": labels}, times=years, ids=ids)
     by_index = model().report(
         pd.Series(texts, names),
-        labels=pd.Series(labels, names).iloc[shuffled],
+        labels=pd.Series(labels, names, name="board").iloc[shuffled],
         times=pd.Series(years, names, dtype="Int64").iloc[shuffled],
         ids=ids,
     )
     assert data_of(by_index) == data_of(straight)
+    assert data_of(straight)["labelled_by"] == "board"
 
 
 def test_a_page_is_written_and_returned(tmp_path) -> None:
@@ -142,6 +143,7 @@ def stable_of(topic: Any) -> Any:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
+        ({"labels": {"a": [1], "b": [2]}}, "labels is a mapping from 2 names, must be from one"),
         ({"labels": ["a"]}, "labels has 1 values, must have one for each of 30 documents"),
         ({"ids": {"id": [1]}}, "ids has 'id', must have a value for each of 30 documents"),
         ({"ids": "abc"}, "ids has 'id'"),

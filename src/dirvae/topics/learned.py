@@ -62,6 +62,7 @@ class LearnedTopics(VAEEstimator):
     intercept_: NDArray[Any]
     _topic_names: list[str]
     _stability: NDArray[Any]
+    _stripped: list[str]  # what the command line left out of the texts
     _covariates: list[Covariate]
     _terms = TEXTS  # what messages, tables and pages call them
 

@@ -316,7 +316,8 @@ class TopicModel(DocumentQuestions):
         """Build the model at its starting topics."""
         self._seed = self._new_seed()
         self.history_, self._optimizer_state = [], None
-        self.__dict__.pop("_topic_names", None)
+        for name in ("_topic_names", "_stripped"):
+            self.__dict__.pop(name, None)
         self._n_features_out = self.n_components
         self._num_documents, self.topic_prevalence_ = 0, np.zeros(self.n_components)
         words, vectors = getattr(self, "vocabulary_", None), self.word_vectors

@@ -325,7 +325,8 @@ class DocumentQuestions(LearnedTopics):
         Args:
             X: Documents, as in `fit`; None shows topics and words alone.
             path: File to write the page to; one that is there is replaced.
-            labels: A label for each document, None where unknown.
+            labels: A label for each document, None where unknown. The page calls labels by the name
+                of a series, or by the key of a mapping from one name to the labels.
             times: A number, a date or a text of either for each document, None where unknown.
             ids: What each document is called, or a mapping from columns' names to such values;
                 their rows, counted from 1, if None.

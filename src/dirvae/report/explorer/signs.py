@@ -101,11 +101,13 @@ def signs_of(
 
 def _carried(theta: Floats, terms: Terms) -> list[Sign]:
     how = (
-        f"{terms.row.capitalize()}s of which the {terms.part} is a tenth or more. Be careful below "
-        "20."
+        f"{terms.row.capitalize()}s that have much of the {terms.part}: its share of their "
+        f"{terms.unit}s is a tenth or more. Be careful below 20."
     )
     return [
-        Sign("carried", bool(n >= 20), f"Carried by {terms.many(n, 'row')}", how)
+        Sign(
+            "carried", bool(n >= 20), f"It makes up a tenth or more of {terms.many(n, 'row')}", how
+        )
         for n in carriers(theta)
     ]
 
