@@ -81,7 +81,7 @@ def as_read(
         >>> as_read(None, "latin-1", text_column="my text")
         " --text-column 'my text' --encoding latin-1"
     """
-    given = [
+    given: list[tuple[str, str | None]] = [
         *(("--id-column", name) for name in id_column or ()),
         ("--text-column", text_column),
         ("--strip", strip.replace(" ", "")),
