@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy.io import mmwrite
 from scipy.sparse import coo_matrix
 
 from dirvae import load
-from tests.cli.command import X, assert_one_sentence
+from tests.cli.command import SMALL, X, assert_one_sentence
 from tests.report.explorer.example import data_of, documents, model
 
 
@@ -37,8 +38,9 @@ def test_page_has_the_columns(run, saved) -> None:
     texts, labels, years, ids = documents()
     found = data_of((saved / "new" / "page.html").read_text())
     expected = model().report(
-        texts, labels=labels, times=years, ids={"id": ids}, names={3: "My <b>name"}
+        texts, labels={"group": labels}, times=years, ids={"id": ids}, names={3: "My <b>name"}
     )
+    assert found["labelled_by"] == "group"
     assert found == data_of(expected)
 
 
@@ -104,13 +106,35 @@ def test_one_column_may_be_label_and_id(run, saved) -> None:
         assert document["id"] == label
 
 
+def test_fit_of_rows_says_how_to_read_them_again(run, tmp_path) -> None:
+    pd.DataFrame({"my id": range(60)}).join(pd.DataFrame(X).add_prefix("x")).to_csv(
+        tmp_path / "x.csv", index=False
+    )
+    options = ["--id-column", "my id", "--encoding", "latin-1"]
+    ran = run("fit", "vae", "x.csv", "-o", "vae", *SMALL, "--max-epochs", 1, *options)
+    [then] = [line for line in ran.err.splitlines() if line.startswith("Next: dirvae ")]
+    told = ["transform", "vae", "DATA", *options, "-o", "theta.csv"]
+    assert shlex.split(then.removeprefix("Next: dirvae ")) == told
+
+
 def test_fit_writes_the_page_and_says_what_is_next(run, saved) -> None:
     ran = run("fit", "topics", "texts.csv", "-o", "new", "-k", 2, "--max-epochs", 1)
     assert "Next: dirvae report new texts.csv -o report.html" in ran.err
-    more = ["--report", "page.html", "--force", "-k", 2, "--max-epochs", 1]
+    more = [
+        "--report",
+        "page.html",
+        "--force",
+        "-k",
+        2,
+        "--max-epochs",
+        1,
+        "--label-column",
+        "group",
+    ]
     assert run("fit", "topics", "texts.csv", "-o", "new", *more).code == 0
     found = data_of((saved / "page.html").read_text())
     assert (len(found["topics"]), found["total"]) == (2, len(documents()[0]))
+    assert (found["labelled_by"], set(found["labels"])) == ("group", {"a", "b"})
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,9 +14,11 @@ import pytest
 from scipy import sparse
 
 from dirvae import load
+from dirvae.cli.fit_topics import fit_topics
 from dirvae.cli.texts import guide_of
-from dirvae.topics import TopicEnsemble
+from dirvae.topics import TopicEnsemble, TopicModel
 from tests.cli.command import assert_one_sentence
+from tests.report.explorer.example import data_of
 
 RNG = np.random.default_rng(0)
 PETS, SKY = "katze hund fell pfote", "mond stern sonne komet"
@@ -22,6 +27,13 @@ TEXTS = [
     for row in range(60)
 ]
 FIT = ["fit", "topics", "texts.csv", "-o", "model", "-k", 2, "--max-epochs", 3]
+
+
+def test_defaults_of_the_command_are_those_of_the_model():
+    command = inspect.signature(fit_topics).parameters
+    model = inspect.signature(TopicModel).parameters
+    for own, name in {"components": "n_components", "max_epochs": "max_epochs"}.items():
+        assert command[own].default == model[name].default
 
 
 @pytest.fixture
@@ -65,6 +77,31 @@ def test_parts_of_messages_are_left_out_when_a_model_is_used_too(run, texts):
         run("transform", "model", "texts.csv", "-o", "x.csv", "--strip", "header"),
         "--strip has 'header', must be some of headers, footers, quotes; did you mean headers?",
     )
+
+
+@pytest.mark.filterwarnings("always:the model was fitted to texts read")
+def test_what_is_said_to_come_next_reads_the_same_texts(run, tmp_path):
+    """In the encoding, column and parts of the fit; else a warning says so."""
+    words = "Käse Brot", "Mönd Stern"
+    rows = [f"From: jemand\n\n{words[row % 2]} {row}" for row in range(20)]
+    pd.DataFrame({"my text": rows}).to_csv("own.csv", index=False, encoding="latin-1")
+    options = ["--text-column", "my text", "--encoding", "latin-1", "--strip", "quotes, headers"]
+    ran = run("fit", "topics", "own.csv", "-o", "own", "-k", 2, "--max-epochs", 1, *options)
+    [then] = [line for line in ran.err.splitlines() if line.startswith("Next: dirvae ")]
+    command = shlex.split(then.removeprefix("Next: dirvae "))
+    ran = run(*command)
+    assert ran.code == 0, ran
+    assert "Warning" not in ran.err
+    shown = data_of(Path("report.html").read_text())["documents"]
+    assert sorted(document["text"] for document in shown) == sorted(
+        row.partition("\n\n")[2] for row in rows
+    )
+    own, these = "read with --strip headers,quotes, and", "these are read with {}, so the words"
+    for other in ("report", "transform", "topics", "evaluate"):
+        output = {"report": ["-o", "new.html"], "transform": ["-o", "theta.csv"]}.get(other, [])
+        strip = ["--strip", "headers"] if other == "topics" else []
+        told = these.format(" ".join(strip) or "no --strip")
+        assert f"{own} {told}" in run(other, "own", "own.csv", *options[:4], *strip, *output).err
 
 
 def test_topics_start_from_a_guide_and_have_its_names(run, texts, tmp_path):

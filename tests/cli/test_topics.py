@@ -14,6 +14,8 @@ import pytest
 from scipy import sparse
 
 from dirvae import TopicModel, evaluation, load
+from dirvae.topics import fit_seeds
+from tests.report.explorer.example import data_of
 
 TEXTS = ["the cat sat by the dog", "a dog and a cat", "moon and stars", "the moon, the stars"] * 6
 
@@ -273,6 +275,27 @@ def test_from_a_table_to_topics_proportions_and_scores(run, table):
     assert (facts["kind"], facts["latent"], facts["components"]) == ("TopicModel", "Dirichlet", 2)
     assert (facts["columns"], facts["epochs"]) == (counts.shape[1], model.n_iter_)
     assert facts["elbo"] == model.history_[-1]["elbo"]
+
+
+def test_topics_that_other_seeds_do_not_find_are_marked(run, table, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "250")
+    options = ["--text-column", "body", "-k", 2, "--max-epochs", 1, "--seeds", 2, "-o", "model"]
+    assert run("fit", "topics", table, *options).code == 0
+    model = load("model")
+    found = fit_seeds(TopicModel(2, max_epochs=1), TEXTS, (0, 1))
+    np.testing.assert_array_equal(model.stability_, found.stability[found.best])
+    model._stability = np.array([0.94, 0.42])
+    model.save("model")
+    listed = json.loads(run("topics", "model", "--json").out)
+    assert {topic["topic"]: topic["stability"] for topic in listed} == {0: 0.94, 1: 0.42}
+    lines = [line.split() for line in run("topics", "model").out.splitlines()]
+    assert lines[0][:3] == ["topic", "share", "stability"]
+    cells = {line[0]: line[2:4] for line in lines[1:-1]}
+    assert (cells["0"][0], cells["1"]) == ("0.94", ["!", "0.42"])
+    assert lines[-1] == ["!", "Other", "seeds", "do", "not", "always", "find", "this", "topic."]
+    assert run("report", "model", "-o", "page.html").code == 0
+    signs = data_of(Path("page.html").read_text())["topics"][1]["signs"]
+    assert ["stable", False, "Other seeds find it only in part: 0.42"] in signs
 
 
 def test_topics_that_tell_labels(run, tmp_path, table):

@@ -24,7 +24,7 @@ def test_a_page_says_what_the_model_is_worth() -> None:
     assert [quality["name"] for quality in told()] == ["Perplexity", "Coherence", "Diversity"]
     assert [quality["said"] for quality in told()] == [
         f"Hidden words are guessed as well as by a choice among {size} equal words",
-        f"From 0 by chance to 1 always, the first words of a topic occur together: {npmi:.3f}",
+        f"Coherence {npmi:.3f}, where 0 is chance and 1 is always together",
         f"{scores.words.diversity:.0%} of the topics' first 25 words are different ones",
     ]
     assert told()[0]["how"].startswith("Perplexity; lower is better. Half of the words of each")

@@ -12,7 +12,7 @@ from torch.distributions import Normal
 
 from dirvae import TopicModel
 from dirvae.distributions import SoftmaxNormal
-from dirvae.topics import ProductDecoder
+from dirvae.topics import ProductDecoder, fit_seeds
 from tests.report.explorer.example import data_of, documents, model
 
 COUNTS = np.random.default_rng(0).poisson(1.5, (30, 8))
@@ -27,14 +27,15 @@ def test_series_go_by_index() -> None:
     texts, labels, years, ids = documents()
     names = pd.Index(ids)
     shuffled = np.random.default_rng(1).permutation(len(ids))
-    straight = model().report(texts, labels=labels, times=years, ids=ids)
+    straight = model().report(texts, labels={"board": labels}, times=years, ids=ids)
     by_index = model().report(
         pd.Series(texts, names),
-        labels=pd.Series(labels, names).iloc[shuffled],
+        labels=pd.Series(labels, names, name="board").iloc[shuffled],
         times=pd.Series(years, names, dtype="Int64").iloc[shuffled],
         ids=ids,
     )
     assert data_of(by_index) == data_of(straight)
+    assert data_of(straight)["labelled_by"] == "board"
 
 
 def test_a_page_is_written_and_returned(tmp_path) -> None:
@@ -121,9 +122,28 @@ def test_stability_is_told() -> None:
     assert said[2] == ["stable", False, "Other seeds find it only in part: 0.20"]
 
 
+def test_the_stability_of_several_seeds_is_told() -> None:
+    """The model's own, unless another is given."""
+    found = fit_seeds(TopicModel(2, **SMALL), COUNTS, (0, 1)).models[1]
+    first = found.stability_[0]
+    found._stability = np.array([first, 0.31])
+    for page in (found.report(COUNTS), found.report()):
+        [one, other] = [stable_of(topic) for topic in data_of(page)["topics"]]
+        assert one == [first >= 0.7, f"Other seeds find it, too: {first:.2f}"]
+        assert other == [False, "Other seeds find it only in part: 0.31"]
+    given = data_of(found.report(stability=[0.5, 1.0]))["topics"]
+    assert stable_of(given[1]) == [True, "Other seeds find it, too: 1.00"]
+    assert stable_of(data_of(fitted().report())["topics"][0]) is None
+
+
+def stable_of(topic: Any) -> Any:
+    return next((said for kind, *said in topic["signs"] if kind == "stable"), None)
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
+        ({"labels": {"a": [1], "b": [2]}}, "labels is a mapping from 2 names, must be from one"),
         ({"labels": ["a"]}, "labels has 1 values, must have one for each of 30 documents"),
         ({"ids": {"id": [1]}}, "ids has 'id', must have a value for each of 30 documents"),
         ({"ids": "abc"}, "ids has 'id'"),

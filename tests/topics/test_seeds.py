@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
 from dirvae import CompositionModel, TopicModel
-from dirvae.evaluation import match_topics, stability
+from dirvae.evaluation import match_topics, stability, topic_stability
 from dirvae.topics import fit_seeds
 
 SMALL = {"hidden_sizes": (16,), "max_epochs": 15, "batch_size": 100}
@@ -40,6 +42,39 @@ def test_stability_is_that_of_matched_pairs(found):
     own = [match_topics(betas[1], betas[other]).similarity for other in (0, 2)]
     np.testing.assert_allclose(found.stability[1], np.mean(own, axis=0))
     assert found.best == found.stability.mean(1).argmax()
+
+
+def test_each_model_keeps_its_own_stability(planted, found, tmp_path):
+    """Until its topics are others: by more training, or merged; a new order keeps it."""
+    for model, own in zip(found.models, found.stability, strict=True):
+        np.testing.assert_array_equal(model.stability_, own)
+    one = found.models[1]
+    one.save(tmp_path / "model")
+    loaded = TopicModel.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.stability_, found.stability[1])
+    order = [3, 0, 6, 1, 5, 2, 4]
+    turned = one.merge([[k] for k in order])
+    np.testing.assert_array_equal(turned.stability_, found.stability[1][order])
+    assert turned.reduce(7).stability_.tolist() == turned.stability_.tolist()
+    assert one.reduce(6).stability_ is None
+    assert one.merge([[0, 1]]).stability_ is None
+    assert loaded.partial_fit(planted[0]).stability_ is None
+    turned.set_params(max_epochs=1)
+    assert turned.fit(planted[0]).stability_ is None
+
+
+def test_a_stability_that_is_none_is_not_loaded(found, tmp_path):
+    damaged = copy.deepcopy(found.models[0])
+    for wrong in (np.full(7, np.nan), np.full(7, 1.5), np.ones(6)):
+        damaged._stability = wrong
+        with pytest.raises(ValueError, match=r"stability_? "):
+            damaged.save(tmp_path / "model")
+
+
+def test_alike_topics_have_a_similarity_of_one_at_most():
+    beta = np.random.default_rng(0).dirichlet(np.ones(50), 40)
+    assert match_topics(beta, beta).similarity.max() == 1.0
+    assert topic_stability([beta, beta]).max() == 1.0
 
 
 def test_each_seed_is_fitted_as_by_itself(planted, found):

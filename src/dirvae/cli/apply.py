@@ -85,7 +85,10 @@ def transform(
     modality: Modality = None,
     force: Force = False,
 ) -> None:
-    """Write the posterior mean of each row's latent, and the columns that identify the row."""
+    """Write a table of each row's proportions (posterior means), with the columns that identify it.
+
+    Where the latent is not on the simplex, the means are no proportions.
+    """
     into_h5ad = output.suffix == kind_of(data) == ".h5ad"
     require_table(output, force, [data, model, covariates], more=(".h5ad",) * into_h5ad)
     kind = kind_of_model(model)
@@ -166,6 +169,7 @@ def read_for(
             text_column=text_column,
             encoding=encoding,
             strip=parts_of(strip),
+            fitted_without=getattr(topics, "_stripped", None),
             named=named,
             kinds=topics.covariate_kinds_,
         )
@@ -235,6 +239,7 @@ def evaluate(
             label_column=label_column,
             encoding=encoding,
             strip=parts_of(strip),
+            fitted_without=getattr(topics, "_stripped", None),
             kinds=topics.covariate_kinds_,
         )
         labels = getattr(documents, "labels", None)

@@ -18,7 +18,7 @@ from dirvae.cli.checkpoints import (
     resumable,
 )
 from dirvae.cli.errors import say
-from dirvae.cli.inputs import ROWS, UTF8, Array, Encoding, IdColumn, read_data
+from dirvae.cli.inputs import ROWS, UTF8, Array, Encoding, IdColumn, as_read, read_data
 from dirvae.cli.options import DEVICES, available, integer, number, one_of, words_of
 from dirvae.cli.outputs import Force, Quiet, require_model_folder
 from dirvae.cli.trainer import Logger, Precision, logged
@@ -156,7 +156,7 @@ def fit_vae(
         how = {"precision": precision, **trainer()}
         model.fit(_named(rows), checkpoint_dir=folder, resume=resume, trainer=how)
         model.save(output)
-    _summarise(model, output)
+    _summarise(model, output, as_read(array, encoding, id_column=id_column))
 
 
 def _require_no_parts(components: int, latent: str | None) -> None:
@@ -211,9 +211,9 @@ def _show_progress(quiet: bool) -> bool:
     return not quiet and sys.stdout.isatty()
 
 
-def _summarise(model: Any, output: Path) -> None:
+def _summarise(model: Any, output: Path, how_read: str) -> None:
     kept = model.history_[model.best_epoch_]
     held_out = "held-out " if "val_elbo" in kept else ""
     elbo = kept.get("val_elbo", kept["elbo"])
     say(f"{output}: {model.n_iter_} epochs, {held_out}ELBO {elbo:.2f} nats a row")
-    say(f"Next: dirvae transform {shlex.quote(str(output))} DATA -o theta.csv")
+    say(f"Next: dirvae transform {shlex.quote(str(output))} DATA{how_read} -o theta.csv")

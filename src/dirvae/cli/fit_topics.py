@@ -23,6 +23,7 @@ from dirvae.cli.inputs import (
     Array,
     Encoding,
     TextColumn,
+    as_read,
     covariates_of,
     known_or_none,
     read_documents,
@@ -51,8 +52,6 @@ from dirvae.words import DECODERS, named
 
 __all__ = ["fit_topics"]
 
-STABLE = 0.7  # cosine with the topics of other seeds, at least, of a topic that they find too
-
 
 def fit_topics(
     context: typer.Context,
@@ -63,7 +62,11 @@ def fit_topics(
     text_column: TextColumn = None,
     label_column: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Column of classes that topics learn to predict."),
+        typer.Option(
+            metavar="NAME",
+            help="Column of classes that topics learn to predict. Only to compare groups, give it "
+            "to dirvae report.",
+        ),
     ] = None,
     components: Annotated[int, integer(2, "--components", "-k", help="Number of topics.")] = 50,
     decoder: Annotated[
@@ -74,7 +77,7 @@ def fit_topics(
         Path | None,
         typer.Option(metavar="PATH", help="For counts: their words, a line each, in column order."),
     ] = None,
-    max_epochs: Annotated[int | None, integer(1, help="Passes over the documents.")] = None,
+    max_epochs: Annotated[int, integer(1, help="Passes over the documents.")] = 15,
     report: Annotated[
         Path | None,
         typer.Option(
@@ -146,7 +149,6 @@ def fit_topics(
     told, smooth = covariates_of(X), [time_column] if time_column else []
     from dirvae.topics import TopicModel
 
-    options: dict[str, Any] = {} if max_epochs is None else {"max_epochs": max_epochs}
     model = TopicModel(
         components,
         decoder=named(DECODERS, decoder),
@@ -155,19 +157,22 @@ def fit_topics(
         random_state=seed,
         device=available(device),
         verbose=not quiet and sys.stdout.isatty(),
-        **options,
+        max_epochs=max_epochs,
     )
+    how_read = as_read(array, encoding, text_column=text_column, strip=strip)
+    source = shlex.quote(documents) + how_read
     data = {"vocabulary": words, "covariates": told, "smooth": smooth}
     if seeds > 1:
         model = _of_seeds(model, X, labels, range(seed, seed + seeds), data)
+        model._stripped = parts_of(strip)
         model.save(output)
-        _end(model, X, output, documents, text_column, report)
+        _end(model, X, output, source, report, label_column)
         return
     settings = {
         "n_components": components,
         "decoder": decoder,
         "random_state": seed,
-        "max_epochs": model.max_epochs,
+        "max_epochs": max_epochs,
         "data": fingerprint(rows_of(X), labels, words),
         **({"counted": fingerprint(counting)} if counting else {}),
         **({"guide": start} if start else {}),
@@ -177,8 +182,9 @@ def fit_topics(
     with resumable(folder, settings, context.obj, resume=resume, keep=keep):
         how: dict[str, Any] = {"checkpoint_dir": folder, "resume": resume, "trainer": trainer()}
         model.fit(rows_of(X), labels, **data, **how)
+        model._stripped = parts_of(strip)
         model.save(output)
-    _end(model, X, output, documents, text_column, report)
+    _end(model, X, output, source, report, label_column)
 
 
 def _refuse_columns(label: str | None, covariates: Any, time: str | None) -> None:
@@ -192,19 +198,18 @@ def _end(
     model: Any,
     X: Any,
     output: Path,
-    documents: str,
-    text_column: str | None,
+    source: str,
     report: Path | None,
+    label_column: str | None,
 ) -> None:
-    """Say what was fitted, and write its page or say how to."""
+    """Say what was fitted, and write its page or say how to, from a source as a shell has it."""
     size = f"{model.n_components} topics, {model.n_features_in_:,} words"
     say(f"{output}: {size}, {model.n_iter_} epochs")
     if report is not None:
-        write_page(model, X, report, None, None, None, {"covariates": covariates_of(X)})
+        write_page(model, X, report, label_column, None, None, {"covariates": covariates_of(X)})
         return
-    folder, source = shlex.quote(str(output)), shlex.quote(documents)
-    column = "" if text_column is None else f" --text-column {shlex.quote(text_column)}"
-    say(f"Next: dirvae report {folder} {source}{column} -o report.html")
+    folder = shlex.quote(str(output))
+    say(f"Next: dirvae report {folder} {source} -o report.html")
     say(f"Or: dirvae topics {folder}")
 
 
@@ -219,15 +224,16 @@ def _vectorizer(X: Any, settings: dict[str, Any]) -> Any:
 
 def _of_seeds(model: Any, X: Any, labels: Any, seeds: range, data: dict[str, Any]) -> Any:
     """The model that those of other seeds agree with most, and how far they do."""
+    from dirvae.evaluation.matching import STABLE
     from dirvae.topics import fit_seeds
 
     found = fit_seeds(model, rows_of(X), seeds, y=labels, **data)
     stability = found.stability[found.best]
     say(
         f"Of {len(seeds)} seeds {seeds[found.best]} is kept: "
-        f"{(stability > STABLE).sum()} of {len(stability)} topics are found by the others"
+        f"{(stability >= STABLE).sum()} of {len(stability)} topics are found by the others"
     )
-    for k in (stability <= STABLE).nonzero()[0]:
+    for k in (stability < STABLE).nonzero()[0]:
         say(f"Topic {k} is not always found (similarity {stability[k]:.2f})")
     return found.models[found.best]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -25,6 +26,7 @@ __all__ = [
     "IdColumn",
     "LabelColumn",
     "TextColumn",
+    "as_read",
     "columns_in_order",
     "covariates_of",
     "known_or_none",
@@ -63,6 +65,30 @@ Array = Annotated[
         metavar="NAME", help=f"Which array of an {listed(taking('array'))} file or of mnist."
     ),
 ]
+
+
+def as_read(
+    array: str | None,
+    encoding: str,
+    *,
+    id_column: Sequence[str] | None = None,
+    text_column: str | None = None,
+    strip: str = "",
+) -> str:
+    """The options with which another command reads a file as this one did, for a shell.
+
+    Example:
+        >>> as_read(None, "latin-1", text_column="my text")
+        " --text-column 'my text' --encoding latin-1"
+    """
+    given: list[tuple[str, str | None]] = [
+        *(("--id-column", name) for name in id_column or ()),
+        ("--text-column", text_column),
+        ("--strip", strip.replace(" ", "")),
+        ("--array", array),
+        ("--encoding", None if encoding == UTF8 else encoding),
+    ]
+    return "".join(f" {option} {shlex.quote(value)}" for option, value in given if value)
 
 
 def read_data(
@@ -131,6 +157,7 @@ def read_documents(
     strip: Sequence[str] = (),
     kinds: Mapping[str, str] = NO_KINDS,
     named: bool = True,
+    fitted_without: Collection[str] | None = None,
 ) -> Any:
     """Texts, or the rows of a file or corpus of counts; an option of the other kind is refused.
 
@@ -145,6 +172,8 @@ def read_documents(
         kinds: From columns of covariates that a table must have to what they have; "" if that is
             not known yet.
         named: Whether the ids of a corpus are wanted, of which there may be many.
+        fitted_without: Parts that the texts of a model were without, None if that is not known;
+            other parts to strip are warned of.
     """
     if is_corpus(source):
         refuse_texts(f"a corpus, {source}", text_column, None, encoding)
@@ -155,6 +184,13 @@ def read_documents(
         refuse(f"counts, {source}", {"--strip": strip})
         return read_data(source, array, id_column)
     refuse(f"texts, {source}", {"--array": array})
+    if fitted_without is not None and set(strip) != set(fitted_without):
+        own, these = _told_to_strip(fitted_without), _told_to_strip(strip)
+        warnings.warn(
+            f"the model was fitted to texts read with {own}, and these are read with {these}, so "
+            "the words may differ",
+            stacklevel=2,
+        )
     columns = {
         "--id-column": id_column,
         "--text-column": text_column,
@@ -235,6 +271,10 @@ def covariates_of(X: Any) -> Any:
     if isinstance(X, OnDisk):
         return X.told or None
     return getattr(X, "columns", None) or None if hasattr(X, "texts") else None
+
+
+def _told_to_strip(parts: Collection[str]) -> str:
+    return f"--strip {','.join(sorted(parts))}" if parts else "no --strip"
 
 
 def _without(texts: list[str], strip: Sequence[str]) -> list[str]:

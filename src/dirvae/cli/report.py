@@ -78,7 +78,10 @@ def report(
     drop_missing: DropMissing = False,
     names: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Names of topics: the .json that a page wrote."),
+        typer.Option(
+            metavar="PATH",
+            help='Names of topics: the .json that a page wrote, such as {"0": "Cars"}.',
+        ),
     ] = None,
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Title of the page.")] = None,
     baseline: Annotated[
@@ -148,6 +151,7 @@ def report(
             text_column=text_column,
             encoding=encoding,
             strip=parts_of(strip),
+            fitted_without=getattr(estimator, "_stripped", None),
             kinds={**dict.fromkeys(covariates or (), ""), **estimator.covariate_kinds_},
         )
         given["covariates"] = covariates_of(X)
@@ -222,7 +226,7 @@ def write_page(
         estimator: The model.
         X: Documents as read, with labels and times among their ids; None for none.
         output: The page.
-        label_column: Of labels, among the ids.
+        label_column: Of labels, among the ids or read as such.
         time_column: Of times, among the ids.
         id_column: Of what the documents are called.
         given: Other arguments of the model's `report`.
@@ -230,10 +234,11 @@ def write_page(
     if X is not None:
         from dirvae.data.text_tables import as_classes
 
-        labels = as_classes(X.ids[label_column]) if label_column else getattr(X, "labels", None)
+        cells = X.ids.get(label_column)
+        labels = getattr(X, "labels", None) if cells is None else as_classes(cells)
         extra = {label_column, time_column} - set(id_column or ())
         given |= {
-            "labels": None if labels is None else known_or_none(labels),
+            "labels": None if labels is None else {label_column or "label": known_or_none(labels)},
             "times": X.ids[time_column] if time_column else None,
             "ids": {name: ids for name, ids in X.ids.items() if name not in extra} or None,
         }

@@ -78,7 +78,9 @@ Strip = Annotated[
     typer.Option(
         metavar="LIST",
         rich_help_panel=WORDS,
-        help="Parts of messages to leave out: headers, footers, quotes.",
+        help="Parts of messages to leave out. headers: all before the first blank line, so not for "
+        "texts without a header. footers: all after the last blank or dashed line. quotes: lines "
+        "that begin with > or |, or say who wrote them.",
         show_default="none",
     ),
 ]

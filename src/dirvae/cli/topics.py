@@ -70,6 +70,8 @@ def topics(
 
     The largest come first. As everywhere, a topic's number is its column in what transform writes,
     counted from 0. Documents are named by their id or file, or else by their row, counted from 1.
+
+    A model of several --seeds has a stability of each topic: near 1, other seeds find it, too.
     """
     estimator = load_estimator(model, "top_words", ", which has no topics")
 
@@ -94,6 +96,7 @@ def topics(
                 text_column=text_column,
                 encoding=encoding,
                 strip=parts_of(strip),
+                fitted_without=getattr(estimator, "_stripped", None),
                 kinds=estimator.covariate_kinds_,
             )
             counts, told = features_in_order(estimator, X, documents), covariates_of(X)
@@ -131,6 +134,13 @@ def _text_of(example: dict[str, Any]) -> str:
     return str(example.get("text", ""))
 
 
+def _stability_of(topic: dict[str, Any]) -> str:
+    from dirvae.evaluation.matching import STABLE
+
+    value = topic.get("stability", 1.0)
+    return f"{value:.2f}" if value >= STABLE else f"! {value:.2f}"
+
+
 def _share_of(example: dict[str, Any]) -> str:
     return f"{example['theta']:.0%} of it"
 
@@ -143,13 +153,14 @@ def _described(estimator: Any, num_words: int, by: str, called: Terms) -> list[d
     beta, num_words = estimator.topic_word_, min(num_words, estimator.n_features_in_)
     names = estimator.top_words(num_words, by=by)
     ids = estimator.top_word_ids(num_words, by=by)
-    columns = estimator.get_feature_names_out()
+    columns, stability = estimator.get_feature_names_out(), estimator.stability_
     return [
         {
             called.part: k,
             "column": str(columns[k]),
             "name": estimator.topic_names_[k],
             "prevalence": float(estimator.topic_prevalence_[k]),
+            **({} if stability is None else {"stability": float(stability[k])}),
             f"{called.column}s": [
                 {called.column: word, "probability": float(beta[k, column])}
                 for word, column in zip(names[k], ids[k], strict=True)
@@ -167,6 +178,8 @@ def _print(found: list[dict[str, Any]], known_by: str, called: Terms) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column(called.part, justify="right")
     table.add_column("share", justify="right")
+    if "stability" in found[0]:
+        table.add_column("stability", justify="right")
     examples = f", then {called.row}s by {known_by}" if known_by else ""
     table.add_column(literal(f"{called.column}s{examples}"))
     shown_of = _text_of if called is TEXTS else _share_of
@@ -176,5 +189,8 @@ def _print(found: list[dict[str, Any]], known_by: str, called: Terms) -> None:
             f"{example[called.row]}: {shown_of(example)}" for example in topic.get("examples", [])
         ]
         lines = Text("\n").join(map(literal, [words, *shown]))
-        table.add_row(str(topic[called.part]), f"{topic['prevalence']:.1%}", lines)
+        stability = [_stability_of(topic)] if "stability" in topic else []
+        table.add_row(str(topic[called.part]), f"{topic['prevalence']:.1%}", *stability, lines)
     Console().print(table)
+    if any("!" in _stability_of(topic) for topic in found):
+        Console().print(f"! Other seeds do not always find this {called.part}.")

@@ -14,6 +14,7 @@ __all__ = ["Matching", "match_topics", "partners", "stability", "topic_stability
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+STABLE = 0.7  # from which stability on a topic counts as found by other seeds
 
 
 class Matching(NamedTuple):
@@ -46,7 +47,7 @@ def match_topics(topic_word: ArrayLike, other: ArrayLike) -> Matching:
     if first.shape != second.shape or first.ndim != 2:
         raise ValueError(f"topic_word {first.shape} and other {second.shape} must be alike (K, V)")
     first, second = (a / np.linalg.norm(a, axis=1, keepdims=True) for a in (first, second))
-    cosine = first @ second.T
+    cosine = np.minimum(first @ second.T, 1.0)  # which rounding may pass
     rows, columns = linear_sum_assignment(cosine, maximize=True)
     return Matching(columns.astype(np.int64), cosine[rows, columns])
 

@@ -56,6 +56,7 @@ class CompositionModel(TopicModel):
         prevalence_: Mean of theta over the samples, shape (K,).
         precision_: Concentration of samples around their mixtures: the smaller, the further they
             stray.
+        stability_: How far other seeds find each component, shape (K,), as `TopicModel` has it.
         covariate_names_: Names of the covariates, where there are any: one for each level of words.
         vae_: The fitted `VAE`.
         history_: Metrics of each epoch.

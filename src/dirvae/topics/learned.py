@@ -61,6 +61,8 @@ class LearnedTopics(VAEEstimator):
     coef_: NDArray[Any]
     intercept_: NDArray[Any]
     _topic_names: list[str]
+    _stability: NDArray[Any]
+    _stripped: list[str]  # what the command line left out of the texts
     _covariates: list[Covariate]
     _terms = TEXTS  # what messages, tables and pages call them
 
@@ -90,6 +92,12 @@ class LearnedTopics(VAEEstimator):
     @topic_names_.setter
     def topic_names_(self, names: Sequence[str] | Mapping[int, str]) -> None:
         self._topic_names = given_names(names, self.topic_names_)
+
+    @property
+    def stability_(self) -> Any:
+        """How far other seeds find each topic, in [0, 1], shape (K,); None if fitted once."""
+        check_is_fitted(self)
+        return getattr(self, "_stability", None)
 
     @property
     def covariate_names_(self) -> Any:
@@ -263,6 +271,9 @@ class LearnedTopics(VAEEstimator):
             raise ValueError(f"vae_ has {found} words and topics, must have {(words, topics)}")
         if hasattr(self, "vectorizer_") and len(self.vectorizer_.vocabulary_) != words:
             raise ValueError(f"vectorizer_ must have {words} words, as the model has")
+        stability = getattr(self, "_stability", np.zeros(0))
+        if not ((stability >= 0) & (stability <= 1)).all():
+            raise ValueError("stability_ must have numbers in [0, 1]")
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         words, topics = self.n_features_in_, self._n_features_out
@@ -274,6 +285,7 @@ class LearnedTopics(VAEEstimator):
             "word_documents_": (decoder_of(self.vae_).num_topics, words),
             "topic_prevalence_": (topics,),
             "_topic_names": (topics,),
+            "_stability": (topics,),
             "coef_": (labels, topics),
             "intercept_": (labels,),
         }

@@ -108,6 +108,9 @@ class TopicModel(DocumentQuestions):
             row more for the background, where there is one.
         topic_names_: Names of the K topics: those of ``guide``, or else their three first words.
             Set others, as a list or such as ``{3: "cars"}``; they are saved with the model.
+        stability_: How far other seeds find each topic, in [0, 1], shape (K,): the model's row of
+            `TopicEnsemble.stability`. None unless `fit_seeds` fitted it; more training and merging
+            of topics forget it.
         components_: The same as ``topic_word_``.
         topic_prevalence_: Mean of theta over the documents, shape (K,). Documents of each
             `partial_fit` count with the theta that they had right after it.
@@ -313,7 +316,8 @@ class TopicModel(DocumentQuestions):
         """Build the model at its starting topics."""
         self._seed = self._new_seed()
         self.history_, self._optimizer_state = [], None
-        self.__dict__.pop("_topic_names", None)
+        for name in ("_topic_names", "_stripped"):
+            self.__dict__.pop(name, None)
         self._n_features_out = self.n_components
         self._num_documents, self.topic_prevalence_ = 0, np.zeros(self.n_components)
         words, vectors = getattr(self, "vocabulary_", None), self.word_vectors
@@ -345,6 +349,7 @@ class TopicModel(DocumentQuestions):
         trainer: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> tuple[Training, nn.Linear | None]:
+        self.__dict__.pop("_stability", None)  # it was of other topics
         with self._forgotten_if_cut_off():
             return train_topics(
                 self.vae_,
@@ -413,6 +418,9 @@ class TopicModel(DocumentQuestions):
             merged.coef_ = np.stack(
                 [np.average(self.coef_[:, p], 1, self.topic_prevalence_[p]) for p in parts], 1
             )
+        merged.__dict__.pop("_stability", None)
+        if self.stability_ is not None and len(parts) == self._n_features_out:  # only reordered
+            merged._stability = self.stability_[[k for [k] in parts]]
         merged.__dict__.pop("_topic_names", None)
         if self.guide or hasattr(self, "_topic_names"):
             names = self.topic_names_

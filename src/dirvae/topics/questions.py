@@ -325,7 +325,8 @@ class DocumentQuestions(LearnedTopics):
         Args:
             X: Documents, as in `fit`; None shows topics and words alone.
             path: File to write the page to; one that is there is replaced.
-            labels: A label for each document, None where unknown.
+            labels: A label for each document, None where unknown. The page calls labels by the name
+                of a series, or by the key of a mapping from one name to the labels.
             times: A number, a date or a text of either for each document, None where unknown.
             ids: What each document is called, or a mapping from columns' names to such values;
                 their rows, counted from 1, if None.
@@ -334,8 +335,8 @@ class DocumentQuestions(LearnedTopics):
                 warns, as `transform` does.
             names: Of topics, a mapping from their numbers or one for each; those that the model was
                 given if None. The file that the page writes is such a mapping, as JSON.
-            stability: How far other seeds find each topic, shape (K,): a row of
-                `TopicEnsemble.stability`.
+            stability: How far other seeds find each topic, shape (K,); the model's ``stability_``
+                if None.
             title: Of the page; what it shows if None.
             level: Of the intervals, in (0, 1).
             baseline: Whether to fit scikit-learn's LDA to X, too, and show its quality beside that

@@ -118,6 +118,7 @@ def _require_documents(**given: Any) -> None:
 
 def _topics(model: TopicModel, names: list[str], stability: Any) -> Topics:
     num_topics, num_words = model._n_features_out, model.n_features_in_
+    stability = model.stability_ if stability is None else stability
     if stability is not None:
         stability = np.asarray(stability, dtype=np.float64)
         if stability.shape != (num_topics,) or not ((stability >= 0) & (stability <= 1)).all():
@@ -154,6 +155,7 @@ def _documents(
     level: float,
     baseline: bool,
 ) -> Documents:
+    labelled_by, labels = _labelled(labels)
     labels, times = matched("labels", labels, X), matched("times", times, X)
     covariates = matched("covariates", covariates, X)
     counts = model.counts(X)
@@ -190,6 +192,7 @@ def _documents(
         groups,
         shown,
         level,
+        labelled_by,
         effects,
         samples,
         measures,
@@ -229,6 +232,16 @@ def _effects(model: TopicModel, counts: Any, covariates: Any) -> Differences | N
         kinds=[one.kind for one in of],
         references=[*dict.fromkeys((o.covariate, o.reference) for o in of if o.reference)],
     )
+
+
+def _labelled(labels: Any) -> tuple[str, Any]:
+    """What labels are called, and the labels."""
+    if not isinstance(labels, Mapping):
+        return str(getattr(labels, "name", None) or "label"), labels
+    if len(labels) != 1:
+        raise ValueError(f"labels is a mapping from {len(labels)} names, must be from one")
+    [(name, values)] = labels.items()
+    return str(name), values
 
 
 def _called(ids: Any, count: int, row: str) -> tuple[str, list[str]]:

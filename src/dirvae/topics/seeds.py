@@ -21,7 +21,7 @@ class TopicEnsemble(NamedTuple):
     """Models of several seeds, and how far each topic is found again by the others.
 
     Attributes:
-        models: The fitted models, length S.
+        models: The fitted models, length S; each keeps its row of ``stability`` as ``stability_``.
         stability: How well each topic of each model is found again, in [0, 1], shape (S, K). It is
             the cosine of its words with those of its match, mean over the other models. Near 1 the
             topic does not hang on the seed. The mean of all is `evaluation.stability`.
@@ -82,4 +82,6 @@ def fit_seeds(
         for seed in seeds
     ]
     stability = topic_stability([fitted.topic_word_ for fitted in models])
+    for fitted, own in zip(models, stability, strict=True):
+        fitted._stability = own.copy()
     return TopicEnsemble(models, stability, int(stability.mean(1).argmax()))

@@ -198,6 +198,29 @@ def test_names_are_typed_kept_and_downloaded(opened: Any, path: Path) -> None:
     assert tab.input_value("#name") == '"quoted" <b>name'
 
 
+def test_the_words_of_the_reader_are_kept(opened: Any, tmp_path: Path) -> None:
+    """A column of labels has its name, and a long name of a topic ends where it is cut."""
+    written, labels, years, ids = documents()
+    given = {"times": years, "ids": ids, "names": {2: "A name as long as none"}}
+    board = pd.Series(labels, name="board")
+    model().report(written, tmp_path / "page.html", labels=board, **given)
+    tab = opened(tmp_path / "page.html")
+    first = [model().top_words(1)[k][0] for k in range(4)]
+    drawn = [tab.locator(f'.map [data-name1="{k}"]').text_content() for k in range(4)]
+    assert drawn == [*first[:2], "A name as lon\u2026", first[3]]
+    title = tab.locator('.map [data-topic="2"] title').text_content()
+    assert title.startswith("A name as long as none: ")
+    assert texts(tab, "label:has(#label) span") == ["board"]
+    assert "What each board is about" in texts(tab, "h3")
+    tab = opened(tmp_path / "page.html", "#topic=2")
+    assert "By board" in texts(tab, "h3")
+    assert texts(tab, "h2 ~ p small")[0].endswith("give the file to dirvae report --names.")
+    row = int(model().transform(written)[:, 2].argmax())
+    about = [labels[row], years[row], f"{model().counts([written[row]]).sum():.0f} counted words"]
+    shown = " \u00b7 ".join(str(part) for part in about if part is not None)
+    assert texts(tab, ".document .head .soft")[0] == shown
+
+
 def test_address_of_nothing_shows_all_topics(opened: Any, path: Path) -> None:
     tab = opened(path, "#topic=99&doc=-1&word=x&label=7&rank=&q=")
     assert texts(tab, "#detail h2") == ["All topics"]

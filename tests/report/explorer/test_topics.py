@@ -86,7 +86,10 @@ def test_signs_are_counted(data: Any, theta: Any) -> None:
         carried = int((theta[:, k] >= 0.1).sum())
         falling = np.sort(theta[:, k])[::-1]
         half = 1 + next(i for i in range(COUNT) if falling[: i + 1].sum() >= falling.sum() / 2)
-        assert said["carried"] == (carried >= 20, f"Carried by {carried} documents")
+        assert said["carried"] == (
+            carried >= 20,
+            f"It makes up a tenth or more of {carried} documents",
+        )
         assert said["half"] == (half >= 10, f"Half of it lies in {half} documents")
         median = np.median(counts[:, ids[k]].sum(0))
         assert said["frequent"][1] == f"Its words are in {median:,.0f} documents each"

@@ -6,7 +6,7 @@ function documentView(d) {
   return [
     h("p", { class: "back" }, back),
     h("h2", { tabindex: "-1", dir: "auto" }, document_.id),
-    h("p", { class: "soft", dir: "auto" }, about(document_).join(", ")),
+    h("p", { class: "soft", dir: "auto" }, about(document_).join(" \u00b7 ")),
     section(`Its ${say.part}s`,
       h("ul", { class: "bars of" }, document_.topics.map(([k, mean, low, high, spoken], place) =>
         h("li", {}, link(k), bar(k, [mean, low, high], 1), h("span", { class: "number" }, whole(mean)),
@@ -48,7 +48,7 @@ function wordView(w) {
 
 const hit = ([document_, d]) => h("li", { class: "document" },
   h("p", { class: "head" }, h("a", { href: to({ doc: d }), dir: "auto" }, document_.id),
-    h("span", { class: "soft", dir: "auto" }, about(document_).join(", "))),
+    h("span", { class: "soft", dir: "auto" }, about(document_).join(" \u00b7 "))),
   h("p", { class: "text", dir: "auto" }, around(document_.text, plain(state.q.trim()))));
 
 // A piece of a text around what is sought, which is set in bold.

@@ -14,6 +14,11 @@ function bar(k, [value, low, high], most) {
       : h("i", { class: "whisker", style: { left: at(low), width: at(high - low) } }));
 }
 
+function shortened(name, most) {
+  const letters = [...name];
+  return letters.length > most ? `${letters.slice(0, most - 1).join("").trimEnd()}\u2026` : name;
+}
+
 function map(selected = null) {
   const circles = data.topics.map((topic, k) =>
     s("g", { onclick: () => change({ ...view, topic: k }), "data-topic": k },
@@ -24,7 +29,7 @@ function map(selected = null) {
       s("title", {}, `${called(k)}: ${percent(topic.share)}`)));
   const labels = selected !== null ? [] : data.topics.map((topic, k) =>
     s("text", { x: 100 * topic.x, y: 100 * topic.y + 0.8, "data-name1": k },
-      (names[k] || data.words[topic.top[0]]).slice(0, 14)));
+      shortened(names[k] || data.words[topic.top[0]], 14)));
   return s("svg", {
     class: "map", viewBox: "-1 -1 102 102", role: "img",
     "aria-label": `Map of ${say.part}s: near ones share ${say.column}s, larger ones have more of the `

@@ -7,6 +7,7 @@ const T = (data.times ?? []).length;
 const MINUS = "\u2013";
 const say = data.terms; // what rows, columns and parts are called here
 const capital = (word) => word[0].toUpperCase() + word.slice(1);
+const labelled = data.labelled_by ?? "label";
 const ALL = `All ${say.part}s`;
 
 const many = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
@@ -214,15 +215,15 @@ function byLabels() {
           h("span", { class: "number" }, percent(found.share(k))))))));
   };
   const largest = data.num_labels > data.labels.length
-    ? `The ${data.labels.length} largest of ${data.num_labels} labels.` : "";
-  return section("What each label is about", largest && h("p", { class: "soft" }, largest),
+    ? `The ${data.labels.length} largest of ${data.num_labels}.` : "";
+  return section(`What each ${labelled} is about`, largest && h("p", { class: "soft" }, largest),
     h("ul", { class: "plain labels" }, rows.map(drawn)));
 }
 
 // --- controls ----------------------------------------------------------------------------------
 
 function choice(id, label, empty, options) {
-  return h("label", {}, `${label} `, h("select", {
+  return h("label", {}, text("span", label), " ", h("select", {
     id, onchange: (event) => change({ [id]: event.target.value === "" ? null : Number(event.target.value) }),
   }, h("option", { value: "" }, empty), options.map((o, i) => h("option", { value: i }, o))));
 }
@@ -234,7 +235,7 @@ function controls() {
   });
   fill(document.getElementById("controls"), {}, [
     h("label", {}, "Search ", search),
-    data.labels?.length ? choice("label", "Label", "all", data.labels) : null,
+    data.labels?.length ? choice("label", labelled === "label" ? "Label" : labelled, "all", data.labels) : null,
     T > 1 ? [choice("from", "From", "first", data.times), choice("to", "to", "last", data.times)] : null,
     h("button", { type: "button", id: "names", onclick: downloadNames }, "Download names"),
     themeButton(),

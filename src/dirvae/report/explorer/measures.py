@@ -58,7 +58,7 @@ def measures_in_words(terms: Terms) -> dict[str, Measure]:
         "coherence": Measure(
             "Coherence",
             ".3f",
-            f"From 0 by chance to 1 always, the first {column}s of a {part} occur together: {{}}",
+            "Coherence {}, where 0 is chance and 1 is always together",
             f"Whether the first ten {column}s of a {part} occur in the same {row}s: NPMI over "
             f"pairs, 0 by chance, 1 if they only occur together. Mean over {part}s. Good ones "
             "have 0.1 and more.",

@@ -156,7 +156,7 @@ function leastCertain() {
   const rows = data.samples.widest.filter(([d]) => known(data.documents[d]));
   const drawn = ([d, k, ...interval_]) => h("li", { class: "document" },
     h("p", { class: "head" }, h("a", { href: to({ doc: d }), dir: "auto" }, data.documents[d].id),
-      h("span", { class: "soft", dir: "auto" }, about(data.documents[d]).join(", "))),
+      h("span", { class: "soft", dir: "auto" }, about(data.documents[d]).join(" \u00b7 "))),
     h("p", { class: "share" }, link(k), bar(k, interval_, 1),
       h("span", { class: "number" }, `${whole(interval_[0])} (${range(...interval_.slice(1))})`)));
   const list = listed(rows, drawn, 5, "None is of the filter.");

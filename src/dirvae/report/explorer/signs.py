@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from dirvae.evaluation import topic_coherence
+from dirvae.evaluation.matching import STABLE
 from dirvae.report.explorer.words import uses
 from dirvae.terms import TEXTS, Terms
 
@@ -100,11 +101,13 @@ def signs_of(
 
 def _carried(theta: Floats, terms: Terms) -> list[Sign]:
     how = (
-        f"{terms.row.capitalize()}s of which the {terms.part} is a tenth or more. Be careful below "
-        "20."
+        f"{terms.row.capitalize()}s that have much of the {terms.part}: its share of their "
+        f"{terms.unit}s is a tenth or more. Be careful below 20."
     )
     return [
-        Sign("carried", bool(n >= 20), f"Carried by {terms.many(n, 'row')}", how)
+        Sign(
+            "carried", bool(n >= 20), f"It makes up a tenth or more of {terms.many(n, 'row')}", how
+        )
         for n in carriers(theta)
     ]
 
@@ -187,9 +190,10 @@ def _stable(stability: Floats, terms: Terms) -> list[Sign]:
     how = (
         f"Cosine of its {terms.column}s with those of the {terms.part} that goes with it in fits "
         f"of other seeds, mean over them. Near 1 the {terms.part} does not hang on the seed; be "
-        "careful below 0.7."
+        f"careful below {STABLE}."
     )
     said = {True: "Other seeds find it, too", False: "Other seeds find it only in part"}
     return [
-        Sign("stable", bool(s >= 0.7), f"{said[bool(s >= 0.7)]}: {s:.2f}", how) for s in stability
+        Sign("stable", bool(s >= STABLE), f"{said[bool(s >= STABLE)]}: {s:.2f}", how)
+        for s in stability
     ]

@@ -10,7 +10,8 @@ function topicView(k) {
     h("p", { class: "back" }, h("a", { href: to({}) }, ALL)),
     h("h2", { tabindex: "-1", class: "topic" }, dot(k), text("span", called(k), { "data-name": k })),
     h("p", { class: "soft" }, `${capital(say.part)} ${k}, ${percent(topic.share)} of the ${say.row}s. `,
-      h("label", { for: "name" }, "Your name for it: "), name),
+      h("label", { for: "name" }, "Your name for it: "), name, h("br"),
+      h("small", {}, "Names stay in this browser until you download them and give the file to dirvae report --names.")),
     h("div", { class: "columns" },
       words(k),
       h("div", {}, signs(topic), near(k, topic), companions(k))),
@@ -148,8 +149,8 @@ function topicByLabel(k) {
         : `${percent(values[1])}${MINUS}${percent(values[2])}`));
   const [list, more] = [listed(rows, drawn, 12, "")].flat();
   list.className = "bars by";
-  return section("By label", h("p", { class: "soft" },
-    `Share of the ${say.row}s of each label, with ${whole(data.sure)} intervals.`), list, more);
+  return section(`By ${labelled}`, h("p", { class: "soft" },
+    `Share of the ${say.row}s of each ${labelled}, with ${whole(data.sure)} intervals.`), list, more);
 }
 
 function points(x) {
@@ -189,7 +190,7 @@ function exemplars(k) {
     const share = document_.topics.find(([j]) => j === k)?.slice(1, 4) ?? [most, null, null];
     return h("li", { class: "document" },
       h("p", { class: "head" }, h("a", { href: to({ topic: k, doc: d }), dir: "auto" }, document_.id),
-        h("span", { class: "soft", dir: "auto" }, about(document_).join(", "))),
+        h("span", { class: "soft", dir: "auto" }, about(document_).join(" \u00b7 "))),
       h("p", { class: "share" }, bar(k, share, 1), h("span", { class: "number" }, whole(share[0])),
         h("span", { class: "number soft" }, share[1] === null ? "" : range(share[1], share[2]))),
       h("p", { class: "text", dir: "auto" }, marked(document_, k)));

@@ -84,6 +84,7 @@ class Documents:
         counts: Of the model's words, CSR, shape (N, V).
         ids: What each is called, length N.
         known_by: What these names are, such as "file".
+        labelled_by: What labels are, such as "board".
         groups: By label and time.
         shown: Those that the page shows.
         level: Of the intervals of proportions of a document.
@@ -102,6 +103,7 @@ class Documents:
     groups: Groups
     shown: Shown
     level: float = LEVEL
+    labelled_by: str = "label"
     effects: Differences | None = None
     samples: Samples | None = None
     measures: Mapping[str, float] = field(default_factory=dict)
@@ -277,6 +279,7 @@ def _documents_payload(
         "sure": LEVEL,
         "z": round(float(norm.ppf((1 + LEVEL) / 2)), 6),
         "level": None if shown.lower is None else documents.level,
+        "labelled_by": cut(documents.labelled_by),
         "labels": [cut(label) for label in groups.labels],
         "num_labels": groups.num_labels,
         "times": [cut(time) for time in groups.times],
