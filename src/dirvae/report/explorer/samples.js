@@ -164,9 +164,9 @@ function leastCertain() {
   [list].flat()[0].classList.add("widest");
   const more = Math.round(100 * (data.samples.wider - 1));
   if (more <= MOST_ALIKE) return section(`How sure the ${say.row}s' shares are`,
-    h("p", { class: "soft" }, `All ${say.row}s are about as sure: the widest ${whole(data.level)} interval is `
-      + `${more < 1 ? "less than 1" : more}% wider than that of the ${say.row} in the middle. Some of them, in no order that `
-      + `matters, each with its widest interval:`), list);
+    h("p", { class: "soft" }, `Half of the ${say.row}s or more are about as unsure as these: the widest ${whole(data.level)} interval is `
+      + `${more < 1 ? "less than 1" : more}% wider than that of the ${say.row} in the middle. Their `
+      + "order says little."), list);
   return section(`${capital(say.row)}s with the widest intervals`,
     h("p", { class: "soft" }, `What their ${say.unit}s leave open is most: with each, the ${say.part} whose `
       + `${whole(data.level)} interval is widest.`), list);
