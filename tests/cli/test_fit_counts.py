@@ -80,6 +80,8 @@ def test_from_two_tables_to_components_and_effects(run, files, fitted):
             assert (row["component"], row["column"]) == (k, f"compositionmodel{k}"), name
             for value in ("effect", "std_error", "lower", "upper"):
                 assert row[value] == getattr(found, value)[place, k]
+            assert row["name"] == ", ".join(model.top_features(3)[k])
+    assert list(table[0])[-2:] == ["upper", "name"]
     assert abs(table[2]["effect"]) == pytest.approx(0.6, abs=0.1)
     ran = run(*then, "-o", "effects.csv", "--level", 0.8)
     assert (ran.code, f"effects.csv: {len(table)} effects on components" in ran.err) == (0, True)
@@ -90,19 +92,27 @@ def test_from_two_tables_to_components_and_effects(run, files, fitted):
     )
 
 
-def test_what_is_printed_marks_intervals_without_0_and_names_the_reference(run, files, fitted):
+def test_what_is_printed_marks_intervals_without_0_and_names_the_reference(
+    run, files, fitted, monkeypatch
+):
     folder, same = fitted
+    monkeypatch.setenv("COLUMNS", "120")
     ran = run("effects", folder, "counts.csv", "--id-column", "sample", *META)
     lines = [" ".join(line.split()) for line in ran.out.splitlines()]
     found = same.effects(files[0].to_numpy(), files[1][["diet", "age"]])
-    assert lines[0] == "covariate component effect 95% interval"
-    for line, place, k in zip(lines[1:], (1, 1, 2, 2), (0, 1, 0, 1), strict=True):
+    assert lines[0] == "covariate component effect 90% interval name"
+    assert lines[-1] == "* the 90% interval leaves out 0; of many, some do so by chance"
+    names = [", ".join(words) for words in same.top_features(3)]
+    for line, place, k in zip(lines[1:-1], (1, 1, 2, 2), (0, 1, 0, 1), strict=True):
         low, high = found.lower[place, k], found.upper[place, k]
         star = " *" if low > 0 or high < 0 else ""
         said = f"{k} {found.effect[place, k]:+.4f} {low:+.4f} to {high:+.4f}{star}"
         name = {(1, 0): "age ", (2, 0): "diet: swap, not home "}.get((place, k), "")
-        assert line == name + said
-    assert lines[3].endswith("*")
+        assert line == f"{name}{said} {names[k]}"
+    assert f"* {names[0]}" in lines[3]
+    monkeypatch.setenv("COLUMNS", "66")  # where a name is cut, rather than a row broken
+    ran = run("effects", folder, "counts.csv", "--id-column", "sample", *META)
+    assert [len(line) <= 66 for line in ran.out.splitlines()] == [True] * len(lines)
 
 
 def test_transform_and_evaluate_take_samples_in_any_order_of_features(run, files, fitted, tmp_path):
@@ -262,7 +272,20 @@ def test_an_h5ad_file_gets_the_proportions_in_obsm(run, files, fitted, tmp_path)
     assert list(written.layers) == ["counts"]
     assert_one_sentence(run("transform", folder, source, *META, "-o", "with.h5ad"), "--force")
     csv = ["transform", folder, "counts.csv", "--id-column", "sample", *META, "-o", "new.h5ad"]
-    assert_one_sentence(run(*csv), "new.h5ad must end in .csv, .npy, .parquet")
+    said = "new.h5ad must end in .csv, .npy, .parquet: counts.csv is no .h5ad file; dirvae export"
+    assert_one_sentence(run(*csv), said)
+    csv[0], csv[-1:] = "export", ["new.h5ad", "--format", "h5ad"]  # as it says there
+    ran = run(*csv)
+    assert ran.code == 0, ran.err
+    other = anndata.read_h5ad("new.h5ad")
+    assert other.obs_names.tolist() == IDS
+    pd.testing.assert_frame_equal(
+        other.obs[["diet", "age"]].astype({"diet": object}).reset_index(drop=True),
+        told.astype({"diet": object}),
+        check_dtype=False,
+    )
+    np.testing.assert_allclose(other.obsm["X_dirvae"], expected, atol=1e-12)
+    np.testing.assert_allclose(other.obsm["X_dirvae_q05"], written.obsm["X_dirvae_q05"], atol=1e-9)
 
 
 def test_an_obsm_in_another_file_is_left_alone(run, files, fitted, tmp_path):

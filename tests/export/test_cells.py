@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 
@@ -33,6 +34,31 @@ def test_the_file_has_counts_theta_and_topics(topics, tmp_path):
     assert list(told["names"]) == model.topic_names_
     np.testing.assert_array_equal(told["prevalence"], model.topic_prevalence_)
     assert told["model"] == "TopicModel"
+
+
+def test_covariates_are_kept_in_the_order_of_the_rows(of_known, tmp_path):
+    """By index where both have one; h5ad knows no dates, so that these are texts."""
+    index = [f"r{row}" for row in range(40)]
+    sizes = pd.Categorical(["mid", "big"] * 20, ["mid", "big", "none"])
+    days = pd.date_range("2020-12-31", periods=40)
+    given = {"size": sizes, "day": days, "hour": days + pd.Timedelta("90min"), "dose": KNOWN}
+    model = TopicModel(2, **SMALL).fit(COUNTS, covariates=pd.DataFrame(given))
+    X, frame = pd.DataFrame(COUNTS, index), pd.DataFrame(given, index)
+    ids = {"dose": index, "site": IDS["site"]}
+    to_h5ad(model, tmp_path / "a.h5ad", X, covariates=frame.iloc[::-1], ids=ids)
+    obs = anndata.read_h5ad(tmp_path / "a.h5ad").obs
+    assert obs.index.tolist() == index
+    assert sorted(obs.columns) == ["day", "dose", "hour", "site", "size"]
+    assert obs["size"].tolist() == ["mid", "big"] * 20
+    assert obs["size"].cat.categories.tolist() == ["mid", "big"]
+    assert obs["day"].tolist()[:2] == ["2020-12-31", "2021-01-01"]
+    assert obs["hour"].tolist()[:2] == ["2020-12-31T01:30:00", "2021-01-01T01:30:00"]
+    assert obs["dose"].tolist() == KNOWN.tolist()
+    assert obs["site"].tolist() == IDS["site"]
+    unnamed = as_anndata(of_known.model, COUNTS, covariates=KNOWN).obs
+    assert {name: values.tolist() for name, values in unnamed.items()} == {
+        "covariate0": KNOWN.tolist()
+    }
 
 
 def test_without_ids_rows_are_numbered(components):

@@ -203,3 +203,7 @@ def test_sizes_are_compared_by_hidden_features(data):
     again = clone(model).set_params(n_components=2).fit(fitted_rows(data, kept))
     nats = -again.completion_log_prob(fitted_rows(data, held)).mean()
     assert found.nats[1, 1] == pytest.approx(nats, rel=1e-12)
+    of_mean = -again.mean_log_prob(fitted_rows(data, held)).mean()
+    assert found.mean_composition[1, 1] == pytest.approx(of_mean, rel=1e-12)
+    np.testing.assert_allclose(found.mean_composition[0], found.nats[0])  # one: it is the mean
+    assert (found.mean_composition[1] > found.nats[1] + 5).all()

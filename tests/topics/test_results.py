@@ -173,7 +173,7 @@ def test_figures_have_the_numbers_of_the_results(posterior):
     assert [line.name for line in years.plot().data[::2]] == ["7", "6", "5", "4", "3", "2"]
     (band, line) = years.plot([3]).data
     assert list(line.y) == years.share[:, 3].tolist()
-    half = stats.norm.ppf(0.975) * years.std_error[:, 3]
+    half = stats.norm.ppf(0.95) * years.std_error[:, 3]
     np.testing.assert_allclose(band.y[:2], years.share[:, 3] - half)
     (heat,) = shares_of(theta, ["a", "b"] * 10).plot([1, 0]).data
     np.testing.assert_allclose(heat.z, years.share[:, [1, 0]], atol=0.0005)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
+from scipy import stats
 
 from dirvae.report.explorer import groups_of
 from dirvae.topics.effects import shares_of
@@ -47,3 +49,14 @@ def test_the_widest_intervals_are_found_among_many() -> None:
     assert found.components.tolist() == k.tolist()
     np.testing.assert_array_equal(found.intervals[:, 2], upper[order, k])
     np.testing.assert_array_equal(found.intervals[:, 0], mean[order, k])
+    widest = stats.beta(shapes, shapes / mean - shapes).std().max(1)
+    middle = np.argsort(-widest)[250]
+    assert found.wider == pytest.approx(width.max() / width[middle].max(), rel=1e-9)
+
+
+def test_intervals_that_are_alike_are_told_to_be() -> None:
+    mean = np.array([[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]])
+    widths = [np.subtract(*stats.beta(a, a).ppf([0.95, 0.05])) for a in (50, 51, 60)]
+    found = samples_of(mean, np.array([[51.0] * 2, [60.0] * 2, [50.0] * 2]), [], 0.9)
+    assert found.rows.tolist() == [2, 0, 1]
+    assert found.wider == pytest.approx(widths[0] / widths[1], rel=0.002)

@@ -91,7 +91,7 @@ for row, title in enumerate(("a decade of age", "plants, not meat"), 1):
     cell = axes[row - 1]
     found = effects.effect[row, place]
     ends = np.abs(np.stack([effects.lower[row, place], effects.upper[row, place]]) - found)
-    cell.errorbar(found, range(3), xerr=ends, fmt="o", color="#0b6e4f", label="estimate, 95 %")
+    cell.errorbar(found, range(3), xerr=ends, fmt="o", color="#0b6e4f", label="estimate, 90 %")
     cell.plot(expected[row], range(3), "x", color="black", label="regression on the truth")
     cell.axvline(0, color="grey", linewidth=0.8)
     cell.set(title=title, xlabel="change of the proportion", ylim=(-0.5, 2.5))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dirvae.assessment.topics import TopicEstimator, TopicScores, label_scores
 from dirvae.evaluation import mean_document_frequency, topic_coherence
 from dirvae.evaluation.bootstrap import Interval, bootstrap_std, normal_interval
+from dirvae.levels import LEVEL
 
 __all__ = ["HeldOut", "score_intervals", "spread_of_scores"]
 
@@ -45,7 +46,7 @@ def score_intervals(
     labels: Sequence[Any] | None,
     held_out: HeldOut,
     *,
-    level: float = 0.9,
+    level: float = LEVEL,
     covariates: Any = None,
 ) -> dict[str, Interval]:
     """Intervals of the measures of `score_topics`, by their names in its table.

@@ -89,11 +89,11 @@ def transform(
 
     Where the latent is not on the simplex, the means are no proportions.
     """
-    into_h5ad = output.suffix == kind_of(data) == ".h5ad"
-    require_table(output, force, [data, model, covariates], more=(".h5ad",) * into_h5ad)
     kind = kind_of_model(model)
-    if into_h5ad and kind != COMPOSITION:
-        raise ValueError(f"{output} must end in .csv, .npy, .parquet: {model} is not of fit counts")
+    into_h5ad = output.suffix == ".h5ad"
+    if into_h5ad:
+        _require_cells(output, data, model, kind)
+    require_table(output, force, [data, model, covariates], more=(".h5ad",) * into_h5ad)
     if into_h5ad:
         refuse(f"{output}, which keeps the cells of {data}", {"--transpose": transpose})
     source = Source(data, array, id_column, encoding, transpose, layer, modality)
@@ -111,6 +111,15 @@ def transform(
     theta = estimator.transform(X, **told)
     write_table(output, theta, names, ids)
     say(f"{output}: {theta.shape[0]:,} rows, {theta.shape[1]} components")
+
+
+def _require_cells(output: Path, data: str, model: Path, kind: str) -> None:
+    """Refuse a copy of data that are no .h5ad file, or that the model cannot be asked of."""
+    if kind_of(data) == output.suffix and kind == COMPOSITION:
+        return
+    why = f"{data} is no .h5ad file" if kind == COMPOSITION else f"{model} is not of fit counts"
+    other = "; dirvae export --format h5ad writes one" if kind in (COMPOSITION, TOPICS) else ""
+    raise ValueError(f"{output} must end in .csv, .npy, .parquet: {why}{other}")
 
 
 def _write_theta(

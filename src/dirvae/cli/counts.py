@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dirvae.data.files import Rows
 
 __all__ = [
+    "COLUMNS_HELP",
     "COMPOSITION",
     "COUNTS_HELP",
     "TOPICS",
@@ -25,6 +26,7 @@ __all__ = [
     "DropMissing",
     "Layer",
     "Modality",
+    "SampleIds",
     "Source",
     "Transpose",
     "complete",
@@ -59,12 +61,20 @@ Covariates = Annotated[
         help=f"What is known of the samples: {listed(TABLES)} with a column of the samples' ids.",
     ),
 ]
+COLUMNS_HELP = "Columns of --covariates, such as diet,age."
 CovariateColumns = Annotated[
     str | None,
     typer.Option(
-        metavar="LIST",
-        help="Columns of --covariates, such as diet,age.",
-        show_default="all, or the model's",
+        metavar="LIST", help=COLUMNS_HELP, show_default="those that fit took; all if it took none"
+    ),
+]
+SampleIds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--id-column",
+        metavar="NAME",
+        help="Column of the samples' ids, which a table that has one needs. --covariates is "
+        "matched by its column of this name, or else its first.",
     ),
 ]
 DropMissing = Annotated[

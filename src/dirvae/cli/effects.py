@@ -14,6 +14,7 @@ from dirvae.cli.counts import (
     DropMissing,
     Layer,
     Modality,
+    SampleIds,
     Source,
     Transpose,
     complete,
@@ -23,9 +24,10 @@ from dirvae.cli.counts import (
     read_covariates,
 )
 from dirvae.cli.errors import print_json, say
-from dirvae.cli.inputs import UTF8, Array, Encoding, IdColumn, load_estimator
+from dirvae.cli.inputs import UTF8, Array, Encoding, load_estimator
 from dirvae.cli.options import number
 from dirvae.cli.outputs import AsJson, Force, require_table, write_table
+from dirvae.levels import LEVEL, in_percent
 from dirvae.text import literal
 
 __all__ = ["effects"]
@@ -39,12 +41,12 @@ def effects(
     covariates: Covariates = None,
     covariate_columns: CovariateColumns = None,
     drop_missing: DropMissing = False,
-    level: Annotated[float, number(help="Level of the intervals, between 0 and 1.")] = 0.95,
+    level: Annotated[float, number(help="Level of the intervals, between 0 and 1.")] = LEVEL,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="PATH", help="Table to write: .csv or .parquet."),
     ] = None,
-    id_column: IdColumn = None,
+    id_column: SampleIds = None,
     transpose: Transpose = False,
     layer: Layer = None,
     modality: Modality = None,
@@ -57,7 +59,11 @@ def effects(
 
     For numbers, an effect is the change of the share for one unit more. For words, it is the change
     from the reference level to another. Intervals include what the counts leave uncertain about the
-    shares. A star marks intervals that leave out 0. An effect need not be a cause.
+    shares. A star marks intervals that leave out 0; among many, some do so by chance. An effect
+    need not be a cause.
+
+    Intervals take the components as known: fit several seeds and compare the effects. They take
+    samples as independent, which repeated samples of one person are not.
     """
     if output is not None:
         require_table(output, force, [counts, model, covariates])
@@ -74,10 +80,10 @@ def effects(
     told = read_covariates(covariates, covariate_columns, rows, source, kinds=known)
     told, rows = complete(told, rows, drop_missing, covariates)
     found = estimator.effects(features_in_order(estimator, rows, counts), told, level=level)
-    table = _rows(found, list(estimator.get_feature_names_out()))
+    table = _rows(found, list(estimator.get_feature_names_out()), estimator.topic_names_)
     if output is not None:
-        ids = {name: [row[name] for row in table] for name in table[0] if name not in VALUES}
-        write_table(output, [[row[name] for name in VALUES] for row in table], VALUES, ids)
+        columns = {name: [row[name] for row in table] for name in table[0]}
+        write_table(output, [()] * len(table), (), columns)  # texts among the numbers, as they are
         say(f"{output}: {len(table):,} effects on components")
     if as_json:
         print_json(table)
@@ -85,8 +91,8 @@ def effects(
         _print(table, level)
 
 
-def _rows(found: Any, columns: list[str]) -> list[dict[str, Any]]:
-    """A row for each coefficient but the intercept, and each component."""
+def _rows(found: Any, columns: list[str], names: list[str]) -> list[dict[str, Any]]:
+    """A row for each coefficient but the intercept, and each component; its name comes last."""
     return [
         {
             "component": k,
@@ -95,9 +101,10 @@ def _rows(found: Any, columns: list[str]) -> list[dict[str, Any]]:
             "level": of.level,
             "reference": of.reference,
             **{name: float(getattr(found, name)[place, k]) for name in VALUES},
+            "name": name,
         }
         for place, of in enumerate(found.coefficients[1:], 1)
-        for k, column in enumerate(columns)
+        for k, (column, name) in enumerate(zip(columns, names, strict=True))
     ]
 
 
@@ -107,17 +114,27 @@ def _print(table: list[dict[str, Any]], level: float) -> None:
 
     from dirvae.topics.effects import Coefficient
 
-    shown = Table(box=None, pad_edge=False)
+    shown = Table(box=None, pad_edge=False, expand=True)
     shown.add_column("covariate")
-    for name in ("component", "effect", f"{level:.0%} interval"):
+    for name in ("component", "effect", f"{in_percent(level)} interval"):
         shown.add_column(name, justify="right")
     shown.add_column("")
+    shown.add_column("name", ratio=1, no_wrap=True, overflow="ellipsis")  # what room is left
     before = None
     for row in table:
         what = str(Coefficient(row["covariate"], "", row["level"], row["reference"]))
         star = "*" if row["lower"] > 0 or row["upper"] < 0 else ""
         interval = f"{row['lower']:+.4f} to {row['upper']:+.4f}"
         said = literal("" if what == before else what)
-        shown.add_row(said, str(row["component"]), f"{row['effect']:+.4f}", interval, star)
+        shown.add_row(
+            said,
+            str(row["component"]),
+            f"{row['effect']:+.4f}",
+            interval,
+            star,
+            literal(row["name"]),
+        )
         before = what
-    Console().print(shown)
+    console = Console()
+    console.print(shown)
+    console.print(f"* the {in_percent(level)} interval leaves out 0; of many, some do so by chance")

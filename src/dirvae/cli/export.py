@@ -95,7 +95,8 @@ def export(
 ) -> None:
     """Write a model, and what it says of data, for another tool.
 
-    csv: topics, their words and theta as tables. h5ad: counts with theta and topics, for scanpy.
+    csv: topics, their words and theta as tables. h5ad: counts and topics for scanpy, with the
+    proportions in obsm, and with 90 % intervals beside them (_q05, _q95); covariates in obs.
     pyldavis: what pyLDAvis.prepare takes, as JSON. onnx, torch-export: a program from rows to theta
     and to the decoder's mean.
     """

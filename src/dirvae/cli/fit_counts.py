@@ -17,12 +17,13 @@ from dirvae.cli.checkpoints import (
     resumable,
 )
 from dirvae.cli.counts import (
+    COLUMNS_HELP,
     COUNTS_HELP,
-    CovariateColumns,
     Covariates,
     DropMissing,
     Layer,
     Modality,
+    SampleIds,
     Source,
     Transpose,
     complete,
@@ -30,7 +31,7 @@ from dirvae.cli.counts import (
     read_covariates,
 )
 from dirvae.cli.errors import refuse, say
-from dirvae.cli.inputs import UTF8, Array, Encoding, IdColumn
+from dirvae.cli.inputs import UTF8, Array, Encoding
 from dirvae.cli.options import integer
 from dirvae.cli.outputs import Force, Quiet, require_model_folder
 from dirvae.cli.trainer import Logger, logged
@@ -45,9 +46,11 @@ def fit_counts(
         Path, typer.Option("--output", "-o", metavar="PATH", help="Folder for the model.")
     ],
     components: Annotated[int, integer(2, "--components", "-k", help="Number of components.")] = 8,
-    id_column: IdColumn = None,
+    id_column: SampleIds = None,
     covariates: Covariates = None,
-    covariate_columns: CovariateColumns = None,
+    covariate_columns: Annotated[
+        str | None, typer.Option(metavar="LIST", help=COLUMNS_HELP, show_default="all")
+    ] = None,
     drop_missing: DropMissing = False,
     transpose: Transpose = False,
     layer: Layer = None,
@@ -70,6 +73,8 @@ def fit_counts(
     Each sample is a mixture of components, each a composition of features. With --covariates, the
     prior of the mixture depends on what is known of the sample, and `dirvae effects` shows how
     components go with it.
+
+    Example: dirvae fit counts counts.csv --id-column sample --covariates samples.csv -o gut
     """
     inputs = [counts, covariates]
     require_model_folder(output, force or resume, inputs)

@@ -70,8 +70,8 @@ def report(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Column whose effects to show; repeat for more. For a model of fit counts: "
-            "the table that fit took.",
+            help="For topics: a column of DATA whose effects to show; repeat for more. For counts: "
+            "a table of what is known of the samples, as fit counts takes it.",
         ),
     ] = None,
     covariate_columns: CovariateColumns = None,

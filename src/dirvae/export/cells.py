@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dirvae.alignment import matched
 from dirvae.anndata import KEY, cell_tables
 from dirvae.data.images import required
 from dirvae.export.documents import names_of, theta_of
 from dirvae.topics import MixtureVAE, TopicModel
+from dirvae.topics.columns import Column, columns_of
 from dirvae.writing import whole
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from pandas import DataFrame
 
 __all__ = ["as_anndata", "to_h5ad"]
 
@@ -30,6 +33,8 @@ def as_anndata(
     """Return the counts of documents as AnnData, with what the model says of them.
 
     - ``X``: counts of the model's words, sparse, N documents by V words;
+    - ``obs``: the ids but the first, then the covariates: words as categories, dates as categories
+      such as 2020-12-31, numbers as numbers, durations in days;
     - ``obsm["X_dirvae"]``: theta; of a mixture with a Dirichlet latent also ``X_dirvae_std``,
       ``_q05`` and ``_q95``, as in `dirvae.anndata.fit`;
     - ``varm["dirvae"]``: beta, words by topics;
@@ -52,12 +57,9 @@ def as_anndata(
     from dirvae import __version__
 
     counts = model.counts(X)
-    columns = {name: [str(value) for value in values] for name, values in (ids or {}).items()}
-    name = next(iter(columns), None)
-    index = columns.pop(name) if name else [str(row) for row in range(counts.shape[0])]
     adata = anndata.AnnData(
         counts.astype(np.float32),
-        obs=pandas.DataFrame(columns, pandas.Index(index, dtype=object, name=name), dtype=object),
+        obs=_obs(ids or {}, matched("covariates", covariates, X), counts.shape[0]),
         var=pandas.DataFrame(index=pandas.Index(names_of(model), dtype=object)),
     )
     if isinstance(model.vae_, MixtureVAE):
@@ -73,6 +75,36 @@ def as_anndata(
         "prevalence": np.asarray(model.topic_prevalence_),
     }
     return adata
+
+
+def _obs(ids: Mapping[str, Iterable[Any]], covariates: Any, count: int) -> DataFrame:
+    """What is known of documents, by the first of the ids."""
+    import pandas
+
+    texts = {name: [str(value) for value in values] for name, values in ids.items()}
+    name = next(iter(texts), None)
+    index = texts.pop(name) if name else [str(row) for row in range(count)]
+    kept: dict[str, Any] = {}
+    if covariates is not None:
+        kept = {column.name: _as_kept(column) for column in columns_of(covariates, count)}
+    if name in kept:  # which files of AnnData do not hold
+        name = None
+    rows = pandas.Index(index, dtype=object, name=name)
+    return pandas.DataFrame(texts, rows, dtype=object).assign(**kept)
+
+
+def _as_kept(column: Column) -> Any:
+    """A column as .h5ad files hold it."""
+    import pandas
+
+    if column.kind == "words":
+        return pandas.Categorical(column.values, pandas.Index(column.levels, dtype=object))
+    if column.kind != "dates":
+        return column.values
+    seconds = np.datetime64(0, "s") + np.rint(86400 * column.values).astype("timedelta64[s]")
+    midnight = not (column.values % 1).any()
+    told = (seconds.astype("datetime64[D]") if midnight else seconds).astype(str)
+    return pandas.Categorical(told, pandas.Index(sorted({*told.tolist()}), dtype=object))
 
 
 def to_h5ad(

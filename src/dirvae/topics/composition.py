@@ -246,6 +246,9 @@ class CompositionModel(TopicModel):
     def _held_out_nats(self, X: Any) -> float:
         return -float(self.completion_log_prob(X).mean())
 
+    def _nats_of_mean(self, X: Any) -> float:
+        return -float(self.mean_log_prob(X).mean())
+
     # --- checks -----------------------------------------------------------------------------------
 
     def _counts_to_fit(self, X: Any, vocabulary: Any) -> sparse.csr_matrix:

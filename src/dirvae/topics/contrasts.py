@@ -8,10 +8,11 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from dirvae.levels import LEVEL, in_percent
 from dirvae.tables import ResultTable
 from dirvae.topics.results import Labels, Result
 
-__all__ = ["Contrast", "require_level"]
+__all__ = ["Contrast"]
 
 Floats = NDArray[np.float64]
 
@@ -35,10 +36,11 @@ class Contrast(Result, _Estimates):
 
     _kind = "row"
     _rows: Sequence[Any] = ()
+    _level = LEVEL
 
-    def of(self, kind: str, rows: Sequence[Any], labels: Labels | None) -> Self:
-        """Take what the rows are, "row" (a document) or "part" (a topic), and their names."""
-        self._kind, self._rows, self._labels = kind, rows, labels
+    def of(self, kind: str, rows: Sequence[Any], labels: Labels | None, level: float) -> Self:
+        """Take what the rows are, "row" (a document) or "part" (a topic), and what is said."""
+        self._kind, self._rows, self._labels, self._level = kind, rows, labels, level
         return self
 
     def table(self) -> ResultTable:
@@ -68,16 +70,5 @@ class Contrast(Result, _Estimates):
     def _title(self) -> str:
         shares = f"Share of {self._terms.part}s in"
         what = shares if self._kind == "row" else "Difference of shares of"
-        return f"{what} {self._terms.many(len(self._rows), self._kind)}, with intervals"
-
-
-def require_level(level: Any) -> None:
-    """Raise ValueError unless the level of intervals is in range.
-
-    Example:
-        >>> require_level(95)
-        Traceback (most recent call last):
-        ValueError: level is 95, must be in (0, 1)
-    """
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level!r}, must be in (0, 1)")
+        rows = self._terms.many(len(self._rows), self._kind)
+        return f"{what} {rows}, {in_percent(self._level)} intervals"

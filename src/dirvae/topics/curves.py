@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from dirvae.levels import LEVEL, in_percent, require_level
 from dirvae.tables import ResultTable
 from dirvae.topics.columns import columns_of
-from dirvae.topics.contrasts import require_level
 from dirvae.topics.results import Result
 
 __all__ = ["Trends", "knots_of", "spline_basis", "trends_of"]
@@ -41,6 +41,8 @@ class Trends(Result, _Curves):
         upper: Upper ends, shape (T, K).
     """
 
+    _level = LEVEL
+
     def table(self) -> ResultTable:
         """A row for each place and topic."""
         _, *values = self._fields
@@ -65,7 +67,8 @@ class Trends(Result, _Curves):
         )
 
     def _title(self) -> str:
-        return f"Curves of {self._terms.many(self.share.shape[1], 'part')}, with intervals"
+        parts = self._terms.many(self.share.shape[1], "part")
+        return f"Curves of {parts}, {in_percent(self._level)} intervals"
 
 
 def knots_of(values: Floats) -> list[float]:
@@ -108,7 +111,7 @@ def trends_of(
     time: Any,
     *,
     mean: Floats | None = None,
-    level: float = 0.95,
+    level: float = LEVEL,
     seed: int = 0,
 ) -> Trends:
     """Regress proportions on a spline of time, with what is not known of them in the errors.
@@ -148,7 +151,9 @@ def trends_of(
     share, error = _averaged(weights, design, concentration, mean, seed)
     half = stats.norm.ppf((1 + level) / 2) * error
     at = _as_given(places, columns[0].kind)
-    return Trends(at, share, error, share - half, share + half)
+    found = Trends(at, share, error, share - half, share + half)
+    found._level = level
+    return found
 
 
 def _averaged(

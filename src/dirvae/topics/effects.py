@@ -11,9 +11,10 @@ from scipy import stats
 from scipy.linalg import solve_triangular
 
 from dirvae.estimators.labels import as_objects, categories_of, is_missing, levels_of
+from dirvae.levels import LEVEL, in_percent, require_level
 from dirvae.tables import ResultTable
 from dirvae.topics.columns import Column, columns_of, names_of
-from dirvae.topics.contrasts import Contrast, require_level
+from dirvae.topics.contrasts import Contrast
 from dirvae.topics.results import Result
 
 __all__ = ["Coefficient", "Effects", "Shares", "effects_of", "shares_of"]
@@ -71,6 +72,8 @@ class Effects(Result, _Coefficients):
         coefficients: What each is of, with its level and its reference, length 1 + C.
     """
 
+    _level = LEVEL
+
     def table(self) -> ResultTable:
         """A row for each covariate and topic; ``reference`` is empty but for words."""
         rows = {
@@ -102,9 +105,9 @@ class Effects(Result, _Coefficients):
 
     def _title(self) -> str:
         count, size = self.effect.shape
-        return (
-            f"Effects of {count - 1} covariates on {self._terms.many(size, 'part')}, with intervals"
-        )
+        covariates = f"{count - 1} covariate{'' if count == 2 else 's'}"
+        parts = self._terms.many(size, "part")
+        return f"Effects of {covariates} on {parts}, {in_percent(self._level)} intervals"
 
 
 class _GroupMeans(NamedTuple):
@@ -124,7 +127,7 @@ class Shares(Result, _GroupMeans):
         std_error: Shape (G, K); NaN for groups of one document.
     """
 
-    def difference(self, first: Any, second: Any, *, level: float = 0.95) -> Contrast:
+    def difference(self, first: Any, second: Any, *, level: float = LEVEL) -> Contrast:
         """By how much the share of each topic is larger in one group than in another.
 
         The intervals hold what other documents of the groups may have; groups are independent.
@@ -153,7 +156,7 @@ class Shares(Result, _GroupMeans):
         error = np.hypot(self.std_error[one], self.std_error[other])
         half = stats.norm.ppf((1 + level) / 2) * error
         found = Contrast(estimate, error, estimate - half, estimate + half)
-        return found.of("part", self._names(len(estimate)), self._labels)
+        return found.of("part", self._names(len(estimate)), self._labels, level)
 
     def table(self) -> ResultTable:
         """A row for each group and topic."""
@@ -161,7 +164,7 @@ class Shares(Result, _GroupMeans):
         return self._long(rows, {"share": self.share, "std_error": self.std_error})
 
     def plot(self, topics: Sequence[int] | None = None) -> Any:
-        """Return a figure: lines with 95 % bands over numbers and dates, a heat map of others.
+        """Return a figure: lines with 90 % bands over numbers and dates, a heat map of others.
 
         Args:
             topics: Those that are drawn; None for the six largest, of a heat map for all.
@@ -178,7 +181,7 @@ class Shares(Result, _GroupMeans):
         largest = np.argsort(-self.share.mean(0), kind="stable")[:LINES]
         chosen = largest.tolist() if topics is None else list(topics)
         share = self.share[:, chosen]
-        half = stats.norm.ppf(0.975) * np.nan_to_num(self.std_error[:, chosen])
+        half = stats.norm.ppf((1 + LEVEL) / 2) * np.nan_to_num(self.std_error[:, chosen])
         axes = {"x_title": "group", "y_title": f"share of the {self._terms.row}s"}
         shown = [names[k] for k in chosen]
         return bands(self.groups, share, share - half, share + half, shown, **axes)
@@ -193,7 +196,7 @@ def effects_of(
     covariates: Any,
     *,
     mean: Floats | None = None,
-    level: float = 0.95,
+    level: float = LEVEL,
     seed: int = 0,
 ) -> Effects:
     """Regress proportions on covariates, with what is not known of the proportions in the errors.
@@ -246,7 +249,9 @@ def effects_of(
     error = np.sqrt(np.mean(within, 0) + (1 + 1 / DRAWS) * np.var(found, 0, ddof=1))
     half = stats.norm.ppf((1 + level) / 2) * error
     of = [Coefficient("intercept", "intercept"), *_coefficients(columns)]
-    return Effects(["intercept", *names], effect, error, effect - half, effect + half, of)
+    result = Effects(["intercept", *names], effect, error, effect - half, effect + half, of)
+    result._level = level
+    return result
 
 
 def _coefficients(columns: Sequence[Column]) -> Iterator[Coefficient]:

@@ -428,7 +428,17 @@ class TopicModel(DocumentQuestions):
         return merged
 
     def reduce(self, n_components: int) -> TopicModel:
-        """Return a model with fewer topics, the most alike merged (average linkage of cosines)."""
+        """Return a model with fewer topics, the most alike merged (average linkage of cosines).
+
+        A model that was fitted with covariates cannot be reduced: fit it with fewer topics.
+
+        Args:
+            n_components: From 1 to K.
+
+        Raises:
+            ValueError: If ``n_components`` is out of range, the model has covariates, or it is no
+                mixture with a Dirichlet.
+        """
         require_integer("n_components", n_components, 1)
         check_is_fitted(self)
         if n_components > self._n_features_out:

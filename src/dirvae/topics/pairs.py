@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dirvae.levels import LEVEL, in_percent
 from dirvae.tables import ResultTable
 from dirvae.topics.results import Result
 
@@ -41,7 +42,7 @@ class TopicPairs(Result, _Ratios):
         upper: Upper ends.
     """
 
-    _level = 0.9
+    _level = LEVEL
 
     def table(self) -> ResultTable:
         """A row for each pair, those first of which most is known: farthest from 1 at least."""
@@ -78,7 +79,8 @@ class TopicPairs(Result, _Ratios):
 
     def _title(self) -> str:
         parts = self._terms.many(len(self.ratio), "part")
-        return f"Pairs of {parts} in the same {self._terms.row}s, {self._level:.0%} intervals"
+        level = in_percent(self._level)
+        return f"Pairs of {parts} in the same {self._terms.row}s, {level} intervals"
 
 
 def pairs_of(mean: Floats, shapes: Floats, *, level: float, seed: int) -> TopicPairs:

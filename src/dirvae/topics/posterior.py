@@ -15,10 +15,11 @@ from torch import Tensor
 from dirvae.data.counts import sparse_rows
 from dirvae.distributions import Dirichlet, posterior_mean
 from dirvae.estimators.rows import finite
+from dirvae.levels import LEVEL, in_percent, require_level
 from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
 from dirvae.tables import ResultTable
-from dirvae.topics.contrasts import Contrast, require_level
+from dirvae.topics.contrasts import Contrast
 from dirvae.topics.decoder import decoder_of
 from dirvae.topics.inference import MixtureVAE
 from dirvae.topics.information import WordEvidence, shape_of_sum, widened
@@ -70,7 +71,7 @@ class TopicPosterior(Result, _Marginals):
     """
 
     _evidence: WordEvidence | None = None
-    _level = 0.9
+    _level = LEVEL
 
     def share(self, topics: Sequence[int], *, level: float | None = None) -> Contrast:
         """The share of some topics together in each document, with intervals.
@@ -100,7 +101,7 @@ class TopicPosterior(Result, _Marginals):
         std = mean * np.sqrt((1 - mean) / (shape + mean))
         lower, upper = credible_intervals(mean, shape, level)
         found_share = Contrast(mean, std, lower, upper)
-        return found_share.of("row", self._ids(len(mean)), self._labels)
+        return found_share.of("row", self._ids(len(mean)), self._labels, level)
 
     def table(self) -> ResultTable:
         """A row for each document and topic: mean, std, interval and chance to be the largest."""
@@ -124,7 +125,7 @@ class TopicPosterior(Result, _Marginals):
     def _title(self) -> str:
         count, size = self.mean.shape
         rows, parts = self._terms.many(count, "row"), self._terms.many(size, "part")
-        return f"Posterior of {rows} and {parts}, {self._level:.0%} intervals"
+        return f"Posterior of {rows} and {parts}, {in_percent(self._level)} intervals"
 
 
 def _in_float64(vae: VAE) -> VAE:

@@ -20,9 +20,9 @@ from dirvae.assessment import HeldOut, TopicScores, score_intervals, score_topic
 from dirvae.data.corpus import Corpus
 from dirvae.evaluation import split_tokens, split_words
 from dirvae.evaluation.completion import held_out_log_prob
+from dirvae.levels import LEVEL, require_level
 from dirvae.nn.surroundings import pinned
 from dirvae.tables import ResultTable
-from dirvae.topics.contrasts import require_level
 from dirvae.topics.curves import Trends, trends_of
 from dirvae.topics.decoder import decoder_of
 from dirvae.topics.document_kinds import Kind, documents_of, listed
@@ -99,7 +99,7 @@ class DocumentQuestions(LearnedTopics):
         """
         return self.classes_[self.predict_proba(X).argmax(1)]
 
-    def posterior(self, X: Any, *, level: float = 0.9, covariates: Any = None) -> TopicPosterior:
+    def posterior(self, X: Any, *, level: float = LEVEL, covariates: Any = None) -> TopicPosterior:
         """Return the posterior of theta of each document, where the latent is a Dirichlet.
 
         It includes what the words of a document leave uncertain, but treats the topics as known. If
@@ -267,12 +267,20 @@ class DocumentQuestions(LearnedTopics):
         """What `compare_sizes` compares, lower is better."""
         return math.log(self.perplexity(X))
 
-    def effects(self, X: Any, covariates: Any, *, level: float = 0.95) -> Effects:
+    def _nats_of_mean(self, X: Any) -> float:
+        """The same of what knows nothing of a row; NaN where there is no such score."""
+        return math.nan
+
+    def effects(self, X: Any, covariates: Any, *, level: float = LEVEL) -> Effects:
         """Effects of covariates on the proportions of topics, with intervals.
 
         The intervals hold what the documents leave open of their proportions, too. The proportions
         are what words say of them, under one prior for all documents. In a model that was fitted
         with covariates it is that at their mean.
+
+        Intervals take the topics as known: fit several seeds and compare the effects. They take
+        documents as independent, which several of one author, or samples of one person, are not.
+        Of many intervals, some leave out 0 by chance.
 
         Args:
             X: Documents, as in `fit`.
@@ -315,7 +323,7 @@ class DocumentQuestions(LearnedTopics):
         names: Any = None,
         stability: Any = None,
         title: str | None = None,
-        level: float = 0.9,
+        level: float = LEVEL,
         baseline: bool = False,
     ) -> str:
         """Return a page to explore the topics and documents in, one file of HTML.
@@ -363,7 +371,7 @@ class DocumentQuestions(LearnedTopics):
             write_text(path, page)
         return page
 
-    def topic_pairs(self, X: Any, *, level: float = 0.9, covariates: Any = None) -> TopicPairs:
+    def topic_pairs(self, X: Any, *, level: float = LEVEL, covariates: Any = None) -> TopicPairs:
         """How often each two topics are in the same documents, beside what is expected of them.
 
         The intervals hold what the documents leave open of their proportions, and which documents
@@ -389,7 +397,7 @@ class DocumentQuestions(LearnedTopics):
         found = pairs_of(mean, shapes, level=level, seed=self._seed)
         return found.labelled(self._result_labels())
 
-    def trends(self, X: Any, time: Any, *, level: float = 0.95, covariates: Any = None) -> Trends:
+    def trends(self, X: Any, time: Any, *, level: float = LEVEL, covariates: Any = None) -> Trends:
         """The share of each topic as a smooth curve over time, with intervals.
 
         They hold what the documents leave open of their proportions, and which documents there are,

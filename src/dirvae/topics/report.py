@@ -16,6 +16,7 @@ from torch.distributions import Normal
 from dirvae.alignment import matched
 from dirvae.distributions import Dirichlet
 from dirvae.evaluation import normal_interval
+from dirvae.levels import LEVEL, require_level
 from dirvae.report.examples import document_names
 from dirvae.report.explorer import (
     Differences,
@@ -29,9 +30,8 @@ from dirvae.report.explorer import (
 )
 from dirvae.report.explorer.documents import marks_of, short, speaking, text_length
 from dirvae.report.explorer.names import checked_names
-from dirvae.report.explorer.topics import LEVEL, Pairs
+from dirvae.report.explorer.topics import Pairs
 from dirvae.terms import COUNTS
-from dirvae.topics.contrasts import require_level
 from dirvae.topics.covariates import own_numbers
 from dirvae.topics.decoder import decoder_of
 from dirvae.topics.document_kinds import Kind, documents_of, listed

@@ -51,6 +51,8 @@ def _places(column: Column) -> NDArray[np.int64]:
 def samples_of(mean: Floats, shapes: Floats, groupings: list[Grouping], level: float) -> Samples:
     """Samples with the widest intervals, among the 200 of the largest standard deviations.
 
+    The sample in the middle is the one by standard deviations.
+
     Args:
         mean: Posterior means, shape (N, K).
         shapes: Of the posteriors, as `posterior.marginals` gives them, shape (N, K).
@@ -58,10 +60,13 @@ def samples_of(mean: Floats, shapes: Floats, groupings: list[Grouping], level: f
         level: Of the intervals.
     """
     var = mean**2 * (1 - mean) / (shapes + mean)
-    rows = np.argsort(-var.max(1), kind="stable")[:ASKED]
+    by_std = np.argsort(-var.max(1), kind="stable")
+    rows, middle = by_std[:ASKED], by_std[[len(by_std) // 2]]
     lower, upper = credible_intervals(mean[rows], shapes[rows], level)
     width = upper - lower
     order = np.argsort(-width.max(1), kind="stable")[:LISTED]
     k = width.argmax(1)[order]
     ends = np.column_stack([part[order, k] for part in (mean[rows], lower, upper)])
-    return Samples(groupings, rows[order], k, ends)
+    low, high = credible_intervals(mean[middle], shapes[middle], level)
+    wider = float(width.max() / max((high - low).max(), np.finfo(float).tiny))
+    return Samples(groupings, rows[order], k, ends, wider)

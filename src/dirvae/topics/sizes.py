@@ -21,15 +21,22 @@ __all__ = ["TopicSizes", "compare_sizes"]
 
 
 class TopicSizes(NamedTuple):
-    """Held-out nats a token by number of topics, lower is better (document completion).
+    """How badly held-out documents are predicted, by number of topics; lower is better.
+
+    In nats a token: the log of `TopicModel.perplexity` (document completion). Of a
+    `CompositionModel` in nats a sample: the mean of minus `CompositionModel.completion_log_prob`
+    (a hidden half of the features, given the other half).
 
     Attributes:
         sizes: K of each row.
         nats: Of each split, shape (number of sizes, number of splits).
-        mean: Over splits.
+        mean: Of ``nats`` over splits, shape (number of sizes,).
         std_error: Of the difference to the best K, over splits; 0 for the best itself.
         best: K of the least mean.
         chosen: The least K whose difference to the best is within one standard error.
+        mean_composition: Of a `CompositionModel` the same as ``nats`` of the mean composition: the
+            mean of minus `CompositionModel.mean_log_prob` on the same samples. A size whose
+            ``nats`` are not below it has learned nothing. None of other models.
     """
 
     sizes: list[int]
@@ -38,6 +45,7 @@ class TopicSizes(NamedTuple):
     std_error: NDArray[np.float64]
     best: int
     chosen: int
+    mean_composition: NDArray[np.float64] | None = None
 
 
 def compare_sizes(
@@ -49,6 +57,9 @@ def compare_sizes(
     seed: int = 0,
 ) -> TopicSizes:
     """Fit a model of each size to parts of the documents, and score the others.
+
+    It takes no covariates. Documents are drawn as if independent: where several are of one person,
+    those of the same person are both fitted and scored, and scores are too good.
 
     Args:
         model: Settings; it is not fitted itself.
@@ -77,18 +88,21 @@ def compare_sizes(
         rows = check_array(rows, input_name="X")
     count = len(rows) if isinstance(rows, list) else rows.shape[0]
     held = max(1, count // 10)
-    nats = np.zeros((len(sizes), num_splits))
+    nats, of_mean = np.zeros((2, len(sizes), num_splits))
     for split in range(num_splits):
         order = np.random.default_rng([seed, split]).permutation(count)
         kept, scored = _rows(rows, order[held:]), _rows(rows, order[:held])
         for place, size in enumerate(sizes):
             fitted = clone(model).set_params(n_components=int(size)).fit(kept)
             nats[place, split] = fitted._held_out_nats(scored)
+            of_mean[place, split] = fitted._nats_of_mean(scored)
     mean = nats.mean(1)
     best = int(mean.argmin())
     std_error = (nats - nats[best]).std(1, ddof=1) / np.sqrt(num_splits)
     near = [s for s, m, e in zip(sizes, mean, std_error, strict=True) if m - mean[best] <= e]
-    return TopicSizes(list(sizes), nats, mean, std_error, int(sizes[best]), int(min(near)))
+    chosen = int(sizes[best]), int(min(near))
+    known = None if np.isnan(of_mean).any() else of_mean
+    return TopicSizes(list(sizes), nats, mean, std_error, *chosen, known)
 
 
 def _rows(X: Any, index: Any) -> Any:

@@ -181,6 +181,35 @@ def test_the_least_certain_samples_are_listed_and_open(opened: Any, counted: Pat
     assert texts(tab, "#detail h2") == [counts.index[row]]
 
 
+@pytest.mark.parametrize(
+    ("wider", "said"), [(1.05, "is 5% wider"), (1.003, "is less than 1% wider"), (1.06, None)]
+)
+def test_intervals_that_are_alike_are_not_ranked(
+    opened: Any, counted: Path, tmp_path: Path, wider: float, said: str | None
+) -> None:
+    page, count = re.subn(r'"wider": ?[0-9.]+', f'"wider":{wider}', counted.read_text())
+    assert count == 1
+    (tmp_path / "page.html").write_text(page)
+    tab = opened(tmp_path / "page.html")
+    section = tab.locator("section:has(> .widest)")
+    section.wait_for()
+    ranked = section.locator("h3").inner_text() == "Samples with the widest intervals"
+    assert ranked == (said is None)
+    assert said is None or said in section.locator("p").first.inner_text()
+
+
+def test_components_have_their_numbers_beside_their_names(opened: Any, counted: Path) -> None:
+    tab = opened(counted)
+    names = [", ".join(words) for words in composition().top_words(3)]
+    places = [names.index(name) for name in texts(tab, ".topics .name")]
+    assert sorted(places) == list(range(len(names)))
+    assert texts(tab, ".topics .place") == [str(k) for k in places]
+    tab.wait_for_selector(".forest")
+    for item in tab.locator(".forest a").all():
+        place = names.index(item.inner_text().strip())
+        assert item.get_attribute("title") == f"component {place}"
+
+
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [390, 1440])
 def test_a_page_of_counts_fits_and_can_be_used_by_all(

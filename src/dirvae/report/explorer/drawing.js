@@ -2,7 +2,7 @@
 
 const dot = (k, kind = "dot") => h("i", { class: `${kind} hue${data.topics[k].hue}` });
 const link = (k, ...more) =>
-  h("a", { href: to({ topic: k }) }, dot(k), text("span", called(k), { "data-name": k }), ...more);
+  h("a", { href: to({ topic: k }), title: `${say.part} ${k}` }, dot(k), text("span", called(k), { "data-name": k }), ...more);
 const section = (title, ...children) => h("section", {}, h("h3", {}, title), ...children);
 
 // A bar from 0 with a whisker, on a scale from 0 to `most`.

@@ -143,7 +143,8 @@ function topicList() {
         href: to({ topic: k }), "data-topic": k,
         "aria-current": state.topic === k ? "true" : null,
       },
-      dot(k), text("span", called(k), { class: "name", "data-name": k }),
+      h("span", { class: "place", title: `${say.part} ${k}` }, dot(k), h("small", {}, k)),
+      text("span", called(k), { class: "name", "data-name": k }),
       h("span", { class: "number" }, percent(share(k))),
       names[k] ? text("small", three(k), { class: "words" }) : null,
       bar(k, [share(k), null, null], most))))));

@@ -2,6 +2,7 @@
 // of each component against the mean; effects; the samples whose shares are least certain.
 
 const MOST_DOUBLINGS = 5; // of a bar's length; what is farther from the mean is cut
+const MOST_ALIKE = 5; // percent by which intervals differ and are still called alike
 const byShare = () =>
   data.topics.map((_, k) => k).sort((a, b) => data.topics[b].share - data.topics[a].share || a - b);
 
@@ -161,6 +162,11 @@ function leastCertain() {
       h("span", { class: "number" }, `${whole(interval_[0])} (${range(...interval_.slice(1))})`)));
   const list = listed(rows, drawn, 5, "None is of the filter.");
   [list].flat()[0].classList.add("widest");
+  const more = Math.round(100 * (data.samples.wider - 1));
+  if (more <= MOST_ALIKE) return section(`How sure the ${say.row}s' shares are`,
+    h("p", { class: "soft" }, `Half of the ${say.row}s or more are about as unsure as these: the widest ${whole(data.level)} interval is `
+      + `${more < 1 ? "less than 1" : more}% wider than that of the ${say.row} in the middle. Their `
+      + "order says little."), list);
   return section(`${capital(say.row)}s with the widest intervals`,
     h("p", { class: "soft" }, `What their ${say.unit}s leave open is most: with each, the ${say.part} whose `
       + `${whole(data.level)} interval is widest.`), list);

@@ -43,12 +43,14 @@ class Samples:
         rows: Samples whose shares are least certain, the least certain first, shape (M,).
         components: Component of the widest interval of each, shape (M,).
         intervals: Share, lower and upper end of that interval, shape (M, 3).
+        wider: How many times as wide the widest interval is as that of the sample in the middle.
     """
 
     groupings: Sequence[Grouping]
     rows: Ints
     components: Ints
     intervals: Floats
+    wider: float
 
 
 def evenly(theta: Floats, most: int = MOST_BARS) -> Ints:
@@ -127,6 +129,7 @@ def samples_payload(
         "time": groups.time[rows].tolist(),
         "share": np.rint(theta[rows] * SCALE).astype(int).tolist(),
         "groupings": [_grouping(grouping, theta, rows) for grouping in samples.groupings],
+        "wider": round(samples.wider, 3),
         "widest": [
             [place[int(row)], int(k), *np.round(interval, 3).tolist()]
             for row, k, interval in least_certain

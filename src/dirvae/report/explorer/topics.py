@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from dirvae.evaluation import Interval
+from dirvae.levels import LEVEL
 from dirvae.report.examples import most_of
 from dirvae.report.explorer.documents import Marks, Shown, per_topic, short, text_length
 from dirvae.report.explorer.groups import Differences, Groups, Means
@@ -29,7 +30,6 @@ from dirvae.text import visible
 __all__ = ["Documents", "Pairs", "Topics", "explorer_page"]
 
 Floats = NDArray[np.float64]
-LEVEL = 0.9
 NEAREST = 5
 SCRIPTS = ("drawing.js", "topic.js", "documents.js", "explorer.js")  # the last one begins to draw
 MOST_WORDS = 3_000  # that can be searched
