@@ -70,15 +70,14 @@ def test_what_is_known_of_cells_is_read_with_their_names(tmp_path):
 def test_a_modality_is_the_only_one_or_chosen(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the libraries' own
-        pd.options.future.infer_string = False  # words that they can write
-        mudata = pytest.importorskip("mudata")
-        obs, other = pd.DataFrame(index=plain(CELLS)), pd.DataFrame(index=plain(["p1"]))
-        genes = anndata.AnnData(X=X, obs=obs, var=pd.DataFrame(index=plain(GENES)))
-        genes.layers["twice"] = 2 * X
-        proteins = anndata.AnnData(X=X[:, :1], obs=obs, var=other)
-        mudata.MuData({"rna": genes, "prot": proteins}).write(tmp_path / "x.h5mu")
-        mudata.MuData({"rna": genes}).write(tmp_path / "one.h5mu")
-        pd.options.future.infer_string = True
+        with pd.option_context("future.infer_string", False):  # words that they can write
+            mudata = pytest.importorskip("mudata")
+            obs, other = pd.DataFrame(index=plain(CELLS)), pd.DataFrame(index=plain(["p1"]))
+            genes = anndata.AnnData(X=X, obs=obs, var=pd.DataFrame(index=plain(GENES)))
+            genes.layers["twice"] = 2 * X
+            proteins = anndata.AnnData(X=X[:, :1], obs=obs, var=other)
+            mudata.MuData({"rna": genes, "prot": proteins}).write(tmp_path / "x.h5mu")
+            mudata.MuData({"rna": genes}).write(tmp_path / "one.h5mu")
     path = tmp_path / "x.h5mu"
     np.testing.assert_array_equal(read_rows(path, modality="prot").x.toarray(), X[:, :1])
     rows = read_rows(path, modality="rna", layer="twice")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import pickle
 import shutil
 import signal
 from functools import partial
@@ -223,7 +222,7 @@ def test_no_byte_of_a_checkpoint_changes_the_result(begun, tmp_path, name):
         except CheckpointError:
             refused += 1
         else:  # it was between the parts, where nothing is read
-            assert pickle.dumps(_plain(found)) == pickle.dumps(_plain(expected))
+            assert repr(_plain(found)) == repr(_plain(expected))
     assert refused > 100
 
 
