@@ -88,9 +88,14 @@ for axes in (left, right):
 #    dirvae topics my-topics
 #    dirvae report my-topics reviews.csv --text-column review --label-column product \
 #        --time-column date -o topics.html
+#    dirvae transform my-topics reviews.csv --text-column review -o proportions.csv
 #
-# "Download names" in the page writes the names that you typed to ``topic-names.json``. With
-# ``--names topic-names.json`` the next page has them.
+# The last line writes a table with the proportions of each text. "Download names" in the page
+# writes the names that you typed to ``topic-names.json``, such as ``{"0": "Cars", "3": "Guns"}``:
+# keys are numbers of topics. With ``--names topic-names.json`` the next page has them.
+#
+# Which topics can be trusted? ``dirvae fit topics --seeds 3`` marks those that other seeds do not
+# find, in ``dirvae topics`` and in the page. A topic's page has further signs.
 #
 # Next: :doc:`topics of your own documents </learn/topics_of_documents>` goes further;
 # :doc:`/choosing` says how many topics to ask for.
