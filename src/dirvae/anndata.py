@@ -147,7 +147,8 @@ def to_frame(adata: AnnData, *, key: str = KEY) -> Any:
 
 def _counts(adata: Any, layer: str | None) -> sparse.csr_matrix:
     if layer is not None and layer not in adata.layers:
-        others = ", ".join(map(repr, adata.layers)) or "none"
+        # From anndata 0.13 on, None is one of them: X.
+        others = ", ".join(repr(name) for name in adata.layers if name is not None) or "none"
         raise ValueError(f"layer is {layer!r}, must be one of adata's layers ({others}) or None")
     found = adata.X if layer is None else adata.layers[layer]
     if found is None:

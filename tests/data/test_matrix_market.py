@@ -82,6 +82,7 @@ def test_what_is_damaged_or_hostile_is_one_sentence(text, said, tmp_path):
         read_rows(tmp_path / "x.mtx")
 
 
+@pytest.mark.filterwarnings("ignore:The default value for `spmatrix`:DeprecationWarning")
 @pytest.mark.parametrize("field", ["integer", "real", "pattern"])
 @pytest.mark.parametrize("entries", [0, 40])
 def test_entries_are_those_that_scipy_reads(field, entries, tmp_path):

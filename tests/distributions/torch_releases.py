@@ -20,4 +20,8 @@ LOOKED_AT = pytest.param(
 BACKENDS = pytest.mark.parametrize(
     "backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)]
 )
-OF_THE_COMPILER = ("ignore::DeprecationWarning", "ignore:Skipping serialization of:UserWarning")
+OF_THE_COMPILER = (
+    "ignore::DeprecationWarning",
+    "ignore:Skipping serialization of:UserWarning",
+    "ignore:Guards may run slower on Python:RuntimeWarning",
+)
