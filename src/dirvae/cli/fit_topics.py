@@ -64,8 +64,8 @@ def fit_topics(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Column of classes that topics learn to predict. Only to compare groups, give it "
-            "to dirvae report.",
+            help="Column of classes that topics learn to predict. If you only want to "
+            "compare groups, give the column to dirvae report instead.",
         ),
     ] = None,
     components: Annotated[int, integer(2, "--components", "-k", help="Number of topics.")] = 50,

@@ -73,8 +73,8 @@ class TopicModel(DocumentQuestions):
         prior_concentration: Concentration of the Dirichlet prior of theta: a positive number,
             "learn" (one for each topic, from .1), or None for the latent's own default. If the
             latent is not a Dirichlet, "learn" also means that default. With covariates the prior is
-            always learned. The background's concentration is a fifth of the topics' sum; a learned
-            one starts there.
+            always learned. The background's concentration is a fifth of the sum of the
+            topics' concentrations; if it is learned, it starts there.
         vectorizer: What counts the words of texts: any vectorizer of scikit-learn, or None for
             `topics.documents.default_vectorizer`. A `HashingVectorizer` needs
             ``alternate_sign=False`` and ``norm=None``, and does not tell the words.
