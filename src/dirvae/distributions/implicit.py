@@ -163,10 +163,6 @@ class ImplicitCDF(NamedParameters):
     def _cdf(self, z: Tensor) -> Tensor:
         return type(self).function(z, **self._exact)
 
-    @property
-    def _exact(self) -> dict[str, Tensor]:
-        return {key: value.double() for key, value in self.parameters.items()}
-
     def _density(self, z: Tensor) -> Tensor:
         """Derivative of the cdf, differentiable in ``z`` and in the parameters."""
         pull: Any = torch.func.vjp(self._cdf, z)[1]

@@ -50,6 +50,11 @@ class NamedParameters(Reparameterized):
         new.parameters = {key: new.__dict__[key] for key in self.parameters}
         return new
 
+    @property
+    def _exact(self) -> dict[str, Tensor]:
+        """The parameters in double precision."""
+        return {key: value.double() for key, value in self.parameters.items()}
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         recipe = vars(type(self)).get("_recipe")
         if recipe is None:  # a class that someone wrote, which is found by its name

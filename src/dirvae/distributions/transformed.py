@@ -134,10 +134,6 @@ class MonotoneTransform(NamedParameters):
     def _forward(self, u: Tensor) -> Tensor:
         return type(self).map(u, **self._exact)
 
-    @property
-    def _exact(self) -> dict[str, Tensor]:
-        return {key: value.double() for key, value in self.parameters.items()}
-
     def _slope(self, u: Tensor) -> Tensor:
         """Derivative of the map at ``u``, differentiable in ``u`` and in the parameters."""
         pull: Any = torch.func.vjp(self._forward, u)[1]
