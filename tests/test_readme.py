@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import typer.main
 from sklearn.datasets import load_digits
 
-from dirvae import TopicModel
+from dirvae import CompositionModel, TopicModel
 from dirvae.cli import app
 from tests.pages import FENCE, PAGES, ROOT, Example, commands, examples, same
 
@@ -132,13 +133,16 @@ def shell_blocks(name: str) -> list[list[str]]:
 def test_the_commands_on_compositions_run_as_they_stand() -> None:
     """The first example writes the tables; then each command, and what the last ones wrote."""
     exec(examples(ROOT / "docs" / "compositions.md")[0].source, {"__name__": "__main__"})
-    [shell] = shell_blocks("compositions.md")
+    shell = shell_blocks("compositions.md")[0]
     for line in shell:
         run_command(line, *(["--max-epochs", "2"] if line.startswith("dirvae fit") else []))
     header = Path("effects.csv").read_text().splitlines()[0]
     assert header.startswith("component,column,covariate,level,reference,effect,std_error,lower")
     assert len(Path("effects.csv").read_text().splitlines()) == 1 + 4 * 2
     assert Path("proportions.csv").read_text().startswith("sample,compositionmodel0,")
+    [report] = commands_in_sentences("compositions.md")
+    run_command(report)
+    assert "swap" in Path("page.html").read_text(encoding="utf-8")
 
 
 def test_the_commands_on_corpora_run_as_they_stand() -> None:
@@ -159,14 +163,92 @@ def test_the_commands_on_corpora_run_as_they_stand() -> None:
     assert np.load("theta.npy").shape == (7, 50)
 
 
-def test_the_command_on_topics_runs_as_it_stands() -> None:
+def commands_in_sentences(name: str) -> list[str]:
+    """Those between backticks on a page in docs/ that name a table, and so are whole."""
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    return [line for line in re.findall(r"`(dirvae [a-z][^`]*)`", text) if ".csv" in line]
+
+
+def test_the_commands_on_topics_run_as_they_stand(capsys: pytest.CaptureFixture[str]) -> None:
     texts = ["moon and stars", "cat and dog"] * 10
-    TopicModel(2, max_epochs=1, random_state=0).fit(texts).save("my-topics")
-    rows = [f"{place},g{place % 2},{2000 + place % 3},{text}" for place, text in enumerate(texts)]
-    Path("texts.csv").write_text("\n".join(["id,group,year,text", *rows]), encoding="utf-8")
+    for name in ("my-topics", "small", "large"):
+        TopicModel(2, max_epochs=1, random_state=0).fit(texts).save(name)
+    rows = [f"{n},g{n % 2},j{n % 2},{2000 + n % 3},{text}" for n, text in enumerate(texts)]
+    Path("texts.csv").write_text("\n".join(["id,group,journal,year,text", *rows]), encoding="utf-8")
     [[report]] = shell_blocks("topics.md")
     run_command(report)
     assert "moon" in Path("report.html").read_text(encoding="utf-8")
+    evaluate, compare, fit = commands_in_sentences("topics.md")
+    capsys.readouterr()
+    run_command(evaluate)
+    documents, perplexity, lower, upper = capsys.readouterr().out.splitlines()[:4]
+    assert documents.split() == ["documents", "20"]
+    ends = [float(line.split()[-1].replace(",", "")) for line in (lower, perplexity, upper)]
+    assert ends == sorted(ends)
+    assert "perplexity lower" in lower
+    run_command(compare)
+    assert "on 20 documents" in Path("page.html").read_text(encoding="utf-8")
+    run_command(fit, "--max-epochs", "1", "-k", "2", "-o", "by-journal")
+    kinds = TopicModel.load("by-journal").covariate_kinds_
+    assert kinds == {"year": "numbers", "journal": "words"}
+
+
+def test_the_commands_on_cells_run_as_they_stand() -> None:
+    anndata = pytest.importorskip("anndata")
+    counts = np.random.default_rng(0).poisson(3.0, (30, 12)).astype(np.float32)
+    cells, genes = (
+        pd.DataFrame(index=pd.Index(map(str, range(n)), dtype=object)) for n in (30, 12)
+    )
+    made = anndata.AnnData(np.log1p(counts), cells, genes, layers={"counts": counts})
+    made.write_h5ad("cells.h5ad")
+    fit, transform = shell_blocks("compositions.md")[1]
+    run_command(fit, "--max-epochs", "1")
+    run_command(transform)
+    theta = CompositionModel.load("cells-model").transform(counts)
+    written = anndata.read_h5ad("cells-with.h5ad").obsm["X_dirvae"]
+    np.testing.assert_allclose(written, theta, atol=1e-6)
+
+
+def blocks_of_script(name: str, language: str) -> list[list[str]]:
+    """Lines of each block in the text of a script of docs/, without those that are its code."""
+    text = (ROOT / "docs" / "scripts" / name).read_text(encoding="utf-8").replace("\\\n#", "")
+    found = re.findall(
+        rf"^# \.\. code-block:: {language}\n#\n((?:#    .*\n|#\n)+)", text, re.MULTILINE
+    )
+    return [[line[5:] for line in block.splitlines() if line != "#"] for block in found]
+
+
+def test_the_commands_for_counts_to_start_with_run_as_they_stand() -> None:
+    script = (ROOT / "docs" / "scripts" / "start" / "counts.py").read_text(encoding="utf-8")
+    made: dict[str, Any] = {}
+    exec(script.partition("# Fit\n")[0], made)  # the table
+    made["table"].rename_axis("sample").to_csv("counts.csv")
+    diets = pd.DataFrame({"diet": made["diet"]}, made["table"].index)
+    diets.rename_axis("sample").to_csv("samples.csv")
+    [[fit, *others]] = blocks_of_script("start/counts.py", "text")
+    run_command(fit, "--max-epochs", "1")
+    for line in others:
+        run_command(line)
+    assert len(others) == 3
+    page = Path("page.html").read_text(encoding="utf-8")
+    assert "taxon 11" in page
+    assert "plants" in page
+
+
+def test_the_commands_for_texts_to_start_with_run_as_they_stand() -> None:
+    texts = ["moon and stars", "cat and dog"] * 40
+    rows = pd.DataFrame({"review": texts, "product": list("ab") * 40, "date": [2001, 2002] * 40})
+    rows.to_csv("reviews.csv", index=False)
+    [[fit, *others]] = blocks_of_script("start/documents.py", "text")
+    run_command(fit, "--max-epochs", "1")
+    for line in others:
+        run_command(line)
+    model = TopicModel.load("my-topics")
+    written = pd.read_csv("proportions.csv").select_dtypes("float").to_numpy()
+    np.testing.assert_allclose(written, model.transform(texts), atol=1e-5)
+    [python] = blocks_of_script("start/documents.py", "python")
+    exec("\n".join(python), {"model": model, "texts": texts})
+    assert "distributions" in Path("topics.html").read_text(encoding="utf-8")
 
 
 def written_commands(file: Path) -> list[str]:

@@ -38,16 +38,17 @@ def measure_topics(
 ) -> dict[str, Any]:
     """What `TopicModel.evaluate` says of a fitted model, with intervals at a level if one is given.
 
-    Of those there are the lower and the upper end, by the names of their measures.
+    Each interval's lower and upper end follow its measure.
     """
     found = estimator.evaluate(documents, labels, covariates=covariates, level=level)
     intervals = found.intervals or {}
-    ends = {
-        f"{name}_{end}": getattr(interval, end)
-        for name, interval in intervals.items()
-        for end in ("lower", "upper")
-    }
-    return _by_name(found._replace(intervals=None)) | ends
+    measured: dict[str, Any] = {}
+    for name, value in _by_name(found._replace(intervals=None)).items():
+        measured[name] = value
+        if name in intervals:
+            measured[f"{name}_lower"] = intervals[name].lower
+            measured[f"{name}_upper"] = intervals[name].upper
+    return measured
 
 
 def _by_name(found: Summary | TopicScores) -> dict[str, Any]:

@@ -66,13 +66,6 @@ function pointsOf(k, groups = groupsInTime()) {
   });
 }
 
-// A part of the page that is drawn in a task of its own, so that none takes long.
-function later(drawn) {
-  const place = h("div");
-  setTimeout(() => place.isConnected && fill(place, {}, [drawn()]));
-  return place;
-}
-
 function marked(document_, only = null) {
   const parts = [];
   let end = 0;

@@ -20,6 +20,13 @@ const s = (tag, properties, ...children) =>
   fill(document.createElementNS("http://www.w3.org/2000/svg", tag), properties, children);
 const text = (tag, value, properties = {}) => h(tag, { dir: "auto", ...properties }, String(value));
 
+// A part of the page that is drawn in a task of its own, so that none takes long.
+function later(drawn) {
+  const place = h("div");
+  setTimeout(() => place.isConnected && fill(place, {}, [drawn()]));
+  return place;
+}
+
 const percent = (x) => `${(100 * x).toFixed(1)}%`;
 const whole = (x) => `${Math.round(100 * x)}%`;
 
