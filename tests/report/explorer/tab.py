@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -40,6 +42,25 @@ def assert_usable_by_all(tab: Any) -> None:
     found = axe.Axe().run(tab).response["violations"]
     serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
     assert [(fault["id"], fault["nodes"][0]["html"]) for fault in serious] == []
+
+
+def assert_answers_at_once(open_: Callable[[], Any], *addresses: str) -> None:
+    """A page can be used within 1.5 s, and no task of it takes 200 ms, there or at addresses."""
+    best = [_answered(open_(), addresses) for _ in range(3)]
+    # Where more processes wait than there are cores, each thing takes as many times as long.
+    waiting = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert min(ready for ready, _ in best) < 1500 * waiting
+    assert min(longest for _, longest in best) < 200 * waiting
+
+
+def _answered(tab: Any, addresses: Sequence[str]) -> tuple[float, float]:
+    """Milliseconds until the page could be used, and of the longest task in which it could not."""
+    ready = tab.evaluate("performance.now()")
+    tab.wait_for_timeout(200)  # parts of the page are drawn one after the other
+    for address in addresses:
+        tab.evaluate("(to) => { location.hash = to; }", address)
+        tab.wait_for_timeout(50)
+    return ready, tab.evaluate("window.longest")
 
 
 def texts(tab: Any, selector: str) -> list[str]:

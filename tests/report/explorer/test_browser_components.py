@@ -8,13 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dirvae import DirichletVAE
 from tests.report.explorer.example import (
     data_of,
     digits,
     flowers,
     reads,
 )
-from tests.report.explorer.tab import IN_CHROMIUM, assert_usable_by_all, texts
+from tests.report.explorer.tab import (
+    IN_CHROMIUM,
+    assert_answers_at_once,
+    assert_usable_by_all,
+    texts,
+)
 
 pytestmark = IN_CHROMIUM
 
@@ -120,3 +126,16 @@ def test_components_fit_and_can_be_used_by_all(
     tab = played(example, width=width, dark=dark)
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     assert_usable_by_all(tab)
+
+
+def test_a_large_decoder_and_many_pictures_answer_at_once(opened: Any, tmp_path: Path) -> None:
+    """The built-in networks on images of 28 x 28: a decoder of 400,000 weights."""
+    X = np.random.default_rng(0).random((600, 784), dtype=np.float32)
+    fitted = DirichletVAE(10, max_epochs=1, random_state=0).fit(X)
+    fitted.report(X, tmp_path / "page.html")
+    z = ",".join(["0.1"] * 10)
+    assert_answers_at_once(lambda: opened(tmp_path / "page.html", app="#parts"), f"#z={z}")
+    tab = opened(tmp_path / "page.html", f"#z={z}", app="#parts")
+    tab.wait_for_timeout(300)
+    expected = fitted.inverse_transform(np.full((1, 10), 0.1))[0]
+    np.testing.assert_allclose(shades(tab) / 255, expected, atol=1e-2)

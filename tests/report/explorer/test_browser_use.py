@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,13 @@ from tests.report.explorer.example import (
     documents,
     model,
 )
-from tests.report.explorer.tab import IN_CHROMIUM, assert_usable_by_all, proposed, texts
+from tests.report.explorer.tab import (
+    IN_CHROMIUM,
+    assert_answers_at_once,
+    assert_usable_by_all,
+    proposed,
+    texts,
+)
 
 pytestmark = IN_CHROMIUM
 
@@ -92,17 +97,5 @@ def test_large_pages_answer_at_once(opened: Any, tmp_path: Path) -> None:
     counts = rng.poisson(rng.dirichlet(np.full(2000, 0.02), 50)[rng.integers(50, size=1200)] * 90)
     fitted = type(model())(50, max_epochs=1, hidden_sizes=(4,), random_state=0).fit(counts)
     fitted.report(counts, tmp_path / "page.html", labels=list("abcd") * 300, times=[1, 2, 3] * 400)
-    best = [answered(opened(tmp_path / "page.html")) for _ in range(3)]
-    # Where more processes wait than there are cores, each thing takes as many times as long.
-    waiting = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-    assert min(ready for ready, _ in best) < 1500 * waiting
-    assert min(longest for _, longest in best) < 200 * waiting
-
-
-def answered(tab: Any) -> tuple[float, float]:
-    """Milliseconds until the page could be used, and of the longest task in which it could not."""
-    ready = tab.evaluate("performance.now()")
-    for address in ("#topic=3", "#topic=4&rank=3", "#doc=9", "#q=word 1", "#from=1"):
-        tab.evaluate("(to) => { location.hash = to; }", address)
-        tab.wait_for_timeout(50)
-    return ready, tab.evaluate("window.longest")
+    to = ("#topic=3", "#topic=4&rank=3", "#doc=9", "#q=word 1", "#from=1")
+    assert_answers_at_once(lambda: opened(tmp_path / "page.html"), *to)
