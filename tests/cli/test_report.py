@@ -222,13 +222,14 @@ def test_a_page_of_counts_has_their_effects(run, tmp_path, monkeypatch) -> None:
     assert_one_sentence(
         run("report", "m", "counts.csv", "--strip", "quotes", "-o", "other.html"), "--strip"
     )
-    told["labels"] = sites[::-1]
+    told["labels"] = {"site": sites[::-1]}
     labelled = ("report", "m", "counts.csv", *known[:3], "sites.csv", "--label-column", "site")
     ran = run(*labelled, "-o", "labelled.html")
     assert ran.code == 0, ran.err
     found = data_of(Path("labelled.html").read_text())
     assert found == data_of(load("m").report(counts.to_numpy(), **told))
     assert found["labels"] == ["7", "8"]
+    assert [by["name"] for by in found["samples"]["groupings"]] == ["site"]
     ran = run("report", "m", "counts.csv", *known[:2], "--label-column", "site", "-o", "no.html")
     assert_one_sentence(ran, "--label-column names a column of --covariates: give that table, too")
 

@@ -109,8 +109,7 @@ def test_effects_of_covariates_are_shown() -> None:
     frame = pd.DataFrame({"size": np.arange(len(texts)) % 7, "kind": ["b", "a", "c"] * 24})
     found = data_of(model().report(texts, covariates=frame))["effects"]
     effects = model().effects(texts, frame, level=0.9)
-    assert found["names"] == ["size", "kind_b", "kind_c"]
-    assert found["references"] == ["kind: a"]
+    assert found["told"] == ["size", "kind: b, not a", "kind: c, not a"]
     values = np.stack([effects.effect, effects.lower, effects.upper], -1)[1:]
     np.testing.assert_allclose(found["values"], values, atol=5.1e-6)
 
@@ -167,7 +166,7 @@ def test_a_latent_off_the_simplex_is_refused() -> None:
 def test_a_page_without_effects_says_why() -> None:
     ages = pd.DataFrame({"age": np.arange(30.0)})
     found = fitted(covariates=ages)
-    assert data_of(found.report(COUNTS, covariates=ages))["effects"]["names"] == ["age"]
+    assert data_of(found.report(COUNTS, covariates=ages))["effects"]["told"] == ["age"]
     alike = pd.DataFrame({"age": np.full(6, 3.0)})
     with pytest.warns(UserWarning, match="the page has no effects: "):
         page = data_of(found.report(COUNTS[:6], covariates=alike))

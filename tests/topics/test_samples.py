@@ -15,21 +15,23 @@ from dirvae.topics.samples import groupings_of, samples_of
 RNG = np.random.default_rng(0)
 
 
-def grouped(labels, covariates):
+def grouped(labels, covariates, labelled_by="label"):
     groups = groups_of(np.ones((40, 1)), labels, None, shares_of)
-    return [(g.name, g.levels, g.of.tolist()) for g in groupings_of(labels, groups, covariates)]
+    return [
+        (g.name, g.levels, g.of.tolist()) for g in groupings_of(labelled_by, groups, covariates)
+    ]
 
 
 def test_labels_come_first_and_categories_keep_their_order() -> None:
     site = pd.Series(["sea", "air", None, "sea"] * 10, name="site")
     size = pd.Categorical(["small", "big"] * 20, ["small", "big", "none"])
     frame = pd.DataFrame({"age": range(40), "size": size, "site": ["x", "y"] * 20})
-    assert grouped(site, frame) == [
+    assert grouped(site, frame, "site") == [
         ("site", ["sea", "air"], [0, 1, -1, 0] * 10),
         ("size", ["small", "big"], [0, 1] * 20),
     ]
     assert [name for name, *_ in grouped(None, frame)] == ["size", "site"]
-    assert [name for name, *_ in grouped(list(site), None)] == ["label"]
+    assert [name for name, *_ in grouped(site, None)] == ["label"]
 
 
 def test_one_word_or_too_many_make_no_groups() -> None:

@@ -181,7 +181,8 @@ def _write_composition(
         told, rows = complete(told, rows, drop_missing, table)
     X = features_in_order(estimator, rows, source.path)
     labels = read_labels(table, label_column, rows, source)
-    given |= {"covariates": told, "ids": rows.ids or None, "labels": labels}
+    named = None if labels is None else {label_column: labels}
+    given |= {"covariates": told, "ids": rows.ids or None, "labels": named}
     _save(estimator, X, output, given)
 
 

@@ -171,7 +171,7 @@ def _documents(
     groups = groups_of(theta, labels, times, shares_of)
     rows = chosen_documents(theta, per_topic(theta.shape[1]))
     if model._terms is COUNTS:
-        samples = samples_of(theta, shapes, groupings_of(labels, groups, covariates), level)
+        samples = samples_of(theta, shapes, groupings_of(labelled_by, groups, covariates), level)
         rows = np.arange(len(theta)) if len(theta) <= ALL else np.union1d(rows, samples.rows)
     texts = _texts(model, X, counts, rows)
     told = None if numbers is None else numbers[rows]
@@ -224,13 +224,11 @@ def _effects(model: TopicModel, counts: Any, covariates: Any) -> Differences | N
         return None
     of = found.coefficients[1:]
     return Differences(
-        names=found.names[1:],
         effect=found.effect[1:],
         lower=found.lower[1:],
         upper=found.upper[1:],
         told=[str(one) for one in of],
         kinds=[one.kind for one in of],
-        references=[*dict.fromkeys((o.covariate, o.reference) for o in of if o.reference)],
     )
 
 

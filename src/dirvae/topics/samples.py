@@ -19,27 +19,26 @@ LISTED = 20
 ASKED = 200  # samples whose intervals are computed, to find the widest
 
 
-def groupings_of(labels: Any, groups: Groups, covariates: Any) -> list[Grouping]:
+def groupings_of(labelled_by: str, groups: Groups, covariates: Any) -> list[Grouping]:
     """Ways to part samples: by labels, then by each covariate of two to 30 words.
 
     Args:
-        labels: As given, for their name; None for none.
+        labelled_by: What labels are.
         groups: Samples by label.
         covariates: As in `TopicModel.fit`; None for none.
 
     Example:
         >>> from dirvae.report.explorer import groups_of
         >>> none = groups_of(np.ones((3, 1)), None, None, None)
-        >>> groupings_of(None, none, {"sea": ["b", "a", "b"], "age": [1, 2, 3]})
+        >>> groupings_of("label", none, {"sea": ["b", "a", "b"], "age": [1, 2, 3]})
         [Grouping(name='sea', levels=['a', 'b'], of=array([1, 0, 1]))]
     """
-    name = str(getattr(labels, "name", None) or "label")
-    found = [Grouping(name, groups.labels, groups.label)] if len(groups.labels) > 1 else []
+    found = [Grouping(labelled_by, groups.labels, groups.label)] if len(groups.labels) > 1 else []
     columns = [] if covariates is None else columns_of(covariates)
     return found + [
         Grouping(column.name, column.levels, _places(column))
         for column in columns
-        if 1 < len(column.levels) <= MOST_LEVELS and not (found and column.name == name)
+        if 1 < len(column.levels) <= MOST_LEVELS and not (found and column.name == labelled_by)
     ]
 
 

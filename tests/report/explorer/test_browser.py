@@ -50,7 +50,12 @@ def test_slider_goes_from_lift_to_probability(opened: Any, path: Path, step: int
     assert texts(tab, ".columns .bars a") == [str(model().vocabulary_[w]) for w in order]
     numbers = texts(tab, ".columns .bars .number")
     assert numbers[::2] == [f"{100 * beta[w]:.2f}%" for w in order]
-    assert numbers[1::2] == [f"\u00d7{beta[w] / frequency[w]:.1f}" for w in order]
+    assert numbers[1::2] == [lift(beta[w] / frequency[w]) for w in order]
+
+
+def lift(ratio: float) -> str:
+    size = max(ratio, 1 / ratio)
+    return ("\u00f7" if ratio < 1 else "\u00d7") + (f"{size:.1f}" if size < 9.95 else f"{size:.0f}")
 
 
 def test_topic_has_its_documents_and_a_document_its_topics(opened: Any, path: Path) -> None:
@@ -157,7 +162,11 @@ def test_effects_stand_by_their_names(opened: Any, tmp_path: Path) -> None:
     model().report(written, tmp_path / "page.html", covariates=frame)
     tab = opened(tmp_path / "page.html", "#topic=2", width=390)
     effects = model().effects(written, frame, level=0.9)
-    assert texts(tab, ".effects li > span:first-child") == ["size", "kind_b", "kind_c"]
+    assert texts(tab, ".effects li > span:first-child") == [
+        "size",
+        "kind: b, not a",
+        "kind: c, not a",
+    ]
     numbers = texts(tab, ".effects .number")
     for c in range(3):
         parts = (effects.effect, effects.lower, effects.upper)

@@ -167,7 +167,7 @@ const CORNERS = [[0, 86.6], [100, 86.6], [50, 0]];
 
 function triangle() {
   const point = s("circle", { r: 4, class: "here" });
-  const labels = CORNERS.map(([x, y], i) => s("text", { x, y: y + (i < 2 ? 9 : -4) }));
+  const labels = CORNERS.map(([x, y], i) => s("text", { x, y: y + (i < 2 ? 12 : -6) }));
   const drawn = s("svg", {
     class: "triangle", viewBox: "-12 -12 124 112", role: "img",
     "aria-label": "Triangle of three components; the sliders do the same.",

@@ -19,6 +19,13 @@ function shortened(name, most) {
   return letters.length > most ? `${letters.slice(0, most - 1).join("").trimEnd()}\u2026` : name;
 }
 
+// How many times as much, or as little.
+function times(ratio) {
+  const factor = Math.max(ratio, 1 / ratio);
+  const shown = factor > 999 ? ">999" : factor.toFixed(factor < 9.95 ? 1 : 0);
+  return `${ratio < 1 ? "\u00f7" : "\u00d7"}${shown}`;
+}
+
 function map(selected = null) {
   const circles = data.topics.map((topic, k) =>
     s("g", { onclick: () => change({ ...view, topic: k }), "data-topic": k },

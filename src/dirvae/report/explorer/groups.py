@@ -43,22 +43,18 @@ class Differences:
     """Effects of C covariates on the shares of topics, with intervals.
 
     Attributes:
-        names: Of the covariates; of words each level but the reference.
         effect: Change of the share for a unit, or against the reference, shape (C, K).
         lower: Lower ends of the intervals, shape (C, K).
         upper: Upper ends, shape (C, K).
         told: Of each what a reader is told, such as "diet: swap, not home".
         kinds: Of each the kind of its column: "numbers", "dates", "durations" or "words".
-        references: Of each column of words its name and its reference level.
     """
 
-    names: Sequence[str]
     effect: Floats
     lower: Floats
     upper: Floats
     told: Sequence[str]
     kinds: Sequence[str]
-    references: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)

@@ -108,12 +108,6 @@ function layers(rows, order) {
 
 // --- features and effects ------------------------------------------------------------------------
 
-function times(doublings) {
-  const factor = 2 ** Math.abs(doublings);
-  const shown = factor > 999 ? ">999" : factor < 10 ? factor.toFixed(1) : factor.toFixed(0);
-  return `${doublings < 0 ? "\u00f7" : "\u00d7"}${shown}`;
-}
-
 function againstMean() {
   const most = Math.min(MOST_DOUBLINGS, Math.max(1, ...data.apart.flat().map(([, r]) => Math.abs(r))));
   const cards = byShare().map((k) => h("li", {},
@@ -124,12 +118,12 @@ function againstMean() {
         h("span", { class: `track hue${data.topics[k].hue}`, "aria-hidden": "true" },
           h("i", { class: "bar", style: { left: `${ratio < 0 ? 50 - size : 50}%`, width: `${size}%` } }),
           h("i", { class: "tick", style: { left: "50%" } })),
-        h("span", { class: "number" }, times(ratio)));
+        h("span", { class: "number" }, times(2 ** ratio)));
     }))));
   return section(`${capital(say.column)}s against the mean`,
     h("p", { class: "soft" }, `How many times as much of each ${say.column} a ${say.part} has as the mean `
       + `${say.row}: to the right more, to the left less. All have one scale, of doublings, from `
-      + `${times(-most)} to ${times(most)}.`),
+      + `${times(2 ** -most)} to ${times(2 ** most)}.`),
     h("ul", { class: "plain cards" }, cards));
 }
 

@@ -67,7 +67,7 @@ function ranked(k, value) {
         h("i", { class: "tick", style: { left: `${Math.min(100, (100 * all) / most)}%` } })),
       h("span", { class: "number" }, `${(100 * p[i]).toFixed(2)}%`),
       h("span", { class: "number soft", title: `how much more frequent than in ${say.mean}` },
-        all > 0 ? `\u00d7${(p[i] / all).toFixed(1)}` : ""));
+        all > 0 ? times(p[i] / all) : ""));
   });
 }
 
@@ -88,9 +88,9 @@ function near(k, topic) {
 function companions(k) {
   const found = data.together?.[k] ?? [];
   if (!found.length) return null;
-  const times = (x) => x.toFixed(x < 9.95 ? 1 : 0);
+  const rounded = (x) => x.toFixed(x < 9.95 ? 1 : 0);
   return section(`Often in the same ${say.row}s`, h("ul", { class: "plain near together" }, found.map(([j, ratio, low, high]) =>
-    h("li", {}, link(j, h("span", { class: "number" }, `${times(ratio)} times (${times(low)} to ${times(high)})`))))),
+    h("li", {}, link(j, h("span", { class: "number" }, `${rounded(ratio)} times (${rounded(low)} to ${rounded(high)})`))))),
   h("p", { class: "soft" }, `1 time would be as often as ${say.part}s of their sizes are on average. With ${whole(data.sure)} intervals.`));
 }
 
@@ -172,14 +172,12 @@ function effectRow(k, [effect, low, high], most, name) {
 }
 
 function topicEffects(k) {
-  const { names: called_, values, references } = data.effects;
+  const { told, values } = data.effects;
   const most = Math.max(...values.flatMap((of) => of[k].map(Math.abs)), 1e-9);
   return section(`With what is known of the ${say.row}s`,
     h("p", { class: "soft", dir: "auto" }, `Change of the ${say.part}'s share in points of percent, for a unit of a `
-      + `number or against the reference, with ${whole(data.sure)} intervals. `,
-    references.length ? `References: ${references.join(", ")}. ` : "",
-    "Intervals without 0 are in bold."),
-    h("ul", { class: "bars by effects" }, called_.map((name, c) =>
+      + `number or one level against another, with ${whole(data.sure)} intervals. Intervals without 0 are in bold.`),
+    h("ul", { class: "bars by effects" }, told.map((name, c) =>
       effectRow(k, values[c][k], most, text("span", name)))));
 }
 

@@ -334,9 +334,7 @@ def _means(means: Means | None, digits: int) -> dict[str, Any] | None:
 def _effects(effects: Differences) -> dict[str, Any]:
     parts = (effects.effect, effects.lower, effects.upper)
     return {
-        "names": [cut(name) for name in effects.names],
         "values": np.round(np.stack(parts, axis=-1), 7).tolist(),
-        "references": [f"{cut(column)}: {cut(level)}" for column, level in effects.references],
         "told": [visible(told)[:LONGEST_TOLD] for told in effects.told],
         "kinds": list(effects.kinds),
     }
