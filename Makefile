@@ -11,7 +11,7 @@ WORKERS = -n $(PYTEST_WORKERS) --dist worksteal
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test docs links lint format learning slow browser wheel clean
+.PHONY: help setup demo test docs links lint format compiled learning slow browser wheel clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make links                links to other sites; needs a network, and no part of CI"
 	@echo "make lint | format        the checks alone | reformat the code"
 	@echo "make learning             the tests that train models to see that they learn"
+	@echo "make compiled             the tests of what torch.compile and torch.export make of the code"
 	@echo "make slow                 the tests that take minutes"
 	@echo "make browser              the tests of pages in Chromium"
 	@echo "make wheel                build wheel and sdist, try the wheel in an empty environment"
@@ -45,6 +46,9 @@ test: lint
 
 learning: $(READY)
 	$(BIN)/python -m pytest -m learning $(WORKERS) $(PYTEST_ARGS)
+
+compiled: $(READY)
+	$(BIN)/python -m pytest -m compiled $(WORKERS) $(PYTEST_ARGS)
 
 docs: $(VENV)/.docs
 	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html

@@ -268,6 +268,7 @@ class TestCitizenship:
         assert many.shape == (7, 5)
         assert many[:, 0].unique().numel() == 7
 
+    @pytest.mark.compiled
     @pytest.mark.filterwarnings(*OF_THE_COMPILER)
     @BACKENDS
     def test_compile(self, backend: str) -> None:

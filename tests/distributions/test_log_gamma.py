@@ -316,6 +316,7 @@ class TestCitizenship:
         error = torch.func.vmap(log_gamma_gradient)(a, log_x) / exact - 1
         assert error.abs().max() < TOLERANCE[dtype] * 1.1
 
+    @pytest.mark.compiled
     @pytest.mark.filterwarnings(*OF_THE_COMPILER)
     @BACKENDS
     def test_compile(self, backend: str) -> None:

@@ -16,10 +16,7 @@ LOOKED_AT = pytest.param(
         reason=f"torch {torch.__version__} takes validate_args=False alone under vmap",
     ),
 )
-# Of the same graph; inductor compiles it in C++, which takes half a minute.
-BACKENDS = pytest.mark.parametrize(
-    "backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)]
-)
+BACKENDS = pytest.mark.parametrize("backend", ["aot_eager", "inductor"])  # of the same graph
 OF_THE_COMPILER = (
     "ignore::DeprecationWarning",
     "ignore:Skipping serialization of:UserWarning",

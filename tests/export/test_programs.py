@@ -70,8 +70,8 @@ def test_a_program_of_rows_is_transform_and_its_inverse(form, rows, tmp_path):
     [
         pytest.param(loaded, "topics"),
         pytest.param(by_onnx, "topics"),
-        pytest.param(loaded, "components", marks=pytest.mark.slow),
-        pytest.param(by_onnx, "components", marks=pytest.mark.slow),
+        pytest.param(loaded, "components", marks=pytest.mark.compiled),
+        pytest.param(by_onnx, "components", marks=pytest.mark.compiled),
     ],
 )
 def test_a_program_of_topics_is_transform_and_words(form, kind, request, tmp_path):

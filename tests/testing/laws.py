@@ -185,7 +185,7 @@ OURS = {
         DIRECTIONS | {"concentration": t([0.5, 6.0])},
         (dd.HyperSphericalUniform(3),),
         tuple({"loc": torch.ones(3), "concentration": torch.full((4,), v)} for v in (1e-5, 1e5)),
-        skip=NO_BOXES | {"compile": "its graph takes 10 s; its own slow tests compile it"},
+        skip=NO_BOXES,
     ),
     "HyperSphericalUniform": Case(
         uniform_on_sphere,
