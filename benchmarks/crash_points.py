@@ -1,10 +1,12 @@
-"""What is left when a process dies, or the disk is full, at each of its writes.
+"""What is left when a process is disturbed at each of its writes, or two write at once.
 
 A small library in C stands between the process and the system. It counts calls that change files
-below a folder, and at a chosen one kills the process before it, after it or halfway through a
-write, or answers that the disk is full. Each operation is run once for each of its calls and each
-fault. Afterwards what was there must be as before or as an undisturbed run leaves it, and the same
-command must then end as an undisturbed run does. Linux with a C compiler.
+below a folder. At a chosen call it kills the process before the call, after the call or halfway
+through a write; or it answers that the disk is full, or from then on that it is read-only; or it
+moves the folder away, or sets the clock back by a year. Each operation is run once for each of its
+calls and each fault, and several times by two processes at once. Afterwards what was there must be
+as before or as an undisturbed run leaves it. The same command must then end as an undisturbed run
+does. Linux with a C compiler.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -38,11 +41,13 @@ SHIM = r"""
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { BEFORE, AFTER, HALFWAY, FULL };
+enum { BEFORE, AFTER, HALFWAY, FULL, READ_ONLY, MOVED, CLOCK };
 static long at = -1, seen = 0;
 static int fault = BEFORE;
 static char root[PATH_MAX];
@@ -68,14 +73,24 @@ static int fd_below(int fd) {
 static int at_below(int fd, const char *path) {
     return path && path[0] == '/' ? below(path) : fd_below(fd);
 }
-static int hit(void) { return root[0] && seen++ == at; }
+static int hit(void) {
+    if (!root[0]) return 0;
+    long n = seen++;
+    if (fault == READ_ONLY) return at >= 0 && n >= at;
+    if (fault == MOVED && n == at) {
+        char moved[PATH_MAX + 8];
+        snprintf(moved, sizeof moved, "%s.moved", root);
+        syscall(SYS_rename, root, moved);
+    }
+    return n == at && fault < READ_ONLY;
+}
 static void end(void) { kill(getpid(), SIGKILL); }
 
 #define REAL(name) static __typeof__(&name) real; \
     if (!real) real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 #define PASS(type, mine, call, half) \
     if (!(mine) || !hit()) return call; \
-    if (fault == FULL) { errno = ENOSPC; return -1; } \
+    if (fault >= FULL) { errno = fault == FULL ? ENOSPC : EROFS; return -1; } \
     if (fault == BEFORE) end(); \
     if (fault == HALFWAY) { half; end(); } \
     { type done = call; end(); return done; }
@@ -126,9 +141,26 @@ int chmod(const char *a, mode_t mode) { REAL(chmod); PASS(int, below(a), real(a,
 }
 OPEN(open)
 OPEN(open64)
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    REAL(clock_gettime);
+    int done = real(clock, now);
+    if (fault == CLOCK && at >= 0 && seen > at && clock == CLOCK_REALTIME)
+        now->tv_sec -= 31536000;
+    return done;
+}
 """
-FAULTS = ("killed before", "killed after", "killed halfway", "disk full")
+FAULTS = (
+    "killed before",
+    "killed after",
+    "killed halfway",
+    "disk full",
+    "read-only from then on",
+    "folder moved away",
+    "clock set back",
+)
+TWO = "two at once"
 ARMED = "DIRVAE_CRASH_SHIM"
+LATER = 0.02  # seconds by which the second of two begins after the first, and multiples
 CARELESS = "write into a file that is there"  # as nobody should, to see that it is found
 
 
@@ -276,11 +308,17 @@ def outcomes(name: str, operation: Operation, most: int) -> Iterator[tuple[str, 
     for at in range(0, calls, stride):
         for how, fault in enumerate(FAULTS):
             yield fault, _outcome(operation, before, after, at, how)
+    for number in range(min(most, calls)):
+        yield TWO, _outcome_of_two(operation, before, after, LATER * number)
 
 
 def _outcome(operation: Operation, before: Any, after: Any, at: int, how: int) -> str:
     with _folder(operation) as folder:
         ended = _run(operation, folder, at, how)
+        moved = folder.with_name(f"{folder.name}.moved")
+        if moved.exists() and not (folder.exists() and operation.state(folder) == after):
+            shutil.rmtree(folder, ignore_errors=True)
+            moved.rename(folder)
         try:
             left = operation.state(folder)
         except Exception as error:
@@ -289,6 +327,8 @@ def _outcome(operation: Operation, before: Any, after: Any, at: int, how: int) -
             return "neither old nor new"
         if ended >= 0 and left != after:
             return "said to be done, and is not"
+        if FAULTS[how] == "clock set back" and ended < 0:
+            return "failed for its clock"
         if FAULTS[how] == "disk full" and ended < 0 and _partials(folder):
             return "left a part of a file behind"
         if left == after:
@@ -300,6 +340,25 @@ def _outcome(operation: Operation, before: Any, after: Any, at: int, how: int) -
         if _partials(folder):
             return "as it should be, beside a hidden part of a file"
     return "as it should be"
+
+
+def _outcome_of_two(operation: Operation, before: Any, after: Any, later: float) -> str:
+    """Of two processes that do it in one folder, the second some seconds later."""
+    with _folder(operation) as folder:
+        first = _begin(operation, folder, -1, 0)
+        time.sleep(later)
+        ended = [_ended(*one) for one in (first, _begin(operation, folder, -1, 0))]
+        try:
+            left = operation.state(folder)
+        except Exception as error:
+            return f"broken: {type(error).__name__}"
+        if max(ended) < 0 and left == before:
+            return "neither was done"
+        if left != after:
+            return "neither old nor new"
+        if _partials(folder):
+            return "left a part of a file behind"
+    return "as it should be" if min(ended) >= 0 else "as it should be, by one of them"
 
 
 def _partials(folder: Path) -> list[Path]:
@@ -317,6 +376,11 @@ def _folder(operation: Operation) -> Iterator[Path]:
 
 def _run(operation: Operation, folder: Path, at: int, how: int) -> int:
     """Run it in a process of its own; return how many calls it made, or -1 if it failed."""
+    return _ended(*_begin(operation, folder, at, how))
+
+
+def _begin(operation: Operation, folder: Path, at: int, how: int) -> tuple[int, int]:
+    """The process, and where it will write what is to be known of it."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -337,6 +401,10 @@ def _run(operation: Operation, folder: Path, at: int, how: int) -> int:
         finally:
             os._exit(status)
     os.close(writing)
+    return child, reading
+
+
+def _ended(child: int, reading: int) -> int:
     with os.fdopen(reading) as answer:
         told = answer.read()
     ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
