@@ -43,6 +43,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
         def log_message(self, *args: object) -> None:
             pass
 
+        def do_GET(self) -> None:
+            if not self.path.endswith("cut-off"):
+                return super().do_GET()
+            content = (folder / "mnist.npz").read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[: len(content) // 2])
+            self.close_connection = True
+
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -82,6 +92,18 @@ def test_failed_download_says_what_to_do(home, monkeypatch):
     with pytest.raises(OSError, match="DIRVAE_DATA"):
         mnist()
     assert not list(home.iterdir())
+
+
+@pytest.mark.parametrize("with_hash", [True, False])
+def test_a_download_that_is_cut_off_leaves_nothing_and_is_made_again(home, monkeypatch, with_hash):
+    url, known = image_sets.MNIST
+    known = known if with_hash else None
+    monkeypatch.setattr(image_sets, "MNIST", (url.replace("mnist.npz", "cut-off"), known))
+    with pytest.raises(OSError, match="mnist cannot be downloaded from .*DIRVAE_DATA"):
+        mnist()
+    assert not list(home.iterdir())
+    monkeypatch.setattr(image_sets, "MNIST", (url, known))
+    assert mnist("x_test").max() == 9
 
 
 def test_default_folder_is_the_users_cache(home, monkeypatch):
