@@ -45,7 +45,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
 
         def do_GET(self) -> None:
             if not self.path.endswith("cut-off"):
-                return super().do_GET()
+                super().do_GET()
+                return
             content = (folder / "mnist.npz").read_bytes()
             self.send_response(200)
             self.send_header("Content-Length", str(len(content)))
@@ -99,7 +100,7 @@ def test_a_download_that_is_cut_off_leaves_nothing_and_is_made_again(home, monke
     url, known = image_sets.MNIST
     known = known if with_hash else None
     monkeypatch.setattr(image_sets, "MNIST", (url.replace("mnist.npz", "cut-off"), known))
-    with pytest.raises(OSError, match="mnist cannot be downloaded from .*DIRVAE_DATA"):
+    with pytest.raises(OSError, match=r"mnist cannot be downloaded from .*DIRVAE_DATA"):
         mnist()
     assert not list(home.iterdir())
     monkeypatch.setattr(image_sets, "MNIST", (url, known))
