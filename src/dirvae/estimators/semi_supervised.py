@@ -48,6 +48,7 @@ from dirvae.words import meant
 __all__ = ["SemiSupervisedVAE"]
 
 LABELLED_SHARE = 0.125  # of each batch at least: of few labels, most batches would have hardly any
+LARGEST_CHANGE, ENOUGH = 0.275, 70  # labels of a class, from which changes are that large
 WARMUP = 1000  # steps in which the KL's weight rises to 1; half of those planned if that is less
 
 
@@ -69,7 +70,9 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
             nats, under the worst small change of x (virtual adversarial training). 0 for none,
             which is faster. Counts know no small changes: for them it is not used.
         perturbation: Size of these changes, as a share of the rows' root-mean-square distance from
-            their mean.
+            their mean. None for .275; where a class has fewer than 70 labels on average, .275 times
+            their number / 70. With few labels, large changes lead from one class to another, and
+            classes are merged.
         hidden_sizes: Widths of the encoder's layers.
         decoder_hidden_sizes: Widths of the decoder's layers.
         classifier_hidden_sizes: Widths of the classifier's layers.
@@ -115,7 +118,7 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         label_in_encoder: bool = False,
         label_weight: float = 50.0,
         smoothness: float = 200.0,
-        perturbation: float = 0.275,
+        perturbation: float | None = None,
         hidden_sizes: Sequence[int] = (500, 500),
         decoder_hidden_sizes: Sequence[int] = (500,),
         classifier_hidden_sizes: Sequence[int] = (500, 500),
@@ -221,10 +224,13 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         generator = torch.Generator("cpu").manual_seed(self._seed)
         batches = _MixedBatches(one_hot.sum(1) > 0, self.batch_size, generator)
         steps = len(batches) * self.max_epochs
+        size = self.perturbation
+        if size is None:
+            size = LARGEST_CHANGE * min(1.0, float(one_hot.sum()) / one_hot.shape[1] / ENOUGH)
         training = _SmoothTraining(
             self.vae_,
             smoothness=0.0 if takes_counts(self.likelihood_) else float(self.smoothness),
-            radius=self.perturbation * _half_axes(X, self.likelihood_),
+            radius=size * _half_axes(X, self.likelihood_),
             objective=partial(labelled_elbo, label_weight=self.label_weight / batches.share),
             kl_schedule=linear_warmup(min(WARMUP, steps // 2)),
             optimizer=decaying_adam(self.learning_rate, steps),
@@ -296,8 +302,9 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
     def _check_arguments(self) -> None:
         super()._check_arguments()
         require_sizes("classifier_hidden_sizes", self.classifier_hidden_sizes)
-        for name in ("label_weight", "perturbation"):
-            require_positive(name, getattr(self, name))
+        require_positive("label_weight", self.label_weight)
+        if self.perturbation is not None:
+            require_positive("perturbation", self.perturbation)
         if not isinstance(self.smoothness, Real) or not 0 <= float(self.smoothness) < math.inf:
             raise ValueError(f"smoothness is {self.smoothness!r}, must be a number of 0 or more")
 
