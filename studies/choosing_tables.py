@@ -46,7 +46,7 @@ _OF_DEFAULTS = (
     "latent",
     "-ELBO",
     "used in encoding",
-    "in decoding",
+    "used in decoding",
     "k-NN error, %",
     "largest share",
     "seeds",
