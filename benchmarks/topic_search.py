@@ -25,7 +25,7 @@ from sklearn.linear_model import LogisticRegression
 from dirvae import TopicModel
 from dirvae.assessment import word_scores
 from dirvae.evaluation import normalized_mutual_information, top_word_ids
-from dirvae.topics import zoo as topic_zoo
+from dirvae.topics.decoders import MixtureDecoder
 
 SETTINGS = [
     f"--background {background} --max_epochs {epochs} --ratio {ratio} --hidden {hidden}"
@@ -75,7 +75,7 @@ def ranked(model: TopicModel, x: Any) -> dict[str, list[float]]:
 
 def run(options: argparse.Namespace, data: tuple[Any, ...]) -> dict[str, Any]:
     x, y, x_held, y_held = data
-    topic_zoo.TOPIC_STEP = options.ratio
+    MixtureDecoder.step_size = options.ratio
     prior = "learn" if options.prior == "learn" else float(options.prior)
     model = TopicModel(
         options.topics,
