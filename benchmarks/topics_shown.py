@@ -45,15 +45,19 @@ TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 OUR_COLOR = "#d9822b"
 OURS, REFERENCE = "dirvae", "tomotopy LDA"
 NOTE = (
-    "`dirvae` is `TopicModel` with its defaults, `dirvae, product` that with ProdLDA's decoder. "
-    "All have the same counts, seeds and cores. Where a cell has two numbers, topics' words are "
-    "ranked by documents, as `top_words` does, and by probability, for every model alike; ± is the "
-    "standard deviation over seeds. NPMI: of the ten first words, over whole training documents; "
-    "TD25: share of distinct words among the first 25; document frequency: of the ten first words. "
-    "NMI and purity of the largest topic, and accuracy of a logistic regression on theta (probe): "
-    "against the labels of test documents. Perplexity: of half of each test document given the "
-    "other half, by the model's own law of words (topica does not give it). Stability: cosine of "
-    "matched topics of two seeds, which flat topics have as well. Seconds: of a fit."
+    "`dirvae` is `TopicModel` with its defaults. `dirvae, product` is `TopicModel` with ProdLDA's "
+    "decoder. All models have the same counts, seeds and cores. Where a cell has two numbers, "
+    "the words of a topic are ranked in two ways: for the first number by documents, as "
+    "`top_words` ranks them, and for the second by probability. This is so for every model. ± is "
+    "the standard deviation over seeds. NPMI: of the ten first words of each topic, over whole "
+    "training documents. TD25: share of distinct words among the first 25 of all topics. Document "
+    "frequency: in how many training documents a word is, as a mean over the ten first words of "
+    "all topics. NMI and purity compare the largest topic of each test document with the "
+    "document's label. Probe: the accuracy on test documents of a logistic regression that "
+    "predicts the label from theta. Perplexity: of half of each test document given the other "
+    "half, by the model's own distribution of words (topica does not give this distribution). "
+    "Stability: the mean cosine of matched topics of two seeds; flat topics are stable as well. "
+    "Seconds: the time of one fit."
 )
 
 Row = dict[str, Any]
@@ -91,7 +95,9 @@ def _note(rows: Sequence[Row]) -> str:
     known = [row["setting"] for row in rows]
     cores = " or ".join(sorted({str(setting["cores"]) for setting in known}))
     load = max(setting["load_before"] for setting in known)
-    where = f"On {cores} cores; the load of the machine before a run was at most {load}."
+    where = (
+        f"These runs used {cores} cores. The load of the machine before a run was at most {load}."
+    )
     if not {OURS, REFERENCE} <= set(by_name):
         return where
     changes = {
@@ -99,14 +105,13 @@ def _note(rows: Sequence[Row]) -> str:
         for by in RANKINGS
     }
     parts = [
-        f"by {name} {npmi:+.3f} in NPMI and {td25:+.3f} in TD25"
+        f"with words ranked by {name}, {npmi:+.3f} in NPMI and {td25:+.3f} in TD25"
         for name, (npmi, td25) in zip(("documents", "probability"), changes.values(), strict=True)
     ]
     better = sum(min(change) > 0 for change in changes.values())
-    verdict = ("neither ranking", "one ranking of the two", "both rankings")[better]
     return (
-        f"`{OURS}` less {REFERENCE}: {', '.join(parts)}; it is above in both measures under "
-        f"{verdict}. {where}"
+        f"`{OURS}` minus {REFERENCE}: {'; '.join(parts)}. Number of rankings under which `{OURS}` "
+        f"is above in both measures: {better} of 2. {where}"
     )
 
 

@@ -34,32 +34,35 @@ DRAWN = {
 
 HEAD = """# The paper's tables, and ours
 
-Made by `python -m studies.results_page` from `studies/results/`, where every run stands with
-its seed, settings, versions and machine; `dirvae reproduce NAME` makes the runs. The paper is Joo,
-Lee, Park & Moon, "Dirichlet Variational Autoencoder", Pattern Recognition 107 (2020). A dash is a
-number that the paper does not give, or a run that has not been made yet. Where there are several
-seeds: mean ± standard deviation.
+`python -m studies.results_page` makes this page from `studies/results/`, where each run is stored
+with its seed, settings, versions and machine. `dirvae reproduce NAME` makes the runs. The paper is
+Joo, Lee, Park & Moon, "Dirichlet Variational Autoencoder", Pattern Recognition 107 (2020). A dash
+stands for a number that the paper does not give, or for a run that has not been made yet. A row
+with several seeds gives mean ± standard deviation.
 
-- **Training** is one of three. "paper": as the paper says (2 x 500 and 1 x 500 ReLU, Xavier, Adam
-  5e-4, 3e-4 for sticks, batches of 100, gradients clipped, early stopping). "ours": what trains
-  best at the same network size. "iwae": like "ours", but with the importance-weighted bound of five
-  draws and the doubly reparameterised gradient, in bfloat16 (float32 where the processor has no
-  instructions for it). `dirvae/reproduce/settings.py` has the details.
-- **Scaled Dirichlet**: a posterior under the Dirichlet prior, free in place and certainty ([the
-  laws](distributions.md)); "committed": under a prior of 5, and with concentrations of at least 1.5
-  times that, so that a component out of use costs as well ([training](training.md)).
-- **MNIST**: 45,000 / 5,000 / 10,000 images, K = 50. **OMNIGLOT**: K = 100, 22,095 / 2,250 / 8,115
-  images of the official drawings, averaged over area to 28 x 28. The paper has 8,070 test images
-  from another data file (the IWAE's), so its numbers are for a similar setting, not for this one.
-  It also has batches of 15; ours are of 100.
-- **Pixels** are drawn as 0 or 1 with the grey value as the probability, anew at each step, the test
-  set once; "grey" marks runs on grey values.
-- What the paper's likelihoods owe to their estimator, and why its learned prior runs away: [the
-  paper's likelihood](paper_likelihood.md).
-- **Topics**, ours and those of other libraries, are at the end. They are made by
-  `python -m benchmarks topics` and come from `benchmarks/results/topics.json`. [Another
-  page](topics_measured.md) explains our model; counts of microbes are on [a
-  third](compositions.md).
+- **Training** is one of three. "paper": as the paper says (an encoder of 2 x 500 and a decoder of
+  1 x 500 ReLU units, Xavier initialisation, Adam with a learning rate of 5e-4, or of 3e-4 for
+  sticks, batches of 100, gradients clipped, early stopping). "ours": what trains best at the same
+  network size. "iwae": like "ours", but with the importance-weighted bound of five draws and the
+  doubly reparameterised gradient, in bfloat16 (in float32 where the processor has no instructions
+  for bfloat16). `dirvae/reproduce/settings.py` has the details.
+- **Scaled Dirichlet**: a posterior whose place and certainty are both free, under the Dirichlet
+  prior ([the distributions](distributions.md)). "committed": the prior's concentration is 5, and
+  each concentration of the posterior is at least 1.5 times that. So a component that is not used
+  costs KL as well ([training](training.md)).
+- **MNIST**: K = 50, with 45,000 images to train, 5,000 to validate and 10,000 to test.
+- **OMNIGLOT**: K = 100, with 22,095 images to train, 2,250 to validate and 8,115 to test. They are
+  the official drawings, averaged over area to 28 x 28 pixels. The paper has 8,070 test images from
+  another data file (the one of the IWAE paper). So the paper's numbers are for a similar setting,
+  not for this one. The paper's batches also have 15 images; ours have 100.
+- **Pixels** are drawn as 0 or 1, with the grey value as the probability of 1. They are drawn anew
+  at each training step, and once for the test set. "grey" marks runs on the grey values.
+- [The paper's likelihood](paper_likelihood.md) says how much of the paper's likelihoods comes from
+  their estimator, and why the concentration of its learned prior grows without bound.
+- **Topics** are at the end, with our models and those of other libraries. `python -m benchmarks
+  topics` measures them and writes `benchmarks/results/topics.json`. For our model, see
+  [topic models, measured](topics_measured.md). Counts of microbes have
+  [their own page](compositions.md).
 """
 
 

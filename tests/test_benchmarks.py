@@ -168,14 +168,14 @@ def test_table_tells_both_rankings_and_whether_ours_is_better() -> None:
     rows = [row("dirvae", npmi=0.32), row("tomotopy LDA", npmi=0.30)]
     (table,) = topics_shown.tables(rows)
     assert table.title == "Associated Press, K = 50"
-    assert "by documents +0.020 in NPMI and +0.020 in TD25" in table.note
-    assert "above in both measures under both rankings" in table.note
+    assert "ranked by documents, +0.020 in NPMI and +0.020 in TD25" in table.note
+    assert "above in both measures: 2 of 2" in table.note
     found = dict(zip(table.header, table.rows[0], strict=True))
     assert found["NPMI"] == "0.320 ± 0.000 / 0.320 ± 0.000"
     assert found["document frequency"] == "300 ± 0 / 900 ± 0"
     assert (found["probe"], found["stability"], found["seeds"]) == ("-", "0.750", "2")
     (table,) = topics_shown.tables([row("dirvae", npmi=0.2), row("tomotopy LDA", npmi=0.3)])
-    assert "under neither ranking" in table.note
+    assert "above in both measures: 0 of 2" in table.note
     text = topics_shown.table(rows)
     assert text.count("| ap | 50 | dirvae |") == 3  # the mean, and each of two seeds
 

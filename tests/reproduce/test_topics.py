@@ -190,7 +190,7 @@ def run(row: str, seed: int, npmi: float) -> dict[str, Any]:
         ([0.30, 0.32], [0.20, 0.22], "improves it (+0.100 ± 0.014)"),
         ([0.20, 0.22], [0.30, 0.32], "makes it worse (-0.100 ± 0.014)"),
         ([0.20, 0.30], [0.20, 0.28], "does not improve it (+0.010 ± 0.064)"),
-        ([0.30], [0.20], "is +0.100 off (one seed, no standard error)"),
+        ([0.30], [0.20], "differs by +0.100 (one seed, no standard error)"),
     ],
 )
 def test_verdicts(values: list[float], others: list[float], words: str) -> None:

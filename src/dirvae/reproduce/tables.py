@@ -95,11 +95,13 @@ def density_table(data: str, runs: Sequence[Run]) -> Table:
     header = ("the paper's NLL / -ELBO / reconstruction", "NLL", "-ELBO", "reconstruction", "KL")
     more = ("draws", "k̂ > .7, %", "annealed / sampled", "by the paper's estimators", "seeds")
     note = (
-        "Nats an image, lower is better. NLL: importance sampling with the true density of what is "
-        "sampled; the column draws has the number of draws per image. k̂: share of images whose "
-        "Pareto shape is above .7. For these the NLL is unreliable: usually too high, and closer "
-        "with more draws. Annealed / sampled: NLL of the first 100 images by annealed importance "
-        "sampling, which needs no encoder, and by importance sampling."
+        "Values are nats per image; lower is better. NLL: negative log-likelihood, by importance "
+        "sampling with the true density of what is sampled. Draws: how many draws each image has. "
+        "k̂ > .7: the share of images whose Pareto shape is above .7. The NLL of such an image is "
+        "unreliable: usually too high, and nearer the truth with more draws. Annealed / sampled: "
+        "two estimates of the NLL of the first 100 images. The first is by annealed importance "
+        "sampling, which needs no encoder, the second by importance sampling. By the paper's "
+        "estimators: NLL / -ELBO as the paper computes them."
     )
     return _table(f"Density, {TITLES[data]}", note, (*header, *more), runs, cells)
 
@@ -121,11 +123,11 @@ def knn_table(data: str, runs: Sequence[Run]) -> Table:
     ways = ("on posterior means", "on means as decoded", "on one draw of each posterior")
     header = ("the paper's", *ways, "seeds")
     note = (
-        "Error in % of 3 / 5 / 10 nearest neighbours, all training images as reference (the paper "
-        f"for raw pixels: {_joined(paper.KNN[data]['raw pixels'], ' / ')}). The paper does not say "
-        "whether it uses means or draws. Means as decoded are in units of the prior; those of a "
-        'scaled Dirichlet are log ratios (Aitchison\'s distance), and those of "paper" rows are '
-        "left as they are."
+        "Error in % of 3 / 5 / 10 nearest neighbours among all training images. For raw pixels the "
+        f"paper has {_joined(paper.KNN[data]['raw pixels'], ' / ')}. The paper does not say "
+        "whether it uses posterior means or draws. Means as decoded: the posterior means in the "
+        "form in which the decoder takes them. That is in units of the prior, as log ratios for a "
+        'scaled Dirichlet (Aitchison\'s distance), and unchanged in "paper" rows.'
     )
     return _table(f"Nearest neighbours, {TITLES[data]}", note, header, runs, cells)
 
@@ -154,12 +156,15 @@ def collapse_table(data: str, runs: Sequence[Run]) -> Table:
     header = ("the paper's active units", "active units (prior's)", "used in encoding")
     more = ("in decoding", "in both", "I(x; z)", "the paper's skewness / kurtosis")
     note = (
-        "Active: the variance of the posterior mean over test images is above the paper's absolute "
-        "threshold. In brackets: for how many components the prior's own variance is. Used in "
-        "encoding: it is above 1 % of the prior's. In decoding: the reconstruction loses .01 nat "
-        "without it. I(x; z): mutual information in nats, 0 if the encoder returns the prior, at "
-        "most the logarithm of the images' number. Skewness and excess kurtosis of one draw of "
-        "each posterior, mean over components, and the prior's own."
+        "Each count is a number of components. Active: the posterior mean has a variance over test "
+        "images above the paper's absolute threshold. In brackets: the variance under the prior "
+        "is above that threshold. Used in encoding: the posterior mean has a variance above 1 % of "
+        "the prior's variance. Used in decoding: the reconstruction loses more than .01 nat "
+        "without the component. In both: used in encoding and in decoding. I(x; z): an estimate of "
+        "the mutual information in nats. The true value is 0 if the encoder returns the prior. The "
+        "estimate is at most the logarithm of the number of images. Skewness and kurtosis: the "
+        "skewness and excess kurtosis of one draw of each posterior, as means over components. The "
+        "prior's own are in brackets."
     )
     columns = (*header, *more, "skewness (prior's)", "kurtosis (prior's)", "seeds")
     return _table(f"Components, {TITLES[data]}", note, columns, runs, cells)
@@ -175,9 +180,10 @@ def supervised_table(data: str, runs: Sequence[Run]) -> Table:
 
     header = ("linear probe", "SVM", "5 nearest neighbours", "seeds")
     note = (
-        "Error in % on posterior means: scikit-learn's LogisticRegression and SVC (Gaussian "
-        "kernel), both with their defaults. They have standardized values of the first 10,000 "
-        "training images; nearest neighbours have all of them."
+        "Error in % of classifiers of posterior means. The linear probe is scikit-learn's "
+        "LogisticRegression, and the SVM is its SVC (Gaussian kernel), both with their defaults. "
+        "Both are trained on the standardized means of the first 10,000 training images. Nearest "
+        "neighbours use all training images."
     )
     return _table(f"Supervised, {TITLES[data]}", note, header, runs, cells)
 
@@ -195,7 +201,7 @@ def semi_supervised_table(data: str, runs: Sequence[Run]) -> Table:
             cells.append(mean_of(found, lambda r: 100 * r["test_error"]))
             counts.append(len(found))
         rows.append([*cells, "/".join(map(str, counts)) if any(counts) else DASH])
-    note = "Test error in %; each column is the share, or number, of training images with a label."
+    note = "Test error in %. A column's name says how many training images have a label."
     note = f"{note} {_of_labels(data, runs)}".strip()
     header = ("model", "the paper's, 10 / 5 / 1 %", *(labelled(data, share) for share in shares))
     return Table(f"Few labels, {TITLES[data]}", note, (*header, "seeds"), rows)
@@ -210,16 +216,17 @@ def _shown(runs: Sequence[Run]) -> list[str]:
 def _of_labels(data: str, runs: Sequence[Run]) -> str:
     parts = []
     if data == "svhn" and not runs:
-        parts.append("Not run: its data are not at hand.")
+        parts.append("These runs have not been made, because SVHN's data are not at hand.")
     if data == "svhn-subset":
         parts.append(
-            "Of the first 10,000 official test images 7,000 train, 1,000 validate and 2,000 test. "
-            "The paper trains on 65,000 and tests on 26,032, so that its numbers are of other data."
+            "The data are the first 10,000 official test images: 7,000 train, 1,000 validate and "
+            "2,000 test. The paper trains on 65,000 images and tests on 26,032. So the paper's "
+            "numbers are for other data."
         )
     if any(name.endswith("not_smoothed") for name in _shown(runs)):
         parts.append(
-            "Not smoothed: without the smoothness term (virtual adversarial training), which the "
-            "paper's models lack."
+            "Rows that are not smoothed are without the smoothness term (virtual adversarial "
+            "training). The paper's models do not have this term."
         )
     return " ".join(parts)
 

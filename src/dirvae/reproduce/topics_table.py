@@ -24,25 +24,27 @@ TITLES = {
     "rcv1": "Topic models of the paper, Reuters-21578 in place of RCV1-v2, K = 100",
 }
 DOCUMENTS = {
-    "20news": "The bag of words of NVDM (V 2,000), and not the paper's counts.",
-    "20news-v1995": "The paper's 1,995 words, 11,258 training and 7,487 test documents. It chose "
-    "its priors on the test documents; we have them as they are.",
-    "rcv1": "Reuters-21578 (ModApte, V 5,000) stands in for RCV1-v2, which is not at hand, so that "
-    "the paper's numbers are of other documents.",
+    "20news": "The counts are NVDM's (a vocabulary of V = 2,000 words), not the paper's.",
+    "20news-v1995": "The paper's counts: 1,995 words, 11,258 training and 7,487 test documents. "
+    "The paper chose its priors on the test documents; we use its priors unchanged.",
+    "rcv1": "Reuters-21578 (ModApte, V 5,000) replaces RCV1-v2, which is not at hand. So the "
+    "paper's numbers are for other documents.",
 }
 NOTE = (
-    "Own: a Gaussian (NVDM) or the softmax of one. NPMI: of the ten first words, over whole "
-    "training documents. Words are ranked as the originals rank them: by weights in products of "
-    "experts (ProdLDA, NVDM), by probability in mixtures (GSM). TD25: share of distinct words "
-    "among the first 25. Document frequency: of the ten first words. Perplexity: of half of each "
-    "test document given the other half. By the bound: as the paper has it, where the words that "
-    "are scored are also the ones encoded. All latents of a model train "
-    "alike, with early stopping on a tenth of the training documents."
+    "Own: the latent of the original model, a Gaussian for NVDM and the softmax of a Gaussian for "
+    "the others. NPMI: of the ten first words of each topic, over whole training documents. "
+    "Words are ranked as the original models rank them: by weight in products of experts "
+    "(ProdLDA, NVDM), and by probability in mixtures (GSM). TD25: share of distinct words among "
+    "the first 25 of all topics. Document frequency: in how many training documents a word is, as "
+    "a mean over the ten first words of all topics. Perplexity: of half of each test document "
+    "given the other half. By the bound: the perplexity as the paper computes it, where the "
+    "encoder also gets the words that are scored. All latents of a model are trained alike, with "
+    "early stopping on a tenth of the training documents."
 )
 PERPLEXITIES = ("perplexity", "perplexity_by_bound")
 VERDICTS = (
-    "Improvement: difference in mean NPMI from the model's own latent ± its standard error; one "
-    "of less than two standard errors is none."
+    "Improvement: the difference in mean NPMI from the model's own latent ± its standard error. "
+    "A difference of less than two standard errors is not an improvement."
 )
 
 
@@ -88,12 +90,12 @@ def _verdict(model: str, runs: Sequence[Run]) -> str:
         for value in ("npmi", "td25")
     )
     parts = [
-        f"{name} Dirichlet {difference(npmi[latent], npmi['own'])} at a TD25 of "
-        f"{np.mean(td25[latent]):.3f} for {np.mean(td25['own']):.3f}"
+        f"{name} Dirichlet {difference(npmi[latent], npmi['own'])} with a TD25 of "
+        f"{np.mean(td25[latent]):.3f} instead of {np.mean(td25['own']):.3f}"
         for latent, name in DIRICHLETS.items()
         if npmi[latent] and npmi["own"]
     ]
-    return f"{MODELS[model]}: {', '.join(parts)}." if parts else ""
+    return f"{MODELS[model]}: {'; '.join(parts)}." if parts else ""
 
 
 def difference(values: Sequence[float], others: Sequence[float]) -> str:
@@ -109,7 +111,7 @@ def difference(values: Sequence[float], others: Sequence[float]) -> str:
     """
     change = float(np.mean(values) - np.mean(others))
     if min(len(values), len(others)) < 2:
-        return f"is {change:+.3f} off (one seed, no standard error)"
+        return f"differs by {change:+.3f} (one seed, no standard error)"
     error = math.sqrt(sum(np.var(v, ddof=1) / len(v) for v in (values, others)))
     verdict = "does not improve it"
     if abs(change) > 2 * error:
