@@ -79,7 +79,7 @@ class Beta(OfNumbers):
         return torch.where(total > 0, a / torch.where(total > 0, total, 1.0), end)
 
     def log(self) -> LogDirichlet:
-        """Return the distribution of the pair of log x and log(1 - x), with event shape (2,)."""
+        """Return the distribution of the logarithms of x and of 1 - x, with event shape (2,)."""
         pair = torch.stack((self.concentration1, self.concentration0), -1)
         return LogDirichlet(pair, validate_args=self._validate_args)
 

@@ -171,7 +171,7 @@ class Kumaraswamy(_Parameters):
         return (log_power / to_float64(self.concentration1)).exp().to(self.concentration1.dtype)
 
     def log(self) -> LogKumaraswamy:
-        """Return the distribution of the pair of log x and log(1 - x), with event shape (2,)."""
+        """Return the distribution of the logarithms of x and of 1 - x, with event shape (2,)."""
         return LogKumaraswamy(self.concentration1, self.concentration0, validate_args=False)
 
     def rsample(
