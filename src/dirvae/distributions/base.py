@@ -109,7 +109,7 @@ class Reparameterized(Law):
     ) -> Tensor:
         """Draw values that are differentiable in the parameters.
 
-        Their shape is S + batch shape + event shape.
+        Their shape is ``sample_shape`` + batch shape + event shape.
         """
         raise NotImplementedError
 
@@ -200,7 +200,7 @@ class OnSimplex(Reparameterized):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw z, shape S + (..., K)."""
+        """Draw z, shape ``sample_shape`` + (..., K)."""
         return self.log().rsample(sample_shape, generator).exp()
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -72,7 +72,7 @@ class NegativeBinomial(Law):
     def sample(
         self, sample_shape: Any = torch.Size(), generator: torch.Generator | None = None
     ) -> Tensor:
-        """Draw counts, shape S + (...)."""
+        """Draw counts, shape ``sample_shape`` + (...)."""
         shape = self._extended_shape(torch.Size(sample_shape))
         with torch.no_grad():
             r = self.concentration.expand(shape)
@@ -159,7 +159,7 @@ class ZeroInflatedNegativeBinomial(Law):
     def sample(
         self, sample_shape: Any = torch.Size(), generator: torch.Generator | None = None
     ) -> Tensor:
-        """Draw counts, shape S + (...)."""
+        """Draw counts, shape ``sample_shape`` + (...)."""
         counts = self.counts.sample(sample_shape, generator)
         with torch.no_grad():
             keep = torch.sigmoid(-self.gate_logits).expand(counts.shape)

@@ -252,9 +252,10 @@ class Dirichlet(_DirichletParameters):
         """Draw z = X / T from independent gammas X with total T; the gradient is unbiased.
 
         The gradient is pathwise. T is independent of z, so the gradient may be averaged over
-        several totals. As ``totals`` grows, it becomes the Beta-marginal gradient, which has the
-        least variance. At K = 50 this gradient has 2 % less variance than the gradient with one
-        total if a = 1, and a third less if a = .01. At K = 2 it has half the variance.
+        several draws of T for one z. As their number ``totals`` grows, this average becomes the
+        Beta-marginal gradient, which has the least variance. Compare its variance with that of the
+        gradient with one total. At K = 50 it is 2 % less if a = 1, and a third less if a = .01. At
+        K = 2 it is half.
 
         Args:
             sample_shape: Shape of the draw, before batch and event.

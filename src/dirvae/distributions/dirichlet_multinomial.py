@@ -88,7 +88,7 @@ class DirichletMultinomial(Law):
     def sample(
         self, sample_shape: Any = torch.Size(), generator: torch.Generator | None = None
     ) -> Tensor:
-        """Draw counts with total ``total_count``, shape S + (..., V)."""
+        """Draw counts with total ``total_count``, shape ``sample_shape`` + (..., V)."""
         law = LogDirichlet(self.concentration, validate_args=False)
         log_p = law.sample(torch.Size(sample_shape), generator)
         return Multinomial(log_p, self.total_count, validate_args=False).sample((), generator)

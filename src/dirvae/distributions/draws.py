@@ -42,7 +42,9 @@ class KLResult(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """Draws of a distribution with their log ratios. Every tensor has leading shape S + (B,).
+    """Draws of a distribution with their log ratios.
+
+    The shape of each tensor begins with S + (B,), sample shape and batch shape.
 
     Attributes:
         z: The draws.
@@ -118,15 +120,15 @@ def draw(
 ) -> Tensor:
     """Draw from ``q`` by ``rsample`` if it has one, else by ``sample``.
 
-    ``generator`` is handed to the sampling method of ``q`` if that method accepts a generator and
+    ``generator`` is passed to the sampling method of ``q`` if that method accepts a generator and
     both are on the same kind of device. This also works inside `Independent`. Otherwise
     ``generator`` gives a seed. With this seed torch's own distributions draw from a new generator.
     All others draw from the global generators, which are seeded for the draw and then restored.
-    During such a draw other threads that need it wait.
+    Only one thread at a time makes such a draw.
 
     Args:
         q: Any distribution.
-        sample_shape: S.
+        sample_shape: The sample shape S.
         generator: Source; the global one if None.
 
     Returns:
@@ -175,7 +177,7 @@ def draw_with_log_ratio(
     Args:
         q: Distribution with batch shape (B,).
         p: Distribution over the same events, batch shape (B,) or ().
-        sample_shape: S.
+        sample_shape: The sample shape S.
         generator: Source; the global one if None.
 
     Returns:

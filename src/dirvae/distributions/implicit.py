@@ -126,7 +126,7 @@ class ImplicitCDF(NamedParameters):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw z, shape S + (...), with the implicit gradient."""
+        """Draw z, shape ``sample_shape`` + (...), with the implicit gradient."""
         like = self._like
         shape = self._extended_shape(torch.Size(sample_shape))
         with torch.no_grad():

@@ -51,7 +51,10 @@ class LogInverseCDFDirichlet(_Parameters):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw log z, shape S + (..., K); gradients are taken at fixed uniform noise."""
+        """Draw log z, shape ``sample_shape`` + (..., K).
+
+        Gradients are taken at fixed uniform noise.
+        """
         shape = self._extended_shape(torch.Size(sample_shape))
         minus_log_u = standard_exponential(shape, self.concentration, generator)
         log_v = scaled_lgamma1p(self.concentration) - minus_log_u / self.concentration

@@ -74,7 +74,7 @@ class LogKumaraswamy(_Parameters):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw (log x, log(1 - x)), shape S + (..., 2)."""
+        """Draw (log x, log(1 - x)), shape ``sample_shape`` + (..., 2)."""
         a, b = self.concentration1, self.concentration0
         shape = torch.Size(sample_shape) + self.batch_shape
         y = standard_exponential(shape, a, generator) / b  # -log(1 - x^a)
@@ -179,7 +179,7 @@ class Kumaraswamy(_Parameters):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw x, shape S + (...)."""
+        """Draw x, shape ``sample_shape`` + (...)."""
         return self.log().rsample(sample_shape, generator)[..., 0].exp()
 
     def log_prob(self, value: Tensor | float) -> Tensor:

@@ -27,7 +27,7 @@ def laplace_softmax_normal(concentration: Tensor, diagonal: bool = False) -> Sof
 
     .. math:: z = \mathrm{softmax}(h), \quad h_k \sim N(\log a_k, 1 / a_k)
 
-    It leaves nothing out. The published approximation keeps only the diagonal of the covariance
+    This is the full approximation. The published one keeps only the diagonal of the covariance
     matrix of the centred h. This makes the variance smaller: by half at K = 2, by little at K = 50.
     The published variance is
 

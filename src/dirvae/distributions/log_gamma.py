@@ -1,7 +1,7 @@
 """Gamma distributions in log space: exact for every concentration, without underflow.
 
-42 % of the draws of Gamma(.01, 1) are below the smallest float32. Their logarithms are not. So this
-module computes draws, densities and gradients in log space.
+42 % of the draws of Gamma(.01, 1) are below the smallest float32. But float32 can hold their
+logarithms. So this module computes draws, densities and gradients in log space.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ class MixedMultinomial(Law):
     def sample(
         self, sample_shape: Any = torch.Size(), generator: torch.Generator | None = None
     ) -> Tensor:
-        """Draw counts with total ``total_count``, shape S + (..., V)."""
+        """Draw counts with total ``total_count``, shape ``sample_shape`` + (..., V)."""
         return self._dense().sample(sample_shape, generator)
 
     def log_prob(self, value: Tensor) -> Tensor:

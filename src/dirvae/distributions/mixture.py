@@ -134,7 +134,7 @@ class ImplicitMixture(Reparameterized):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw z, shape S + (...), with the implicit gradient."""
+        """Draw z, shape ``sample_shape`` + (...), with the implicit gradient."""
         with torch.no_grad():
             z = self._draw(torch.Size(sample_shape), generator)
         if self.event_shape:
@@ -146,7 +146,7 @@ class ImplicitMixture(Reparameterized):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw z without gradients, shape S + (...)."""
+        """Draw z without gradients, shape ``sample_shape`` + (...)."""
         with torch.no_grad():
             return self._draw(torch.Size(sample_shape), generator)
 

@@ -79,7 +79,7 @@ class Multinomial(Law):
     def sample(
         self, sample_shape: Any = torch.Size(), generator: torch.Generator | None = None
     ) -> Tensor:
-        """Draw counts with total ``total_count``, shape S + (..., V)."""
+        """Draw counts with total ``total_count``, shape ``sample_shape`` + (..., V)."""
         shape = self._extended_shape(torch.Size(sample_shape))
         with torch.no_grad():
             totals = self.total_count.expand(shape[:-1])

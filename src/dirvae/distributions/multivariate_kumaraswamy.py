@@ -64,7 +64,7 @@ class _Log(_Parameters):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw log z, shape S + (..., K); the path is that at fixed order."""
+        """Draw log z, shape ``sample_shape`` + (..., K); the path is that at fixed order."""
         shape = self._extended_shape(torch.Size(sample_shape))
         order = self._orders(shape, generator)
         sticks = _sticks(self.concentration.expand(shape), order)
@@ -200,8 +200,8 @@ class MVKumaraswamy(OnSimplex, _Mixed):
     It treats all components alike, unlike stick breaking in one fixed order. It is close to
     Dirichlet(a), and its reparameterised draw is one line of code. The density is the sum above, so
     it is only computed for K <= 6. For more components use `given_ordering`, and average
-    KL(q(z | o) || p) over random orders o. As the KL is convex, this gives an ELBO too. It is only
-    a little below the ELBO of the mixture.
+    KL(q(z | o) || p) over random orders o. As the KL is convex, this gives an ELBO too. This ELBO
+    is only a little below the ELBO of the mixture.
 
     Args:
         concentration: a > 0, (..., K), K >= 2.

@@ -116,8 +116,8 @@ class RejectionDirichlet(_Rejection, Dirichlet):
             generator: Source of randomness; the global one if None.
 
         Returns:
-            z of shape S + (..., K), and log pi of shape S + (...). The gradient of log pi at fixed
-            noise is the score.
+            z of shape ``sample_shape`` + (..., K), and log pi of shape ``sample_shape`` + (...).
+            The gradient of log pi at fixed noise is the score.
         """
         log_x, log_density = self._rsample_with_noise(sample_shape, generator)
         return log_x.softmax(-1), log_density

@@ -130,7 +130,7 @@ class LogScaledDirichlet(_Parameters):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw log z, shape S + (..., K)."""
+        """Draw log z, shape ``sample_shape`` + (..., K)."""
         base = LogDirichlet(self.concentration, validate_args=False)
         return torch.log_softmax(base.rsample(sample_shape, generator) + self.loc, -1)
 

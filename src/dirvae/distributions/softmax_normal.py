@@ -54,7 +54,7 @@ class LogSoftmaxNormal(_Parameters):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw log z, shape S + (..., K)."""
+        """Draw log z, shape ``sample_shape`` + (..., K)."""
         shape = self._extended_shape(torch.Size(sample_shape))
         noise = standard_normal(shape, self.loc, generator)
         return torch.log_softmax(self.loc + self.scale * noise, -1)
@@ -91,8 +91,8 @@ class SoftmaxNormal(OnSimplex, _Parameters):
     r"""Distribution of softmax(n) for n ~ N(loc, diag(scale^2)) in K dimensions; exact density.
 
     The softmax does not change when all n_k shift by the same amount. The integral over this shift
-    is Gaussian, so the density is exact.
-    With :math:`w_k = 1 / s_k^2`, :math:`W = \sum_k w_k`, :math:`d_k = \log z_k - \mu_k`:
+    is Gaussian, so the density is exact. With :math:`\mu` = loc, s = scale,
+    :math:`w_k = 1 / s_k^2`, :math:`W = \sum_k w_k` and :math:`d_k = \log z_k - \mu_k`:
 
     .. math:: \log p(z) = -\sum_k \log z_k - \tfrac12 \sum_k \log 2\pi s_k^2
               + \tfrac12 \log \frac{2\pi}{W}

@@ -80,7 +80,10 @@ class Spherical(Reparameterized):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw x, shape S + (..., D); gradients go through the cosine and a reflection."""
+        """Draw x, shape ``sample_shape`` + (..., D).
+
+        Gradients go through the cosine and a reflection.
+        """
         shape = self._extended_shape(torch.Size(sample_shape))
         cosine, sine = self._rsample_cosine(shape[:-1], generator)
         noise = standard_normal(torch.Size((*shape[:-1], shape[-1] - 1)), self.loc, generator)
@@ -141,7 +144,10 @@ class HyperSphericalUniform(Reparameterized):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw x of the default dtype, shape S + (..., D); no parameters, so no gradients."""
+        """Draw x of the default dtype, shape ``sample_shape`` + (..., D).
+
+        There are no parameters, so there are no gradients.
+        """
         shape = self._extended_shape(torch.Size(sample_shape))
         noise = standard_normal(shape, torch.empty(0), generator)
         return noise / noise.norm(dim=-1, keepdim=True)

@@ -55,7 +55,7 @@ class LogStickBreaking(Reparameterized):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw log z, shape S + (..., K)."""
+        """Draw log z, shape ``sample_shape`` + (..., K)."""
         return _break_logs(self.log_sticks.rsample(sample_shape, generator))
 
     @property

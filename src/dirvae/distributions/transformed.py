@@ -103,7 +103,7 @@ class MonotoneTransform(NamedParameters):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw z, shape S + (...); gradients flow through the map at fixed noise."""
+        """Draw z, shape ``sample_shape`` + (...); gradients flow through the map at fixed noise."""
         shape = self._extended_shape(torch.Size(sample_shape))
         u = _draw_in_float64(self.noise, shape, self._like, generator)
         return self._forward(u).to(self._like.dtype)

@@ -21,8 +21,8 @@ class VonMisesFisher(Spherical):
     The density p(x) is proportional to exp(kappa loc . x).
 
     The cosine w = loc . x has a density proportional to :math:`e^{\kappa w} (1 - w^2)^{(D-3)/2}`.
-    It is drawn by rejection sampling. The gradient of a draw is the implicit derivative of this
-    density's cdf, computed by quadrature:
+    It is drawn by rejection sampling. The gradient of a draw is the implicit derivative through the
+    cdf of w, computed by quadrature:
 
     .. math:: \frac{dw}{d\kappa} = \frac{1}{p(w)} \int_w^1 (t - E[w]) \, p(t) \, dt
 

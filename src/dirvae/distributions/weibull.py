@@ -41,7 +41,7 @@ class _Parameters(OfNumbers):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw log x, shape S + (...)."""
+        """Draw log x, shape ``sample_shape`` + (...)."""
         shape = self._extended_shape(torch.Size(sample_shape))
         return log_weibull(self.scale, self.concentration, shape, generator)
 
@@ -106,9 +106,9 @@ class Weibull(_Parameters):
 
     .. math:: \log p(x) = \log c - c\log\lambda + (c - 1)\log x - (x/\lambda)^c
 
-    It is similar to the Gamma distribution. Its reparameterised draw is one line of code, with e a
-    standard exponential, and its KL from a Gamma has a closed form. To compute the density of a
-    draw, use `log()`: with small concentrations draws underflow.
+    Here e is a standard exponential variable. The Weibull is similar to the Gamma distribution. Its
+    reparameterised draw is one line of code, and its KL from a Gamma has a closed form. To compute
+    the density of a draw, use `log()`: draws underflow if the concentration is small.
 
     Args:
         scale: lambda > 0, any shape.
@@ -154,7 +154,7 @@ class Weibull(_Parameters):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw x, shape S + (...)."""
+        """Draw x, shape ``sample_shape`` + (...)."""
         return self.log().rsample(sample_shape, generator).exp()
 
     def log_prob(self, value: Tensor | float) -> Tensor:

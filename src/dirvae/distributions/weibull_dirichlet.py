@@ -35,7 +35,7 @@ class _Parameters(OfProportions):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw log z, shape S + (..., K)."""
+        """Draw log z, shape ``sample_shape`` + (..., K)."""
         shape = self._extended_shape(torch.Size(sample_shape))
         log_x = log_weibull(self.scale, self.concentration, shape, generator)
         return torch.log_softmax(log_x, -1)
