@@ -70,8 +70,8 @@ def elbo(terms: Terms, *, kl_weight: float = 1.0, free_bits: float = 0.0) -> Ten
     .. math:: \frac1S \sum_s \log p(x|z_s) - w \, \max(\mathrm{KL}(q(z|x) \| p(z)), \lambda)
 
     If the latent is not reparameterised, the score-function gradient is added; the value does not
-    change. Its baseline is the mean over the other samples or, with one sample, over the other
-    examples.
+    change. The baseline of this gradient is the mean over the other samples or, with one sample,
+    over the other examples.
 
     Args:
         terms: Terms of B examples.

@@ -1,6 +1,7 @@
 """The latents that have a name, with the prior and the options of each, in one table.
 
-A `VAE` accepts any latent. The estimators, the zoo and the command line know those in the table.
+A `VAE` accepts any latent. The estimators, ``dirvae.models.zoo`` and the command line know
+those in the table.
 """
 
 from __future__ import annotations
@@ -93,9 +94,9 @@ def default_latent(num_latent: int, concentration: Tensor | None = None) -> AnyL
 def default_commitment(Latent: AnyLatent, num_latent: int) -> float:
     """The default commitment of a latent of size K; 0 for most latents.
 
-    With the default commitment of 1.5, each component that is out of use costs .036 nats. A hundred
-    such components would cost more nats than many data sets have to say. So for K above 50 the
-    default is 0.
+    A commitment is the smallest concentration of a posterior, as a multiple of the prior's. With
+    the default of 1.5, each component that is out of use costs .036 nats. A hundred such components
+    would cost more nats than many data sets have to say. So for K above 50 the default is 0.
 
     Example:
         >>> [default_commitment(StandardizedDirichlet, k) for k in (50, 51)]

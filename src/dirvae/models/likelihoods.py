@@ -115,7 +115,7 @@ def likelihood_head(
 def data_features(
     likelihood: Callable[..., Distribution], moments: tuple[Tensor, Tensor] | None = None
 ) -> nn.Module | None:
-    """Module that the encoder applies to such data before its first layer; None for no module.
+    """Module before the encoder's first layer, for data with this likelihood; None for no module.
 
     Example:
         >>> data_features(Multinomial)

@@ -32,7 +32,7 @@ class LabelledVAE(nn.Module):
     To save time, a class with q(y|x) below 0.1 is decoded only with probability q(y|x) / 0.1. When
     it is decoded, its weight is 0.1. The most probable class gets the weight that makes the sum of
     the weights 1. The sum and its gradient stay unbiased. A row whose class is clear needs about
-    one decoding instead of C.
+    one decoding, instead of one for each of the C classes.
 
     Args:
         vae: The VAE for a known y. Its decoder is called as ``decoder(z, y)`` with y one-hot, its
@@ -223,7 +223,7 @@ def adversarial_divergence(
 ) -> Tensor:
     r"""KL(q(y|x) || q(y|x + r)) of each row, where r is close to the worst small change of the row.
 
-    As a penalty it keeps the output of a classifier constant in a ball around each row, labelled or
+    Used as a penalty, it trains a classifier not to change in a ball around each row, labelled or
     not. The change r is found by one step of the power method. Gradients go through q(y|x + r)
     only.
 

@@ -1,9 +1,9 @@
 """VAEs that are made by name, all from the same parts; each cites its paper.
 
 In all of them, encoder and decoder are multilayer perceptrons. The latent is standardized by the
-prior's mean and standard deviation before the decoder sees it. For values on a simplex of K parts
-are near 1/K and hardly vary: a decoder that gets them unchanged starts by ignoring them. If the
-latent is a scaled or standardized Dirichlet, or a Concrete, the decoder sees its log ratios
+prior's mean and standard deviation before the decoder sees it. Without this, values on a simplex of
+K parts would be near 1/K and hardly vary. A decoder that gets such values starts by ignoring them.
+If the latent is a scaled or standardized Dirichlet, or a Concrete, the decoder sees its log ratios
 instead. The guide to training explains these defaults.
 """
 
@@ -81,7 +81,7 @@ def mlp_vae(
         moments: Mean and standard deviation of the data, each (D,). The decoder starts at the mean,
             and a Gaussian likelihood uses both as units.
         commitment: The smallest concentration of a posterior, as a multiple of the prior's
-            concentration at the start. Only for the kinds of Dirichlet latents with a Dirichlet
+            concentration at the start. Only for latents of a Dirichlet kind with a Dirichlet
             prior. Above 1, no component's posterior can equal its prior. So even a component that
             is out of use costs nats.
         prior_components: Number of distributions of a `MixturePrior`, which starts around ``prior``
