@@ -64,7 +64,7 @@ class _Log(_Parameters):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw log z, shape ``sample_shape`` + (..., K); the path is that at fixed order."""
+        """Draw log z, shape ``sample_shape`` + (..., K); gradients are taken at a fixed order."""
         shape = self._extended_shape(torch.Size(sample_shape))
         order = self._orders(shape, generator)
         sticks = _sticks(self.concentration.expand(shape), order)

@@ -151,9 +151,10 @@ class _BetaSticks(_StickBreaking):
 
     @property
     def mode(self) -> Tensor:
-        """What is left by sticks at the mode of Beta(a_k, b_k - K + 1 + k), shape (..., K).
+        """The z whose sticks v_k are at the mode of Beta(a_k, b_k - K + 1 + k), shape (..., K).
 
-        The density on the simplex has a factor 1 / (1 - v_k) for each stick after the k-th.
+        The reason: the density on the simplex has a factor 1 / (1 - v_k) for each stick after the
+        k-th.
         """
         a, b = self.concentration1, self.concentration0
         later = torch.arange(a.shape[-1] - 1, -1, -1, dtype=a.dtype, device=a.device)
