@@ -1,4 +1,4 @@
-"""Training objectives: functions of the terms that a VAE gives, apart from any model."""
+"""Training objectives: functions of the `Terms` that a VAE returns, the same for every model."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ __all__ = [
 ]
 
 KLSchedule = Callable[[int], float]
-"""From the number of optimiser steps taken so far to the weight of the KL."""
+"""Function from the number of optimiser steps so far to the weight of the KL."""
 
 
 class Terms(NamedTuple):
-    """What a VAE says of a batch; S samples of the latent for each of B examples. All in nats.
+    """What a VAE computes for B examples, with S samples of the latent for each; in nats.
 
     Attributes:
         log_likelihood: log p(x|z), shape (S, B).
         kl: KL(q(z|x) || p(z)), shape (B,).
-        kl_is_exact: Whether ``kl`` is a closed form rather than the mean over the S samples.
-        log_ratio: log p(z) - log q(z|x), shape (S, B); None where it was not asked for.
-        log_q: log q(z|x) of samples that carry no path gradient, shape (S, B), for the
-            score-function gradient; None for reparameterised latents.
+        kl_is_exact: Whether ``kl`` is a closed form. If not, it is the mean over the S samples.
+        log_ratio: log p(z) - log q(z|x), shape (S, B); None if it was not computed.
+        log_q: log q(z|x), shape (S, B), for the score-function gradient of latents that are not
+            reparameterised. None for reparameterised latents.
         q: The posterior, batch shape (B,).
         z: The samples, shape (S, B, ...).
-        path: What q's distribution, or that of log z, drew; the path's gradient goes through it.
-            None where ``log_ratio`` is.
-        log_label: log q(y|x) of each class that is known, shape (B,), 0 where it is not; None for
+        path: The tensor that was drawn: z or log z. Pathwise gradients go through it. None if
+            ``log_ratio`` is None.
+        log_label: log q(y|x) of each known class y, shape (B,), and 0 for unknown classes. None for
             models without classes.
 
     Example:
@@ -69,20 +69,21 @@ def elbo(terms: Terms, *, kl_weight: float = 1.0, free_bits: float = 0.0) -> Ten
 
     .. math:: \frac1S \sum_s \log p(x|z_s) - w \, \max(\mathrm{KL}(q(z|x) \| p(z)), \lambda)
 
-    The value is the bound. For a latent without a path the gradient adds the score-function term.
-    Its baseline is the mean of the other samples or, with one sample, of the other examples.
+    If the latent is not reparameterised, the score-function gradient is added; the value does not
+    change. The baseline of this gradient is the mean over the other samples or, with one sample,
+    over the other examples.
 
     Args:
         terms: Terms of B examples.
-        kl_weight: w >= 0; the bound holds for w >= 1 only.
-        free_bits: lambda >= 0 nats on the total KL (a Dirichlet's does not split over components);
-            below it the KL is neither counted nor trained.
+        kl_weight: w >= 0. The result is a lower bound only for w >= 1.
+        free_bits: lambda >= 0, in nats. A KL below lambda counts as lambda and has no gradient.
+            lambda applies to the total KL, because a Dirichlet's KL is not a sum over components.
 
     Returns:
         Shape (B,).
 
     References:
-        Kingma & Welling 2014, eq. 3; Kingma et al. 2016, sec. C.8 (free bits, there per group);
+        Kingma & Welling 2014, eq. 3; Kingma et al. 2016, sec. C.8 (free bits for each group);
         Mnih & Rezende 2016, eq. 8 (leave-one-out baseline).
 
     Example:
@@ -102,14 +103,14 @@ def elbo(terms: Terms, *, kl_weight: float = 1.0, free_bits: float = 0.0) -> Ten
 
 
 def labelled_elbo(terms: Terms, *, kl_weight: float = 1.0, label_weight: float = 1.0) -> Tensor:
-    r"""Evidence lower bound of each example, plus a weight times log q(y|x) where y is known.
+    r"""Evidence lower bound of each example, plus a weight times log q(y|x) if y is known.
 
-    Without the second term a classifier would learn from unlabelled examples alone.
+    Without the second term the classifier would learn only from the unlabelled examples.
 
     Args:
         terms: Terms with ``log_label``, such as those of a `LabelledVAE`.
         kl_weight: As in `elbo`.
-        label_weight: Nats of the bound that one nat of log q(y|x) is worth, 0 or more.
+        label_weight: Weight of log q(y|x), 0 or more.
 
     Returns:
         Shape (B,).
@@ -136,11 +137,11 @@ def importance_weighted_bound(terms: Terms, *, kl_weight: float = 1.0) -> Tensor
 
     .. math:: \log \frac1S \sum_s p(x|z_s) \left( \frac{p(z_s)}{q(z_s|x)} \right)^w
 
-    With one sample it is the (one-sample) ELBO; it never falls, in expectation, as S grows.
+    With one sample it is the ELBO of that sample. In expectation it never falls as S grows.
 
     Args:
         terms: Terms with ``log_ratio``, from ``vae.terms(x, num_samples=S, importance=True)``.
-        kl_weight: w; the bound holds for 1.
+        kl_weight: w. The result is a lower bound only for w = 1.
 
     Returns:
         Shape (B,).
@@ -167,28 +168,29 @@ def importance_weighted_bound(terms: Terms, *, kl_weight: float = 1.0) -> Tensor
 
 
 def doubly_reparameterized_bound(terms: Terms, *, kl_weight: float = 1.0) -> Tensor:
-    r"""The importance-weighted bound with a gradient of less variance for the encoder.
+    r"""The importance-weighted bound, with a gradient of less variance for the encoder.
 
-    Through the parameters of q at a fixed z the gradient of the bound is a score function. A second
-    reparameterisation turns its mean into path gradients. With normalised weights v_s and
-    :math:`\bar w_s` = (p(x|z_s) p(z_s)^w / q(z_s|x)^w):
+    The parameters of q also enter the bound directly, at a fixed z. This part of the gradient is a
+    score function. A second reparameterisation replaces it by a pathwise gradient of the same mean.
+    With :math:`\bar w_s` = (p(x|z_s) p(z_s)^w / q(z_s|x)^w) and v_s the normalised
+    :math:`\bar w_s`:
 
     .. math:: \nabla_\phi \approx \sum_s ((1 - w) v_s + w v_s^2)
               \frac{\partial \log \bar w_s}{\partial z_s} \frac{\partial z_s}{\partial \phi}
 
-    With one sample that is the path gradient of the ELBO ("sticking the landing"), which vanishes
+    With one sample this is the pathwise gradient of the ELBO ("sticking the landing"). It vanishes
     as q becomes the true posterior.
 
     Args:
         terms: Terms with ``log_ratio``, from ``vae.terms(x, num_samples=S, importance=True)``.
-        kl_weight: w; the bound holds for 1.
+        kl_weight: w. The result is a lower bound only for w = 1.
 
     Returns:
-        Shape (B,): the value, and the gradients of decoder and prior, of
+        Shape (B,). The value, and the gradients of decoder and prior, are those of
         `importance_weighted_bound`.
 
     Raises:
-        ValueError: If ``terms.path`` is None, or the latent has no path.
+        ValueError: If ``terms.path`` is None, or the latent has no ``rsample``.
 
     References:
         Tucker, Lawson, Gu & Maddison, "Doubly reparameterized gradient estimators for Monte Carlo
@@ -226,19 +228,19 @@ def _score_function(reward: Tensor, log_q: Tensor) -> Tensor:
 
 
 def log_likelihood(p: Distribution, x: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Log-likelihood of each example, counting only what was observed.
+    """Log-likelihood of each example, for the observed values only.
 
     Args:
         p: Distribution of x, batch shape (..., B).
-        x: Shape (B, D...); values where ``mask`` is False are not read.
-        mask: Shape of x, True where x was observed; None if all was.
+        x: Shape (B, D...). Values where ``mask`` is False are ignored.
+        mask: Shape of x, True where x was observed; None if all values were.
 
     Returns:
-        Shape (..., B), in nats. For counts with a total (multinomial, Dirichlet-multinomial) the
-        distribution of the observed categories given their own total.
+        Shape (..., B), in nats. For counts with a total (multinomial, Dirichlet-multinomial), the
+        log probability of the observed counts given the total of the observed counts.
 
     Raises:
-        TypeError: If the distribution offers no likelihood of a part of x.
+        TypeError: If a mask is given and the distribution has no likelihood of a part of x.
 
     Example:
         >>> p = Independent(torch.distributions.Bernoulli(torch.full((1, 3), 0.5)), 1)
@@ -273,7 +275,7 @@ def constant(weight: float = 1.0) -> KLSchedule:
 
 
 def linear_warmup(steps: int, final: float = 1.0, start: float = 0.0) -> KLSchedule:
-    """From ``start`` at step 0 in a straight line to exactly ``final`` at ``steps`` and ever after.
+    """Rise linearly from ``start`` at step 0 to exactly ``final`` at ``steps``, then stay there.
 
     References:
         Bowman et al. 2016, sec. 3.1; Sonderby et al. 2016.
@@ -288,7 +290,10 @@ def linear_warmup(steps: int, final: float = 1.0, start: float = 0.0) -> KLSched
 
 
 def cyclical(period: int, cycles: int, final: float = 1.0) -> KLSchedule:
-    """``cycles`` times from 0 to ``final`` in the first half of ``period`` steps; then ``final``.
+    """Rise from 0 to ``final`` in the first half of each of ``cycles`` periods.
+
+    A period has ``period`` steps. The weight is ``final`` in the second half of each period, and
+    after the last period.
 
     References:
         Fu et al. 2019, eq. 6-7.

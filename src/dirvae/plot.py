@@ -1,6 +1,6 @@
-"""Figures for notebooks, of arrays: each function returns a figure of Plotly.
+"""Figures for notebooks, made from arrays: each function returns a Plotly figure.
 
-They have neither background nor title, so that they fit a light page and a dark one.
+The figures have no background and no title, so that they fit light and dark pages.
 
 Example:
     >>> from dirvae import plot

@@ -1,4 +1,7 @@
-"""Distributions: each a `torch.distributions.Distribution`, in log space where it matters."""
+"""Distributions, each a `torch.distributions.Distribution`.
+
+Those whose draws can underflow are computed in log space.
+"""
 
 import dirvae.distributions._constraint_maps  # noqa: F401  registers them
 from dirvae.distributions.beta import Beta

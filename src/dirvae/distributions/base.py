@@ -1,4 +1,4 @@
-"""What distributions share: expansion, values, parameters, and the simplex by way of the logs."""
+"""Base classes of the distributions: expansion, values, parameters, and the simplex in logs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 
 
 class Law(Distribution):
-    """A distribution that expands, and that takes numbers as values.
+    """Base of distributions that can be expanded and that accept plain numbers as values.
 
     Example:
         >>> class Coin(Law):
@@ -38,19 +38,21 @@ class Law(Distribution):
     """
 
     batched: ClassVar[tuple[str, ...]] = ()
-    """Attributes that begin with the batch's shape, tensors or distributions.
+    """Names of the attributes (tensors or distributions) whose shape begins with the batch shape.
 
-    They are those of ``arg_constraints`` where none are named.
+    If this is empty, the names in ``arg_constraints`` are used.
     """
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """Return a copy with a wider batch, of the same class and with all that this one holds.
+        """Return a copy with batch shape ``batch_shape``, of the same class and attributes.
 
-        A subclass that has attributes of its own, and a constructor that needs them, keeps both.
+        The constructor is not called. So a subclass may have more attributes and another
+        constructor, and need not define ``expand``.
 
         Args:
-            batch_shape: What the batch shape is expanded to.
-            _instance: Written to in place of a copy, as torch does; None for a copy.
+            batch_shape: The new batch shape.
+            _instance: An instance that is filled instead of a new copy, as in torch. None makes a
+                copy.
 
         Raises:
             ValueError: If the batch cannot be expanded to that shape.
@@ -105,7 +107,10 @@ class Reparameterized(Law):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw, shape S + batch shape + event shape, with a path to the parameters."""
+        """Draw values that are differentiable in the parameters.
+
+        Their shape is ``sample_shape`` + batch shape + event shape.
+        """
         raise NotImplementedError
 
     def sample(
@@ -113,18 +118,19 @@ class Reparameterized(Law):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw what `rsample` does, without a path."""
+        """Draw the same values as `rsample`, without gradients."""
         with torch.no_grad():
             return self.rsample(sample_shape, generator)
 
 
 class OfNumbers(Reparameterized):
-    """Its parameters are numbers, one of each for a member of the batch.
+    """Base of distributions whose parameters are single numbers for each member of the batch.
 
     One draw has shape ``event_size``.
 
     Args:
-        parameters: Those of ``arg_constraints``, in its order; broadcast against each other.
+        parameters: The parameters named in ``arg_constraints``, in the same order. They are
+            broadcast against each other.
         validate_args: Whether to check parameters and values.
     """
 
@@ -143,11 +149,11 @@ class OfNumbers(Reparameterized):
 
 
 class OfProportions(Reparameterized):
-    """Its parameters are vectors with a component for each of the K >= 2 proportions.
+    """Base of distributions whose parameters are vectors, one entry for each of K >= 2 proportions.
 
     Args:
-        parameters: Those of ``arg_constraints``, in its order, (..., K); broadcast against each
-            other.
+        parameters: The parameters named in ``arg_constraints``, in the same order, of shape
+            (..., K). They are broadcast against each other.
         validate_args: Whether to check parameters and values.
 
     Raises:
@@ -164,10 +170,10 @@ class OfProportions(Reparameterized):
 
 
 class OnSimplex(Reparameterized):
-    """A distribution of z on the simplex that is drawn and scored as log z.
+    """Base of distributions of z on the simplex whose draws and densities are computed as log z.
 
-    A subclass gives `log`, the distribution of log z with a density on log z_1 .. log z_{K-1}.
-    What else it says is its own: moments, a divergence.
+    A subclass defines `log`. This is the distribution of log z, with a density on log z_1 ..
+    log z_{K-1}. The subclass also defines its moments and its KL divergences, if it has any.
 
     Example:
         >>> from dirvae.distributions import LogDirichlet
@@ -194,7 +200,7 @@ class OnSimplex(Reparameterized):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw z, shape S + (..., K)."""
+        """Draw z, shape ``sample_shape`` + (..., K)."""
         return self.log().rsample(sample_shape, generator).exp()
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -211,7 +217,7 @@ class OnSimplex(Reparameterized):
 
 
 def require_parts(shape: torch.Size, name: str, *others: str) -> None:
-    """Raise ValueError unless parameters of this shape together have two components or more.
+    """Raise ValueError unless parameters, broadcast to ``shape``, have two components or more.
 
     Example:
         >>> require_parts(torch.Size([5, 1]), "loc")

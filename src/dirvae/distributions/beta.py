@@ -23,8 +23,8 @@ class Beta(OfNumbers):
 
     log p(x) = (a - 1) log x + (b - 1) log(1 - x) - log B(a, b), 0 <= x <= 1.
 
-    A float32 draw of Beta(.01, .01) rounds to exactly 1 four times in ten. `rsample_log` and
-    `log()` give the pair (log x, log(1 - x)) instead, which loses nothing at either end.
+    Four in ten float32 draws of Beta(.01, .01) round to exactly 1. `rsample_log` and `log()` give
+    the pair (log x, log(1 - x)) instead. The pair is exact near 0 and near 1.
 
     Args:
         concentration1: a > 0, any shape; half precision is raised to float32.
@@ -69,14 +69,17 @@ class Beta(OfNumbers):
 
     @property
     def mode(self) -> Tensor:
-        """(a - 1) / (a + b - 2), with a and b clamped to 1 from below; an end if both are below."""
+        """(a - 1) / (a + b - 2), after a and b below 1 are raised to 1.
+
+        If neither is above 1, the mode is 1 for a >= b and 0 otherwise.
+        """
         a, b = (self.concentration1 - 1).clamp(min=0), (self.concentration0 - 1).clamp(min=0)
         end = (self.concentration1 >= self.concentration0).to(a.dtype)
         total = a + b
         return torch.where(total > 0, a / torch.where(total > 0, total, 1.0), end)
 
     def log(self) -> LogDirichlet:
-        """Return the distribution of the logarithms of x and 1 - x, an event of two."""
+        """Return the distribution of the logarithms of x and of 1 - x, with event shape (2,)."""
         pair = torch.stack((self.concentration1, self.concentration0), -1)
         return LogDirichlet(pair, validate_args=self._validate_args)
 
@@ -94,7 +97,7 @@ class Beta(OfNumbers):
         generator: torch.Generator | None = None,
         totals: int = 1,
     ) -> tuple[Tensor, Tensor]:
-        """Draw a pair log x and log(1 - x), each of shape sample_shape + batch_shape.
+        """Draw log x and log(1 - x), each of shape sample_shape + batch_shape.
 
         Args:
             sample_shape: Shape of the draw, before batch.
@@ -116,8 +119,8 @@ class Beta(OfNumbers):
             sample_shape: Shape of the draw, before batch.
             generator: Source of randomness; the global one if None.
             totals: Number of totals X + Y to average the gradient over, as in `Dirichlet.rsample`.
-                With one, its variance is up to twice that of torch's implicit gradient of x itself.
-                It tends to that as they grow.
+                With one total, the gradient's variance is up to twice the variance of torch's
+                implicit gradient of x. With more totals it falls towards the variance of torch's.
 
         Returns:
             Draws, sample_shape + batch_shape.
@@ -135,7 +138,7 @@ class Beta(OfNumbers):
         return log_prob.to(torch.promote_types(value.dtype, self.concentration1.dtype))
 
     def cdf(self, value: Tensor | float) -> Tensor:
-        """Probability of at most ``value``."""
+        """Probability that a draw is at most ``value``."""
         value = self._checked(value)
         inside = (value > 0) & (value < 1)
         x = torch.where(inside, to_float64(value), 0.5)
@@ -145,7 +148,7 @@ class Beta(OfNumbers):
         return lower.to(torch.promote_types(value.dtype, self.concentration1.dtype))
 
     def icdf(self, value: Tensor | float) -> Tensor:
-        """What lies above a share ``value`` of the distribution; 0 <= value <= 1."""
+        """Quantile at probability ``value``, 0 <= value <= 1."""
         probability = as_probability(value, self.concentration1, self._validate_args)
         log_odds = beta_log_odds_quantile(*self._in_float64(), to_float64(probability))
         return log_odds.sigmoid().to(self.concentration1.dtype)

@@ -1,4 +1,4 @@
-"""Likelihoods of counts, each a number of its own."""
+"""Distributions of single counts, such as the reads of one gene."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ class NegativeBinomial(Law):
 
     @property
     def mode(self) -> Tensor:
-        """Mode: the whole part of (r - 1) mu / r, and 0 for r below 1."""
+        """Mode: (r - 1) mu / r rounded down, and 0 for r below 1."""
         r = self.concentration
         return ((r - 1) / r * self._mean).floor().clamp(min=0)
 
     def sample(
         self, sample_shape: Any = torch.Size(), generator: torch.Generator | None = None
     ) -> Tensor:
-        """Draw counts, shape S + (...)."""
+        """Draw counts, shape ``sample_shape`` + (...)."""
         shape = self._extended_shape(torch.Size(sample_shape))
         with torch.no_grad():
             r = self.concentration.expand(shape)
@@ -85,7 +85,7 @@ class NegativeBinomial(Law):
         return _log_negative_binomial(value, self._mean, self.concentration)
 
     def cdf(self, value: Tensor | float) -> Tensor:
-        """Probability of at most ``value``: a Beta's cdf, I_{r / (r + mu)}(r, x + 1)."""
+        """Probability that a draw is at most x: the cdf I_{r / (r + mu)}(r, x + 1) of a Beta."""
         value = self._checked(value)
         mean, r = to_float64(self._mean), to_float64(self.concentration)
         x = to_float64(value).floor()
@@ -151,7 +151,7 @@ class ZeroInflatedNegativeBinomial(Law):
 
     @property
     def mode(self) -> Tensor:
-        """Mode of the negative binomial, or 0 where that is more probable."""
+        """Mode of the negative binomial, or 0 where 0 is more probable."""
         mode = self.counts.mode
         zero = torch.zeros_like(mode)
         return torch.where(self._log_prob(zero) >= self._log_prob(mode), zero, mode)
@@ -159,7 +159,7 @@ class ZeroInflatedNegativeBinomial(Law):
     def sample(
         self, sample_shape: Any = torch.Size(), generator: torch.Generator | None = None
     ) -> Tensor:
-        """Draw counts, shape S + (...)."""
+        """Draw counts, shape ``sample_shape`` + (...)."""
         counts = self.counts.sample(sample_shape, generator)
         with torch.no_grad():
             keep = torch.sigmoid(-self.gate_logits).expand(counts.shape)
@@ -171,7 +171,7 @@ class ZeroInflatedNegativeBinomial(Law):
         return self._log_prob(value)
 
     def cdf(self, value: Tensor | float) -> Tensor:
-        """Probability of at most ``value``."""
+        """Probability that a draw is at most ``value``."""
         value = as_value(value, self._like)
         below = self.counts.cdf(value)
         zeros = torch.sigmoid(self.gate_logits) * (value >= 0)

@@ -122,9 +122,9 @@ class _DirichletParameters(Reparameterized):
 class LogDirichlet(_DirichletParameters):
     r"""The distribution of log z for z ~ Dirichlet(concentration).
 
-    An event is the K log proportions. The density is with respect to Lebesgue measure on the first
-    K - 1 of them. With A = sum_k a_k, log p(y) = log Gamma(A) - sum_k log Gamma(a_k) + sum_k a_k
-    y_k - y_K.
+    An event is the vector y = log z of K log proportions. The density is with respect to Lebesgue
+    measure on the first K - 1 of them. With A = sum_k a_k,
+    log p(y) = log Gamma(A) - sum_k log Gamma(a_k) + sum_k a_k y_k - y_K.
 
     Args:
         concentration: a > 0, (..., K); half precision is raised to float32.
@@ -157,7 +157,10 @@ class LogDirichlet(_DirichletParameters):
 
     @property
     def mode(self) -> Tensor:
-        """Log of a / A with the last a less by 1; the last part is -inf where that is below 0."""
+        """Log of b / sum(b), where b is a with its last entry reduced by 1.
+
+        The last component is -inf if a_K is at most 1.
+        """
         a = self.concentration
         excess = torch.cat((a[..., :-1], (a[..., -1:] - 1).clamp(min=0)), -1)
         return excess.log() - excess.sum(-1, keepdim=True).log()
@@ -168,7 +171,7 @@ class LogDirichlet(_DirichletParameters):
         generator: torch.Generator | None = None,
         totals: int = 1,
     ) -> Tensor:
-        """As `Dirichlet.rsample`, for log z."""
+        """Draw log z; the arguments are those of `Dirichlet.rsample`."""
         return _LogNormalize.apply(self._rsample_log_gamma(sample_shape, generator, totals))
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -189,8 +192,8 @@ class Dirichlet(_DirichletParameters):
 
     log p(z) = log Gamma(A) - sum_k log Gamma(a_k) + sum_k (a_k - 1) log z_k, A = sum_k a_k.
 
-    A draw is exp of a `LogDirichlet` draw, so a proportion rounds to 0 where the float type cannot
-    hold it. Use `log()` wherever a density of a draw is wanted: it stays finite.
+    A draw is exp of a `LogDirichlet` draw. Proportions that are too small for the float type become
+    0. To compute the density of a draw, use `log()`: the density of log z stays finite.
 
     Args:
         concentration: a > 0, (..., K); half precision is raised to float32.
@@ -225,7 +228,10 @@ class Dirichlet(_DirichletParameters):
 
     @property
     def mode(self) -> Tensor:
-        """(a - 1) / (A - K), with a clamped to at least 1; a vertex if every a is below 1."""
+        """(a - 1) / (A - K), after entries of a below 1 are raised to 1; A is their sum.
+
+        If no entry is above 1, the mode is the vertex of the largest entry.
+        """
         excess = (self.concentration - 1).clamp(min=0)
         total = excess.sum(-1, keepdim=True)
         vertex = torch.zeros_like(excess).scatter(
@@ -234,7 +240,7 @@ class Dirichlet(_DirichletParameters):
         return torch.where(total > 0, excess / torch.where(total > 0, total, 1.0), vertex)
 
     def log(self) -> LogDirichlet:
-        """The distribution of log z, on which importance weights stay finite."""
+        """Return the distribution of log z, whose densities and importance weights stay finite."""
         return LogDirichlet(self.concentration, validate_args=self._validate_args)
 
     def rsample(
@@ -243,17 +249,18 @@ class Dirichlet(_DirichletParameters):
         generator: torch.Generator | None = None,
         totals: int = 1,
     ) -> Tensor:
-        """Draw z = X / T from gammas X with total T, with an unbiased pathwise gradient.
+        """Draw z = X / T from independent gammas X with total T; the gradient is unbiased.
 
-        The total is independent of z, so the gradient may be averaged over others. With growing
-        ``totals`` it becomes the Beta-marginal gradient, which has least variance. At K = 50 its
-        variance is 2 % less than with one total for a = 1, and a third less for a = .01. At K = 2
-        it is half.
+        The gradient is pathwise. T is independent of z, so the gradient may be averaged over
+        several draws of T for one z. As their number ``totals`` grows, this average becomes the
+        Beta-marginal gradient, which has the least variance. Compare its variance with that of the
+        gradient with one total. At K = 50 it is 2 % less if a = 1, and a third less if a = .01. At
+        K = 2 it is half.
 
         Args:
             sample_shape: Shape of the draw, before batch and event.
             generator: Source of randomness; the global one if None.
-            totals: Number of totals to average the gradient over; its cost is proportional.
+            totals: Number of totals to average the gradient over. The cost is proportional to it.
 
         Returns:
             Draws, sample_shape + batch_shape + (K,).

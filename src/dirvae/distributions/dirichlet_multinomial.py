@@ -1,4 +1,4 @@
-"""Counts of categories whose probabilities are a Dirichlet, given their total."""
+"""Counts of categories whose probabilities have a Dirichlet distribution."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ __all__ = ["DirichletMultinomial"]
 
 
 class DirichletMultinomial(Law):
-    r"""Counts of V categories whose probabilities are a Dirichlet, given their total.
+    r"""Counts of V categories, given their total, whose probabilities are Dirichlet-distributed.
 
     .. math:: \log p(x) = \log\frac{\Gamma(n + 1) \Gamma(A)}{\Gamma(n + A)}
               + \sum_v \log\frac{\Gamma(x_v + a_v)}{\Gamma(a_v) \Gamma(x_v + 1)},
               \quad n = \sum_v x_v, \; A = \sum_v a_v
 
-    ``log_prob`` takes each row's own total, whatever ``total_count`` is. Fractional counts are
-    accepted.
+    ``log_prob`` uses the sum of each row's counts as n and ignores ``total_count``. Fractional
+    counts are accepted.
 
     Args:
         concentration: a, positive, shape (..., V).
@@ -80,7 +80,7 @@ class DirichletMultinomial(Law):
         return self.mean * (1 - self.concentration / sum_a) * (total + sum_a) / (1 + sum_a)
 
     def entropy(self) -> Tensor:
-        """Entropy in nats, shape (...), by a sum over 0 .. n for each category."""
+        """Entropy in nats, shape (...), computed as a sum over 0 .. n for each category."""
         a = to_float64(self.concentration)
         entropy = dirichlet_multinomial_entropy(self.total_count.to(a), a)
         return entropy.to(self.concentration.dtype)
@@ -88,7 +88,7 @@ class DirichletMultinomial(Law):
     def sample(
         self, sample_shape: Any = torch.Size(), generator: torch.Generator | None = None
     ) -> Tensor:
-        """Draw counts with total ``total_count``, shape S + (..., V)."""
+        """Draw counts with total ``total_count``, shape ``sample_shape`` + (..., V)."""
         law = LogDirichlet(self.concentration, validate_args=False)
         log_p = law.sample(torch.Size(sample_shape), generator)
         return Multinomial(log_p, self.total_count, validate_args=False).sample((), generator)
@@ -97,8 +97,8 @@ class DirichletMultinomial(Law):
         """Log probability of the counts given their total, in nats.
 
         Args:
-            value: Shape (..., V), or sparse CSR, shape (B, V), for a concentration of shape (...,
-                B, V). Of sparse values only the categories that are present are computed.
+            value: Dense, shape (..., V). Or sparse CSR, shape (B, V), if the concentration has
+                shape (..., B, V); then only categories with stored counts are computed.
 
         Returns:
             Shape (...).
@@ -119,10 +119,10 @@ class DirichletMultinomial(Law):
         return torch.stack(found).view(*self.batch_shape[:-1], -1).to(self.concentration.dtype)
 
     def masked_log_prob(self, value: Tensor, mask: Tensor) -> Tensor:
-        """Log probability of the observed counts given their own total.
+        """Log probability of the observed counts given the total of the observed counts.
 
         Args:
-            value: Shape (..., V); not read where ``mask`` is False.
+            value: Shape (..., V). Entries where ``mask`` is False are ignored.
             mask: Booleans, True where observed.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Draws, log ratios and divergences of any two distributions, by the best way that they offer."""
+"""Draws, log ratios and KL divergences for any two distributions, by the best available way."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = ["Draws", "KLResult", "draw", "draw_with_log_ratio", "kl", "log_law"]
 
 
 class KLResult(NamedTuple):
-    """A divergence, and how it was found.
+    """A KL divergence, and how it was computed.
 
     Attributes:
         value: KL(q || p) in nats, shape (B,).
         exact: True for a closed form (or a converged quadrature), False for Monte Carlo.
-        std_error: Standard error of ``value``, shape (B,); None where exact or from one sample.
+        std_error: Standard error of ``value``, shape (B,). None if ``exact``, or from one draw.
 
     Example:
         >>> from torch.distributions import Normal
@@ -42,13 +42,16 @@ class KLResult(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """Draws of a distribution with their log ratios; leading shape S + (B,).
+    """Draws of a distribution with their log ratios.
+
+    The shape of each tensor begins with S + (B,), sample shape and batch shape.
 
     Attributes:
         z: The draws.
-        log_ratio: log p(z) - log q(z): an importance weight, or minus a KL term, in nats.
-        log_q: log q(z), or the density of log z where the draws were made in logs, in nats.
-        path: What was drawn, z or its logarithm: all of the path's gradient goes through it.
+        log_ratio: log p(z) - log q(z), in nats: the log of an importance weight, or minus one term
+            of the KL.
+        log_q: log q(z), in nats. If the draws were made as log z, the log density of log z.
+        path: The tensor that was drawn: z or its logarithm. All pathwise gradients flow through it.
 
     Example:
         >>> from torch.distributions import Normal
@@ -70,18 +73,18 @@ def kl(
     num_samples: int = 1,
     generator: torch.Generator | None = None,
 ) -> KLResult:
-    r"""KL(q || p): the registered closed form, or else Monte Carlo with draws from ``q``.
+    r"""KL(q || p): the closed form if one is registered, else Monte Carlo with draws from ``q``.
 
     .. math:: \mathrm{KL}(q \| p) \approx \frac1S \sum_s \log q(z_s) - \log p(z_s), \quad z_s \sim q
 
-    The gradient of the Monte Carlo value is unbiased. It goes along the path where ``q`` has one,
-    and else by a score-function term of value zero.
+    The gradient of the Monte Carlo value is unbiased. If ``q`` has ``rsample``, the gradient is
+    pathwise. Otherwise a score-function term, whose value is zero, carries the gradient.
 
     Args:
         q: Distribution with batch shape (B,).
         p: Distribution over the same events, batch shape (B,) or ().
-        num_samples: S >= 1, draws for Monte Carlo; ignored by a closed form.
-        generator: Source of those draws; the global one if None.
+        num_samples: S >= 1, number of draws for Monte Carlo. A closed form ignores it.
+        generator: Source of these draws; the global one if None.
 
     Returns:
         The divergence with its standard error.
@@ -115,16 +118,17 @@ def draw(
     sample_shape: torch.Size = torch.Size(),
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Draw from ``q``, with its path where it has one, from ``generator`` where one is given.
+    """Draw from ``q`` by ``rsample`` if it has one, else by ``sample``.
 
-    A distribution that takes a generator of its device is given it, inside `Independent` too. For
-    every other it seeds the source. That is a generator where the distribution is torch's own.
-    Otherwise it is a fork of the global ones: these stay as they were, and threads wait for each
-    other.
+    ``generator`` is passed to the sampling method of ``q`` if that method accepts a generator and
+    both are on the same kind of device. This also works inside `Independent`. Otherwise
+    ``generator`` gives a seed. With this seed torch's own distributions draw from a new generator.
+    All others draw from the global generators, which are seeded for the draw and then restored.
+    Only one thread at a time makes such a draw.
 
     Args:
         q: Any distribution.
-        sample_shape: S.
+        sample_shape: The sample shape S.
         generator: Source; the global one if None.
 
     Returns:
@@ -165,18 +169,19 @@ def draw_with_log_ratio(
 ) -> Draws:
     """Draw z from ``q`` with log p(z) - log q(z).
 
-    Both may offer ``.log()``: the distribution of log z, or of the pair (log z, log(1 - z)). Then
-    all is computed from these, which do not underflow. ``log q`` is then the density of log z; the
-    ratio, and the gradients at a given z, are the same.
+    ``q`` and ``p`` may both offer ``.log()``: the distribution of log z, or of the pair
+    (log z, log(1 - z)). Then everything is computed from these log distributions, which do not
+    underflow. ``log_q`` is then the log density of log z. The log ratio, and the gradients at a
+    given z, are the same as without ``.log()``.
 
     Args:
         q: Distribution with batch shape (B,).
         p: Distribution over the same events, batch shape (B,) or ().
-        sample_shape: S.
+        sample_shape: The sample shape S.
         generator: Source; the global one if None.
 
     Returns:
-        z of shape S + (B,) + event, its log densities, both S + (B,), and what was drawn.
+        `Draws`: z and ``path``, and the log ratio and log density, both of shape S + (B,).
 
     Raises:
         ValueError: If the events differ in shape, or the ratio is NaN.
@@ -204,9 +209,10 @@ def draw_with_log_ratio(
 
 
 def log_law(q: Distribution) -> Distribution | None:
-    """Return the distribution of log z (or of log z, log(1 - z)) for z ~ ``q``, or None.
+    """Return the distribution of log z, or of the pair (log z, log(1 - z)), for z ~ ``q``.
 
-    Looks inside `Independent` and `MixtureSameFamily`.
+    None if ``q`` has no method ``log``. Distributions inside `Independent` and
+    `MixtureSameFamily` are found too.
 
     Example:
         >>> log_law(torch.distributions.Normal(0.0, 1.0)) is None

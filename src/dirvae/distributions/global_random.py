@@ -1,4 +1,4 @@
-"""Torch's global generators, which belong to the whole process: how to do without, and to share."""
+"""Ways to avoid torch's global generators, and to share them between threads."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _ONE_THREAD = threading.RLock()
 
 
 class DrawingFrom(TorchFunctionMode):
-    """What this thread draws comes from a generator, and not from the global one.
+    """Context in which this thread draws from ``generator`` instead of the global generator.
 
-    For what takes no generator: networks at their start, torch's own distributions. Dropout, and
-    what is compiled or written in C++, draws from the global one all the same.
+    It is for code that accepts no generator, such as the initialisation of networks or torch's own
+    distributions. Dropout, compiled code and code in C++ still draw from the global generator.
 
     Args:
-        generator: Of the CPU.
+        generator: Generator of the device on which the draws are made.
 
     Example:
         >>> seeded = torch.Generator().manual_seed
@@ -44,7 +44,7 @@ class DrawingFrom(TorchFunctionMode):
         self.generator = generator
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call ``func``, with the generator where it draws and has none."""
+        """Call ``func``; if it draws and has no generator, give it this one."""
         kwargs = kwargs or {}
         if func in _DRAWS or "generator" in kwargs:
             kwargs = {**kwargs, "generator": kwargs.get("generator") or self.generator}
@@ -53,14 +53,15 @@ class DrawingFrom(TorchFunctionMode):
 
 @contextmanager
 def forked_generators(seed: int, devices: Sequence[torch.device] = ()) -> Iterator[None]:
-    """Seed the global generators of the CPU and of devices for a while; then they are as before.
+    """Context in which the global generators of the CPU and of devices have a given seed.
 
-    For what takes no generator of its own and draws out of sight of `DrawingFrom`. Threads that
-    come here wait for each other, so that none draws what another was to draw.
+    In the end the generators are restored. It is for code that accepts no generator and that
+    `DrawingFrom` does not reach. Only one thread at a time can be in this context, so that no
+    thread draws the numbers of another.
 
     Args:
-        seed: Of all of them.
-        devices: Accelerators, of one kind.
+        seed: Seed of all these generators.
+        devices: Accelerators of one kind.
 
     Example:
         >>> before = torch.get_rng_state()

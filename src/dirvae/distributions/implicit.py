@@ -1,4 +1,4 @@
-"""Distributions known by a cdf or by its inverse alone, each with a path."""
+"""Distributions made from a cdf or from its inverse alone, with differentiable draws."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def from_icdf(
     name: str = "FromICDF",
     **parameter_constraints: Constraint,
 ) -> type[MonotoneTransform]:
-    """Make a distribution of a quantile function: `from_transform` with uniform noise.
+    """Make a distribution from its quantile function: `from_transform` with uniform noise.
 
     Args:
         icdf: Called as ``icdf(u, **parameters)`` with u in (0, 1), elementwise, in float64.
@@ -61,18 +61,18 @@ def from_cdf(
     name: str = "FromCDF",
     **parameter_constraints: Constraint,
 ) -> type[ImplicitCDF]:
-    r"""Make a distribution of a cdf: draws, density and path all follow from that one function.
+    r"""Make a distribution from its cdf F alone: draws, density and gradients of draws.
 
-    A draw solves F(z) = u by bisection, in 60 steps. Its path is the implicit one, by autograd,
+    A draw z solves F(z) = u by bisection, in 60 steps, for uniform u. The density is dF/dz. The
+    gradient of a draw is the implicit one, by autograd:
 
     .. math:: \frac{dz}{d\theta} = -\frac{\partial F / \partial \theta}{\partial F / \partial z}
 
-    and the density is dF/dz. Far out to the right, where F rounds to 1, there are no draws:
-    beyond the quantile 1 - 1e-16.
+    In the far right tail F rounds to 1. So no draw lies above the quantile at 1 - 1e-16.
 
     Args:
-        cdf: Called as ``cdf(z, **parameters)``, elementwise and differentiable in all of them,
-            twice where the density's gradient is wanted. It is evaluated in float64.
+        cdf: Called as ``cdf(z, **parameters)``, in float64. It is elementwise, and differentiable
+            in z and in all parameters (twice, if the gradient of the density is needed).
         support: Where z lies: the real line or an interval of it.
         name: Name of the class that is made.
         parameter_constraints: Constraint of each parameter, in the order of the constructor.
@@ -81,7 +81,7 @@ def from_cdf(
         A subclass of `torch.distributions.Distribution` with these ``arg_constraints``.
 
     Raises:
-        ValueError: If ``support`` cannot be searched, or no parameter is named.
+        ValueError: If ``support`` is not the real line or an interval, or no parameter is named.
 
     References:
         Figurnov, Mohamed, Mnih, "Implicit reparameterization gradients", NeurIPS 2018, eq. 5.
@@ -106,7 +106,7 @@ def from_cdf(
 
 
 class ImplicitCDF(NamedParameters):
-    """What `from_cdf` makes subclasses of: distributions that their cdf defines.
+    """Base class of the distributions that `from_cdf` makes.
 
     Args:
         parameters: The parameters, in the order in which `from_cdf` was given them.
@@ -126,7 +126,7 @@ class ImplicitCDF(NamedParameters):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw z, shape S + (...), with the implicit path."""
+        """Draw z, shape ``sample_shape`` + (...), with the implicit gradient."""
         like = self._like
         shape = self._extended_shape(torch.Size(sample_shape))
         with torch.no_grad():
@@ -143,12 +143,12 @@ class ImplicitCDF(NamedParameters):
         return log_prob.to(value.dtype)
 
     def cdf(self, value: Tensor | float) -> Tensor:
-        """Probability of at most ``value``."""
+        """Probability that a draw is at most ``value``."""
         value = self._checked(value)
         return self._cdf(value.double()).to(value.dtype)
 
     def icdf(self, value: Tensor | float) -> Tensor:
-        """What lies above a share ``value`` of the distribution, by bisection; 0 <= value <= 1."""
+        """Quantile at probability ``value``, 0 <= value <= 1, by bisection."""
         u = as_probability(value, self._like, self._validate_args).double()
         u = u.expand(torch.broadcast_shapes(u.shape, self.batch_shape))
         with torch.no_grad():

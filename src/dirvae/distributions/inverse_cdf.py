@@ -1,4 +1,4 @@
-"""The sampler of Joo et al. for a Dirichlet, as the distribution that it truly draws from."""
+"""The distribution that the Dirichlet sampler of Joo et al. really draws from."""
 
 from __future__ import annotations
 
@@ -51,7 +51,10 @@ class LogInverseCDFDirichlet(_Parameters):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw log z, shape S + (..., K); the path is the derivative at fixed uniform noise."""
+        """Draw log z, shape ``sample_shape`` + (..., K).
+
+        Gradients are taken at fixed uniform noise.
+        """
         shape = self._extended_shape(torch.Size(sample_shape))
         minus_log_u = standard_exponential(shape, self.concentration, generator)
         log_v = scaled_lgamma1p(self.concentration) - minus_log_u / self.concentration
@@ -67,19 +70,22 @@ class LogInverseCDFDirichlet(_Parameters):
 
 
 class InverseCDFDirichlet(OnSimplex, _Parameters):
-    r"""What the inverse Gamma CDF approximation of a Dirichlet samples, with its exact density.
+    r"""The distribution that the inverse Gamma CDF approximation of a Dirichlet draws from.
+
+    The approximate sampler is
 
     .. math:: z = \mathrm{softmax}(\log v), \quad
               \log v_k = \frac{\log u_k + \log\Gamma(a_k + 1)}{a_k}, \quad u_k \sim U(0, 1)
 
-    This is close to a Dirichlet(a) for a << 1 only: v_k is a Beta(a_k, 1) stretched to
-    :math:`(0, \Gamma(a_k + 1)^{1/a_k})`, bounded where a Gamma is not. With :math:`A = \sum_k a_k`
-    and :math:`S(z) = \min_k \Gamma(a_k + 1)^{1/a_k} / z_k` its density is
+    This is close to Dirichlet(a) only for a << 1. The variable v_k is a Beta(a_k, 1) variable,
+    stretched to :math:`(0, \Gamma(a_k + 1)^{1/a_k})`. So v_k is bounded, while a Gamma variable is
+    not. With :math:`A = \sum_k a_k` and :math:`S(z) = \min_k \Gamma(a_k + 1)^{1/a_k} / z_k` the
+    exact density of z is
 
     .. math:: \log q(z) = \log \mathrm{Dir}(z; a) + A \log S(z) - \log\Gamma(A + 1)
 
-    A likelihood estimate that weights these draws by the Dirichlet density instead is too high.
-    The mean has no closed form.
+    A likelihood estimate that weights these draws by the Dirichlet density is too high. The mean
+    has no closed form.
 
     Args:
         concentration: a, positive, shape (..., K), K >= 2.
@@ -101,14 +107,15 @@ class InverseCDFDirichlet(OnSimplex, _Parameters):
 
 
 def multi_gamma_kl(q_concentration: Tensor, p_concentration: Tensor) -> Tensor:
-    r"""KL between products of Gamma(a_k, 1) and of Gamma(alpha_k, 1). NOT the Dirichlet KL.
+    r"""KL of prod_k Gamma(a_k, 1) from prod_k Gamma(alpha_k, 1). This is NOT the Dirichlet KL.
 
     .. math:: \sum_k \log\Gamma(\alpha_k) - \log\Gamma(a_k) + (a_k - \alpha_k) \psi(a_k)
               = \mathrm{KL}(\mathrm{Dir}(a) \| \mathrm{Dir}(\alpha))
               + \mathrm{KL}(\Gamma(\textstyle\sum a) \| \Gamma(\sum \alpha))
 
-    Joo et al. use it as the KL of their posterior. The second summand is about a sum that the model
-    divides out. It is 7 nats at :math:`\sum a = 80` and 16 at 100 (K = 50, alpha = .98).
+    Joo et al. use it as the KL of their posterior. The second summand compares the sums of the
+    Gamma variables, which the model divides out. For K = 50 and alpha = .98 the second summand is
+    7 nats at :math:`\sum a = 80` and 16 nats at :math:`\sum a = 100`.
 
     Args:
         q_concentration: a, positive, shape (..., K).

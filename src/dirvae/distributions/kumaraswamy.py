@@ -1,4 +1,4 @@
-"""The Kumaraswamy distribution in log space, and its divergence from a Beta."""
+"""The Kumaraswamy distribution in log space, and its KL divergence from a Beta."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class _Parameters(OfNumbers):
 
 
 class LogKumaraswamy(_Parameters):
-    r"""Distribution of the pair (log x, log(1 - x)) for x ~ `Kumaraswamy`: exact at both ends.
+    r"""Distribution of the pair (log x, log(1 - x)) for x ~ `Kumaraswamy`, exact near 0 and near 1.
 
     The density is that of log x: :math:`\log a + \log b + a \log x + (b - 1) \log(1 - x^a)`.
 
@@ -74,7 +74,7 @@ class LogKumaraswamy(_Parameters):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw (log x, log(1 - x)), shape S + (..., 2)."""
+        """Draw (log x, log(1 - x)), shape ``sample_shape`` + (..., 2)."""
         a, b = self.concentration1, self.concentration0
         shape = torch.Size(sample_shape) + self.batch_shape
         y = standard_exponential(shape, a, generator) / b  # -log(1 - x^a)
@@ -89,7 +89,7 @@ class LogKumaraswamy(_Parameters):
 
     @property
     def mode(self) -> Tensor:
-        """Where log x is -log(b) / a; it is 0, and log(1 - x) is -inf, for b of at most 1."""
+        """The pair with log x = -log(b) / a; for b <= 1 it is (0, -inf)."""
         log_x = -self.concentration0.clamp(min=1).log() / self.concentration1
         return torch.stack((log_x, log1mexp(-log_x)), -1)
 
@@ -117,7 +117,7 @@ class Kumaraswamy(_Parameters):
         validate_args: Whether to check parameters and values.
 
     References:
-        Kumaraswamy 1980; Nalisnick & Smyth 2017, eq. 4 (as a stick).
+        Kumaraswamy 1980; Nalisnick & Smyth 2017, eq. 4 (for stick breaking).
 
     Example:
         >>> Kumaraswamy(torch.tensor(2.0), torch.tensor(1.0)).mean
@@ -142,7 +142,7 @@ class Kumaraswamy(_Parameters):
 
     @property
     def mode(self) -> Tensor:
-        """((a - 1) / (a b - 1))^(1/a) with both above 1; else the end of the larger density."""
+        """((a - 1) / (a b - 1))^(1/a) if a > 1 and b > 1; else 1 for a >= b and 0 for a < b."""
         a, b = self.concentration1, self.concentration0
         inner, end = (a > 1) & (b > 1), (a >= b).to(a.dtype)
         ratio = torch.where(inner, (a - 1) / (a * b - 1), 0.5)
@@ -171,7 +171,7 @@ class Kumaraswamy(_Parameters):
         return (log_power / to_float64(self.concentration1)).exp().to(self.concentration1.dtype)
 
     def log(self) -> LogKumaraswamy:
-        """Return the distribution of the logarithms of x and of 1 - x, as a pair."""
+        """Return the distribution of the logarithms of x and of 1 - x, with event shape (2,)."""
         return LogKumaraswamy(self.concentration1, self.concentration0, validate_args=False)
 
     def rsample(
@@ -179,11 +179,11 @@ class Kumaraswamy(_Parameters):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw x, shape S + (...)."""
+        """Draw x, shape ``sample_shape`` + (...)."""
         return self.log().rsample(sample_shape, generator)[..., 0].exp()
 
     def log_prob(self, value: Tensor | float) -> Tensor:
-        """Log density at x, in nats; 0 and 1 are read as the floats next to them."""
+        """Log density at x, in nats; x = 0 and x = 1 are replaced by the nearest floats between."""
         value = self._checked(value)
         limits = torch.finfo(value.dtype)
         x = value.clamp(limits.tiny, 1 - limits.eps / 2)

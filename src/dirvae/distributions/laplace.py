@@ -1,4 +1,4 @@
-"""The logistic-normal that stands in for a Dirichlet, and how far a Dirichlet is from one."""
+"""The logistic-normal that approximates a Dirichlet, and a Dirichlet's KL from one."""
 
 from __future__ import annotations
 
@@ -20,24 +20,26 @@ __all__ = ["laplace_softmax_normal"]
 def laplace_softmax_normal(concentration: Tensor, diagonal: bool = False) -> SoftmaxNormal:
     r"""The Laplace approximation of Dirichlet(concentration) in the basis of the softmax.
 
-    About its mode there, h = log a, the Dirichlet has the precision
-    :math:`\mathrm{diag}(a) - a a^\top / \sum_k a_k`. The softmax forgets a common shift, and but
-    for such a shift that is the precision of independent h_k with variance 1 / a_k: so
+    In this basis z = softmax(h), and the Dirichlet's mode is h = log a. Its precision matrix there
+    is :math:`\mathrm{diag}(a) - a a^\top / \sum_k a_k`. The softmax does not change when all h_k
+    shift by the same amount. Apart from such shifts, this matrix is the precision matrix of
+    independent h_k with variances 1 / a_k. So the Laplace approximation is
 
     .. math:: z = \mathrm{softmax}(h), \quad h_k \sim N(\log a_k, 1 / a_k)
 
-    is the approximation, with nothing left out. The published one keeps only the diagonal of the
-    covariance of the centred h. That takes variance away: half of it at K = 2, little at K = 50.
+    This is the full approximation. The published one keeps only the diagonal of the covariance
+    matrix of the centred h. This makes the variance smaller: by half at K = 2, by little at K = 50.
+    The published variance is
 
     .. math:: \sigma_k^2 = \frac{1}{a_k} \Big(1 - \frac2K\Big) + \frac1{K^2} \sum_j \frac1{a_j}
 
     Args:
         concentration: a > 0, shape (..., K), K >= 2.
-        diagonal: Whether to use that variance, as the published topic models do.
+        diagonal: Whether to use the published variance, as the published topic models do.
 
     Returns:
-        A distribution on the simplex with batch shape (...). It has the mode of the Dirichlet in
-        that basis, not its mean, and is close to it for a >> 1 only.
+        A distribution on the simplex with batch shape (...). In the softmax basis it has the mode
+        of the Dirichlet, but not the same mean. It is close to the Dirichlet only for a >> 1.
 
     References:
         MacKay 1998; Hennig, Stern, Herbrich, Graepel, "Kernel topic models", 2012, eq. 4-6;

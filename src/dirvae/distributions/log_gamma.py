@@ -1,7 +1,7 @@
 """Gamma distributions in log space: exact for every concentration, without underflow.
 
-A float32 draw of Gamma(.01, 1) falls below the smallest float 42 % of the time. Its logarithm does
-not, so sampling, densities and gradients here never leave log space.
+42 % of the draws of Gamma(.01, 1) are below the smallest float32. But float32 can hold their
+logarithms. So this module computes draws, densities and gradients in log space.
 """
 
 from __future__ import annotations
@@ -64,8 +64,9 @@ class LogGamma(_GammaParameters):
 
     log p(y) = a log r + a y - r e^y - log Gamma(a), y real.
 
-    Draws are exact for every a > 0, as log X_a = log X_{a+1} + log(U) / a. `rsample` carries the
-    implicit derivative d y / d a = -(dF/da) / f, which is evaluated from y itself.
+    Draws are exact for every a > 0: log X_a = log X_{a+1} + log(U) / a, with U uniform. The
+    gradient of `rsample` is the implicit derivative dy/da = -(dF/da) / f, computed from y. Here F
+    is the cdf of y and f its density.
 
     Args:
         concentration: a > 0, any shape; half precision is raised to float32.
@@ -116,12 +117,12 @@ class LogGamma(_GammaParameters):
         return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
 
     def cdf(self, value: Tensor | float) -> Tensor:
-        """Probability of at most ``value``."""
+        """Probability that a draw is at most ``value``."""
         value = self._checked(value)
         return self._cdf_of_log(value)
 
     def icdf(self, value: Tensor | float) -> Tensor:
-        """What lies above a share ``value`` of the distribution; 0 <= value <= 1."""
+        """Quantile at probability ``value``, 0 <= value <= 1."""
         return self._log_quantile(value).to(self.concentration.dtype)
 
     def entropy(self) -> Tensor:
@@ -135,8 +136,8 @@ class Gamma(_GammaParameters):
 
     log p(x) = a log r + (a - 1) log x - r x - log Gamma(a), x >= 0.
 
-    A draw is exp of a `LogGamma` draw, so it rounds to 0 where the float type cannot hold it. Use
-    `log()` wherever a density of a draw is wanted: it stays finite.
+    A draw is exp of a `LogGamma` draw. Draws that are too small for the float type become 0. To
+    compute the density of a draw, use `log()`: the density of log x stays finite.
 
     Args:
         concentration: a > 0, any shape; half precision is raised to float32.
@@ -173,7 +174,7 @@ class Gamma(_GammaParameters):
         return (self.concentration - 1).clamp(min=0) / self.rate
 
     def log(self) -> LogGamma:
-        """The distribution of log x."""
+        """Return the distribution of log x."""
         return LogGamma(self.concentration, self.rate, validate_args=self._validate_args)
 
     def rsample(
@@ -190,12 +191,12 @@ class Gamma(_GammaParameters):
         return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
 
     def cdf(self, value: Tensor | float) -> Tensor:
-        """Probability of at most ``value``."""
+        """Probability that a draw is at most ``value``."""
         value = self._checked(value)
         return self._cdf_of_log(_log(value))
 
     def icdf(self, value: Tensor | float) -> Tensor:
-        """What lies above a share ``value`` of the distribution; 0 <= value <= 1."""
+        """Quantile at probability ``value``, 0 <= value <= 1."""
         return self._log_quantile(value).exp().to(self.concentration.dtype)
 
     def entropy(self) -> Tensor:

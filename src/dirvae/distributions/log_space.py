@@ -1,4 +1,4 @@
-"""Logarithms that keep their digits where probabilities are near 0 and near 1."""
+"""Logarithms that stay precise for probabilities near 0 and near 1."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ log_simplex = _LogSimplex()
 
 
 def log_proportions(z: Tensor) -> Tensor:
-    """Return log z; a proportion that has underflowed to 0 is taken as the least normal float."""
+    """Return log z; a proportion that underflowed to 0 is replaced by the smallest normal float."""
     return z.clamp_min(torch.finfo(z.dtype).tiny).log()
 
 
@@ -80,7 +80,7 @@ def log_of_neg_log1mexp(y: Tensor) -> Tensor:
 
 
 def scaled_lgamma1p(a: Tensor) -> Tensor:
-    """Return lgamma(1 + a) / a for a > 0, exact as a -> 0 too; float64 inside.
+    """Return lgamma(1 + a) / a for a > 0, exact also as a -> 0; computed in float64.
 
     Example:
         >>> round(float(scaled_lgamma1p(torch.tensor(1e-9))), 4)
@@ -97,10 +97,10 @@ def scaled_lgamma1p(a: Tensor) -> Tensor:
 
 
 def in_order(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the lesser and the greater of two, elementwise; of two equal ones, ``a`` first.
+    """Return the smaller and the larger of two values, elementwise; if equal, ``a`` comes first.
 
-    Where they are equal torch's own minimum has half the gradient of each, whose derivative is not
-    that of a function of both.
+    For equal values torch's own minimum has half of the gradient of each. The second derivative is
+    then wrong.
 
     Example:
         >>> in_order(torch.tensor([3.0, 1.0]), torch.tensor([2.0, 2.0]))
@@ -131,8 +131,8 @@ def log_gamma_ratio(base: Tensor, step: Tensor) -> Tensor:
 def log_multiset(x: Tensor, a: Tensor) -> Tensor:
     r"""Return :math:`\log \Gamma(x + a) - \log \Gamma(a) - \log x!` for x >= 0 and a > 0.
 
-    For whole a it is the number of multisets of x of a kinds. Differences are taken at the larger
-    argument, so that nothing cancels, neither for huge x nor for huge a.
+    For integer a it is the log of the number of multisets of x elements of a kinds. Differences are
+    taken at the larger argument, so that nothing cancels for huge x or huge a.
 
     Example:
         >>> round(float(log_multiset(torch.tensor(2.0), torch.tensor(3.0)).exp()), 3)

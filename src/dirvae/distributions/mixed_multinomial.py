@@ -23,21 +23,21 @@ class MixedMultinomial(Law):
     .. math:: \log p(x) = \log\Gamma(n + 1) - \sum_v \log\Gamma(x_v + 1)
               + \sum_v x_v \log \sum_k \theta_k \beta_{kv}, \quad n = \sum_v x_v
 
-    What `Multinomial` is for these probabilities. Of sparse x only the words that are there are
-    touched: the cost is K for each of them, not K V for each document.
+    This is the `Multinomial` with these probabilities. For sparse x only the words that occur are
+    computed: the cost is K for each word that occurs, instead of K V for each document.
 
     Args:
         weights: theta, on the simplex, shape (..., K).
         topics: beta, rows on the simplex, shape (K, V).
         total_count: n >= 0, an integer or a tensor that broadcasts against (...), for `sample` and
-            the moments; ``log_prob`` takes each row's own.
+            the moments. ``log_prob`` uses the sum of each row's counts instead.
         validate_args: Whether to check parameters and values.
 
     Raises:
         ValueError: If the parameters' shapes do not fit together.
 
     References:
-        Blei, Ng & Jordan 2003, eq. 3, with the words' assignments summed out.
+        Blei, Ng & Jordan 2003, eq. 3, with the topic of each word summed out.
 
     Example:
         >>> law = MixedMultinomial(torch.tensor([[0.5, 0.5]]), torch.eye(2))
@@ -81,21 +81,21 @@ class MixedMultinomial(Law):
         return self._dense().variance
 
     def entropy(self) -> Tensor:
-        """Entropy in nats, batch shape, by a sum over 0 .. n for each word."""
+        """Entropy in nats, batch shape, computed as a sum over 0 .. n for each word."""
         return self._dense().entropy()
 
     def sample(
         self, sample_shape: Any = torch.Size(), generator: torch.Generator | None = None
     ) -> Tensor:
-        """Draw counts with total ``total_count``, shape S + (..., V)."""
+        """Draw counts with total ``total_count``, shape ``sample_shape`` + (..., V)."""
         return self._dense().sample(sample_shape, generator)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log probability of counts given their total, in nats; -inf for a word of probability 0.
 
         Args:
-            value: Shape (..., V), dense; or sparse CSR, shape (B, V), for weights (..., B, K), of
-                which only the words that are there are touched.
+            value: Dense, shape (..., V). Or sparse CSR, shape (B, V), if the weights have shape
+                (..., B, K); then only the words that occur are computed.
 
         Returns:
             Shape (...).

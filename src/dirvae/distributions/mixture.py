@@ -1,4 +1,4 @@
-"""Mixtures whose draws have a path to all parameters, the weights included."""
+"""Mixtures whose draws are differentiable in all parameters, the weights included."""
 
 from __future__ import annotations
 
@@ -26,18 +26,19 @@ __all__ = ["ImplicitMixture"]
 
 
 class ImplicitMixture(Reparameterized):
-    r"""A mixture with a path to all its parameters, the weights included.
+    r"""A mixture whose draws are differentiable in all its parameters, the weights included.
 
-    `torch.distributions.MixtureSameFamily` has none, as the choice of a component is discrete. But
-    the mixture's cdf is smooth: with :math:`F = \sum_k w_k F_k`, a draw's implicit derivative is
-    :math:`-(\partial F / \partial\theta) / f`. For vectors whose coordinates are independent within
-    a component, it is taken one coordinate after another, given those before, with weights
-    :math:`w_k(z_{<d}) \propto w_k \prod_{j<d} f_{kj}(z_j)`.
+    Draws of `torch.distributions.MixtureSameFamily` are not differentiable, because the choice of
+    a component is discrete. But the mixture's cdf :math:`F = \sum_k w_k F_k` is smooth. So a draw
+    has the implicit derivative :math:`-(\partial F / \partial\theta) / f`, where f is the mixture's
+    density. Draws may also be vectors whose coordinates are independent within a component. Then
+    the derivative is taken for one coordinate after another. Coordinate d is conditioned on the
+    coordinates before it, by the weights :math:`w_k(z_{<d}) \propto w_k \prod_{j<d} f_{kj}(z_j)`.
 
     Args:
         mixture_distribution: Categorical, batch shape (...).
-        component_distribution: Univariate distributions, batch shape (..., K), that have a
-            differentiable cdf; or `Independent` of such, with events of shape (D,).
+        component_distribution: Univariate distributions with a differentiable cdf, batch shape
+            (..., K). Or `Independent` of such distributions, with events of shape (D,).
         validate_args: Whether to check values.
 
     Raises:
@@ -82,13 +83,13 @@ class ImplicitMixture(Reparameterized):
 
     @property
     def component_distribution(self) -> Distribution:
-        """The components, in the last dimension of its batch."""
+        """The components; the last dimension of the batch shape numbers them."""
         law: Distribution = self.mixture.component_distribution
         return law
 
     @constraints.dependent_property
     def support(self) -> Constraint:
-        """That of the components."""
+        """The support of the components."""
         support: Constraint = self.mixture.support
         return support
 
@@ -125,7 +126,7 @@ class ImplicitMixture(Reparameterized):
         return self.mixture.log_prob(value)
 
     def cdf(self, value: Tensor | float) -> Tensor:
-        """Probability of at most ``value``, for scalar events."""
+        """Probability that a draw is at most ``value``, for scalar events."""
         return self.mixture.cdf(as_value(value, self._like))
 
     def rsample(
@@ -133,7 +134,7 @@ class ImplicitMixture(Reparameterized):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw z, shape S + (...), with the implicit path."""
+        """Draw z, shape ``sample_shape`` + (...), with the implicit gradient."""
         with torch.no_grad():
             z = self._draw(torch.Size(sample_shape), generator)
         if self.event_shape:
@@ -145,7 +146,7 @@ class ImplicitMixture(Reparameterized):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw z without a path, shape S + (...)."""
+        """Draw z without gradients, shape ``sample_shape`` + (...)."""
         with torch.no_grad():
             return self._draw(torch.Size(sample_shape), generator)
 

@@ -1,4 +1,4 @@
-"""Where a distribution lies and how far it spreads, whatever the distribution."""
+"""Location and spread of any distribution."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["has_mean", "location_and_spread", "posterior_mean"]
 
 
 def has_mean(law: Distribution) -> bool:
-    """Whether a distribution has a formula for its mean, which then takes no draws.
+    """Whether a distribution has a formula for its mean, so that the mean needs no draws.
 
     Example:
         >>> has_mean(torch.distributions.Normal(0.0, 1.0))
@@ -26,10 +26,11 @@ def has_mean(law: Distribution) -> bool:
 
 
 def posterior_mean(q: Distribution, num_samples: int = 256) -> Tensor:
-    """Mean of ``q``; its mode where that is infinite; by Monte Carlo where it has no formula.
+    """Mean of ``q``, or its mode where the mean is not finite.
 
-    Monte Carlo uses fixed noise, so that the same ``q`` gives the same answer. The noise of a row
-    depends on its place in the batch (see `dirvae.models.vae.mean_by_row`).
+    If ``q`` has no formula for its mean, the mean is estimated by Monte Carlo with ``num_samples``
+    draws. The noise is fixed, so that the same ``q`` gives the same answer. But the noise of a row
+    depends on the row's place in the batch (see `dirvae.models.vae.mean_by_row`).
 
     Returns:
         Shape ``q.batch_shape + q.event_shape``.
@@ -51,7 +52,10 @@ def posterior_mean(q: Distribution, num_samples: int = 256) -> Tensor:
 
 
 def location_and_spread(p: Distribution, num_samples: int = 4096) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation; median and scaled quartile range where those are not finite.
+    """Mean and standard deviation, or median and scaled interquartile range.
+
+    The latter two are used if the former have no formula, or are not all finite. They are estimated
+    from ``num_samples`` draws. The range is scaled to the standard deviation of a Gaussian.
 
     Returns:
         Two tensors of shape ``p.batch_shape + p.event_shape``.

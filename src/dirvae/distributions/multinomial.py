@@ -29,7 +29,7 @@ class Multinomial(Law):
     .. math:: \log p(x) = \log\Gamma(n + 1) - \sum_v \log\Gamma(x_v + 1)
               + \sum_v x_v \log \mathrm{softmax}(\ell)_v, \quad n = \sum_v x_v
 
-    ``log_prob`` takes each row's own total, whatever ``total_count`` is; that serves `sample` and
+    ``log_prob`` uses the sum of each row's counts as n. ``total_count`` is only for `sample` and
     the moments. Fractional counts are accepted.
 
     Args:
@@ -72,14 +72,14 @@ class Multinomial(Law):
         return self.mean * (1 - self.probs)
 
     def entropy(self) -> Tensor:
-        """Entropy in nats, shape (...), by a sum over 0 .. n for each category."""
+        """Entropy in nats, shape (...), computed as a sum over 0 .. n for each category."""
         log_p = torch.log_softmax(to_float64(self.logits), -1)
         return multinomial_entropy(self.total_count.to(log_p), log_p).to(self.logits.dtype)
 
     def sample(
         self, sample_shape: Any = torch.Size(), generator: torch.Generator | None = None
     ) -> Tensor:
-        """Draw counts with total ``total_count``, shape S + (..., V)."""
+        """Draw counts with total ``total_count``, shape ``sample_shape`` + (..., V)."""
         shape = self._extended_shape(torch.Size(sample_shape))
         with torch.no_grad():
             totals = self.total_count.expand(shape[:-1])
@@ -89,7 +89,8 @@ class Multinomial(Law):
         """Log probability of the counts given their total, in nats.
 
         Args:
-            value: Shape (..., V), or sparse CSR, shape (B, V), for logits of shape (..., B, V).
+            value: Dense, shape (..., V). Or sparse CSR, shape (B, V), if the logits have shape
+                (..., B, V).
 
         Returns:
             Shape (...).
@@ -104,10 +105,10 @@ class Multinomial(Law):
         return log_prob.to(torch.promote_types(value.dtype, self.logits.dtype))
 
     def masked_log_prob(self, value: Tensor, mask: Tensor) -> Tensor:
-        """Log probability of the observed counts given their own total.
+        """Log probability of the observed counts given the total of the observed counts.
 
         Args:
-            value: Shape (..., V); not read where ``mask`` is False.
+            value: Shape (..., V). Entries where ``mask`` is False are ignored.
             mask: Booleans, True where observed.
 
         Returns:
@@ -120,7 +121,7 @@ class Multinomial(Law):
 
 
 def log_multinomial(value: Tensor, log_p: Tensor) -> Tensor:
-    """Log probability of counts (..., V) in float64: a million words cancel to a few nats."""
+    """Log probability of counts (..., V), computed in float64 since large terms cancel."""
     x = to_float64(value)
     # A count of 0 in an impossible category says nothing: 0 * -inf would be NaN.
     evidence = x * torch.where(x > 0, log_p, 0.0)

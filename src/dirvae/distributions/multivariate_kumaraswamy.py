@@ -1,4 +1,4 @@
-"""The multivariate Kumaraswamy of Stirn et al., given the order of its sticks and mixed."""
+"""The multivariate Kumaraswamy of Stirn et al., for one order of its sticks or a random one."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class _Log(_Parameters):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw log z, shape S + (..., K); the path is that at fixed order."""
+        """Draw log z, shape ``sample_shape`` + (..., K); gradients are taken at a fixed order."""
         shape = self._extended_shape(torch.Size(sample_shape))
         order = self._orders(shape, generator)
         sticks = _sticks(self.concentration.expand(shape), order)
@@ -76,7 +76,9 @@ class _Log(_Parameters):
 
 
 class LogOrderedKumaraswamy(_Log, _Ordered):
-    """Distribution of log z for z ~ `OrderedKumaraswamy`; density on log z_1 .. log z_{K-1}.
+    """Distribution of log z for z ~ `OrderedKumaraswamy`.
+
+    The density is with respect to Lebesgue measure on log z_1 .. log z_{K-1}.
 
     Args:
         concentration: a > 0, (..., K), K >= 2.
@@ -117,9 +119,9 @@ class OrderedKumaraswamy(OnSimplex, _Ordered):
     .. math:: z_{o_i} = v_i \prod_{j<i} (1 - v_j), \quad
               v_i \sim \mathrm{Kumaraswamy}\Big(a_{o_i}, \sum_{j>i} a_{o_j}\Big), \quad v_K = 1
 
-    With Beta sticks of the same parameters this would be Dirichlet(a), whatever the order; with
-    Kumaraswamy sticks the order matters. Density, mean, variance and divergence from a Dirichlet
-    are exact. So a posterior with an order drawn for each row gives an honest ELBO.
+    With Beta sticks of the same parameters this would be Dirichlet(a) for every order. With
+    Kumaraswamy sticks the order matters. Density, mean, variance and KL from a Dirichlet are exact.
+    So a posterior whose order is drawn at random for each row gives a valid ELBO.
 
     Args:
         concentration: a > 0, (..., K), K >= 2.
@@ -162,7 +164,9 @@ class OrderedKumaraswamy(OnSimplex, _Ordered):
 
 
 class LogMVKumaraswamy(_Log, _Mixed):
-    """Distribution of log z for z ~ `MVKumaraswamy`; density on log z_1 .. log z_{K-1}.
+    """Distribution of log z for z ~ `MVKumaraswamy`.
+
+    The density is with respect to Lebesgue measure on log z_1 .. log z_{K-1}.
 
     Args:
         concentration: a > 0, (..., K), K >= 2.
@@ -189,14 +193,15 @@ class LogMVKumaraswamy(_Log, _Mixed):
 
 
 class MVKumaraswamy(OnSimplex, _Mixed):
-    r"""Multivariate Kumaraswamy: `OrderedKumaraswamy`, each draw with an order of its own.
+    r"""Multivariate Kumaraswamy: `OrderedKumaraswamy` with a new random order for each draw.
 
     .. math:: q(z) = \frac{1}{K!} \sum_o q(z \mid o)
 
-    Unlike stick breaking in one order it treats all components alike. It is a close stand-in for
-    Dirichlet(a) with a path that is one line. The density is the sum above, and so is offered for K
-    <= 6 alone. For more components use `given_ordering`. As the KL is convex, an ELBO with KL(q(z |
-    o) || p) averaged over o is a bound too. It is only a little below that of the mixture.
+    It treats all components alike, unlike stick breaking in one fixed order. It is close to
+    Dirichlet(a), and its reparameterised draw is one line of code. The density is the sum above, so
+    it is only computed for K <= 6. For more components use `given_ordering`, and average
+    KL(q(z | o) || p) over random orders o. As the KL is convex, this gives an ELBO too. This ELBO
+    is only a little below the ELBO of the mixture.
 
     Args:
         concentration: a > 0, (..., K), K >= 2.
@@ -213,7 +218,7 @@ class MVKumaraswamy(OnSimplex, _Mixed):
     """
 
     def given_ordering(self, generator: torch.Generator | None = None) -> OrderedKumaraswamy:
-        """Draw an order for each member of the batch, and return the distribution given it."""
+        """Draw an order for each member of the batch; return the distribution with these orders."""
         a = self.concentration
         order = _random_orders(a, a.shape, generator)
         return OrderedKumaraswamy(a, order, validate_args=False)

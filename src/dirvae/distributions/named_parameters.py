@@ -17,7 +17,7 @@ __all__ = ["NamedParameters", "Recipe"]
 
 
 class NamedParameters(Reparameterized):
-    """Parameters by position or by the names in ``arg_constraints``; a subclass draws and scores.
+    """Base of distributions that take parameters by position or by name (``arg_constraints``).
 
     Args:
         parameters: The parameters, in the order of ``arg_constraints``.
@@ -25,7 +25,7 @@ class NamedParameters(Reparameterized):
         named: The parameters by name.
 
     Raises:
-        TypeError: If they are not those of ``arg_constraints``.
+        TypeError: If the names or the number of parameters differ from ``arg_constraints``.
     """
 
     arg_constraints: ClassVar[dict[str, Constraint]] = {}
@@ -63,12 +63,13 @@ class NamedParameters(Reparameterized):
 
 
 class Recipe:
-    """How a class was made that no module has, so that its distributions can be pickled.
+    """How a class was made at run time, so that its distributions can be pickled.
 
     Args:
-        factory: The function that makes it, which must call `make`.
-        arguments: By position; to be pickled, a function must be one that a module has.
-        keywords: By name.
+        factory: The function that makes the class. It must call `make`.
+        arguments: Arguments of ``factory`` by position. A function among them can only be pickled
+            if it is defined in a module.
+        keywords: Arguments of ``factory`` by name.
 
     Example:
         >>> import pickle
@@ -87,7 +88,7 @@ class Recipe:
         self.law: type[NamedParameters] = NamedParameters
 
     def make(self, name: str, law: type[NamedParameters], members: dict[str, Any]) -> Any:
-        """Return a subclass of ``law`` that knows this recipe."""
+        """Return a subclass of ``law`` that carries this recipe."""
         self.law = type(name, (law,), members | {"_recipe": self})
         return self.law
 

@@ -1,4 +1,4 @@
-"""Standard noise from a generator, without atoms and without exact zeros."""
+"""Standard noise from a generator; exponential noise is never exactly 0."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["standard_exponential", "standard_normal"]
 def standard_exponential(
     shape: torch.Size, like: Tensor, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Draw from Exponential(1), that is -log of a uniform; float64 inside, so that none is 0.
+    """Draw from Exponential(1), as -log of a uniform; computed in float64, so that no draw is 0.
 
     Args:
         shape: Shape of the draw.

@@ -27,11 +27,11 @@ class PowerSpherical(Spherical):
     .. math:: \log p(x) = \kappa \log(1 + \mu \cdot x) - (\alpha + \beta) \log 2 - \beta \log\pi
               - \log\Gamma(\alpha) + \log\Gamma(\alpha + \beta)
 
-    It is as concentrated as a von Mises-Fisher distribution, without Bessel functions or
-    rejections.
+    It can be as concentrated as a von Mises-Fisher distribution. But it needs no Bessel functions
+    and no rejection sampling.
 
     Args:
-        loc: Direction, any vectors but 0: they are scaled to length 1 here. Shape (..., D), D >= 2.
+        loc: Direction, shape (..., D), D >= 2. Any vectors but 0; they are scaled to length 1.
         scale: kappa > 0, shape (...).
         validate_args: Whether to check parameters and values.
 

@@ -1,4 +1,4 @@
-"""In which precision parameters are held and sums are taken, and when values are checked."""
+"""The precision of parameters and of sums, and when values are checked."""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ __all__ = ["full_precision", "to_float64", "validate_if_eager", "validates"]
 
 
 def full_precision(value: Tensor) -> Tensor:
-    """Half precision becomes float32, and integers the default type."""
+    """Convert half precision to float32, and integers to the default dtype."""
     if not value.is_floating_point():
         return value.to(torch.get_default_dtype())
     return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
 
 
 def to_float64(value: Tensor) -> Tensor:
-    """float64 where the device has it: at a = 1e6 log Gamma cancels seven digits in a density."""
+    """Convert to float64 if the device has it.
+
+    At a = 1e6, differences of log Gamma lose seven digits in a density.
+    """
     return value if value.device.type == "mps" else value.double()
 
 
 def validate_if_eager(validate_args: bool | None) -> bool | None:
-    """No validation inside a compiled graph, where no value can be looked at."""
+    """Switch validation off inside a compiled graph, where values cannot be checked."""
     return False if torch.compiler.is_compiling() else validate_args
 
 
 def validates(validate_args: bool | None) -> bool:
-    """Whether a constructor looks at its arguments: as it is asked to, or by torch's default."""
+    """Whether a constructor checks its arguments: as ``validate_args`` or torch's default says."""
     asked = validate_if_eager(validate_args)
     return Distribution._validate_args if asked is None else asked

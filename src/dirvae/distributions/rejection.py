@@ -1,4 +1,4 @@
-"""Dirichlets whose path is that of an accepted proposal, with or without its correction."""
+"""Dirichlets with the gradient of rejection sampling, with or without its correction."""
 
 from __future__ import annotations
 
@@ -62,26 +62,28 @@ class LogRejectionDirichlet(_Rejection, LogDirichlet):
 class RejectionDirichlet(_Rejection, Dirichlet):
     r"""Dirichlet(concentration) with the gradient of rejection sampling and shape augmentation.
 
-    Exactly the distribution of `Dirichlet`; only the path differs. With :math:`\alpha_k = a_k + B`,
+    The distribution is that of `Dirichlet`; only the gradient of a draw differs. A draw is
+    softmax(log x). With :math:`\alpha_k = a_k + B` and u_ki uniform,
 
     .. math:: \log x_k = \log h(\epsilon_k, \alpha_k)
               + \sum_{i=0}^{B-1} \frac{\log u_{ki}}{a_k + i},
               \quad h(\epsilon, \alpha) = \Big(\alpha - \tfrac13\Big)
               \Big(1 + \frac{\epsilon}{\sqrt{9\alpha - 3}}\Big)^3
 
-    where epsilon is the noise that Marsaglia and Tsang's sampler accepts. Its distribution pi
-    depends on alpha a little. So `rsample`, whose path is at fixed epsilon, has a biased gradient.
-    The bias falls as B grows. As a share of d E[log h] / d alpha it is 16 % at alpha = 1, 2.9 % at
-    2 and .07 % at 11. `rsample_with_noise` also returns log pi(epsilon), with which a
-    score-function term makes the gradient unbiased for any B:
+    where epsilon is the noise that Marsaglia and Tsang's sampler accepts. The distribution pi of
+    epsilon depends a little on alpha. But the gradient of `rsample` is taken at fixed epsilon, so
+    it is biased. The bias falls as B grows. As a share of d E[log h] / d alpha, the bias is 16 % at
+    alpha = 1, 2.9 % at alpha = 2 and .07 % at alpha = 11. `rsample_with_noise` also returns
+    log pi(epsilon). A score-function term made from it gives an unbiased gradient of a function f
+    for any B:
 
     .. math:: f(z) + f(z)_\text{detached} (\log\pi - \log\pi_\text{detached})
 
-    The accepted epsilon is drawn without rejections, as the h-inverse of an exact Gamma draw.
+    No proposals are rejected: epsilon is computed by the inverse of h from an exact Gamma draw.
 
     Args:
         concentration: a > 0, (..., K).
-        boost: B >= 1, the number of uniforms that each component costs.
+        boost: B >= 1, the number of uniform draws for each component.
         validate_args: Whether to check parameters and values.
 
     Raises:
@@ -107,15 +109,15 @@ class RejectionDirichlet(_Rejection, Dirichlet):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Draw z with the log density of its accepted noise, for the correction.
+        """Draw z and the log density of its accepted noise, for the correction.
 
         Args:
             sample_shape: Shape of the draw, before batch and event.
             generator: Source of randomness; the global one if None.
 
         Returns:
-            z of shape S + (..., K), and log pi of shape S + (...), whose gradient at fixed noise is
-            the score.
+            z of shape ``sample_shape`` + (..., K), and log pi of shape ``sample_shape`` + (...).
+            The gradient of log pi at fixed noise is the score.
         """
         log_x, log_density = self._rsample_with_noise(sample_shape, generator)
         return log_x.softmax(-1), log_density

@@ -1,4 +1,4 @@
-"""The Dirichlet moved on the simplex: gammas with scales of their own, normalised."""
+"""The Dirichlet shifted on the simplex: gammas with different scales, normalised."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class LogScaledDirichlet(_Parameters):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw log z, shape S + (..., K)."""
+        """Draw log z, shape ``sample_shape`` + (..., K)."""
         base = LogDirichlet(self.concentration, validate_args=False)
         return torch.log_softmax(base.rsample(sample_shape, generator) + self.loc, -1)
 
@@ -142,7 +142,10 @@ class LogScaledDirichlet(_Parameters):
         return (LogDirichlet(a, validate_args=False).mean + moved).to(self.loc.dtype)
 
     def entropy(self) -> Tensor:
-        """Entropy of log z_1 .. log z_{K-1}, in nats: the log ratios have that of a Dirichlet's."""
+        """Entropy of log z_1 .. log z_{K-1}, in nats.
+
+        The entropy of the log ratios is the same as for a Dirichlet.
+        """
         base = LogDirichlet(self.concentration, validate_args=False)
         entropy: Tensor = base.entropy() - base.mean[..., -1] + self.mean[..., -1]
         return entropy
@@ -160,19 +163,21 @@ class LogScaledDirichlet(_Parameters):
 class ScaledDirichlet(OnSimplex, _Parameters):
     r"""Distribution of z with z_k proportional to e^{loc_k} G_k, G_k ~ Gamma(concentration_k).
 
-    A Dirichlet ties where a component lies to how certain it is: large proportions are the
-    certain ones. Here the log ratios of a Dirichlet draw are shifted by ``loc``, so that both are
-    free; ``loc`` = 0 is the Dirichlet. Only the differences within ``loc`` matter. With
-    :math:`c` = loc, :math:`A = \sum_k a_k`:
+    In a Dirichlet, one number sets both the location and the certainty of a component: large
+    proportions are the certain ones. Here the log ratios of a Dirichlet draw are shifted by
+    ``loc``, so that location and certainty are free. With ``loc`` = 0 this is the Dirichlet. Only
+    the differences between the entries of ``loc`` matter. With :math:`c` = loc and
+    :math:`A = \sum_k a_k`:
 
     .. math:: \log p(z) = \log\Gamma(A) - \sum_k \log\Gamma(a_k) - \sum_k a_k c_k
               + \sum_k (a_k - 1) \log z_k - A \log \sum_k z_k e^{-c_k}
 
-    As a posterior under a Dirichlet prior it is what a Gaussian with free means and variances is
-    under a Gaussian prior. Means, variances and that KL are one smooth integral over a line, taken
-    by the trapezoid rule. In float64 its error is about 1e-6 for shifts of up to 30 nats. In
-    float32, which trains, it is 1e-5 where concentrations are above .1 and shifts a few nats. It is
-    some hundredths where tiny concentrations meet shifts of tens.
+    As a posterior for a Dirichlet prior, it corresponds to a Gaussian posterior with free means and
+    variances for a Gaussian prior. The means, the variances and the KL from a Dirichlet come from
+    one smooth integral over the real line, computed by the trapezoid rule. In float64 the error is
+    about 1e-6 for shifts of up to 30 nats. Training uses float32. There the error is 1e-5 if the
+    concentrations are above .1 and the shifts are a few nats. It is some hundredths if the
+    concentrations are tiny and the shifts are tens of nats.
 
     Args:
         concentration: Shape (..., K), positive, K >= 2.
@@ -198,14 +203,20 @@ class ScaledDirichlet(OnSimplex, _Parameters):
 
     @property
     def mean(self) -> Tensor:
-        """E[z_k] = a_k int sigmoid(u + loc_k) phi(u) du, shape (..., K)."""
+        """E[z_k] = a_k int sigmoid(u + loc_k) phi(u) du, shape (..., K).
+
+        Here phi(u) = prod_k (1 + e^(u + loc_k))^(-a_k).
+        """
         phi, share = self._nodes()
         mean = self.concentration * _over_nodes(phi * share)
         return mean / mean.sum(-1, keepdim=True)  # it is 1 but for rounding
 
     @property
     def variance(self) -> Tensor:
-        """E[z_k^2] - E[z_k]^2, E[z_k^2] = a_k (a_k + 1) int sigmoid(u + loc_k)^2 phi(u) du."""
+        """E[z_k^2] - E[z_k]^2, with phi as in `mean`, shape (..., K).
+
+        E[z_k^2] = a_k (a_k + 1) int sigmoid(u + loc_k)^2 phi(u) du.
+        """
         a, (phi, share) = self.concentration, self._nodes()
         mean = a * _over_nodes(phi * share)
         square = a * (a + 1) * _over_nodes(phi * share**2)

@@ -54,7 +54,7 @@ class LogSoftmaxNormal(_Parameters):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw log z, shape S + (..., K)."""
+        """Draw log z, shape ``sample_shape`` + (..., K)."""
         shape = self._extended_shape(torch.Size(sample_shape))
         noise = standard_normal(shape, self.loc, generator)
         return torch.log_softmax(self.loc + self.scale * noise, -1)
@@ -67,7 +67,7 @@ class LogSoftmaxNormal(_Parameters):
         return (loc - total).to(self.loc.dtype)
 
     def entropy(self) -> Tensor:
-        """Entropy of log z_1 .. log z_{K-1}, in nats: that of the log ratios and E[log z_K]."""
+        """Entropy of log z_1 .. log z_{K-1}, in nats: the log ratios' entropy plus E[log z_K]."""
         log_weight, size = -2 * self.scale.log(), self.event_shape[0]
         log_det = log_weight.logsumexp(-1) - log_weight.sum(-1)
         ratios = (log_det + (size - 1) * (1 + math.log(2 * math.pi))) / 2
@@ -90,15 +90,17 @@ class LogSoftmaxNormal(_Parameters):
 class SoftmaxNormal(OnSimplex, _Parameters):
     r"""Distribution of softmax(n) for n ~ N(loc, diag(scale^2)) in K dimensions; exact density.
 
-    The shift that all n_k share is lost in the softmax; integrating it out is a Gaussian integral.
-    With :math:`w_k = 1 / s_k^2`, :math:`W = \sum_k w_k`, :math:`d_k = \log z_k - \mu_k`:
+    The softmax does not change when all n_k shift by the same amount. The integral over this shift
+    is Gaussian, so the density is exact. With :math:`\mu` = loc, s = scale,
+    :math:`w_k = 1 / s_k^2`, :math:`W = \sum_k w_k` and :math:`d_k = \log z_k - \mu_k`:
 
     .. math:: \log p(z) = -\sum_k \log z_k - \tfrac12 \sum_k \log 2\pi s_k^2
               + \tfrac12 \log \frac{2\pi}{W}
               - \tfrac12 \Big[\sum_k w_k d_k^2 - \frac{(\sum_k w_k d_k)^2}{W}\Big]
 
-    The KL between two of them is closed form too. (torch's ``LogisticNormal`` is another law: it
-    has K - 1 Gaussians and pins the last logit to 0.) The mean has no closed form.
+    The KL between two such distributions has a closed form too. The mean has none. (torch's
+    ``LogisticNormal`` is a different distribution: it has K - 1 Gaussians, and its last logit is
+    0.)
 
     Args:
         loc: Shape (..., K), K >= 2.
@@ -106,7 +108,7 @@ class SoftmaxNormal(OnSimplex, _Parameters):
         validate_args: Whether to check parameters and values.
 
     References:
-        Aitchison & Shen 1980; Srivastava & Sutton 2017, eq. 4 use it as a Dirichlet's stand-in.
+        Aitchison & Shen 1980; Srivastava & Sutton 2017, eq. 4 (as a replacement for a Dirichlet).
 
     Example:
         >>> q = SoftmaxNormal(torch.zeros(3), torch.ones(3))

@@ -1,4 +1,4 @@
-"""The unit sphere: what its distributions share, and the uniform one."""
+"""Distributions on the unit sphere: their base class, and the uniform distribution."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ unit_sphere = _UnitSphere()
 
 
 class Spherical(Reparameterized):
-    """A distribution of x that depends on the cosine w between x and a direction alone."""
+    """A distribution whose density at x depends only on the cosine w of x and a direction."""
 
     support = unit_sphere
     spread_name: str
@@ -80,7 +80,10 @@ class Spherical(Reparameterized):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw x, shape S + (..., D); the path goes through the cosine and a reflection."""
+        """Draw x, shape ``sample_shape`` + (..., D).
+
+        Gradients go through the cosine and a reflection.
+        """
         shape = self._extended_shape(torch.Size(sample_shape))
         cosine, sine = self._rsample_cosine(shape[:-1], generator)
         noise = standard_normal(torch.Size((*shape[:-1], shape[-1] - 1)), self.loc, generator)
@@ -108,7 +111,7 @@ class HyperSphericalUniform(Reparameterized):
     """Uniform distribution on the unit sphere of R^dim: the prior of spherical latents.
 
     Args:
-        dim: D >= 2; the sphere itself has D - 1 dimensions.
+        dim: D >= 2, the length of the vectors. The surface of the sphere has D - 1 dimensions.
         validate_args: Whether to check values.
 
     Example:
@@ -141,7 +144,10 @@ class HyperSphericalUniform(Reparameterized):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw x of the default type, shape S + (..., D); there is nothing to have a path to."""
+        """Draw x of the default dtype, shape ``sample_shape`` + (..., D).
+
+        There are no parameters, so there are no gradients.
+        """
         shape = self._extended_shape(torch.Size(sample_shape))
         noise = standard_normal(shape, torch.empty(0), generator)
         return noise / noise.norm(dim=-1, keepdim=True)
@@ -177,7 +183,7 @@ def _require_direction(unit: Tensor) -> None:
 
 
 def log_area(dim: int) -> float:
-    """Log of the surface of the unit sphere of R^dim; that of R^1 has two points."""
+    """Log of the surface area of the unit sphere of R^dim; for dim = 1 it is two points."""
     return math.log(2) + dim / 2 * math.log(math.pi) - math.lgamma(dim / 2)
 
 

@@ -1,4 +1,4 @@
-"""The scaled Dirichlet by place and certainty, each in units of a Dirichlet: a posterior's way."""
+"""The scaled Dirichlet with parameters place and certainty, relative to a Dirichlet."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ __all__ = ["StandardizedDirichlet"]
 class StandardizedDirichlet(ScaledDirichlet):
     r"""A `ScaledDirichlet` whose two parameters mean what a Gaussian's mean and precision mean.
 
-    Under a scaled Dirichlet, log z_k lies at loc_k + psi(concentration_k). So a component moves
-    when it becomes more certain. Here neither moves the other. Both are in units of a Dirichlet
-    ``reference`` b; for a posterior that is the prior:
+    In a `ScaledDirichlet` the mean of log z_k is loc_k + psi(concentration_k), plus a term that all
+    components share. So a component moves when it becomes more certain. Here ``place`` and
+    ``certainty`` do not affect each other. Both are in units of a Dirichlet with concentration b,
+    the ``reference``. The reference of a posterior is the prior:
 
     .. math:: a_k = b_k \, \mathrm{certainty}_k, \quad
               \mathrm{loc}_k = \sqrt{\psi'(b_k)} \, \mathrm{place}_k - (\psi(a_k) - \psi(b_k))
 
-    The mean of the logarithm of the gamma behind z_k is ``place_k`` of the reference's standard
-    deviations from the reference's own mean. At place 0 and certainty 1 it is the reference. As b
-    grows, the log ratios become those of Gaussians with these means, and precisions ``certainty``.
+    z is a vector of scaled gammas, normalised. The mean of the log of gamma k is the reference's
+    mean plus ``place_k`` times the reference's standard deviation. With place 0 and certainty 1
+    the distribution is the reference. As b grows, the log ratios become those of Gaussians with
+    means ``place`` and precisions ``certainty``, in these units.
 
     Args:
         place: Shape (..., K), real, in standard deviations of the reference.

@@ -1,4 +1,4 @@
-"""Distributions on the simplex made by breaking a stick K - 1 times, each time independently."""
+"""Distributions on the simplex by stick breaking: K - 1 independent breaks."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ __all__ = ["GEM", "LogStickBreaking", "StickBreakingBeta", "StickBreakingKumaras
 
 
 class LogStickBreaking(Reparameterized):
-    r"""Distribution of log z where z is what K - 1 independent sticks leave.
+    r"""Distribution of log z, where K - 1 independent sticks v_k make z.
 
     .. math:: \log z_k = \log v_k + \sum_{j<k} \log(1 - v_j), \quad v_K = 1
 
-    Its density is with respect to Lebesgue measure on log z_1 .. log z_{K-1}. It is the product of
-    the densities of the :math:`\log v_k`, as the map between them has unit Jacobian.
+    The density is with respect to Lebesgue measure on log z_1 .. log z_{K-1}. It is the product of
+    the densities of the :math:`\log v_k`, because the map from log v to log z has Jacobian 1.
 
     Args:
-        log_sticks: Distribution of the pairs (log v, log(1 - v)) with density that of log v: batch
-            shape (..., K-1), event shape (2,).
+        log_sticks: Distribution of the pairs (log v, log(1 - v)), batch shape (..., K-1), event
+            shape (2,). Its density is the density of log v.
         validate_args: Whether to check values.
 
     Example:
@@ -55,7 +55,7 @@ class LogStickBreaking(Reparameterized):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw log z, shape S + (..., K)."""
+        """Draw log z, shape ``sample_shape`` + (..., K)."""
         return _break_logs(self.log_sticks.rsample(sample_shape, generator))
 
     @property
@@ -65,12 +65,12 @@ class LogStickBreaking(Reparameterized):
 
     @property
     def variance(self) -> Tensor:
-        """Variance of each component, shape (..., K); for sticks that are Betas."""
+        """Variance of each component, shape (..., K); only for Beta sticks."""
         return _break_logs(self.log_sticks.variance)
 
     @property
     def mode(self) -> Tensor:
-        """What is left by sticks that are each at the mode of log v, shape (..., K)."""
+        """The log z whose sticks are each at the mode of log v_k, shape (..., K)."""
         return _break_logs(self.log_sticks.mode)
 
     def entropy(self) -> Tensor:
@@ -151,9 +151,10 @@ class _BetaSticks(_StickBreaking):
 
     @property
     def mode(self) -> Tensor:
-        """What is left by sticks at the mode of Beta(a_k, b_k - K + 1 + k), shape (..., K).
+        """The z whose sticks v_k are at the mode of Beta(a_k, b_k - K + 1 + k), shape (..., K).
 
-        The density on the simplex has a factor 1 / (1 - v_k) for each stick after the k-th.
+        The reason: the density on the simplex has a factor 1 / (1 - v_k) for each stick after the
+        k-th.
         """
         a, b = self.concentration1, self.concentration0
         later = torch.arange(a.shape[-1] - 1, -1, -1, dtype=a.dtype, device=a.device)
@@ -164,7 +165,8 @@ class _BetaSticks(_StickBreaking):
 class StickBreakingBeta(_BetaSticks):
     r"""Stick breaking with Beta sticks: v_k ~ Beta(a_k, b_k), independent (generalised Dirichlet).
 
-    With :math:`b_k = \sum_{j>k} a_j` it is the Dirichlet of :math:`a_1, .., a_{K-1}, b_{K-1}`.
+    With :math:`b_k = \sum_{j>k} a_j` it is a Dirichlet. Its concentrations are
+    :math:`a_1, .., a_{K-1}, b_{K-1}`.
 
     Args:
         concentration1: a, positive, shape (..., K-1).
@@ -188,7 +190,9 @@ class StickBreakingBeta(_BetaSticks):
 
 
 class GEM(_BetaSticks):
-    r"""Griffiths-Engen-McCloskey distribution of K parts: v_k ~ Beta(1, c), the last has the rest.
+    r"""Griffiths-Engen-McCloskey distribution of K parts: sticks v_k ~ Beta(1, c).
+
+    The last part is the rest of the stick.
 
     Args:
         concentration: c, positive, shape (...).

@@ -1,4 +1,4 @@
-"""Distributions that only have a sampler: a monotone map of univariate noise."""
+"""Distributions made from a sampler alone: a monotone map of univariate noise."""
 
 from __future__ import annotations
 
@@ -29,16 +29,17 @@ def from_transform(
     name: str = "MonotoneTransform",
     **parameter_constraints: Constraint,
 ) -> type[MonotoneTransform]:
-    """Make a distribution of z = ``map(noise, **parameters)`` from nothing but the map.
+    """Make a distribution of z = ``map(noise, **parameters)`` from the map alone.
 
-    The distribution has a path, through the map at fixed noise. It has a density, by a numerical
-    inverse and a change of variables. So it may be the latent of a VAE, its KL by Monte Carlo. The
-    density is 0 where the map gets from no float64 noise: beyond +36 for logit of a uniform, say.
+    Draws are differentiable: gradients flow through the map at fixed noise. The density comes from
+    a numerical inverse of the map and a change of variables. So the distribution can be the latent
+    of a VAE, with a KL by Monte Carlo. The density is 0 at values that no float64 noise is mapped
+    to. For the logit of a uniform, for example, these are the values above 36.
 
     Args:
         noise: Univariate distribution with batch shape (), continuous, of known support.
-        map: Called as ``map(u, **parameters)``, elementwise, differentiable and strictly monotone
-            in u. It is evaluated in float64.
+        map: Called as ``map(u, **parameters)``, in float64. It is elementwise, and differentiable
+            and strictly monotone in u.
         support: Where z lies.
         name: Name of the class that is made.
         parameter_constraints: Constraint of each parameter, in the order of the constructor.
@@ -47,8 +48,8 @@ def from_transform(
         A subclass of `torch.distributions.Distribution` with these ``arg_constraints``.
 
     Raises:
-        ValueError: If ``noise`` is not univariate or of a support that cannot be searched, or no
-            parameter is named.
+        ValueError: If ``noise`` is not univariate, its support is not the real line or an interval,
+            or no parameter is named.
 
     Example:
         >>> from torch.distributions import Uniform, constraints
@@ -78,7 +79,7 @@ def from_transform(
 
 
 class MonotoneTransform(NamedParameters):
-    """What `from_transform` makes subclasses of: distributions of a monotone map of noise.
+    """Base class of the distributions that `from_transform` makes.
 
     Args:
         parameters: The parameters, in the order in which `from_transform` was given them.
@@ -102,27 +103,30 @@ class MonotoneTransform(NamedParameters):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw z, shape S + (...); the path is the map's derivative at fixed noise."""
+        """Draw z, shape ``sample_shape`` + (...); gradients flow through the map at fixed noise."""
         shape = self._extended_shape(torch.Size(sample_shape))
         u = _draw_in_float64(self.noise, shape, self._like, generator)
         return self._forward(u).to(self._like.dtype)
 
     def log_prob(self, value: Tensor | float) -> Tensor:
-        """Log density in nats, exact to rounding in value and gradient; a second one raises."""
+        """Log density in nats; its value and gradient are exact up to rounding.
+
+        A second derivative raises an error.
+        """
         value = self._checked(value)
         u, slope, reached = self._invert(value.double())
         log_prob = self.noise.log_prob(u) - slope.abs().log()
         return torch.where(reached, log_prob, -torch.inf).to(value.dtype)
 
     def cdf(self, value: Tensor | float) -> Tensor:
-        """Probability of at most ``value``."""
+        """Probability that a draw is at most ``value``."""
         value = self._checked(value)
         u, slope, _ = self._invert(value.double())
         below = self.noise.cdf(u)
         return torch.where(slope > 0, below, 1 - below).to(value.dtype)
 
     def icdf(self, value: Tensor | float) -> Tensor:
-        """What lies above a share ``value`` of the distribution, where the noise has quantiles."""
+        """Quantile at probability ``value``, if the noise has an ``icdf``."""
         u = as_probability(value, self._like, self._validate_args).double()
         u = u.expand(torch.broadcast_shapes(u.shape, self.batch_shape))
         with torch.no_grad():

@@ -21,23 +21,25 @@ class VonMisesFisher(Spherical):
     The density p(x) is proportional to exp(kappa loc . x).
 
     The cosine w = loc . x has a density proportional to :math:`e^{\kappa w} (1 - w^2)^{(D-3)/2}`.
-    It is drawn by rejection, and its path is the implicit derivative of that marginal,
+    It is drawn by rejection sampling. The gradient of a draw is the implicit derivative through the
+    cdf of w, computed by quadrature:
 
     .. math:: \frac{dw}{d\kappa} = \frac{1}{p(w)} \int_w^1 (t - E[w]) \, p(t) \, dt
 
-    by quadrature (from -1 to w, the sign turned, below the mean), which is right for every D and
-    kappa: the derivative of the accepted proposal alone, as in the first code for this
-    distribution, is not. All integrals are over artanh(w), in which the integrand is analytic and
-    decays exponentially whatever kappa: no Bessel function can overflow.
+    If w is below its mean, the integral runs from -1 to w instead, with the sign changed. This
+    gradient is right for every D and kappa. The derivative of the accepted proposal alone, which
+    the first code for this distribution used, is not. The variable of all integrals is artanh(w).
+    In this variable the integrand is analytic and decays exponentially for every kappa. No Bessel
+    function is computed, so none can overflow.
 
     Args:
-        loc: Direction, any vectors but 0: they are scaled to length 1 here. Shape (..., D), D >= 2.
+        loc: Direction, shape (..., D), D >= 2. Any vectors but 0; they are scaled to length 1.
         concentration: kappa > 0, shape (...).
         validate_args: Whether to check parameters and values.
 
     References:
         Davidson, Falorsi, De Cao, Kipf, Tomczak, "Hyperspherical variational auto-encoders", 2018;
-        Wood 1994 (the rejections); Figurnov, Mohamed, Mnih 2018, section 4 (the implicit path).
+        Wood 1994 (rejection sampling); Figurnov, Mohamed, Mnih 2018, section 4 (the gradient).
 
     Example:
         >>> q = VonMisesFisher(torch.tensor([0.0, 0.0, 2.0]), torch.tensor(10.0))

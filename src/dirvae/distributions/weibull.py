@@ -41,19 +41,19 @@ class _Parameters(OfNumbers):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw log x, shape S + (...)."""
+        """Draw log x, shape ``sample_shape`` + (...)."""
         shape = self._extended_shape(torch.Size(sample_shape))
         return log_weibull(self.scale, self.concentration, shape, generator)
 
 
 class LogWeibull(_Parameters):
-    r"""The distribution of log X for X ~ Weibull(scale, concentration): a Gumbel of minima.
+    r"""The distribution of log X for X ~ Weibull(scale, concentration): a Gumbel for minima.
 
     .. math:: \log p(y) = \log c + t - e^t, \quad t = c (y - \log\lambda)
 
     Args:
         scale: lambda > 0, any shape.
-        concentration: c > 0, broadcast against it.
+        concentration: c > 0, broadcast against ``scale``.
         validate_args: Whether to check parameters and values.
 
     Example:
@@ -66,7 +66,7 @@ class LogWeibull(_Parameters):
 
     @property
     def mean(self) -> Tensor:
-        """Mean log lambda - gamma / c."""
+        """Mean log lambda - gamma / c; gamma is Euler's constant."""
         return self.scale.log() - euler_constant / self.concentration
 
     @property
@@ -76,7 +76,7 @@ class LogWeibull(_Parameters):
 
     @property
     def mode(self) -> Tensor:
-        """Log lambda."""
+        """Mode log lambda."""
         return self.scale.log()
 
     def log_prob(self, value: Tensor | float) -> Tensor:
@@ -86,7 +86,7 @@ class LogWeibull(_Parameters):
         return self.concentration.log() + t - t.exp()
 
     def cdf(self, value: Tensor | float) -> Tensor:
-        """Probability 1 - exp(-e^t)."""
+        """Probability 1 - exp(-e^t), t = c (y - log lambda)."""
         value = self._checked(value)
         t = self.concentration * (value - self.scale.log())
         return -torch.expm1(-t.exp())
@@ -97,7 +97,7 @@ class LogWeibull(_Parameters):
         return self.scale.log() + (-torch.log1p(-u)).log() / self.concentration
 
     def entropy(self) -> Tensor:
-        """Entropy 1 + gamma - log c, in nats."""
+        """Entropy 1 + gamma - log c, in nats; gamma is Euler's constant."""
         return 1 + euler_constant - self.concentration.log()
 
 
@@ -106,12 +106,13 @@ class Weibull(_Parameters):
 
     .. math:: \log p(x) = \log c - c\log\lambda + (c - 1)\log x - (x/\lambda)^c
 
-    A close relative of the Gamma with a path that is one line, and a closed-form divergence from
-    it. Use `log()` wherever a density of a draw is wanted: small concentrations underflow.
+    Here e is a standard exponential variable. The Weibull is similar to the Gamma distribution. Its
+    reparameterised draw is one line of code, and its KL from a Gamma has a closed form. To compute
+    the density of a draw, use `log()`: draws underflow if the concentration is small.
 
     Args:
         scale: lambda > 0, any shape.
-        concentration: c > 0, broadcast against it.
+        concentration: c > 0, broadcast against ``scale``.
         validate_args: Whether to check parameters and values.
 
     References:
@@ -153,11 +154,11 @@ class Weibull(_Parameters):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw x, shape S + (...)."""
+        """Draw x, shape ``sample_shape`` + (...)."""
         return self.log().rsample(sample_shape, generator).exp()
 
     def log_prob(self, value: Tensor | float) -> Tensor:
-        """Log density at x, in nats; 0 and infinity are read as the floats next to them."""
+        """Log density at x, in nats; 0 and infinity are replaced by the nearest positive floats."""
         value = self._checked(value)
         y = log_proportions(value.clamp(max=torch.finfo(value.dtype).max))
         return self.log().log_prob(y) - y
@@ -174,7 +175,7 @@ class Weibull(_Parameters):
         return self.log().icdf(u).exp()
 
     def entropy(self) -> Tensor:
-        """Entropy gamma (1 - 1/c) + log(lambda / c) + 1, in nats."""
+        """Entropy gamma (1 - 1/c) + log(lambda / c) + 1, in nats; gamma is Euler's constant."""
         c = self.concentration
         return euler_constant * (1 - 1 / c) + self.scale.log() - c.log() + 1
 

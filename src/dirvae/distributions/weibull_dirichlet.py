@@ -35,7 +35,7 @@ class _Parameters(OfProportions):
         sample_shape: Any = torch.Size(),
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw log z, shape S + (..., K)."""
+        """Draw log z, shape ``sample_shape`` + (..., K)."""
         shape = self._extended_shape(torch.Size(sample_shape))
         log_x = log_weibull(self.scale, self.concentration, shape, generator)
         return torch.log_softmax(log_x, -1)
@@ -50,14 +50,15 @@ class LogWeibullDirichlet(_Parameters):
     .. math:: \log q(\log z) = \sum_k \log c_k - \log z_K
               + \log \int \exp\Big(\sum_k t_k(s) - e^{t_k(s)}\Big) \, ds
 
-    The integrand is log-concave and entire in s. It is taken by 128 trapezoids between the points
-    where it has fallen by exp(-40). Their relative error is below 1e-9 while no two of the c_k that
-    matter differ by a factor above 30. Where all are equal to c, the integral is :math:`\Gamma(K)
-    c^{-1} e^{c\sum_k d_k} (\sum_k e^{c d_k})^{-K}`, d = log z - log lambda.
+    The integrand is log-concave and entire in s. The integral is computed by the trapezoid rule
+    with 128 nodes, between the two points where the integrand is exp(-40) of its maximum. The
+    relative error is below 1e-9 if the c_k that matter differ by a factor of at most 30. If all c_k
+    equal c, the integral is :math:`\Gamma(K) c^{-1} e^{c\sum_k d_k} (\sum_k e^{c d_k})^{-K}`, with
+    :math:`d_k = \log z_k - \log\lambda_k`.
 
     Args:
         scale: lambda, positive, shape (..., K), K >= 2.
-        concentration: c, positive, broadcast against it.
+        concentration: c, positive, broadcast against ``scale``.
         validate_args: Whether to check parameters and values.
 
     Example:
@@ -81,18 +82,18 @@ class LogWeibullDirichlet(_Parameters):
 class WeibullDirichlet(OnSimplex, _Parameters):
     r"""Normalised independent Weibulls: z = x / sum(x), x_k ~ Weibull(lambda_k, c_k).
 
-    What a Weibull encoder gives a model with proportions as its latent. It is no Dirichlet, except
-    for K exponentials of one scale, which are uniform. Its density is a one-dimensional integral
-    over the total that the model divides out; see `LogWeibullDirichlet`, which computes it. The
-    mean has no closed form.
+    This is the posterior of a model whose latent is proportions and whose encoder gives Weibulls.
+    It is not a Dirichlet, with one exception: with all c_k = 1 and equal scales it is uniform. Its
+    density is a one-dimensional integral over the total sum(x), which the model divides out.
+    `LogWeibullDirichlet` computes the density. The mean has no closed form.
 
     Args:
         scale: lambda, positive, shape (..., K), K >= 2.
-        concentration: c, positive, broadcast against it.
+        concentration: c, positive, broadcast against ``scale``.
         validate_args: Whether to check parameters and values.
 
     References:
-        Zhang, Chen, Guo, Zhou, "WHAI", ICLR 2018; Joo, Lee, Park, Moon 2020, who compare with it.
+        Zhang, Chen, Guo, Zhou, "WHAI", ICLR 2018; Joo, Lee, Park, Moon 2020 (comparison with it).
 
     Example:
         >>> q = WeibullDirichlet(torch.full((3,), 7.0), torch.ones(3))

@@ -1,4 +1,4 @@
-"""Models: the VAE, priors and likelihoods that go with it, and VAEs ready by name."""
+"""Models: the VAE, its priors and likelihoods, and VAEs that are made by name."""
 
 from dirvae.models.mixture_prior import MixturePrior
 from dirvae.models.semi_supervised import LabelledVAE

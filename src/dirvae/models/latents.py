@@ -1,6 +1,7 @@
-"""The latents that have a name, a row each: the prior that goes with one, and how it is used.
+"""The latents that have a name, with the prior and the options of each, in one table.
 
-A `VAE` takes any latent. A row is what estimators, zoo and command line know of one by themselves.
+A `VAE` accepts any latent. The estimators, ``dirvae.models.zoo`` and the command line know
+those in the table.
 """
 
 from __future__ import annotations
@@ -47,18 +48,19 @@ MOST_COMMITTED = 50  # components, by default
 
 
 class NamedLatent(NamedTuple):
-    """What goes with a distribution as a latent.
+    """The prior and the options of one kind of latent.
 
     Attributes:
-        prior: From K and a concentration, or None for the default, to p(z).
-        prior_like_dirichlet: The same, as near to a Dirichlet of that concentration as this latent
-            has it.
-        has_dirichlet_prior: Whether the prior is a Dirichlet and the posterior has a concentration:
-            then there is a commitment, and the prior can be learned by moments.
-        head: From the prior and the commitment to the options of the `Head` of the posterior.
-        has_learnable_prior: Whether a topic model can learn its prior by gradient.
-        view: From the prior to what the decoder does to z first.
-        commitment: That goes best with the prior's default.
+        prior: Function of K and a concentration (None for the default) that returns p(z).
+        prior_like_dirichlet: The same, but p(z) is as close as this latent allows to a Dirichlet of
+            the given concentration.
+        has_dirichlet_prior: Whether the prior is a Dirichlet and the posterior has a concentration.
+            Then a commitment is possible, and the prior can be learned from moments.
+        head: Function of the prior and the commitment that returns the options of the posterior's
+            `Head`.
+        has_learnable_prior: Whether a topic model can learn the prior by gradient.
+        view: Function of the prior that returns a module. The decoder applies it to z first.
+        commitment: The commitment that works best with the default prior.
     """
 
     prior: Callable[[int, Tensor | None], Fixed]
@@ -71,14 +73,15 @@ class NamedLatent(NamedTuple):
 
 
 def default_latent(num_latent: int, concentration: Tensor | None = None) -> AnyLatent:
-    """The latent of estimators that are told none; how it was chosen is in docs/choosing.md.
+    """The default latent of the estimators; docs/choosing.md says how it was chosen.
 
-    Under a prior below 1, whose log ratios have long tails, it is a plain Dirichlet. So it is of
-    one component alone, which has no log ratios.
+    It is `StandardizedDirichlet`, except in two cases. It is `Dirichlet` if the prior has a
+    concentration below 1, because log ratios then have long tails. It is also `Dirichlet` if K = 1,
+    because one component has no log ratios.
 
     Args:
         num_latent: K.
-        concentration: Of the Dirichlet prior, shape (K,) or (), if one is given.
+        concentration: Concentration of the Dirichlet prior, shape (K,) or (), if one is given.
 
     Example:
         >>> default_latent(10).__name__, default_latent(10, torch.tensor(0.1)).__name__
@@ -89,10 +92,11 @@ def default_latent(num_latent: int, concentration: Tensor | None = None) -> AnyL
 
 
 def default_commitment(Latent: AnyLatent, num_latent: int) -> float:
-    """The commitment of a latent of size K where none is given; 0 for most.
+    """The default commitment of a latent of size K; 0 for most latents.
 
-    Each component that is out of use costs .036 nats by it, which for a hundred is more than many
-    data have to say: above 50 there is none.
+    A commitment is the smallest concentration of a posterior, as a multiple of the prior's. With
+    the default of 1.5, each component that is out of use costs .036 nats. A hundred such components
+    would cost more nats than many data sets have to say. So for K above 50 the default is 0.
 
     Example:
         >>> [default_commitment(StandardizedDirichlet, k) for k in (50, 51)]
@@ -103,10 +107,10 @@ def default_commitment(Latent: AnyLatent, num_latent: int) -> float:
 
 
 def default_concentration(num_latent: int) -> Tensor:
-    """1 - 1/K (for K = 1: 1/2) for each of K parts, shape (K,).
+    """1 - 1/K (for K = 1: 1/2) for each of K components, shape (K,).
 
-    The concentration whose Laplace approximation in the softmax basis has unit-variance Gaussians
-    (MacKay 1998; Joo et al. 2020, sec. 4.1).
+    With this concentration, the Laplace approximation in the softmax basis has Gaussians of
+    variance 1 (MacKay 1998; Joo et al. 2020, sec. 4.1).
 
     Example:
         >>> default_concentration(4)
@@ -123,12 +127,12 @@ def standard_prior(
     Args:
         Latent: Distribution of q(z|x).
         num_latent: K.
-        concentration: Of a Dirichlet, shape (K,) or (); of a GEM, shape (). By default
-            `default_concentration`, 10 of a standardized Dirichlet, and 5 of a GEM (Nalisnick &
-            Smyth 2017).
+        concentration: Concentration of the prior: shape (K,) or () for a Dirichlet, shape () for a
+            GEM. The default is `default_concentration` for a Dirichlet, but 10 if ``Latent`` is
+            `StandardizedDirichlet`. For a GEM it is 5 (Nalisnick & Smyth 2017).
 
     Raises:
-        ValueError: If no prior is known to go with ``Latent``.
+        ValueError: If ``Latent`` is not one of the named latents.
 
     Example:
         >>> standard_prior(Dirichlet, 2)().mean
@@ -138,12 +142,14 @@ def standard_prior(
 
 
 def prior_like_dirichlet(Latent: AnyLatent, num_latent: int, concentration: Tensor) -> Fixed:
-    """Return a prior as near to a Dirichlet as the latent has it; a Gaussian's is none.
+    """Return the prior that is as close to a Dirichlet as the latent allows.
+
+    A Gaussian and a relaxed one-hot latent have no such prior. They get their standard prior.
 
     Args:
         Latent: Distribution of q(z|x).
         num_latent: K.
-        concentration: Of the Dirichlet, shape (K,) or ().
+        concentration: Concentration of the Dirichlet, shape (K,) or ().
 
     Raises:
         ValueError: As `standard_prior` does.
@@ -156,7 +162,7 @@ def prior_like_dirichlet(Latent: AnyLatent, num_latent: int, concentration: Tens
 
 
 def has_dirichlet_prior(Latent: AnyLatent) -> bool:
-    """Whether a latent has a concentration and a Dirichlet for its prior.
+    """Whether the posterior of a latent has a concentration, and its prior is a Dirichlet.
 
     Example:
         >>> has_dirichlet_prior(ScaledDirichlet), has_dirichlet_prior(Normal)
@@ -176,16 +182,17 @@ def has_learnable_prior(Latent: AnyLatent) -> bool:
 
 
 def head_options(Latent: AnyLatent, prior: Fixed, commitment: float = 0.0) -> dict[str, Any]:
-    """Options of the `Head` that puts out q(z|x) under a prior; none for most latents.
+    """Options of the `Head` that returns q(z|x) for a given prior; empty for most latents.
 
     Args:
-        Latent: Law of q(z|x).
+        Latent: Distribution of q(z|x).
         prior: p(z), of shape (K,).
-        commitment: Of a latent with a Dirichlet prior: the least of its concentrations, in units of
-            the prior's.
+        commitment: The smallest concentration of a posterior, as a multiple of the prior's. It is
+            for latents with a Dirichlet prior.
 
     Raises:
-        ValueError: If ``commitment`` is negative or infinite, or not 0 for another latent or prior.
+        ValueError: If ``commitment`` is negative or infinite. Or if it is not 0 and the latent or
+            its prior is not a Dirichlet.
 
     Example:
         >>> options = head_options(StandardizedDirichlet, standard_prior(StandardizedDirichlet, 2))
@@ -203,7 +210,7 @@ def head_options(Latent: AnyLatent, prior: Fixed, commitment: float = 0.0) -> di
 
 
 def decoder_view(Latent: AnyLatent, prior: Fixed) -> nn.Module:
-    """What the decoder does to z first; by default it sees z in units of the prior.
+    """Module that the decoder applies to z first; by default it standardizes z by the prior.
 
     Example:
         >>> decoder_view(Dirichlet, standard_prior(Dirichlet, 2))(torch.tensor([0.5, 0.5]))

@@ -1,4 +1,4 @@
-"""The likelihoods that have a name, a row each, and the decoder heads that they make."""
+"""The likelihoods that have a name, and the decoder heads that are made from them."""
 
 from __future__ import annotations
 
@@ -34,14 +34,15 @@ AnyLikelihood = Callable[..., Distribution]
 
 
 class NamedLikelihood(NamedTuple):
-    """What goes with a distribution as a likelihood.
+    """Options of a distribution that is used as a likelihood.
 
     Attributes:
         takes: Values that data may have: "probabilities" in [0, 1], "counts" of 0 or more, "reals".
-        shared: Parameters that belong to a feature rather than to a row: learned, but not put out
-            by the network.
-        start: From the mean of the data, shape (D,), to the parameters that a decoder starts at.
-        has_total: Whether samples and means need a total, which is then the mean one of the data.
+        shared: Names of parameters that all rows share, one value for each feature. They are
+            learned, but the network does not compute them.
+        start: Function of the data's mean, shape (D,). It returns the parameters that a decoder
+            starts at.
+        has_total: Whether samples and means need a total. The mean total of the data is then used.
     """
 
     takes: str
@@ -53,7 +54,7 @@ class NamedLikelihood(NamedTuple):
 def affine_normal(
     loc: Tensor, scale: Tensor, *, shift: Tensor, unit: Tensor, validate_args: bool | None = None
 ) -> Normal:
-    """Gaussian whose parameters are in units of the data: N(shift + unit loc, (unit scale)^2).
+    """Gaussian with parameters in units of the data: N(shift + unit loc, (unit scale)^2).
 
     Example:
         >>> one, two = torch.ones(1), torch.full((1,), 2.0)
@@ -67,7 +68,7 @@ affine_normal.arg_constraints = Normal.arg_constraints  # type: ignore[attr-defi
 
 
 def unit_normal(loc: Tensor, *, validate_args: bool | None = None) -> Normal:
-    """Gaussian of variance 1: -log p(x|z) is half the squared error, and a constant.
+    """Gaussian of variance 1: -log p(x|z) is half the squared error plus a constant.
 
     Example:
         >>> unit_normal(torch.zeros(3)).stddev
@@ -85,14 +86,14 @@ def likelihood_head(
     likelihood: Callable[..., Distribution] = Bernoulli,
     moments: tuple[Tensor, Tensor] | None = None,
 ) -> Head:
-    """A decoder that starts at what a constant would predict.
+    """A decoder that starts with the same prediction for every latent.
 
     Args:
         net: Module from the latent to features.
         num_features: D.
         likelihood: Distribution of x.
-        moments: Mean and standard deviation of the data, each (D,). A Gaussian is in these units;
-            any other distribution starts at the mean where it can.
+        moments: Mean and standard deviation of the data, each (D,). A Gaussian uses them as units.
+            Any other distribution starts at the mean if it can.
 
     Example:
         >>> head = likelihood_head(nn.Linear(2, 4), 3, Normal, (torch.zeros(3), torch.ones(3)))
@@ -114,7 +115,7 @@ def likelihood_head(
 def data_features(
     likelihood: Callable[..., Distribution], moments: tuple[Tensor, Tensor] | None = None
 ) -> nn.Module | None:
-    """What the encoder does to data of this kind before its first layer; None for nothing.
+    """Module before the encoder's first layer, for data with this likelihood; None for no module.
 
     Example:
         >>> data_features(Multinomial)
@@ -126,7 +127,7 @@ def data_features(
 
 
 def takes_counts(likelihood: AnyLikelihood) -> bool:
-    """Whether a likelihood is one of counts.
+    """Whether a likelihood is a distribution of counts.
 
     Example:
         >>> takes_counts(Multinomial), takes_counts(Normal)
@@ -150,9 +151,9 @@ def require_support(x: Any, likelihood: Any, name: str = "X") -> None:
 
     Args:
         x: Array, tensor or SciPy sparse matrix of finite numbers.
-        likelihood: Distribution of the data. Under a Bernoulli, values between 0 and 1 are
-            probabilities; distributions of counts take fractions, too.
-        name: What the message calls the data.
+        likelihood: Distribution of the data. For a Bernoulli, values between 0 and 1 are
+            probabilities. Distributions of counts accept fractions too.
+        name: Name of the data in the message.
 
     Example:
         >>> require_support(torch.tensor([[0.5, 16.0]]), Bernoulli, "pixels")
@@ -205,4 +206,4 @@ LIKELIHOODS: dict[Any, NamedLikelihood] = {
     ZeroInflatedNegativeBinomial: _NEGATIVE_BINOMIAL,
     Poisson: NamedLikelihood("counts", start=lambda mean: {"rate": _positive(mean)}),
 }
-"""What goes with each distribution that is known as a likelihood; any other is taken as it is."""
+"""Options of each likelihood that has a name; any other distribution is used as it is."""

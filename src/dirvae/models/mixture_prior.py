@@ -1,4 +1,4 @@
-"""A prior that is learned: a mixture of laws of the latent's own family."""
+"""A prior that is learned: a mixture of distributions of the latent's own family."""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ SPREAD = 0.5  # of the places at the start, in standard deviations of the fixed 
 
 
 class MixturePrior(Conditional):
-    r"""Mixture of J laws whose weights, places and certainties are learned with the rest.
+    r"""Mixture of J distributions; weights, places and certainties are learned with the model.
 
-    Places and certainties are in units of a fixed prior, ``unit``. Under a Gaussian one of mean m
-    and standard deviation s the law j has mean m + s place_j and standard deviation
-    s / sqrt(certainty_j). Under a Dirichlet they are `StandardizedDirichlet`, whatever of the
-    Dirichlet kind the posterior is: each is a type of row, and its mean can be read as proportions.
+    Places and certainties are in units of a fixed prior, ``unit``. Let ``unit`` be a Gaussian of
+    mean m and standard deviation s. Then distribution j has mean m + s place_j and standard
+    deviation s / sqrt(certainty_j). If ``unit`` is a Dirichlet, the J distributions are
+    `StandardizedDirichlet`, for every kind of Dirichlet posterior. Each of them then stands for one
+    type of row, and its mean can be read as proportions.
 
-    The divergence from a posterior has no closed form and is taken by draws.
+    The KL of a posterior from the mixture has no closed form. It is estimated from draws.
 
     Args:
-        unit: The fixed prior: a Dirichlet, a Gaussian or the softmax of one, events of shape (K,).
-        num_components: J, number of laws.
+        unit: The fixed prior: a Dirichlet, a Gaussian or the softmax of a Gaussian, with events of
+            shape (K,).
+        num_components: J, number of distributions in the mixture.
 
     Raises:
-        ValueError: If ``unit`` is of another kind, or there is no component.
+        ValueError: If ``unit`` is of another kind, or ``num_components`` is below 1.
 
     References:
-        Tomczak & Welling 2018, "VAE with a VampPrior", eq. 9 (a mixture of Gaussians); without its
-        pseudo-inputs.
+        Tomczak & Welling 2018, "VAE with a VampPrior", eq. 9 (a mixture of Gaussians). Their
+        pseudo-inputs are not used here.
 
     Example:
         >>> prior = MixturePrior(Fixed(Dirichlet, concentration=torch.ones(3)), 5)
@@ -58,7 +60,7 @@ class MixturePrior(Conditional):
         self.log_certainty = nn.Parameter(torch.zeros(shape))
 
     def forward(self, *context: Tensor) -> Distribution:
-        """Return the mixture; ``context`` is not read."""
+        """Return the mixture; ``context`` is ignored."""
         weights = Categorical(logits=self.logits, validate_args=False)
         return MixtureSameFamily(weights, self._laws(), validate_args=False)
 

@@ -1,4 +1,4 @@
-"""A VAE that knows the class of some of its rows, and infers that of the others."""
+"""A VAE for rows of which some have a known class; it infers the class of the others."""
 
 from __future__ import annotations
 
@@ -21,29 +21,31 @@ OFTEN = 0.1  # classes of less than that share of q(y|x) are decoded now and the
 
 
 class LabelledVAE(nn.Module):
-    r"""A VAE and a classifier, for a class y beside the latent z: p(y) p(z) p(x|z, y).
+    r"""A VAE and a classifier, with a class y and a latent z: p(y) p(z) p(x|z, y).
 
-    The posterior is q(y|x) q(z|x, y) (Kingma's M2), or q(y|x) q(z|x). Where y is unknown, the
-    classes are summed over, each with its own decoding, so that y needs no gradient estimator:
+    The posterior is q(y|x) q(z|x, y) (model M2 of Kingma et al.), or q(y|x) q(z|x). If y is
+    unknown, the bound is a sum over the classes. So y needs no gradient estimator:
 
     .. math:: \log p(x) \ge \sum_y q(y|x) \Big[\mathrm E \log p(x|z, y)
               - \mathrm{KL}(q(z|x, y) \| p(z))\Big] - \mathrm{KL}(q(y|x) \| p(y))
 
-    A class with q(y|x) below 0.1 is decoded in a share q(y|x) / 0.1 of the times only. Then it
-    counts as 0.1, at the cost of the most probable class. Sum and gradient stay unbiased, and a row
-    whose class is plain takes one decoding in place of C.
+    To save time, a class with q(y|x) below 0.1 is decoded only with probability q(y|x) / 0.1. When
+    it is decoded, its weight is 0.1. The most probable class gets the weight that makes the sum of
+    the weights 1. The sum and its gradient stay unbiased. A row whose class is clear needs about
+    one decoding, instead of one for each of the C classes.
 
     Args:
-        vae: What is said of x where y is known. Its decoder is called as ``decoder(z, y)`` with y
-            one-hot, its prior as ``prior()``. Its encoder is called as ``encoder(x, y)`` or as
-            ``encoder(x)``, as ``label_in_encoder`` says.
+        vae: The VAE for a known y. Its decoder is called as ``decoder(z, y)`` with y one-hot, its
+            prior as ``prior()``. Its encoder is called as ``encoder(x, y)`` if
+            ``label_in_encoder``, else as ``encoder(x)``.
         classifier: Module that returns q(y|x), a `torch.distributions.OneHotCategorical`.
-        label_prior: Module that returns p(y), likewise, called as ``label_prior()``.
+        label_prior: Module that returns p(y), also a `torch.distributions.OneHotCategorical`. It is
+            called as ``label_prior()``.
         label_in_encoder: Whether the encoder sees y.
 
     References:
-        Kingma, Rezende, Mohamed & Welling 2014, eq. 6-7 (M2); Joo et al. 2020, sec. 4.3, whose
-        q(z|x) does not see y.
+        Kingma, Rezende, Mohamed & Welling 2014, eq. 6-7 (M2); Joo et al. 2020, sec. 4.3, with
+        q(z|x), which does not see y.
 
     Example:
         >>> from dirvae.distributions import Dirichlet
@@ -73,17 +75,17 @@ class LabelledVAE(nn.Module):
 
     @property
     def encoder(self) -> nn.Module:
-        """That of the VAE."""
+        """The encoder of the VAE."""
         return self.vae.encoder
 
     @property
     def decoder(self) -> nn.Module:
-        """That of the VAE."""
+        """The decoder of the VAE."""
         return self.vae.decoder
 
     @property
     def prior(self) -> nn.Module:
-        """That of the VAE."""
+        """The prior of the VAE."""
         return self.vae.prior
 
     def forward(self, x: Tensor, label: Tensor | None = None, **options: Any) -> Terms:
@@ -100,25 +102,25 @@ class LabelledVAE(nn.Module):
         importance: bool = False,
         generator: torch.Generator | None = None,
     ) -> Terms:
-        """Log-likelihood and KL of each example, both expectations over q(y|x) where y is unknown.
+        """Log-likelihood and KL of each example; if y is unknown, their expectations over q(y|x).
 
         Args:
             x: Shape (B, D...).
-            label: One-hot classes, shape (B, C), with rows of zeros for unknown ones; None if all
-                are unknown.
+            label: One-hot classes, shape (B, C). Rows of zeros are unknown classes; None if all are
+                unknown.
             mask: Must be None.
             num_samples: S, draws of the latent for each example.
-            importance: Must be False: a sum over classes has no single weight.
+            importance: Must be False, because a sum over classes has no single importance weight.
             generator: Source of the noise; the global one if None.
 
         Returns:
-            Terms with leading shape (S, B), in nats. ``kl`` is that of z and of y; a known y has
-            -log p(y). So the ELBO is one of log p(x) or, where y is known, of log p(x, y).
-            ``log_label`` is log q(y|x), 0 where y is unknown. ``q`` and ``z`` are those at the
-            expected class.
+            Terms with leading shape (S, B), in nats. ``kl`` is the KL of z plus the KL of y. If y
+            is known, -log p(y) replaces the KL of y. So the ELBO is a bound of log p(x) or, if y is
+            known, of log p(x, y). ``log_label`` is log q(y|x), 0 if y is unknown. ``q`` and ``z``
+            are those at the expected class, which is the known class or the probabilities q(y|x).
 
         Raises:
-            ValueError: If ``mask`` or ``importance`` is given, or the latent has no path.
+            ValueError: If ``mask`` or ``importance`` is given, or the latent has no ``rsample``.
         """
         if mask is not None or importance:
             raise ValueError("mask and importance do not go with a LabelledVAE: leave them out")
@@ -161,26 +163,29 @@ class LabelledVAE(nn.Module):
         return _logits(self.classifier(x))
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> Distribution:
-        """Return q(z|x, y), batch shape (B,), at the expected class where ``y`` is None.
+        """Return q(z|x, y), batch shape (B,).
 
         Args:
             x: Shape (B, D...).
-            y: One-hot classes or their probabilities, shape (B, C).
+            y: One-hot classes or their probabilities, shape (B, C). If None, q(y|x) is used.
         """
         if not self.label_in_encoder:
             return self.vae.infer(x)
         return self.vae.infer(x, self.log_labels(x).exp() if y is None else y)
 
     def infer(self, x: Tensor, *context: Tensor) -> Distribution:
-        """Return `posterior`, under the name that it has in any VAE."""
+        """Return `posterior`; every VAE has it under this name."""
         return self.posterior(x, *context)
 
     def embed(self, x: Tensor, label: Tensor | None = None) -> Tensor:
-        """Posterior mean of the latent, shape (B, K), at the expected class where unknown."""
+        """Posterior mean of the latent, shape (B, K); q(y|x) stands for an unknown class."""
         return self.vae.embed(x, self._completed(x, label) if self.label_in_encoder else None)
 
     def reconstruct(self, x: Tensor, label: Tensor | None = None) -> Tensor:
-        """Mean of p(x|z, y) at the posterior mean of z and the expected class; shape of ``x``."""
+        """Mean of p(x|z, y) at the posterior mean of z, shape of ``x``.
+
+        For an unknown class y, the probabilities q(y|x) are used.
+        """
         return mean_by_row(self.decoder, self.embed(x, label), self._completed(x, label))
 
     def sample(
@@ -190,7 +195,10 @@ class LabelledVAE(nn.Module):
         *,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draws of x, of the one-hot classes given, shape (N, C), or of ones drawn from p(y)."""
+        """Draw N = ``num_samples`` values of x.
+
+        Their classes are ``label``, one-hot of shape (N, C), or are drawn from p(y) if it is None.
+        """
         if label is None:
             probs = self.label_prior().probs
             place = torch.multinomial(probs, num_samples, replacement=True, generator=generator)
@@ -213,16 +221,17 @@ def adversarial_divergence(
     radius: Tensor,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    r"""KL(q(y|x) || q(y|x + r)) at about the worst small change r of each row.
+    r"""KL(q(y|x) || q(y|x + r)) of each row, where r is close to the worst small change of the row.
 
-    It asks of a classifier not to change within a ball around any row, labelled or not. The change
-    is found by one step of the power method; gradients go through q(y|x + r) alone.
+    Used as a penalty, it trains a classifier not to change in a ball around each row, labelled or
+    not. The change r is found by one step of the power method. Gradients go through q(y|x + r)
+    only.
 
     Args:
-        log_labels: From rows to log q(y|x), shape (B, D) -> (B, C).
+        log_labels: Function from rows to log q(y|x), shape (B, D) -> (B, C).
         x: Shape (B, D).
         radius: Half-axes of the ellipsoid of changes, shape (D,) or () for a ball, positive.
-        generator: Source of the direction from which the step starts; the global one if None.
+        generator: Source of the random direction that the step starts from; the global one if None.
 
     Returns:
         Shape (B,), in nats.

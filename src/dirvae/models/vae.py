@@ -1,4 +1,4 @@
-"""The variational autoencoder: three conditionals and what follows from them."""
+"""The variational autoencoder: encoder, decoder and prior, and what follows from them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class VAE(nn.Module):
 
     Args:
         encoder: Module that returns q(z|x), called as ``encoder(x)`` or ``encoder(x, covariates)``.
-            Its events are whole latents, of shape (K,) as a rule: single numbers become vectors by
-            ``torch.distributions.Independent(q, 1)``.
+            One event of q(z|x) is a whole latent, usually of shape (K,). If the events of q are
+            single numbers, ``torch.distributions.Independent(q, 1)`` makes them vectors.
         decoder: Module that returns p(x|z), called as ``decoder(z)`` or ``decoder(z, covariates)``.
         prior: Module that returns p(z), called as ``prior()`` or ``prior(covariates)``.
 
@@ -45,11 +45,11 @@ class VAE(nn.Module):
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
 
     def forward(self, x: Tensor, covariates: Tensor | None = None, **options: Any) -> Terms:
-        """Return `terms`: so ``vae(x)`` has q(z|x), draws of z, their log-likelihood and the KL."""
+        """Return `terms`: q(z|x), draws of z, their log-likelihood and the KL."""
         return self.terms(x, covariates, **options)
 
     def infer(self, x: Tensor, *context: Tensor) -> Distribution:
-        """Return q(z|x), batch shape (B,): what the encoder says."""
+        """Return q(z|x), the output of the encoder, batch shape (B,)."""
         return cast(Distribution, self.encoder(x, *context))
 
     def terms(
@@ -62,14 +62,14 @@ class VAE(nn.Module):
         importance: bool = False,
         generator: torch.Generator | None = None,
     ) -> Terms:
-        """Log-likelihood and KL of each example: what every objective is made of.
+        """Log-likelihood and KL of each example, from which objectives are computed.
 
         Args:
             x: Shape (B, D...).
-            covariates: Shape (B, C), given to encoder, decoder and prior alike; None for none.
-            mask: Shape of x, True where observed; the encoder sees 0 in the other places.
+            covariates: Shape (B, C), or None. Encoder, decoder and prior all get them.
+            mask: Shape of x, True where observed. The encoder sees 0 where it is False.
             num_samples: S, draws of the latent for each example.
-            importance: Whether to compute ``log_ratio``, which importance weights need.
+            importance: Whether to compute ``log_ratio``, which importance weighting needs.
             generator: Source of the noise; the global one if None.
 
         Returns:
@@ -86,7 +86,10 @@ class VAE(nn.Module):
     def embed(
         self, x: Tensor, covariates: Tensor | None = None, *, mask: Tensor | None = None
     ) -> Tensor:
-        """Posterior mean of the latent, shape (B, K); where it takes draws, see `mean_by_row`."""
+        """Posterior mean of the latent, shape (B, K).
+
+        If q has no formula for its mean, the mean is estimated from draws: see `mean_by_row`.
+        """
         context = () if covariates is None else (covariates,)
         # A subclass may infer in another way than by the encoder alone.
         q = self.encoder if type(self).infer is VAE.infer else self.infer
@@ -109,7 +112,7 @@ class VAE(nn.Module):
         """Draws of x from the model.
 
         Args:
-            num_samples: Number of draws N; with covariates one for each of their rows.
+            num_samples: Number of draws N. With covariates, N is their number of rows.
             covariates: Shape (N, C).
             generator: Source of the noise; the global one if None.
 
@@ -117,7 +120,7 @@ class VAE(nn.Module):
             Shape (N, D...).
 
         Raises:
-            ValueError: If the covariates are not N rows.
+            ValueError: If the covariates do not have N rows.
         """
         if covariates is not None and len(covariates) != num_samples:
             rows = len(covariates)
@@ -133,7 +136,7 @@ def _observed(x: Tensor, mask: Tensor | None) -> Tensor:
 
 
 class Latents(NamedTuple):
-    """Draws of the latent and its KL; the fields are those of `Terms`."""
+    """Draws of the latent and its KL; the fields are explained in `Terms`."""
 
     z: Tensor
     kl: Tensor
@@ -151,7 +154,7 @@ def latents(
     importance: bool = False,
     generator: torch.Generator | None = None,
 ) -> Latents:
-    """Draw from q(z|x), with its KL from the prior: by formula, or else of these draws.
+    """Draw from q(z|x); compute its KL from the prior by a formula, or else from the draws.
 
     Example:
         >>> from torch.distributions import Normal
@@ -182,14 +185,15 @@ def closed_form_kl(q: Distribution, p: Distribution) -> Tensor | None:
 
 
 def mean_by_row(conditional: Callable[..., Distribution], *context: Tensor) -> Tensor:
-    """Mean of each row's distribution, as `posterior_mean` has it, from that row alone.
+    """Mean of each row's distribution, by `posterior_mean` of each row alone.
 
-    Where the mean is taken by draws, it is that of one row at a time. So each row has the same
-    noise, whatever its batch and its place there.
+    If the mean is estimated from draws, rows are computed one at a time. So each row gets the same
+    noise in every batch and at every place in it.
 
     Args:
-        conditional: From tensors with B rows to a distribution of batch shape (B,).
-        context: These tensors, each (B, ...); sparse CSR ones too.
+        conditional: Function of tensors with B rows that returns a distribution of batch shape
+            (B,).
+        context: These tensors, each (B, ...), dense or sparse CSR.
 
     Returns:
         Shape (B, ...).

@@ -1,9 +1,10 @@
-"""VAEs ready by name: each is a few lines of the same parts, and cites its paper.
+"""VAEs that are made by name, all from the same parts; each cites its paper.
 
-All have multilayer perceptrons for encoder and decoder. The decoder sees the latent standardized by
-the prior's mean and standard deviation. Values on a simplex of K parts are near 1/K and hardly
-vary. A decoder that gets them as they are starts by ignoring them. Of a scaled Dirichlet, which is
-free in the log ratios, it sees these. Why these defaults: the guide to training.
+In all of them, encoder and decoder are multilayer perceptrons. The latent is standardized by the
+prior's mean and standard deviation before the decoder sees it. Without this, values on a simplex of
+K parts would be near 1/K and hardly vary. A decoder that gets such values starts by ignoring them.
+If the latent is a scaled or standardized Dirichlet, or a Concrete, the decoder sees its log ratios
+instead. The guide to training explains these defaults.
 """
 
 from __future__ import annotations
@@ -65,33 +66,35 @@ def mlp_vae(
     commitment: float = 0.0,
     prior_components: int | None = None,
 ) -> VAE:
-    """Perceptrons around any latent.
+    """VAE with any latent, whose encoder and decoder are multilayer perceptrons.
 
     Args:
         num_features: D, size of x.
         Latent: Distribution of q(z|x), a subclass of `torch.distributions.Distribution`.
         prior: p(z); its event shape (K,) is the latent's.
         likelihood: Distribution of p(x|z).
-        hidden_sizes: Widths of the encoder's layers; a number for a single one.
-        decoder_hidden_sizes: Widths of the decoder's layers; a number for a single one.
+        hidden_sizes: Widths of the encoder's hidden layers, or one number for a single layer.
+        decoder_hidden_sizes: The same for the decoder.
         layer_norm: Whether each hidden layer is normalized.
         activation: Constructor of the activation.
-        num_covariates: C, number of covariates that encoder and decoder see besides.
-        moments: Mean and standard deviation of the data, each (D,): the decoder starts at the mean,
-            and a Gaussian likelihood works in these units.
-        commitment: Least concentration of a posterior, in units of the prior's at the start. Only
-            for Dirichlet latents, of any kind, under a Dirichlet prior. Above 1 a component's
-            posterior cannot be its prior, so that one out of use costs as well.
-        prior_components: Number of laws of a `MixturePrior` that begins around ``prior`` and is
-            learned; None leaves the prior as it is.
+        num_covariates: C, number of covariates that encoder and decoder see in addition.
+        moments: Mean and standard deviation of the data, each (D,). The decoder starts at the mean,
+            and a Gaussian likelihood uses both as units.
+        commitment: The smallest concentration of a posterior, as a multiple of the prior's
+            concentration at the start. Only for latents of a Dirichlet kind with a Dirichlet
+            prior. Above 1, no component's posterior can equal its prior. So even a component that
+            is out of use costs nats.
+        prior_components: Number of distributions of a `MixturePrior`, which starts around ``prior``
+            and is learned. If None, ``prior`` itself is used.
 
     Raises:
-        ValueError: If ``commitment`` is negative or infinite, or not 0 for another latent or prior;
-            or no `MixturePrior` is known for the prior.
+        ValueError: If ``commitment`` is negative or infinite. If it is not 0 and the latent or the
+            prior is not a Dirichlet. If ``prior_components`` is given and no `MixturePrior` can be
+            made from ``prior``.
 
     References:
         Razavi, van den Oord, Poole & Vinyals 2019, "Preventing posterior collapse with
-        delta-VAEs": a posterior that cannot be the prior.
+        delta-VAEs" (a posterior that cannot equal the prior).
 
     Example:
         >>> prior = Fixed(torch.distributions.Laplace, loc=torch.zeros(3), scale=torch.ones(3))
@@ -147,7 +150,7 @@ def mlp_labelled_vae(
     classifier_hidden_sizes: Sequence[int] | int = (500, 500),
     moments: tuple[Tensor, Tensor] | None = None,
 ) -> LabelledVAE:
-    """Perceptrons around any latent and a class; all classes are as probable a priori.
+    """`LabelledVAE` of multilayer perceptrons with any latent; p(y) is uniform.
 
     Args:
         num_features: D, size of x.
@@ -156,9 +159,9 @@ def mlp_labelled_vae(
         prior: p(z); its event shape (K,) is the latent's.
         likelihood: Distribution of p(x|z, y).
         label_in_encoder: Whether the encoder sees y (Kingma et al. 2014) or not (Joo et al. 2020).
-        hidden_sizes: Widths of the encoder's layers; a number for a single one.
-        decoder_hidden_sizes: Those of the decoder's, in the same way.
-        classifier_hidden_sizes: Those of the classifier's, in the same way.
+        hidden_sizes: Widths of the encoder's hidden layers, or one number for a single layer.
+        decoder_hidden_sizes: The same for the decoder.
+        classifier_hidden_sizes: The same for the classifier.
         moments: As in `mlp_vae`.
 
     Example:
@@ -189,7 +192,7 @@ def mlp_labelled_vae(
 
 
 def gaussian(num_features: int, num_latent: int, **options: Any) -> VAE:
-    """Gaussian latent (Kingma & Welling 2014). Options are those of `mlp_vae`.
+    """Gaussian latent (Kingma & Welling 2014). The options are those of `mlp_vae`.
 
     Example:
         >>> gaussian(8, 3).embed(torch.zeros(2, 8)).shape
@@ -214,8 +217,9 @@ def dirichlet(num_features: int, prior_concentration: Tensor | int, **options: A
 
     Args:
         num_features: D, size of x.
-        prior_concentration: Shape (K,), positive; or K, for 1 - 1/K in each of K parts.
-        options: Those of `mlp_vae`.
+        prior_concentration: Positive tensor of shape (K,). Or the number K, for a concentration of
+            1 - 1/K in each of K components.
+        options: The options of `mlp_vae`.
 
     Raises:
         ValueError: If K is less than 2.
@@ -239,10 +243,10 @@ def _dirichlet_prior(concentration: Tensor | int) -> Fixed:
 
 
 def scaled_dirichlet(num_features: int, prior_concentration: Tensor | int, **options: Any) -> VAE:
-    """Dirichlet prior under a scaled Dirichlet posterior, whose means and precisions are free.
+    """Dirichlet prior and scaled Dirichlet posterior, whose means and precisions are free.
 
-    The tightest bounds of the latents on the simplex here. Args are those of
-    `dirichlet`.
+    Of the latents on the simplex in this module it has the tightest bounds. The arguments are those
+    of `dirichlet`.
 
     References:
         `ScaledDirichlet`.
@@ -258,9 +262,9 @@ def scaled_dirichlet(num_features: int, prior_concentration: Tensor | int, **opt
 def standardized_dirichlet(
     num_features: int, prior_concentration: Tensor | int, **options: Any
 ) -> VAE:
-    """The same posterior as `scaled_dirichlet`'s, by place and certainty, which trains better.
+    """The same posterior as in `scaled_dirichlet`, with other parameters, which train better.
 
-    Args are those of `dirichlet`.
+    The parameters are place and certainty. The arguments are those of `dirichlet`.
 
     References:
         `StandardizedDirichlet`.
@@ -278,8 +282,8 @@ def inverse_cdf_dirichlet(
 ) -> VAE:
     """Dirichlet by the inverse Gamma CDF approximation (Joo et al. 2020, sec. 3.1).
 
-    The KL has the true density of what is sampled, by Monte Carlo; the prior is a Dirichlet. Args
-    are those of `dirichlet`.
+    The prior is a Dirichlet. The KL is estimated by Monte Carlo, with the true density of the
+    draws. The arguments are those of `dirichlet`.
 
     Example:
         >>> inverse_cdf_dirichlet(8, torch.ones(3)).embed(torch.zeros(2, 8)).shape
@@ -292,15 +296,15 @@ def inverse_cdf_dirichlet(
 def concrete(num_features: int, num_latent: int, temperature: float = 0.5, **options: Any) -> VAE:
     """Relaxed one-hot vectors: the Concrete, or Gumbel-softmax, latent.
 
-    The density is that of what is drawn, at the same temperature in posterior and prior, and the KL
-    is taken by draws. The decoder sees log ratios. (Jang et al. take the KL of the one-hot laws,
-    which is of other draws than the decoder's.)
+    Posterior and prior have the same temperature. The KL is estimated from draws, with the density
+    of the relaxed vectors that the decoder gets. The decoder sees their log ratios. (Jang et al.
+    use the KL of the one-hot distributions instead, whose draws the decoder does not get.)
 
     Args:
         num_features: D, size of x.
         num_latent: K.
-        temperature: Positive; towards 0 the vectors become one-hot, and gradients noisy.
-        options: Those of `mlp_vae`.
+        temperature: Positive. Towards 0 the vectors become one-hot and the gradients noisy.
+        options: The options of `mlp_vae`.
 
     References:
         Maddison, Mnih & Teh 2017, "The Concrete distribution", eq. 10 and sec. C.3; Jang, Gu &
@@ -318,13 +322,13 @@ def concrete(num_features: int, num_latent: int, temperature: float = 0.5, **opt
 def stick_breaking(
     num_features: int, num_latent: int, prior_concentration: float = 5.0, **options: Any
 ) -> VAE:
-    """Kumaraswamy sticks under a GEM prior (Nalisnick & Smyth 2017).
+    """Stick breaking with Kumaraswamy sticks and a GEM prior (Nalisnick & Smyth 2017).
 
     Args:
         num_features: D, size of x.
-        num_latent: K, where the sticks are truncated.
+        num_latent: K, the number of parts after which stick breaking is truncated.
         prior_concentration: Concentration of the GEM, positive.
-        options: Those of `mlp_vae`.
+        options: The options of `mlp_vae`.
 
     Example:
         >>> stick_breaking(8, 3).embed(torch.zeros(2, 8)).shape

@@ -25,7 +25,7 @@ __all__ = ["Conditional", "Fixed", "Head", "Learned"]
 class Conditional(nn.Module, ABC):
     """A module whose ``forward(*context)`` returns a distribution p(. | context).
 
-    Any module that returns one may stand in its place; this class only gives the type.
+    Any module that returns a distribution can be used instead. This class only gives the type.
 
     Example:
         >>> class Noisy(Conditional):
@@ -46,15 +46,15 @@ class Conditional(nn.Module, ABC):
 
 
 class Fixed(Conditional):
-    """A distribution that ignores its context: a prior.
+    """A distribution that ignores its context, such as a prior.
 
-    The parameters are buffers, so that they move with the module, are saved with it and may be
-    changed in place.
+    The parameters are buffers. So they move with the module, are saved with it and can be changed
+    in place.
 
     Args:
         Law: A subclass of `torch.distributions.Distribution`.
-        parameters: Its parameters; a univariate distribution with parameters of shape (K,) becomes
-            one of events of shape (K,), its components independent.
+        parameters: The parameters of the distribution. A univariate distribution with parameters of
+            shape (K,) becomes a distribution of vectors of K independent components.
 
     Example:
         >>> prior = Fixed(torch.distributions.Normal, loc=torch.zeros(3), scale=torch.ones(3))
@@ -71,13 +71,13 @@ class Fixed(Conditional):
         Law(**parameters, validate_args=True)  # torch names the parameter that is off
 
     def forward(self, *context: Tensor) -> Distribution:
-        """Return the distribution; ``context`` is not read."""
+        """Return the distribution; ``context`` is ignored."""
         law = self.Law(**{name: self.parameter(name) for name in self.names}, validate_args=False)
         return _as_event(law, len(law.batch_shape))
 
     @classmethod
     def tensor_arguments(cls, tensors: Mapping[str, Tensor], **others: Any) -> dict[str, Tensor]:
-        """Parameters to build the module with whose own tensors are these."""
+        """Arguments of the constructor for a module that has these tensors."""
         return dict(tensors)
 
     def parameter(self, name: str) -> Tensor:
@@ -90,14 +90,14 @@ class Fixed(Conditional):
 
 
 class Learned(Fixed):
-    """A distribution that ignores its context and learns its parameters: a prior that is trained.
+    """A distribution that ignores its context and whose parameters are learned, such as a prior.
 
-    What the optimiser sees are real numbers, ``raw_NAME``, each mapped to a parameter as in `Head`;
-    positive ones are exponentials.
+    The optimiser trains real numbers, ``raw_NAME``. They are mapped to valid parameters as in
+    `Head`; positive parameters are exponentials.
 
     Args:
         Law: A subclass of `torch.distributions.Distribution`.
-        parameters: Its parameters at the start.
+        parameters: The parameters of the distribution at the start.
 
     Example:
         >>> prior = Learned(torch.distributions.Dirichlet, concentration=torch.ones(3))
@@ -126,32 +126,33 @@ class Learned(Fixed):
 class Head(Conditional):
     r"""A network followed by a projection to valid parameters of ``Law``.
 
-    The raw outputs are cut into one part a parameter. Each part is mapped into the set that
-    ``Law.arg_constraints`` gives: softplus plus a floor for positive numbers, softmax for
-    probabilities, and so on. At least float32 is used, also under autocast. A univariate
-    distribution becomes one of events of shape ``event_shape`` with independent components.
+    The raw outputs of the projection are split into one part for each parameter. Each part is
+    mapped into the set that ``Law.arg_constraints`` gives: by softplus plus a floor for positive
+    numbers, by softmax for probabilities, and so on. The precision is at least float32, also under
+    autocast. A univariate distribution becomes one with events of shape ``event_shape``, whose
+    components are independent.
 
     Args:
-        net: Module that maps the context (one or several tensors) to features (..., H). Where it
-            has no attribute ``out_features``, H is found at the first call.
+        net: Module that maps the context (one or several tensors) to features (..., H). If it has
+            no attribute ``out_features``, H is found at the first call.
         event_shape: K, or a shape such as (channels, height, width).
         Law: A subclass of `torch.distributions.Distribution`, or a function with
             ``arg_constraints`` that returns one.
-        project: Whether to append the linear map from features to raw parameters; if not, ``net``
-            itself must end with ``num_raw`` outputs.
+        project: Whether to append a linear map from features to raw outputs. If not, ``net`` itself
+            must return ``num_raw`` outputs.
         exponential: Names of positive parameters that are the exponential of the raw output, not
-            its softplus, so that they range over orders of magnitude. Above e^5 they go on in a
-            straight line, so that no step overflows.
+            its softplus, so that they can range over orders of magnitude. Above e^5 the exponential
+            is continued by its tangent, so that no step overflows.
         shared: Names of parameters that are learned but do not depend on the context, such as the
             scale of a Gaussian likelihood.
-        initial: Values of parameters where the raw output is zero, such as ``{"scale": 0.1}``.
-        least: Values that positive parameters stay above, such as ``{"concentration": 1.0}``.
+        initial: Values that parameters have if the raw output is zero, such as ``{"scale": 0.1}``.
+        least: Lower bounds of positive parameters, such as ``{"concentration": 1.0}``.
         parameters: Parameters that are given and not learned, such as a temperature.
 
     Raises:
-        ValueError: If the parameters of ``Law`` cannot be laid out for events of this shape, or an
-            option names none of them. Or if ``least`` names one that is not positive, or that
-            starts no higher.
+        ValueError: If the parameters of ``Law`` do not fit events of this shape, or an option names
+            a parameter that ``Law`` does not have. Or if ``least`` names a parameter that is not
+            positive, or a bound that is not below the initial value.
 
     Example:
         >>> _ = torch.manual_seed(0)
@@ -221,7 +222,7 @@ class Head(Conditional):
 
     @classmethod
     def tensor_arguments(cls, tensors: Mapping[str, Tensor], **others: Any) -> dict[str, Any]:
-        """Bounds and given parameters to build the module with whose own tensors are these."""
+        """Bounds and given parameters, for the constructor of a module that has these tensors."""
         given, least = (_with_prefix(tensors, prefix) for prefix in ("given_", "least_"))
         return {**given, "least": least}
 
@@ -230,7 +231,7 @@ class Head(Conditional):
 
     @property
     def num_raw(self) -> int:
-        """How many raw outputs the distribution takes for each example."""
+        """Number of raw outputs that the distribution needs for each example."""
         return sum(
             math.prod(shape) for name, (_, shape) in self.layout.items() if name not in self.shared
         )
@@ -246,13 +247,13 @@ class Head(Conditional):
         return raw if raw.dtype == torch.float64 else raw.float()
 
     def law(self, raw: Tensor) -> Distribution:
-        """Return the distribution of raw outputs of shape (..., B, num_raw)."""
+        """Return the distribution for raw outputs of shape (..., B, num_raw)."""
         given = {name: getattr(self, f"given_{name}") for name in self.given}
         law = constructor(self.Law)(**self.parameters_of(raw), **given, validate_args=False)
         return _as_event(law, len(self.event_shape) - len(law.event_shape))
 
     def parameters_of(self, raw: Tensor) -> dict[str, Tensor]:
-        """Return the valid parameters of raw outputs of shape (..., B, num_raw)."""
+        """Return the valid parameters for raw outputs of shape (..., B, num_raw)."""
         sizes = [math.prod(s) for n, (_, s) in self.layout.items() if n not in self.shared]
         parts = iter(raw.split(sizes, -1) if sizes else ())
         found = {}

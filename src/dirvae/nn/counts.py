@@ -1,4 +1,4 @@
-"""The first layer of an encoder of documents: a sparse product with their words."""
+"""The first layer of an encoder of documents: a product with sparse counts of words."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["WordFeatures"]
 
 
 class WordFeatures(nn.Module):
-    r"""Features of counts: a linear map of log(1 + x), each row at length 1, normalized; GELU.
+    r"""Features of counts: log(1 + x), rows scaled to length 1, linear map, layer norm and GELU.
 
-    The cost is that of the words present. Rows without a word have the features of zeros.
+    The cost grows with the number of words present. Rows without words get the features of zeros.
 
     Args:
         in_features: V.

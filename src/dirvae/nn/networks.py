@@ -1,4 +1,4 @@
-"""Networks that encoders and decoders are made of; any other module does as well."""
+"""Networks for encoders and decoders; any other module can be used instead."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __all__ = ["MLP", "ConvDecoder", "ConvEncoder", "Log1p", "LogRatios", "Standardi
 
 
 class MLP(nn.Module):
-    """Linear layers, each followed by an activation; several inputs are joined along the last axis.
+    """Linear layers with activations; several inputs are concatenated along the last axis.
 
     Args:
         in_features: Number of input features, all inputs together.
-        hidden_sizes: Width of each layer; none at all leaves the joined inputs as they are.
+        hidden_sizes: Width of each layer. If empty, the joined inputs are returned unchanged.
         activation: Constructor of the activation.
         dropout: Probability in [0, 1) of dropping each activation.
         layer_norm: Whether to normalize each row (Ba, Kiros & Hinton 2016) before each activation.
         features: Module applied to the first input (the data or the latent, not the covariates)
-            before all else, such as `Standardize` or `Log1p`. Whatever precision it works in, the
-            layers have that of their weights.
+            before the first layer, such as `Standardize` or `Log1p`. It may work in any precision;
+            its output is converted to that of the layers' weights.
 
     Example:
         >>> net = MLP(10, (32, 16))
@@ -59,7 +59,10 @@ class MLP(nn.Module):
         self.dropout, self.layer_norm = dropout, layer_norm
 
     def forward(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Map inputs of shape (..., features), leading axes broadcast, to (..., out_features)."""
+        """Map inputs of shape (..., features) to (..., out_features).
+
+        The leading axes of the inputs are broadcast.
+        """
         joined = _join((self.features(x), *others))
         weight = next(self.layers.parameters(), joined)
         output: Tensor = self.layers(joined.to(weight.dtype))
@@ -70,9 +73,9 @@ class ConvEncoder(nn.Module):
     """Strided convolutions over images, flattened to features.
 
     Args:
-        image_shape: (channels, height, width): 1 channel for grey, 3 for RGB.
-        channels: Output channels of each convolution; each halves height and width.
-        num_covariates: Number of covariates, which join the flattened features.
+        image_shape: (channels, height, width), with 1 channel for grey and 3 for RGB.
+        channels: Output channels of each convolution. Each convolution halves height and width.
+        num_covariates: Number of covariates, which are appended to the flattened features.
 
     Example:
         >>> ConvEncoder((3, 28, 28), (8, 16))(torch.zeros(2, 3, 28, 28)).shape
@@ -106,17 +109,18 @@ class ConvEncoder(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """Upsampling convolutions from features to raw parameter maps, flattened one after the other.
+    """Upsampling convolutions from features to maps of raw parameters, which are flattened.
 
     Use it as ``Head(ConvDecoder(K, shape), shape, Bernoulli, project=False)``.
 
     Args:
         in_features: Number of input features, all inputs together.
         image_shape: (channels, height, width) of the images.
-        channels: Channels before each upsampling, from small images to large; height and width
-            are doubled (and cropped) once for each.
-        num_parameters: Raw maps for each output channel: 1 for Bernoulli, 2 for a Gaussian.
-        features: Module applied to the latent before all else, such as `Standardize`.
+        channels: Channels before each upsampling, from small images to large. Each upsampling
+            doubles height and width. If the next size is odd, it is one less than the double.
+        num_parameters: Number of raw maps for each output channel: 1 for a Bernoulli, 2 for a
+            Gaussian.
+        features: Module applied to the latent before the first layer, such as `Standardize`.
 
     Example:
         >>> ConvDecoder(5, (1, 28, 28), (16, 8))(torch.zeros(2, 5)).shape
@@ -177,7 +181,7 @@ class Standardize(nn.Module):
 
     @classmethod
     def tensor_arguments(cls, tensors: Mapping[str, Tensor], **others: Any) -> dict[str, Tensor]:
-        """Mean and standard deviation to build the module with whose own tensors are these."""
+        """Mean and standard deviation, for the constructor of a module that has these tensors."""
         return {"mean": tensors["mean"], "std": tensors["inverse_std"].reciprocal()}
 
     def forward(self, x: Tensor) -> Tensor:
@@ -189,8 +193,8 @@ class LogRatios(Standardize):
     r"""Centred log ratios of proportions, log z_k - mean_j log z_j, standardized.
 
     Args:
-        mean: Of the log ratios, shape (K,).
-        std: Of the log ratios, shape (K,).
+        mean: Mean of the log ratios, shape (K,).
+        std: Standard deviation of the log ratios, shape (K,).
 
     References:
         Aitchison 1982, "The statistical analysis of compositional data", sec. 2.
@@ -201,13 +205,13 @@ class LogRatios(Standardize):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map proportions of shape (..., K); one that is 0 is taken as the least normal float."""
+        """Map proportions of shape (..., K); 0 is replaced by the smallest normal float."""
         log_x = log_proportions(x)
         return super().forward(log_x - log_x.mean(-1, keepdim=True))
 
 
 class Log1p(nn.Module):
-    """log(1 + x) of counts, so that a few large ones do not drown the others.
+    """log(1 + x) of counts, so that a few large counts do not dominate the others.
 
     Example:
         >>> Log1p()(torch.tensor([[0.0]]))

@@ -1,4 +1,4 @@
-"""From raw numbers to valid parameters of a distribution, by the constraints that it declares."""
+"""Maps from raw numbers to valid parameters of a distribution, by its declared constraints."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 Layout = dict[str, tuple[Constraint, torch.Size]]
-"""Of each parameter that is to be learned: its constraint, and its shape for one event."""
+"""For each parameter that is learned: its constraint, and its shape for one event."""
 
 POSITIVE_FLOOR = 1e-4
 KNEE = 5.0  # where the exponential gives way to its tangent
@@ -52,7 +52,7 @@ def _interval(low: Tensor, width: Tensor, **options: Any) -> Uniform:
 
 
 def constructor(Law: Any) -> Callable[..., Distribution]:
-    """Return what makes the distribution of the parameters that `layout_of` lays out."""
+    """Return the function that makes the distribution from the parameters in `layout_of`."""
     return _interval if Law is Uniform else Law
 
 
@@ -67,7 +67,7 @@ def _constraints_of(Law: Any) -> dict[str, Constraint]:
 
 
 def layout_of(Law: Any, event_shape: torch.Size, given: Mapping[str, Tensor]) -> Layout:
-    """Lay out the parameters, but for those given, of a distribution with events of this shape.
+    """Return constraint and shape, for one event, of each parameter that is not given.
 
     Raises:
         ValueError: If there is no such layout.
@@ -104,7 +104,7 @@ def _parameter_shape(constraint: Constraint, event_shape: torch.Size) -> torch.S
 
 
 def is_positive(constraint: Constraint) -> bool:
-    """Whether a parameter is a number, or numbers, above a bound.
+    """Whether a constraint is that numbers lie above a bound.
 
     Example:
         >>> is_positive(constraints.positive), is_positive(constraints.simplex)
@@ -138,7 +138,7 @@ def to_parameter(constraint: Constraint, raw: Tensor, exponential: bool = False)
 def from_parameter(
     constraint: Constraint, value: float | Tensor | None, exponential: bool = False
 ) -> Tensor:
-    """Return the raw number that maps to ``value``; zero where none is asked for."""
+    """Return the raw number that is mapped to ``value``; zero if ``value`` is None."""
     if value is None:
         return torch.zeros(())
     value = torch.as_tensor(value, dtype=torch.float32)

@@ -1,4 +1,4 @@
-"""What surrounds a network in its process: torch's defaults, which must not show in results."""
+"""Settings of the whole process, such as torch's defaults, which must not change results."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["Overlapping", "pinned"]
 class Overlapping:
     """A change of the whole process that threads share: the first makes it, the last undoes it.
 
-    If each thread undid its own change, the first to leave would undo it for the others. The last
-    would leave it as another had made it.
+    If each thread undid its own change, the first thread to leave would undo the change for the
+    others. The last thread would then restore a state that another thread had changed.
 
     Args:
         change: Function that returns a context manager, which makes the change.
@@ -61,11 +61,11 @@ _AUTOCAST_DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 @contextmanager
 def pinned() -> Iterator[None]:
-    """Torch as it comes, for a while: whatever a caller has set, the same result.
+    """Context with torch's original defaults, so that a caller's settings do not change results.
 
-    Numbers are float32 and on the CPU unless something says otherwise, gradients are recorded, and
-    there is neither inference mode nor autocast. Also a decorator of functions. The precision is
-    that of the whole process; other threads see it too.
+    The default dtype is float32 and the default device is the CPU. Gradients are recorded, and
+    inference mode and autocast are off. It is also a decorator of functions. The default dtype is
+    a setting of the whole process, so other threads see it too.
 
     Example:
         >>> with torch.inference_mode(), torch.device("meta"), pinned():

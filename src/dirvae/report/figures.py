@@ -149,14 +149,14 @@ def bars(
     y_title: str = "",
     names: Sequence[Any] = (),
 ) -> go.Figure:
-    """Bars numbered from 0, or named.
+    """A bar chart; the bars are numbered from 0, or have names.
 
     Args:
-        heights: Shape (K,).
-        color: Of the bars.
+        heights: Heights of the bars, shape (K,).
+        color: Color of the bars.
         x_title: Title of the x axis.
         y_title: Title of the y axis.
-        names: Text under each bar, or none at all.
+        names: Text under each bar. If empty, the bars are numbered.
 
     Example:
         >>> bars([1.0, 2.0], color="red", x_title="x", y_title="y").data[0].x.tolist()
@@ -229,13 +229,13 @@ def heatmap(
     x_title: str = "",
     y_title: str = "",
 ) -> go.Figure:
-    """A matrix of shares from 0 up.
+    """A heatmap of values of 0 or more, such as shares.
 
     Args:
         values: Shape (rows, columns).
         rows: Label of each row, from the top.
         columns: Label of each column.
-        color: Of the largest value; 0 is transparent.
+        color: Color of the largest value; 0 is transparent.
         x_title: Title of the x axis.
         y_title: Title of the y axis.
 

@@ -26,15 +26,15 @@ def forest(
     x_title: str = "",
     reference: float | None = None,
 ) -> go.Figure:
-    """A point with its interval in each row, the first at the top.
+    """A forest plot: one point with its interval in each row, from the top.
 
     Args:
-        estimate: Shape (R,).
+        estimate: Points, shape (R,).
         lower: Lower ends, shape (R,).
         upper: Upper ends, shape (R,).
-        names: Text beside each row, length R; the same name may stand twice.
+        names: Text beside each row, length R. Names may repeat.
         x_title: Title of the x axis.
-        reference: Where a vertical line stands, such as 0; None for none.
+        reference: Position of a vertical line, such as 0; None for no line.
 
     Example:
         >>> (points,) = forest([1.0], [0.5], [2.0], ["a"]).data
@@ -82,14 +82,14 @@ def bands(
     x_title: str = "",
     y_title: str = "",
 ) -> go.Figure:
-    """Lines with a band each, such as shares over time; a click on a name hides both.
+    """Lines with bands, such as shares over time; a click on a name hides its line and band.
 
     Args:
         x: Numbers or dates, length G.
-        estimate: Shape (G, K).
-        lower: Shape (G, K).
-        upper: Shape (G, K).
-        names: Of the K lines.
+        estimate: The lines, shape (G, K).
+        lower: Lower ends of the bands, shape (G, K).
+        upper: Upper ends of the bands, shape (G, K).
+        names: Names of the K lines.
         x_title: Title of the x axis.
         y_title: Title of the y axis.
 
@@ -124,11 +124,11 @@ def bands(
 
 
 def calibration(levels: ArrayLike, held: Mapping[str, ArrayLike]) -> go.Figure:
-    """How often intervals hold the truth, against how often they say they do.
+    """The share of intervals that contain the truth, against their stated level.
 
     Args:
-        levels: Of the intervals, in (0, 1), shape (L,).
-        held: From a name to the shares of intervals that hold the truth, shape (L,).
+        levels: Levels of the intervals, in (0, 1), shape (L,).
+        held: For each name, the shares of intervals that contain the truth, shape (L,).
 
     Example:
         >>> figure = calibration([0.5, 0.9], {"posterior": [0.48, 0.91]})

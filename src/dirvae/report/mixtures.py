@@ -19,12 +19,13 @@ LARGEST = 60  # pixels across the largest topic of a map
 
 
 def stack(theta: ArrayLike, names: Sequence[Any] = (), ids: Sequence[Any] = ()) -> go.Figure:
-    """A bar for each row, in which its proportions stand upon each other.
+    """A stacked bar for each row, made of the row's proportions.
 
     Args:
         theta: Rows that sum to 1, shape (N, K).
-        names: Of the K components; their numbers if none.
-        ids: Text under each bar, length N; none if empty. Order the rows first, such as by group.
+        names: Names of the K components; if empty, their numbers are used.
+        ids: Text under each bar, length N; no text if empty. Rows are drawn in the given order, so
+            sort them first, for example by group.
 
     Example:
         >>> [bar.name for bar in stack([[0.2, 0.8]], ["a", "b"]).data]
@@ -53,13 +54,13 @@ def simplex(
 ) -> go.Figure:
     """Rows in a triangle, or a polygon, whose corners are the components.
 
-    A row lies at the mean of the corners by its proportions. With more than three components
-    different rows may lie at one place.
+    A row lies at the mean of the corners, weighted by its proportions. With more than three
+    components, different rows can lie at the same place.
 
     Args:
         theta: Rows that sum to 1, shape (N, K), with K 3 or more.
-        names: Of the K corners; their numbers if none.
-        labels: Class of each row, which colours it, length N; None for none.
+        names: Names of the K corners; if empty, their numbers are used.
+        labels: Class of each row, which sets its colour, length N; None for no classes.
 
     Raises:
         ValueError: If K is less than 3.
@@ -94,15 +95,15 @@ def simplex(
 
 
 def topic_map(topic_word: ArrayLike, share: ArrayLike, names: Sequence[Any] = ()) -> go.Figure:
-    """Topics in the plane: near each other if they have words in common, large if documents do.
+    """Topics as circles in the plane; topics with common words lie close to each other.
 
-    Places are by classical scaling of Jensen-Shannon distances, so the same topics have the same
-    map.
+    The places come from classical scaling of Jensen-Shannon distances. So the same topics always
+    give the same map.
 
     Args:
         topic_word: beta, shape (K, V).
-        share: Of the documents, shape (K,), which is the area.
-        names: Of the K topics; their numbers if none.
+        share: Share of each topic in the documents, shape (K,). It sets the area of the circle.
+        names: Names of the K topics; if empty, their numbers are used.
 
     References:
         Sievert & Shirley, "LDAvis", 2014.

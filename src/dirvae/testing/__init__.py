@@ -1,4 +1,4 @@
-"""Checks that a distribution is what it says it is: run them on a distribution of your own."""
+"""Checks that a distribution is implemented correctly, also one that you wrote yourself."""
 
 from dirvae.testing.conformance import Check, ConformanceError, check_distribution
 from dirvae.testing.goodness_of_fit import goodness_of_fit

@@ -1,4 +1,4 @@
-"""Does a distribution broadcast? Batches of every form, values of fewer, equal and more axes."""
+"""Check of broadcasting: batches of every form, and values of fewer, equal and more axes."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _KINDS: tuple[tuple[str, _Law], ...] = (("", lambda q: q), ("log: ", log_law))
 
 
 class Cell(NamedTuple):
-    """What came of one form of the batch and one number of the value's batch axes.
+    """Result for one form of the batch and one number of batch axes of the value.
 
     Attributes:
         form: How the batch was made, one of `FORMS`.
-        axes: Batch axes of the value beside those of the distribution, one of `AXES`.
+        axes: Number of batch axes of the value, compared with the distribution: one of `AXES`.
         status: "passed", "failed" or "skipped".
         detail: What was wrong, or why it was skipped.
 
@@ -58,7 +58,7 @@ class _Form(NamedTuple):
 
 
 def check_batches(case: Case) -> str:
-    """Hold batches of every form against their members, one by one."""
+    """Compare batches of every form with their single members."""
     cells = batch_cells(case)
     failed = [f"{c.form} with {c.axes} axes: {c.detail}" for c in cells if c.status == "failed"]
     require(not failed, f"{len(failed)} of {len(cells)} cells fail; " + "; ".join(failed))
@@ -69,10 +69,10 @@ def check_batches(case: Case) -> str:
 def batch_cells(case: Case) -> list[Cell]:
     """Try each form of the batch with values of fewer, equal and more batch axes.
 
-    In each cell the batch is held against its members, each a distribution with batch shape ().
-    Compared are the density and its gradient, divergences, moments and the shapes of draws. The
-    distribution of the logarithm, where there is one, is tried too. A scalar has no fewer axes:
-    there are 17 cells.
+    In each cell the batch is compared with its members, each a distribution with batch shape ().
+    The comparison covers the density and its gradient, KL divergences, moments and the shapes of
+    draws. If ``log()`` gives a distribution of the logarithm, it is tried too. There are 17 cells:
+    6 forms with 3 numbers of axes, but a scalar has no form with fewer axes.
     """
     pairs = [pair for pair in product(FORMS, AXES) if pair != ("scalar", "fewer")]
     return [_cell(case, form, axes) for form, axes in pairs]

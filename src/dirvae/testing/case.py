@@ -1,4 +1,4 @@
-"""What every check reads, and how a check speaks."""
+"""The input of every check, and how a check reports."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MAX_Z = 5.0
 
 @dataclass(frozen=True)
 class Case:
-    """What every check reads."""
+    """The input of every check."""
 
     factory: Factory
     parameters: Parameters
@@ -67,14 +67,14 @@ def require(condition: Any, message: str) -> None:
 
 
 def said(error: BaseException) -> str:
-    """What an error says; of one that says nothing, the function that raised it."""
+    """The message of an error; if it has none, the name of the function that raised it."""
     message = " ".join(str(error).split())
     raised = traceback.extract_tb(error.__traceback__)
     return message or f"raised by {raised[-1].name if raised else 'nothing'}"
 
 
 def worst_z(estimates: Tensor, exact: Tensor, what: str) -> str:
-    """Compare means over the first dimension of ``estimates`` with ``exact``; worst z-score."""
+    """Worst z-score of means over the first dimension of ``estimates``, against ``exact``."""
     estimates, exact = estimates.double(), exact.double()
     error = estimates.std(0) / len(estimates) ** 0.5
     rounding = 1e-9 * (1 + exact.abs())
@@ -84,14 +84,14 @@ def worst_z(estimates: Tensor, exact: Tensor, what: str) -> str:
 
 
 def event_dims(law: Distribution, name: str, value: Tensor) -> int:
-    """How many dimensions of a parameter are not of the batch: declared, or what is left over."""
+    """Number of dimensions of a parameter that are not batch dimensions."""
     declared: Any = law.arg_constraints
     constraint: constraints.Constraint = declared.get(name, constraints.real)
     return max(constraint.event_dim, value.dim() - len(law.batch_shape))
 
 
 def implemented(q: Distribution, name: str) -> Tensor | None:
-    """The property or the value of the method ``name``, None where not implemented."""
+    """The value of the property or method ``name``; None if it is not implemented."""
     try:
         member = getattr(q, name)
         value: Tensor = member() if callable(member) else member

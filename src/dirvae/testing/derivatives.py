@@ -1,4 +1,4 @@
-"""Is each derivative right, or does it raise? First, second, and in forward mode."""
+"""Check that each derivative (first, second, forward mode) is right or raises an error."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _KINDS: tuple[tuple[str, _Kind], ...] = (("", lambda q: q), ("log: ", log_law))
 
 
 class Derivative(NamedTuple):
-    """What came of one derivative.
+    """Result for one derivative.
 
     Attributes:
-        function: Of what, as "log_prob" or "draws".
+        function: The function that was differentiated, such as "log_prob" or "draws".
         order: "first", "second", "forward" or "forward over reverse".
         status: "right", "raises" or "wrong".
-        detail: What was wrong, or what was raised.
+        detail: What was wrong, or which error was raised.
 
     Example:
         >>> Derivative("log_prob", "second", "raises", "not twice").status
@@ -45,7 +45,7 @@ class Derivative(NamedTuple):
 
 
 def check_derivatives(case: Case) -> str:
-    """Each derivative is that of finite differences, or raises; none is wrong unsaid."""
+    """Check that each derivative agrees with finite differences or raises an error."""
     found = derivatives(case)
     wrong = [f"{d.function}, {d.order}: {d.detail}" for d in found if d.status == "wrong"]
     require(not wrong, "; ".join(wrong))
@@ -54,11 +54,12 @@ def check_derivatives(case: Case) -> str:
 
 
 def derivatives(case: Case) -> list[Derivative]:
-    """Differentiate all that a distribution computes, along a curve through parameters and a value.
+    """Differentiate all functions of a distribution along a curve through parameters and a value.
 
-    Densities (in the value too), moments, entropies, cdfs and divergences are held against finite
-    differences. Of draws, the derivative in forward mode is held against the one in reverse. The
-    second is held against that of the expectation, by moments or the score function.
+    The derivatives of densities (also in the value), moments, entropies, cdfs and KL divergences
+    are compared with finite differences. For draws, the derivative in forward mode is compared with
+    the one in reverse mode. The second derivative of draws is compared with that of an expectation,
+    by moments or the score function.
     """
     found = []
     for label, kind in _KINDS:

@@ -1,4 +1,4 @@
-"""Do draws follow their density? From ``sample`` and ``log_prob`` alone, without a cdf."""
+"""Test that draws follow their density, from ``sample`` and ``log_prob`` alone."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ _BINS, _BOXES, _NODES = 48, 8, 24
 def goodness_of_fit(q: Distribution, num_samples: int, generator: torch.Generator) -> float:
     """The p-value of a test that the draws of ``q`` have the density ``q.log_prob``.
 
-    Univariate and continuous: chi-square of half the draws in quantile bins of the other half,
-    whose probabilities are integrals of the density. Discrete: chi-square of the values met.
-    Vectors: in boxes B about some draws, 1[z in B] / p(z) must have the volume of B as its mean
-    over the other draws. All of them find a wrong normalisation as well as a wrong shape.
+    Univariate continuous distributions: half of the draws define quantile bins. A chi-square test
+    compares the counts of the other half in these bins with the integrals of the density.
+    Discrete distributions: a chi-square test of the values drawn. Vectors: B is a box around one of
+    the draws. The mean of 1[z in B] / p(z) over the other draws must be the volume of B. All three
+    tests find a wrong normalisation as well as a wrong shape.
 
     Args:
         q: Distribution of scalars or vectors, any batch shape.
@@ -31,7 +32,7 @@ def goodness_of_fit(q: Distribution, num_samples: int, generator: torch.Generato
         generator: Source of the draws.
 
     Returns:
-        The least p-value over the batch (and boxes), times their number; at most 1.
+        The smallest p-value over the batch (and boxes), times the number of p-values; at most 1.
 
     Raises:
         ValueError: If ``num_samples`` is too small, or events are matrices.

@@ -1,4 +1,4 @@
-"""Is the path of a sampler the derivative of its expectations?"""
+"""Check that a sampler's pathwise gradients are the derivatives of its expectations."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["check_gradient", "scalar_functions"]
 
 
 def check_gradient(case: Case) -> str:
-    """Hold the pathwise gradients of E[z] and E[z^2] against exact ones.
+    """Compare the pathwise gradients of E[z] and E[z^2] with exact gradients.
 
-    Exact are finite differences of the distribution's own moments, where it has them. Where it has
-    none, the score-function estimate stands in, with its standard error.
+    The exact gradients are finite differences of the distribution's own moments. If it has no
+    moments, score-function estimates with their standard errors are used instead.
     """
     q = case.law()
     if not q.has_rsample:
@@ -62,7 +62,7 @@ def _constraint(law: Distribution, name: str) -> Constraint:
 
 
 def scalar_functions(q: Distribution) -> Iterator[tuple[str, Callable[[Tensor], Tensor]]]:
-    """A linear and a square function of the event, with weights that no symmetry cancels."""
+    """A linear and a square function of the event; their weights differ, so no term cancels."""
     count = max(1, q.event_shape.numel())
     weights = torch.cos(torch.arange(count, dtype=torch.float64) + 0.5).reshape(q.event_shape)
     dims = tuple(range(-len(q.event_shape), 0))

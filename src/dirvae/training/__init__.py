@@ -1,4 +1,4 @@
-"""How models are trained: by Lightning, in one call."""
+"""Training of models, in one call, by Lightning."""
 
 from dirvae.training.callbacks import CollapseWarning, CollapseWatch, MethodOfMoments
 from dirvae.training.checkpoints import CheckpointError

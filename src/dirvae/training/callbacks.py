@@ -1,4 +1,4 @@
-"""Lightning callbacks for what changes, or dies, during training besides the weights."""
+"""Lightning callbacks: a prior that is learned from moments, and a warning of collapse."""
 
 from __future__ import annotations
 
@@ -47,14 +47,15 @@ def concentration_by_moments(mean: Tensor, mean_square: Tensor) -> Tensor:
 
 
 class MethodOfMoments(Callback):
-    """Learns a Dirichlet prior from the sampled latents, in the paper's three stages.
+    """Learns a Dirichlet prior from the sampled latents, in three stages (Joo et al.).
 
-    For the first third of the epochs the prior stays as it is. In the second, the end of every
-    epoch sets it by the moments of the latents sampled in it, each row with its weight. Then it is
-    fixed again while the networks finish.
+    Each stage is a third of the epochs. In the first stage the prior is fixed. In the second stage,
+    the prior is set at the end of every epoch. It gets the concentration whose moments match those
+    of the latents sampled in this epoch, with rows weighted by their weights. In the third stage
+    the prior is fixed again while the networks finish.
 
     Args:
-        max_epochs: Number of epochs that the stages are thirds of.
+        max_epochs: Number of epochs of all three stages together.
 
     References:
         Joo et al. 2020, sec. 3.3 (stage lengths are not given there).
@@ -74,7 +75,7 @@ class MethodOfMoments(Callback):
     def on_train_batch_end(
         self, trainer: Any, training: Any, outputs: Any, batch: Any, batch_index: int
     ) -> None:
-        """Add the latents of a batch to the epoch's moments."""
+        """Add the latents of a batch to the moments of the epoch."""
         if self.first <= trainer.current_epoch < self.last:
             z = training.latent.double()  # (S, B, K)
             weight = z.new_ones(z.shape[1]) if batch.weight is None else batch.weight.double()
@@ -84,7 +85,7 @@ class MethodOfMoments(Callback):
             self.rows = self.rows + len(z) * weight.sum()
 
     def on_train_epoch_end(self, trainer: Any, training: Any) -> None:
-        """Set the prior."""
+        """Set the prior, in the second stage."""
         if self.sums is None:
             return
         mean, mean_square = self.sums / self.rows
@@ -103,19 +104,21 @@ class CollapseWarning(UserWarning):
 
 
 class CollapseWatch(Callback):
-    """Warns, once a run, of components that have been out of use for a while.
+    """Warns, at most once in a training, of components that have been out of use for a while.
 
-    Out of use: the posterior mean varies between rows by less than 1 % of the prior's variance.
-    Only epochs count in which the objective is `settled`. So what is pruned while the KL warms up
-    may come back without a warning.
+    A component is out of use if its posterior mean hardly varies between rows: the variance is
+    at most 1 % of the prior's variance. Only epochs in which the objective is settled count: the KL
+    has its final weight, and the prior is no longer being learned. So a component that goes out of
+    use during a warm-up of the KL can come back without a warning.
 
     Args:
-        patience: Settled epochs in a row without use, at least 1, before a component counts. The
-            warning waits while others are out for less.
+        patience: Number of settled epochs in a row, at least 1, in which a component must be out of
+            use. If other components went out of use more recently, the warning waits for them, so
+            that one warning names all.
 
     Warns:
-        CollapseWarning: Which components, counted from 0 as in ``transform``, are out of use, since
-            when, and what to try.
+        CollapseWarning: It says which components are out of use, counted from 0 as in
+            ``transform``, since when, and what to try.
 
     References:
         Burda, Grosse & Salakhutdinov 2016, sec. 5.2; Joo et al. 2020, sec. 4.2.
@@ -131,20 +134,20 @@ class CollapseWatch(Callback):
         self.last_used: Tensor | None = None  # number, from 1, of the epoch; 0 for never
 
     def on_train_epoch_start(self, trainer: Any, training: Any) -> None:
-        """Look at the epoch before, whose metrics are now there."""
+        """Check the previous epoch, whose metrics are now known."""
         self._look(trainer, training, last=False)
 
     def on_train_end(self, trainer: Any, training: Any) -> None:
-        """Look at the last epoch."""
+        """Check the last epoch."""
         self._look(trainer, training, last=True)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run has to know."""
+        """Return the state that a resumed training needs."""
         names = ("epochs", "settled_for", "warned", "last_used")
         return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore the state."""
         for name, value in state_dict.items():
             setattr(self, name, value)
 
@@ -180,11 +183,11 @@ def _epitaph(last_used: Tensor, dead: Tensor) -> CollapseWarning:
 
 
 def settled(trainer: Any, training: Any) -> bool:
-    """Whether the objective is the one it ends with: the KL's weight, and a prior being learned.
+    """Whether the KL has its final weight and the prior is no longer being learned.
 
     Args:
         trainer: Lightning's trainer.
-        training: The `training.Training` that it trains.
+        training: The `training.Training` that the trainer trains.
 
     Example:
         >>> from types import SimpleNamespace as Named

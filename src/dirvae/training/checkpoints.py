@@ -1,4 +1,4 @@
-"""What is kept of a training: whole checkpoints, the best weights, and the way back to them."""
+"""Checkpoints of a training: complete files, the best weights, and how to resume."""
 
 from __future__ import annotations
 
@@ -44,10 +44,11 @@ class CheckpointError(ValueError):
 
 
 def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
-    """Return what a checkpoint holds, after each part of it has been compared with its checksum.
+    """Return the content of a checkpoint, after comparing each part with its checksum.
 
-    PyTorch writes a checksum (CRC-32) beside each part and does not look at it when it reads. Some
-    releases find the parts in another way than Python, too: so it is given those that were checked.
+    PyTorch writes a checksum (CRC-32) for each part, but does not compare it when it reads. Some
+    releases of PyTorch also find the parts in another way than Python does. So PyTorch reads a copy
+    of the parts that were checked.
 
     Raises:
         CheckpointError: If the file is missing or damaged, or holds more than tensors and numbers.
@@ -69,10 +70,10 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
 
 
 class WholeCheckpoints(TorchCheckpointIO):
-    """Checkpoints that are whole or not there.
+    """Writes checkpoints so that each file is either complete or absent.
 
-    Lightning writes its own to the system's temporary folder, which may be small, and copies them.
-    A process that is killed while it copies leaves half a file.
+    Lightning writes a checkpoint to the system's temporary folder, which may be small, and then
+    copies it. If the process is killed during the copy, half a file is left.
     """
 
     def save_checkpoint(
@@ -96,7 +97,7 @@ class WholeCheckpoints(TorchCheckpointIO):
 def keepers(
     folder: Path, keep: bool, validate: bool, patience: int
 ) -> tuple[list[Callback], ModelCheckpoint | None]:
-    """Callbacks that write checkpoints and stop early, and the one that knows the best weights."""
+    """Return callbacks that save checkpoints and stop early, and the one that saves the best."""
     best = _KeepBest(folder) if validate else None
     kept: list[Callback] = [best, _StopEarly(patience)] if best else []
     if keep:

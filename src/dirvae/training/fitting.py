@@ -1,4 +1,4 @@
-"""Training by Lightning: one function that calls the trainer."""
+"""Training by Lightning, in one function."""
 
 from __future__ import annotations
 
@@ -55,44 +55,49 @@ def fit(
     """Train a VAE in place.
 
     With validation data, training stops when the validation ELBO has not risen for ``patience``
-    epochs, and the best weights are restored. Epochs before the KL has its final weight do not
-    count. At the end of every epoch a checkpoint is written to ``checkpoint_dir``. From there
-    ``resume=True`` goes on to the same result, on a CPU to the bit. If components stay out of use,
-    a `training.CollapseWarning` says so, once.
+    epochs. The best weights are then restored. Epochs before the KL has its final weight do not
+    count. At the end of every epoch a checkpoint is written to ``checkpoint_dir``. With
+    ``resume=True`` an interrupted training goes on from this checkpoint and gives the same result.
+    On a CPU the result is the same in every bit. If components stay out of use, one
+    `training.CollapseWarning` says so.
 
     Args:
-        model: A `VAE` (then Adam at 1e-3 on the ELBO), or a `Training` that says otherwise, such as
-            one with a warm-up of the KL, by which more components come into use.
+        model: A `VAE`, which is trained on the ELBO by Adam with step size 1e-3. Or a `Training`,
+            which sets another objective, schedule or optimiser. With a warm-up of the KL, for
+            example, more components come into use.
         data: Rows: a tensor or array (N, D...), a SciPy sparse matrix, a `data.ArrayDataset`, or
             a `torch.utils.data.DataLoader` of `data.Batch`.
-        validation: Likewise.
+        validation: Validation rows, in one of the same forms; None for no validation.
         max_epochs: Passes over the data.
-        batch_size: Rows a step.
-        patience: Epochs without a rise of the validation ELBO before training stops.
-        checkpoint_dir: Folder for ``last.ckpt`` and ``best.ckpt``; nothing is kept if None.
+        batch_size: Number of rows in each step.
+        patience: Number of epochs without a rise of the validation ELBO after which training stops.
+        checkpoint_dir: Folder for ``last.ckpt`` and ``best.ckpt``. If None, no checkpoint is saved.
         resume: Whether to go on from ``checkpoint_dir/last.ckpt``.
-        seed: Seed of order and noise; None for the global generator. With an integer torch's global
-            generators are seeded and, in the end, left as they were. Meanwhile other threads must
-            not draw from them, and fits with a seed wait for each other. A `torch.Generator` of the
-            CPU is itself the only source, and threads go on side by side. Models and loaders must
-            then draw nothing by themselves; `torch.nn.Dropout` does draw.
+        seed: Seed of the order of rows and of the noise. With an integer, torch's global generators
+            are seeded, and restored in the end. During the training other threads must not draw
+            from these generators, and other fits with an integer seed wait. The seed may also be a
+            `torch.Generator` of the CPU. All random numbers then come from it, and threads can
+            train at the same time. But then the model and the loader must not draw from torch's
+            global generators, as `torch.nn.Dropout` does. None uses the global generators as they
+            are.
         verbose: Whether to show a progress bar.
         callbacks: Further Lightning callbacks.
-        trainer: Further options of ``lightning.pytorch.Trainer``, such as ``accelerator``
-            (torch's "cuda", too), ``strategy``, ``logger``, ``precision``, ``gradient_clip_val``.
-            After a training in another precision the weights have their own again.
+        trainer: Further options of ``lightning.pytorch.Trainer``, such as ``accelerator`` ("cuda"
+            is accepted too), ``strategy``, ``logger``, ``precision``, ``gradient_clip_val``. If
+            ``precision`` trains in another dtype, the weights get back their own dtype afterwards.
 
     Returns:
-        One dict of metrics an epoch.
+        One dict of metrics for each epoch: see `History`.
 
     Raises:
-        ValueError: If there are no rows, an argument is out of range, or the decoder's distribution
-            cannot give the data. A Bernoulli takes probabilities, counts are 0 or more.
+        ValueError: If there are no rows, an argument is out of range, or the data are impossible
+            under the decoder's distribution. A Bernoulli needs values in [0, 1]; counts must be 0
+            or more.
         FileNotFoundError: If there is no checkpoint to resume from.
-        CheckpointError: If it is damaged, or the one of the best epoch is missing.
-        FloatingPointError: If the loss becomes NaN or infinite, or a weight in the last step.
-        KeyboardInterrupt: On Ctrl-C; the last epoch's checkpoint is kept and the message says how
-            to go on.
+        CheckpointError: If the last checkpoint is damaged, or the best one is damaged or missing.
+        FloatingPointError: If the loss, or a weight in the last step, becomes NaN or infinite.
+        KeyboardInterrupt: On Ctrl-C. The checkpoint of the last epoch stays, and the message says
+            how to go on.
 
     Example:
         >>> from dirvae.models.zoo import gaussian

@@ -1,4 +1,4 @@
-"""What is trained: a VAE, its objective and its optimiser, as a module of Lightning."""
+"""A VAE with its objective and its optimiser, as a module of Lightning."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _REMEDIES = (
 )
 
 History = list[dict[str, float]]
-"""One dict an epoch, whose names are those that a logger of Lightning is told, too.
+"""One dict of metrics for each epoch. Lightning's loggers get the metrics under the same names.
 
-- ``elbo``, ``reconstruction`` and ``kl``: means over rows in nats;
-- ``active``: number of components in use; left out where the posterior has no mean in closed form,
-  or the prior is not a `Fixed` one: `diagnose` says it afterwards;
-- ``val_elbo``, ``val_reconstruction``, ``val_kl``, ``val_active``: the same of validation data;
-- ``epoch``, from 0.
+- ``elbo``, ``reconstruction`` and ``kl``: means over rows, in nats;
+- ``active``: number of components in use. It is left out if the posterior has no formula for its
+  mean, or if the prior is not a `Fixed`. `diagnose` then gives the number after training;
+- ``val_elbo``, ``val_reconstruction``, ``val_kl``, ``val_active``: the same for validation data;
+- ``epoch``: number of the epoch, from 0.
 """
 
 
@@ -42,18 +42,21 @@ class Training(lightning.LightningModule):
 
     Args:
         vae: The model.
-        objective: From terms and ``kl_weight`` to a bound of each example, shape (B,).
-        kl_schedule: From optimiser steps taken to the weight of the KL.
-        optimizer: From parameters to what ``LightningModule.configure_optimizers`` may return;
-            `adam` at 1e-3 by default.
+        objective: Function of terms and ``kl_weight`` that returns a bound of each example, shape
+            (B,).
+        kl_schedule: Function from the number of optimiser steps so far to the weight of the KL.
+        optimizer: Function of the parameters. It returns an optimiser, or anything else that
+            ``LightningModule.configure_optimizers`` may return. The default is `adam` with step
+            size 1e-3.
         num_samples: S, draws of the latent for each example and step.
-        importance: Whether the objective reads ``terms.log_ratio``.
+        importance: Whether the objective needs ``terms.log_ratio``.
 
     Attributes:
-        history: One dict of metrics an epoch.
-        generator: Source of noise, where `fit` was given one; None for torch's global one.
-        best_epoch: Place in ``history`` of the epoch whose weights `fit` left: the last, or with
-            validation the best of those that can be compared.
+        history: One dict of metrics for each epoch.
+        generator: Source of noise, if `fit` was given one; None for torch's global generator.
+        best_epoch: Index in ``history`` of the epoch whose weights the model has after `fit`.
+            Without validation it is the last epoch. With validation it is the best epoch of those
+            after the KL has its final weight.
 
     Example:
         >>> from dirvae.models.zoo import gaussian
@@ -86,7 +89,7 @@ class Training(lightning.LightningModule):
         self._train, self._validation = _Meter(), _Meter()
 
     def configure_optimizers(self) -> Any:
-        """Give the trainer the optimiser."""
+        """Return the optimiser, for the trainer."""
         return self.optimizer(self.vae.parameters())
 
     def configure_gradient_clipping(
@@ -95,9 +98,10 @@ class Training(lightning.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip as the trainer is told, a fused optimiser's gradients too.
+        """Clip gradients by the trainer's options, also for a fused optimiser.
 
-        Lightning refuses these under any mixed precision, though only float16 scales gradients.
+        Lightning refuses to clip for a fused optimiser in every mixed precision. But only float16
+        scales gradients, so in other precisions they can be clipped.
         """
         plugin, algorithm = self.trainer.precision_plugin, gradient_clip_algorithm
         if gradient_clip_val and isinstance(plugin, MixedPrecision) and plugin.scaler is None:
@@ -107,7 +111,7 @@ class Training(lightning.LightningModule):
             super().configure_gradient_clipping(optimizer, gradient_clip_val, algorithm)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        """Return the negative objective, the mean over (weighted) rows."""
+        """Return the negative objective, its mean over (weighted) rows."""
         terms = self._terms(batch)
         bound = self.objective(terms, kl_weight=self.kl_schedule(self.global_step))
         loss = -_mean(bound, batch.weight)
@@ -119,11 +123,11 @@ class Training(lightning.LightningModule):
         return loss
 
     def validation_step(self, batch: Batch, _: int) -> None:
-        """Count the bound with full KL weight, whatever the schedule says."""
+        """Add a batch to the validation metrics, with KL weight 1 at every step."""
         self._validation.add(self._terms(batch), batch.weight)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the validation metrics; of them the bar, which is narrow, shows the ELBO."""
+        """Log the validation metrics; the progress bar only shows the ELBO."""
         self._validation.gather(self._of_all)
         results = {f"val_{k}": value for k, value in self._results(self._validation).items()}
         told: dict[str, Any] = {"batch_size": 1, "sync_dist": True}
@@ -139,18 +143,18 @@ class Training(lightning.LightningModule):
         self.history.append({"epoch": float(self.current_epoch), **metrics})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what an exact resume needs besides weights and optimiser: the noise to come."""
+        """Add the history and the state of the generator, which an exact resume needs."""
         source = self.generator or torch.default_generator
         checkpoint["history"], checkpoint["rng"] = self.history, source.get_state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on where the checkpoint was written."""
+        """Restore the history and the state of the generator."""
         self.history = checkpoint["history"]
         source = self.generator or torch.default_generator
         source.set_state(checkpoint["rng"].cpu())
 
     def on_fit_start(self) -> None:
-        """Let an accelerator have a generator of its own, which only draws there."""
+        """Make a generator on the accelerator, since draws there need one of that device."""
         self.noise = self.generator
         if self.generator is not None and self.device.type != "cpu":
             seed = self.generator.initial_seed()
@@ -251,7 +255,7 @@ def _require_finite(value: Tensor, what: str) -> None:
 def require_finite_weights(model: nn.Module) -> None:
     """Raise FloatingPointError if the last step made a weight NaN or infinite.
 
-    No loss was taken after it that would tell.
+    No loss is computed after the last step, so only the weights can show this.
     """
     for name, weight in model.named_parameters():
         if not bool(weight.isfinite().all()):

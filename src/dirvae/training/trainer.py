@@ -1,4 +1,4 @@
-"""What estimators hand on to Lightning's trainer, and what of it they set themselves."""
+"""Options that estimators pass on to Lightning's trainer, and those that they set themselves."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ SET_BY = {
 
 
 def require_trainer(trainer: Any, *, sparse: bool = False) -> None:
-    """Raise ValueError unless an estimator can hand an argument ``trainer`` to Lightning.
+    """Raise ValueError unless an estimator can pass its argument ``trainer`` on to Lightning.
 
     Args:
-        trainer: From names of arguments of ``lightning.pytorch.Trainer`` to values, or None.
-        sparse: Whether batches are sparse, for which torch has no half precision.
+        trainer: Dict of arguments of ``lightning.pytorch.Trainer``, or None.
+        sparse: Whether batches are sparse; torch has no half precision for them.
 
     Example:
         >>> require_trainer({"max_epochs": 3})
@@ -59,12 +59,12 @@ def require_trainer(trainer: Any, *, sparse: bool = False) -> None:
 def trainer_options(
     trainer: Mapping[str, Any] | None, device: str, callbacks: Sequence[Callback] = ()
 ) -> dict[str, Any]:
-    """Options of `fit`: those of ``trainer``, whose accelerator and callbacks go with our own.
+    """Options of `fit`: those in ``trainer``, with default accelerator and further callbacks.
 
     Args:
         trainer: As in `require_trainer`.
-        device: The accelerator where ``trainer`` names none.
-        callbacks: Our own, which come first.
+        device: The accelerator if ``trainer`` names none.
+        callbacks: Callbacks that come before those in ``trainer``.
 
     Example:
         >>> trainer_options({"precision": "64-true"}, "cpu")
