@@ -189,10 +189,10 @@ def omniglot(array: str = "x_train") -> Pixels:
 
     The data are read from ``omniglot28.npz`` in the data folder. If this file does not exist, it is
     made from the two official archives and saved. The 105 x 105 pixels of the archives are averaged
-    over area to 28 x 28. Ink is 255. The pixels are not those of `omniglot_iwae`, so likelihoods
-    differ a little from those in papers that use these, and cannot be compared to the nat. For each
-    character, fifteen people are in the training set and five in the test set: 24,345 and 8,115
-    images.
+    over area to 28 x 28. Ink is 255. The pixels are not those of `omniglot_iwae`. So likelihoods
+    are near those in papers that use `omniglot_iwae`, but small differences mean nothing. For each
+    character, the drawings of fifteen people are in the training set (24,345 images), and those of
+    five people in the test set (8,115).
 
     Args:
         array: "x_train" or "x_test" for the images. "y_train" or "y_test" for the alphabet, 0 to
