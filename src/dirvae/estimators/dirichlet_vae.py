@@ -94,9 +94,9 @@ class DirichletVAE(RowEstimator):
             come into use. If None, 1.5 for a `StandardizedDirichlet` of up to 50 components, and 0
             otherwise.
         likelihood: Distribution of the data: Bernoulli, Normal, or a distribution of counts such as
-            `distributions.Multinomial`. Or its name, such as "multinomial". If None, the data
-            decide. Values in [0, 1] are probabilities of a Bernoulli, drawn as 0 or 1 anew in each
-            epoch. Other real numbers are Gaussian. Counts of a corpus are multinomial.
+            `distributions.Multinomial`. Or its name, such as "multinomial". If None, it is chosen
+            by the data. Values in [0, 1] are probabilities of a Bernoulli, drawn as 0 or 1 anew in
+            each epoch. Other real numbers are Gaussian. Counts of a corpus are multinomial.
         hidden_sizes: Widths of the encoder's layers.
         decoder_hidden_sizes: Widths of the decoder's layers.
         max_epochs: Largest number of passes over the data.
@@ -115,7 +115,8 @@ class DirichletVAE(RowEstimator):
         latent_: The distribution of the latent that was used.
         components_: Decoded mean of a row that consists of one component alone, shape (K, D). Only
             for a latent on the simplex.
-        prior_concentration_: Concentration of the prior, shape (K,), if the prior has one.
+        prior_concentration_: Concentration of the prior, if it has one: shape (K,), or () for a GEM
+            prior.
         history_: Metrics of each epoch.
         best_epoch_: Index in ``history_`` of the epoch whose weights were kept.
         n_iter_: Number of epochs trained.
@@ -427,9 +428,10 @@ class DirichletVAE(RowEstimator):
     def score_samples(self, X: Any) -> Any:
         """Evidence lower bound of each row in nats, shape (N,).
 
-        The random seed is computed from the row itself, so neither batch nor order matters. This
-        seed is used to draw the latent, and to draw Bernoulli probabilities as 0 or 1. The bound is
-        computed in double precision, with 8 draws of the latent.
+        The random seed of a row is computed from the row itself, so the bound does not depend on
+        the other rows or on their order. This seed is used to draw the latent, and to draw
+        Bernoulli probabilities as 0 or 1. The bound is computed in double precision, with 8 draws
+        of the latent.
         """
         return self._rowwise(X, _elbo_by_row)
 

@@ -59,10 +59,10 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         latent: Distribution of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
             `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`. Or its
             name, such as "gaussian".
-        likelihood: Distribution of the data. If None, the data decide, as in `DirichletVAE`. Values
-            in [0, 1] are the probabilities that pixels are on. They are not drawn as 0 or 1: the
-            bound is its expectation over such draws. `models.likelihoods.unit_normal` is a Gaussian
-            of variance 1.
+        likelihood: Distribution of the data. If None, it is chosen as in `DirichletVAE`. Values in
+            [0, 1] are the probabilities that pixels are on. They are not drawn as 0 or 1: the bound
+            is the mean over such draws. `models.likelihoods.unit_normal` is a Gaussian of variance
+            1.
         label_in_encoder: Whether the posterior of the latent depends on the class (True: Kingma's
             M2; False: the DirVAE paper).
         label_weight: Weight of log q(y|x), averaged over labelled rows, relative to the bound of a

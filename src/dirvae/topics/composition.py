@@ -44,8 +44,8 @@ class CompositionModel(TopicModel):
             "learn" (one for each component, all starting at .1). With covariates the prior is
             always learned.
         hidden_sizes: Widths of the encoder's layers.
-        max_epochs: Passes over the samples. If None, as many passes as see 10,000 samples in all,
-            and at least 3. From 15,000 samples on the passes are 2, from 30,000 samples on 1.
+        max_epochs: Passes over the samples. If None, enough passes to see 10,000 samples in total,
+            and at least 3. But for 15,000 samples or more there are 2 passes, for 30,000 or more 1.
         batch_size: Samples per step.
         learning_rate: Adam's step size for the encoder at the start. It falls to 0.
         random_state: Seed or `numpy.random.RandomState`. The same seed gives the same components.
@@ -56,8 +56,8 @@ class CompositionModel(TopicModel):
         components_: Composition of each component, shape (K, D). Rows sum to 1.
         features_: Names of the D features, if they are known.
         prevalence_: Mean of theta over the samples, shape (K,).
-        precision_: Total concentration of the Dirichlet-multinomial. The smaller it is, the more
-            samples vary around their mixtures.
+        precision_: Sum of the concentrations of the Dirichlet-multinomial. The smaller it is, the
+            more samples vary around their mixtures.
         stability_: How well other seeds find each component again, shape (K,), as in `TopicModel`.
         covariate_names_: Names of the covariates, if there are any. A column of words has one name
             for each level (each distinct word).
@@ -201,7 +201,7 @@ class CompositionModel(TopicModel):
 
     @property
     def precision_(self) -> float:
-        """Total concentration of the Dirichlet-multinomial: the smaller, the more counts vary."""
+        """Sum of concentrations of the Dirichlet-multinomial: the smaller, the more counts vary."""
         check_is_fitted(self)
         return float(self.vae_.decoder.precision.detach())  # type: ignore[operator]
 

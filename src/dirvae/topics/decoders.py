@@ -94,9 +94,9 @@ class OverdispersedDecoder(MixtureDecoder):
 
     .. math:: x \mid n, \theta \sim \mathrm{DirMult}(n, s\,p), \quad p = \theta^\top \beta
 
-    The precision s is learned: the sum of the concentrations. As s grows, this decoder approaches
+    The precision s, the sum of the concentrations, is learned. As s grows, this decoder approaches
     the `MixtureDecoder`. As s falls, each row varies more around its mixture of topics, and its
-    counts say less about its topics. The total n of a row is given, so rows need no size factor.
+    counts say less about its topics. The total n of a row is given, and serves as its size factor.
     Independent negative binomial counts also have this distribution, given their sum, if their
     means are proportional to p and their variance-to-mean ratios are equal.
 

@@ -48,7 +48,7 @@ def countable(X: Any, vectorizer: Any, vocabulary: Any) -> tuple[Any, Any, Any]:
         vocabulary: The words of counts, or None.
 
     Raises:
-        ValueError: As `counted_documents` does, or if a vocabulary is given with texts.
+        ValueError: As in `counted_documents`, or if a vocabulary is given with texts.
 
     Example:
         >>> countable([[2, 0], [0, 1]], None, ["cat", "dog"])
@@ -247,9 +247,9 @@ def _require_same_words(corpus: Corpus, words: Any, whose: str) -> None:
 
 
 def checked_counts(estimator: Any, X: Any, *, reset: bool, single: bool = False) -> Any:
-    """Return counts as a CSR matrix without zeros or duplicates; the caller's stay as they are.
+    """Return counts as a CSR matrix without zeros or duplicates. The given counts do not change.
 
-    A corpus is returned as it is: it checks what is read of it.
+    A corpus is returned unchanged. It checks its counts when they are read.
 
     Args:
         estimator: Counts are checked against its ``n_features_in_`` and ``feature_names_in_``.

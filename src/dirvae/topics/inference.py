@@ -51,9 +51,9 @@ class MixtureVAE(VAE):
     documents with few topics, and in training each topic then learns the words of all topics.
 
     The posterior of a document without words is the prior. n words add n to the sum of the
-    concentrations. An `OverdispersedDecoder` takes each count for fresh, or for a repeat of an
-    earlier one. Repeats say nothing about theta. So x has the fresh counts alone, and n is their
-    effective number, n (1 + s) / (n + s).
+    concentrations. With an `OverdispersedDecoder`, each count is either fresh or repeats an earlier
+    one, and repeats say nothing about theta. So x then has the expected numbers of fresh counts,
+    and n is replaced by the effective number n (1 + s) / (n + s).
 
     Args:
         encoder: Module from counts to t, shape (B, K), such as `TopicWeights`.

@@ -168,9 +168,9 @@ class LearnedTopics(VAEEstimator):
             n: Largest number of topics.
 
         Returns:
-            Columns topic, name and share. The share of a word is taken over the documents that
-            have the word: the expected share of them in which it belongs to the topic. For several
-            words it is the mean of their shares.
+            Columns topic, name and share. The share is computed from the documents that have the
+            word. It is the expected share of these documents in which the word belongs to the
+            topic. For several words it is the mean of their shares.
 
         Raises:
             ValueError: If none of the words is in the vocabulary, or there is no vocabulary.

@@ -346,8 +346,9 @@ class DocumentQuestions(LearnedTopics):
             ids: Names of the documents, or a mapping from names of columns to the values of the
                 documents. If None, documents are numbered from 1.
             covariates: Covariates, as in `fit`. The page shows their `effects`, with intervals of
-                90 %. The model need not be fitted with covariates. If it was, and some of these are
-                not given, the prior is taken at their mean, with a warning, as in `transform`.
+                90 %. The model need not be fitted with covariates. If it was, and some of its
+                covariates are missing here, the prior is taken at their mean, with a warning, as in
+                `transform`.
             names: Names of topics: one for each, or a mapping from numbers of topics to names. If
                 None, the names that the model has. The page can save the names as such a mapping,
                 in JSON.
@@ -381,7 +382,7 @@ class DocumentQuestions(LearnedTopics):
         return page
 
     def topic_pairs(self, X: Any, *, level: float = LEVEL, covariates: Any = None) -> TopicPairs:
-        """How often two topics occur in the same document, relative to what is expected.
+        """How often two topics occur in the same document, relative to what their sizes suggest.
 
         The intervals include the uncertainty about the proportions of each document, and the
         variation between samples of documents. They treat the topics as known. The prior assumes no

@@ -35,9 +35,9 @@ class TopicSizes(NamedTuple):
             best K itself. Shape (number of sizes,).
         best: K with the smallest mean.
         chosen: The smallest K whose mean is within one standard error of the best.
-        mean_composition: Only for a `CompositionModel`, else None: the loss of the mean
-            composition, minus the mean of `CompositionModel.mean_log_prob` on the same samples. The
-            shape is that of ``nats``. A size whose ``nats`` are not below it has learned nothing.
+        mean_composition: Loss of the mean composition on the same samples, in the shape of
+            ``nats``; see `CompositionModel.mean_log_prob`. A model whose ``nats`` are not below
+            this loss has learned nothing. None for models other than a `CompositionModel`.
     """
 
     sizes: list[int]
