@@ -51,12 +51,11 @@ def score_intervals(
 ) -> dict[str, Interval]:
     """Bootstrap intervals of the measures of `score_topics`, by the names in its table.
 
-    The documents are drawn with replacement 200 times (fewer times, but at least 50, if they are
-    more than 10,000). Each time, all measures are computed again, with the same fitted model. The
-    interval of a measure goes from
-    value - z s to value + z s. Here s is the standard deviation of the measure over the draws, and
-    z the quantile of the normal distribution for ``level``. Diversity has no interval, because it
-    does not depend on the documents.
+    The documents are drawn with replacement 200 times (fewer times, but at least 50, for more than
+    10,000 documents). Each time, all measures are computed again, with the same fitted model. The
+    interval of a measure goes from value - z s to value + z s. Here s is the standard deviation of
+    the measure over the draws, and z the quantile of the normal distribution for ``level``.
+    Diversity has no interval, because it does not depend on the documents.
 
     Args:
         model: As in `score_topics`.
