@@ -1,4 +1,4 @@
-"""Components of the cells or samples of an AnnData object, kept in it under names of ours.
+"""Components of the cells or samples of an AnnData object, stored in this object.
 
 Example:
     >>> import numpy as np
@@ -44,32 +44,33 @@ def fit(
     covariates: Sequence[str] = (),
     key: str = KEY,
 ) -> CompositionModel:
-    """Fit a copy of a model to counts in AnnData, and write what it says of them there.
+    """Fit a copy of a model to counts in an AnnData object, and write the results to this object.
 
-    What is there under these names is replaced:
+    Results are written under these names, and replace older ones:
 
-    - ``obsm["X_dirvae"]``: means of the components' proportions, an array of shape (N, K); and
-      ``obsm["X_dirvae_std"]``, ``..._q05``, ``..._q95``, standard deviations and quantiles of their
-      posterior, pandas DataFrames;
+    - ``obsm["X_dirvae"]``: posterior means of the components' proportions, an array of shape
+      (N, K);
+    - ``obsm["X_dirvae_std"]``, ``obsm["X_dirvae_q05"]``, ``obsm["X_dirvae_q95"]``: standard
+      deviations, 5 % and 95 % quantiles of the proportions' posterior, pandas DataFrames;
     - ``varm["dirvae"]``: the composition of each component, a DataFrame of shape (D, K);
     - ``uns["dirvae"]``: parameters, version, layer, covariates, prevalence, precision and quality.
-      The quality is the mean log probability of hidden features, in nats a cell, beside that of the
-      mean composition: see `CompositionModel.completion_log_prob`; by 1,000 cells at most.
+      The quality is measured on at most 1,000 cells, in nats per cell. It is the mean of
+      `CompositionModel.completion_log_prob`, with that of the mean composition for comparison.
 
     A sparse matrix stays sparse.
 
     Args:
-        adata: With counts in ``X`` or a layer, N cells or samples by D genes or taxa.
-        model: Settings; it is not fitted itself.
-        layer: Where the counts are; ``X`` if None.
+        adata: Counts of N cells or samples by D genes or taxa, in ``X`` or in a layer.
+        model: A model with the settings. It is not fitted itself.
+        layer: Layer with the counts. If None, ``X``.
         covariates: Columns of ``obs`` on which the prior depends.
-        key: What stands in the names for "dirvae".
+        key: Replaces "dirvae" in these names.
 
     Returns:
         The fitted model, with the names of the features.
 
     Raises:
-        ValueError: If there is no such layer or column, or as `CompositionModel.fit` does.
+        ValueError: If there is no such layer or column, and as in `CompositionModel.fit`.
     """
     counts, told = _counts(adata, layer), _told(adata, covariates)
     fitted: CompositionModel = clone(model)
@@ -97,20 +98,21 @@ def transform(
     covariates: Any = (),
     key: str = KEY,
 ) -> None:
-    """Write what a fitted model says of new cells to their AnnData, in ``obsm`` as `fit` does.
+    """Apply a fitted model to new cells, and write the results to ``obsm`` as `fit` does.
 
-    Genes go by their names. Those that the model does not know are left out, and those that the
-    new cells lack are 0.
+    Genes are matched by name. Genes that the model does not know are left out. Genes that the new
+    cells lack are 0.
 
     Args:
         adata: The new cells.
         model: The fitted model.
-        layer: Where their counts are; ``X`` if None.
-        covariates: Columns of ``obs``, those of `fit`; or a data frame of them, a row a cell.
-        key: What stands in the names for "dirvae".
+        layer: Layer with the counts. If None, ``X``.
+        covariates: The same columns of ``obs`` as in `fit`. Or a data frame of them with a row for
+            each cell.
+        key: Replaces "dirvae" in the names, as in `fit`.
 
     Raises:
-        ValueError: If there is no such layer or column, or no gene that the model knows.
+        ValueError: If there is no such layer or column, or the model knows none of the genes.
     """
     counts, told = _counts(adata, layer), _told(adata, covariates)
     if hasattr(model, "vocabulary_"):
@@ -119,17 +121,17 @@ def transform(
 
 
 def to_frame(adata: AnnData, *, key: str = KEY) -> Any:
-    """Return what `fit` or `transform` wrote of the cells as one pandas DataFrame.
+    """Return the results that `fit` or `transform` wrote for the cells, as one pandas DataFrame.
 
-    Its rows are the cells, in their order; its columns have two levels, "mean", "std", "q05" or
-    "q95", and the component.
+    Its rows are the cells, in their order. Its columns have two levels: the first is "mean", "std",
+    "q05" or "q95", the second is the component.
 
     Args:
         adata: The cells.
         key: As in `fit`.
 
     Raises:
-        ValueError: If nothing was written there.
+        ValueError: If there are no such results.
     """
     import pandas
 
@@ -205,13 +207,13 @@ def _selected(counts: Any, names: Sequence[str], features: Any) -> sparse.csr_ma
 def cell_tables(
     model: CompositionModel, X: Any, covariates: Any, names: Any, *, key: str = KEY
 ) -> dict[str, Any]:
-    """Return what is written of cells, by name: an array of means, and three data frames.
+    """Return the results for cells, by name: an array of means, and three data frames.
 
     Args:
         model: The fitted model.
-        X: Counts of its features, shape (N, D).
+        X: Counts of the model's features, shape (N, D).
         covariates: A data frame, or None.
-        names: Of the cells.
+        names: Names of the cells.
         key: As in `fit`.
 
     Example:

@@ -1,7 +1,7 @@
-"""Share fitted models on the Hugging Face Hub, with a card that says what they are.
+"""Share fitted models on the Hugging Face Hub, each with a card that describes it.
 
-What is uploaded is a model folder, as `dirvae.save` writes it, and a README.md, the model's card.
-What is downloaded is read by `dirvae.load`, which runs no code of it.
+An upload consists of the folder that `dirvae.save` writes, and a README.md: the card of the model.
+A download is read by `dirvae.load`, which does not run downloaded code.
 """
 
 from __future__ import annotations
@@ -40,24 +40,26 @@ def push_to_hub(
     token: str | None = None,
     message: str = "Upload a model of dirvae",
 ) -> str:
-    """Upload a fitted estimator with its card to the Hub, to a repository that is made if need be.
+    """Upload a fitted estimator with its card to the Hub.
+
+    The repository is created if it does not exist.
 
     Args:
         model: A fitted estimator.
-        repo_id: Such as "me/my-topics".
-        X: Data that the card's quality is measured on, as in `model_card`, or None.
+        repo_id: Name of the repository, such as "me/my-topics".
+        X: Data on which the quality is measured, as in `model_card`, or None.
         license: As in `model_card`.
-        private: Whether a repository that is made is private. The words of a topic model are of the
-            data: look at the card before you make it public.
-        token: Of the Hub; that of ``hf auth login`` if None.
-        message: Of the commit.
+        private: Whether a new repository is private. The words of a topic model come from the data,
+            so look at the card before you make a repository public.
+        token: Access token of the Hub. If None, the token of ``hf auth login``.
+        message: Message of the commit.
 
     Returns:
         The address of the commit.
 
     Raises:
         ImportError: If huggingface_hub is not installed.
-        ValueError: As `model_card` does.
+        ValueError: As in `model_card`.
     """
     api = required("huggingface_hub", "the Hub", "hub").HfApi(token=token)
     with tempfile.TemporaryDirectory() as folder:
@@ -70,16 +72,17 @@ def push_to_hub(
 
 
 def from_pretrained(repo_id: str, *, revision: str | None = None, token: str | None = None) -> Any:
-    """Download a model from the Hub and load it, as `dirvae.load` does: no code of it is run.
+    """Download a model from the Hub, and load it with `dirvae.load`. No downloaded code is run.
 
     Args:
-        repo_id: Such as "me/my-topics".
-        revision: Branch, tag or commit; the newest if None. A commit is never another model.
+        repo_id: Name of the repository, such as "me/my-topics".
+        revision: Branch, tag or commit. If None, the newest version. A commit always gives the same
+            model.
         token: As in `push_to_hub`.
 
     Raises:
         ImportError: If huggingface_hub is not installed.
-        ModelFormatError: If what was downloaded is no model, or a damaged one.
+        ModelFormatError: If the download is not a model, or is damaged.
     """
     hub = required("huggingface_hub", "the Hub", "hub")
     with tempfile.TemporaryDirectory() as folder:
@@ -101,18 +104,18 @@ def save_for_hub(
     license: str | None = None,
     repo_id: str = UNNAMED,
 ) -> None:
-    """Write what `push_to_hub` uploads to a folder that is new or empty.
+    """Write the files that `push_to_hub` uploads to a new or empty folder.
 
     Args:
-        model: As in `model_card`, as are X, license and repo_id.
+        model: As in `model_card`.
         folder: The folder.
-        X: Data.
-        license: Of the model.
-        repo_id: Where it will be.
+        X: As in `model_card`.
+        license: As in `model_card`.
+        repo_id: As in `model_card`.
 
     Raises:
         OSError: If the folder has other files, or cannot be written to.
-        ValueError: As `model_card` does.
+        ValueError: As in `model_card`.
 
     Example:
         >>> from dirvae import TopicModel
@@ -135,19 +138,19 @@ def model_card(
     license: str | None = None,
     repo_id: str = UNNAMED,
 ) -> str:
-    """Return a model's card as Markdown: what it is, its topics, quality, use, and how to load it.
+    """Return the card of a model as Markdown: kind, topics, quality, use, and how to load it.
 
-    Words and names, which come from data, are escaped: they show as the text they are.
+    Words and names that come from data are escaped, so they cannot act as Markdown.
 
     Args:
         model: A fitted estimator.
-        X: Data that its quality is measured on, best some that it was not fitted to; None for none.
-            For a classifier there is none.
-        license: Identifier of the Hub, such as "cc-by-4.0"; left to you if None.
-        repo_id: Where the model is, or will be.
+        X: Data on which the quality is measured, preferably data that the model was not fitted to.
+            If None, and for a classifier, the card has no quality.
+        license: Licence identifier of the Hub, such as "cc-by-4.0". If None, the card states none.
+        repo_id: Name of the repository where the model is, or will be.
 
     Raises:
-        ValueError: If ``license`` or ``repo_id`` is not of the form that the Hub takes.
+        ValueError: If the Hub does not accept the form of ``license`` or ``repo_id``.
     """
     check_is_fitted(model)
     if license is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", license):

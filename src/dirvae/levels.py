@@ -1,4 +1,4 @@
-"""The level of intervals: one for all that name none, in results, on pages and in commands."""
+"""The default probability of intervals (their level), in results, on pages and in commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LEVEL = 0.9
 
 
 def require_level(level: Any) -> None:
-    """Raise ValueError unless the level of intervals is in range.
+    """Raise ValueError if the level of intervals is not in (0, 1).
 
     Example:
         >>> require_level(95)
@@ -22,7 +22,7 @@ def require_level(level: Any) -> None:
 
 
 def in_percent(level: float) -> str:
-    """What a reader is told of a level.
+    """Return a level as a percentage for readers.
 
     Example:
         >>> in_percent(0.9), in_percent(0.995)

@@ -1,4 +1,4 @@
-"""Files of strangers: regular ones alone, and never more of them in memory than a budget allows."""
+"""Safe reading of unknown files: only regular files, and only within a memory budget."""
 
 from __future__ import annotations
 
@@ -35,12 +35,13 @@ _KINDS = (
 
 
 def memory_budget() -> int:
-    """Return how many bytes may be made of one file.
+    """Return the memory budget: how many bytes reading one file may use.
 
-    Half of the machine's memory, or as many GiB as the environment variable ``DIRVAE_MEMORY`` says.
+    The budget is half of the machine's memory, or the number of GiB in the environment variable
+    ``DIRVAE_MEMORY``.
 
     Raises:
-        ValueError: If that is no number above 0.
+        ValueError: If the variable is not a number above 0.
 
     Example:
         >>> memory_budget() > 10_000_000
@@ -61,7 +62,7 @@ def memory_budget() -> int:
 
 
 class OverBudgetError(ValueError):
-    """What is made of a file takes more than the memory budget; the file may be sound.
+    """Reading a file needs more than the memory budget. The file may be correct.
 
     Example:
         >>> issubclass(OverBudgetError, ValueError)
@@ -70,12 +71,12 @@ class OverBudgetError(ValueError):
 
 
 def require_memory(path: str | Path, size: int, share: int = 1) -> None:
-    """Raise `OverBudgetError` if what is made of a file takes more than the memory budget.
+    """Raise `OverBudgetError` if reading a file needs more than the memory budget.
 
     Args:
-        path: The file.
-        size: Bytes that it is read or unpacked to.
-        share: How many times that is needed.
+        path: The file, for the message.
+        size: Bytes of the content after reading or decompression.
+        share: Factor by which more memory than ``size`` is needed.
 
     Example:
         >>> require_memory("x.npy", 800)
@@ -101,7 +102,9 @@ def _machine_memory() -> int:
 
 @contextmanager
 def fitting_memory(path: str | Path) -> Iterator[None]:
-    """Say in one sentence that a file is too large, or nested too deep, for what reads it.
+    """Context manager that turns errors of memory or recursion into one plain sentence.
+
+    The sentence says that the file is too large, or nested too deep.
 
     Example:
         >>> with fitting_memory("x.csv"):
@@ -120,13 +123,13 @@ def fitting_memory(path: str | Path) -> Iterator[None]:
 
 
 def open_regular(path: str | Path) -> BinaryIO:
-    """Open a file to read its bytes, unless it is a pipe, a device or the like, or leads to one.
+    """Open a regular file to read its bytes; refuse a pipe, a device, or a link to one.
 
-    Those may block for ever, never end, or act on being opened.
+    Reading a pipe or a device may block for ever or never end. Opening one may have effects.
 
     Raises:
-        OSError: If it cannot be opened.
-        ValueError: If it is no regular file.
+        OSError: If the file cannot be opened.
+        ValueError: If ``path`` is not a regular file.
 
     Example:
         >>> open_regular(os.devnull)
@@ -152,16 +155,16 @@ def _require_regular(path: str | Path, found: os.stat_result) -> None:
 
 
 def read_regular(path: str | Path, share: int = 1, most: int | None = None) -> bytes:
-    """Return what a regular file holds; its size is looked at before any of it is read.
+    """Return the content of a regular file. The size of the file is checked before reading.
 
     Args:
         path: The file.
-        share: How many times its size the memory budget must have.
-        most: Bytes that it may have at most, if not as many as the budget allows.
+        share: Factor: the size of the file times ``share`` must be within the memory budget.
+        most: Largest size in bytes, if it is to be less than the budget allows.
 
     Raises:
-        OSError: If it cannot be read.
-        ValueError: If it is no regular file, or larger than that.
+        OSError: If the file cannot be read.
+        ValueError: If ``path`` is not a regular file, or the file is too large.
 
     Example:
         >>> import tempfile
@@ -182,16 +185,16 @@ def read_regular(path: str | Path, share: int = 1, most: int | None = None) -> b
 
 
 def unpacked(path: str | Path, packed: bytes, share: int = 1) -> bytes:
-    """Unpack what gzip packed, within the memory budget.
+    """Decompress gzip content, within the memory budget.
 
     Args:
         path: The file, for messages.
-        packed: Its content.
-        share: How many times the size of what is unpacked the budget must have.
+        packed: The compressed content of the file.
+        share: Factor: the decompressed size times ``share`` must be within the memory budget.
 
     Raises:
-        ValueError: If that is more than the budget.
-        OSError, EOFError, zlib.error: If it is damaged or cut off.
+        ValueError: If the decompressed content needs more than the memory budget.
+        OSError, EOFError, zlib.error: If the content is damaged or cut off.
 
     Example:
         >>> unpacked("a.gz", gzip.compress(b"one ") + gzip.compress(b"two"))

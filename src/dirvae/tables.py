@@ -1,4 +1,4 @@
-"""Results as tables: columns by name, which show themselves short, and frames of them."""
+"""Results as tables with named columns, which can become data frames."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ LETTERS_WRAPPED = 400
 
 
 class ResultTable:
-    """Columns of equal length by name, as results have them.
+    """A table of results: named columns of equal length.
 
-    In a notebook it is drawn as a table. Text in it is shown as text, whatever it is.
+    A notebook draws it as a table. Texts in cells are escaped, so they cannot act as HTML.
 
     Args:
-        columns: Values of each column, in the order of the rows.
-        frames: "pandas" or "polars", which `to_frame` returns; None for what scikit-learn's
-            ``set_config(transform_output=...)`` says, or else whichever is installed.
-        rows_shown: How many rows it shows of itself.
+        columns: Values of each column, by name, in the order of the rows.
+        frames: The kind of DataFrame that `to_frame` returns, "pandas" or "polars". If None, the
+            kind that scikit-learn's ``set_config(transform_output=...)`` sets. If that sets none,
+            pandas, or polars if only polars is installed.
+        rows_shown: Number of rows that are printed.
 
     Raises:
         ValueError: If the columns differ in length.
@@ -60,14 +61,14 @@ class ResultTable:
         return len(next(iter(self.columns.values()), []))
 
     def __getitem__(self, name: str) -> list[Any]:
-        """Values of a column."""
+        """The values of a column."""
         return self.columns[name]
 
     def to_frame(self) -> Any:
-        """Return a pandas or polars DataFrame, as ``frames`` says; lists become texts.
+        """Return a DataFrame of the kind that ``frames`` sets. Lists in cells become texts.
 
         Raises:
-            ImportError: If neither is installed.
+            ImportError: If the package of this kind is not installed.
         """
         columns = {name: [_plain(v) for v in values] for name, values in self.columns.items()}
         return _frames_module(self.frames).DataFrame(columns)

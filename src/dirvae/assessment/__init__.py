@@ -1,6 +1,6 @@
-"""Assessment: a trained model and rows in, plain results out, for any caller to use.
+"""Assessment of trained models on rows of data.
 
-Measures of arrays alone are in `dirvae.evaluation`; pages of these results in `dirvae.report`.
+Measures that need arrays alone are in `dirvae.evaluation`, pages of results in `dirvae.report`.
 """
 
 from dirvae.assessment.annealing import annealed_log_evidence

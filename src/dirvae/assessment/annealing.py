@@ -51,22 +51,25 @@ def annealed_log_evidence(
 ) -> Evidence:
     """Log p(x) of each row by annealed importance sampling from the prior.
 
-    Where it says clearly more than `log_evidence`, the encoder misses part of the posterior. The
-    step size follows the acceptance along the way, which leaves a bias too small to have been seen;
-    `certify` has none, and says how far the estimate may be from the truth.
+    If this estimate is clearly higher than that of `log_evidence`, the encoder misses part of the
+    posterior. The step size is adapted to the acceptance rate during the run. This leaves a bias,
+    which was too small to be seen in tests. `certify` has no such bias, and also says how far the
+    estimate may be from the true value.
 
     Args:
-        vae: The model, with a latent of shape (K,) and a density for its prior. A copy of it is
-            run, in evaluation mode and double precision.
-        x: Shape (N, D...).
-        covariates: Shape (N, C), optional.
-        num_chains: Weights a row; their spread gives the standard error.
-        num_temperatures: Steps from prior to posterior; more of them lessen the spread.
-        num_leapfrog_steps: Steps of a trajectory, one trajectory a temperature.
-        generator: Source of the noise, on the model's device; the global one if None.
+        vae: The model, with a latent of shape (K,) and a prior that has a density. A copy of the
+            model is run in evaluation mode and double precision.
+        x: Rows, shape (N, D...).
+        covariates: Covariates of the rows, shape (N, C), optional.
+        num_chains: Number of Markov chains for each row. Each gives one importance weight. The
+            variation of the weights gives the standard error.
+        num_temperatures: Number of steps from prior to posterior. More steps reduce the variation.
+        num_leapfrog_steps: Number of leapfrog steps of the one trajectory at each temperature.
+        generator: Random generator, on the model's device. If None, the global one.
 
     Returns:
-        Estimate, standard error, effective sample size and Pareto shape of each row, shapes (N,).
+        Estimate, standard error, effective sample size and Pareto shape (k-hat) of each row, each
+        of shape (N,).
 
     Raises:
         ValueError: If a number is below 1.

@@ -22,18 +22,19 @@ STD_ERRORS = 3  # by which bounds are widened: chance breaks one in some 700 tim
 
 
 class Certificate(NamedTuple):
-    """Bounds of log p(x), from below on the rows, from both sides on rows that the model drew.
+    """Lower bounds of log p(x) on given rows; lower and upper bounds on rows drawn by the model.
 
-    For a row that the model drew, an exact draw of the posterior is known. Chains that anneal back
-    from it bound log p(x) from above, so the truth lies between two bounds. If real rows are no
-    harder for the chains, ``gap`` is the most by which ``rows`` is too low on average. Bounds are
-    widened by three standard errors of their noise.
+    When the model draws a row, the latent that it draws first is an exact draw of the row's
+    posterior. Markov chains that anneal back from this latent bound log p(x) from above. So the
+    true value lies between two bounds. If the given rows are no harder for the chains than the
+    drawn ones, the estimates in ``rows`` are on average at most ``gap`` too low. ``lower`` and
+    ``upper`` include a margin of three standard errors.
 
     Attributes:
-        rows: Estimate of log p(x) of each row given, from below.
-        drawn: Rows that the model drew, shape (M, D...).
-        below: Estimate of log p(x) of each row drawn, from below.
-        above: The same from above, shape (M,), in nats.
+        rows: Estimate from below of log p(x) of each given row.
+        drawn: The M rows that the model drew, shape (M, D...).
+        below: Estimate from below of log p(x) of each drawn row.
+        above: Estimate from above of log p(x) of each drawn row, shape (M,), in nats.
 
     Example:
         >>> low = Evidence(np.full(4, -9.0), *[np.zeros(4)] * 3)
@@ -48,19 +49,19 @@ class Certificate(NamedTuple):
 
     @property
     def lower(self) -> float:
-        """Bound of the mean log p(x) of the rows drawn, from below, in nats."""
+        """Lower bound of the mean log p(x) of the drawn rows, in nats."""
         return self.below.mean - STD_ERRORS * self.below.mean_std_error
 
     @property
     def upper(self) -> float:
-        """Bound of the mean log p(x) of the rows drawn, from above, in nats."""
+        """Upper bound of the mean log p(x) of the drawn rows, in nats."""
         # Walks of a row begin at the same draw: their spread says too little, the rows' does not.
         noise = (self.above - self.below.value).std(ddof=1) / np.sqrt(len(self.above))
         return float(self.above.mean() + STD_ERRORS * noise)
 
     @property
     def gap(self) -> float:
-        """``upper`` less ``lower``, in nats."""
+        """``upper`` minus ``lower``, in nats."""
         return self.upper - self.lower
 
 
@@ -75,27 +76,27 @@ def certify(
     num_leapfrog_steps: int = 5,
     generator: torch.Generator | None = None,
 ) -> Certificate:
-    """Bound the mean log p(x) of rows from below, and say by how much it may be too low.
+    """Bound the mean log p(x) of rows from below, and say by how much the bound may be too low.
 
-    It anneals as `annealed_log_evidence` does, but with step sizes fixed by a trial run, so that
-    the bounds have no bias. For rows that the model itself has drawn, an exact draw of the
-    posterior is known. Annealing back from it bounds log p(x) from above. All rows and chains are
-    in memory at once: give a large x in parts.
+    The method is annealed importance sampling, as in `annealed_log_evidence`, but a trial run fixes
+    the step sizes, so the bounds have no bias. Rows that the model draws itself also have an upper
+    bound: see `Certificate`. All rows and chains are in memory at once, so pass a large x in parts.
 
     Args:
-        vae: The model, with a latent of shape (K,) and a density for its prior; a copy of it is run
-            in evaluation mode and double precision.
-        x: Shape (N, D...).
-        covariates: Shape (N, C), optional; rows are drawn given the first ``num_drawn`` of them.
-        num_drawn: Rows that the model draws.
-        num_chains: Walks a row.
-        num_temperatures: Steps from prior to posterior; more of them lessen the gap.
-        num_leapfrog_steps: Steps of a trajectory, one trajectory a temperature.
-        generator: Source of the noise, on the model's device; the global one if None.
+        vae: The model, with a latent of shape (K,) and a prior that has a density. A copy of the
+            model is run in evaluation mode and double precision.
+        x: Rows, shape (N, D...).
+        covariates: Covariates of the rows, shape (N, C), optional. The model draws its rows with
+            the first ``num_drawn`` of them.
+        num_drawn: Number of rows that the model draws, 2 or more.
+        num_chains: Number of Markov chains for each row, 2 or more.
+        num_temperatures: Number of steps from prior to posterior. More steps make the gap smaller.
+        num_leapfrog_steps: Number of leapfrog steps of the one trajectory at each temperature.
+        generator: Random generator, on the model's device. If None, the global one.
 
     Raises:
-        ValueError: If a number of chains or of rows is below 2, another one below 1, or there are
-            fewer covariates than rows to draw.
+        ValueError: If ``num_drawn`` or ``num_chains`` is below 2, another number is below 1, or
+            there are fewer rows of covariates than ``num_drawn``.
 
     References:
         Grosse, Ghahramani & Adams 2015, "Sandwiching the marginal likelihood using bidirectional

@@ -48,24 +48,26 @@ Array = NDArray[np.float64]
 
 
 class Diagnosis(NamedTuple):
-    """What a VAE does with each of K components, over N rows.
+    """How a VAE uses each of its K components, measured on N rows.
 
     Attributes:
         uses: Verdict on each component.
-        encoding_variance: Var_x(E_q[z_k|x]) as a share of the prior's variance, shape (K,). It is 1
-            if posterior means spread as the prior does; above .01 the component is used.
-        decoding_cost: Nats a row that are lost without the component, shape (K,); used above .01.
-        weight_norms: Columns of the decoder's first layer, shape (K,); None if it has none for z
-            alone.
-        means: Moments of posterior means.
-        draws: Moments of one posterior draw a row.
-        prior: Moments of draws from the prior, to be read beside ``draws``.
-        prior_location: Mean of the prior itself, shape (K,); its median where that is not finite.
-        prior_spread: Standard deviation of the prior itself, shape (K,); see `location_and_spread`.
-        marginal_kl: KL of each component's marginal posterior to the prior's.
-        kl: Mean KL of the posterior to the prior, in nats.
-        information: Mutual information I(x; z); ``kl`` less it is the KL of the aggregate posterior
-            to the prior. 0 for an encoder that returns the prior.
+        encoding_variance: Var_x(E_q[z_k|x]) divided by the variance of the prior, shape (K,). It is
+            1 if posterior means vary as much as the prior does. Above .01, the encoder uses the
+            component.
+        decoding_cost: Nats per row that are lost without the component, shape (K,). Above .01, the
+            decoder uses the component.
+        weight_norms: Norms of the columns of the decoder's first layer, shape (K,). None if the
+            input of this layer is not z alone.
+        means: Moments of posterior means over rows.
+        draws: Moments of posterior draws, one draw for each row.
+        prior: Moments of draws from the prior, to compare with ``draws``.
+        prior_location: Mean of the prior, shape (K,). The median if the mean is not finite.
+        prior_spread: Standard deviation of the prior, shape (K,); see `location_and_spread`.
+        marginal_kl: KL of each component's marginal posterior from its marginal prior.
+        kl: Mean KL of the posterior from the prior, in nats.
+        information: Mutual information I(x; z), in nats; 0 for an encoder that returns the prior.
+            ``kl`` minus this information is the KL of the aggregate posterior from the prior.
 
     Example:
         >>> from dirvae.models.zoo import gaussian
@@ -89,24 +91,25 @@ class Diagnosis(NamedTuple):
 
     @property
     def counts(self) -> dict[Use, int]:
-        """How many components have each verdict, in the order of `evaluation.Use`."""
+        """Number of components with each verdict, in the order of `evaluation.Use`."""
         counted = Counter(self.uses)
         return {use: counted[use] for use in Use}
 
     def active(self, threshold: float) -> int:
-        """How many components have posterior means with a variance above an absolute threshold.
+        """Number of components whose posterior means have a variance above a threshold.
 
-        On a simplex the prior alone may stay below it: see `active_prior`.
+        On a simplex, the variance of the prior itself may be below the threshold: see
+        `active_prior`.
         """
         return int((self.means.std**2 > threshold).sum())
 
     def active_prior(self, threshold: float) -> int:
-        """How many components have a variance above an absolute threshold under the prior alone."""
+        """Number of components whose prior variance is above a threshold."""
         return int((self.prior_spread**2 > threshold).sum())
 
     @property
     def by_component(self) -> dict[str, Array]:
-        """All measures that have a value for each component, by name, shapes (K,)."""
+        """All measures with a value for each component, by name; each has shape (K,)."""
         norms = {} if self.weight_norms is None else {"weight_norm": self.weight_norms}
         return {
             "encoding_variance": self.encoding_variance,
@@ -126,19 +129,19 @@ def diagnose(
     *,
     generator: torch.Generator | None = None,
 ) -> Diagnosis:
-    """Measure the use of each component on rows.
+    """Measure how a model uses each component of its latent, on rows of data.
 
-    The time grows with N² for the mutual information: a thousand or a few rows are enough.
+    The time for the mutual information grows with N². One to a few thousand rows are enough.
 
     Args:
-        vae: A model with a latent of shape (K,) and a prior that ignores covariates; it is run in
+        vae: A model with a latent of shape (K,) and a prior that ignores covariates. It is run in
             evaluation mode.
-        x: Shape (N, D...).
-        covariates: Shape (N, C), optional.
-        generator: Source of the noise; the global one if None.
+        x: Rows, shape (N, D...).
+        covariates: Covariates of the rows, shape (N, C), optional.
+        generator: Random generator. If None, the global one.
 
     Returns:
-        All measures, beside the prior's own.
+        All measures, with those of the prior for comparison.
 
     Raises:
         ValueError: If there are no rows, or the latent is not a vector.

@@ -30,15 +30,15 @@ DRAWS_AT_ONCE = 10_000  # that are decoded
 
 
 def posterior_means(vae: VAE, x: Tensor, covariates: Tensor | None = None) -> Tensor:
-    """E_q[z|x] of each row, in evaluation mode and without gradients.
+    """Posterior mean E_q[z|x] of each row, in evaluation mode and without gradients.
 
     Args:
         vae: The model.
-        x: Shape (N, D...).
-        covariates: Shape (N, C), optional.
+        x: Rows, shape (N, D...).
+        covariates: Covariates of the rows, shape (N, C), optional.
 
     Returns:
-        Shape (N, K).
+        Posterior means, shape (N, K).
 
     Example:
         >>> from dirvae.models.zoo import gaussian
@@ -57,16 +57,16 @@ def posterior_draws(
     *,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """One draw of q(z|x) for each row: together, draws of the aggregate posterior.
+    """One draw of q(z|x) for each row. All N draws together are draws of the aggregate posterior.
 
     Args:
-        vae: The model; it is run in evaluation mode.
-        x: Shape (N, D...).
-        covariates: Shape (N, C), optional.
-        generator: Source of the noise; the global one if None.
+        vae: The model. It is run in evaluation mode.
+        x: Rows, shape (N, D...).
+        covariates: Covariates of the rows, shape (N, C), optional.
+        generator: Random generator. If None, the global one.
 
     Returns:
-        Shape (N, K).
+        The draws, shape (N, K).
 
     Example:
         >>> from dirvae.models.zoo import gaussian

@@ -20,11 +20,11 @@ MOST_ROWS = 500  # of a map; more take too long and hide each other
 
 
 def common_edges(theta: NDArray[np.float64], count: int) -> list[tuple[int, int]]:
-    """Pairs of components that rows mix most: those with the largest mean of theta_i theta_j.
+    """Pairs (i, j) of components with the largest means of theta_i theta_j over rows.
 
     Args:
         theta: Proportions, shape (N, K).
-        count: Most pairs to return.
+        count: Largest number of pairs to return.
 
     Example:
         >>> common_edges(np.array([[0.5, 0.5, 0.0], [0.0, 0.4, 0.6]]), 2)
@@ -40,11 +40,11 @@ def decode_edges(vae: VAE, edges: list[tuple[int, int]], steps: int) -> Tensor:
 
     Args:
         vae: A model with a latent on the simplex, shape (K,).
-        edges: Pairs (i, j) of components, E of them.
-        steps: T, values of t.
+        edges: E pairs (i, j) of components.
+        steps: Number of values of t, T.
 
     Returns:
-        Shape (E, T, D...).
+        Decoded means, shape (E, T, D...).
 
     Example:
         >>> from dirvae.models.zoo import dirichlet
@@ -60,13 +60,13 @@ def decode_edges(vae: VAE, edges: list[tuple[int, int]], steps: int) -> Tensor:
 
 
 def neighbourhoods(theta: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Map of the first rows in the plane, by t-SNE: rows that are near stay near.
+    """Map of the first 500 rows in the plane, by t-SNE, in which similar rows are near each other.
 
     Args:
-        theta: Embedding, shape (N, K).
+        theta: Embedding of the rows, shape (N, K).
 
     Returns:
-        Shape (min(N, 500), 2); the same rows give the same map.
+        Coordinates, shape (min(N, 500), 2). The same rows give the same map.
 
     References:
         van der Maaten & Hinton 2008.

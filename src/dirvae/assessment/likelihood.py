@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 
 class Bound(NamedTuple):
-    """Evidence lower bound of N rows, and the KL that is part of it; both shape (N,), in nats.
+    """Evidence lower bound ``elbo`` of N rows, and its part ``kl``; both shape (N,), in nats.
 
     Example:
         >>> bound = Bound(np.array([-3.0, -5.0]), np.array([1.0, 2.0]))
@@ -40,7 +40,7 @@ class Bound(NamedTuple):
 
     @classmethod
     def concatenate(cls, bounds: Iterable[Bound]) -> Bound:
-        """Rows of all bounds, one after the other."""
+        """Join several bounds into one, with the rows of all."""
         return cls(*(np.concatenate(column) for column in zip(*bounds, strict=True)))
 
     @property
@@ -50,7 +50,7 @@ class Bound(NamedTuple):
 
     @property
     def mean_std_error(self) -> float:
-        """Standard error of `mean` that the choice of rows causes; NaN from one row."""
+        """Standard error of `mean` from the variation between rows; NaN for a single row."""
         if len(self.elbo) < 2:
             return float("nan")
         return float(self.elbo.std(ddof=1) / np.sqrt(len(self.elbo)))
@@ -62,7 +62,7 @@ class Bound(NamedTuple):
 
     @property
     def mean_log_likelihood(self) -> float:
-        """Mean of E_q[log p(x|z)] over rows: how well they are reconstructed."""
+        """Mean of E_q[log p(x|z)] over rows: how well rows are reconstructed."""
         return self.mean + self.mean_kl
 
 
@@ -79,16 +79,16 @@ def log_weights(
     """Log importance weights of each row: log p(x|z) + log p(z) - log q(z|x) with z ~ q(z|x).
 
     Args:
-        vae: The model; it is run in evaluation mode.
-        x: Shape (N, D...).
-        num_samples: S.
-        covariates: Shape (N, C), optional.
-        mask: Shape of x, True where observed, optional.
-        draws_at_once: Most latents that are decoded at a time, which bounds memory.
-        generator: Source of the noise, on the model's device; the global one if None.
+        vae: The model. It is run in evaluation mode.
+        x: Rows, shape (N, D...).
+        num_samples: Number of draws for each row, S.
+        covariates: Covariates of the rows, shape (N, C), optional.
+        mask: True where x is observed, in the shape of x, optional.
+        draws_at_once: Largest number of latents decoded at a time, which bounds memory.
+        generator: Random generator, on the model's device. If None, the global one.
 
     Returns:
-        Shape (S, N), in nats, in the model's precision.
+        Log weights, shape (S, N), in nats, in the model's precision.
 
     Raises:
         ValueError: If ``num_samples`` or ``draws_at_once`` is below 1.
@@ -123,10 +123,11 @@ def log_evidence(
 ) -> Evidence:
     """Importance-sampled log p(x) of each row; its negative is the NLL.
 
-    Args are those of `log_weights`; no more than ``ROWS_AT_ONCE`` rows of weights are kept.
+    The arguments are those of `log_weights`. Rows are handled in parts, which bounds memory.
 
     Returns:
-        Estimate, standard error, effective sample size and Pareto shape of each row, shapes (N,).
+        Estimate, standard error, effective sample size and Pareto shape (k-hat) of each row, each
+        of shape (N,).
 
     References:
         Burda, Grosse & Salakhutdinov 2016, eq. 8.
@@ -160,12 +161,12 @@ def lower_bound(
     num_samples: int = 8,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Evidence lower bound of each row, whatever objective the model was trained with.
+    """Evidence lower bound of each row, for a model trained with any objective.
 
-    Args are those of `log_weights`.
+    The arguments are those of `log_weights`.
 
     Returns:
-        Shape (N,), in nats.
+        The bounds, shape (N,), in nats.
 
     Example:
         >>> from dirvae.models.zoo import gaussian
@@ -185,12 +186,12 @@ def bound_of(
     num_samples: int = 8,
     generator: torch.Generator | None = None,
 ) -> Bound:
-    """`lower_bound` of each row, and the KL in it.
+    """Evidence lower bound of each row, and the KL that is part of the bound.
 
-    Args are those of `log_weights`.
+    The arguments are those of `log_weights`.
 
     Returns:
-        Bound and KL of each row, shapes (N,), in nats.
+        Bound and KL of each row, each of shape (N,), in nats.
 
     Example:
         >>> from dirvae.models.zoo import gaussian

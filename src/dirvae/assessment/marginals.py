@@ -26,15 +26,16 @@ Array = NDArray[np.float64]
 
 
 class MarginalDivergence(NamedTuple):
-    """KL of each component's marginal posterior to its marginal prior, the mean over rows.
+    """KL of each component's marginal posterior from its marginal prior, averaged over rows.
 
     Attributes:
         value: E_x KL(q(z_k|x) || p(z_k)) in nats, shape (K,).
-        prior: The same of a posterior that is the prior: 0, but for the error of an estimate, (K,).
-        exact: Whether ``value`` is a closed form rather than an estimate from draws.
-        additive: Whether components are independent in posterior and prior, so that ``value`` sums
-            to the whole KL. Those of a Dirichlet are not: each is at most the whole KL, and their
-            sum may lie below or above it.
+        prior: The same estimate if the posterior is the prior itself, shape (K,). The true value is
+            0, so this shows the error of the estimate. 0 if ``exact``.
+        exact: Whether ``value`` is a closed form, not an estimate from draws.
+        additive: Whether components are independent in posterior and prior. Then ``value`` sums to
+            the whole KL. Components of a Dirichlet are not independent: each value is at most the
+            whole KL, and their sum may be below or above the whole KL.
 
     Example:
         >>> from dirvae.models.zoo import dirichlet
@@ -58,16 +59,17 @@ def marginal_divergence(
 ) -> MarginalDivergence:
     """Mean over rows of KL(q(z_k|x) || p(z_k)) for each component k.
 
-    In closed form for independent components whose KL is registered, and for a Dirichlet posterior
-    and prior, whose marginals are Beta(a_k, A - a_k). Otherwise from draws, by
-    `evaluation.divergence_from_draws`, over at most 500 rows that are evenly spaced; NaN where
-    draws tie.
+    There is a closed form for independent components with a KL registered in PyTorch. There is
+    another for a Dirichlet posterior and prior, whose marginals are Beta(a_k, A - a_k) with A the
+    sum of the concentrations. Other divergences are estimated from draws, by
+    `evaluation.divergence_from_draws`, on at most 500 evenly spaced rows. The estimate is NaN if
+    some draws are equal.
 
     Args:
-        vae: As in `diagnosis.diagnose`.
-        x: Shape (N, D...).
-        covariates: Shape (N, C), optional.
-        generator: Source of the noise; the global one if None.
+        vae: A model, as in `diagnose`.
+        x: Rows, shape (N, D...).
+        covariates: Covariates of the rows, shape (N, C), optional.
+        generator: Random generator. If None, the global one.
 
     Returns:
         The divergences, and whether they are exact and additive.

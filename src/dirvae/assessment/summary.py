@@ -27,7 +27,7 @@ MOST_DIAGNOSED = 1000  # rows, evenly spaced: the time grows with their square
 
 
 class Estimator(Protocol):
-    """What `summarize` asks of an estimator, such as a `DirichletVAE`."""
+    """What `summarize` needs of an estimator, such as a `DirichletVAE`."""
 
     vae_: VAE
     likelihood_: Any
@@ -40,15 +40,16 @@ class Estimator(Protocol):
 
 
 class Summary(NamedTuple):
-    """What is said of an estimator on N rows; K components.
+    """Measures of an estimator with K components on N rows.
 
     Attributes:
-        bound: Bound of each row, as the estimator scores it, and KL.
-        evidence: Importance-sampled likelihood of each row; None if none was asked for.
-        active: Whether the variance of posterior means is above 1 % of the prior's, shape (K,).
-        posterior_mean_variance: Of posterior means over rows, summed over components.
-        prior_variance: Of the prior, summed over components.
-        diagnosis: Of at most 1,000 rows, evenly spaced.
+        bound: Evidence lower bound of each row, from ``score_samples`` of the estimator, and KL.
+        evidence: Importance-sampled log-likelihood of each row; None if it was not asked for.
+        active: Whether each component is active, shape (K,): the variance of its posterior means
+            over rows is above 1 % of its prior variance.
+        posterior_mean_variance: Variance of posterior means over rows, summed over components.
+        prior_variance: Variance of the prior, summed over components.
+        diagnosis: Diagnosis of collapse, on at most 1,000 evenly spaced rows.
     """
 
     bound: Bound
@@ -59,7 +60,7 @@ class Summary(NamedTuple):
     diagnosis: Diagnosis
 
     def table(self) -> ResultTable:
-        """A row for each measure, means over rows in nats; those that are not defined are None."""
+        """A row for each measure; likelihoods, bounds and KL are means over rows in nats."""
         measured = {
             "rows": len(self.bound.elbo),
             "elbo": self.bound.mean,
@@ -75,7 +76,7 @@ class Summary(NamedTuple):
         return ResultTable({"measure": list(measured), "value": list(measured.values())})
 
     def to_frame(self) -> Any:
-        """The `table` as a data frame."""
+        """The `table` as a DataFrame of pandas or polars; see `ResultTable.to_frame`."""
         return self.table().to_frame()
 
     def _repr_html_(self) -> str:
@@ -103,17 +104,17 @@ def _of_evidence(evidence: Evidence) -> dict[str, Any]:
 
 
 def summarize(estimator: Estimator, X: Any, num_samples: int = 100) -> Summary:
-    """Score a fitted estimator; the same rows give the same figures.
+    """Score a fitted estimator. The same rows always give the same numbers.
 
-    Values in (0, 1) under a Bernoulli likelihood are drawn as 0 or 1 once, with a fixed seed.
+    If the likelihood is Bernoulli, values in (0, 1) are drawn as 0 or 1 once, with a fixed seed.
 
     Args:
         estimator: The fitted estimator.
-        X: Dense or CSR, shape (N, D).
-        num_samples: S, draws for the importance-sampled likelihood; 0 for none.
+        X: Dense or CSR array, shape (N, D).
+        num_samples: Number of draws for the importance-sampled likelihood. 0 leaves it out.
 
     Raises:
-        TypeError: If it is a `VAE`: `log_evidence` and `diagnose` take one.
+        TypeError: If ``estimator`` is a `VAE`. For a `VAE` use `log_evidence` and `diagnose`.
 
     Example:
         >>> from dirvae import DirichletVAE

@@ -20,21 +20,21 @@ Ints = NDArray[np.int64]
 
 
 class HeldOut(NamedTuple):
-    """What a model says of half of each document's tokens, given the other half.
+    """Log probability of half of each document's tokens, given the other half.
 
     Attributes:
-        nats: Log probability of them, shape (N,).
-        tokens: How many there are, shape (N,).
+        nats: Log probability of the held-out half of each document, in nats, shape (N,).
+        tokens: Number of held-out tokens of each document, shape (N,).
     """
 
     nats: Floats
     tokens: Floats
 
     def perplexity(self, rows: Any = slice(None)) -> float:
-        """Exp of minus the mean log probability of a token of these documents.
+        """Exponential of minus the mean log probability of a held-out token.
 
         Args:
-            rows: Their places; all of them by default.
+            rows: Indices of the documents to use. By default all documents.
         """
         return float(np.exp(-self.nats[rows].sum() / self.tokens[rows].sum()))
 
@@ -49,20 +49,22 @@ def score_intervals(
     level: float = LEVEL,
     covariates: Any = None,
 ) -> dict[str, Interval]:
-    """Intervals of the measures of `score_topics`, by their names in its table.
+    """Bootstrap intervals of the measures of `score_topics`, by the names in its table.
 
-    Documents are drawn with replacement 200 times (50 of many), and each measure is taken anew, the
-    model as it is. The standard deviation s of these gives value - z s to value + z s, z of the
-    normal distribution. Diversity has none: it is of the model's words alone.
+    The documents are drawn with replacement 200 times (fewer times, but at least 50, for more than
+    10,000 documents). Each time, all measures are computed again, with the same fitted model. The
+    interval of a measure goes from value - z s to value + z s. Here s is the standard deviation of
+    the measure over the draws, and z the quantile of the normal distribution for ``level``.
+    Diversity has no interval, because it does not depend on the documents.
 
     Args:
-        model: As in `score_topics`; likewise ``documents``, ``labels`` and ``covariates``.
-        scores: What `score_topics` says of them.
-        documents: N documents.
-        labels: Class of each document.
-        held_out: What the model says of halves of these documents.
-        level: Of the intervals, in (0, 1).
-        covariates: What is known of the documents.
+        model: As in `score_topics`.
+        scores: The result of `score_topics` on these documents.
+        documents: N documents, as in `score_topics`.
+        labels: Class of each document, as in `score_topics`.
+        held_out: Log probability of half of the tokens of these documents.
+        level: Probability of the intervals, in (0, 1).
+        covariates: As in `score_topics`.
 
     Example:
         >>> from dirvae import TopicModel

@@ -30,12 +30,14 @@ __all__ = [
 
 
 class WordScores(NamedTuple):
-    """Of the top words of topics.
+    """Measures of the top words of topics.
 
     Attributes:
-        npmi: Coherence of the 10 first words of a topic in the documents, the mean over topics.
-        diversity: Share of distinct words among the 25 first of all topics.
-        document_frequency: Number of documents that have a word, the mean over the 10 first.
+        npmi: NPMI coherence of the first 10 words of each topic in the documents, averaged over
+            topics.
+        diversity: Share of distinct words among the first 25 words of all topics (TD25).
+        document_frequency: Number of documents that have a word, averaged over the first 10 words
+            of all topics.
     """
 
     npmi: float
@@ -44,12 +46,15 @@ class WordScores(NamedTuple):
 
 
 class LabelScores(NamedTuple):
-    """How far topics go with labels.
+    """Agreement of topics with labels.
+
+    Documents are grouped by their largest topic.
 
     Attributes:
-        purity: Share of documents whose label is the commonest of their largest topic.
-        nmi: Normalised mutual information of largest topic and label.
-        accuracy: Share of labels that the model predicts; None if it predicts none.
+        purity: Share of documents whose label is the most frequent label of their group.
+        nmi: Normalised mutual information between groups and labels.
+        accuracy: Share of labels that the model predicts correctly; None if the model was not
+            fitted to labels.
     """
 
     purity: float
@@ -58,15 +63,16 @@ class LabelScores(NamedTuple):
 
 
 class TopicScores(NamedTuple):
-    """What is said of a topic model on N documents.
+    """Measures of a topic model on N documents.
 
     Attributes:
         num_documents: N.
-        perplexity: Of half of each document's tokens, given the other half.
-        words: Of the top words.
-        labels: Over the documents whose label is known; None if no labels were given.
-        intervals: Of the measures that have one, by their names in the `table`; None if they were
-            not asked for.
+        perplexity: Perplexity of half of each document's tokens, given the other half.
+        words: Measures of the top words.
+        labels: Agreement with labels, over the documents whose label is known. None if no labels
+            were given.
+        intervals: Intervals of measures, by their names in the `table`; not all measures have one.
+            None if no intervals were asked for.
     """
 
     num_documents: int
@@ -76,9 +82,10 @@ class TopicScores(NamedTuple):
     intervals: Mapping[str, Interval] | None = None
 
     def table(self) -> ResultTable:
-        """A row for each measure that is defined, by the names that ``dirvae evaluate`` uses.
+        """A row for each defined measure, under the names that ``dirvae evaluate`` uses.
 
-        With intervals there are columns of their std, lower and upper, None where there is none.
+        If there are intervals, the table also has the columns std, lower and upper. These are None
+        for a measure without an interval.
         """
         measured = {
             "documents": self.num_documents,
@@ -101,7 +108,7 @@ class TopicScores(NamedTuple):
         return ResultTable(columns)
 
     def to_frame(self) -> Any:
-        """The `table` as a data frame."""
+        """The `table` as a DataFrame of pandas or polars; see `ResultTable.to_frame`."""
         return self.table().to_frame()
 
     def _repr_html_(self) -> str:
@@ -109,7 +116,7 @@ class TopicScores(NamedTuple):
 
 
 class TopicEstimator(Protocol):
-    """What `score_topics` asks of a model, such as a `TopicModel`."""
+    """What `score_topics` needs of a model, such as a `TopicModel`."""
 
     def counts(self, X: Any) -> Any:
         """Counts of the model's words, CSR, shape (N, V)."""
@@ -118,10 +125,10 @@ class TopicEstimator(Protocol):
         """Proportions of topics, shape (N, K)."""
 
     def top_word_ids(self, n: int) -> Any:
-        """Columns of the n words that tell each topic best, shape (K, n)."""
+        """Columns of the n words that describe each topic best, shape (K, n)."""
 
     def perplexity(self, X: Any) -> float:
-        """Of half of each document's tokens, given the other half."""
+        """Perplexity of half of each document's tokens, given the other half."""
 
 
 def score_topics(
@@ -131,16 +138,16 @@ def score_topics(
     *,
     covariates: Any = None,
 ) -> TopicScores:
-    """Score a fitted topic model on documents, by its own ranking of words.
+    """Score a fitted topic model on documents.
 
     Args:
-        model: The fitted model.
-        documents: N documents, as the model takes them.
-        labels: Class of each document, None where it is not known; None for none at all.
-        covariates: What is known of the documents, as the model's `transform` takes it.
+        model: The fitted model. It ranks the words of its topics itself.
+        documents: N documents, in a form that the model takes.
+        labels: Class of each document, None where unknown. None if there are no labels.
+        covariates: Covariates of the documents, as in ``transform`` of the model.
 
     Raises:
-        ValueError: If labels are given, and none is known.
+        ValueError: If labels are given, but all of them are unknown.
 
     Example:
         >>> from dirvae import TopicModel
@@ -161,11 +168,12 @@ def score_topics(
 
 
 def word_scores(top_word_ids: Callable[[int], NDArray[np.int64]], counts: Any) -> WordScores:
-    """Score the top words of topics; the lists are as short as the vocabulary, where that is short.
+    """Score the top words of topics. A vocabulary below 25 words shortens the lists of words.
 
     Args:
-        top_word_ids: From n to the columns of the n first words of each topic, shape (K, n).
-        counts: Words of the documents, CSR, shape (N, V).
+        top_word_ids: Function that takes n and returns the columns of the first n words of each
+            topic, shape (K, n).
+        counts: Counts of words in the documents, CSR, shape (N, V).
 
     Example:
         >>> from scipy import sparse
@@ -186,7 +194,7 @@ def label_scores(theta: ArrayLike, labels: Sequence[Any]) -> LabelScores:
 
     Args:
         theta: Proportions of topics, shape (N, K).
-        labels: Class of each document, None where it is not known.
+        labels: Class of each document, None where unknown.
 
     Raises:
         ValueError: If no label is known.

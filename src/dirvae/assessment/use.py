@@ -26,15 +26,15 @@ Array = NDArray[np.float64]
 
 
 def encoding_use(vae: VAE, x: Tensor, covariates: Tensor | None = None) -> Array:
-    """Var_x(E_q[z_k|x]) as a share of the prior's variance; above .01 a component counts as used.
+    """Var_x(E_q[z_k|x]) divided by the prior variance; above .01 the encoder uses the component.
 
     Args:
         vae: A model with a latent of shape (K,) and a prior that ignores covariates.
-        x: Shape (N, D...).
-        covariates: Shape (N, C), optional.
+        x: Rows, shape (N, D...).
+        covariates: Covariates of the rows, shape (N, C), optional.
 
     Returns:
-        Shape (K,).
+        The ratio for each component, shape (K,).
 
     Example:
         >>> from dirvae.models.zoo import gaussian
@@ -49,17 +49,18 @@ def encoding_use(vae: VAE, x: Tensor, covariates: Tensor | None = None) -> Array
 
 
 def decoding_use(vae: VAE, x: Tensor, covariates: Tensor | None = None) -> Array:
-    """Nats a row lost if a component of the posterior mean is replaced by its mean over rows.
+    """Nats per row that are lost if one component of the latent is set to its mean over rows.
 
-    On a simplex the rest is renormalised; above .01 nat a component counts as used in decoding.
+    The latent is the posterior mean. On a simplex, the other components are rescaled so that the
+    sum stays 1. Above .01 nats, the decoder uses the component.
 
     Args:
         vae: A model with a latent of shape (K,).
-        x: Shape (N, D...).
-        covariates: Shape (N, C), optional.
+        x: Rows, shape (N, D...).
+        covariates: Covariates of the rows, shape (N, C), optional.
 
     Returns:
-        Shape (K,).
+        The loss for each component, shape (K,).
 
     Example:
         >>> from dirvae.models.zoo import dirichlet

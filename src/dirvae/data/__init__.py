@@ -1,6 +1,7 @@
 """Data in memory and on disk.
 
-What needs PyTorch is imported when it is first used: processes that count words start without it.
+PyTorch is imported only when a name that needs it is first used. So processes that count words
+start without PyTorch.
 """
 
 from __future__ import annotations

@@ -24,14 +24,14 @@ WINDOW = 10  # blocks on disk whose rows are shuffled together
 
 
 class Batch(NamedTuple):
-    """Rows of one minibatch.
+    """The rows of one minibatch.
 
     Attributes:
         x: Data, shape (B, D...).
-        covariates: What else encoder and decoder see, shape (B, C), or None.
-        mask: True where x was observed, shape of x, or None.
+        covariates: Covariates, which encoder and decoder get besides x, shape (B, C), or None.
+        mask: True where x was observed, in the shape of x, or None.
         weight: Weight of each row in the objective, shape (B,), or None.
-        label: One-hot classes, shape (B, L), rows of zeros where unknown, or None.
+        label: One-hot classes, shape (B, L), or None. A row with an unknown class is all zeros.
 
     Example:
         >>> Batch(torch.zeros(2, 3)).x.shape
@@ -45,29 +45,29 @@ class Batch(NamedTuple):
     label: Tensor | None = None
 
     def given(self) -> dict[str, Any]:
-        """What a model is given of the rows besides x, by the names of its arguments."""
+        """Covariates, labels and mask, if there are any, by the names of a model's arguments."""
         given = {"covariates": self.covariates, "label": self.label, "mask": self.mask}
         return {name: value for name, value in given.items() if value is not None}
 
 
 class ArrayDataset(Dataset[Batch]):
-    """Rows of a tensor, an array, a SciPy CSR matrix or a corpus, fetched many at a time.
+    """Rows of a tensor, an array, a SciPy CSR matrix or a corpus, fetched in minibatches.
 
-    CSR stays sparse, and a corpus on disk: only the rows of a minibatch are ever dense. Pandas
-    objects are matched to x by index, if x is one.
+    A CSR matrix stays sparse, and a corpus stays on disk. Only the rows of a minibatch are dense.
+    If x is a pandas object, other pandas objects are matched to x by index.
 
     Args:
-        x: Shape (N, D...); a float array is kept as ``dtype``, other numbers are cast as fetched.
-            Or a `Corpus`, or some of its rows.
-        covariates: Shape (N, C), optional.
-        mask: Shape of x, optional.
-        weight: Shape (N,), 0 or more, optional; scaled to a mean of 1.
-        label: One-hot classes, shape (N, L), rows of zeros where unknown, optional.
-        binarize: Whether x holds probabilities of a pixel being on, which each fetch draws anew as
-            0 or 1. Salakhutdinov & Murray 2008 draw once; anew each epoch is the harder test, and
-            usual.
-        generator: Source of these; torch's global one if None.
-        dtype: What x is cast to. Under float32 a column of 1e8 and more has no fractions.
+        x: Data, shape (N, D...). A float array is stored as ``dtype``. Other numbers are cast when
+            they are fetched. Or a `Corpus`, or some of its rows.
+        covariates: Covariates, shape (N, C), optional.
+        mask: True where x was observed, in the shape of x, optional.
+        weight: Weights of rows, 0 or more, shape (N,), optional. They are scaled to a mean of 1.
+        label: One-hot classes, shape (N, L), optional. A row with an unknown class is all zeros.
+        binarize: Whether x has the probabilities that pixels are on. Each fetch then draws them
+            anew as 0 or 1. Salakhutdinov & Murray 2008 draw once for all epochs. New draws in each
+            epoch are usual, and make the test harder.
+        generator: Random generator for these draws. If None, torch's global one.
+        dtype: Type that x is cast to. In float32, numbers of 1e8 and more have no fractions.
 
     Example:
         >>> ArrayDataset(np.eye(3))[[0, 2]].x
@@ -118,13 +118,14 @@ class ArrayDataset(Dataset[Batch]):
 
     @property
     def blocks(self) -> NDArray[np.int64] | None:
-        """Rows at which the shards of a corpus end; None of what is in memory."""
+        """Numbers of the rows at which the shards of a corpus end; None for data in memory."""
         return self.x.ends if isinstance(self.x, Corpus | CorpusPart) else None
 
     def observed(self) -> Any:
-        """Values that count, in any order, a tensor; of a sparse x those stored, an array.
+        """All observed values, in any order, as a tensor; for a sparse x, its stored values.
 
-        None of a corpus, which checks that they are counts as it is read.
+        The stored values are an array. It is empty for a corpus, which checks its counts when they
+        are read.
         """
         if self.blocks is not None:
             return np.empty(0)
@@ -201,13 +202,13 @@ def loader(
     shuffle: bool = False,
     generator: torch.Generator | None = None,
 ) -> DataLoader[Batch]:
-    """Minibatches of a dataset; each is one fetch of many rows, so nothing is collated.
+    """Return a loader of minibatches, each of which is one fetch of many rows.
 
     Args:
         dataset: An `ArrayDataset` or `CountDataset`.
-        batch_size: Rows a step.
-        shuffle: Whether rows come in a new order at each pass.
-        generator: Source of that order; torch's global one if None.
+        batch_size: Rows per minibatch.
+        shuffle: Whether rows come in a new random order in each pass.
+        generator: Random generator for this order. If None, torch's global one.
 
     Example:
         >>> [len(batch.x) for batch in loader(ArrayDataset(np.eye(5)), 2)]

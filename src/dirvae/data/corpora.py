@@ -24,14 +24,14 @@ LEAST_WORDS = 20  # a docstring of less says hardly more than its name
 
 
 class Texts(NamedTuple):
-    """Documents, as read.
+    """Documents that were read from a file or folder.
 
     Attributes:
         texts: N strings.
-        ids: What identifies documents, each of length N, by column name.
-        labels: Class of each document, length N, or None; a missing one is the empty string.
-        notes: What was recognised in the file.
-        columns: Other columns that were asked for, cells as they are, each of length N.
+        ids: Columns that identify the documents, each of length N, by name.
+        labels: Class of each document, length N, or None. A missing class is the empty string.
+        notes: Sentences that say what was recognised in the file, such as its separator.
+        columns: Other columns that were asked for, each of length N, with unchanged cells.
 
     Example:
         >>> Texts(["a b", "c"], {"file": ["1.txt", "2.txt"]}).labels is None
@@ -54,27 +54,30 @@ def read_texts(
     columns: Sequence[str] = (),
     encoding: str = UTF8,
 ) -> Texts:
-    r"""Read texts; a missing one is the empty string.
+    r"""Read texts from a file or folder. A missing text is the empty string.
 
-    A table in text may be separated by commas, semicolons, tabs or bars, and be packed by gzip.
-    Both are recognised, and ``notes`` says so. Cells stay as written: a label ``NA``, ``null`` or
-    ``007`` is a word as others are; only an empty cell is missing. What is not certain is refused,
-    such as a row that is longer than the first line.
+    A text table may be separated by commas, semicolons, tabs or bars (``|``), and may be compressed
+    with gzip. Both are recognised, and ``notes`` says so. Cells stay as written. A label ``NA``,
+    ``null`` or ``007`` is a word like any other; only an empty cell is missing. If the format of a
+    table is not certain, ValueError is raised. An example is a row with more cells than the first
+    line.
 
     Args:
-        source: A folder of ``.txt`` files, in which subfolders are the labels. Or a file of a kind
-            in `dirvae.formats.TEXTS` with a column of texts. Or ``docstrings`` (see `docstrings`)
-            or ``20news`` (see `newsgroups`). Files of text may be packed by gzip, as ``.csv.gz``.
-        text_column: The column; ``text`` by default.
+        source: A folder of ``.txt`` files, in which the names of subfolders are the labels. Or a
+            file of a kind in `dirvae.formats.TEXTS` with a column of texts. Or ``docstrings`` (see
+            `docstrings`) or ``20news`` (see `newsgroups`). Text files may be compressed with gzip,
+            such as ``.csv.gz``.
+        text_column: Column of texts. If None, ``text``.
         label_column: Column of classes, optional.
-        id_columns: Columns of a table that identify documents; numbers of rows by default.
+        id_columns: Columns of a table that identify documents. If there are none, documents are
+            identified by the numbers of their rows.
         columns: Other columns of a table to return, such as covariates.
-        encoding: Of text files. UTF-16 is recognised by the mark at its beginning.
+        encoding: Encoding of text files. UTF-16 is recognised by its byte-order mark.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is of another kind, empty, damaged, in another encoding, or without the
-            column.
+        ValueError: If the file is of another kind, empty or damaged, has another encoding, or lacks
+            a column.
         ImportError: If pyarrow is needed and not installed.
 
     Example:
@@ -148,7 +151,7 @@ def _table(
 def newsgroups(subset: str = "train") -> Texts:
     """20 Newsgroups, without headers, footers and quotes, labelled by group.
 
-    By scikit-learn's fetcher, which downloads the 14 MB once.
+    scikit-learn's fetcher downloads the data (14 MB) at the first call.
 
     Args:
         subset: "train" (11,314 posts) or "test" (7,532).
@@ -161,16 +164,16 @@ def newsgroups(subset: str = "train") -> Texts:
 
 
 def docstrings(packages: Sequence[str] = PACKAGES) -> Texts:
-    """Docstrings of installed packages, labelled by subpackage: real texts, without a network.
+    """Docstrings of installed packages, labelled by subpackage: real texts that need no network.
 
-    They are parsed from source, and nothing is imported. Those of less than 20 words, private
-    names, tests and repetitions are left out.
+    Docstrings are parsed from source, and nothing is imported. Docstrings of less than 20 words, of
+    private names or of tests are left out, and so are repeated ones.
 
     Args:
-        packages: Names of packages; those that are not installed are left out.
+        packages: Names of packages. Packages that are not installed are left out.
 
     Raises:
-        ValueError: If none has a docstring.
+        ValueError: If no package has a docstring.
 
     Example:
         >>> found = docstrings(["numpy"])

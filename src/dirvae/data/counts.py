@@ -28,12 +28,12 @@ with warnings.catch_warnings():
 
 
 class CountDataset(Dataset[Batch]):
-    """Rows of a SciPy CSR matrix, fetched many at a time as sparse CSR tensors.
+    """Rows of counts, fetched in minibatches as sparse CSR tensors.
 
     Args:
-        x: Counts, 0 or more, shape (N, V), a SciPy sparse matrix, an array or a `Corpus`.
-        covariates: What else encoder and decoder see, shape (N, C), optional.
-        label: One-hot classes, shape (N, L), rows of zeros where unknown, optional.
+        x: Counts, 0 or more, shape (N, V): a SciPy sparse matrix, an array or a `Corpus`.
+        covariates: Covariates, which encoder and decoder get besides x, shape (N, C), optional.
+        label: One-hot classes, shape (N, L), optional. A row with an unknown class is all zeros.
 
     Example:
         >>> batch = CountDataset([[2, 0], [0, 3]])[[1]]
@@ -79,7 +79,7 @@ def _checked(x: Any) -> sparse.csr_matrix:
 def sparse_rows(x: sparse.csr_matrix, dtype: torch.dtype = torch.float32) -> Tensor:
     """Return a SciPy CSR matrix as a sparse CSR tensor of the same rows.
 
-    Its indices are not checked again: let it come through `checked_csr`.
+    The indices are not checked here. Pass an unknown matrix through `checked_csr` first.
 
     Example:
         >>> sparse_rows(sparse.csr_matrix([[0, 2]])).shape

@@ -30,35 +30,37 @@ def read_rows(
     layer: str | None = None,
     modality: str | None = None,
 ) -> Rows:
-    """Read rows of numbers; nothing in a file is ever unpickled.
+    """Read rows of numbers from a file or folder. Nothing in a file is unpickled.
 
-    Images are a folder, the word ``mnist``, or an array of 8-bit integers with more than two axes.
-    They are scaled to [0, 1] and flattened: height before width before channels.
+    Images are in a folder, in MNIST, or in an array of 8-bit integers with more than two axes. They
+    are scaled to [0, 1] and flattened: height before width before channels.
 
-    A table in text may be separated by commas, semicolons, tabs or bars. It may have decimal commas
-    or names of rows as R writes them, and be packed by gzip. All of it is recognised, and ``notes``
-    says so. What is not certain is refused. A first line that holds numbers only is a row, unless
-    they are 0, 1, ..., D - 1.
+    A text table may be separated by commas, semicolons, tabs or bars (``|``). It may have decimal
+    commas, and names of rows as R writes them. It may be compressed with gzip. All of this is
+    recognised, and ``notes`` says so. If the format is not certain, ValueError is raised. A first
+    line of numbers alone is read as a row, except for the numbers 0, 1, ..., D - 1, which are names
+    of columns.
 
     Args:
-        source: A file of a kind in `dirvae.formats.NUMBERS`; a folder of ``.png`` or ``.jpg``
-            images of one size; or ``mnist`` (see `mnist`). Of ``.npz`` a SciPy sparse matrix is
-            read, or the array ``x``, ``X``, ``x_train``, or else the only one with two axes or
-            more. A table in text may be packed, as ``.csv.gz``.
-        array: Which array of an ``.npz`` file, or of MNIST, instead.
-        id_columns: Columns of a table that identify rows. A first one without a name is set aside
-            unasked, as ``row``.
-        encoding: Of a ``.csv`` or ``.tsv`` file. UTF-16 is recognised by the mark at its beginning.
-        layer: Of an ``.h5ad`` or ``.h5mu`` file; X by default.
-        modality: Of an ``.h5mu`` file; the only one by default.
+        source: A file of a kind in `dirvae.formats.NUMBERS`. Or a folder of ``.png`` or ``.jpg``
+            images of one size. Or ``mnist`` (see `mnist`). An ``.npz`` file has a SciPy sparse
+            matrix, or an array ``x``, ``X`` or ``x_train``, or a single array with two axes or
+            more. A text table may be compressed, such as ``.csv.gz``.
+        array: Name of another array of an ``.npz`` file or of MNIST.
+        id_columns: Columns of a table that identify rows, and are not data. A first column without
+            a name always counts as such a column, and is called ``row``.
+        encoding: Encoding of a ``.csv`` or ``.tsv`` file. UTF-16 is recognised by its byte-order
+            mark.
+        layer: Layer of an ``.h5ad`` or ``.h5mu`` file. If None, X.
+        modality: Modality of an ``.h5mu`` file. If None, the file must have only one.
 
     Returns:
-        The rows, and what was done to them.
+        The rows, with notes on what was recognised and changed.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is empty, cut off, of another kind, has rows of different lengths, or
-            holds what is no finite number.
+        ValueError: If the file is empty, cut off or of another kind, has rows of different lengths,
+            or has values that are not finite numbers.
         ImportError: If a package that reads such files is not installed; the message says which.
 
     Example:

@@ -85,14 +85,15 @@ def mnist(array: str = "x_train") -> Pixels:
     """Handwritten digits (LeCun et al. 1998), from ``mnist.npz``.
 
     Args:
-        array: "x_train" or "x_test", or "y_train" or "y_test" for the labels.
+        array: "x_train" or "x_test" for the images, "y_train" or "y_test" for the labels.
 
     Returns:
-        Pixels of shape (60000, 28, 28) or (10000, 28, 28); labels of shape (60000,) or (10000,).
+        Pixels, shape (60000, 28, 28) in training and (10000, 28, 28) in test; or labels, shape
+        (60000,) or (10000,).
 
     Raises:
-        ValueError: If the file is not MNIST, or ``array`` is not in it.
-        OSError: If it is not there and cannot be downloaded.
+        ValueError: If the file is not MNIST, or ``array`` is not one of these names.
+        OSError: If the file does not exist and cannot be downloaded.
         ImportError: If pooch is needed and not installed.
 
     Example:
@@ -111,20 +112,22 @@ def mnist(array: str = "x_train") -> Pixels:
 
 
 def rotated_mnist(array: str = "x_train", seed: int = 0) -> Pixels:
-    """MNIST, followed by a copy of it in which each digit is turned by an angle of its own.
+    """MNIST, followed by a copy of MNIST in which each digit is turned by a random angle.
 
-    The angles are uniform in [0, 2 pi), as in "MNIST-rot" (Larochelle et al. 2007); the DirVAE
-    paper's "MNIST+rot" has both (Joo et al. 2020, sec. 4.3). Turned by cubic splines.
+    The angles are uniform in [0, 2 pi), as in "MNIST-rot" (Larochelle et al. 2007). "MNIST+rot" in
+    the DirVAE paper also consists of MNIST and a turned copy (Joo et al. 2020, sec. 4.3). Turned
+    digits are interpolated by cubic splines.
 
     Args:
-        array: As for `mnist`; labels come twice.
-        seed: Of ``numpy.random.default_rng``, which draws the angles.
+        array: As in `mnist`. The labels are repeated for the copy.
+        seed: Seed of ``numpy.random.default_rng``, which draws the angles.
 
     Returns:
-        Pixels of shape (120000, 28, 28) or (20000, 28, 28), or labels of (120000,) or (20000,).
+        Pixels, shape (120000, 28, 28) in training and (20000, 28, 28) in test; or labels, shape
+        (120000,) or (20000,).
 
     Raises:
-        ValueError, OSError, ImportError: As `mnist`.
+        ValueError, OSError, ImportError: As in `mnist`.
 
     Example:
         >>> rotated_mnist("x_valid")
@@ -146,13 +149,13 @@ def fashion_mnist(array: str = "x_train") -> Pixels:
     """Pictures of clothes in ten classes (Xiao, Rasul & Vollgraf 2017), from the four IDX files.
 
     Args:
-        array: As for `mnist`.
+        array: As in `mnist`.
 
     Returns:
-        Shapes as `mnist`.
+        Pixels or labels, in the shapes of `mnist`.
 
     Raises:
-        ValueError, OSError, ImportError: As `mnist`.
+        ValueError, OSError, ImportError: As in `mnist`.
 
     Example:
         >>> fashion_mnist("images")
@@ -166,16 +169,19 @@ def fashion_mnist(array: str = "x_train") -> Pixels:
 
 
 def svhn(array: str = "x_train") -> Pixels:
-    """House numbers in photographs (Netzer et al. 2011), cropped, from ``train_32x32.mat`` or so.
+    """SVHN: cropped photographs of house numbers (Netzer et al. 2011).
+
+    They are read from ``train_32x32.mat`` or ``test_32x32.mat``.
 
     Args:
-        array: As for `mnist`.
+        array: As in `mnist`.
 
     Returns:
-        Pixels of shape (73257, 32, 32, 3) or (26032, 32, 32, 3); labels 0 to 9.
+        Pixels, shape (73257, 32, 32, 3) in training and (26032, 32, 32, 3) in test; or labels, 0 to
+        9.
 
     Raises:
-        ValueError, OSError, ImportError: As `mnist`.
+        ValueError, OSError, ImportError: As in `mnist`.
 
     Example:
         >>> svhn("extra")
@@ -197,20 +203,23 @@ def svhn(array: str = "x_train") -> Pixels:
 def omniglot(array: str = "x_train") -> Pixels:
     """Characters of 50 alphabets, each drawn by 20 people (Lake, Salakhutdinov & Tenenbaum 2015).
 
-    From ``omniglot28.npz`` in the data folder; if it is not there, it is made from the two official
-    archives and kept. Their 105 x 105 pixels are averaged over area to 28 x 28, ink is 255. These
-    are not the pixels of `omniglot_iwae`, so likelihoods are near those of its papers, and not to
-    be compared to the nat. Fifteen drawers of each character train and five test: 24,345 and 8,115.
+    The data are read from ``omniglot28.npz`` in the data folder. If this file does not exist, it is
+    made from the two official archives and saved. The 105 x 105 pixels of the archives are averaged
+    over area to 28 x 28. Ink is 255. The pixels are not those of `omniglot_iwae`. So likelihoods
+    are near those in papers that use `omniglot_iwae`, but small differences mean nothing. For each
+    character, the drawings of fifteen people are in the training set (24,345 images), and those of
+    five people in the test set (8,115).
 
     Args:
-        array: "x_train" or "x_test"; "y_train" or "y_test" for the alphabet, 0 to 49;
-            "character_train" or "character_test", 0 to 1622.
+        array: "x_train" or "x_test" for the images. "y_train" or "y_test" for the alphabet, 0 to
+            49. "character_train" or "character_test" for the character, 0 to 1622.
 
     Returns:
-        Pixels of shape (24345, 28, 28) or (8115, 28, 28); labels of shape (24345,) or (8115,).
+        Pixels, shape (24345, 28, 28) in training and (8115, 28, 28) in test; or labels, shape
+        (24345,) or (8115,).
 
     Raises:
-        ValueError, OSError, ImportError: As `mnist`.
+        ValueError, OSError, ImportError: As in `mnist`.
 
     Example:
         >>> omniglot("drawer")
@@ -241,14 +250,16 @@ def omniglot_iwae(array: str = "x_train") -> NDArray[np.float64]:
     """OMNIGLOT as Burda, Grosse & Salakhutdinov (2016) use it, from their ``chardata.mat``.
 
     Args:
-        array: "x_train" or "x_test"; "y_train" or "y_test" for the alphabet, 0 to 49.
+        array: "x_train" or "x_test" for the images. "y_train" or "y_test" for the alphabet, 0 to
+            49.
 
     Returns:
-        Grey values in [0, 1], shape (24345, 28, 28) or (8070, 28, 28); or alphabets, int64.
+        Grey values in [0, 1], shape (24345, 28, 28) in training and (8070, 28, 28) in test; or
+        alphabets, int64.
 
     Raises:
-        ValueError, OSError, ImportError: As `mnist`. Its home gives no hash: a download is checked
-            by its form alone.
+        ValueError, OSError, ImportError: As in `mnist`. The source publishes no hash of the file,
+            so only the form of a download is checked.
 
     Example:
         >>> omniglot_iwae("drawer")

@@ -31,18 +31,19 @@ Header = tuple[tuple[int, int], str]  # width and height, and mode
 
 
 def read_images(folder: str | Path) -> tuple[list[str], Pixels]:
-    """Read all images below a folder, in the order of their names.
+    """Read all images in a folder and its subfolders, in the order of their names.
 
     Args:
-        folder: Holds ``.png`` or ``.jpg`` files, in subfolders too, all of one size. If any has
-            colours all are read as RGB, otherwise as grey; transparency is dropped.
+        folder: Folder of ``.png`` or ``.jpg`` files of one size. Files in subfolders are read too.
+            If any image has colours, all are read as RGB, otherwise as grey. Transparency is
+            dropped.
 
     Returns:
-        Names relative to the folder, and pixels of shape (N, H, W) or (N, H, W, 3).
+        Names of the files relative to the folder, and pixels of shape (N, H, W) or (N, H, W, 3).
 
     Raises:
-        ValueError: If there is no image, one cannot be read, sizes differ, or all together take
-            more than the memory budget (`dirvae.reading`).
+        ValueError: If there is no image, one cannot be read, sizes differ, or all images together
+            need more than the memory budget (`dirvae.reading`).
         ImportError: If pillow is not installed.
 
     Example:

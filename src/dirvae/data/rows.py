@@ -14,13 +14,13 @@ SAMPLE = "sample"  # what names of rows are called that have no name of their ow
 
 
 class Rows(NamedTuple):
-    """Data of N rows, as read.
+    """Rows of numbers that were read from a file or folder.
 
     Attributes:
         x: Finite numbers, shape (N, D), an array or a SciPy CSR matrix.
-        columns: Names of the D columns, or None where the file has none.
-        ids: What identifies rows without being data, each of length N, by column name.
-        notes: What was done to the file's values.
+        columns: Names of the D columns, or None if the file has none.
+        ids: Columns that identify the rows and are not data, each of length N, by name.
+        notes: Sentences that say what was recognised in the file, and what was done to its values.
 
     Example:
         >>> Rows(np.eye(2), columns=["a", "b"]).columns

@@ -16,24 +16,24 @@ MOST_ROWS = 1_000_000_000  # a pointer for each row, whether anything is in it o
 
 
 def checked_csr(name: str, matrix: Any) -> sparse.csr_matrix:
-    """Return a sparse matrix as CSR in canonical form, after a check of all that is in it.
+    """Check all indices and values of a sparse matrix, and return it as canonical CSR.
 
-    SciPy's routines trust indices: one out of range reads or writes memory that is not the
-    matrix's. So indices are checked here first, by NumPy, whatever made or changed the matrix.
+    SciPy's routines trust the indices of a matrix. An index out of range makes them read or write
+    memory outside the matrix. So this function checks the indices first, with NumPy.
 
     Args:
-        name: What messages call it.
+        name: Name of the matrix, for error messages.
         matrix: A SciPy sparse matrix or array of any format, shape (N, D), D up to 10,000,000. It
-            stays as it is.
+            is not changed.
 
     Returns:
-        Finite real numbers; the columns of each row rise, and no entry is there twice: duplicates
-        are summed. It may share memory with ``matrix``.
+        A CSR matrix of finite real numbers. The columns of each row rise, and duplicates are
+        summed. It may share memory with ``matrix``.
 
     Raises:
-        TypeError: If it is no sparse matrix.
-        ValueError: If an index is out of range, or parts do not fit each other. Or if values are no
-            finite real numbers, or there are too many columns or rows.
+        TypeError: If ``matrix`` is not a sparse matrix.
+        ValueError: If an index is out of range, or the parts of the matrix do not fit each other.
+            Or if values are not finite real numbers, or there are too many columns or rows.
 
     Example:
         >>> twice = sparse.coo_array(([1, 2, 4], ([0, 0, 1], [2, 2, 0])), shape=(2, 3))

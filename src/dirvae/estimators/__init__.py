@@ -1,4 +1,4 @@
-"""scikit-learn estimators; of texts and counts, `dirvae.topics.TopicModel`."""
+"""scikit-learn estimators of rows of numbers; for texts and counts see `dirvae.TopicModel`."""
 
 from dirvae.estimators.dirichlet_vae import DirichletVAE
 from dirvae.estimators.semi_supervised import SemiSupervisedVAE

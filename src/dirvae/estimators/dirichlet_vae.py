@@ -73,38 +73,39 @@ class DirichletVAE(RowEstimator):
     """Variational autoencoder with a latent on the simplex: each row is a mixture of K components.
 
     Args:
-        n_components: K, number of latent components. A single one says nothing.
+        n_components: K, number of latent components. On the simplex, K = 1 carries no information.
         prior_concentration: Concentration of the Dirichlet prior: a positive number or an array
-            (K,). If None, 10 under a `StandardizedDirichlet` and 1 - 1/K under any other latent.
-            "learn" starts from this default and updates it by the method of moments. For a
-            stick-breaking latent
-            it is the concentration of the GEM prior.
+            (K,). If None, 10 for a `StandardizedDirichlet` and 1 - 1/K for other Dirichlets (1/2 if
+            K = 1). "learn" starts from this default and updates the concentration by the method of
+            moments. A stick-breaking latent has a GEM prior instead, and takes the concentration of
+            the GEM: one number, 5 if None. `SoftmaxNormal` and `Normal` need None.
         prior_components: Number of distributions in a learned mixture prior (`MixturePrior`). They
             start near the prior that would be used without a mixture. If None, the prior is not a
             mixture.
         latent: Distribution of the latent: `distributions.StandardizedDirichlet`,
-            `ScaledDirichlet` (the same distribution, by parameters that are harder to learn),
-            `Dirichlet` (a posterior of the prior's own kind, with looser bounds),
+            `ScaledDirichlet` (the same distribution, with parameters that are harder to learn),
+            `Dirichlet` (the same family as the prior, with looser bounds),
             `InverseCDFDirichlet`, `StickBreakingKumaraswamy`, `SoftmaxNormal` or
-            `torch.distributions.Normal`; or its word on the command line, such as "gaussian". If
+            `torch.distributions.Normal`. Or its name on the command line, such as "gaussian". If
             None, `StandardizedDirichlet`; but `Dirichlet` if ``prior_concentration`` is below 1 or
             there is only one component. For any other distribution build a `VAE`.
-        commitment: Smallest concentration of a Dirichlet posterior, as a multiple of the prior's.
-            Above 1, an unused component also costs KL, so most come into use. If None, 1.5 under a
-            `StandardizedDirichlet` of up to 50 components, and 0 otherwise.
+        commitment: Smallest concentration of a Dirichlet posterior, as a multiple of the prior's
+            concentration. Above 1, the KL of an unused component cannot be 0, so most components
+            come into use. If None, 1.5 for a `StandardizedDirichlet` of up to 50 components, and 0
+            otherwise.
         likelihood: Distribution of the data: Bernoulli, Normal, or a distribution of counts such as
-            `distributions.Multinomial`; or its word, such as "multinomial". None chooses: values in
-            [0, 1] are probabilities of a Bernoulli (drawn as 0 or 1 anew each epoch), other reals
-            are Gaussian, and counts of a corpus are multinomial.
+            `distributions.Multinomial`. Or its name, such as "multinomial". If None, it is chosen
+            by the data. Values in [0, 1] are probabilities of a Bernoulli, drawn as 0 or 1 anew in
+            each epoch. Other real numbers are Gaussian. Counts of a corpus are multinomial.
         hidden_sizes: Widths of the encoder's layers.
         decoder_hidden_sizes: Widths of the decoder's layers.
-        max_epochs: Most passes over the data.
-        batch_size: Rows a step.
-        learning_rate: Adam's step size at the start, from which it falls to 0 in a straight line.
-        validation_fraction: Share of rows, in [0, 1), held out to stop early and keep the best
-            weights; 0 trains for ``max_epochs`` on all rows.
+        max_epochs: Largest number of passes over the data.
+        batch_size: Rows per step.
+        learning_rate: Adam's step size at the start. It falls linearly to 0.
+        validation_fraction: Share of rows, in [0, 1), held out to stop early and to keep the best
+            weights. With 0, training takes ``max_epochs`` on all rows.
         patience: Epochs without a rise of the validation ELBO before training stops.
-        random_state: Seed or `numpy.random.RandomState`; the same seed gives the same model.
+        random_state: Seed or `numpy.random.RandomState`. The same seed gives the same model.
         device: "cpu", "cuda", "mps" or "auto".
         verbose: Whether to show a progress bar.
 
@@ -112,12 +113,13 @@ class DirichletVAE(RowEstimator):
         vae_: The fitted `VAE`.
         likelihood_: The distribution of the data that was used.
         latent_: The distribution of the latent that was used.
-        components_: Mean of the data where a row is all of one component, shape (K, D), of a latent
-            on the simplex.
-        prior_concentration_: Concentration of the prior, shape (K,), where it has one.
+        components_: Decoded mean of a row that consists of one component alone, shape (K, D). Only
+            for a latent on the simplex.
+        prior_concentration_: Concentration of the prior, if it has one: shape (K,), or () for a GEM
+            prior.
         history_: Metrics of each epoch.
-        best_epoch_: Place in ``history_`` of the epoch whose weights were kept.
-        n_iter_: Epochs trained.
+        best_epoch_: Index in ``history_`` of the epoch whose weights were kept.
+        n_iter_: Number of epochs trained.
         n_features_in_: Number of columns of X, D.
 
     References:
@@ -192,17 +194,18 @@ class DirichletVAE(RowEstimator):
         """Fit to rows.
 
         Args:
-            X: Dense or CSR, shape (N, D), finite. Or a `data.Corpus` of counts, which is not held
-                in memory.
+            X: Dense or CSR array, shape (N, D), finite. Or a `data.Corpus` of counts, which is not
+                held in memory.
             y: Ignored.
-            sample_weight: Non-negative weights, shape (N,). A pandas Series is matched by index
-                where X is a pandas DataFrame.
-            checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
-            resume: Whether to go on from that folder's last checkpoint, of the same data and
-                arguments; ``random_state`` must be an integer.
+            sample_weight: Non-negative weights, shape (N,). A pandas Series is matched by index if
+                X is a pandas DataFrame.
+            checkpoint_dir: Folder for a checkpoint after each epoch. If None, none is written.
+            resume: Whether to continue from the last checkpoint in ``checkpoint_dir``. Data and
+                arguments must be the same, and ``random_state`` must be an integer.
             trainer: Arguments of ``lightning.pytorch.Trainer`` by name, such as ``logger``,
                 ``callbacks``, ``precision``, ``accelerator`` (in place of ``device``) and
-                ``devices``. What is logged is named in `training.History`. Nothing of it is saved.
+                ``devices``. `training.History` names the metrics that are logged. A saved model
+                does not contain these arguments.
 
         Returns:
             The estimator itself.
@@ -211,8 +214,8 @@ class DirichletVAE(RowEstimator):
             ValueError: If an argument or a value of X is out of range; the message says which.
 
         Warns:
-            UserWarning: If X looks like counts under a Gaussian that was chosen for it, or has
-                fractions under a distribution of counts.
+            UserWarning: If X looks like counts but was given a Gaussian because ``likelihood`` is
+                None. Or if X has fractions and the likelihood is a distribution of counts.
         """
         require_resumable(resume, self.random_state)
         require_trainer(trainer)
@@ -244,12 +247,12 @@ class DirichletVAE(RowEstimator):
 
     @pinned()
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> DirichletVAE:
-        """Take one more pass over rows, which may be new ones, at a constant step size.
+        """Make one more pass over rows, old or new, at a constant step size.
 
-        From one call to the next the optimiser continues; after `fit` it starts afresh. There is no
-        warm-up. The first call fixes the likelihood and the scaling. Args and errors are those of
-        `fit`; but `prior_concentration="learn"` is refused, because learning the prior needs whole
-        epochs.
+        The optimiser keeps its state from one call to the next. After `fit` it starts anew. The KL
+        has no warm-up. The first call fixes the likelihood and the scaling of the data. Arguments
+        and errors are those of `fit`. `prior_concentration="learn"` raises ValueError, because
+        learning the prior needs whole epochs.
         """
         if isinstance(self.prior_concentration, str):
             raise ValueError("prior_concentration='learn' goes with fit, not with partial_fit")
@@ -374,7 +377,7 @@ class DirichletVAE(RowEstimator):
 
     @property
     def components_(self) -> Any:
-        """Mean of the data where a row is all of one component, shape (K, D); of a simplex only."""
+        """Decoded mean of a row of one component alone, shape (K, D); on the simplex only."""
         check_is_fitted(self)
         if not self._is_on_simplex():
             raise AttributeError(f"a {type(self).__name__} has components_ on a simplex only")
@@ -399,19 +402,19 @@ class DirichletVAE(RowEstimator):
         image_shape: tuple[int, int] | None = None,
         title: str = "Components",
     ) -> str:
-        """Return a page of what each component means, with the latent to play with, as HTML.
+        """Return a page, as HTML, that shows what each component means.
 
         The page has a map of the rows. Images are shown with their reconstructions and with decoded
-        draws of the prior. The page works offline. If the decoder is a perceptron of up to 600,000
-        numbers, it is included, and the page decodes while you move the latent.
+        draws of the prior. The page works offline. A decoder that is a perceptron of up to 600,000
+        weights is written into the page. The page then decodes while you move the latent.
 
         Args:
             X: Rows, shape (N, D).
-            path: File to write the page to; one that is there is replaced.
-            ids: What each row is called; their numbers, from 1, if None.
-            image_shape: Height and width of rows that are images; if None, rows of probabilities
-                without names that make a square are taken for such.
-            title: Of the page.
+            path: File to write the page to. An existing file is replaced.
+            ids: Names of the rows. If None, the rows are numbered from 1.
+            image_shape: Height and width of rows that are images. If None, rows count as square
+                images if the likelihood is Bernoulli, the columns have no names and D is a square.
+            title: Title of the page.
 
         Raises:
             ValueError: If an argument is out of range, or the latent is not on the simplex.
@@ -425,9 +428,10 @@ class DirichletVAE(RowEstimator):
     def score_samples(self, X: Any) -> Any:
         """Evidence lower bound of each row in nats, shape (N,).
 
-        The random seed is computed from the row itself, so neither batch nor order matters. It is
-        used to draw the latent, and to draw Bernoulli probabilities as 0 or 1. Computed in double
-        precision, with `ELBO_SAMPLES` draws of the latent.
+        The random seed of a row is computed from the row itself, so the bound does not depend on
+        the other rows or on their order. This seed is used to draw the latent, and to draw
+        Bernoulli probabilities as 0 or 1. The bound is computed in double precision, with 8 draws
+        of the latent.
         """
         return self._rowwise(X, _elbo_by_row)
 
@@ -436,11 +440,11 @@ class DirichletVAE(RowEstimator):
         return float(self.score_samples(X).mean())
 
     def evaluate(self, X: Any, num_samples: int = 100) -> Summary:
-        """What ``dirvae evaluate`` says of the model on rows; see `assessment.summarize`.
+        """Return the measures that ``dirvae evaluate`` prints; see `assessment.summarize`.
 
         Args:
             X: Rows, as in `fit`.
-            num_samples: Draws for the importance-sampled likelihood; 0 for none.
+            num_samples: Draws for the importance-sampled likelihood. 0 leaves this measure out.
         """
         return summarize(self, X, num_samples)
 

@@ -43,10 +43,10 @@ __all__ = ["RowEstimator", "VAEEstimator"]
 
 
 class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """A VAE as scikit-learn has models: it is fitted if it has ``vae_``.
+    """A VAE as a scikit-learn estimator: it is fitted if it has ``vae_``.
 
-    In ``model_type`` a subclass says what ``vae_`` may be. In ``not_saved`` it names the arguments
-    and fitted attributes that a saved folder leaves out.
+    A subclass names the class of ``vae_`` in ``model_type``. In ``not_saved`` it names the
+    arguments and fitted attributes that a saved folder leaves out.
     """
 
     not_saved = frozenset[str]()
@@ -71,15 +71,15 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         verbose: bool
 
     def save(self, path: str | Path) -> None:
-        """Save to a folder, as `dirvae.save` does; the optimiser of `partial_fit` is not saved."""
+        """Save to a folder, as `dirvae.save` does, but not the optimiser of `partial_fit`."""
         save_model(self, path)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Load what `save` wrote; its output is that of the saved estimator, to the bit.
+        """Load what `save` wrote; outputs equal those of the saved estimator, bit for bit.
 
         Raises:
-            ModelFormatError: If the folder is missing, damaged or holds another kind of model.
+            ModelFormatError: If the folder is missing or damaged, or has another kind of model.
         """
         return load_as(cls, path)
 
@@ -196,8 +196,8 @@ class RowEstimator(VAEEstimator):
     def transform(self, X: Any) -> Any:
         """Posterior mean of the latent of each row, shape (N, K); on a simplex, rows sum to 1.
 
-        It depends on the row alone, and not on the batch that it comes in. Where there are classes,
-        it is that at the row's expected class.
+        The mean depends on the row alone, not on the other rows of X. A model with classes takes
+        the posterior at the expected class of the row.
         """
         z = self._rowwise(X, lambda vae, x: vae.embed(x))
         return z.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else z

@@ -53,33 +53,37 @@ WARMUP = 1000  # steps in which the KL's weight rises to 1; half of those planne
 
 
 class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
-    """Classifier that learns from unlabelled rows too: a VAE with a class beside its latent.
+    """Classifier that also learns from unlabelled rows: a VAE with a class besides its latent.
 
     Args:
         n_components: K, number of latent components.
         latent: Distribution of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
-            `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`; or its
-            word, such as "gaussian".
-        likelihood: Distribution of the data; None chooses, as `DirichletVAE` does. Values within
-            [0, 1] are chances of a pixel being on, and the bound is the mean over such pixels.
-            `models.likelihoods.unit_normal` is a Gaussian of variance 1.
-        label_in_encoder: Whether the posterior of the latent depends on the class (Kingma's M2) or
-            not (the DirVAE paper's).
-        label_weight: Weight of log q(y|x), a mean over labelled rows, beside the bound of a row.
-        smoothness: Weight of the change of q(y|x), beside the bound of a row. It is the change, in
-            nats, under the worst small change of x (virtual adversarial training). 0 for none,
-            which is faster. Counts know no small changes: for them it is not used.
-        perturbation: Size of these changes, as a share of the rows' root-mean-square distance from
-            their mean. None for .275; where a class has fewer than 70 labels on average, .275 times
-            their number / 70. With few labels, large changes lead from one class to another, and
-            classes are merged.
+            `StickBreakingKumaraswamy`, `SoftmaxNormal` or `torch.distributions.Normal`. Or its
+            name, such as "gaussian".
+        likelihood: Distribution of the data. If None, it is chosen as in `DirichletVAE`. Values in
+            [0, 1] are the probabilities that pixels are on. They are not drawn as 0 or 1: the bound
+            is the mean over such draws. `models.likelihoods.unit_normal` is a Gaussian of variance
+            1.
+        label_in_encoder: Whether the posterior of the latent depends on the class (True: Kingma's
+            M2; False: the DirVAE paper).
+        label_weight: Weight of log q(y|x), averaged over labelled rows, relative to the bound of a
+            row.
+        smoothness: Weight of the penalty on changes of q(y|x), relative to the bound of a row. The
+            penalty is the change of q(y|x), in nats, under the worst small change of x (virtual
+            adversarial training). 0 leaves the penalty out, which is faster. Counts have no small
+            changes, so for counts there is no penalty.
+        perturbation: Size of these small changes of x, as a share of the rows' root-mean-square
+            distance from their mean. If None, it is .275 times the mean number of labels of a class
+            / 70, and .275 from 70 labels on. With few labels, large changes lead from one class to
+            another, and classes are merged.
         hidden_sizes: Widths of the encoder's layers.
         decoder_hidden_sizes: Widths of the decoder's layers.
         classifier_hidden_sizes: Widths of the classifier's layers.
-        max_epochs: Passes over the rows; there is no early stopping, which would cost labels.
-        batch_size: Rows a step.
-        learning_rate: Adam's step size at the start, from which it falls to 0 in a straight line.
-        random_state: Seed or `numpy.random.RandomState`; the same seed gives the same model.
+        max_epochs: Passes over the rows. There is no early stopping, because it would need held-out
+            labels.
+        batch_size: Rows per step.
+        learning_rate: Adam's step size at the start. It falls linearly to 0.
+        random_state: Seed or `numpy.random.RandomState`. The same seed gives the same model.
         device: "cpu", "cuda", "mps" or "auto".
         verbose: Whether to show a progress bar.
 
@@ -88,7 +92,7 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         classes_: The classes, shape (C,).
         likelihood_: The distribution of the data that was used.
         history_: Metrics of each epoch.
-        n_iter_: Epochs trained.
+        n_iter_: Number of epochs trained.
         n_features_in_: Number of columns of X, D.
 
     References:
@@ -158,24 +162,26 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         resume: bool = False,
         trainer: Mapping[str, Any] | None = None,
     ) -> SemiSupervisedVAE:
-        """Fit to rows, of which some have a class.
+        """Fit to rows, some of which have a class.
 
         Args:
-            X: Dense or CSR, shape (N, D), finite.
-            y: Classes, shape (N,), words or whole numbers; the number -1, None or NaN where
-                unknown. Pandas objects are matched to X by index, if X is one.
-            checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
-            resume: Whether to go on from that folder's last checkpoint, of the same data and
-                arguments; ``random_state`` must be an integer.
+            X: Dense or CSR array, shape (N, D), finite.
+            y: Classes, shape (N,): words or whole numbers. An unknown class is the number -1, None
+                or NaN. If y and X are both pandas objects, y is matched to X by index.
+            checkpoint_dir: Folder for a checkpoint after each epoch. If None, none is written.
+            resume: Whether to continue from the last checkpoint in ``checkpoint_dir``. Data and
+                arguments must be the same, and ``random_state`` must be an integer.
             trainer: Arguments of ``lightning.pytorch.Trainer`` by name, such as ``logger``,
                 ``callbacks``, ``precision``, ``accelerator`` (in place of ``device``) and
-                ``devices``. What is logged is named in `training.History`. Nothing of it is saved.
+                ``devices``. `training.History` names the metrics that are logged. A saved model
+                does not contain these arguments.
 
         Returns:
             The estimator itself.
 
         Raises:
-            ValueError: If an argument, a value of X or y is out of range; the message says which.
+            ValueError: If an argument, or a value of X or y, is out of range; the message says
+                which.
         """
         self._check_arguments()
         require_resumable(resume, self.random_state)
@@ -250,9 +256,9 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
     # --- using -----------------------------------------------------------------------------------
 
     def predict_proba(self, X: Any) -> Any:
-        """q(y|x) of each row, shape (N, C), in the order of ``classes_``.
+        """Probability of each class, q(y|x), shape (N, C), in the order of ``classes_``.
 
-        It depends on the row alone, and not on the batch that it comes in.
+        The probabilities of a row depend on this row alone, not on the other rows of X.
         """
         return self._rowwise(X, lambda vae, x: vae.log_labels(x).exp())
 
@@ -262,25 +268,25 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         return self.classes_[probability.argmax(1)]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Share of rows whose most probable class is theirs; y and weights go with X as in `fit`.
+        """Accuracy: the share of rows whose most probable class is the true one.
 
         Args:
             X: As in `fit`.
-            y: Classes, shape (N,).
-            sample_weight: Shape (N,), or None.
+            y: True classes, shape (N,). Pandas objects are matched to X as in `fit`.
+            sample_weight: Weights of the rows, shape (N,), or None. Matched to X as y is.
         """
         y = matched("y", y, X)
         return float(super().score(X, y, matched("sample_weight", sample_weight, X)))
 
     @pinned()
     def sample(self, y: Any) -> Any:
-        """Draw one row of each class that is named; ``random_state`` seeds the noise.
+        """Draw one row for each given class; ``random_state`` seeds the noise.
 
         Args:
-            y: Classes, shape (M,).
+            y: Classes, shape (M,). A class may be repeated.
 
         Returns:
-            Shape (M, D).
+            The rows, shape (M, D).
 
         Raises:
             ValueError: If a class is not among ``classes_``.

@@ -1,4 +1,4 @@
-"""Measures of a trained model: functions of arrays, so that any library's output can be scored."""
+"""Measures of trained models: functions of arrays, which can score the output of any library."""
 
 from dirvae.evaluation.bootstrap import Interval, bootstrap_std, normal_interval
 from dirvae.evaluation.coherence import topic_coherence

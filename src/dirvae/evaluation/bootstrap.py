@@ -22,13 +22,15 @@ def bootstrap_std(
     num_draws: int | None = None,
     seed: int = 0,
 ) -> dict[str, float]:
-    """Standard deviation of measures over draws of rows, as many as there are, with replacement.
+    """Bootstrap standard deviation of measures: each draw takes N of N rows with replacement.
 
     Args:
-        measures: From places of rows to the measures of these rows, by name.
-        num_rows: N.
-        num_draws: Two or more; None for 200, or fewer of more than 10,000 rows, but 50.
-        seed: Of the draws.
+        measures: Function that takes indices of rows and returns the measures of these rows, by
+            name.
+        num_rows: Number of rows, N.
+        num_draws: Number of draws, two or more. If None, 200; for more than 10,000 rows fewer, but
+            at least 50.
+        seed: Seed of the draws.
 
     References:
         Efron & Tibshirani 1993, ch. 6.
@@ -47,7 +49,7 @@ def bootstrap_std(
 
 
 class Interval(NamedTuple):
-    """Of a measure: its standard error and the ends of an interval around it.
+    """Standard error of a measure, and an interval around the measure.
 
     Attributes:
         std: Standard error.
@@ -61,12 +63,12 @@ class Interval(NamedTuple):
 
 
 def normal_interval(value: float, std: float, level: float) -> Interval:
-    """Interval around a value by the normal distribution.
+    """Interval around a value, from the normal distribution.
 
     Args:
-        value: The measure.
-        std: Its standard error.
-        level: In (0, 1).
+        value: The value of a measure.
+        std: Standard error of the measure.
+        level: Probability of the interval, in (0, 1).
 
     Example:
         >>> round(normal_interval(10.0, 1.0, 0.95).upper, 2)

@@ -35,30 +35,33 @@ class _Measure(NamedTuple):
 def topic_coherence(
     topics: ArrayLike, documents: Any, measure: str = "npmi_document"
 ) -> NDArray[np.float64]:
-    """Coherence of each topic's top words.
+    """Coherence of the top words of each topic.
 
-    - "npmi_document": mean over pairs of log(p(a, b) / p(a) p(b)) / -log p(a, b), with p the share
-      of documents. A pair that never occurs together counts -1, one always together 1.
-    - "umass": mean over pairs of log((p(a, b) + 1e-12) / p(b)), b the word of higher rank.
-    - "uci_window10": mean over pairs of log((p(a, b) + 1e-12) / p(a) p(b)), with p the share of
+    - "npmi_document": mean over pairs of words a, b of log(p(a, b) / p(a) p(b)) / -log p(a, b),
+      where p is the share of documents. A pair that is never in the same document counts -1, a
+      pair that is always together 1.
+    - "umass": mean over pairs of log((p(a, b) + 1e-12) / p(b)), where b is the word of higher rank
+      and p the share of documents.
+    - "uci_window10": mean over pairs of log((p(a, b) + 1e-12) / p(a) p(b)), where p is the share of
       windows of 10 tokens.
-    - "npmi_window10": that divided by -log(p(a, b) + 1e-12).
+    - "npmi_window10": as "uci_window10", but each term is divided by -log(p(a, b) + 1e-12).
     - "cv_window110": C_V, in windows of 110 tokens with gamma = 1. Each word has a vector of its
-      NPMIs with all top words; the cosine is with the sum of these vectors.
+      NPMIs with all top words. C_V is the mean cosine between these vectors and their sum.
 
-    The last four are those of gensim's ``CoherenceModel`` (``u_mass``, ``c_uci``, ``c_npmi``,
-    ``c_v``). They differ in one thing: for gensim 4.4 a word that is twice in a window leaves it
-    with the first of the two. Where gensim gives NaN, for a word that no document has, a pair
-    counts -1 in the two NPMIs and 0 in the others.
+    The last four measures are those of gensim's ``CoherenceModel`` (``u_mass``, ``c_uci``,
+    ``c_npmi``, ``c_v``), with two differences. First, if a word is twice in a sliding window,
+    gensim 4.4 drops the word from the window as soon as the first of the two leaves. Second, gensim
+    gives NaN for a word that is in no document. Here a pair with such a word counts -1 in the two
+    NPMIs and 0 in the other measures.
 
     Args:
-        topics: Columns of the top words, best first, integers of shape (K, n), n >= 2.
-        documents: Counts, CSR or dense, of shape (N, V); or, for windows, the tokens of each
-            document in order, as sequences of columns.
-        measure: One of `MEASURES`.
+        topics: Columns of the top words, best first: integers, shape (K, n), n >= 2.
+        documents: Counts, CSR or dense, shape (N, V). Measures with windows need the tokens of
+            each document in order instead, as sequences of columns.
+        measure: One of the five names above.
 
     Returns:
-        Shape (K,); the mean over topics is what is usually reported.
+        Coherence of each topic, shape (K,). Papers usually report the mean over topics.
 
     Raises:
         ValueError: If an argument is out of range; the message says which.

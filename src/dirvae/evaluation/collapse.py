@@ -34,7 +34,7 @@ DECODING_THRESHOLD = 0.01  # nats a row
 
 
 class Use(StrEnum):
-    """What a component is used in.
+    """Verdict on a component: whether encoder and decoder use it.
 
     Attributes:
         BOTH: Its value is "encoding and decoding".
@@ -54,13 +54,13 @@ class Use(StrEnum):
 
 
 class LatentMoments(NamedTuple):
-    """Moments of each component over rows; all shapes (K,).
+    """Moments of each component over rows, each of shape (K,).
 
     Attributes:
         mean: Mean.
         std: Standard deviation.
         skewness: Third standardized moment, 0 for a Gaussian; NaN for a constant.
-        kurtosis: Excess kurtosis: fourth standardized moment less 3, 0 for a Gaussian; NaN for a
+        kurtosis: Excess kurtosis: fourth standardized moment minus 3, 0 for a Gaussian; NaN for a
             constant.
 
     Example:
@@ -75,20 +75,20 @@ class LatentMoments(NamedTuple):
 
 
 def encoding_variance(posterior_means: ArrayLike, prior_var: ArrayLike = 1.0) -> Array:
-    """Variance over rows of each component's posterior mean, as a share of the prior's variance.
+    """Variance over rows of each component's posterior mean, divided by the prior's variance.
 
     Args:
         posterior_means: E_q[z|x] of each row, shape (N, K).
-        prior_var: Var(z_k) under the prior, shape (K,) or (); 1 gives the plain variance.
+        prior_var: Var(z_k) under the prior, shape (K,) or (). With 1, nothing is divided.
 
     Returns:
-        Shape (K,).
+        The ratios, shape (K,).
 
     Raises:
         ValueError: If shapes do not fit, values are not finite, or a variance is not positive.
 
     References:
-        Burda, Grosse & Salakhutdinov 2016, sec. 5.2, without the division.
+        Burda, Grosse & Salakhutdinov 2016, sec. 5.2, who do not divide.
 
     Example:
         >>> encoding_variance([[0.0, 1.0], [2.0, 1.0]], prior_var=2.0).tolist()
@@ -110,12 +110,12 @@ def active_units(
 
     Args:
         posterior_means: E_q[z|x] of each row, shape (N, K).
-        prior_var: Var(z_k) under the prior, shape (K,) or (). With 1 the threshold is absolute,
-            as in the literature; a simplex then looks inactive because its components are small.
-        threshold: Share of the prior's variance.
+        prior_var: Var(z_k) under the prior, shape (K,) or (). With 1 the threshold is absolute, as
+            in the literature. Components on a simplex are small, so they then look inactive.
+        threshold: Threshold, as a share of the prior's variance.
 
     Returns:
-        Shape (K,).
+        True for each component that is used, shape (K,).
 
     References:
         Burda, Grosse & Salakhutdinov 2016, sec. 5.2 (absolute, .01).
@@ -128,16 +128,17 @@ def active_units(
 
 
 def decoder_weight_norms(weight: ArrayLike) -> Array:
-    """Length of each component's column in the decoder's first weight matrix.
+    """Norm of each component's column in the decoder's first weight matrix.
 
-    Norms can be compared only within one decoder. A component whose column is near 0 is surely
-    unused. Any other may still have its initial weights, so see `decoding_cost` too.
+    Norms can be compared only within one decoder. A component with a column near 0 is not used. A
+    component with a larger norm may be unused too, if it still has its initial weights. So look at
+    `decoding_cost` as well.
 
     Args:
-        weight: Shape (H, K), as ``torch.nn.Linear(K, H).weight``.
+        weight: The matrix, shape (H, K), as ``torch.nn.Linear(K, H).weight``.
 
     Returns:
-        Shape (K,).
+        The norms, shape (K,).
 
     References:
         Joo et al. 2020, sec. 4.2 ("decoder weight collapse").
@@ -150,7 +151,7 @@ def decoder_weight_norms(weight: ArrayLike) -> Array:
 
 
 def latent_moments(z: ArrayLike) -> LatentMoments:
-    """Mean, spread, skewness and excess kurtosis of each component over rows.
+    """Mean, standard deviation, skewness and excess kurtosis of each component over rows.
 
     Args:
         z: Posterior means, or draws of the posterior or of the prior, shape (N, K).
@@ -178,7 +179,7 @@ def replace_by_mean(z: ArrayLike, component: int, *, simplex: bool = True) -> Ar
         simplex: Whether to divide each row by its sum afterwards.
 
     Returns:
-        Shape (N, K).
+        The changed latents, shape (N, K).
 
     Example:
         >>> replace_by_mean([[1.0, 0.0], [0.5, 0.5]], 1).round(4).tolist()
@@ -194,15 +195,16 @@ def replace_by_mean(z: ArrayLike, component: int, *, simplex: bool = True) -> Ar
 def decoding_cost(
     log_likelihood: Callable[[Array], ArrayLike], z: ArrayLike, *, simplex: bool = True
 ) -> Array:
-    """What each component is worth to the decoder: nats lost if it is replaced by its mean.
+    """Nats that are lost if a component is replaced by its mean over rows, for each component.
 
-    A component whose cost is at most .01 nat is not used in decoding. The cost may be negative.
+    With a cost of at most .01 nats, the decoder does not use the component. The cost may be
+    negative.
 
     Args:
-        log_likelihood: From latents (N, K) to log p(x|z) of each of the N rows, in nats.
+        log_likelihood: Function from latents (N, K) to log p(x|z) of each of the N rows, in nats.
         z: Latents of the rows, such as posterior means, shape (N, K).
-        simplex: Whether to divide by the sum after a replacement; False for a latent that is not on
-            the simplex.
+        simplex: Whether the latent is on the simplex. Rows are then divided by their sum after the
+            replacement.
 
     Returns:
         Mean loss over rows, shape (K,), in nats.
@@ -224,12 +226,13 @@ def decoding_cost(
 def verdicts(
     active: ArrayLike, cost: ArrayLike, least_cost: float = DECODING_THRESHOLD
 ) -> tuple[Use, ...]:
-    """What each component is used in.
+    """Verdict on each component: whether encoder and decoder use it.
 
     Args:
         active: Whether the encoder uses each component, from `active_units`, shape (K,).
-        cost: What each is worth to the decoder in nats a row, from `decoding_cost`, shape (K,).
-        least_cost: Above this many nats a row the decoder counts as using it.
+        cost: Cost of each component in nats per row, from `decoding_cost`, shape (K,).
+        least_cost: If the cost is above this number of nats per row, the decoder uses the
+            component.
 
     Returns:
         K verdicts.

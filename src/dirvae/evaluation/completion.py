@@ -20,16 +20,18 @@ TOKENS_SHUFFLED = 1_000_000  # of one document; of more there is no array of its
 
 
 def split_tokens(counts: Any, seed: int = 0) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Split each document's tokens at random: half to encode, the rest (one more if odd) to score.
+    """Split each document's tokens at random into two halves: one to encode, one to score.
 
-    In a document of more than a million tokens each token goes to either by a coin.
+    If the number of tokens is odd, the half to score has one token more. In a document of more than
+    a million tokens, each token goes to either half with probability 1/2.
 
     Args:
         counts: Whole numbers, shape (N, V), CSR or dense.
-        seed: Of ``numpy.random.default_rng``, which shuffles each document's tokens in turn.
+        seed: Seed of ``numpy.random.default_rng``, which shuffles the tokens of one document after
+            another.
 
     Returns:
-        Two matrices of the shape of ``counts``.
+        The two halves: counts to encode and counts to score, each in the shape of ``counts``.
 
     Raises:
         ValueError: If a count is negative, not whole, or above 2 ** 53.
@@ -69,14 +71,18 @@ def _of_data(matrix: sparse.csr_matrix, data: NDArray[np.int64]) -> sparse.csr_m
 
 
 def split_words(weights: Any, seed: int = 0) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Split each document's words at random, each with its whole weight: to encode and to score.
+    """Split each document's different words at random into two halves: to encode and to score.
+
+    Each word keeps its whole weight. This is for weights such as tf-idf, which have no tokens to
+    split.
 
     Args:
-        weights: Such as tf-idf, which has no tokens to split; shape (N, V), CSR or dense.
-        seed: Of ``numpy.random.default_rng``.
+        weights: Weights of words, shape (N, V), CSR or dense.
+        seed: Seed of ``numpy.random.default_rng``.
 
     Returns:
-        Two matrices of the shape of ``weights``, whose sum it is.
+        The two halves: weights to encode and weights to score, each in the shape of ``weights``.
+        Their sum is ``weights``.
 
     Example:
         >>> encoded, scored = split_words([[0.5, 1.5, 0.2, 0.1]])
@@ -97,18 +103,18 @@ def split_words(weights: Any, seed: int = 0) -> tuple[sparse.csr_matrix, sparse.
 
 
 def completion_perplexity(theta: ArrayLike, topic_word: ArrayLike, held_out: Any) -> float:
-    """Exp of minus the mean log probability of held-out tokens under theta beta.
+    """Perplexity of held-out tokens: exp of minus their mean log probability under theta beta.
 
-    With theta inferred from other tokens of the same documents (`split_tokens`), this is document
-    completion: fair to models that encode and to ones that do not.
+    If theta is inferred from other tokens of the same documents (`split_tokens`), this is document
+    completion. Document completion compares models with and without an encoder fairly.
 
     Args:
-        theta: Rows that sum to 1, shape (N, K).
-        topic_word: beta, rows that sum to 1, shape (K, V).
-        held_out: Counts, shape (N, V), CSR or dense; documents without any are not counted.
+        theta: Proportions of topics, shape (N, K). Rows sum to 1.
+        topic_word: beta, shape (K, V). Rows sum to 1.
+        held_out: Counts, shape (N, V), CSR or dense. Documents without counts are left out.
 
     Returns:
-        From 1 to infinity; infinity if a held-out word has no probability at all.
+        Perplexity, from 1 to infinity. It is infinite if a held-out word has probability 0.
 
     Raises:
         ValueError: If shapes do not agree, rows do not sum to 1, or nothing is held out.

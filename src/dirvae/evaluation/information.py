@@ -15,13 +15,13 @@ Array = NDArray[np.float64]
 
 
 class Information(NamedTuple):
-    """Mutual information I(x; z) of the N rows that x is drawn from.
+    """Mutual information I(x; z), where x is drawn from N rows.
 
-    An encoder that ignores x, and so one that always returns the prior, has 0.
+    It is 0 for an encoder that ignores x, such as one that always returns the prior.
 
     Attributes:
-        pointwise: log q(z|x) - log 1/N sum_n q(z|x_n) of each draw, in nats, shape (M,).
-        num_rows: N.
+        pointwise: log q(z|x) - log 1/N sum_n q(z|x_n) of each draw of z, in nats, shape (M,).
+        num_rows: Number of rows, N.
 
     Example:
         >>> round(Information(np.array([0.5, 0.7]), num_rows=10).bound, 4)
@@ -33,7 +33,7 @@ class Information(NamedTuple):
 
     @property
     def value(self) -> float:
-        """Unbiased estimate of I(x; z) in nats; the truth is from 0 to `bound`."""
+        """Unbiased estimate of I(x; z) in nats; the true value is between 0 and `bound`."""
         return float(self.pointwise.mean())
 
     @property
@@ -44,30 +44,30 @@ class Information(NamedTuple):
 
     @property
     def bound(self) -> float:
-        """Log N, in nats: N rows cannot hold more, so a value near it only says "at least"."""
+        """Log N, in nats: the largest value with N rows. A value near it is a lower bound only."""
         return math.log(self.num_rows)
 
 
 def mutual_information(log_q: ArrayLike, own: ArrayLike | None = None) -> Information:
-    r"""Mutual information of a row drawn from N and the latent that the encoder draws for it.
+    r"""Mutual information of x and z: x is drawn from N rows, and z from q(z|x).
 
     .. math:: I(x; z) = \frac1N \sum_n E_{q(z|x_n)} \log \frac{q(z|x_n)}{q(z)}, \quad
         q(z) = \frac1N \sum_m q(z|x_m)
 
-    The mean KL of posteriors to the prior is I(x; z) + KL(q(z) || p(z)). All N rows make up q(z);
-    with few draws at a time, ``pointwise`` of the batches may be joined.
+    The mean KL of the posteriors from the prior is I(x; z) + KL(q(z) || p(z)). The mixture q(z) is
+    always over all N rows. To bound memory, call this function on a few draws at a time, and join
+    the results' ``pointwise``.
 
     Args:
         log_q: log q(z_i|x_n) of draw i under row n, shape (M, N), in nats.
-        own: Which row each draw was made for, whole numbers below N, shape (M,); by default draw i
-            for row i.
+        own: Index of the row that each draw was made for, shape (M,). By default row i for draw i.
 
     Returns:
         The estimate, its standard error and its bound.
 
     Raises:
-        ValueError: If ``log_q`` is not (M, N), or NaN or +inf somewhere. Or if a draw has density 0
-            under its own row, or ``own`` does not fit.
+        ValueError: If ``log_q`` is not of shape (M, N), or has NaN or +inf. Or if a draw has
+            density 0 under its own row, or ``own`` does not fit.
 
     References:
         Hoffman & Johnson 2016, "ELBO surgery", sec. 3.
@@ -93,22 +93,24 @@ def mutual_information(log_q: ArrayLike, own: ArrayLike | None = None) -> Inform
 
 
 def divergence_from_draws(draws: ArrayLike, reference: ArrayLike, neighbours: int = 5) -> Array:
-    r"""KL(q || p) of univariate distributions of which only draws are known, by nearest neighbours.
+    r"""KL(q || p) of univariate distributions from draws alone, by nearest neighbours.
 
     .. math:: \frac1S \sum_s \log \frac{\nu_k(z_s)}{\rho_k(z_s)} + \log \frac{M}{S - 1}
 
-    with the distances from a draw to its k-th neighbour among the draws of p and the other draws of
-    q. It does not change if both are mapped by the same affine function. The error of one estimate
-    is some tenths of a nat at S = 100, and averages out over distributions; it may be below 0.
+    Here :math:`\nu_k(z_s)` is the distance from the draw :math:`z_s` of q to its k-th nearest
+    neighbour among the M draws of p, and :math:`\rho_k(z_s)` that among the other draws of q. The
+    estimate does not change if all draws are mapped by the same affine function. The error of one
+    estimate is some tenths of a nat at S = 100. Errors cancel in means over many distributions. An
+    estimate may be negative.
 
     Args:
-        draws: From q, shape (S, ...), S > k; each of the trailing indices is a distribution of its
-            own.
-        reference: From p, shape (M,), M >= k.
-        neighbours: k; more lower the variance and raise the bias.
+        draws: Draws of q, shape (S, ...), S > k. Each entry of the trailing dimensions has its own
+            distribution q.
+        reference: Draws of p, shape (M,), M >= k.
+        neighbours: k. A larger k lowers the variance and raises the bias.
 
     Returns:
-        Shape (...), in nats; NaN where draws tie, as those of a distribution with atoms do.
+        The estimates, shape (...), in nats. NaN if draws are equal, as in a discrete distribution.
 
     Raises:
         ValueError: If there are too few draws, or they are not finite.

@@ -27,14 +27,14 @@ LEAST_SAMPLES = 25  # a tail of five weights, the fewest that the fit takes
 
 
 class Evidence(NamedTuple):
-    """Estimated log p(x) of N rows; all shapes (N,).
+    """Estimated log p(x) of N rows; each attribute has shape (N,).
 
     Attributes:
-        value: log p(x) in nats; biased down by about half its squared error.
-        std_error: Standard error of ``value`` in nats; NaN from a single sample.
-        effective_samples: Of S draws, how many count: from 1 to S.
-        pareto_k: Shape of the weights' tail, see `pareto_k`; above .7 neither ``value`` nor
-            ``std_error`` is to be trusted. NaN from fewer than 25 samples.
+        value: Estimate of log p(x) in nats. It is too low by about half its squared standard error.
+        std_error: Standard error of ``value`` in nats; NaN for a single draw.
+        effective_samples: Effective number of the S draws, from 1 to S.
+        pareto_k: Shape of the weights' tail, k-hat; see the function `pareto_k`. Above .7, trust
+            neither ``value`` nor ``std_error``. NaN for fewer than 25 draws.
 
     Example:
         >>> importance_sampled(np.zeros((4, 2))).effective_samples
@@ -48,12 +48,12 @@ class Evidence(NamedTuple):
 
     @classmethod
     def concatenate(cls, parts: Iterable[Evidence]) -> Evidence:
-        """Rows of all parts, one after the other."""
+        """Join several parts into one, with the rows of all."""
         return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     @property
     def unreliable_share(self) -> float:
-        """Share of rows whose ``pareto_k`` is above .7; NaN from fewer than 25 samples."""
+        """Share of rows whose ``pareto_k`` is above .7; NaN for fewer than 25 draws."""
         if np.isnan(self.pareto_k).any():
             return float("nan")
         return float((self.pareto_k > PARETO_K_LIMIT).mean())
@@ -65,7 +65,7 @@ class Evidence(NamedTuple):
 
     @property
     def mean_std_error(self) -> float:
-        """Standard error of `mean` that the draws cause, in nats; rows have draws of their own."""
+        """Standard error of `mean` from the randomness of the draws, in nats."""
         return float(np.sqrt((self.std_error**2).sum()) / len(self.std_error))
 
 
@@ -76,13 +76,13 @@ def importance_sampled(log_weights: ArrayLike) -> Evidence:
 
     Args:
         log_weights: log p(x|z) + log p(z) - log q(z|x) in nats, shape (S, N). Here q must be the
-            true density of what was sampled.
+            density from which z was drawn.
 
     Returns:
-        Estimate, standard error, effective sample size and Pareto shape of each row.
+        Estimate, standard error, effective sample size and Pareto shape (k-hat) of each row.
 
     Raises:
-        ValueError: If ``log_weights`` is not (S, N), or is NaN or +inf somewhere.
+        ValueError: If ``log_weights`` is not of shape (S, N), or has NaN or +inf.
 
     References:
         Burda, Grosse & Salakhutdinov 2016, eq. 8.
@@ -107,13 +107,13 @@ def log_mean_exp(log_weights: ArrayLike) -> Array:
     """Log of the mean of weights over the leading axis, in double precision.
 
     Args:
-        log_weights: Shape (S, ...).
+        log_weights: Logs of weights, shape (S, ...).
 
     Returns:
-        Shape (...), in nats; -inf where all weights are 0.
+        The logs of the means, shape (...), in nats; -inf where all weights are 0.
 
     Raises:
-        ValueError: If there is no sample, or one is NaN or +inf.
+        ValueError: If there are no weights, or a log weight is NaN or +inf.
 
     Example:
         >>> log_mean_exp([[-1000.0], [-1000.0]]).tolist()
@@ -126,14 +126,14 @@ def log_mean_exp(log_weights: ArrayLike) -> Array:
 def log_mean_exp_error(log_weights: ArrayLike) -> Array:
     r"""Standard error of `log_mean_exp` by the delta method: sd(w) / (mean(w) sqrt S).
 
-    It is itself an estimate, and too small where a few weights dominate: look at
-    `effective_sample_size` before trusting it.
+    The standard error is itself an estimate. It is too small if a few weights dominate, so look at
+    `effective_sample_size` as well.
 
     Args:
-        log_weights: Shape (S, ...).
+        log_weights: Logs of weights, shape (S, ...).
 
     Returns:
-        Shape (...), in nats; NaN from a single sample.
+        The standard errors, shape (...), in nats; NaN for a single weight.
 
     Example:
         >>> log_mean_exp_error(np.log([1.0, 3.0])).round(6).tolist()
@@ -151,10 +151,10 @@ def effective_sample_size(log_weights: ArrayLike) -> Array:
     r"""Effective number of samples, (sum w)^2 / sum w^2.
 
     Args:
-        log_weights: Shape (S, ...).
+        log_weights: Logs of weights w, shape (S, ...).
 
     Returns:
-        Shape (...), from 1 to S.
+        The effective numbers, shape (...), from 1 to S.
 
     References:
         Kong 1992; Owen 2013, sec. 9.3.
@@ -168,17 +168,18 @@ def effective_sample_size(log_weights: ArrayLike) -> Array:
 
 
 def pareto_k(log_weights: ArrayLike) -> Array:
-    r"""Shape k of a generalised Pareto distribution fitted to the largest weights.
+    r"""Shape k (k-hat) of a generalised Pareto distribution fitted to the largest weights.
 
-    Weights have about 1 / k finite moments. Up to .5 the estimate's error falls as usual. Above .7
-    it needs more draws than can be had, and the value is mostly a lower bound.
+    The weights have about 1 / k finite moments. If k is at most .5, the error of an estimate from
+    these weights falls with the number of draws as usual. If k is above .7, a good estimate needs
+    more draws than are feasible, and the estimate is mostly a lower bound.
 
     Args:
-        log_weights: Shape (S, N).
+        log_weights: Logs of weights, shape (S, N).
 
     Returns:
-        Shape (N,): -inf where all weights are equal, inf where all are 0, NaN from fewer than 25
-        samples.
+        k of each row, shape (N,): -inf if all weights are equal, inf if all are 0, NaN for fewer
+        than 25 draws.
 
     References:
         Vehtari, Simpson, Gelman, Yao & Gabry 2024, "Pareto smoothed importance sampling", sec. 3.

@@ -18,11 +18,11 @@ STABLE = 0.7  # from which stability on a topic counts as found by other seeds
 
 
 class Matching(NamedTuple):
-    """Topics of one model matched to those of another.
+    """Topics of one model matched to topics of another.
 
     Attributes:
-        order: The topic of the second that goes with each topic of the first, shape (K,).
-        similarity: Cosine of the two, shape (K,), in [0, 1].
+        order: For each topic of the first model, its match in the second, shape (K,).
+        similarity: Cosine of the words of the two topics, in [0, 1], shape (K,).
     """
 
     order: Ints
@@ -53,15 +53,16 @@ def match_topics(topic_word: ArrayLike, other: ArrayLike) -> Matching:
 
 
 def partners(topic_word: ArrayLike, other: ArrayLike, *, least: float = 0.5) -> Matching:
-    """Match topics of models of any sizes one to one; some have no partner.
+    """Match topics one to one, of models of any sizes; some topics have no partner.
 
     Args:
         topic_word: beta, shape (K, V).
         other: Another beta, shape (J, V).
-        least: Cosine similarity of partners at least; less alike ones have none.
+        least: Least cosine similarity of partners. Less similar topics have no partner.
 
     Returns:
-        For each of the K topics its partner, -1 for none, and their similarity, 0 for none.
+        For each of the K topics its partner (-1 if it has none), and their similarity (0 if it has
+        none).
 
     Raises:
         ValueError: If the numbers of words differ.
@@ -87,7 +88,8 @@ def stability(topic_words: Sequence[ArrayLike]) -> float:
     """Mean similarity of matched topics over all pairs of models, in [0, 1].
 
     Args:
-        topic_words: beta of each of two or more models (of several seeds, say), each (K, V).
+        topic_words: beta of two or more models, such as models of several seeds, each of shape
+            (K, V).
 
     Example:
         >>> stability([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])
@@ -97,10 +99,10 @@ def stability(topic_words: Sequence[ArrayLike]) -> float:
 
 
 def topic_stability(topic_words: Sequence[ArrayLike]) -> Floats:
-    """Similarity of each topic to its matches in the other models, mean over these, shape (S, K).
+    """Mean similarity of each topic to its matches in the other models, shape (S, K).
 
     Args:
-        topic_words: beta of each of S models, two or more, each (K, V).
+        topic_words: beta of S models, two or more, each of shape (K, V).
 
     Example:
         >>> topic_stability([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])

@@ -1,4 +1,4 @@
-"""How much of the labels an embedding holds; pandas objects are matched by their index."""
+"""How well an embedding predicts labels; pandas objects are matched by their index."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def knn_error(
     test_labels: ArrayLike,
     k: int = 5,
 ) -> float:
-    """Share of test rows that their k nearest training rows (Euclidean, majority vote) get wrong.
+    """Error of a k-nearest-neighbour classifier (Euclidean distance, majority vote).
 
     Args:
         train_embedding: Shape (N, K).
         train_labels: Shape (N,).
         test_embedding: Shape (M, K).
         test_labels: Shape (M,).
-        k: Neighbours that vote, from 1 to N.
+        k: Number of nearest training rows that vote, from 1 to N.
 
     Returns:
-        Error in [0, 1].
+        Share of test rows that are classified wrongly, in [0, 1].
 
     Raises:
-        ValueError: If k is out of range, or there is not one label a row.
+        ValueError: If k is out of range, or the numbers of labels and rows differ.
 
     References:
         Joo et al. 2020, table 3, with k = 3, 5 and 10.
@@ -57,9 +57,9 @@ def knn_errors(
     test_labels: ArrayLike,
     ks: Sequence[int] = (3, 5, 10),
 ) -> dict[int, float]:
-    """`knn_error` for several numbers of neighbours, which are searched for once.
+    """`knn_error` for several numbers of neighbours, with a single search for neighbours.
 
-    Of classes with equally many votes the first in sorted order wins.
+    If classes have equally many votes, the first class in sorted order wins.
 
     Args:
         train_embedding: Shape (N, K).
@@ -69,10 +69,10 @@ def knn_errors(
         ks: Numbers of neighbours that vote, each from 1 to N.
 
     Returns:
-        From each k to the error in [0, 1].
+        Mapping from each k to the error, in [0, 1].
 
     Raises:
-        ValueError: If a k is out of range, or there is not one label a row.
+        ValueError: If a k is out of range, or the numbers of labels and rows differ.
 
     Example:
         >>> knn_errors([[0.0], [1.0], [1.1]], list("abb"), [[0.1]], ["a"], ks=(1, 3))
@@ -111,13 +111,13 @@ def linear_probe_accuracy(
         train_labels: Shape (N,), at least two classes.
         test_embedding: Shape (M, K).
         test_labels: Shape (M,).
-        inverse_penalty: scikit-learn's C, positive; larger fits closer.
+        inverse_penalty: scikit-learn's C, positive. A larger value means less regularisation.
 
     Returns:
         Accuracy in [0, 1].
 
     Raises:
-        ValueError: If there is not one label a row.
+        ValueError: If the numbers of labels and rows differ.
 
     Example:
         >>> linear_probe_accuracy([[0.0], [1.0]], [0, 1], [[-1.0], [2.0]], [0, 1])
@@ -136,20 +136,21 @@ def svm_accuracy(
 ) -> float:
     """Accuracy of a support vector machine (RBF kernel) on the standardized embedding.
 
-    Its time grows with the square of the training rows: a minute at some tens of thousands.
+    The time grows with the square of the number of training rows. Some tens of thousands of rows
+    take a minute.
 
     Args:
         train_embedding: Shape (N, K).
         train_labels: Shape (N,), at least two classes.
         test_embedding: Shape (M, K).
         test_labels: Shape (M,).
-        inverse_penalty: scikit-learn's C, positive; larger fits closer.
+        inverse_penalty: scikit-learn's C, positive. A larger value means less regularisation.
 
     Returns:
         Accuracy in [0, 1].
 
     Raises:
-        ValueError: If there is not one label a row.
+        ValueError: If the numbers of labels and rows differ.
 
     Example:
         >>> svm_accuracy([[0.0], [1.0], [2.0]], [0, 1, 0], [[0.1], [1.0], [2.1]], [0, 1, 0])

@@ -29,25 +29,27 @@ def top_word_ids(
     frequency_weight: float | None = None,
     frequency: ArrayLike | None = None,
 ) -> Ints:
-    """Columns of the n top words of each topic, best first; which they are depends on the ranking.
+    """Columns of the n top words of each topic, best first.
+
+    Words are ranked by one of these:
 
     - "probability": beta itself.
-    - "lift": beta over its mean over topics.
-    - "frex": weighted harmonic mean of two ranks in the topic: by beta, and by exclusivity, which
-      is beta over its sum over topics.
-    - "relevance": weighted mean of log beta and of the log of beta over the word's frequency.
+    - "lift": beta divided by its mean over topics.
+    - "frex": weighted harmonic mean of two ranks of the word in the topic. One rank is by beta, the
+      other by exclusivity: beta divided by its sum over topics.
+    - "relevance": weighted mean of log beta and log(beta / frequency of the word).
 
     Args:
         topic_word: beta, 0 or more, shape (K, V).
-        n: From 1 to V.
+        n: Number of words, from 1 to V.
         by: The ranking.
-        frequency_weight: Weight of beta, in [0, 1], in "frex" (.5 by default) and "relevance"
-            (.2 by default).
-        frequency: Share of each word in the corpus, shape (V,), for "relevance"; the mean of beta
-            over topics if None.
+        frequency_weight: Weight of beta, in [0, 1], in "frex" (default .5) and "relevance" (default
+            .2).
+        frequency: Share of each word in the corpus, shape (V,), for "relevance". If None, the mean
+            of beta over topics.
 
     Returns:
-        Shape (K, n).
+        The columns, shape (K, n).
 
     Raises:
         ValueError: If an argument is out of range.
@@ -96,17 +98,17 @@ def _relevance(beta: Floats, frequency: ArrayLike | None, weight: float) -> Floa
 
 
 def top_words_by_documents(documents: ArrayLike, n: int = 10) -> Ints:
-    """Columns of the n words that tell each topic, by the documents in which they are of it.
+    """Columns of the n words that describe each topic best, by numbers of documents.
 
-    Ranked by relevance: the word's share in the topic's documents, and how much larger it is than
-    that in all documents.
+    Words are ranked by relevance. It weighs the share of a word among the documents of the topic,
+    and how much larger this share is than in all documents.
 
     Args:
-        documents: What `documents_of_words` returns, shape (K, V).
-        n: From 1 to V.
+        documents: Expected numbers of documents, from `documents_of_words`, shape (K, V).
+        n: Number of words, from 1 to V.
 
     Returns:
-        Shape (K, n).
+        The columns, shape (K, n).
 
     Example:
         >>> top_words_by_documents([[5.0, 4.0, 0.0], [5.0, 0.0, 4.0]], 1).tolist()
@@ -128,20 +130,22 @@ def top_words_by_documents(documents: ArrayLike, n: int = 10) -> Ints:
 
 
 def documents_of_words(theta: ArrayLike, topic_word: ArrayLike, counts: Any) -> Floats:
-    r"""In how many documents each word is of each topic, as expected: documents rather than tokens.
+    r"""Expected number of documents in which each word belongs to each topic.
 
     .. math:: \sum_{d : x_{dv} > 0} \theta_{dk} \beta_{kv} / \sum_j \theta_{dj} \beta_{jv}
 
-    Words come in bursts, and a few documents that repeat one put it at the top of beta. Ranked by
-    this, the top words are those that many of a topic's documents share.
+    Words often repeat within a document. A few documents that repeat a word can put it at the top
+    of beta. Ranked by numbers of documents, the top words are words that many documents of the
+    topic share.
 
     Args:
-        theta: 0 or more, shape (N, K).
+        theta: Proportions, 0 or more, shape (N, K).
         topic_word: beta, shape (K, V).
-        counts: Of the same documents, shape (N, V), CSR or dense.
+        counts: Counts of the same documents, shape (N, V), CSR or dense.
 
     Returns:
-        Shape (K, V); its columns sum to the words' document frequencies.
+        The expected numbers, shape (K, V). Each column sums to the number of documents that have
+        the word.
 
     Example:
         >>> documents_of_words([[1.0, 0.0], [0.0, 1.0]], [[1.0], [1.0]], [[5], [1]])

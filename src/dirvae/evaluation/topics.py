@@ -1,4 +1,4 @@
-"""How different topics are, by their top words (K, n), and how well theta (N, K) tells labels."""
+"""Diversity of topics, from their top words (K, n), and agreement of theta (N, K) with labels."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def diversity(topics: ArrayLike) -> float:
 
 
 def uniqueness(topics: ArrayLike) -> float:
-    """Mean over top words of 1 / the number of topics that have it (Nan et al. 2019).
+    """Mean over all top words of 1 / (number of topics that have the word) (Nan et al. 2019).
 
     Example:
         >>> uniqueness([[0, 1], [1, 2]])
@@ -52,7 +52,9 @@ def uniqueness(topics: ArrayLike) -> float:
 
 
 def pairwise_distinctness(topics: ArrayLike) -> float:
-    """1 - the mean Jaccard index of two topics' top words, in [0, 1] (Tran et al. 2013).
+    """1 minus the mean Jaccard index of the top words of two topics, in [0, 1].
+
+    The mean is over all pairs of topics (Tran et al. 2013).
 
     Example:
         >>> round(pairwise_distinctness([[0, 1], [1, 2]]), 4)
@@ -63,14 +65,14 @@ def pairwise_distinctness(topics: ArrayLike) -> float:
 
 
 def inverted_rank_overlap(topics: ArrayLike, persistence: float = 0.9) -> float:
-    """1 - the mean rank-biased overlap of two topics' top words, in [0, 1].
+    """1 minus the mean rank-biased overlap of the top words of two topics, in [0, 1].
 
-    The overlap is extrapolated from the n words that are there (Webber et al. 2010, eq. 32), and
-    the words at the top count most.
+    The mean is over all pairs of topics. The overlap is extrapolated from the n given words
+    (Webber et al. 2010, eq. 32). The words at the top have the largest weights.
 
     Args:
         topics: Columns of the top words, best first, shape (K, n).
-        persistence: p in (0, 1), the weight of each rank over that before it.
+        persistence: p in (0, 1): each rank has p times the weight of the rank above it.
 
     References:
         Webber, Moffat & Zobel 2010; Bianchi, Terragni & Hovy 2021 (as a diversity).
@@ -93,13 +95,14 @@ def inverted_rank_overlap(topics: ArrayLike, persistence: float = 0.9) -> float:
 
 
 def mean_document_frequency(topics: ArrayLike, counts: Any) -> float:
-    """Mean, over all top words, of the number of documents that have the word.
+    """Number of documents that have a word, averaged over all top words.
 
-    Rare words make coherence easy and topics hard to read: report this beside it.
+    Topics of rare words can have a high coherence, but are hard to read. So report this measure
+    together with coherence.
 
     Args:
         topics: Columns of the top words, shape (K, n).
-        counts: Shape (N, V), CSR or dense.
+        counts: Counts of words, shape (N, V), CSR or dense.
 
     References:
         Hoyle et al. 2021.
@@ -116,13 +119,14 @@ def mean_document_frequency(topics: ArrayLike, counts: Any) -> float:
 
 
 def purity(theta: ArrayLike, labels: ArrayLike) -> float:
-    """Share of documents whose label is the commonest among those with the same largest topic.
+    """Share of documents whose label is the most frequent one of their group.
 
-    It rises with K, up to 1 for a topic a document; see `normalized_mutual_information`.
+    Documents with the same largest topic form a group. Purity rises with K, and is 1 if each
+    document has its own topic. So see also `normalized_mutual_information`.
 
     Args:
-        theta: Shape (N, K).
-        labels: Shape (N,).
+        theta: Proportions of topics, shape (N, K).
+        labels: Labels of the documents, shape (N,).
 
     Example:
         >>> purity([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]], ["a", "b", "b"])
@@ -134,11 +138,13 @@ def purity(theta: ArrayLike, labels: ArrayLike) -> float:
 
 
 def normalized_mutual_information(theta: ArrayLike, labels: ArrayLike) -> float:
-    """Mutual information of label and largest topic, over the mean of their entropies, in [0, 1].
+    """Mutual information of label and largest topic, divided by the mean of their entropies.
+
+    The value is in [0, 1].
 
     Args:
-        theta: Shape (N, K).
-        labels: Shape (N,).
+        theta: Proportions of topics, shape (N, K).
+        labels: Labels of the documents, shape (N,).
 
     Example:
         >>> normalized_mutual_information([[0.9, 0.1], [0.3, 0.7]], ["a", "b"])

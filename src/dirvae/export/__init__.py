@@ -1,4 +1,4 @@
-"""Fitted models in the forms of other tools."""
+"""Export of fitted models to the formats of other tools."""
 
 from dirvae.export.cells import as_anndata, to_h5ad
 from dirvae.export.programs import to_onnx, to_torch_export

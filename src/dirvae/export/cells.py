@@ -30,26 +30,26 @@ def as_anndata(
     covariates: Any = None,
     ids: Mapping[str, Iterable[Any]] | None = None,
 ) -> AnnData:
-    """Return the counts of documents as AnnData, with what the model says of them.
+    """Return the counts of documents as AnnData, with the results of a topic model.
 
     - ``X``: counts of the model's words, sparse, N documents by V words;
-    - ``obs``: the ids but the first, then the covariates: words as categories, dates as categories
-      such as 2020-12-31, numbers as numbers, durations in days;
-    - ``obsm["X_dirvae"]``: theta; of a mixture with a Dirichlet latent also ``X_dirvae_std``,
-      ``_q05`` and ``_q95``, as in `dirvae.anndata.fit`;
+    - ``obs``: all columns of ``ids`` but the first, then the covariates. Words become categories,
+      dates become categories such as 2020-12-31, durations become numbers of days;
+    - ``obsm["X_dirvae"]``: theta. A mixture with a Dirichlet latent also gives ``X_dirvae_std``,
+      ``X_dirvae_q05`` and ``X_dirvae_q95``, as in `dirvae.anndata.fit`;
     - ``varm["dirvae"]``: beta, words by topics;
-    - ``uns["dirvae"]``: model, version, names and prevalence of the topics.
+    - ``uns["dirvae"]``: class and version of the model, names and prevalence of the topics.
 
     Args:
         model: A fitted `TopicModel` or `CompositionModel`.
         X: Documents, as in `TopicModel.fit`.
         covariates: As in `TopicModel.transform`.
-        ids: What identifies documents, columns by name; the first one is the index. Their numbers,
-            from 0, if None.
+        ids: Mapping from names of columns to the ids of documents. The first column becomes the
+            index. If None, the index has the numbers of documents, from 0.
 
     Raises:
         ImportError: If anndata is not installed.
-        TypeError: If the model is no topic model.
+        TypeError: If ``model`` is not a topic model.
     """
     if not isinstance(model, TopicModel):
         raise TypeError(f"model is a {type(model).__name__}, must be a TopicModel")
@@ -118,11 +118,11 @@ def to_h5ad(
     """Write `as_anndata` to a file.
 
     Args:
-        model: As in `as_anndata`, as are X, covariates and ids.
-        path: The file; one that is there is replaced.
-        X: Documents.
-        covariates: What is known of them.
-        ids: What identifies them.
+        model: As in `as_anndata`.
+        path: The file. An existing file is replaced.
+        X: Documents, as in `as_anndata`.
+        covariates: As in `as_anndata`.
+        ids: As in `as_anndata`.
     """
     adata = as_anndata(model, X, covariates=covariates, ids=ids)
     with whole(path) as file:

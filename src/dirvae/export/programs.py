@@ -31,24 +31,27 @@ BATCH = ({0: torch.export.Dim("batch", max=2**31 - 1)},)
 
 @pinned()
 def to_torch_export(model: Any, path: str | Path) -> None:
-    """Write means of encoder and decoder as a program of ``torch.export``, a ``.pt2`` file.
+    """Write encoder and decoder as a program of ``torch.export``, a ``.pt2`` file.
 
-    ``torch.export.load(path).module()`` takes rows x, shape (B, D), B of any size, in float32 (in
-    float64 where the data needed it), and returns two tensors:
+    The program runs without this library. ``torch.export.load(path).module()`` takes rows x, shape
+    (B, D), for any B. Rows are in float32, or in float64 if the data of the fit needed float64. The
+    program returns two tensors:
 
-    - what ``transform`` gives, shape (B, K);
-    - the decoder's mean there, shape (B, D): what ``inverse_transform`` gives. Of topics it is the
-      distribution of words, with those of the background.
+    - the posterior mean of the latent, as ``transform`` returns it, shape (B, K);
+    - the mean of the data given this latent, as ``inverse_transform`` returns it, shape (B, D). For
+      a topic model this is the distribution of words, including the background.
 
-    Covariates are at their mean. In float32 both are within some 1e-5 of the library's.
+    Covariates are taken at their mean. In float32, both tensors differ from the library's results
+    by about 1e-5.
 
     Args:
         model: A fitted `DirichletVAE`, `TopicModel` or `CompositionModel`, or a `VAE`.
-        path: The file; one that is there is replaced.
+        path: The file. An existing file is replaced.
 
     Raises:
         TypeError: If the model is none of these.
-        ValueError: If the latent's mean takes draws, or inference is of the user's own.
+        ValueError: If the mean of the latent has no formula, or the encoder or the inference of a
+            topic model is your own.
 
     Example:
         >>> import tempfile
@@ -70,13 +73,14 @@ def to_onnx(model: Any, path: str | Path) -> None:
 
     Args:
         model: As in `to_torch_export`.
-        path: The file; one that is there is replaced.
+        path: The file. An existing file is replaced.
 
     Raises:
         ImportError: If onnx and onnxscript are not installed.
         TypeError: As in `to_torch_export`.
-        ValueError: As in `to_torch_export`; or if ONNX lacks an operator, such as those of means
-            by quadrature: `StandardizedDirichlet`, `ScaledDirichlet`, sticks.
+        ValueError: As in `to_torch_export`. Or if ONNX lacks an operator that the model needs. This
+            is so for latents whose mean is computed by quadrature: `StandardizedDirichlet`,
+            `ScaledDirichlet` and stick-breaking latents.
     """
     for package in ("onnx", "onnxscript"):
         required(package, "ONNX", "onnx")

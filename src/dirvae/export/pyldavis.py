@@ -18,8 +18,9 @@ __all__ = ["pyldavis_arguments", "to_pyldavis"]
 def pyldavis_arguments(model: TopicModel, X: Any, *, covariates: Any = None) -> dict[str, Any]:
     """Return the arguments of ``pyLDAvis.prepare`` for a topic model and its documents.
 
-    Words that none of the documents has are left out, which pyLDAvis could not place, and topics
-    sum to 1 without them. So is the background, which is no topic.
+    Words that occur in no document are left out, because pyLDAvis cannot place them. The topics are
+    divided by their sums afterwards, so they sum to 1. The background is left out too, because it
+    is not a topic.
 
     Args:
         model: A fitted `TopicModel` or `CompositionModel`.
@@ -31,7 +32,7 @@ def pyldavis_arguments(model: TopicModel, X: Any, *, covariates: Any = None) -> 
         (V,) and ``term_frequency`` (V,).
 
     Raises:
-        TypeError: If the model is no topic model.
+        TypeError: If ``model`` is not a topic model.
         ValueError: If the latent is not on the simplex.
 
     Example:
@@ -62,10 +63,10 @@ def to_pyldavis(model: TopicModel, path: str | Path, X: Any, *, covariates: Any 
     """Write the `pyldavis_arguments` as JSON: ``pyLDAvis.prepare(**json.load(open(path)))``.
 
     Args:
-        model: As in `pyldavis_arguments`, as are X and covariates.
-        path: The file; one that is there is replaced.
-        X: Documents.
-        covariates: What is known of them.
+        model: As in `pyldavis_arguments`.
+        path: The file. An existing file is replaced.
+        X: Documents, as in `pyldavis_arguments`.
+        covariates: As in `pyldavis_arguments`.
     """
     given = pyldavis_arguments(model, X, covariates=covariates)
     write_text(path, json.dumps(given, default=lambda array: array.tolist(), allow_nan=False))

@@ -42,23 +42,25 @@ def to_csv(
     covariates: Any = None,
     ids: Mapping[str, Iterable[Any]] | None = None,
 ) -> None:
-    """Write tables of a fitted model to a folder, which is made; files that are there are replaced.
+    """Write tables of a fitted model to a folder.
 
-    - ``topics.csv``: number, name, share and first words of each topic;
-    - ``topic_words.csv``: beta, a row for each word, a column for each topic. Of a `DirichletVAE`
-      on the simplex it is ``components.csv``: the mean of each column of the data where a row is
-      all of one component;
-    - ``theta.csv``, if data are given: what ``transform`` gives, a row for each row of X.
+    The folder is created if it does not exist. Existing files are replaced. The tables are:
+
+    - ``topics.csv`` of a topic model: number, name, share and first words of each topic;
+    - ``topic_words.csv`` of a topic model: beta, a row for each word, a column for each topic;
+    - ``components.csv`` of a `DirichletVAE` on the simplex: its ``components_``, a row for each
+      column of the data, a column for each component;
+    - ``theta.csv``, if X is given: the result of ``transform``, a row for each row of X.
 
     Args:
         model: A fitted estimator.
-        folder: Of the tables.
+        folder: Folder for the tables.
         X: Data, as in ``transform``, or None.
         covariates: As in ``transform``.
-        ids: Columns to put before those of theta.
+        ids: Columns of ids that come first in ``theta.csv``, by name.
 
     Raises:
-        ValueError: If there is nothing to write, as of a Gaussian latent without X.
+        ValueError: If there is nothing to write, as for a Gaussian latent without X.
         OSError: If the folder cannot be written to.
 
     Example:

@@ -1,4 +1,4 @@
-"""Models on disk: a folder of JSON and safetensors, every file verified, nothing pickled."""
+"""Saved models: folders of JSON and safetensors. Every file is verified; nothing is pickled."""
 
 from dirvae.persistence.folder import ModelFormatError, require_replaceable
 from dirvae.persistence.model import load, load_as, read_config, save

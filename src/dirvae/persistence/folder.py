@@ -47,9 +47,9 @@ _STAGED = re.compile(rf"({re.escape(CONFIG)}|{re.escape(WEIGHTS)})\.[0-9a-f]{{16
 
 
 class ModelFormatError(ValueError):
-    """A model folder cannot be read: it is missing, damaged, or of another kind or version.
+    """A model folder cannot be read: it is missing or damaged, or has another kind or version.
 
-    The message is one line of at most 300 characters; of a longer one the middle is left out.
+    The message is one line of at most 300 characters. The middle of a longer message is left out.
 
     Example:
         >>> import dirvae
@@ -97,10 +97,10 @@ def write_folder(path: str | Path, files: Mapping[str, bytes]) -> None:
 
 
 def require_replaceable(path: str | Path) -> None:
-    """Try out whether `write_folder` can write to a folder; leaves all as it was.
+    """Test whether `save` can write to a folder. The test leaves the folder unchanged.
 
     Raises:
-        OSError: If it cannot.
+        OSError: If the folder cannot be written to.
     """
     target = Path(path).resolve()
     _require_ours(target)

@@ -37,11 +37,12 @@ FORMAT = 2
 
 
 def save(model: Any, path: str | Path) -> None:
-    """Save a model to a folder, whole or not at all.
+    """Save a model to a folder, completely or not at all.
 
     The folder has ``config.json`` (how the model is built), ``model.safetensors`` (its state dict)
-    and ``manifest.json`` (size and SHA-256 of both). A model that was there is replaced within the
-    folder, which may be a mount point. Who reads it meanwhile reads the old one or the new.
+    and ``manifest.json`` (size and SHA-256 of both). A model that is already in the folder is
+    replaced inside the folder, so the folder may be a mount point. Another process that reads the
+    folder at the same time gets the old model or the new one, never a mixture.
 
     Args:
         model: A `VAE` or `models.LabelledVAE`, or a fitted estimator. A ``random_state`` that is
@@ -49,10 +50,11 @@ def save(model: Any, path: str | Path) -> None:
         path: The folder.
 
     Raises:
-        TypeError: If ``model`` is neither.
+        TypeError: If ``model`` is none of these.
         ValueError: If the model cannot be saved: a layer has not seen data yet, weights are NaN or
-            infinite, or an estimator has parts of the user's own (then save its ``vae_``).
-        OSError: If ``path`` holds something else, or cannot be written; nothing is changed then.
+            infinite, or an estimator has parts of your own. In the last case save its ``vae_``.
+        OSError: If the folder has other content than a model, or cannot be written to. Nothing is
+            changed in this case.
 
     Example:
         >>> import tempfile
@@ -91,22 +93,24 @@ def save(model: Any, path: str | Path) -> None:
 def load(path: str | Path, *, into: nn.Module | None = None) -> Any:
     """Load a model that `save` wrote.
 
-    All files are verified first. The model is built by constructors of this library alone, whatever
-    the folder says. Its outputs are those of the saved model, to the bit. What is read and built is
-    bounded by the files' sizes, and these by the memory budget (`dirvae.reading`).
+    All files are verified first. The model is built only by constructors of this library, whatever
+    the files say. Its outputs equal those of the saved model, bit for bit. The memory used is
+    bounded by the sizes of the files. These sizes must be within the memory budget
+    (`dirvae.reading`).
 
     Args:
         path: The folder.
-        into: A VAE built as the saved one was, whose weights are replaced. Needed where the saved
-            one has modules, distributions or activations of the user's own.
+        into: A VAE built like the saved one. Its weights are replaced by the saved weights. Needed
+            if the saved model has modules, distributions or activations of your own.
 
     Returns:
-        The `VAE` or estimator, on the CPU; or ``into``, where it was. In evaluation mode.
+        The `VAE` or estimator, on the CPU, in evaluation mode. If ``into`` is given, ``into``
+        itself, on its device, in evaluation mode.
 
     Raises:
-        ModelFormatError: If the folder is missing, damaged, not a model's or of an unknown version.
-            Or if its model cannot be built, has weights that are NaN or infinite, or does not fit
-            ``into``.
+        ModelFormatError: If the folder is missing or damaged, has no model, or has an unknown
+            version. Or if the model cannot be built, has weights that are NaN or infinite, or does
+            not fit ``into``.
         TypeError: If ``into`` is not a `VAE`.
 
     Example:
@@ -140,7 +144,7 @@ def load_as(cls: type[Model], path: str | Path) -> Model:
         path: The folder.
 
     Raises:
-        ModelFormatError: As `load` does, and if the folder holds another kind of model.
+        ModelFormatError: As in `load`, and if the folder has another kind of model.
 
     Example:
         >>> import dirvae
@@ -156,10 +160,10 @@ def load_as(cls: type[Model], path: str | Path) -> Model:
 
 
 def read_config(path: str | Path) -> dict[str, Any]:
-    """Return what a model folder says of its model: kind, version, parameters, constructors.
+    """Return the configuration of a saved model: kind, version, parameters and constructors.
 
     Raises:
-        ModelFormatError: As `load` does.
+        ModelFormatError: As in `load`.
 
     Example:
         >>> import tempfile

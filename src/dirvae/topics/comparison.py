@@ -31,14 +31,14 @@ TOP_WORDS = 10
 
 
 class Comparison(NamedTuple):
-    """Two to five topic models on the same documents.
+    """Two to five topic models compared on the same documents.
 
     Attributes:
-        models: What is said of each.
-        partners: For each model after the first, its topics that go with those of the first.
-        shared: How many words all models know.
-        documents: N; 0 without documents.
-        terms: What documents, words and topics are called.
+        models: Name, topics, shares, first words and measures of each model.
+        partners: For each model after the first, which of its topics match those of the first.
+        shared: Number of words that all models know.
+        documents: Number of documents, N; 0 if none were given.
+        terms: The words that tables and pages use for documents, words and topics.
     """
 
     models: list[Compared]
@@ -48,10 +48,12 @@ class Comparison(NamedTuple):
     terms: Terms
 
     def table(self) -> ResultTable:
-        """A row for each topic of the first model and each other model.
+        """A row for each pair of a topic of the first model and another model.
 
-        Columns are topic, model, partner (-1 for none), similarity of their words, and agreement:
-        the correlation of their shares over documents (NaN without).
+        Columns are topic, model, partner, similarity and agreement. The partner is the matching
+        topic of the other model, or -1 if there is none. Similarity is the cosine of the words of
+        both topics. Agreement is the correlation of their shares over documents (NaN if no
+        documents were given).
         """
         rows = [
             (k, model.name, int(match.order[k]), match.similarity[k], match.agreement[k])
@@ -62,11 +64,11 @@ class Comparison(NamedTuple):
         return ResultTable(dict(zip(names, zip(*rows, strict=True), strict=True)))
 
     def report(self, path: str | Path | None = None, *, title: str | None = None) -> str:
-        """Return a page that shows the comparison, one file of HTML that needs no network.
+        """Return a page that shows the comparison: one file of HTML that works offline.
 
         Args:
-            path: File to write it to; one that is there is replaced.
-            title: Of the page; what it shows if None.
+            path: File to write the page to. An existing file is replaced.
+            title: Title of the page. If None, the title says what the page shows.
 
         Raises:
             OSError: If the file cannot be written.
@@ -89,16 +91,16 @@ def compare(
 ) -> Comparison:
     """Compare fitted models on the same documents.
 
-    Topics of the others are matched one to one to those of the first, by the cosine of their words
-    (the Hungarian method); below a cosine of .5 a topic has no partner. Models with other
-    vocabularies are compared by the words that all know.
+    Topics of the other models are matched one to one to topics of the first, by the cosine of their
+    words (the Hungarian method). A topic has no partner if the cosine is below .5. Models with
+    different vocabularies are compared on the words that all models have.
 
     Args:
-        models: Two to five, all of documents or all of samples.
-        X: Documents, as all models take them; None compares words alone.
-        names: Of the models; their places from 0 if None.
-        covariates: As in `TopicModel.fit`, for the models that were fitted with some.
-        seed: Of the halves of documents for perplexity.
+        models: Two to five fitted models: all `CompositionModel`, or none.
+        X: Documents, in a form that all models take. With None, only words are compared.
+        names: Names of the models. If None, "model 0", "model 1" and so on.
+        covariates: As in `TopicModel.fit`, for the models that were fitted with covariates.
+        seed: Seed of the split of documents into halves, for perplexity.
 
     Raises:
         ValueError: If an argument is out of range, or the models have no words in common.

@@ -31,36 +31,39 @@ PASSES, ROWS_OF_PASSES = 3, 30_000  # passes over more samples, and how many all
 class CompositionModel(TopicModel):
     """Components of counts: each sample is a mixture of K components, each a composition.
 
-    Counts scatter around the mixture more than a multinomial allows, as reads of microbes do. They
-    are Dirichlet-multinomial, and how far they scatter is learned: `precision_`.
+    Given the mixture, counts are Dirichlet-multinomial. They vary more than a multinomial allows,
+    as reads of microbes do. How much more they vary is learned: see `precision_`.
 
-    It is a `TopicModel` with an `OverdispersedDecoder` and no background: samples are its
-    documents, features its words, components its topics, and all its methods are here.
+    The model is a `TopicModel` with an `OverdispersedDecoder` and no background, and has all
+    methods of a `TopicModel`. Where these speak of documents, words and topics, read samples,
+    features and components.
 
     Args:
         n_components: K, number of components.
         prior_concentration: Concentration of the Dirichlet prior of theta: a positive number, or
-            "learn" (one for each component, from .1). Covariates have it learned.
+            "learn" (one for each component, all starting at .1). With covariates the prior is
+            always learned.
         hidden_sizes: Widths of the encoder's layers.
-        max_epochs: Passes over the samples. None for as many as it takes to see 10,000 samples, at
-            least 3; but 2 from 15,000 samples on, and 1 from 30,000 on.
-        batch_size: Samples a step.
-        learning_rate: Adam's step size for the encoder at the start; it falls to 0.
-        random_state: Seed or `numpy.random.RandomState`; the same seed gives the same components.
+        max_epochs: Passes over the samples. If None, enough passes to see 10,000 samples in total,
+            and at least 3. But for 15,000 samples or more there are 2 passes, for 30,000 or more 1.
+        batch_size: Samples per step.
+        learning_rate: Adam's step size for the encoder at the start. It falls to 0.
+        random_state: Seed or `numpy.random.RandomState`. The same seed gives the same components.
         device: "cpu", "cuda", "mps" or "auto".
         verbose: Whether to show a progress bar.
 
     Attributes:
-        components_: Composition of each component, rows that sum to 1, shape (K, D).
-        features_: Names of the D features, where they are known.
+        components_: Composition of each component, shape (K, D). Rows sum to 1.
+        features_: Names of the D features, if they are known.
         prevalence_: Mean of theta over the samples, shape (K,).
-        precision_: Concentration of samples around their mixtures: the smaller, the further they
-            stray.
-        stability_: How far other seeds find each component, shape (K,), as `TopicModel` has it.
-        covariate_names_: Names of the covariates, where there are any: one for each level of words.
+        precision_: Sum of the concentrations of the Dirichlet-multinomial. The smaller it is, the
+            more samples vary around their mixtures.
+        stability_: How well other seeds find each component again, shape (K,), as in `TopicModel`.
+        covariate_names_: Names of the covariates, if there are any. A column of words has one name
+            for each level (each distinct word).
         vae_: The fitted `VAE`.
         history_: Metrics of each epoch.
-        n_iter_: Epochs trained.
+        n_iter_: Number of epochs trained.
         n_features_in_: Number of features, D.
 
     References:
@@ -124,15 +127,15 @@ class CompositionModel(TopicModel):
         """Fit to samples.
 
         Args:
-            X: Counts, 0 or more, a data frame, an array or a SciPy sparse matrix, shape (N, D).
+            X: Counts, 0 or more: a data frame, an array or a SciPy sparse matrix, shape (N, D).
             y: Ignored. Pipelines pass it.
-            features: Names of the D features, in order; those of a data frame by default.
-            covariates: What is known of the samples, as in `TopicModel.fit`: the prior of theta
-                depends on it. If both are pandas objects, rows are matched by index; else by
-                position.
-            checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
-            resume: Whether to go on from that folder's last checkpoint, of the same data and
-                arguments; ``random_state`` must be an integer.
+            features: Names of the D features, in order. A data frame has names already.
+            covariates: What is known of the samples, as in `TopicModel.fit`. The prior of theta
+                depends on them. If X and covariates are pandas objects, rows are matched by index;
+                else by position.
+            checkpoint_dir: Folder for a checkpoint after each epoch. If None, none is written.
+            resume: Whether to continue from the last checkpoint in ``checkpoint_dir``. Data and
+                arguments must be the same, and ``random_state`` must be an integer.
             trainer: As in `TopicModel.fit`.
 
         Raises:
@@ -163,7 +166,7 @@ class CompositionModel(TopicModel):
     def partial_fit(  # type: ignore[override]
         self, X: Any, y: Any = None, *, features: Sequence[str] | None = None
     ) -> CompositionModel:
-        """Take one more pass over samples, as `TopicModel.partial_fit` does over documents."""
+        """Make one more pass over samples, as `TopicModel.partial_fit` does over documents."""
         super().partial_fit(X, vocabulary=features)
         return self
 
@@ -181,7 +184,7 @@ class CompositionModel(TopicModel):
 
     @property
     def components_(self) -> Any:
-        """Composition of each component, rows that sum to 1, shape (K, D)."""
+        """Composition of each component, shape (K, D). Rows sum to 1."""
         return self.topic_word_
 
     @property
@@ -198,17 +201,18 @@ class CompositionModel(TopicModel):
 
     @property
     def precision_(self) -> float:
-        """Concentration of samples around their mixtures."""
+        """Sum of concentrations of the Dirichlet-multinomial: the smaller, the more counts vary."""
         check_is_fitted(self)
         return float(self.vae_.decoder.precision.detach())  # type: ignore[operator]
 
     def top_features(self, n: int = 10, *, by: str = "relevance") -> list[list[Any]]:
-        """The n features that tell each component best; their columns where names are not known.
+        """The n features that describe each component best, by name, or else by column number.
 
         Args:
-            n: From 1 to D.
-            by: "relevance" (in many of the component's samples, and in more than elsewhere),
-                or "frex", "probability" or "lift" of ``components_``.
+            n: Number of features, from 1 to D.
+            by: How features are ranked. "relevance" prefers features that are in many samples of
+                the component, and in few others. "frex", "probability" and "lift" rank features by
+                ``components_``; see `evaluation.top_word_ids`.
         """
         return self.top_words(n, by=by)
 
@@ -217,27 +221,29 @@ class CompositionModel(TopicModel):
     def completion_log_prob(
         self, X: Any, *, seed: int = 0, covariates: Any = None
     ) -> NDArray[np.float64]:
-        """Log probability of one half of the features' counts, given the other half's, shape (N,).
+        """Log probability of the counts of half of the features, given the other half, shape (N,).
 
-        In nats, of each sample: theta is inferred from the counts of a random half of the features,
-        and the law of the other counts, given their total, is the model's own. Higher is better.
+        The features are split at random into two halves, the same for all samples. Theta of a
+        sample is inferred from the counts of one half. The model then predicts the counts of the
+        other half, given their total. Values are in nats per sample; higher is better.
 
         Args:
             X: Counts, as in `fit`.
-            seed: Of the halves.
+            seed: Seed of the split.
             covariates: As in `transform`.
         """
         counts, covariates = self._counts_and_covariates(X, covariates)
         return hidden_features_log_prob(self.vae_, counts, covariates, seed=seed)
 
     def mean_log_prob(self, X: Any, *, seed: int = 0) -> NDArray[np.float64]:
-        """`completion_log_prob` of the mean composition, which knows nothing of a sample.
+        """`completion_log_prob` with the same theta, ``prevalence_``, for every sample.
 
-        How far the model is above it is what its components are worth.
+        This baseline uses no counts of the sample. The difference between `completion_log_prob` and
+        this baseline is what the components gain.
 
         Args:
             X: Counts, as in `fit`.
-            seed: Of the halves.
+            seed: Seed of the split.
         """
         check_is_fitted(self)
         mean = self.prevalence_
@@ -262,7 +268,7 @@ class CompositionModel(TopicModel):
         return counts
 
     def counts(self, X: Any) -> sparse.csr_matrix:
-        """Counts of the model's features in samples, checked, shape (N, D)."""
+        """Counts of the model's features in samples, checked, as a CSR matrix of shape (N, D)."""
         return self._checked(X, reset=False)
 
     def _checked(self, X: Any, *, reset: bool) -> sparse.csr_matrix:

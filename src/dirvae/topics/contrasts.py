@@ -28,10 +28,10 @@ class Contrast(Result, _Estimates):
     """A share, or a difference of shares, of each of N documents or K topics.
 
     Attributes:
-        estimate: Shape (N,) or (K,).
-        std_error: Of the same shape; of documents the posterior standard deviation.
+        estimate: The shares or differences, shape (N,) or (K,).
+        std_error: Standard errors, in the same shape. For documents, posterior standard deviations.
         lower: Lower ends of the intervals.
-        upper: Upper ends.
+        upper: Upper ends of the intervals.
     """
 
     _kind = "row"
@@ -52,10 +52,10 @@ class Contrast(Result, _Estimates):
         return ResultTable({**rows, **self._asdict()}, frames=frames)
 
     def plot(self, n: int = 50) -> Any:
-        """Return a figure of the estimates with their intervals, the largest first, beside 0.
+        """Return a figure of the estimates with their intervals, the largest first.
 
         Args:
-            n: Rows at most: those whose estimates are farthest from 0.
+            n: Largest number of rows. The rows with estimates farthest from 0 are shown.
         """
         from dirvae.report.intervals import forest  # plotly, only where a figure is asked for
 

@@ -34,17 +34,17 @@ class Trends(Result, _Curves):
     """The share of each topic as a smooth curve over time, or over another number.
 
     Attributes:
-        at: Places along the curve, T numbers or dates.
-        share: Expected proportion of each topic there, shape (T, K).
-        std_error: Shape (T, K).
-        lower: Lower ends of the intervals, each for its place alone, shape (T, K).
-        upper: Upper ends, shape (T, K).
+        at: Points along the curve: T numbers or dates.
+        share: Expected proportion of each topic at each point, shape (T, K).
+        std_error: Standard errors, shape (T, K).
+        lower: Lower ends of the intervals, each for one point alone, shape (T, K).
+        upper: Upper ends of the intervals, shape (T, K).
     """
 
     _level = LEVEL
 
     def table(self) -> ResultTable:
-        """A row for each place and topic."""
+        """A row for each point of the curve and each topic."""
         _, *values = self._fields
         return self._long({"at": self.at}, {name: getattr(self, name) for name in values})
 
@@ -52,7 +52,7 @@ class Trends(Result, _Curves):
         """Return a figure of curves with their bands.
 
         Args:
-            topics: Those that are drawn; None for the six whose curves rise and fall most.
+            topics: The topics to draw. If None, the six whose curves have the largest range.
         """
         from dirvae.report.intervals import bands  # plotly, only where a figure is asked for
 

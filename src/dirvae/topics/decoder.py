@@ -19,24 +19,24 @@ __all__ = ["TopicDecoder", "decoder_of"]
 
 
 class TopicDecoder(Conditional):
-    r"""From the latent of a document to the distribution of its words; says what else goes with it.
+    r"""A decoder: maps the latent of a document to the distribution of its words.
 
-    Derive from it for a decoder of your own, and give the class as `TopicModel.decoder`. It needs
-    ``forward`` and `start`; all else has a default, which is that of a mixture of topics.
+    For a decoder of your own, write a subclass and pass the class as ``decoder`` of `TopicModel`.
+    The subclass needs ``forward`` and `start`. All else has defaults for a mixture of topics.
 
     Args:
         num_topics: K.
         num_words: V.
 
     Attributes:
-        mixes: Whether the latent has shares of the topics: it is then on the simplex, and
-            :math:`p(w) = \sum_k \theta_k \beta_{kw}`. With a Dirichlet latent a mixture has
-            inference by `infer`, a background, and covariates.
+        mixes: Whether :math:`p(w) = \sum_k \theta_k \beta_{kw}`. The latent is then on the simplex:
+            it has the shares of the topics. With a Dirichlet latent, such a mixture has inference
+            by `infer`, and may have a background and covariates.
         independent_words: Whether words are independent given theta.
         takes_word_vectors: Whether there is a class method `of_vectors`.
-        step_size: Of its parameters, in step sizes of the encoder.
-        num_steps: Steps of `infer` in training.
-        more_steps: How many times as many there are in evaluation, where they are cheap.
+        step_size: Step size of the decoder's parameters, as a multiple of the encoder's.
+        num_steps: Number of steps of `infer` in training.
+        more_steps: Factor by which evaluation takes more of these steps.
 
     Example:
         >>> from dirvae.distributions import MixedMultinomial
@@ -67,19 +67,23 @@ class TopicDecoder(Conditional):
 
     @classmethod
     def of_vectors(cls, num_topics: int, word_vectors: Tensor) -> Self:
-        """Build one around word vectors of shape (V, E), if it ``takes_word_vectors``."""
+        """Build a decoder with given word vectors, shape (V, E), if it ``takes_word_vectors``."""
         raise ValueError(f"{cls.__name__} takes no word vectors")
 
     @abstractmethod
     def start(self, log_topics: Tensor, log_background: Tensor) -> None:
-        """Start at topics, shape (K, V), and words' frequencies, shape (V,), both as logarithms."""
+        """Set the parameters to starting values.
+
+        Args:
+            log_topics: Log probabilities of words in the starting topics, shape (K, V).
+            log_background: Log frequencies of the words, shape (V,).
+        """
 
     @property
     def topics(self) -> Tensor:
-        """beta, the distributions of words of documents that are all one topic, shape (K, V).
+        """beta: the distribution of words of a document of one topic alone, shape (K, V).
 
-        Where logits are normalized over the batch, by the running statistics, which stay as they
-        are.
+        Batch normalisation, if there is any, uses its running statistics and does not change them.
         """
         like, training = next(self.parameters()), self.training
         self.eval()
@@ -88,23 +92,23 @@ class TopicDecoder(Conditional):
         return cast(Tensor, law.probs)
 
     def topics_taken_once(self) -> AbstractContextManager[None]:
-        """Within this, `topics` may be worked out once; by default each time that it is asked for.
+        """Context manager in which a decoder may compute `topics` only once.
 
-        Weights must not change meanwhile.
+        The default computes `topics` each time. Weights must not change within the context.
         """
         return nullcontext()
 
     def infer(
         self, x: Tensor, weights: Tensor, prior: Tensor, words: Tensor, num_steps: int
     ) -> Dirichlet:
-        """Return q(theta|x) by steps of collapsed variational Bayes (CVB0), of a mixture.
+        """Return q(theta|x) of a mixture, by steps of collapsed variational Bayes (CVB0).
 
         Args:
             x: Counts, sparse CSR, shape (B, V).
-            weights: Of the topics, where inference starts, positive, shape (B, K).
+            weights: Positive weights of the topics, at which inference starts, shape (B, K).
             prior: Concentration of the prior, shape (K,) or (B, K).
             words: `topics`, transposed, shape (V, K).
-            num_steps: 1 or more.
+            num_steps: Number of steps, 1 or more.
         """
         concentration = prior + assigned_counts(x, weights, words)
         for _ in range(num_steps - 1):
@@ -112,14 +116,14 @@ class TopicDecoder(Conditional):
         return Dirichlet(concentration, validate_args=False)
 
     def merged(self, parts: Sequence[Sequence[int]], prevalence: Any) -> Self:
-        """Return a decoder whose topics are means of this one's by prevalence, one for each part.
+        """Return a decoder whose topics are means of topics of this decoder, weighted by share.
 
         Args:
-            parts: The topics of each new topic.
+            parts: For each new topic, the topics to average.
             prevalence: Share of each topic, shape (K,).
 
         Raises:
-            ValueError: If it has no such topics, as by default.
+            ValueError: If the decoder cannot merge topics, which is the default.
         """
         name = type(self).__name__
         raise ValueError(f"topics of {name} cannot be merged; those of MixtureDecoder can")

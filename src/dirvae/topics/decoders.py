@@ -33,7 +33,7 @@ __all__ = ["EmbeddedDecoder", "MixtureDecoder", "OverdispersedDecoder", "Product
 
 
 class MixtureDecoder(TopicDecoder):
-    r"""Each word is of one topic: :math:`p(w) = \sum_k \theta_k \beta_{kw}`, as LDA has it.
+    r"""The decoder of LDA: each word has one topic, :math:`p(w) = \sum_k \theta_k \beta_{kw}`.
 
     Args:
         num_topics: K.
@@ -56,12 +56,12 @@ class MixtureDecoder(TopicDecoder):
 
     @property
     def topics(self) -> Tensor:
-        """beta, rows that sum to 1, shape (K, V)."""
+        """beta: the probability of each word in each topic, shape (K, V). Rows sum to 1."""
         return self.weight.softmax(-1) if self._taken is None else self._taken
 
     @contextmanager
     def topics_taken_once(self) -> Iterator[None]:
-        """Take the softmax over all words once for all that asks for `topics` meanwhile."""
+        """Context manager in which the softmax over all words is computed only once."""
         self._taken = self.topics
         try:
             yield
@@ -74,12 +74,12 @@ class MixtureDecoder(TopicDecoder):
 
     @torch.no_grad()
     def start(self, log_topics: Tensor, log_background: Tensor) -> None:
-        """Start at topics, shape (K, V)."""
+        """Set the topics, shape (K, V), as log probabilities."""
         self.weight.copy_(log_topics)
 
     @torch.no_grad()
     def merged(self, parts: Sequence[Sequence[int]], prevalence: Any) -> Self:
-        """Return a decoder whose topics are means of this one's, by prevalence."""
+        """Return a decoder whose topics are means of topics of this decoder, weighted by share."""
         own = self.topics
         with DrawingFrom(torch.Generator("cpu")):  # what is drawn is overwritten below
             decoder = type(self)(len(parts), self.num_words)
@@ -90,14 +90,15 @@ class MixtureDecoder(TopicDecoder):
 
 
 class OverdispersedDecoder(MixtureDecoder):
-    r"""Counts that vary more than words do: a Dirichlet-multinomial around the mixture.
+    r"""Counts that vary more than a multinomial: a Dirichlet-multinomial around the mixture.
 
     .. math:: x \mid n, \theta \sim \mathrm{DirMult}(n, s\,p), \quad p = \theta^\top \beta
 
-    The precision s is learned. As it grows, this becomes the `MixtureDecoder`. As it falls, each
-    row strays further from what its topics say, and its counts say less about them. The total n is
-    given and is the row's size factor. Negative binomials with means proportional to p and one
-    variance-to-mean ratio have this distribution given their sum.
+    The precision s, the sum of the concentrations, is learned. As s grows, this decoder approaches
+    the `MixtureDecoder`. As s falls, each row varies more around its mixture of topics, and its
+    counts say less about its topics. The total n of a row is given, and serves as its size factor.
+    Independent negative binomial counts also have this distribution, given their sum, if their
+    means are proportional to p and their variance-to-mean ratios are equal.
 
     Args:
         num_topics: K.
@@ -127,11 +128,14 @@ class OverdispersedDecoder(MixtureDecoder):
 
     @property
     def precision(self) -> Tensor:
-        """s, the concentration of rows around their mixtures, shape ()."""
+        """s, the sum of the concentrations of the Dirichlet-multinomial, shape ()."""
         return self.log_precision.clamp(-12, 20).exp()
 
     def effective(self, total: Tensor) -> Tensor:
-        """How many words would tell as much of theta as ``total`` counts: n (1 + s) / (n + s)."""
+        """Effective number of n counts: n (1 + s) / (n + s).
+
+        So many independent words would say as much about theta as n = ``total`` counts do.
+        """
         return total * (1 + self.precision) / (total + self.precision)
 
     def forward(self, *context: Tensor) -> Distribution:
@@ -141,9 +145,10 @@ class OverdispersedDecoder(MixtureDecoder):
     def infer(
         self, x: Tensor, weights: Tensor, prior: Tensor, words: Tensor, num_steps: int
     ) -> Dirichlet:
-        """The mean where fresh counts, taken for words, put it; as wide as what all counts tell.
+        """Return q(theta|x), with a mean from the expected number of fresh counts.
 
-        They tell less than as many words would, so that steps taken for words are short.
+        Fresh counts are those that do not repeat an earlier one (see `MixtureVAE`). The width of
+        q(theta|x) follows from `effective`. Steps are longer than those for independent words.
         """
         precision, known = self.precision.detach(), self.effective(row_sums(x)).detach()
         log_weights, difference = weights.log().log_softmax(-1), DigammaDifference(x.values())
@@ -160,7 +165,7 @@ class OverdispersedDecoder(MixtureDecoder):
 
     @torch.no_grad()
     def merged(self, parts: Sequence[Sequence[int]], prevalence: Any) -> Self:
-        """Return the same with merged topics, and this one's precision."""
+        """Return a decoder with merged topics and the same precision."""
         decoder = super().merged(parts, prevalence)
         decoder.log_precision.copy_(self.log_precision)
         return decoder
@@ -198,13 +203,13 @@ class _AroundMixture(DirichletMultinomial):
 class ProductDecoder(TopicDecoder):
     r"""A product of experts: the logits of words are weighted sums, :math:`\theta^\top W + b`.
 
-    With theta on the simplex this is ProdLDA, with a Gaussian latent NVDM.
+    With theta on the simplex this is the decoder of ProdLDA, with a Gaussian latent that of NVDM.
 
     Args:
         num_topics: K.
         num_words: V.
-        batch_norm: Whether the logits are normalized over the batch, as ProdLDA does: with a scale
-            of 1 and a bias that is learned.
+        batch_norm: Whether the logits are normalized over the batch, as in ProdLDA, with a scale
+            of 1 and a learned bias.
 
     References:
         Srivastava & Sutton 2017, sec. 4.1; Miao, Yu & Blunsom 2016, eq. 5.
@@ -232,15 +237,16 @@ class ProductDecoder(TopicDecoder):
 
     @torch.no_grad()
     def start(self, log_topics: Tensor, log_background: Tensor) -> None:
-        """Start at topics, shape (K, V), as factors over the words' frequencies, shape (V,)."""
+        """Set the weights to the log ratios of topics, shape (K, V), to frequencies, shape (V,)."""
         self.weight.copy_(log_topics - log_background)
         self.bias.copy_(log_background)
 
 
 class EmbeddedDecoder(TopicDecoder):
-    r"""A mixture of topics from vectors: :math:`\beta_k = \mathrm{softmax}(\rho t_k + b)`.
+    r"""A mixture of topics made of vectors: :math:`\beta_k = \mathrm{softmax}(\rho t_k + b)`.
 
-    With word vectors of one's own this is ETM; with ones that are learned, GSM.
+    Here the rows of rho are the vectors of words, t_k is the vector of topic k, and b a bias for
+    each word. With given word vectors this decoder is that of ETM, with learned ones that of GSM.
 
     Args:
         num_topics: K.
@@ -271,7 +277,7 @@ class EmbeddedDecoder(TopicDecoder):
 
     @classmethod
     def of_vectors(cls, num_topics: int, word_vectors: Tensor) -> Self:
-        """Build one around word vectors of shape (V, E), which stay as they are."""
+        """Build a decoder with given word vectors, shape (V, E), which are not trained."""
         vectors = torch.as_tensor(word_vectors).float()
         decoder = cls(num_topics, len(vectors), vectors.shape[1], learn_words=False)
         with torch.no_grad():
@@ -280,7 +286,7 @@ class EmbeddedDecoder(TopicDecoder):
 
     @property
     def topics(self) -> Tensor:
-        """beta, rows that sum to 1, shape (K, V)."""
+        """beta: the probability of each word in each topic, shape (K, V). Rows sum to 1."""
         logits = self.topic_vectors @ self.word_vectors.t() + self.bias
         return logits.softmax(-1)
 
@@ -290,7 +296,7 @@ class EmbeddedDecoder(TopicDecoder):
 
     @torch.no_grad()
     def start(self, log_topics: Tensor, log_background: Tensor) -> None:
-        """Start as near to topics, shape (K, V), as vectors allow; the bias at frequencies."""
+        """Set the bias to frequencies, and the topics as near to (K, V) ones as vectors allow."""
         self.bias.copy_(log_background)
         wanted = log_topics - log_background
         if self.learn_words:

@@ -1,4 +1,4 @@
-"""Documents as estimators count them: as a CSR matrix, by words that are known."""
+"""Documents as counts: a CSR matrix with a column for each known word."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ BYTES_OF_COUNT = 40  # in memory, and what is made of it
 
 
 def countable(X: Any, vectorizer: Any, vocabulary: Any) -> tuple[Any, Any, Any]:
-    """Return counts, not checked yet, the vectorizer that was fitted, and the words.
+    """Return the counts of documents (not checked yet), the fitted vectorizer, and the words.
 
-    The vectorizer is None where counts were given, the words where they are not known.
+    The vectorizer is None if counts were given. The words are None if they are not known.
 
     Args:
         X: Texts, lists of words, counts or a corpus.
@@ -48,7 +48,7 @@ def countable(X: Any, vectorizer: Any, vocabulary: Any) -> tuple[Any, Any, Any]:
         vocabulary: The words of counts, or None.
 
     Raises:
-        ValueError: As `counted_documents` does, or if a vocabulary is given with texts.
+        ValueError: As in `counted_documents`, or if a vocabulary is given with texts.
 
     Example:
         >>> countable([[2, 0], [0, 1]], None, ["cat", "dog"])
@@ -70,15 +70,15 @@ def countable(X: Any, vectorizer: Any, vocabulary: Any) -> tuple[Any, Any, Any]:
 
 
 def counted_documents(documents: Documents, vectorizer: Any) -> tuple[Any, Any]:
-    """Fit a vectorizer to texts or lists of words; return it and the counts.
+    """Fit a vectorizer to texts or lists of words; return the vectorizer and the counts.
 
     Args:
-        documents: What is counted.
-        vectorizer: Of which a clone is fitted; `default_vectorizer` if None.
+        documents: Texts or lists of words.
+        vectorizer: A vectorizer, of which a clone is fitted. If None, `default_vectorizer`.
 
     Raises:
-        ValueError: If no document has a word that is counted, or the vectorizer does not go with
-            such documents.
+        ValueError: If no document has a word that is counted, or the vectorizer cannot take such
+            documents.
 
     Example:
         >>> texts = Documents(["One cat", "Two cats"], Kind.TEXTS)
@@ -108,9 +108,10 @@ def counted_documents(documents: Documents, vectorizer: Any) -> tuple[Any, Any]:
 
 
 def require_kind(documents: Documents, vectorizer: Any) -> None:
-    """Raise ValueError unless a vectorizer takes documents of this kind.
+    """Raise ValueError if a vectorizer does not take documents of this kind.
 
-    Whether it does can be told of those that split texts themselves, and of those of lists.
+    This can be checked for scikit-learn's own splitting of texts, and for vectorizers of lists.
+    Other vectorizers pass.
 
     Example:
         >>> require_kind(Documents([["a", "b"]], Kind.LISTS), CountVectorizer())
@@ -129,16 +130,18 @@ def require_kind(documents: Documents, vectorizer: Any) -> None:
 def default_vectorizer(
     num_documents: int, kind: Kind = Kind.TEXTS, **settings: Any
 ) -> CountVectorizer:
-    """Counts of words of two letters or more, without English stop words; of lists, of all words.
+    """Return the vectorizer that counts words if none is given.
 
-    See `data.words.words_of` for what a word is. Words in more than half of the documents are left
-    out. So are those in fewer than 5 documents (2 where N is below 1,000; 1 below 100). Of the
-    others the 10,000 commonest are kept.
+    In texts it counts words of two or more letters, without English stop words;
+    `data.words.words_of` says what a word is. In lists it counts all words. If N is 100 or more,
+    words in more than half of the documents are left out, and so are words in only one document. If
+    N is 1,000 or more, words in fewer than 5 documents are left out. At most 10,000 words are kept,
+    the most frequent ones.
 
     Args:
         num_documents: N.
-        kind: Texts or lists of words, which are counted as they are.
-        settings: Arguments of the vectorizer that are to be others, such as ``min_df=3``.
+        kind: Texts, or lists of words.
+        settings: Arguments of the vectorizer to change, such as ``min_df=3``.
 
     Example:
         >>> default_vectorizer(10).fit(["One cat", "Two cats"]).get_feature_names_out().tolist()
@@ -190,12 +193,12 @@ def vocabulary_of(
     """Return the words as an array of V strings.
 
     Args:
-        words: In the order of columns, or a mapping from words to columns from 0.
+        words: The words in the order of columns, or a mapping from words to columns from 0.
         num_words: V.
-        argument: That messages name.
+        argument: Name of the argument, for error messages.
 
     Raises:
-        ValueError: If they are not V different strings.
+        ValueError: If the words are not V different strings.
 
     Example:
         >>> vocabulary_of({"dog": 1, "cat": 0}, 2).tolist()
@@ -244,16 +247,16 @@ def _require_same_words(corpus: Corpus, words: Any, whose: str) -> None:
 
 
 def checked_counts(estimator: Any, X: Any, *, reset: bool, single: bool = False) -> Any:
-    """Return counts as a CSR matrix without zeros or duplicates; the caller's stay as they are.
+    """Return counts as a CSR matrix without zeros or duplicates. The given counts do not change.
 
-    A corpus is returned as it is: it checks what is read of it.
+    A corpus is returned unchanged. It checks its counts when they are read.
 
     Args:
-        estimator: Whose ``n_features_in_`` and ``feature_names_in_`` they are checked against.
+        estimator: Counts are checked against its ``n_features_in_`` and ``feature_names_in_``.
         X: Counts of words, 0 or more, dense or sparse, shape (N, V), or a corpus.
-        reset: Whether those attributes are set instead.
-        single: Whether sparse float32 stays so, and shares the caller's memory; else float64 is
-            returned.
+        reset: Whether to set these two attributes instead.
+        single: Whether sparse counts in float32 stay in float32, in the memory of the caller. Else
+            float64 is returned.
 
     Raises:
         ValueError: If a count is negative, not finite or above 2 ** 53, or the shape is wrong.
@@ -290,10 +293,10 @@ def checked_counts(estimator: Any, X: Any, *, reset: bool, single: bool = False)
 
 
 def loaded(counts: Any) -> Any:
-    """Return what was given, but a corpus as its counts in memory.
+    """Return the counts of a corpus in memory; return anything else unchanged.
 
     Raises:
-        ValueError: If they take more than the memory budget (`dirvae.reading`).
+        ValueError: If the counts need more than the memory budget (`dirvae.reading`).
     """
     if not isinstance(counts, Corpus):
         return counts
@@ -302,11 +305,13 @@ def loaded(counts: Any) -> Any:
 
 
 def sampled(counts: Any, known: Any = None) -> tuple[sparse.csr_matrix, Any]:
-    """Return counts in memory and what is known of their rows: of a large corpus, a sample of both.
+    """Return counts in memory and what is known of their rows.
+
+    Of a corpus of more than 100,000 documents, a random sample of 100,000 is returned.
 
     Args:
-        counts: CSR, which is returned as it is, or a corpus.
-        known: An array or a list, a row or an entry for each, or None.
+        counts: CSR, which is returned unchanged, or a corpus.
+        known: An array or a list with an entry for each row, or None.
     """
     if not isinstance(counts, Corpus) or counts.shape[0] <= SAMPLE:
         return loaded(counts), known
@@ -324,8 +329,8 @@ def require_documents(
     Args:
         counts: Shape (N, V).
         num_topics: K.
-        row: What messages call a row.
-        column: What they call a column.
+        row: Word for a row in error messages.
+        column: Word for a column in error messages.
 
     Example:
         >>> require_documents(sparse.csr_matrix((3, 4)), 2)

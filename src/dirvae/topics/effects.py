@@ -27,13 +27,13 @@ INDEPENDENT = 1e-9  # share of a column, at least, that does not follow from tho
 
 
 class Coefficient(NamedTuple):
-    """What an effect is of.
+    """What one effect describes.
 
     Attributes:
         covariate: Name of the column.
-        kind: As in `topics.columns.Column`; "intercept" for the share that effects are added to.
-        level: The word whose share is told; None of other kinds.
-        reference: The word that it is compared with; None of other kinds.
+        kind: As in `topics.columns.Column`, or "intercept".
+        level: For a column of words, the word that the effect describes; else None.
+        reference: For a column of words, the word that ``level`` is compared with; else None.
     """
 
     covariate: str
@@ -42,7 +42,7 @@ class Coefficient(NamedTuple):
     reference: str | None = None
 
     def __str__(self) -> str:
-        """What a reader is told, such as "diet: swap, not home"."""
+        """A text for readers, such as "diet: swap, not home"."""
         if self.level is None:
             return self.covariate
         return f"{self.covariate}: {self.level}, not {self.reference}"
@@ -61,21 +61,22 @@ class Effects(Result, _Coefficients):
     """Linear effects of covariates on the proportion of each topic.
 
     Attributes:
-        names: Of the C covariates, after an intercept. Words have a name for each level but the
-            reference, to which the others are compared. That is the first in alphabetical order, or
-            in a category's own.
-        effect: Change of the proportion for a unit of the covariate, shape (1 + C, K); for a day
-            of dates and durations.
-        std_error: Shape (1 + C, K).
+        names: "intercept", and after it the names of the C effects. A column of words has one name
+            for each level but the reference, with which the others are compared. The reference is
+            the first level: of a categorical column in the order of its categories, otherwise in
+            alphabetical order.
+        effect: Change of the proportion per unit of the covariate, shape (1 + C, K). The unit of
+            dates and durations is a day.
+        std_error: Standard errors, shape (1 + C, K).
         lower: Lower ends of the intervals, shape (1 + C, K).
-        upper: Upper ends, shape (1 + C, K).
-        coefficients: What each is of, with its level and its reference, length 1 + C.
+        upper: Upper ends of the intervals, shape (1 + C, K).
+        coefficients: What each effect describes, with its level and its reference, length 1 + C.
     """
 
     _level = LEVEL
 
     def table(self) -> ResultTable:
-        """A row for each covariate and topic; ``reference`` is empty but for words."""
+        """A row for each covariate and topic; only words have a ``reference``."""
         rows = {
             "covariate": self.names,
             "reference": [of.reference or "" for of in self.coefficients],
@@ -118,27 +119,28 @@ class _GroupMeans(NamedTuple):
 
 
 class Shares(Result, _GroupMeans):
-    """Share of each topic in each group of documents, such as those of a year.
+    """Share of each topic in each group of documents, such as the documents of one year.
 
     Attributes:
-        groups: Distinct values, sorted, those of a category in its own order, length G.
-        documents: Documents of each, shape (G,).
-        share: Mean proportions, shape (G, K).
-        std_error: Shape (G, K); NaN for groups of one document.
+        groups: The G distinct values, sorted; categories keep their own order.
+        documents: Number of documents in each group, shape (G,).
+        share: Mean proportions of the topics, shape (G, K).
+        std_error: Standard errors, shape (G, K); NaN for groups of one document.
     """
 
     def difference(self, first: Any, second: Any, *, level: float = LEVEL) -> Contrast:
-        """By how much the share of each topic is larger in one group than in another.
+        """Difference of the share of each topic between two groups, with intervals.
 
-        The intervals hold what other documents of the groups may have; groups are independent.
+        The intervals include the variation between documents. The groups are treated as
+        independent.
 
         Args:
             first: One of ``groups``.
-            second: Another, whose share is subtracted.
-            level: Of the intervals, in (0, 1).
+            second: Another group, whose share is subtracted.
+            level: Probability of the intervals, in (0, 1).
 
         Raises:
-            ValueError: If an argument is out of range, or a group has one document only.
+            ValueError: If an argument is out of range, or a group has only one document.
 
         Example:
             >>> theta = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.4, 0.6]])
@@ -164,10 +166,10 @@ class Shares(Result, _GroupMeans):
         return self._long(rows, {"share": self.share, "std_error": self.std_error})
 
     def plot(self, topics: Sequence[int] | None = None) -> Any:
-        """Return a figure: lines with 90 % bands over numbers and dates, a heat map of others.
+        """Return a figure: lines with 90 % bands if groups are numbers or dates; else a heat map.
 
         Args:
-            topics: Those that are drawn; None for the six largest, of a heat map for all.
+            topics: The topics to draw. If None, the six largest as lines, or all in a heat map.
         """
         from dirvae.report.figures import heatmap  # plotly, only where a figure is asked for
         from dirvae.report.intervals import bands

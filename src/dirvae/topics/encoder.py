@@ -10,10 +10,10 @@ __all__ = ["TopicWeights"]
 
 
 class TopicWeights(nn.Module):
-    """A network with one positive number a topic at its end, where variational inference starts.
+    """A network that puts out one positive weight for each topic: the start of `MixtureVAE`.
 
     Args:
-        net: Module from counts (and covariates) to features; has ``out_features``.
+        net: Module from counts (and covariates) to features. It has ``out_features``.
         num_topics: K.
 
     Example:

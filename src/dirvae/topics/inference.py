@@ -39,24 +39,28 @@ def is_mixture(
 
 
 class MixtureVAE(VAE):
-    r"""LDA whose inference is a network followed by steps of collapsed variational Bayes.
+    r"""LDA with inference by a network and then steps of collapsed variational Bayes (CVB0).
 
-    The network gives weights t. Each step assigns every word to topics and counts,
+    The network gives weights t of the topics. Each step assigns every word to topics, in
+    proportion to :math:`t_k \beta_{kv}`, and adds the assigned words to the prior's concentrations:
 
-    .. math:: \gamma_k = \alpha_k + \sum_v x_v \frac{t_k \beta_{kv}}{\sum_j t_j \beta_{jv}},
+    .. math:: \gamma_k = \alpha_k + \sum_v x_v \frac{t_k \beta_{kv}}{\sum_j t_j \beta_{jv}}
 
-    and q(theta|x) = Dirichlet(gamma); the next step has :math:`t_k = \gamma_k` (CVB0). Steps of
-    :math:`e^{\psi(\gamma_k)}`, where the bound is highest, shut most topics out of short documents,
-    so that each topic learns the words of all. A document without words has the prior, and one of n
-    words a concentration of n more. Counts of an `OverdispersedDecoder` that repeat others tell
-    nothing: x is then the fresh ones alone, and n their effective number, n (1 + s) / (n + s).
+    Then q(theta|x) = Dirichlet(gamma). The next step takes :math:`t_k = \gamma_k` (CVB0). Steps
+    with :math:`t_k = e^{\psi(\gamma_k)}` would lead to the highest bound. But they leave short
+    documents with few topics, and in training each topic then learns the words of all topics.
+
+    The posterior of a document without words is the prior. n words add n to the sum of the
+    concentrations. With an `OverdispersedDecoder`, each count is either fresh or repeats an earlier
+    one, and repeats say nothing about theta. So x then has the expected numbers of fresh counts,
+    and n is replaced by the effective number n (1 + s) / (n + s).
 
     Args:
         encoder: Module from counts to t, shape (B, K), such as `TopicWeights`.
         decoder: A `TopicDecoder` that mixes its topics.
         prior: Module that returns a Dirichlet.
-        num_steps: Steps in training, 1 or more; in evaluation the decoder's ``more_steps`` times
-            as many.
+        num_steps: Number of steps in training, 1 or more. Evaluation takes more, by the factor
+            ``more_steps`` of the decoder.
 
     References:
         Blei, Ng & Jordan 2003 (the model); Asuncion, Welling, Smyth & Teh 2009 (CVB0); Marino, Yue
@@ -80,7 +84,7 @@ class MixtureVAE(VAE):
         self.num_steps = num_steps
 
     def terms(self, *data: Any, **options: Any) -> Terms:
-        """Log-likelihood and KL of each example, as `VAE.terms` has them."""
+        """Log-likelihood and KL of each example, as in `VAE.terms`."""
         with self.decoder.topics_taken_once():
             return super().terms(*data, **options)
 
@@ -90,7 +94,7 @@ class MixtureVAE(VAE):
         return self._refined(x, self.decoder.topics.detach(), *context)
 
     def infer_by_topics(self, x: Tensor, *context: Tensor) -> Dirichlet:
-        """Return the same with a gradient to the topics, by which labels can teach them."""
+        """Return the same q(theta|x), with gradients to the topics, so labels can train them."""
         return self._refined(x, self.decoder.topics, *context)
 
     def _refined(self, x: Tensor, topics: Tensor, *context: Tensor) -> Dirichlet:

@@ -75,17 +75,17 @@ class LearnedTopics(VAEEstimator):
 
     @property
     def topic_word_(self) -> Any:
-        """beta, rows that sum to 1, shape (K, V)."""
+        """beta: the probability of each word in each topic, shape (K, V). Rows sum to 1."""
         return self._mixed()[: self._n_features_out]
 
     @property
     def components_(self) -> Any:
-        """beta, as scikit-learn's decompositions call it, shape (K, V)."""
+        """The same as ``topic_word_``, under scikit-learn's name, shape (K, V)."""
         return self.topic_word_
 
     @property
     def topic_names_(self) -> list[str]:
-        """Names of the K topics: those given, or else proposals."""
+        """Names of the K topics: those that were set, else proposed ones."""
         proposed = proposed_names(self.top_words(min(3, self.n_features_in_)), self.guide)
         return getattr(self, "_topic_names", proposed)
 
@@ -95,25 +95,25 @@ class LearnedTopics(VAEEstimator):
 
     @property
     def stability_(self) -> Any:
-        """How far other seeds find each topic, in [0, 1], shape (K,); None if fitted once."""
+        """How well other seeds find each topic again, in [0, 1], shape (K,); see `fit_seeds`."""
         check_is_fitted(self)
         return getattr(self, "_stability", None)
 
     @property
     def covariate_names_(self) -> Any:
-        """Names of the covariates as numbers, one for each level of words, shape (C,)."""
+        """Names of the C numeric columns of covariates; words have a column for each level."""
         if not hasattr(self, "_covariates"):
             raise AttributeError(f"this {type(self).__name__} was fitted without covariates")
         return np.array(names_of_numbers(self._covariates), dtype=object)
 
     @property
     def covariate_kinds_(self) -> dict[str, str]:
-        """From the covariates' columns to "numbers", "dates", "durations" or "words"."""
+        """Mapping from columns of covariates to "numbers", "dates", "durations" or "words"."""
         return {known.name: known.kind for known in getattr(self, "_covariates", [])}
 
     @property
     def background_(self) -> Any:
-        """Distribution of the words that go with no topic, shape (V,)."""
+        """Distribution of the words of the background, which belong to no topic, shape (V,)."""
         mixed = self._mixed()
         if len(mixed) == self._n_features_out:
             raise AttributeError(f"this {type(self).__name__} has no background")
@@ -128,13 +128,13 @@ class LearnedTopics(VAEEstimator):
         return finite("topic_word_", beta / beta.sum(1, keepdims=True))
 
     def top_words(self, n: int = 10, *, by: str = "relevance") -> list[list[Any]]:
-        """The n words that tell each topic best; their columns where words are not known.
+        """The n words that describe each topic best; their column numbers if words are not known.
 
         Args:
-            n: From 1 to V.
-            by: "relevance" (in many of the topic's documents, and in more than elsewhere: see
-                `evaluation.top_words_by_documents`), or "frex", "probability" or "lift" of beta
-                (`evaluation.top_word_ids`).
+            n: Number of words, from 1 to V.
+            by: How words are ranked. "relevance" prefers words that are in many documents of the
+                topic, and in few others (`evaluation.top_words_by_documents`). "frex",
+                "probability" and "lift" rank words by beta (`evaluation.top_word_ids`).
         """
         ids = self.top_word_ids(n, by=by)
         if not hasattr(self, "vocabulary_"):
@@ -143,7 +143,7 @@ class LearnedTopics(VAEEstimator):
 
     @pinned()
     def top_word_ids(self, n: int = 10, *, by: str = "relevance") -> Any:
-        """Columns of the words of `top_words`, shape (K, n)."""
+        """Column numbers of the words that `top_words` returns, shape (K, n)."""
         if by != "relevance":
             return top_word_ids(self.topic_word_, n, by=by)
         check_is_fitted(self)
@@ -151,7 +151,7 @@ class LearnedTopics(VAEEstimator):
         return top_words_by_documents(documents, n)
 
     def topic_info(self, n: int = 10) -> ResultTable:
-        """Name, share of the documents, and the n first words of each topic, a row a topic."""
+        """A table with a row for each topic: its name, its share and its first n words."""
         columns: dict[str, Iterable[Any]] = {
             self._terms.part: range(self._n_features_out),
             "name": self.topic_names_,
@@ -161,18 +161,19 @@ class LearnedTopics(VAEEstimator):
         return ResultTable(columns, frames=self._frames(), rows_shown=100)
 
     def find_topics(self, query: str, n: int = 5) -> ResultTable:
-        """The n topics that documents with some words are most of, the first first.
+        """The n topics to which given words belong most, in falling order.
 
         Args:
-            query: One word or more. Of several, each weighs the same.
-            n: Topics at most.
+            query: One or more words. Each has the same weight.
+            n: Largest number of topics.
 
         Returns:
-            Columns topic, name, and share: of the documents that have the words, those in which
-            the words are of the topic, as the model expects.
+            Columns topic, name and share. The share is computed from the documents that have the
+            word. It is the expected share of these documents in which the word belongs to the
+            topic. For several words it is the mean of their shares.
 
         Raises:
-            ValueError: If the vocabulary has none of the words, or is not known.
+            ValueError: If none of the words is in the vocabulary, or there is no vocabulary.
         """
         check_is_fitted(self)
         if not hasattr(self, "vocabulary_"):
@@ -190,14 +191,15 @@ class LearnedTopics(VAEEstimator):
         return ResultTable(found, frames=self._frames())
 
     def hierarchy(self, n: int = 5) -> ResultTable:
-        """How topics go together, the most alike first, as `reduce` merges them.
+        """The steps in which `reduce` merges topics, the most similar topics first.
 
         Args:
-            n: Words of each merged topic.
+            n: Number of words shown for each merged topic.
 
         Returns:
-            A row for each of K - 1 steps: node, left, right and distance as in
-            `scipy.cluster.hierarchy.linkage`, the topics in it, and the words that tell them.
+            A row for each of K - 1 steps. Columns are node, left, right and distance as in
+            `scipy.cluster.hierarchy.linkage`, the numbers of the merged topics, and the n words
+            that best tell them from the other topics.
         """
         check_is_fitted(self)
         documents = self.word_documents_[: self._n_features_out]
@@ -208,7 +210,7 @@ class LearnedTopics(VAEEstimator):
     # --- documents, as numbers ----------------------------------------------------------------
 
     def counts(self, X: Any) -> sparse.csr_matrix:
-        """Counts of the model's words in documents: those of texts and lists; counts checked."""
+        """Counts of the model's words in documents, as a CSR matrix of shape (N, V)."""
         return loaded(self._rows(X))
 
     def _rows(self, X: Any) -> Any:

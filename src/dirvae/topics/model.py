@@ -63,65 +63,67 @@ class TopicModel(DocumentQuestions):
 
     Args:
         n_components: K, number of topics.
-        decoder: Class that takes theta to words: `MixtureDecoder` (LDA), `OverdispersedDecoder`
+        decoder: Class that maps theta to words: `MixtureDecoder` (LDA), `OverdispersedDecoder`
             (counts of microbes, cells or goods), `ProductDecoder` (ProdLDA, NVDM),
             `EmbeddedDecoder` (GSM; ETM with ``word_vectors``), or a `TopicDecoder` of your own.
-            These four also go by their word, such as "product".
+            These four can also be given by name, such as "product".
         latent: Distribution of the latent: `distributions.Dirichlet`, `InverseCDFDirichlet`,
             `StickBreakingKumaraswamy`, `SoftmaxNormal` or, with a `ProductDecoder` only,
-            `torch.distributions.Normal`; or its word, such as "softmax-gaussian".
+            `torch.distributions.Normal`. Or its name, such as "softmax-gaussian".
         prior_concentration: Concentration of the Dirichlet prior of theta: a positive number,
-            "learn" (one for each topic, from .1), or None for the latent's own default. If the
-            latent is not a Dirichlet, "learn" also means that default. With covariates the prior is
-            always learned. The background's concentration is a fifth of the sum of the
-            topics' concentrations; if it is learned, it starts there.
-        vectorizer: What counts the words of texts: any vectorizer of scikit-learn, or None for
+            "learn" (one for each topic, all starting at .1), or None for the latent's default. If
+            the latent is not a Dirichlet, "learn" also means that default. With covariates the
+            prior is always learned. The concentration of the background is a fifth of the sum of
+            the topics' concentrations. If the prior is learned, the background starts there.
+        vectorizer: Counts the words of texts: any vectorizer of scikit-learn, or None for
             `topics.documents.default_vectorizer`. A `HashingVectorizer` needs
-            ``alternate_sign=False`` and ``norm=None``, and does not tell the words.
+            ``alternate_sign=False`` and ``norm=None``. With it, the words are not known.
         word_vectors: Vectors of the words for an `EmbeddedDecoder`, shape (V, E), or a mapping from
-            words to vectors (words without one have zeros).
-        guide: Words that topics start from, such as ``{"sport": ["team", "game"]}``: the first
-            topics, in this order. Words that no document has are left out, with a warning.
-        background: Whether words that go with no topic have a distribution of their own, which
-            theta leaves out. Only a mixture with a Dirichlet latent has one.
-        label_weight: Weight of the log probability of a document's label, beside its bound; 0
-            leaves labels out.
+            words to vectors. Words without a vector get zeros.
+        guide: Words that topics start from, such as ``{"sport": ["team", "game"]}``. The named
+            topics come first, in this order. Words that occur in no document are left out, with a
+            warning.
+        background: Whether there is a background. It needs a decoder that mixes topics, and a
+            Dirichlet latent.
+        label_weight: Weight of the log probability of a document's label, relative to the bound of
+            the document. 0 leaves labels out.
         hidden_sizes: Widths of the encoder's layers.
         max_epochs: Passes over the documents.
-        batch_size: Documents a step.
-        learning_rate: Adam's step size for the encoder at the start; it falls to 0.
-        random_state: Seed or `numpy.random.RandomState`; the same seed gives the same topics.
+        batch_size: Documents per step.
+        learning_rate: Adam's step size for the encoder at the start. It falls to 0.
+        random_state: Seed or `numpy.random.RandomState`. The same seed gives the same topics.
         device: "cpu", "cuda", "mps" or "auto".
         verbose: Whether to show a progress bar.
 
     Attributes:
-        topic_word_: beta, rows that sum to 1, shape (K, V).
-        background_: Distribution of the words that go with no topic, shape (V,), where there is
-            one.
-        vocabulary_: The V words, where they are known.
-        covariate_kinds_: From names of the columns of covariates to what they have: "numbers",
-            "dates", "durations" or "words".
-        covariate_names_: Names of covariates, where there are any; one for each level of words.
-        vectorizer_: The fitted vectorizer, where texts or lists of words were given.
-        word_frequency_: Share of each word in the documents, shape (V,).
-        word_documents_: In how many documents each word was of each topic, shape (K, V), with a
-            row more for the background, where there is one.
-        topic_names_: Names of the K topics: those of ``guide``, or else their three first words.
-            Set others, as a list or such as ``{3: "cars"}``; they are saved with the model.
-        stability_: How far other seeds find each topic, in [0, 1], shape (K,): the model's row of
-            `TopicEnsemble.stability`. None unless `fit_seeds` fitted it; more training and merging
-            of topics forget it.
+        topic_word_: beta, the probability of each word in each topic, shape (K, V). Rows sum to 1.
+        background_: Distribution of the words of the background, shape (V,), if there is one.
+        vocabulary_: The V words, if they are known.
+        covariate_kinds_: Mapping from the names of the columns of covariates to their kinds:
+            "numbers", "dates", "durations" or "words".
+        covariate_names_: Names of covariates, if there are any. A column of words has one name for
+            each level (each distinct word).
+        vectorizer_: The fitted vectorizer, if texts or lists of words were given.
+        word_frequency_: Share of each word among all words of the documents, shape (V,).
+        word_documents_: Expected number of documents in which each word belongs to each topic,
+            shape (K, V). A background adds one row.
+        topic_names_: Names of the K topics: those of ``guide``, or else their first three words.
+            You can set other names, as a list or as a mapping such as ``{3: "cars"}``. They are
+            saved with the model.
+        stability_: How well other seeds find each topic again, in [0, 1], shape (K,): the model's
+            row of `TopicEnsemble.stability`. None unless `fit_seeds` fitted the model. Further
+            training or merging sets it to None.
         components_: The same as ``topic_word_``.
-        topic_prevalence_: Mean of theta over the documents, shape (K,). Documents of each
-            `partial_fit` count with the theta that they had right after it.
-        classes_: The L classes, sorted, where labels were given.
-        coef_: How much each topic says for each class, shape (L, K), where labels were given: the
-            logits of classes are ``theta @ coef_.T + intercept_``.
-        intercept_: Shape (L,).
-        vae_: The fitted `VAE`; its latent has the background's share, where there is one, after
-            those of the K topics.
+        topic_prevalence_: Mean of theta over the documents, shape (K,). Each `partial_fit` adds
+            its documents with theta as it is right after that call.
+        classes_: The L classes, sorted, if labels were given.
+        coef_: Weight of each topic for each class, shape (L, K), if labels were given. The logits
+            of the classes are ``theta @ coef_.T + intercept_``.
+        intercept_: Intercept of each class, shape (L,), if labels were given.
+        vae_: The fitted `VAE`. Its latent has the shares of the K topics, and after these the
+            share of the background, if there is one.
         history_: Metrics of each epoch.
-        n_iter_: Epochs trained.
+        n_iter_: Number of epochs trained.
         n_features_in_: Number of words, V.
 
     References:
@@ -192,32 +194,34 @@ class TopicModel(DocumentQuestions):
         resume: bool = False,
         trainer: Mapping[str, Any] | None = None,
     ) -> TopicModel:
-        """Fit to documents, and to labels where there are some.
+        """Fit to documents, and to labels if there are any.
 
-        With labels the topics learn to tell them: theta's mean goes through a linear softmax, whose
-        log-likelihood is added to the bound. A pipeline that ends in a classifier gives its labels
-        to all its steps, so its topics are supervised too, unless ``label_weight`` is 0.
+        With labels, the topics also learn to predict the labels. The posterior mean of theta goes
+        through a linear softmax, whose log-likelihood is added to the bound. A pipeline that ends
+        in a classifier passes its labels to all its steps. Its topics are then supervised too,
+        unless ``label_weight`` is 0.
 
         If X, labels and covariates are pandas objects, rows are matched by index; else by position.
 
         Args:
-            X: N texts, or N lists of words, which are counted as they are. Or counts of words, 0 or
-                more, dense or CSR, shape (N, V). Or a `data.Corpus`, of which neither counts nor
-                theta are held in memory.
-            y: Labels of documents, words or whole numbers, length N; the number -1, None or NaN
-                where unknown. None for none.
+            X: N texts. Or N lists of words, which are counted as they are. Or counts of words, 0 or
+                more, dense or CSR, shape (N, V). Or a `data.Corpus`, whose counts and theta are
+                not held in memory.
+            y: Labels of documents, words or whole numbers, length N. An unknown label is the
+                number -1, None or NaN. None if there are no labels.
             vocabulary: The V words of counts, in order, or a mapping from words to columns.
             covariates: What is known of the documents: a data frame, a series, or an array or list
-                of shape (N, C) or (N,). Numbers, booleans, dates (in days), and words, which become
-                dummies. The prior of theta depends on it (with a prior that is learned).
-            smooth: Names of numeric or date covariates, such as a year. The prior follows each of
-                them by a smooth curve (a cubic spline of five knots).
-            checkpoint_dir: Folder for a checkpoint after each epoch; nothing is kept if None.
-            resume: Whether to go on from that folder's last checkpoint, of the same data and
-                arguments; ``random_state`` must be an integer.
+                of shape (N, C) or (N,). Columns have numbers, booleans, dates (in days) or words,
+                which become dummy variables. The prior of theta is learned and depends on them.
+            smooth: Names of numeric or date covariates, such as a year. Their effect on the prior
+                is a smooth curve (a cubic spline with five knots).
+            checkpoint_dir: Folder for a checkpoint after each epoch. If None, none is written.
+            resume: Whether to continue from the last checkpoint in ``checkpoint_dir``. Data and
+                arguments must be the same, and ``random_state`` must be an integer.
             trainer: Arguments of ``lightning.pytorch.Trainer`` by name, such as ``logger``,
                 ``callbacks``, ``precision``, ``accelerator`` (in place of ``device``) and
-                ``devices``. What is logged is named in `training.History`. Nothing of it is saved.
+                ``devices``. `training.History` names the metrics that are logged. A saved model
+                does not contain these arguments.
 
         Returns:
             The estimator itself.
@@ -283,13 +287,13 @@ class TopicModel(DocumentQuestions):
     def partial_fit(
         self, X: Any, y: Any = None, *, vocabulary: Sequence[str] | None = None
     ) -> TopicModel:
-        """Take one more pass over documents, which may be new ones, at a constant step size.
+        """Make one more pass over documents, old or new, at a constant step size.
 
-        The first call settles vocabulary and starting topics; from one call to the next the
-        optimiser goes on where it was. Args and errors are those of `fit`. But ``y`` is ignored:
-        training goes on without labels, and a model fitted to labels loses its ``classes_`` and
-        ``coef_``. Covariates are ignored too: the prior at their mean is used, and a warning says
-        so.
+        The first call fixes the vocabulary and the starting topics. The optimiser keeps its state
+        from one call to the next. Arguments and errors are those of `fit`, but ``y`` is ignored. A
+        model that was fitted to labels continues without labels, and loses its ``classes_`` and
+        ``coef_``. A model that was fitted with covariates takes the prior at their mean, with a
+        warning.
         """
         if hasattr(self, "vae_"):
             counts = self._rows(X)
@@ -391,17 +395,18 @@ class TopicModel(DocumentQuestions):
 
     @pinned()
     def merge(self, groups: Sequence[Sequence[int]]) -> TopicModel:
-        """Return a model in which each group of topics is one, others as they are, after them.
+        """Return a model in which each group of topics is merged into one topic.
 
-        The background stays as it is. The model has no ``guide`` any more, whose topics have moved.
-        Topics that stay as they are keep names that were given.
+        The merged topics come first, in the order of the groups. The other topics follow, unchanged
+        and in their old order; they keep names that were given. The background is unchanged too.
+        The new model has no ``guide``, because its topics have moved.
 
         Args:
             groups: Topics to merge, one or more in each group, each topic at most once.
 
         Raises:
-            ValueError: If a topic is named twice or is not there, or a group is empty. Or if the
-                model is no mixture with a Dirichlet, or has covariates.
+            ValueError: If a topic is named twice or does not exist, or a group is empty. Or if the
+                model has covariates, or is not a mixture of topics with a Dirichlet latent.
         """
         check_is_fitted(self)
         parts = all_topics(groups, self._n_features_out)
@@ -428,16 +433,17 @@ class TopicModel(DocumentQuestions):
         return merged
 
     def reduce(self, n_components: int) -> TopicModel:
-        """Return a model with fewer topics, the most alike merged (average linkage of cosines).
+        """Return a model with fewer topics: the most similar ones are merged.
 
-        A model that was fitted with covariates cannot be reduced: fit it with fewer topics.
+        Topics are merged by average linkage of the cosines of their words. A model that was fitted
+        with covariates cannot be reduced: fit it with fewer topics.
 
         Args:
-            n_components: From 1 to K.
+            n_components: Number of topics of the new model, from 1 to K.
 
         Raises:
-            ValueError: If ``n_components`` is out of range, the model has covariates, or it is no
-                mixture with a Dirichlet.
+            ValueError: If ``n_components`` is out of range or the model has covariates. Or if the
+                model is not a mixture of topics with a Dirichlet latent.
         """
         require_integer("n_components", n_components, 1)
         check_is_fitted(self)

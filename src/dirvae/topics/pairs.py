@@ -26,26 +26,26 @@ class _Ratios(NamedTuple):
 
 
 class TopicPairs(Result, _Ratios):
-    r"""How often each two topics are in the same documents, beside what their sizes let expect.
+    r"""How often two topics occur in the same document, relative to what their sizes suggest.
 
     .. math:: R_{kj} = \frac{E[\theta_k \theta_j]}{E[\theta_k] E[\theta_j]} \cdot
               \frac{1 - \sum_l E[\theta_l]^2}{1 - \sum_l E[\theta_l^2]}
 
-    Over all pairs, weighted by their sizes, it is 1 on average. At 2 a pair is twice as often
-    together as topics of their sizes are. Means are over documents. It is no correlation: that of
-    shares falls with each topic more, for they sum to 1, and that of their logarithms hangs on
-    topics which a document has nearly nothing of.
+    Expectations are means over documents. The average of R over all pairs, weighted by their sizes,
+    is 1. If R is 2, the two topics occur together twice as often as topics of their sizes do on
+    average. R is not a correlation. Correlations of shares are biased downwards, because shares sum
+    to 1. Correlations of log shares depend most on topics that are nearly absent from a document.
 
     Attributes:
-        ratio: R, symmetric, the median over draws, NaN on the diagonal, shape (K, K).
-        lower: Lower ends of the intervals, likewise.
-        upper: Upper ends.
+        ratio: R, the median over draws, symmetric, NaN on the diagonal, shape (K, K).
+        lower: Lower ends of the intervals, shape (K, K).
+        upper: Upper ends of the intervals, shape (K, K).
     """
 
     _level = LEVEL
 
     def table(self) -> ResultTable:
-        """A row for each pair, those first of which most is known: farthest from 1 at least."""
+        """A row for each pair; pairs whose intervals are farthest from 1 come first."""
         first, second = self._ordered()
         part, names = self._terms.part, self._names(len(self.ratio))
         columns: dict[str, Any] = {part: first, f"other_{part}": second}
@@ -54,10 +54,10 @@ class TopicPairs(Result, _Ratios):
         return ResultTable(columns, frames=self._labels.frames if self._labels else None)
 
     def plot(self, n: int = 30) -> Any:
-        """Return a figure of pairs with their intervals beside 1, the largest ratio first.
+        """Return a figure of pairs with their intervals, the largest ratio first.
 
         Args:
-            n: Pairs at most: the first of the `table`.
+            n: Largest number of pairs. The first pairs of the `table` are shown.
         """
         from dirvae.report.intervals import forest  # plotly, only where a figure is asked for
 

@@ -52,38 +52,42 @@ class _Marginals(NamedTuple):
 
 
 class TopicPosterior(Result, _Marginals):
-    """The posterior of theta of N documents: gammas over their sum, each with its own scale.
+    """The posterior of theta of N documents: a scaled Dirichlet.
 
-    Of this scaled Dirichlet the marginals are taken for Betas.
+    A draw consists of independent gamma variables, each with its own scale, divided by their sum.
+    The distribution of a single proportion is approximated by a Beta.
 
     Attributes:
-        concentration: Shapes a of the gammas, shape (N, K): theta_k is Beta(a_k, a_k / m_k - a_k)
-            with m the mean. Where words leave no doubt of their topics, they are the prior's
-            concentrations plus numbers of words; otherwise they are smaller.
-        mean: Posterior means m, rows that sum to 1, shape (N, K).
+        concentration: Shape parameters a of the gammas, shape (N, K): theta_k is
+            Beta(a_k, a_k / m_k - a_k) with m the mean. If the words leave no doubt about their
+            topics, a_k is the prior's concentration plus the number of words of topic k. Otherwise
+            a_k is smaller.
+        mean: Posterior means m, shape (N, K). Rows sum to 1.
         std: Posterior standard deviations, shape (N, K).
         lower: Lower ends of the credible intervals, shape (N, K); see `credible_intervals`.
-        upper: Upper ends, shape (N, K).
-        dominates: Probability that the topic is the largest, shape (N, K), by 500 draws.
-        off_topic: Nats a word by which the words' mere frequencies explain the document better than
-            topics and background do, shape (N,). Well below 0 for documents of the topics, near 0
-            or above it for others; NaN without words.
+        upper: Upper ends of the credible intervals, shape (N, K).
+        dominates: Probability that the topic is the largest, shape (N, K), from 500 draws.
+        off_topic: Score of documents that do not fit the topics, shape (N,), in nats per word: the
+            log probability of the words by their frequencies alone, minus that by topics and
+            background. Well below 0 for documents that fit, near or above 0 for others; NaN for
+            documents without words.
     """
 
     _evidence: WordEvidence | None = None
     _level = LEVEL
 
     def share(self, topics: Sequence[int], *, level: float | None = None) -> Contrast:
-        """The share of some topics together in each document, with intervals.
+        """The summed share of several topics in each document, with intervals.
 
-        They know that topics which share words are told apart badly, while their sum may be sure.
+        Topics with many words in common are hard to tell apart, but their sum may still be well
+        known. The intervals take this into account.
 
         Args:
             topics: Some of the K topics, not all, each once.
-            level: Of the credible intervals, in (0, 1); None for that of the posterior.
+            level: Probability of the credible intervals, in (0, 1). If None, that of the posterior.
 
         Raises:
-            ValueError: If an argument is out of range, or the posterior is none of a model's.
+            ValueError: If an argument is out of range, or the posterior was not made by a model.
         """
         size = self.mean.shape[1]
         found = set(topics)
@@ -104,7 +108,7 @@ class TopicPosterior(Result, _Marginals):
         return found_share.of("row", self._ids(len(mean)), self._labels, level)
 
     def table(self) -> ResultTable:
-        """A row for each document and topic: mean, std, interval and chance to be the largest."""
+        """A row for each document and topic: mean, std, interval, probability to be the largest."""
         names = ("mean", "std", "lower", "upper", "dominates")
         values = {name: getattr(self, name) for name in names}
         return self._long({self._terms.row: self._ids(len(self.mean))}, values)
@@ -113,7 +117,7 @@ class TopicPosterior(Result, _Marginals):
         """Return a figure of one document's topics with their intervals, the largest first.
 
         Args:
-            document: Its place, from 0.
+            document: Index of the document, from 0.
         """
         from dirvae.report.intervals import forest  # plotly, only where a figure is asked for
 
@@ -253,16 +257,15 @@ def posterior_of(
 
 
 def credible_intervals(mean: Floats, concentration: Floats, level: float) -> tuple[Floats, Floats]:
-    """Intervals that hold proportions with a probability of ``level``.
+    """Intervals that contain proportions with a probability of ``level``.
 
-    They have equal tails, except where the density is highest at 0 (or 1). A topic of which a
-    document may have nothing has an interval from 0. An equal tail would leave out the likeliest
-    proportions.
+    Intervals have equal tails, unless the density is highest at 0 (or 1). Then the interval starts
+    at 0 (or ends at 1), because equal tails would leave out the most probable proportions.
 
     Args:
         mean: m of Beta(a, a / m - a), any shape.
         concentration: a, of the same shape.
-        level: In (0, 1).
+        level: Probability of the intervals, in (0, 1).
 
     Example:
         >>> lower, upper = credible_intervals(np.array([0.02, 0.5]), np.array([0.1, 9.0]), 0.9)

@@ -14,8 +14,9 @@ __all__ = ["PrevalencePrior"]
 class PrevalencePrior(Conditional):
     r"""A Dirichlet whose concentration is learned: :math:`\alpha_k = e^{a_k + c^\top w_k}`.
 
-    Here c are the covariates less their mean, in their standard deviations, which `standardize`
-    sets. Without covariates it is one asymmetric Dirichlet for all documents.
+    Here c are standardized covariates: minus their mean, divided by their standard deviation;
+    `standardize` sets both. Without covariates the prior is one Dirichlet for all documents, with a
+    concentration for each topic.
 
     Args:
         num_topics: K.
@@ -44,13 +45,13 @@ class PrevalencePrior(Conditional):
         self.register_buffer("unit", torch.ones(num_covariates))
 
     def standardize(self, covariates: Tensor) -> None:
-        """Take means and standard deviations, where these are not 0, from rows of shape (N, C)."""
+        """Set means and standard deviations to those of covariates of shape (N, C)."""
         std = covariates.std(0, correction=0)
         self.shift.copy_(covariates.mean(0))
         self.unit.copy_(torch.where(std > 0, std, 1.0))
 
     def forward(self, *context: Tensor) -> Dirichlet:
-        """Return p(theta | covariates), shape (B, C); at their means where none are given."""
+        """Return p(theta | covariates), given shape (B, C). Without any, the prior at the means."""
         log_concentration: Tensor = self.log_concentration
         if context:
             standard = (context[0] - self.shift) / self.unit

@@ -58,15 +58,15 @@ class DocumentQuestions(LearnedTopics):
     """What can be asked of a fitted model about documents: theta, scores, effects, pages."""
 
     def transform(self, X: Any, *, covariates: Any = None) -> Any:
-        """Posterior mean of theta of each document, rows that sum to 1, shape (N, K).
+        """Posterior mean of theta of each document, shape (N, K). Rows sum to 1.
 
-        It depends on the document alone, and not on the batch that it comes in; documents without
-        words have the prior's mean.
+        The mean depends on the document alone, not on the other documents of X. A document without
+        words has the mean of the prior.
 
         Args:
             X: Documents, as in `fit`. `topics.write_theta` writes theta of a corpus to disk.
-            covariates: Those of these documents, as in `fit`. If None, a model that was fitted with
-                covariates warns, and takes the prior at their mean for all documents.
+            covariates: Covariates of these documents, as in `fit`. If None, a model that was fitted
+                with covariates takes the prior at their mean for all documents, with a warning.
         """
         theta = self._theta(*self._counts_and_covariates(X, covariates, on_disk=True))
         return theta.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else theta
@@ -80,9 +80,9 @@ class DocumentQuestions(LearnedTopics):
 
     @available_if(_has_labels)
     def predict_proba(self, X: Any) -> Any:
-        """Probability of each class, shape (N, L), of a model that was fitted to labels.
+        """Probability of each class, shape (N, L), if the model was fitted to labels.
 
-        Covariates have no part in it, as they had none when labels were learned.
+        Covariates are not used, neither here nor when the labels were learned.
 
         Args:
             X: Documents, as in `fit`.
@@ -92,7 +92,7 @@ class DocumentQuestions(LearnedTopics):
 
     @available_if(_has_labels)
     def predict(self, X: Any) -> Any:
-        """Most probable class of each document, shape (N,), of a model that was fitted to labels.
+        """Most probable class of each document, shape (N,), if the model was fitted to labels.
 
         Args:
             X: Documents, as in `fit`.
@@ -100,18 +100,19 @@ class DocumentQuestions(LearnedTopics):
         return self.classes_[self.predict_proba(X).argmax(1)]
 
     def posterior(self, X: Any, *, level: float = LEVEL, covariates: Any = None) -> TopicPosterior:
-        """Return the posterior of theta of each document, where the latent is a Dirichlet.
+        """Return the posterior of theta of each document. The latent must be a Dirichlet.
 
-        It includes what the words of a document leave uncertain, but treats the topics as known. If
-        these were learned from few documents, or are mixed up, its intervals are too narrow.
+        The posterior includes the uncertainty that the words of a document leave about its
+        proportions, but treats the topics as known. Its intervals are too narrow if the topics were
+        learned from few documents, or if the fitted topics mix the true ones.
 
         Args:
             X: Documents, as in `fit`.
-            level: Of the credible intervals, in (0, 1).
+            level: Probability of the credible intervals, in (0, 1).
             covariates: As in `transform`.
 
         Raises:
-            ValueError: If ``level`` is out of range, or the latent is no Dirichlet.
+            ValueError: If ``level`` is out of range, or the latent is not a Dirichlet.
         """
         check_is_fitted(self)
         require_level(level)
@@ -130,16 +131,16 @@ class DocumentQuestions(LearnedTopics):
     def representative_documents(
         self, X: Any, n: int = 3, *, covariates: Any = None
     ) -> ResultTable:
-        """The n documents that have most of each topic, topic by topic, the first first.
+        """The n documents with the largest share of each topic, in falling order.
 
         Args:
-            X: Documents, as in `fit`; pandas objects are named by their index.
-            n: Documents a topic.
+            X: Documents, as in `fit`. Documents of pandas objects are named by their index.
+            n: Number of documents for each topic.
             covariates: As in `transform`.
 
         Returns:
-            Columns topic, document (its index, or else its row), row (from 0), share, and text,
-            where documents are texts.
+            Columns topic, document (its index entry, or its row if there is no index), row (from
+            0), share, and text, if the documents are texts.
         """
         X = listed(X)
         rows, kind = documents_of(X)
@@ -151,19 +152,20 @@ class DocumentQuestions(LearnedTopics):
         )
 
     def explain(self, X: Any, *, covariates: Any = None) -> ResultTable:
-        """Why one document has its topics: of which topic each of its words is.
+        """Why one document has its topics: the most probable topic of each of its words.
 
         Args:
             X: One document: a text, a list of words, or counts of shape (V,) or (1, V).
-            covariates: As in `transform`, of one row; or a mapping from their names to values.
+            covariates: As in `transform`, for one row. Or a mapping from their names to values.
 
         Returns:
-            A row for each word of the vocabulary that it has: word, count, topic, name, and the
-            probability that the word is of the topic, the largest of all topics. The topic of words
-            of the background is -1. Words of the document's largest topic come first.
+            A row for each different word of the document that is in the vocabulary. Columns are
+            word, count, topic (the most probable one), name of the topic, and probability of this
+            topic. The background has the number -1. Words of the document's largest topic come
+            first.
 
         Raises:
-            ValueError: If X is no one document, or the decoder does not mix its topics.
+            ValueError: If X is not exactly one document, or the decoder does not mix its topics.
         """
         check_is_fitted(self)
         if not decoder_of(self.vae_).mixes:
@@ -185,11 +187,11 @@ class DocumentQuestions(LearnedTopics):
     def score(self, X: Any, y: Any = None) -> float:
         """Mean log probability of a held-out token in nats: minus the log of `perplexity`.
 
-        Larger is better, so that `sklearn.model_selection.GridSearchCV` needs no ``scoring``.
+        Larger is better, so `sklearn.model_selection.GridSearchCV` needs no ``scoring``.
 
         Args:
-            X: Documents, as in `fit`. Of weights that are no whole numbers, such as tf-idf, words
-                are held out rather than tokens.
+            X: Documents, as in `fit`. If some values are not whole numbers, as in tf-idf, half of
+                the different words of each document are held out, instead of half of its tokens.
             y: Ignored.
         """
         counts, covariates = sampled(*self._counts_and_covariates(X, None, on_disk=True))
@@ -200,15 +202,17 @@ class DocumentQuestions(LearnedTopics):
     def evaluate(
         self, X: Any, y: Any = None, *, covariates: Any = None, level: float | None = None
     ) -> TopicScores:
-        """What ``dirvae evaluate`` says of the topics on documents; see `assessment.score_topics`.
+        """Return the measures that ``dirvae evaluate`` prints; see `assessment.score_topics`.
 
         Args:
-            X: Documents, as in `fit`. Of a corpus of more than 100,000 a sample of so many.
-            y: Class of each document, None where it is not known; None for none at all.
+            X: Documents, as in `fit`. Of a corpus of more than 100,000 documents, a random sample
+                of 100,000 is used.
+            y: Class of each document, None where unknown. None if there are no classes.
             covariates: As in `transform`.
-            level: Of intervals, in (0, 1); None for none. They say how far the measures would move
-                with other documents of the same kind, the model as it is: by a bootstrap over
-                documents (`assessment.score_intervals`).
+            level: Probability of intervals of the measures, in (0, 1). None for no intervals. The
+                intervals say how far the measures vary between samples of documents of the same
+                kind, for this fitted model. They come from a bootstrap over documents
+                (`assessment.score_intervals`).
         """
         if level is not None:
             require_level(level)
@@ -228,19 +232,20 @@ class DocumentQuestions(LearnedTopics):
 
     @pinned()
     def perplexity(self, X: Any, *, seed: int = 0, covariates: Any = None) -> float:
-        """Document completion: theta from half of each document's tokens, the rest scored.
+        """Perplexity of held-out words: half of each document's tokens give theta.
 
-        Lower is better; see `evaluation.completion_perplexity`. Of a decoder that does not mix its
-        topics, such as a `ProductDecoder`, the words have the decoder's own distribution.
+        The model predicts the other half of the tokens (document completion). Lower is better; see
+        `evaluation.completion_perplexity`. If the decoder does not mix its topics, as a
+        `ProductDecoder` does not, the decoder's own distribution of words is scored.
 
         Args:
-            X: Documents, as in `fit`; counts must be whole numbers. Of a corpus of more than
-                100,000 documents a sample of so many.
+            X: Documents, as in `fit`. Counts must be whole numbers. Of a corpus of more than
+                100,000 documents, a random sample of 100,000 is used.
             seed: Seed of the split.
             covariates: As in `transform`.
 
         Raises:
-            FloatingPointError: If no topic has one of the held-out words.
+            FloatingPointError: If one of the held-out words has probability 0 in every topic.
         """
         found = self._counts_and_covariates(X, covariates, on_disk=True)
         counts, covariates = sampled(*found)
@@ -274,20 +279,20 @@ class DocumentQuestions(LearnedTopics):
     def effects(self, X: Any, covariates: Any, *, level: float = LEVEL) -> Effects:
         """Effects of covariates on the proportions of topics, with intervals.
 
-        The intervals hold what the documents leave open of their proportions, too. The proportions
-        are what words say of them, under one prior for all documents. In a model that was fitted
-        with covariates it is that at their mean.
+        The intervals include the uncertainty about the proportions of each document. The
+        proportions are inferred from the words, with one prior for all documents. A model that was
+        fitted with covariates takes its prior at their mean.
 
-        Intervals take the topics as known: fit several seeds and compare the effects. They take
-        documents as independent, which several of one author, or samples of one person, are not.
-        Of many intervals, some leave out 0 by chance.
+        The intervals treat the topics as known: fit several seeds and compare the effects. They
+        treat documents as independent, which several documents of one author, or several samples of
+        one person, are not. Among many intervals, some exclude 0 by chance.
 
         Args:
             X: Documents, as in `fit`.
-            covariates: As in `fit`; words become dummies for all levels but a reference, the first
-                in alphabetical order, of a category in its own. Effects of dates are those of a
-                day.
-            level: Of the intervals, in (0, 1).
+            covariates: As in `fit`. Words become dummy variables for all levels but one, the
+                reference. The reference is the first level: of a categorical column in the order of
+                its categories, otherwise in alphabetical order. Effects of dates are per day.
+            level: Probability of the intervals, in (0, 1).
         """
         check_is_fitted(self)
         covariates = matched("covariates", covariates, X)
@@ -297,12 +302,12 @@ class DocumentQuestions(LearnedTopics):
         return found.labelled(self._result_labels())
 
     def shares(self, X: Any, groups: Any, *, covariates: Any = None) -> Shares:
-        """Share of each topic in each group of documents, such as those of a year.
+        """Share of each topic in each group of documents, such as the documents of one year.
 
         Args:
             X: Documents, as in `fit`.
-            groups: A value for each document; times are best cut to years or months first. Where
-                it is None, NaN, NA or NaT, the document is in no group.
+            groups: A value for each document, such as its year. Convert exact times to years or
+                months first. A document with None, NaN, NA or NaT is in no group.
             covariates: As in `transform`.
         """
         check_is_fitted(self)
@@ -326,32 +331,37 @@ class DocumentQuestions(LearnedTopics):
         level: float = LEVEL,
         baseline: bool = False,
     ) -> str:
-        """Return a page to explore the topics and documents in, one file of HTML.
+        """Return a page to explore the topics and documents: one file of HTML.
 
-        It needs no network, and holds the documents that have most of each topic.
+        The page works offline. It contains the documents with the largest shares of each topic.
 
         Args:
-            X: Documents, as in `fit`; None shows topics and words alone.
-            path: File to write the page to; one that is there is replaced.
-            labels: A label for each document, None where unknown. The page calls labels by the name
-                of a series, or by the key of a mapping from one name to the labels.
-            times: A number, a date or a text of either for each document, None where unknown.
-            ids: What each document is called, or a mapping from columns' names to such values;
-                their rows, counted from 1, if None.
-            covariates: As in `fit`, whether the model was fitted with them or not: their `effects`
-                are shown, with intervals of 90 %. Without all of those that it was fitted with it
-                warns, as `transform` does.
-            names: Of topics, a mapping from their numbers or one for each; those that the model was
-                given if None. The file that the page writes is such a mapping, as JSON.
-            stability: How far other seeds find each topic, shape (K,); the model's ``stability_``
-                if None.
-            title: Of the page; what it shows if None.
-            level: Of the intervals, in (0, 1).
-            baseline: Whether to fit scikit-learn's LDA to X, too, and show its quality beside that
-                of the model.
+            X: Documents, as in `fit`. With None, the page shows topics and words alone.
+            path: File to write the page to. An existing file is replaced.
+            labels: A label for each document, None where unknown. The labels can have a name that
+                the page shows: the name of a series, or the key of a mapping from one name to the
+                labels.
+            times: The time of each document, None where unknown: a number, a date, or a text that
+                has a number or a date.
+            ids: Names of the documents, or a mapping from names of columns to the values of the
+                documents. If None, documents are numbered from 1.
+            covariates: Covariates, as in `fit`. The page shows their `effects`, with intervals of
+                90 %. The model need not be fitted with covariates. If it was, and some of its
+                covariates are missing here, the prior is taken at their mean, with a warning, as in
+                `transform`.
+            names: Names of topics: one for each, or a mapping from numbers of topics to names. If
+                None, the names that the model has. The page can save the names as such a mapping,
+                in JSON.
+            stability: How well other seeds find each topic again, shape (K,). If None, the
+                ``stability_`` of the model.
+            title: Title of the page. If None, the title says what the page shows.
+            level: Probability of the intervals of documents' proportions, in (0, 1). All other
+                intervals on the page are of 90 %.
+            baseline: Whether to fit scikit-learn's LDA to X as well, and to show the measures of
+                both.
 
         Raises:
-            ValueError: If an argument is out of range, or the latent gives no shares.
+            ValueError: If an argument is out of range, or the latent is not on the simplex.
             OSError: If the file cannot be written.
         """
         page = page_of(
@@ -372,20 +382,20 @@ class DocumentQuestions(LearnedTopics):
         return page
 
     def topic_pairs(self, X: Any, *, level: float = LEVEL, covariates: Any = None) -> TopicPairs:
-        """How often each two topics are in the same documents, beside what is expected of them.
+        """How often two topics occur in the same document, relative to what their sizes suggest.
 
-        The intervals hold what the documents leave open of their proportions, and which documents
-        there are, but take the topics for known. The prior knows nothing of pairs, so that short
-        documents pull them to what it expects.
+        The intervals include the uncertainty about the proportions of each document, and the
+        variation between samples of documents. They treat the topics as known. The prior assumes no
+        link between topics, so short documents pull the results towards what the prior expects.
 
         Args:
             X: Documents, as in `fit`.
-            level: Of the intervals, in (0, 1).
+            level: Probability of the intervals, in (0, 1).
             covariates: As in `transform`.
 
         Raises:
-            ValueError: If there is one topic, ``level`` is out of range, or the latent is no
-                Dirichlet.
+            ValueError: If there is only one topic, ``level`` is out of range, or the latent is not
+                a Dirichlet.
         """
         check_is_fitted(self)
         require_level(level)
@@ -400,13 +410,14 @@ class DocumentQuestions(LearnedTopics):
     def trends(self, X: Any, time: Any, *, level: float = LEVEL, covariates: Any = None) -> Trends:
         """The share of each topic as a smooth curve over time, with intervals.
 
-        They hold what the documents leave open of their proportions, and which documents there are,
-        but take the topics for known. How often they hold planted curves: the guide to topics.
+        The intervals include the uncertainty about the proportions of each document, and the
+        variation between samples of documents. They treat the topics as known. The guide to topics
+        says how often the intervals contain the true curve of made data.
 
         Args:
             X: Documents, as in `fit`.
             time: Numbers or dates, length N.
-            level: Of the intervals, in (0, 1), each of one place.
+            level: Probability of each interval, in (0, 1). An interval is for one point in time.
             covariates: As in `transform`.
         """
         check_is_fitted(self)

@@ -32,21 +32,21 @@ class Labels:
 
 
 class Result:
-    """A result that shows itself by the names of its topics: a base beside a NamedTuple."""
+    """Base class of results, which are shown with the names of topics."""
 
     _labels: Labels | None = None
 
     def labelled(self, labels: Labels) -> Self:
-        """Take names and ids, and return the result itself."""
+        """Set names and ids, and return the result itself."""
         self._labels = labels
         return self
 
     def table(self) -> ResultTable:
-        """The result as columns by name."""
+        """The result as a table with named columns."""
         raise NotImplementedError
 
     def to_frame(self) -> Any:
-        """The result as a pandas or polars DataFrame, as ``set_output`` of the model says."""
+        """The `table` as a DataFrame of the kind that ``set_output`` of the model sets."""
         return self.table().to_frame()
 
     def __repr__(self) -> str:

@@ -18,14 +18,15 @@ __all__ = ["TopicEnsemble", "fit_seeds"]
 
 
 class TopicEnsemble(NamedTuple):
-    """Models of several seeds, and how far each topic is found again by the others.
+    """Models fitted with several seeds, and how well they find each other's topics.
 
     Attributes:
-        models: The fitted models, length S; each keeps its row of ``stability`` as ``stability_``.
-        stability: How well each topic of each model is found again, in [0, 1], shape (S, K). It is
-            the cosine of its words with those of its match, mean over the other models. Near 1 the
-            topic does not hang on the seed. The mean of all is `evaluation.stability`.
-        best: Place of the model that the others agree with most, on average over its topics.
+        models: The S fitted models. Each has its row of ``stability`` as ``stability_``.
+        stability: How well the other models find each topic of each model, in [0, 1], shape (S, K).
+            A topic is matched to one topic of each other model. Its stability is the mean cosine of
+            its words with the words of its matches. If it is near 1, the topic does not depend on
+            the seed. The mean of all values is `evaluation.stability`.
+        best: Index of the model whose topics have the highest mean stability.
     """
 
     models: list[TopicModel]
@@ -43,23 +44,24 @@ def fit_seeds(
     covariates: Any = None,
     smooth: Sequence[str] = (),
 ) -> TopicEnsemble:
-    """Fit the same model with several seeds, and match the topics of each to those of the others.
+    """Fit the same model with several seeds, and match their topics to each other.
 
     Args:
-        model: Settings, but for ``random_state``; it is not fitted itself.
-        X: Documents, as in `TopicModel.fit`; likewise what follows ``seeds``.
-        seeds: Two or more, all different.
-        y: Labels.
-        vocabulary: The V words of counts.
-        covariates: What is known of the documents.
-        smooth: Names of those that act by a curve.
+        model: A model with the settings. Its ``random_state`` is not used, and it is not fitted
+            itself.
+        X: Documents, as in `TopicModel.fit`.
+        seeds: Two or more integers, all different.
+        y: Labels, as in `TopicModel.fit`.
+        vocabulary: The V words of counts, as in `TopicModel.fit`.
+        covariates: What is known of the documents, as in `TopicModel.fit`.
+        smooth: Names of covariates whose effect is a smooth curve, as in `TopicModel.fit`.
 
     Raises:
         ValueError: If an argument is out of range.
 
     References:
         Greene, O'Callaghan & Cunningham, "How many topics? Stability analysis for topic models",
-        2014 (matched topics; there of top words, here of all).
+        2014. They match topics by their top words; here topics are matched by all words.
 
     Example:
         >>> counts = np.random.default_rng(0).poisson(1, (40, 12))

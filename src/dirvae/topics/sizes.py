@@ -21,22 +21,23 @@ __all__ = ["TopicSizes", "compare_sizes"]
 
 
 class TopicSizes(NamedTuple):
-    """How badly held-out documents are predicted, by number of topics; lower is better.
+    """Loss on held-out documents, in nats, for each number of topics; lower is better.
 
-    In nats a token: the log of `TopicModel.perplexity` (document completion). Of a
-    `CompositionModel` in nats a sample: the mean of minus `CompositionModel.completion_log_prob`
-    (a hidden half of the features, given the other half).
+    The loss of a `TopicModel` is in nats per token: the log of `TopicModel.perplexity` (document
+    completion). The loss of a `CompositionModel` is in nats per sample: minus the mean of
+    `CompositionModel.completion_log_prob` (half of the features, given the other half).
 
     Attributes:
-        sizes: K of each row.
-        nats: Of each split, shape (number of sizes, number of splits).
-        mean: Of ``nats`` over splits, shape (number of sizes,).
-        std_error: Of the difference to the best K, over splits; 0 for the best itself.
-        best: K of the least mean.
-        chosen: The least K whose difference to the best is within one standard error.
-        mean_composition: Of a `CompositionModel` the same as ``nats`` of the mean composition: the
-            mean of minus `CompositionModel.mean_log_prob` on the same samples. A size whose
-            ``nats`` are not below it has learned nothing. None of other models.
+        sizes: The numbers of topics, K.
+        nats: Loss on each split, shape (number of sizes, number of splits).
+        mean: Mean of ``nats`` over splits, shape (number of sizes,).
+        std_error: Standard error over splits of the difference in loss from the best K; 0 for the
+            best K itself. Shape (number of sizes,).
+        best: K with the smallest mean.
+        chosen: The smallest K whose mean is within one standard error of the best.
+        mean_composition: Loss of the mean composition on the same samples, in the shape of
+            ``nats``; see `CompositionModel.mean_log_prob`. A model whose ``nats`` are not below
+            this loss has learned nothing. None for models other than a `CompositionModel`.
     """
 
     sizes: list[int]
@@ -56,17 +57,18 @@ def compare_sizes(
     num_splits: int = 3,
     seed: int = 0,
 ) -> TopicSizes:
-    """Fit a model of each size to parts of the documents, and score the others.
+    """Fit a model of each size to part of the documents, and score it on the others.
 
-    It takes no covariates. Documents are drawn as if independent: where several are of one person,
-    those of the same person are both fitted and scored, and scores are too good.
+    Covariates are not supported. Documents are split as if they were independent. If several
+    documents are of one person, some of them are fitted and others scored. The scores are then too
+    good.
 
     Args:
-        model: Settings; it is not fitted itself.
+        model: A model with the settings. It is not fitted itself.
         X: Documents, as in `TopicModel.fit`.
         sizes: Numbers of topics.
-        num_splits: Splits, 2 or more, each with a tenth of the documents held out.
-        seed: Of the splits.
+        num_splits: Number of splits, 2 or more. Each holds out a tenth of the documents.
+        seed: Seed of the splits.
 
     Raises:
         ValueError: If an argument is out of range.

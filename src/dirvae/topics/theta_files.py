@@ -37,23 +37,24 @@ def write_theta(
     columns: Sequence[str] = (),
     progress: Callable[[int], Any] | None = None,
 ) -> None:
-    """Write theta of each document of a corpus to a file, some documents at a time.
+    """Write theta of each document of a corpus to a file, in parts that fit in memory.
 
-    Values are those of `TopicModel.transform`, shape (N, K). They are written to a file beside
-    ``path``, which takes its place in the end. When a run was cut off, the same call goes on after
-    the last documents that were written whole.
+    Values are those of `TopicModel.transform`, shape (N, K). They are first written to a second
+    file in the same folder, which is renamed to ``path`` at the end. If a run was interrupted, the
+    same call continues after the last document that was completely written.
 
     Args:
         model: A fitted `TopicModel`.
-        corpus: Of the model's words.
-        path: The file; an older one is replaced. It ends in ``.npy``, for an array of float32, or
-            in ``.csv`` or ``.parquet``, for a table with a column for each topic.
+        corpus: A corpus with the words of the model.
+        path: The file. An existing file is replaced. With the suffix ``.npy`` it is an array of
+            float32; with ``.csv`` or ``.parquet``, a table with a column for each topic.
         covariates: As in `TopicModel.transform`.
-        columns: Names of columns of the corpus that a table begins with, such as ids.
-        progress: Called with the number of documents that are done, time after time.
+        columns: Names of columns of the corpus, such as ids, that come first in a table.
+        progress: Function that is called repeatedly, with the number of documents done so far.
 
     Raises:
-        ValueError: If the corpus has other words or lacks a column, or the file has another suffix.
+        ValueError: If the words of the corpus are not those of the model, a column is missing, or
+            the file has another suffix.
         OSError: If the file cannot be written.
 
     Example:

@@ -1,4 +1,4 @@
-"""Topic models ready by name: decoder and latent of a paper, each a few lines."""
+"""Topic models of papers: functions that combine the decoder and the latent of each paper."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def topic_vae(
     hidden_sizes: Sequence[int] = (200, 200),
     dropout: float = 0.0,
 ) -> VAE:
-    """An encoder of words around any decoder of topics and any latent.
+    """Build a topic model from any decoder and any latent, with a standard encoder.
 
     Args:
-        decoder: From the latent to the distribution of words.
+        decoder: Maps the latent to the distribution of words.
         Latent: Distribution of q(theta|x).
-        prior: p(theta); `topic_prior` of ``Latent`` by default.
+        prior: p(theta). If None, `topic_prior` of ``Latent``.
         hidden_sizes: Widths of the encoder's layers, one or more.
         dropout: Probability of dropping each activation after the first layer.
 
     Returns:
-        A `MixtureVAE` where the decoder mixes topics and the latent is Dirichlet; else a `VAE`.
+        A `MixtureVAE` if the decoder mixes topics and the latent is a Dirichlet; else a `VAE`.
 
     Example:
         >>> vae = topic_vae(ProductDecoder(3, 8), SoftmaxNormal, hidden_sizes=(16,))
@@ -77,20 +77,21 @@ def topic_prior(
     learn: bool = False,
     num_covariates: int = 0,
 ) -> nn.Module:
-    """The prior of theta: a Dirichlet's concentration, whatever the latent makes of it.
+    """The prior of theta, given by the concentration of a Dirichlet.
 
-    A logistic-normal has the Laplace approximation of that Dirichlet, a Gaussian latent none of it.
+    `SoftmaxNormal` has the Laplace approximation of that Dirichlet as its prior. A Gaussian latent
+    ignores the concentration.
 
     Args:
         Latent: Distribution of q(theta|x).
         num_topics: K.
-        concentration: Of the Dirichlet (or the GEM, of sticks), positive; the latent's default if
-            None.
-        learn: Whether it is learned; of a Dirichlet only.
-        num_covariates: C, on which a learned one depends.
+        concentration: Positive concentration of the Dirichlet, or of the GEM prior of a
+            stick-breaking latent. If None, the latent's default.
+        learn: Whether the prior is learned. Only for a Dirichlet.
+        num_covariates: Number of covariates, C, that a learned prior depends on.
 
     Raises:
-        ValueError: If what is asked for does not go with the latent.
+        ValueError: If the options do not apply to the latent.
 
     Example:
         >>> topic_prior(SoftmaxNormal, 3, 1.0)().scale
@@ -113,7 +114,7 @@ def topic_prior(
 def topic_parameter_groups(
     vae: VAE, learning_rate: float, head: nn.Module | None = None
 ) -> list[dict[str, Any]]:
-    """What is learned, for an optimiser: topics and a learned prior take larger steps.
+    """Parameter groups for an optimiser: topics and a learned prior take larger steps.
 
     Example:
         >>> vae = lda(3, 8, hidden_sizes=(16,))
@@ -134,7 +135,7 @@ def topic_parameter_groups(
 def lda(num_topics: int, num_words: int, **options: Any) -> VAE:
     """Mixture decoder and Dirichlet latent with a learned prior (Blei, Ng & Jordan 2003).
 
-    Options are those of `topic_vae`.
+    ``options`` are arguments of `topic_vae`.
 
     Example:
         >>> lda(3, 8, hidden_sizes=(16,)).embed(torch.ones(2, 8)).shape
@@ -151,7 +152,9 @@ def prodlda(
     concentration: float | None = None,
     **options: Any,
 ) -> VAE:
-    """Product of experts over the simplex (Srivastava & Sutton 2017); its own latent by default.
+    """ProdLDA: a product of experts over the simplex (Srivastava & Sutton 2017).
+
+    The default latent is that of the paper, `SoftmaxNormal`.
 
     Example:
         >>> prodlda(3, 8, hidden_sizes=(16,)).embed(torch.ones(2, 8)).shape
@@ -168,7 +171,9 @@ def nvdm(
     concentration: float | None = None,
     **options: Any,
 ) -> VAE:
-    """Softmax of a linear map of the latent (Miao, Yu & Blunsom 2016); a Gaussian by default.
+    """NVDM: the softmax of a linear map of the latent (Miao, Yu & Blunsom 2016).
+
+    The default latent is that of the paper, a Gaussian.
 
     Example:
         >>> nvdm(3, 8, hidden_sizes=(16,)).embed(torch.ones(2, 8)).shape
@@ -185,9 +190,9 @@ def gsm(
     concentration: float | None = None,
     **options: Any,
 ) -> VAE:
-    """Mixture of topics that are products of vectors (Miao, Grefenstette & Blunsom 2017).
+    """GSM: a mixture of topics made of vectors (Miao, Grefenstette & Blunsom 2017).
 
-    Its own latent, the softmax of a Gaussian, by default.
+    The default latent is that of the paper, `SoftmaxNormal` (the softmax of a Gaussian).
 
     Example:
         >>> gsm(3, 8, hidden_sizes=(16,)).embed(torch.ones(2, 8)).shape

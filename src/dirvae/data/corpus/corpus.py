@@ -36,25 +36,26 @@ OPEN = 12  # shards that are mapped into memory at a time
 
 
 class Corpus:
-    """Counts of words in documents, in a folder: rows are read as they are asked for.
+    """Counts of words in documents, in a folder on disk. Rows are read only when they are needed.
 
-    It has what is needed of a CSR matrix: ``corpus[100:200]`` and ``corpus[[3, 1, 2]]`` are rows as
-    a SciPy CSR matrix. Nothing in the folder is unpickled, and a shard is checked as it is opened.
+    A corpus can be used like a CSR matrix: ``corpus[100:200]`` and ``corpus[[3, 1, 2]]`` are rows
+    as a SciPy CSR matrix. The counts are in several files, the shards. Each shard is checked when
+    it is opened. Nothing in the folder is unpickled.
 
     Args:
-        folder: What `build`, `of_counts` or ``dirvae corpus build`` wrote.
+        folder: A folder that `build`, `of_counts` or ``dirvae corpus build`` has written.
 
     Attributes:
         folder: The folder.
-        shape: N and V.
-        nnz: Counts that are not 0.
-        vocabulary: The V words, or None where they are not known.
-        ends: Rows at which shards end, shape (S + 1,), from 0 to N.
-        columns: Names of what is known of documents, by "id", "label" and "time".
+        shape: (N, V), the numbers of documents and words.
+        nnz: Number of counts that are not 0.
+        vocabulary: The V words, or None if they are not known.
+        ends: Numbers of the rows at which the S shards end, shape (S + 1,), from 0 to N.
+        columns: Mapping from "id", "label" and "time" to the names that these have.
 
     Raises:
-        FileNotFoundError: If the folder holds no corpus.
-        ValueError: If it is damaged.
+        FileNotFoundError: If there is no corpus in the folder.
+        ValueError: If the corpus is damaged.
 
     Example:
         >>> import tempfile
@@ -101,29 +102,30 @@ class Corpus:
         force: bool = False,
         progress: Any = None,
     ) -> Corpus:
-        """Count documents in a stream, as `topics.documents.default_vectorizer` counts them.
+        """Count the words of a stream of documents, as `topics.documents.default_vectorizer` does.
 
-        A build that was cut off, at whatever moment, goes on when it is called with the same
-        folder, documents and options. Documents that were counted before are compared.
+        If a build was interrupted, call it again with the same folder, documents and options. It
+        then continues. The documents that were already counted are compared with the new ones.
 
         Args:
-            folder: Of the corpus.
-            documents: N texts, or lists of words, or `Document`, in any iterable; they are read
-                once, and never all in memory.
-            stop_words: Words to leave out, or "english" for scikit-learn's list; None for none.
-                From documents that are lists of words, that list takes nothing.
-            min_df: Leave out words in fewer documents: a number, or a share such as .01. None for
-                5; for 2 if there are fewer than 1,000 documents, for 1 if fewer than 100.
-            max_df: Leave out words in more documents; None for .5, and for 1.0 if there are fewer
-                than 100 documents.
-            ngrams: Longest sequence of words to count.
-            vocabulary_size: How many words are kept at most, the most frequent ones.
-            vocabulary: The words to count instead, in the order of columns.
-            columns: What ids, labels and times are called, by "id", "label" and "time".
-            workers: Processes that count; with more than one, a script needs the usual
+            folder: Folder for the corpus.
+            documents: N texts, or lists of words, or `Document`, in any iterable. They are read
+                once, and are never all in memory.
+            stop_words: Words to leave out, or "english" for scikit-learn's list. None leaves out
+                none. "english" has no effect on documents that are lists of words.
+            min_df: Words in fewer documents than this are left out. A number, or a share such as
+                .01. If None, 5; but 2 for fewer than 1,000 documents, and 1 for fewer than 100.
+            max_df: Words in more documents than this are left out. If None, the share .5; but 1.0
+                for fewer than 100 documents.
+            ngrams: Length of the longest sequence of words that is counted.
+            vocabulary_size: Largest number of words. The most frequent words are kept.
+            vocabulary: The words to count, in the order of columns, instead of these rules.
+            columns: Mapping from "id", "label" and "time" to the names that these shall have.
+            workers: Number of processes. With more than one, a script needs the usual
                 ``if __name__ == "__main__":``.
-            force: Whether a corpus that is there is replaced, in the end.
-            progress: Called now and then with the number of documents counted so far.
+            force: Whether an existing corpus is replaced, when the new one is complete.
+            progress: Function that is called repeatedly, with the number of documents counted so
+                far.
 
         Raises:
             ValueError: If the folder exists, an argument is out of range, or no word is left.
@@ -155,21 +157,24 @@ class Corpus:
         force: bool = False,
         progress: Any = None,
     ) -> Corpus:
-        """Write counts that come in blocks of rows; goes on as `build` does.
+        """Write counts, given in blocks of rows, as a corpus.
+
+        If a run was interrupted, the same call continues it, as in `build`.
 
         Args:
-            folder: Of the corpus.
-            blocks: Counts, 0 or more, shapes (n, V), sparse or dense.
-            vocabulary: The V words, or None where they are not known.
-            ids: What each document is called, or None.
-            labels: Their classes, or None.
-            times: Numbers or dates, or None.
-            columns: What these three are called, by "id", "label" and "time".
-            force: Whether a corpus that is there is replaced, in the end.
-            progress: Called with the number of documents that were written, time after time.
+            folder: Folder for the corpus.
+            blocks: Counts, 0 or more, sparse or dense; each block has shape (n, V), for any n.
+            vocabulary: The V words, or None if they are not known.
+            ids: The id of each document, or None.
+            labels: The label of each document, or None.
+            times: The time of each document, a number or a date, or None.
+            columns: Mapping from "id", "label" and "time" to the names that these shall have.
+            force: Whether an existing corpus is replaced, when the new one is complete.
+            progress: Function that is called repeatedly, with the number of documents written so
+                far.
 
         Raises:
-            ValueError: If the folder exists, or a block is no matrix of counts.
+            ValueError: If the folder exists, or a block is not a matrix of counts.
         """
         known = {"id": ids, "label": labels, "time": times}
         given = {name: values for name, values in known.items() if values is not None}
@@ -199,13 +204,13 @@ class Corpus:
         return found.astype(np.float64)
 
     def blocks(self, num_rows: int) -> Iterator[sparse.csr_matrix]:
-        """Yield all rows in their order, some at a time."""
+        """Yield all rows in order, in blocks."""
         for start in range(0, self.shape[0], num_rows):
             yield self[start : start + num_rows]
 
     @property
     def indptr(self) -> NDArray[np.int64]:
-        """Where the counts of each row begin and end, as of a CSR matrix, shape (N + 1,)."""
+        """Where the counts of each row begin and end, as in a CSR matrix, shape (N + 1,)."""
         parts, before = [np.zeros(1, np.int64)], 0
         for number in range(len(self.ends) - 1):
             pointers = self._counts(number).indptr[1:].astype(np.int64)
@@ -214,7 +219,7 @@ class Corpus:
         return np.concatenate(parts)
 
     def sum(self, axis: int) -> NDArray[np.float64]:
-        """Sums of each column (axis 0) or of each row (1)."""
+        """Sums of the columns (axis 0) or of the rows (axis 1)."""
         if axis == 0:
             total = np.zeros(self.shape[1])
             for number in range(len(self.ends) - 1):
@@ -228,36 +233,36 @@ class Corpus:
 
     @property
     def ids(self) -> list[Any] | None:
-        """What each document is called, all in memory; None if that was not given."""
+        """The id of each document, all in memory; None if no ids were given."""
         return self._known("id")
 
     @property
     def labels(self) -> list[Any] | None:
-        """Class of each document, None where it has none; None if none were given."""
+        """The label of each document, None where it has none; None if no labels were given."""
         return self._known("label")
 
     @property
     def times(self) -> list[Any] | None:
-        """Time of each document; None if none were given."""
+        """The time of each document; None if no times were given."""
         return self._known("time")
 
     def column(self, name: str) -> list[Any]:
-        """Return what is known of each document by the name that it has in ``columns``.
+        """Return the ids, labels or times of the documents, by their name in ``columns``.
 
         Raises:
-            ValueError: If there is none of that name.
+            ValueError: If there is no such name.
         """
         return list(chain.from_iterable(self.column_blocks(name, self.shape[0])))
 
     def column_blocks(self, name: str, num_rows: int) -> Iterator[list[Any]]:
-        """Yield what `column` returns some rows at a time, of which all may not fit in memory.
+        """Yield a `column` in lists, for columns that may not fit in memory.
 
         Args:
-            name: What it is called in ``columns``.
-            num_rows: Of each list but the last, 1 or more.
+            name: Name of the column, from ``columns``.
+            num_rows: Length of each list but the last, 1 or more.
 
         Raises:
-            ValueError: If there is none of that name.
+            ValueError: If there is no such name.
         """
         found = [part for part, called in self.columns.items() if called == name]
         if not found:
@@ -268,7 +273,7 @@ class Corpus:
 
     @property
     def vectorizer(self) -> CountVectorizer | None:
-        """Counts the same words in other texts; None where counts were given."""
+        """Vectorizer that counts the same words in other texts; None if counts were given."""
         counting = self._manifest.counting
         if counting is None or self.vocabulary is None:
             return None
@@ -278,14 +283,14 @@ class Corpus:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of all that is in it, by the checksums that it has."""
+        """Hash of the content of the corpus, computed from its checksums."""
         return checksum(self.folder / MANIFEST)
 
     def verify(self) -> None:
         """Compare every file with its checksum.
 
         Raises:
-            ValueError: If one is another than was written; the message says which.
+            ValueError: If a file has changed since it was written; the message says which.
         """
         if self._manifest.vocabulary is not None:
             self._require_sum(self.folder / VOCABULARY, self._manifest.vocabulary)

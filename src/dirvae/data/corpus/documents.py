@@ -30,13 +30,13 @@ Names = Sequence[str | None]  # of columns, in the order of the parts of a docum
 
 
 class Document(NamedTuple):
-    """A document, and what is known of it.
+    """A document, with its id, label and time.
 
     Attributes:
         text: A text, or a list of words, which are counted as they are.
-        id: What it is called, or None.
-        label: Its class, or None.
-        time: A number or a date, or None.
+        id: The id of the document, or None.
+        label: The class of the document, or None.
+        time: The time of the document, a number or a date, or None.
 
     Example:
         >>> Document("some words", time=1999).time
@@ -89,21 +89,22 @@ def documents_in(
     time_column: str | None = None,
     encoding: str = UTF8,
 ) -> Iterator[Document]:
-    r"""Yield the documents of a file or folder, some at a time in memory.
+    r"""Yield the documents of a file or folder, which are never all in memory.
 
     Args:
-        source: A folder of ``.txt`` files, in which subfolders are the labels; a file of a kind in
-            `dirvae.formats.TEXTS`; ``docstrings`` or ``20news``. Files of text may be packed by
-            gzip. The separator of a ``.csv`` is found by its first 2**20 characters.
-        text_column: Column of texts; where missing they are empty.
-        id_column: Column of what identifies documents.
+        source: A folder of ``.txt`` files, in which the names of subfolders are the labels. Or a
+            file of a kind in `dirvae.formats.TEXTS`. Or ``docstrings`` or ``20news``, as in
+            `read_texts`. Text files may be compressed with gzip. The separator of a ``.csv`` file
+            is detected from its first 2**20 characters.
+        text_column: Column of texts. A missing text is an empty text.
+        id_column: Column of ids.
         label_column: Column of classes.
-        time_column: Column of numbers or dates.
-        encoding: Of files of text; UTF-16 is recognised by the mark at its beginning.
+        time_column: Column of times: numbers or dates.
+        encoding: Encoding of text files. UTF-16 is recognised by its byte-order mark.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is of another kind, damaged, or without such a column.
+        ValueError: If the file is of another kind, is damaged, or has no such column.
 
     Example:
         >>> import tempfile
