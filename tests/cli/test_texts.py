@@ -157,8 +157,8 @@ def test_of_several_seeds_the_one_that_others_agree_with_is_kept(run, texts, mon
     assert seen["seeds"] == [7, 8, 9]
     assert seen["smooth"] == ["year"]
     assert load("model").random_state == 8
-    assert "Of 3 seeds 8 is kept: 1 of 2 topics are found by the others" in err
-    assert "Topic 1 is not always found (similarity 0.40)" in err
+    assert "The model of seed 8 is saved, of 3 seeds: the others find 1 of its 2 topics" in err
+    assert "Topic 1 is not found by all seeds (stability 0.40)" in err
     again = run(*FIT, "--force", "--seeds", 2, "--resume")
     assert_one_sentence(again, "--resume does not go with --seeds")
 

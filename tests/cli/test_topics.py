@@ -479,7 +479,7 @@ def test_columns_of_what_is_no_table_are_refused(run, small, tmp_path, source, o
     (tmp_path / "folder" / "a.txt").write_text("a cat")
     code, _, err = run("evaluate", small, source, option, "z")
     assert (code, err.count("\n")) == (2, 1)
-    assert f"{option} does not go with texts of no table, {source}" in err
+    assert f"{option} does not go with texts without a table, {source}" in err
 
 
 def test_words_of_counts_in_utf_16(run, tmp_path):
