@@ -96,7 +96,10 @@ def test_what_is_said_to_come_next_reads_the_same_texts(run, tmp_path):
     assert sorted(document["text"] for document in shown) == sorted(
         row.partition("\n\n")[2] for row in rows
     )
-    own, these = "read with --strip headers,quotes, and", "these are read with {}, so the words"
+    own, these = (
+        "read with --strip headers,quotes, but",
+        "these texts are read with {}, so the words",
+    )
     for other in ("report", "transform", "topics", "evaluate"):
         output = {"report": ["-o", "new.html"], "transform": ["-o", "theta.csv"]}.get(other, [])
         strip = ["--strip", "headers"] if other == "topics" else []
