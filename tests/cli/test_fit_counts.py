@@ -101,7 +101,7 @@ def test_what_is_printed_marks_intervals_without_0_and_names_the_reference(
     lines = [" ".join(line.split()) for line in ran.out.splitlines()]
     found = same.effects(files[0].to_numpy(), files[1][["diet", "age"]])
     assert lines[0] == "covariate component effect 90% interval name"
-    assert lines[-1] == "* the 90% interval does not contain 0; of many, some miss 0 by chance"
+    assert lines[-1] == "* the 90% interval misses 0; of many, some miss 0 by chance"
     names = [", ".join(words) for words in same.top_features(3)]
     for line, place, k in zip(lines[1:-1], (1, 1, 2, 2), (0, 1, 0, 1), strict=True):
         low, high = found.lower[place, k], found.upper[place, k]

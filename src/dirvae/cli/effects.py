@@ -138,6 +138,4 @@ def _print(table: list[dict[str, Any]], level: float) -> None:
         before = what
     console = Console()
     console.print(shown)
-    console.print(
-        f"* the {in_percent(level)} interval does not contain 0; of many, some miss 0 by chance"
-    )
+    console.print(f"* the {in_percent(level)} interval misses 0; of many, some miss 0 by chance")
