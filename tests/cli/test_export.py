@@ -74,7 +74,7 @@ def test_h5ad(run, models):
     ("arguments", "message"),
     [
         (["rows", "--format", "onx", "-o", "a"], "'onx' is not one of csv, h5ad, pyldavis, onnx"),
-        (["texts", "--format", "h5ad", "-o", "a.h5ad"], "--format h5ad takes DATA after MODEL"),
+        (["texts", "--format", "h5ad", "-o", "a.h5ad"], "--format h5ad needs DATA after MODEL"),
         (["rows", "rows.npy", "--format", "onnx", "-o", "a.onnx"], "--format onnx takes no DATA"),
         (["rows", "rows.npy", "--format", "pyldavis", "-o", "a.json"], "rows is a DirichletVAE"),
         (["texts", "texts.csv", "--format", "pyldavis", "-o", "a.txt"], "a.txt must end in .json"),

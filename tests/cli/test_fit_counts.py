@@ -101,7 +101,7 @@ def test_what_is_printed_marks_intervals_without_0_and_names_the_reference(
     lines = [" ".join(line.split()) for line in ran.out.splitlines()]
     found = same.effects(files[0].to_numpy(), files[1][["diet", "age"]])
     assert lines[0] == "covariate component effect 90% interval name"
-    assert lines[-1] == "* the 90% interval leaves out 0; of many, some do so by chance"
+    assert lines[-1] == "* the 90% interval misses 0; of many, some miss 0 by chance"
     names = [", ".join(words) for words in same.top_features(3)]
     for line, place, k in zip(lines[1:-1], (1, 1, 2, 2), (0, 1, 0, 1), strict=True):
         low, high = found.lower[place, k], found.upper[place, k]
@@ -124,8 +124,8 @@ def test_transform_and_evaluate_take_samples_in_any_order_of_features(run, files
     options = ["--id-column", "sample", *META]
     ran = run("transform", folder, "turned.csv", *options, "-o", "theta.csv")
     assert ran.code == 0, ran.err
-    assert "1 of the model's 8 features are not in it, taken for 0" in ran.err
-    assert "1 features that the model does not know left out" in ran.err
+    assert "1 of the model's 8 features are not in it, and are taken as 0" in ran.err
+    assert "left out 1 features that the model does not have" in ran.err
     expected = counts.assign(**{"taxon 3": 0}).to_numpy()
     theta = pd.read_csv("theta.csv")
     assert theta["sample"].tolist() == IDS

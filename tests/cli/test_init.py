@@ -46,7 +46,9 @@ def test_a_terminal_breaks_the_lines_of_help_by_its_own_width(run, monkeypatch):
     lines = [line.strip() for line in run("report", "--help").out.splitlines()]
     first = next(n for n, line in enumerate(lines) if line.startswith("For topics"))
     paragraph = lines[first : lines.index("", first)]
-    sentences = "For topics it shows words, documents, and shares by label and over time. For other"
+    sentences = (
+        "For topics, the page shows words, documents, and shares by label and over time. For a"
+    )
     assert " ".join(paragraph).startswith(sentences)
     assert all(len(line) > 45 for line in paragraph[:-1])  # none ends where a docstring's does
 

@@ -175,7 +175,7 @@ def test_rows_have_a_page_of_components(run, fitted) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ([], "has no topics: name the rows to show"),
+        ([], "has no topics: give the rows to show"),
         (["x.npy", "--label-column", "a"], "--label-column does not go with"),
         (["x.npy", "--names", "names.json"], "--names does not go with"),
     ],
@@ -231,7 +231,9 @@ def test_a_page_of_counts_has_their_effects(run, tmp_path, monkeypatch) -> None:
     assert found["labels"] == ["7", "8"]
     assert [by["name"] for by in found["samples"]["groupings"]] == ["site"]
     ran = run("report", "m", "counts.csv", *known[:2], "--label-column", "site", "-o", "no.html")
-    assert_one_sentence(ran, "--label-column names a column of --covariates: give that table, too")
+    assert_one_sentence(
+        ran, "--label-column names a column of --covariates: give --covariates, too"
+    )
 
 
 def test_features_of_counts_are_matched_by_name(run, tmp_path, monkeypatch) -> None:

@@ -96,7 +96,10 @@ def test_what_is_said_to_come_next_reads_the_same_texts(run, tmp_path):
     assert sorted(document["text"] for document in shown) == sorted(
         row.partition("\n\n")[2] for row in rows
     )
-    own, these = "read with --strip headers,quotes, and", "these are read with {}, so the words"
+    own, these = (
+        "read with --strip headers,quotes, but",
+        "these texts are read with {}, so the words",
+    )
     for other in ("report", "transform", "topics", "evaluate"):
         output = {"report": ["-o", "new.html"], "transform": ["-o", "theta.csv"]}.get(other, [])
         strip = ["--strip", "headers"] if other == "topics" else []
@@ -157,8 +160,8 @@ def test_of_several_seeds_the_one_that_others_agree_with_is_kept(run, texts, mon
     assert seen["seeds"] == [7, 8, 9]
     assert seen["smooth"] == ["year"]
     assert load("model").random_state == 8
-    assert "Of 3 seeds 8 is kept: 1 of 2 topics are found by the others" in err
-    assert "Topic 1 is not always found (similarity 0.40)" in err
+    assert "The model of seed 8 is saved, of 3 seeds: the others find 1 of its 2 topics" in err
+    assert "Topic 1 is not found by all seeds (stability 0.40)" in err
     again = run(*FIT, "--force", "--seeds", 2, "--resume")
     assert_one_sentence(again, "--resume does not go with --seeds")
 

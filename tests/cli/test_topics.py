@@ -292,7 +292,7 @@ def test_topics_that_other_seeds_do_not_find_are_marked(run, table, monkeypatch)
     assert lines[0][:3] == ["topic", "share", "stability"]
     cells = {line[0]: line[2:4] for line in lines[1:-1]}
     assert (cells["0"][0], cells["1"]) == ("0.94", ["!", "0.42"])
-    assert lines[-1] == ["!", "Other", "seeds", "do", "not", "always", "find", "this", "topic."]
+    assert lines[-1] == ["!", "Not", "all", "other", "seeds", "find", "this", "topic."]
     assert run("report", "model", "-o", "page.html").code == 0
     signs = data_of(Path("page.html").read_text())["topics"][1]["signs"]
     assert ["stable", False, "Other seeds find it only in part: 0.42"] in signs
@@ -479,7 +479,7 @@ def test_columns_of_what_is_no_table_are_refused(run, small, tmp_path, source, o
     (tmp_path / "folder" / "a.txt").write_text("a cat")
     code, _, err = run("evaluate", small, source, option, "z")
     assert (code, err.count("\n")) == (2, 1)
-    assert f"{option} does not go with texts of no table, {source}" in err
+    assert f"{option} does not go with texts without a table, {source}" in err
 
 
 def test_words_of_counts_in_utf_16(run, tmp_path):

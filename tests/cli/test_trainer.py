@@ -73,5 +73,5 @@ def test_tensorboard_is_asked_for_where_it_is_missing(run, monkeypatch):
     np.save("x.npy", X)
     monkeypatch.setattr("dirvae.cli.trainer.find_spec", lambda name: None)
     told = run(*fit("--logger", "tensorboard", "logs"))
-    assert_one_sentence(told, "--logger tensorboard takes tensorboard: pip install tensorboard")
+    assert_one_sentence(told, "--logger tensorboard needs tensorboard: pip install tensorboard")
     assert not Path("logs").exists()

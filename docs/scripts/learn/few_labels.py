@@ -2,16 +2,16 @@
 Digits with few labels
 ======================
 
-You have many rows and few labels. ``SemiSupervisedVAE`` is a classifier that learns from the rows
-without a label, too.
+You have many rows, but labels for only a few of them. ``SemiSupervisedVAE`` is a classifier that
+also learns from the rows without a label.
 """
 
 # %%
 # Hide most labels
 # ----------------
 #
-# A row without a label has -1, as in scikit-learn. Fifty labels are left, five of each digit; four
-# hundred images are kept apart to score.
+# A row without a label has the label -1, as in scikit-learn. Fifty labels are kept, five of each
+# digit. 400 images are held out as test data.
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -25,8 +25,11 @@ known = np.full(len(train), -1)
 known[labelled] = y[labelled]
 
 # %%
-# Fit, beside classifiers that see the labelled rows only
-# -------------------------------------------------------
+# Fit, and compare with other classifiers
+# ---------------------------------------
+#
+# The other classifiers learn from the labelled rows only. The numbers are accuracies on the test
+# data.
 
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
@@ -41,12 +44,14 @@ for name, other in others.items():
     print(f"{name}, the same 50: {found:.3f}")
 
 # %%
-# This is one draw of fifty labels, on easy images. :doc:`/results` has MNIST, with several seeds.
+# This comparison uses one choice of fifty labels, and the images are easy to classify.
+# :doc:`/results` has results on MNIST, with several seeds.
 #
-# Look at what it has learned
-# ---------------------------
+# Look at what the model has learned
+# ----------------------------------
 #
-# The model is a VAE with a class, so it can draw new rows of a class.
+# The model is a VAE whose decoder also takes the class. So it can draw new rows of a class. Each
+# column below is a class.
 
 import matplotlib.pyplot as plt
 
@@ -58,11 +63,11 @@ for row, images in zip(axes, drawn, strict=True):
         cell.set_axis_off()
 
 # %%
-# Where it is unsure
-# ------------------
+# Where the model is unsure
+# -------------------------
 #
-# ``predict_proba`` has the probability of each class. The images that it is least sure of are
-# those to label next.
+# ``predict_proba`` returns the probability of each class. Label those images next for which the
+# largest probability is lowest. Here are eight of them, with their true class.
 
 sure = model.predict_proba(X[test]).max(1)
 figure, axes = plt.subplots(1, 8, figsize=(7, 1.3), layout="constrained")

@@ -2,17 +2,20 @@
 A prior that is learned: a mixture, or a flow
 =============================================
 
-A fixed prior says that all proportions are about as likely as each other. Your rows may come in
-types instead. A prior that is learned with the rest can say so.
+The latent of this page is a vector of proportions. A fixed prior, such as a uniform distribution,
+makes all proportions about equally likely. But your rows may be of several types, each with typical
+proportions. A learned prior can represent these types. It is trained together with the rest of the
+model.
 """
 
 # %%
 # Three priors for one model
 # --------------------------
 #
-# The model, the training and the data are the same. ``MixturePrior`` is a mixture of Dirichlets
-# whose weights and places are learned. The flow is one of `zuko <https://zuko.readthedocs.io>`_,
-# mapped to the simplex: any module that returns a distribution can be a prior.
+# The three models differ in the prior only. The first prior is fixed. The second is a
+# ``MixturePrior``: a mixture of Dirichlets. Its weights and the parameters of its Dirichlets are
+# learned. The third is a flow from the library `zuko <https://zuko.readthedocs.io>`_, mapped to the
+# simplex. Any module that returns a distribution can be a prior.
 
 import torch
 import zuko
@@ -56,8 +59,8 @@ vaes = {
 # Train, and compare
 # ------------------
 #
-# The bound is on rows that were held out; higher is better. This is one seed and a short training
-# on small data, so take it as an example, not as evidence.
+# The ELBO below is computed on rows that were held out. A higher ELBO is better. The comparison has
+# one seed, a short training and few data. So it is an example, not evidence.
 
 steps = 14 * 15
 for name, vae in vaes.items():
@@ -75,8 +78,8 @@ for name, vae in vaes.items():
 # What the mixture has learned
 # ----------------------------
 #
-# Each distribution of the mixture is a type of row, and its mean can be decoded. Numbers are their
-# weights.
+# Each Dirichlet of the mixture stands for a type of row. The pictures show the decoded mean of each
+# Dirichlet. The number above a picture is the weight of the Dirichlet in the mixture.
 
 import matplotlib.pyplot as plt
 

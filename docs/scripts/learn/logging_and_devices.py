@@ -2,17 +2,18 @@
 Loggers, devices, and many fits at once
 =======================================
 
-Training is Lightning's, so what Lightning has can be used: loggers, callbacks, devices, precision.
+The library PyTorch Lightning runs the training. So you can use Lightning's loggers, callbacks,
+devices and precisions.
 """
 
 # %%
 # A logger
 # --------
 #
-# Options of Lightning's ``Trainer`` go to ``dirvae.fit`` as they are. Here each epoch goes to a
-# file; a logger of TensorBoard or of Weights & Biases goes in the same place. An estimator takes
-# the same options, ``DirichletVAE().fit(X, trainer={"logger": logger})``, and keeps the numbers in
-# ``history_``, too.
+# ``dirvae.fit`` takes the options of Lightning's ``Trainer`` and passes them on unchanged. Here the
+# option ``logger`` writes the metrics of each epoch to a CSV file. To use TensorBoard or Weights &
+# Biases, pass their logger instead. An estimator takes the same options in a dictionary:
+# ``DirichletVAE().fit(X, trainer={"logger": logger})``. It also saves the metrics in ``history_``.
 
 import tempfile
 
@@ -47,13 +48,13 @@ logged = pd.read_csv(f"{logger.log_dir}/metrics.csv")
 print(sorted(logged.columns))
 
 # %%
-# Training and validation are logged apart, each in a row of its own: two rows an epoch. Put them
-# together so.
+# The CSV file has two rows for each epoch: one with the metrics of training, one with those of
+# validation. The next line joins the two rows of an epoch.
 
 print(logged.groupby("epoch")[["elbo", "val_elbo"]].first().tail(3))
 
 # %%
-# What ``fit`` returns is the same, a row an epoch.
+# ``fit`` returns the same numbers, in one dictionary for each epoch.
 
 import matplotlib.pyplot as plt
 
@@ -72,8 +73,9 @@ for axes in (left, right):
 # A GPU
 # -----
 #
-# ``accelerator="auto"`` takes a GPU where there is one; estimators have ``device="auto"``.
-# ``precision="bf16-mixed"`` goes to Lightning's trainer as well.
+# With ``accelerator="auto"``, ``dirvae.fit`` uses a GPU if there is one. For an estimator, the
+# option is ``device="auto"``. The option ``precision="bf16-mixed"`` also goes to Lightning's
+# ``Trainer``.
 
 print("CUDA here:", torch.cuda.is_available())
 
@@ -81,8 +83,9 @@ print("CUDA here:", torch.cuda.is_available())
 # Many fits at once
 # -----------------
 #
-# Fits with an integer as seed wait for each other within one process, since they use torch's global
-# generator. So for many fits use processes, each with one thread: joblib starts them.
+# A fit whose seed is an integer uses the global random generator of PyTorch. So within one process,
+# such fits do not run at the same time: each waits for the one before. To run many fits at once,
+# use several processes, each with one thread. The library joblib starts these processes.
 #
 # .. code-block:: python
 #
@@ -94,4 +97,5 @@ print("CUDA here:", torch.cuda.is_available())
 #
 #    models = Parallel(n_jobs=4)(delayed(one)(seed) for seed in range(4))
 #
-# A ``GridSearchCV`` with ``n_jobs`` does the same for settings.
+# With ``n_jobs``, scikit-learn's ``GridSearchCV`` also uses several processes. It fits a model for
+# each combination of settings.

@@ -2,17 +2,22 @@
 Microbes: proportions, how sure they are, and what they go with
 ================================================================
 
-A table of reads and a table of what is known of the samples. Three questions: which communities
-are there, how sure are each sample's proportions, and what do they go with? The data are made
-here, so that we know the answers.
+You have a table of reads, and a table of what is known of the samples. This page answers three
+questions. Which communities are there? How certain are the proportions of communities in each
+sample? How are the proportions associated with age and diet? The data are simulated, so the answers
+are known.
 """
 
 # %%
 # Data whose truth is known
 # -------------------------
 #
-# Two hundred samples are mixtures of three communities of forty taxa. The second community grows
-# with age. Reads scatter around each mixture far more than a multinomial allows (precision 50).
+# Each of 200 samples is a mixture of three communities of forty taxa. The share of the second
+# community grows with age. The share of the third is larger with the diet of plants. The counts are
+# overdispersed: they vary around the mixture far more than a multinomial distribution allows. To
+# get such counts, the proportions of the taxa in a sample are drawn from a Dirichlet. Its mean is
+# the mixture, and its concentrations sum to 50. This sum is called the precision. A small precision
+# means much extra variation.
 
 import numpy as np
 import pandas as pd
@@ -33,7 +38,8 @@ counts = np.array([rng.multinomial(5_000, rng.dirichlet(50 * row)) for row in me
 # Fit, with what is known of the samples
 # --------------------------------------
 #
-# ``covariates`` lets the prior of the proportions depend on age (in decades) and diet.
+# With ``covariates``, the prior of the proportions depends on age (in decades) and diet. The model
+# estimates the precision.
 
 from dirvae import CompositionModel
 
@@ -41,7 +47,8 @@ model = CompositionModel(3, max_epochs=200, random_state=0).fit(counts, covariat
 print("precision:", round(float(model.precision_)), "planted: 50")
 
 # %%
-# Components come in any order, so match them to those that were planted.
+# The components of the model can have another order than the true communities. So match each true
+# community to a component. A cosine near 1 means that the component and the community are alike.
 
 from dirvae.evaluation import match_topics
 
@@ -49,11 +56,12 @@ place = match_topics(communities, model.components_).order
 print("cosine:", match_topics(communities, model.components_).similarity.round(2))
 
 # %%
-# How sure
-# --------
+# How certain the proportions are
+# -------------------------------
 #
-# ``posterior`` has intervals. Do nine in ten hold the truth? And what of a model that takes each
-# read for an independent word, as LDA does?
+# ``posterior`` returns 90 % intervals of the proportions. Do 90 % of them contain the true
+# proportion? For comparison, a second model is fitted: a ``TopicModel``, which treats each read as
+# an independent observation, as LDA does.
 
 from dirvae import TopicModel
 
@@ -71,15 +79,17 @@ def held(fitted):
 print(f"over-dispersed {held(model):.2f}, each read a witness {held(plain):.2f}")
 
 # %%
-# Fewer than nine in ten. The intervals treat the communities as known, but these were learned from
-# only two hundred samples. So read the intervals as too narrow. Those of the plain model are of no
-# use.
+# The first number is for the ``CompositionModel``. Fewer than 90 % of its intervals contain the
+# true proportion. The reason is that its intervals treat the communities as known. But the
+# communities were estimated, from 200 samples only. So the intervals are too narrow. The second
+# number is for the ``TopicModel``. Its intervals are useless for such data.
 #
-# What they go with
-# -----------------
+# Effects of age and diet
+# -----------------------
 #
-# ``effects`` regresses the proportions on age and diet. Its intervals include what the counts leave
-# uncertain. An association need not be a cause.
+# ``effects`` regresses the proportions on age and diet. The intervals include the uncertainty of
+# the estimated proportions. An association need not be causal. The crosses show the same regression
+# on the true proportions.
 
 import matplotlib.pyplot as plt
 
@@ -100,4 +110,4 @@ axes[0].set_yticks(range(3), [f"community {number}" for number in range(3)])
 axes[1].legend(frameon=False, loc="lower right")
 
 # %%
-# Next: :doc:`/compositions` has the model, and how it does on public data.
+# Next: :doc:`/compositions` describes the model, and shows results on public data.

@@ -10,9 +10,10 @@ trains a VAE with it.
 # From a map of noise
 # -------------------
 #
-# The asymmetric Laplace has two scales, one for each side. A draw is a function of a uniform u that
-# rises with u, so ``from_transform`` makes the rest: its density from the inverse of the map, and
-# gradients through the map.
+# The asymmetric Laplace distribution has two scales, one for each side of 0. A draw is an
+# increasing function of u, where u is uniform on (0, 1). From this function, ``from_transform``
+# makes the distribution. It finds the density from the inverse of the function. Gradients with
+# respect to the parameters go through the function.
 
 import torch
 from torch.distributions import Uniform, constraints
@@ -34,18 +35,19 @@ q = TwoSided(torch.tensor(0.5), torch.tensor(2.0))
 print(q.log_prob(torch.tensor([-1.0, 0.5, 3.0])))
 
 # %%
-# The density is known here: log density = -log(left + right) - z / scale of its side.
+# For this distribution, the density has a formula: log p(z) = -log(left + right) - abs(z) / s. Here
+# s is ``left`` for z below 0, and ``right`` otherwise. The formula gives the same numbers.
 
 z = torch.tensor([-1.0, 0.5, 3.0])
 print(-torch.tensor(2.5).log() - torch.where(z < 0, -z / 0.5, z / 2.0))
 
 # %%
-# Check it
-# --------
+# Check the distribution
+# ----------------------
 #
-# ``check_distribution`` checks what a VAE relies on. Samples must fit the density, the gradient
-# through samples must match the gradient of the moments, and a batch must give the same results as
-# its members one by one. If a check fails, it raises an error.
+# ``check_distribution`` checks the properties that a VAE needs. The samples must fit the density.
+# The gradient through samples must match the gradient of the moments. A batch must give the same
+# results as its members one by one. If a check fails, ``check_distribution`` raises an error.
 
 from dirvae.testing import ConformanceError, check_distribution
 
@@ -54,8 +56,9 @@ for check in check_distribution(TwoSided, parameters, num_samples=5_000)[:6]:
     print(f"{check.name:10s} {check.status:8s} {check.detail[:60]}")
 
 # %%
-# A check is worth something only if it can fail. The samples of this class do not follow its
-# density. A model with such a mistake trains without an error message, and is wrong.
+# A check is useful only if it can fail. So here is a class with a mistake: its samples do not
+# follow its density. A VAE with this class would train without an error message, but the result
+# would be wrong.
 
 
 class Mistaken(torch.distributions.Laplace):
@@ -70,11 +73,11 @@ except ConformanceError as error:
     print("\n".join(str(error).splitlines()[:3]))
 
 # %%
-# Use it
-# ------
+# Use the distribution in a VAE
+# -----------------------------
 #
-# Both posterior and prior may be of this kind. No KL is known in closed form, so it is estimated
-# from the samples, and the result says so.
+# Here both the posterior and the prior are the new distribution. Their KL has no closed form. So
+# the KL is estimated from samples, and ``kl_is_exact`` is false.
 
 from sklearn.datasets import load_digits
 
@@ -90,7 +93,9 @@ history = dirvae.fit(vae, x, max_epochs=25, seed=0, verbose=False)
 print("KL in closed form:", vae.terms(x[:5]).kl_is_exact)
 
 # %%
-# The draws of the posterior for all images, beside the prior: together they should look alike.
+# The picture compares two sets of draws for each component. One set has a draw from the posterior
+# of each image. The other set has draws from the prior. The two sets should have similar
+# histograms.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -111,15 +116,16 @@ axes[-1].legend(frameon=False)
 # A class, for vectors
 # --------------------
 #
-# ``from_transform`` is for single numbers. For vectors, such as proportions, write a class of
-# PyTorch. A latent needs what this one has: the constraints of its parameters, a support,
-# ``has_rsample``, its shapes by ``super().__init__``, and the methods ``expand``, ``rsample`` and
-# ``log_prob``. A ``mean`` lets training count the components in use, and a KL by ``register_kl``
-# takes the place of the estimate from draws.
+# ``from_transform`` is for single numbers. For vectors, such as proportions, write a subclass of
+# ``torch.distributions.Distribution``. The class below has everything that a latent needs. These
+# are ``arg_constraints``, ``support`` and ``has_rsample``, and the methods ``expand``, ``rsample``
+# and ``log_prob``. The shapes of a batch and of one draw go to ``super().__init__``. Two parts are
+# optional. With a ``mean``, training can count the components in use. With a formula of the KL,
+# registered by PyTorch's ``register_kl``, the KL is not estimated from draws.
 
 
 class LogisticNormal(torch.distributions.Distribution):
-    """K proportions; the logarithms of K - 1 of them to the last one are Gaussian."""
+    """K proportions. The log ratios of the first K - 1 of them to the last one are Gaussian."""
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.simplex
@@ -150,7 +156,8 @@ checks = check_distribution(LogisticNormal, parameters, num_samples=5_000)
 print(", ".join(check.name for check in checks if check.status == "passed"))
 
 # %%
-# ``mlp_vae`` and ``Head`` find from the prior how many parameters a draw of K parts takes.
+# A draw has eight parts here, but the distribution has seven values of ``loc`` and of ``scale``.
+# ``mlp_vae`` and ``dirvae.nn.Head`` find these sizes from the prior.
 
 prior = Fixed(LogisticNormal, loc=torch.zeros(7), scale=torch.ones(7))
 vae = mlp_vae(64, LogisticNormal, prior, hidden_sizes=(128,), decoder_hidden_sizes=(128,))
@@ -158,8 +165,9 @@ dirvae.fit(vae, x, max_epochs=3, seed=0, verbose=False)
 print(vae.embed(x[:2]).shape)
 
 # %%
-# Is it good, and what is in use? ``log_evidence`` estimates the likelihood of new rows, and
-# ``diagnose`` says what each component is used in.
+# How good is the model, and which components are in use? ``log_evidence`` estimates the log
+# likelihood of rows. ``diagnose`` says whether each component is used in encoding, in decoding, in
+# both or in neither.
 
 from dirvae.assessment import diagnose, log_evidence
 
@@ -168,4 +176,4 @@ print(f"{log_evidence(vae, x[:100], 100).mean:.1f} nats an image")
 print({str(use): count for use, count in diagnose(vae, x[:500]).counts.items()})
 
 # %%
-# Next: :doc:`/distributions` has the other ways to make one, from a CDF or as a mixture.
+# Next: :doc:`/distributions` shows other ways to make a distribution: from a CDF, or as a mixture.

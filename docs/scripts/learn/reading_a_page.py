@@ -2,16 +2,17 @@
 Reading a page of topics critically
 ===================================
 
-A topic model always finds topics, and any list of words looks like a topic. Here are five questions
-to ask before you believe one.
+A topic model finds topics in any data, even where there are none. Almost any list of words looks
+like a topic. Here are five questions to ask before you believe that a topic is real.
 """
 
 # %%
 # A model, and a control
 # ----------------------
 #
-# The control has the same words in documents of the same lengths, but each document is filled at
-# random. So it has no topics at all.
+# The control is a corpus without topics. It has the same words as the real documents, and documents
+# of the same lengths. But the words are distributed over the documents at random. The same model is
+# fitted to the real documents and to the control.
 
 import numpy as np
 from scipy import sparse
@@ -42,14 +43,16 @@ for title, fitted in (("documents", model), ("control", nothing)):
         print(f"  {number}  {', '.join(top)}")
 
 # %%
-# The page would show names and shares for both.
+# A page from ``report`` would show such words for the control as well. So words alone do not tell
+# whether a topic is real.
 #
-# 1. Do its words occur together? 2. Is it found again?
-# ------------------------------------------------------
+# 1. Do the topic's words occur together? 2. Is the topic found again?
+# --------------------------------------------------------------------
 #
-# Coherence (NPMI) asks whether the top words of a topic share documents. Stability asks how alike
-# the nearest topic of another seed is. The page shows both as signs of trust, the second if you
-# pass ``stability=``.
+# Coherence (NPMI) measures whether the top words of a topic occur in the same documents. Stability
+# measures how similar the topic is to its match in a model of another seed. The page shows both
+# measures for each topic. It shows stability for the models of ``fit_seeds`` only, or if you pass
+# ``stability=`` to ``report``.
 
 import matplotlib.pyplot as plt
 
@@ -68,15 +71,17 @@ axes.legend(frameon=False)
 axes.spines[["top", "right"]].set_visible(False)
 
 # %%
-# The control's coherence is not 0. A long document contains most words, so many words meet in it by
-# chance. And topics that are all nearly the same are easily found again. So compare a topic with a
-# control, not with 0,
-# and ask for both signs. Here some topics stand out, and some do no better than chance.
+# The coherence of the control is not 0. A long document contains most words, so many pairs of words
+# occur together in this document by chance. The stability of the control is not 0 either, because
+# topics that are all nearly the same are easily found again. So compare the measures of a topic
+# with those of a control, not with 0. Trust a topic only if both measures are higher. Here some
+# topics have higher values than the control. Other topics are no better than chance.
 #
-# 3. What do its documents say?
-# -----------------------------
+# 3. What do the topic's documents say?
+# -------------------------------------
 #
-# Read them before you name the topic. The name is a guess at what they share.
+# Read the documents with the largest share of the topic before you name the topic. The name is a
+# guess at what these documents have in common.
 
 theta = model.transform(counts)
 topic = int(theta.mean(0).argmax())
@@ -88,8 +93,9 @@ for row in theta[:, topic].argsort()[::-1][:3]:
 # 4. How sure is a share?
 # -----------------------
 #
-# One document is little evidence. The topic with the largest share of a document may not be the
-# largest in truth: compare the ends of the intervals.
+# One document has few words, so its shares are uncertain. The topic with the largest estimated
+# share need not have the largest true share. So compare the intervals. A topic is surely the
+# largest if the lower end of its interval is above the upper ends of all other topics.
 
 short = np.argsort(ends - np.concatenate([[0], ends[:-1]]))[:200]
 posterior = model.posterior(counts[short])
@@ -103,9 +109,10 @@ print(f"of the 200 shortest documents, {clear.mean():.0%} have one topic that is
 # 5. Is a difference between groups more than chance?
 # ---------------------------------------------------
 #
-# ``shares`` compares groups, and ``difference`` has intervals. With 8 topics and 90 % intervals,
-# almost one topic (0.8) looks different by chance alone. Here are two real groups, and two groups
-# of the same documents that were drawn by lot.
+# ``shares`` returns the mean shares of each group, and ``difference`` compares two groups, with
+# intervals. If the groups do not differ, a 90 % interval leaves out 0 with a probability of 0.1. So
+# with 8 topics, 0.8 topics look different by chance alone, on average. The left picture compares
+# two real groups. For the right picture, the labels of the documents were permuted at random.
 
 shares = model.shares(counts, corpus.labels)
 real_groups = shares.difference("scipy.stats", "scipy.signal", level=0.9)
@@ -124,4 +131,5 @@ names = [f"{number} {', '.join(top)}" for number, top in enumerate(model.top_wor
 cells[0].set_yticks(range(8), names)
 
 # %%
-# Next: :doc:`/topics_measured` says how far intervals and signs can be trusted, on real corpora.
+# Next: :doc:`/topics_measured` reports how reliable the intervals and these measures are on real
+# corpora.

@@ -2,16 +2,17 @@
 Topics of your own documents
 ============================
 
-From a folder of texts to topics that one can defend: how many, how stable, how sure, and which
-documents to read.
+This page goes from a folder of texts to topics, and shows how to check the topics. It finds topics
+that several seeds agree on, reads their documents, compares groups, and shows the uncertainty.
 """
 
 # %%
 # A folder of texts
 # -----------------
 #
-# Subfolders are taken for labels, so keep what you know of the documents there. This folder is made
-# from SciPy's documentation, a text for each function, in a subfolder for each module.
+# The name of a subfolder becomes the label of its texts. So if you know a group for each document,
+# put each group in its own subfolder. The code below makes such a folder from SciPy's
+# documentation. There is a text for each function and a subfolder for each module.
 
 import tempfile
 from pathlib import Path
@@ -32,9 +33,11 @@ print(len(corpus.texts), "texts in", len(set(corpus.labels)), "subfolders")
 # Several seeds, not one
 # ----------------------
 #
-# Another seed gives other topics. Some are found every time; those can be trusted more.
-# ``fit_seeds`` fits several models and matches their topics. ``best`` is the model that the others
-# agree with most.
+# A model fitted with another seed has other topics. Some topics are found with every seed. These
+# topics can be trusted more. ``fit_seeds`` fits a model with each seed and matches the topics of
+# the models. ``best`` is the index of the model with the highest mean stability of its topics.
+# ``stability`` says how well each topic is found again. It is 1 for a topic that is found with
+# exactly the same probabilities of words.
 
 from dirvae import TopicModel
 from dirvae.topics import fit_seeds
@@ -45,10 +48,11 @@ for number, words in enumerate(model.top_words(5)):
     print(f"{number:2d}  found again {stability[number]:.2f}  {' '.join(words)}")
 
 # %%
-# Which documents are about it
-# ----------------------------
+# Which documents are about a topic
+# ---------------------------------
 #
-# Never name a topic by its words alone. Read the documents that have most of it.
+# Never name a topic by its words alone. Read the documents with the largest share of the topic.
+# Here are three documents of the most stable topic.
 
 theta = model.transform(corpus.texts)
 topic = int(stability.argmax())
@@ -60,8 +64,8 @@ for row in theta[:, topic].argsort()[::-1][:3]:
 # Which topics go with which labels
 # ---------------------------------
 #
-# ``shares`` has the mean proportions of each group, with standard errors. Years do as well as
-# subfolders.
+# ``shares`` returns the mean proportions of each group, with standard errors. The groups are the
+# subfolders here. Years can be groups, too. The picture shows the groups of 50 documents or more.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -76,11 +80,13 @@ axes.set_xticks(range(len(names)), names, rotation=40, ha="right")
 figure.colorbar(drawn, label="mean proportion")
 
 # %%
-# How sure, and what is off
-# -------------------------
+# How certain the proportions are, and which documents do not fit
+# ----------------------------------------------------------------
 #
-# A long document says much about its proportions, a short one little. The intervals show it. The
-# ``off_topic`` score is well below 0 for documents of these topics, and higher for a recipe.
+# The proportions of a long document are more certain than those of a short document. So the
+# intervals of the short document are wider. The score ``off_topic`` says whether a document fits
+# the topics. The score is well below 0 for a document that fits. It is higher for the recipe,
+# because no topic is about cooking.
 
 long, short = max(corpus.texts, key=len), min(corpus.texts, key=len)
 recipe = "Whisk the butter and sugar, add flour, bake for twenty minutes, and let the cake cool."
@@ -91,10 +97,11 @@ for name, lower, upper, off in zip(
     print(f"{name:6s}  widest interval {np.max(upper - lower):.2f}  off topic {off:+.2f}")
 
 # %%
-# Keep it
-# -------
+# Save the model
+# --------------
 #
-# A model folder is JSON and numbers with checksums. Loading it runs no code.
+# ``save`` writes a folder with JSON and numbers, and with checksums of both. Loading the folder
+# runs no code from it.
 
 from dirvae import load
 
@@ -103,5 +110,5 @@ again = load(folder / "model")
 assert (again.transform(corpus.texts[:5]) == model.transform(corpus.texts[:5])).all()
 
 # %%
-# Next: :doc:`/topics` has seed words, labels, covariates and decoders. :doc:`/choosing` says how
-# many topics to ask for.
+# Next: :doc:`/topics` describes seed words, labels, covariates and decoders. :doc:`/choosing`
+# explains how to choose the number of topics.

@@ -2,19 +2,19 @@
 Counts and compositions
 =======================
 
-You have a table of counts: samples in rows, and taxa, cell types or goods in columns. You want to
-know which few compositions the samples are mixtures of.
+You have a table of counts. Its rows are samples. Its columns are taxa, cell types or goods. Each
+sample is a mixture of a few compositions, and you want to find these compositions.
 
-Counts like these vary more than words do. Ten thousand reads of one sample share what is peculiar
-to that sample. So this model does not treat every read as an independent observation.
+Such counts vary more than counts of words do. All reads of a sample share the peculiarities of
+that sample. So the model of this page does not treat each read as an independent observation.
 """
 
 # %%
 # A table
 # -------
 #
-# Read yours by ``pandas.read_csv("counts.csv", index_col=0)``. This one is made up: sixty samples
-# of twelve taxa, from people on two diets.
+# Read your own table by ``pandas.read_csv("counts.csv", index_col=0)``. The table of this page is
+# simulated. It has sixty samples of twelve taxa. The samples are from people on two diets.
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,8 @@ print(table.iloc[:3, :6])
 # Fit
 # ---
 #
-# ``CompositionModel`` is the model for such counts.
+# ``CompositionModel`` is the model for such counts. ``transform`` returns the proportions of the
+# three components in each sample.
 
 from dirvae import CompositionModel
 
@@ -47,7 +48,8 @@ print(theta[:3].round(2))
 # Look
 # ----
 #
-# Each bar is a sample. The lower picture is what each component consists of.
+# In the upper picture, each bar is a sample. The lower picture shows the share of each taxon in
+# each component.
 
 import matplotlib.pyplot as plt
 
@@ -70,8 +72,9 @@ for axes in (top, bottom):
 # The same in a shell
 # -------------------
 #
-# Counts go in one table and what is known of the samples in another, each with a column of ids.
-# ``effects`` says how each component goes with the diet. ``report`` writes a page to explore.
+# The counts are in one table. What is known of the samples is in a second table. Both tables have a
+# column with the ids of the samples. ``dirvae effects`` shows how the share of each component
+# differs between the diets. ``dirvae report`` writes a page to explore in a browser.
 #
 # .. code-block:: text
 #
@@ -80,5 +83,5 @@ for axes in (top, bottom):
 #    dirvae effects my-model counts.csv --id-column sample --covariates samples.csv
 #    dirvae report my-model counts.csv --id-column sample --covariates samples.csv -o page.html
 #
-# Next: :doc:`/learn/microbes` adds what is known of the samples, and says how sure the
-# proportions are. :doc:`/compositions` has the model.
+# Next: :doc:`/learn/microbes` fits a model with covariates of the samples. It also shows how
+# uncertain the proportions are. :doc:`/compositions` describes the model.

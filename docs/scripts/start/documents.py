@@ -2,20 +2,22 @@
 Topics of documents
 ===================
 
-You have texts. You want to know what they are about, and how much of each text is about what.
+You have texts. You want to know which topics they have, and how large the share of each topic is in
+each text.
 
-A topic model finds K topics. Each topic is a list of words with probabilities. Each document is
-a mixture of topics: proportions that sum to 1.
+A topic model finds K topics. You choose the number K. Each topic is a list of words with
+probabilities. Each document is a mixture of topics. The proportions of the topics in a document sum
+to 1.
 """
 
 # %%
 # Read and fit
 # ------------
 #
-# Any list of strings will do. Here they are the documentation of SciPy's functions, which are on
-# your disk already. For a table of your own, write
-# ``read_texts("reviews.csv", text_column="review").texts``; for a folder of ``.txt`` files,
-# ``read_texts("folder").texts``.
+# The documents are a list of strings. This page uses the documentation of SciPy's functions, which
+# is on your disk already. To read a table of your own, write
+# ``read_texts("reviews.csv", text_column="review").texts``. To read a folder of ``.txt`` files,
+# write ``read_texts("folder").texts``. The function ``read_texts`` is in ``dirvae.data``.
 
 from dirvae import TopicModel
 from dirvae.data import docstrings
@@ -28,7 +30,8 @@ print(len(texts), "documents,", len(model.vocabulary_), "words")
 # Read the topics
 # ---------------
 #
-# Topics are numbered from 0. The words are those that tell a topic best from the others.
+# Topics are numbered from 0. The words shown are those that distinguish a topic best from the other
+# topics.
 
 for number, words in enumerate(model.top_words(6)):
     print(number, *words)
@@ -37,14 +40,16 @@ for number, words in enumerate(model.top_words(6)):
 # Look at your documents
 # ----------------------
 #
-# ``transform`` gives the proportions: a row for each document, a column for each topic.
+# ``transform`` returns the proportions. There is a row for each document and a column for each
+# topic.
 
 theta = model.transform(texts)
 print(theta.shape, "rows sum to", theta.sum(1).round(3).max())
 
 # %%
-# How much is there of each topic? And what is in one document? ``posterior`` answers the second
-# with intervals: short documents have wide ones.
+# The left picture shows the share of each topic in all documents. The right picture shows the
+# proportions of one document, with intervals from ``posterior``. Short documents have wide
+# intervals.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -68,9 +73,10 @@ for axes in (left, right):
 # A page to explore
 # -----------------
 #
-# ``report`` writes one file that opens in any browser. It shows the topics, the documents that have
-# most of each, and shares by label and over time. Click a topic to read its documents and to type a
-# name for it. Names that you give in Python are in the page, and are saved with the model.
+# ``report`` writes one file that opens in any browser. This page shows the topics, the documents
+# with the largest share of each topic, and the shares of topics by label and over time. Click a
+# topic to read its documents and to type a name for the topic. You can also give names in Python.
+# These names appear in the page, and are saved with the model.
 #
 # .. code-block:: python
 #
@@ -78,9 +84,10 @@ for axes in (left, right):
 #    model.report(texts, "topics.html")
 #
 # .. image:: /images/explorer.png
-#    :alt: Topics with their shares, and for one of them its words and signs of trust
+#    :alt: Topics with their shares, and the words and signs of trust of one topic
 #
-# The same in a shell, for a table with the columns ``review``, ``product`` and ``date``:
+# Here are the same steps in a shell, for a table with the columns ``review``, ``product`` and
+# ``date``:
 #
 # .. code-block:: text
 #
@@ -90,12 +97,14 @@ for axes in (left, right):
 #        --time-column date -o topics.html
 #    dirvae transform my-topics reviews.csv --text-column review -o proportions.csv
 #
-# The last line writes a table with the proportions of each text. "Download names" in the page
-# writes the names that you typed to ``topic-names.json``, such as ``{"0": "Cars", "3": "Guns"}``:
-# keys are numbers of topics. With ``--names topic-names.json`` the next page has them.
+# The last command writes a table with the proportions of each text. "Download names" in the page
+# saves the names that you typed, in the file ``topic-names.json``. An example of its content is
+# ``{"0": "Cars", "3": "Guns"}``. The keys are the numbers of topics. To use these names in another
+# page, add ``--names topic-names.json`` to ``dirvae report``.
 #
-# Which topics can be trusted? ``dirvae fit topics --seeds 3`` marks those that other seeds do not
-# find, in ``dirvae topics`` and in the page. A topic's page has further signs.
+# Which topics can be trusted? ``dirvae fit topics --seeds 3`` fits three models and compares their
+# topics. Then ``dirvae topics`` and the page mark the topics that the other seeds do not find. The
+# page also shows other signs of whether a topic can be trusted.
 #
-# Next: :doc:`topics of your own documents </learn/topics_of_documents>` goes further;
-# :doc:`/choosing` says how many topics to ask for.
+# Next: :doc:`topics of your own documents </learn/topics_of_documents>` shows more steps.
+# :doc:`/choosing` explains how to choose the number of topics.

@@ -2,19 +2,21 @@
 A latent of your own
 ====================
 
-You know variational autoencoders, and you want one whose latent is not a Gaussian.
+You know variational autoencoders (VAEs), and you want one whose latent is not a Gaussian.
 
-A VAE is three modules that return distributions: q(z|x), p(x|z) and p(z). So this library has no
-fixed list of latents: any PyTorch distribution with an ``rsample`` can be the latent. (The
-estimators, such as ``DirichletVAE``, take a few by name; this page uses the modules.)
+In this library, a VAE consists of three modules. They return the distributions q(z|x), p(x|z) and
+p(z). Any PyTorch distribution with the method ``rsample`` can be the distribution of the latent.
+This page uses the modules. There are also estimators, such as ``DirichletVAE``, which take the
+names of a few distributions.
 """
 
 # %%
 # Choose and train
 # ----------------
 #
-# The images are 1,797 small digits, each pixel the probability of ink, drawn as 0 or 1. Put your
-# own tensor in place of ``x``, of shape (rows, features).
+# The data are 1,797 small images of digits. The grey value of a pixel is taken as a probability,
+# and the pixel is drawn as 0 or 1 with this probability. To use your own data, replace ``x`` by a
+# tensor of shape (rows, features). The latent is a Laplace distribution in eight dimensions.
 
 import torch
 from sklearn.datasets import load_digits
@@ -32,8 +34,11 @@ history = dirvae.fit(vae, x, max_epochs=40, seed=0, verbose=False)
 print(sorted(history[-1]))
 
 # %%
-# What it says of your rows
-# -------------------------
+# What the model says of your rows
+# --------------------------------
+#
+# ``terms`` returns the KL of each row, and whether the KL has a closed form. ``embed`` returns the
+# posterior mean of the latent for each row.
 
 terms = vae.eval().terms(x[:5])
 print("KL in nats:", [round(float(value), 1) for value in terms.kl.detach()])
@@ -44,7 +49,8 @@ print("latents:", tuple(vae.embed(x).shape))
 # Look
 # ----
 #
-# Above: rows of the data. Middle: the same, encoded and decoded. Below: new ones, from the prior.
+# The upper row shows images from the data. The middle row shows the same images, encoded and
+# decoded. The lower row shows new images, decoded from draws of the prior.
 
 import matplotlib.pyplot as plt
 
@@ -59,6 +65,7 @@ for row, images in zip(axes, shown, strict=True):
         cell.set_axis_off()
 
 # %%
-# Next: :doc:`/learn/own_distribution` makes a distribution that PyTorch lacks, checks it, and asks
-# how likely new rows are and which components are in use. :doc:`/learn/logging_and_devices` has
-# loggers, :doc:`/learn/serving` saves and loads, and :doc:`/distributions` lists what is here.
+# Next: :doc:`/learn/own_distribution` makes a distribution that PyTorch lacks, and checks it. It
+# also estimates the likelihood of rows, and finds which components are in use.
+# :doc:`/learn/logging_and_devices` shows how to use loggers. :doc:`/learn/serving` shows how to
+# save and load a model. :doc:`/distributions` lists the distributions of this library.

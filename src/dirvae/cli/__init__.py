@@ -56,7 +56,7 @@ def demo(
     which: Annotated[
         str,
         typer.Argument(
-            parser=one_of(DEMOS), help="digits: three latents on images; topics: texts."
+            parser=one_of(DEMOS), help="digits: three latents on images; topics: topics of texts."
         ),
     ] = "digits",
     output: Annotated[
@@ -64,11 +64,11 @@ def demo(
         typer.Option("--output", "-o", metavar="PATH", help="Folder for the report and the model."),
     ] = Path("dirvae-demo"),
     quick: Annotated[
-        bool, typer.Option("--quick", help="Fewer epochs: takes seconds, not a minute.")
+        bool, typer.Option("--quick", help="Train for fewer epochs: seconds, not a minute.")
     ] = False,
     force: Force = False,
 ) -> None:
-    """Train on handwritten digits, or on docstrings, and write a report; no network needed."""
+    """Train on handwritten digits or on docstrings, and write a report. No network is needed."""
     require_results_folder(output)
     if which == "topics":
         from dirvae.demo.topics import FILES, run
@@ -97,7 +97,7 @@ corpus_app.command("check", cls=PlainCommand)(check)
 
 @corpus_app.callback()
 def _corpus() -> None:
-    """Count documents into a folder on disk, where they need not fit in memory."""
+    """Store the word counts of documents in a folder on disk. They need not fit in memory."""
 
 
 @fit_app.callback()

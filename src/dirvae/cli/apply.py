@@ -54,7 +54,7 @@ Model = Annotated[Path, typer.Argument(help="Folder that dirvae fit wrote.", sho
 Data = Annotated[
     str,
     typer.Argument(
-        help=f"{ROWS}; for topics and counts, what fit topics and fit counts take.",
+        help=f"{ROWS}. For a model of fit topics or fit counts: data as that command takes.",
         show_default=False,
     ),
 ]
@@ -70,7 +70,8 @@ def transform(
             "--output",
             "-o",
             metavar="PATH",
-            help=".csv, .npy, .parquet; for .h5ad data also .h5ad: a copy with obsm['X_dirvae'].",
+            help="File to write: .csv, .npy or .parquet. For .h5ad data also .h5ad: a copy of the "
+            "data with the proportions in obsm['X_dirvae'].",
         ),
     ],
     array: Array = None,
@@ -85,9 +86,10 @@ def transform(
     modality: Modality = None,
     force: Force = False,
 ) -> None:
-    """Write a table of each row's proportions (posterior means), with the columns that identify it.
+    """Write a table of the proportions of each row, with the columns that identify the row.
 
-    Where the latent is not on the simplex, the means are no proportions.
+    The proportions are posterior means. If the latent is not on the simplex, the table has the
+    posterior means of the latent instead.
     """
     kind = kind_of_model(model)
     into_h5ad = output.suffix == ".h5ad"
@@ -197,7 +199,7 @@ def evaluate(
         int | None,
         integer(
             0,
-            help="Draws per row for the importance-sampled likelihood; 0 for none.",
+            help="Draws per row to estimate the likelihood by importance sampling; 0 to skip.",
             show_default=str(SAMPLES),
         ),
     ] = None,
@@ -214,15 +216,19 @@ def evaluate(
     modality: Modality = None,
     level: Annotated[
         float | None,
-        number(help="Of topics: intervals at this level, such as .9, over documents."),
+        number(
+            help="For topics: add intervals of this level, such as .9, to the measures. They show "
+            "how each measure would vary over other documents of the same kind."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score a model on data: in nats for rows, by coherence and other measures for topics.
+    """Measure how good a model is on data.
 
-    Values in nats are means over rows. For a model of fit counts, half of the features are hidden.
-    The log probability of their counts, given the other half, is compared with the log probability
-    under the mean composition.
+    For a model of fit vae, the measures are in nats, as means over rows. For a model of fit topics,
+    they are coherence and other measures of topics. For a model of fit counts, half of the features
+    are hidden. The model predicts the counts of the hidden half from the other half. The log
+    probability of the hidden counts is compared with that under the mean composition.
     """
     from dirvae.cli.measures import measure, measure_composition, measure_topics
 
@@ -272,7 +278,7 @@ def evaluate(
 
 
 def info(model: Model, as_json: AsJson = False) -> None:
-    """Say what a model is and how it was trained."""
+    """Show the kind, sizes and training of a model."""
     from dirvae.persistence import load, read_config
 
     loaded, config = load(model), read_config(model)

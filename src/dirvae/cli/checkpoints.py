@@ -25,12 +25,12 @@ CheckpointDir = Annotated[
     Path | None,
     typer.Option(
         metavar="PATH",
-        help="Folder for checkpoints; if given, checkpoints are kept after success.",
+        help="Folder for checkpoints. If given, the checkpoints are not deleted at the end.",
         show_default="OUTPUT.checkpoints",
     ),
 ]
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on from the checkpoint of an interrupted run.")
+    bool, typer.Option("--resume", help="Continue an interrupted run from its checkpoint.")
 ]
 
 

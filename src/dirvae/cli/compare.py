@@ -38,7 +38,8 @@ from dirvae.cli.texts import Strip, parts_of
 __all__ = ["compare"]
 
 IdColumn = Annotated[
-    list[str] | None, typer.Option(metavar="NAME", help="Column that identifies rows of counts.")
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Column that identifies the rows of counts."),
 ]
 
 
@@ -47,11 +48,11 @@ def compare(
         list[str],
         typer.Argument(
             metavar="MODEL... [DATA]",
-            help="Two to five folders that fit topics or fit counts wrote, then their data.",
+            help="Two to five folders that fit topics or fit counts wrote, then the data of all.",
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="PATH", help="The page, .html.")
+        Path, typer.Option("--output", "-o", metavar="PATH", help="Page to write (.html).")
     ] = Path("comparison.html"),
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Title of the page.")] = None,
     text_column: TextColumn = None,
@@ -65,11 +66,11 @@ def compare(
     modality: Modality = None,
     force: Force = False,
 ) -> None:
-    """Write a page that puts topic models side by side: one .html that needs no network.
+    """Write a page that compares topic models: one .html file that needs no network.
 
     Topics are matched by their words. With data, the page also shows how good each model is, and
-    whether matched topics have the same documents. Models that know different words are compared by
-    the words that all of them know.
+    whether matched topics have the same documents. If the models have different vocabularies, only
+    the words that all models have are compared.
     """
     folders, data = _parted(sources)
     require_page(output, force, [data, covariates, *folders])

@@ -46,24 +46,24 @@ def build(
     max_df: MaxDf = None,
     ngrams: Ngrams = 1,
     vocabulary_size: Annotated[
-        int, integer(2, help="Words to keep at most, the commonest.")
+        int, integer(2, help="Number of words to count at most: the most frequent.")
     ] = VOCABULARY_SIZE,
     model: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Topic model: count exactly the words that it knows."),
+        typer.Option(metavar="PATH", help="Topic model whose vocabulary is counted."),
     ] = None,
     workers: Annotated[
-        int | None, integer(1, help="Processes that count.", show_default="one for each core")
+        int | None, integer(1, help="Number of processes.", show_default="one for each core")
     ] = None,
     encoding: Encoding = UTF8,
     array: Array = None,
     layer: Layer = None,
     force: Force = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
-    """Count documents into a folder, for corpora that do not fit in memory.
+    """Store the word counts of documents in a folder, for corpora that do not fit in memory.
 
-    A build that was interrupted, at whatever moment, goes on when the same command is run again.
+    To continue a build that was interrupted, run the same command again.
     """
     require_apart(output, [documents, model])
     require_new(output, force)
@@ -97,7 +97,7 @@ def check(
     found = Corpus(corpus)
     found.verify()
     rows, words = found.shape
-    say(f"{corpus}: {rows:,} documents, {words:,} words, {found.nnz:,} counts; all as written")
+    say(f"{corpus}: {rows:,} documents, {words:,} words, {found.nnz:,} counts; no file has changed")
 
 
 @contextmanager

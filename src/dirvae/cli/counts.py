@@ -44,28 +44,33 @@ TOPICS = "TopicModel"
 
 COUNTS_HELP = f"{listed(NUMBERS)}: counts of features in samples, one row per sample."
 Transpose = Annotated[
-    bool, typer.Option("--transpose", help="Counts have one row per feature, not per sample.")
+    bool, typer.Option("--transpose", help="The counts have one row per feature, not per sample.")
 ]
 Layer = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help=f"Which layer of {listed(taking('layer'))}; X by default."),
+    typer.Option(
+        metavar="NAME", help=f"Layer of the {listed(taking('layer'))} file; X by default."
+    ),
 ]
 Modality = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help=f"Which modality of {listed(taking('modality'))}."),
+    typer.Option(metavar="NAME", help=f"Modality of the {listed(taking('modality'))} file."),
 ]
 Covariates = Annotated[
     Path | None,
     typer.Option(
         metavar="PATH",
-        help=f"What is known of the samples: {listed(TABLES)} with a column of the samples' ids.",
+        help="Table of covariates, which are known of the samples besides their counts: "
+        f"{listed(TABLES)}, with a column of the samples' ids.",
     ),
 ]
-COLUMNS_HELP = "Columns of --covariates, such as diet,age."
+COLUMNS_HELP = "Columns of --covariates to use, such as diet,age."
 CovariateColumns = Annotated[
     str | None,
     typer.Option(
-        metavar="LIST", help=COLUMNS_HELP, show_default="those that fit took; all if it took none"
+        metavar="LIST",
+        help=COLUMNS_HELP,
+        show_default="those that the model was fitted with, or else all",
     ),
 ]
 SampleIds = Annotated[
@@ -73,8 +78,8 @@ SampleIds = Annotated[
     typer.Option(
         "--id-column",
         metavar="NAME",
-        help="Column of the samples' ids, which a table that has one needs. --covariates is "
-        "matched by its column of this name, or else its first.",
+        help="Column of the samples' ids. Needed if the table has such a column. The table of "
+        "--covariates is matched by its column of the same name, or else by its first column.",
     ),
 ]
 DropMissing = Annotated[
@@ -181,10 +186,11 @@ def features_in_order(model: Any, rows: Any, path: str) -> Any:
     lacking, new = len(names) - len(known), len(rows.columns) - len(known)
     if lacking:
         say(
-            f"{path}: {lacking:,} of the model's {len(names):,} features are not in it, taken for 0"
+            f"{path}: {lacking:,} of the model's {len(names):,} features are not in it, and are "
+            "taken as 0"
         )
     if new:
-        say(f"{path}: {new:,} features that the model does not know left out")
+        say(f"{path}: left out {new:,} features that the model does not have")
     x = sparse.csc_matrix(rows.x)[:, known].tocoo()
     columns = [place[rows.columns[column]] for column in known]
     shape = (x.shape[0], len(names))
@@ -230,11 +236,11 @@ def read_covariates(
         return None
     if not rows.ids:
         raise ValueError(
-            f"--covariates goes by the samples' ids, and {source.path} has none: name their column "
-            "with --id-column"
+            f"--covariates is matched by the samples' ids, and {source.path} has none: name their "
+            "column with --id-column"
         )
     if len(rows.ids) > 1:
-        raise ValueError(f"--covariates goes by one --id-column, not {len(rows.ids)}")
+        raise ValueError(f"--covariates is matched by one --id-column, not {len(rows.ids)}")
     from dirvae.data.metadata import read_metadata
 
     [(key, ids)] = rows.ids.items()
@@ -262,7 +268,7 @@ def read_labels(
     if column is None:
         return None
     if path is None:
-        raise ValueError("--label-column names a column of --covariates: give that table, too")
+        raise ValueError("--label-column names a column of --covariates: give --covariates, too")
     from dirvae.data.metadata import read_metadata
     from dirvae.data.text_tables import as_classes
 
@@ -292,7 +298,7 @@ def complete(frame: Any, rows: Rows, drop: bool, path: Path) -> tuple[Any, Rows]
     kept = (~missing.any(axis=1)).to_numpy()
     if not kept.any():
         raise ValueError(f"{path} has missing values in all samples: {worst}")
-    say(f"{path}: {count} samples left out, which have missing values: {worst}")
+    say(f"{path}: left out {count} samples with missing values: {worst}")
     ids = {
         name: [value for value, keep in zip(values, kept, strict=True) if keep]
         for name, values in rows.ids.items()

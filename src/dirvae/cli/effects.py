@@ -55,24 +55,25 @@ def effects(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show how the share of each component goes with what is known of the samples.
+    """Show how the share of each component is associated with the covariates of the samples.
 
-    For numbers, an effect is the change of the share for one unit more. For words, it is the change
-    from the reference level to another. Intervals include what the counts leave uncertain about the
-    shares. A star marks intervals that leave out 0; among many, some do so by chance. An effect
-    need not be a cause.
+    For a covariate of numbers, an effect is the change of the share when the covariate rises by 1.
+    For a covariate of words, an effect is the change of the share from the reference level to
+    another level. The intervals include the uncertainty of the shares. A star marks an interval
+    that does not contain 0. Of many intervals, some have a star by chance. An effect need not be
+    causal.
 
-    Intervals take the components as known: fit several seeds and compare the effects. They take
-    samples as independent, which repeated samples of one person are not.
+    The intervals treat the components as known. So fit several seeds and compare the effects. The
+    intervals also treat samples as independent. Repeated samples of one person are not independent.
     """
     if output is not None:
         require_table(output, force, [counts, model, covariates])
         if output.suffix == ".npy":
-            raise ValueError(f"{output} must end in .csv or .parquet: it is a table of words, too")
+            raise ValueError(f"{output} must end in .csv or .parquet: the table has words, too")
     if covariates is None:
-        raise ValueError("--covariates is missing: a table of what is known of the samples")
+        raise ValueError("--covariates is missing: give a table of covariates of the samples")
     if not is_composition(model):
-        raise ValueError(f"{model} is not of dirvae fit counts: ask for effects in Python")
+        raise ValueError(f"{model} is not of dirvae fit counts: compute its effects in Python")
     estimator = load_estimator(model, "effects", "")
     source = Source(counts, array, id_column, encoding, transpose, layer, modality)
     rows = read_counts(source)
@@ -137,4 +138,4 @@ def _print(table: list[dict[str, Any]], level: float) -> None:
         before = what
     console = Console()
     console.print(shown)
-    console.print(f"* the {in_percent(level)} interval leaves out 0; of many, some do so by chance")
+    console.print(f"* the {in_percent(level)} interval misses 0; of many, some miss 0 by chance")

@@ -65,7 +65,7 @@ def export(
     model: Model,
     data: Annotated[
         str | None,
-        typer.Argument(help="Data, as for dirvae transform. h5ad and pyldavis need them."),
+        typer.Argument(help="Data, as for dirvae transform. Needed for h5ad and pyldavis."),
     ] = None,
     *,
     form: Annotated[
@@ -74,12 +74,12 @@ def export(
             "--format",
             metavar="NAME",
             parser=one_of(FORMATS),
-            help=f"{words_of(FORMATS)}. The last two are encoder and decoder as one program.",
+            help=f"{words_of(FORMATS)}. The last two write encoder and decoder as one program.",
         ),
     ],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="PATH", help="The file; of csv a folder."),
+        typer.Option("--output", "-o", metavar="PATH", help="File to write; for csv, a folder."),
     ],
     array: Array = None,
     id_column: IdColumn = None,
@@ -93,16 +93,22 @@ def export(
     modality: Modality = None,
     force: Force = False,
 ) -> None:
-    """Write a model, and what it says of data, for another tool.
+    """Write a model and its results on data in the format of another tool.
 
-    csv: topics, their words and theta as tables. h5ad: counts and topics for scanpy, with the
-    proportions in obsm, and with 90 % intervals beside them (_q05, _q95); covariates in obs.
-    pyldavis: what pyLDAvis.prepare takes, as JSON. onnx, torch-export: a program from rows to theta
-    and to the decoder's mean.
+    csv: tables of the topics, their words, and the proportions (theta).
+
+    h5ad: counts and topics for scanpy. The proportions are in obsm, and so are the ends of their
+    90 % intervals (_q05, _q95). The covariates are in obs.
+
+    pyldavis: the arguments of pyLDAvis.prepare, as JSON.
+
+    onnx, torch-export: a program that computes theta and the decoder's mean from rows.
     """
     row = FORMATS[form]
     if data is None and row.needs_data:
-        raise ValueError(f"--format {form} takes DATA after MODEL, such as what it was fitted to")
+        raise ValueError(
+            f"--format {form} needs DATA after MODEL, such as the data that the model was fitted to"
+        )
     if data is not None and not row.takes_data:
         raise ValueError(f"--format {form} takes no DATA; leave {data} out")
     kind = kind_of_model(model)

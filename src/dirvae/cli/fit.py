@@ -54,15 +54,16 @@ def fit_vae(
             metavar="NAME",
             parser=one_of(LIKELIHOODS),
             help=f"Distribution of the data: {words_of(LIKELIHOODS)} "
-            "(auto: bernoulli for values in [0, 1], gaussian for others).",
+            "(auto: bernoulli for values in [0, 1], gaussian for other values).",
         ),
     ] = "auto",
-    components: Annotated[int, integer(1, "--components", "-k", help="Size of the latent.")] = 50,
+    components: Annotated[int, integer(1, "--components", "-k", help="Size K of the latent.")] = 50,
     prior_concentration: Annotated[
         str | None,
         typer.Option(
             metavar="NUMBER",
-            help="A positive number, or learn.",
+            help="Concentration of the prior, the same for each component: a positive number. Or "
+            "the word learn: the concentrations are estimated.",
             show_default="10 for standardized-dirichlet, 5 for stick-breaking, else 1 - 1/K",
         ),
     ] = None,
@@ -70,16 +71,16 @@ def fit_vae(
         int | None,
         integer(
             1,
-            help="Make the prior a learned mixture of N distributions.",
+            help="Use a prior that is a learned mixture of N distributions.",
             show_default="no mixture",
         ),
     ] = None,
     commitment: Annotated[
         float | None,
         number(
-            help="Least concentration of a Dirichlet posterior, in units of the prior's; above 1 "
-            "keeps components in use.",
-            show_default="1.5 for standardized-dirichlet and K up to 50, else 0",
+            help="Smallest concentration of a Dirichlet posterior, as a multiple of the prior's. A "
+            "value above 1 keeps components in use.",
+            show_default="1.5 for standardized-dirichlet with K up to 50, else 0",
         ),
     ] = None,
     hidden_sizes: Annotated[
@@ -91,15 +92,17 @@ def fit_vae(
     max_epochs: Annotated[int, integer(1, help="Maximum number of passes over the data.")] = 150,
     batch_size: Annotated[int, integer(1, help="Rows per step.")] = 100,
     learning_rate: Annotated[
-        float, number(help="Adam's step size at the start; it falls to 0.")
+        float, number(help="Step size of Adam at the start. The step size falls to 0.")
     ] = 4e-3,
     validation_fraction: Annotated[
-        float, number(help="Share of rows held out to stop early; 0 for none.")
+        float, number(help="Share of rows held out for early stopping; 0 for none.")
     ] = 0.1,
     patience: Annotated[
-        int, integer(1, help="Epochs without a better held-out ELBO before training stops.")
+        int, integer(1, help="Stop after N epochs without a better ELBO of the held-out rows.")
     ] = 15,
-    seed: Annotated[int, integer(0, help="Same seed, same model.")] = 0,
+    seed: Annotated[
+        int, integer(0, help="Seed of the random numbers. The same seed gives the same model.")
+    ] = 0,
     device: Annotated[
         str,
         typer.Option(
@@ -118,9 +121,11 @@ def fit_vae(
 ) -> None:
     """Train a variational autoencoder and save it.
 
-    Checkpoints are kept during training, so that an interrupted run can go on. The word mnist
-    stands for mnist.npz in the folder that DIRVAE_DATA names, or else in your cache. It is
-    downloaded once.
+    Checkpoints are saved during training, so that an interrupted run can be continued with
+    --resume.
+
+    DATA can be the word mnist. Then the file mnist.npz is read from the folder in the environment
+    variable DIRVAE_DATA, or else from your cache. The file is downloaded once.
     """
     if components < 2:
         _require_no_parts(components, latent)
@@ -163,7 +168,9 @@ def _require_no_parts(components: int, latent: str | None) -> None:
     from torch.distributions import constraints
 
     if latent is None or named(LATENTS, latent).support is constraints.simplex:
-        raise ValueError(f"--components is {components}, must be 2 or more for parts of a whole")
+        raise ValueError(
+            f"--components is {components}, must be 2 or more for a latent of proportions"
+        )
 
 
 def _estimator(

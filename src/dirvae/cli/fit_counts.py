@@ -59,20 +59,26 @@ def fit_counts(
     encoding: Encoding = UTF8,
     max_epochs: Annotated[
         int | None,
-        integer(1, help="Passes over the samples.", show_default="as many as see 10,000"),
+        integer(
+            1,
+            help="Passes over the samples.",
+            show_default="enough for 10,000 samples in all passes together",
+        ),
     ] = None,
-    seed: Annotated[int, integer(0, help="Same seed, same components.")] = 0,
+    seed: Annotated[
+        int, integer(0, help="Seed of the random numbers. The same seed gives the same components.")
+    ] = 0,
     logger: Logger = None,
     checkpoint_dir: CheckpointDir = None,
     resume: Resume = False,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find components of counts that are not words, such as microbes in samples; save the model.
+    """Find components of counts other than words, such as microbes in samples; save the model.
 
-    Each sample is a mixture of components, each a composition of features. With --covariates, the
-    prior of the mixture depends on what is known of the sample, and `dirvae effects` shows how
-    components go with it.
+    Each sample is a mixture of components. Each component is a composition of features. With
+    --covariates, the prior of the mixture depends on the sample's covariates. Then `dirvae effects`
+    shows how the shares of components are associated with the covariates.
 
     Example: dirvae fit counts counts.csv --id-column sample --covariates samples.csv -o gut
     """

@@ -64,30 +64,41 @@ def fit_topics(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Column of classes that topics learn to predict. If you only want to "
-            "compare groups, give the column to dirvae report instead.",
+            help="Column of classes that the topics learn to predict. To only compare groups, give "
+            "the column to dirvae report instead.",
         ),
     ] = None,
     components: Annotated[int, integer(2, "--components", "-k", help="Number of topics.")] = 50,
     decoder: Annotated[
         str,
-        typer.Option(metavar="NAME", parser=one_of(DECODERS), help=f"{words_of(DECODERS)}."),
+        typer.Option(
+            metavar="NAME", parser=one_of(DECODERS), help=f"Decoder: {words_of(DECODERS)}."
+        ),
     ] = "mixture",
     vocabulary: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="For counts: their words, a line each, in column order."),
+        typer.Option(
+            metavar="PATH", help="For counts: file with one word per line, in column order."
+        ),
     ] = None,
     max_epochs: Annotated[int, integer(1, help="Passes over the documents.")] = 15,
     report: Annotated[
         Path | None,
         typer.Option(
-            metavar="PATH", help="Also write a page to explore, .html: see dirvae report."
+            metavar="PATH", help="Also write a page to explore (.html); see dirvae report."
         ),
     ] = None,
     guide: Guide = None,
-    seed: Annotated[int, integer(0, help="Same seed, same topics.")] = 0,
+    seed: Annotated[
+        int, integer(0, help="Seed of the random numbers. The same seed gives the same topics.")
+    ] = 0,
     seeds: Annotated[
-        int, integer(1, help="Number of fits; the model that the others agree with is kept.")
+        int,
+        integer(
+            1,
+            help="Number of fits, each with another seed. The model that agrees most with the "
+            "others is saved.",
+        ),
     ] = 1,
     device: Annotated[
         str,
@@ -113,7 +124,8 @@ def fit_topics(
 ) -> None:
     """Find topics in documents and save the model.
 
-    Checkpoints are kept during training, so that an interrupted run can go on.
+    Checkpoints are saved during training, so that an interrupted run can be continued with
+    --resume.
     """
     inputs = [documents, vocabulary, guide]
     require_model_folder(output, force or resume, inputs)
@@ -230,11 +242,11 @@ def _of_seeds(model: Any, X: Any, labels: Any, seeds: range, data: dict[str, Any
     found = fit_seeds(model, rows_of(X), seeds, y=labels, **data)
     stability = found.stability[found.best]
     say(
-        f"Of {len(seeds)} seeds {seeds[found.best]} is kept: "
-        f"{(stability >= STABLE).sum()} of {len(stability)} topics are found by the others"
+        f"The model of seed {seeds[found.best]} is saved, of {len(seeds)} seeds: the others find "
+        f"{(stability >= STABLE).sum()} of its {len(stability)} topics"
     )
     for k in (stability < STABLE).nonzero()[0]:
-        say(f"Topic {k} is not always found (similarity {stability[k]:.2f})")
+        say(f"Topic {k} is not found by all seeds (stability {stability[k]:.2f})")
     return found.models[found.best]
 
 

@@ -40,10 +40,10 @@ __all__ = [
 
 NO_KINDS: Mapping[str, str] = {}
 UTF8 = "utf-8"  # as in data, of which --help does not wait for the imports
-ROWS = f"{', '.join(NUMBERS)}, a folder of .png or .jpg, or mnist"
+ROWS = f"{', '.join(NUMBERS)}, a folder of .png or .jpg files, or the word mnist"
 DOCUMENTS = (
-    f"A folder of .txt, {listed(TEXTS)} with a column of texts, {listed(COUNTS)} of counts, or "
-    f"{' or '.join(CORPORA)}, or the folder of dirvae corpus build."
+    f"A folder of .txt files; {listed(TEXTS)} with a column of texts; {listed(COUNTS)} with "
+    f"counts; the word {' or '.join(CORPORA)}; or a folder that dirvae corpus build wrote."
 )
 TextColumn = Annotated[
     str | None, typer.Option(metavar="NAME", help="Column of texts.", show_default="text")
@@ -51,18 +51,21 @@ TextColumn = Annotated[
 LabelColumn = Annotated[str | None, typer.Option(metavar="NAME", help="Column of classes.")]
 Encoding = Annotated[
     str,
-    typer.Option(metavar="NAME", help="Encoding of text files; utf-16 is recognised by its mark."),
+    typer.Option(
+        metavar="NAME", help="Encoding of text files. UTF-16 with a byte-order mark is recognised."
+    ),
 ]
 IdColumn = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="NAME", help="Column that identifies rows and is not data; repeat for more."
+        metavar="NAME", help="Column that identifies the rows and is not data. Repeat for more."
     ),
 ]
 Array = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help=f"Which array of an {listed(taking('array'))} file or of mnist."
+        metavar="NAME",
+        help=f"Name of the array to read from an {listed(taking('array'))} file or from mnist.",
     ),
 ]
 
@@ -187,8 +190,8 @@ def read_documents(
     if fitted_without is not None and set(strip) != set(fitted_without):
         own, these = _told_to_strip(fitted_without), _told_to_strip(strip)
         warnings.warn(
-            f"the model was fitted to texts read with {own}, and these are read with {these}, so "
-            "the words may differ",
+            f"the model was fitted to texts read with {own}, but these texts are read with "
+            f"{these}, so the words may differ",
             stacklevel=2,
         )
     columns = {
@@ -197,7 +200,7 @@ def read_documents(
         "--label-column": label_column,
     }
     if source in CORPORA or Path(source).is_dir():
-        refuse(f"texts of no table, {source}", columns)
+        refuse(f"texts without a table, {source}", columns)
     from dirvae.data.corpora import read_texts
     from dirvae.data.typed_cells import typed
 

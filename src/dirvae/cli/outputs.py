@@ -26,9 +26,9 @@ __all__ = [
 ]
 
 TABLE_SUFFIXES = (".csv", ".npy", ".parquet")
-Force = Annotated[bool, typer.Option("--force", help="Replace an output that exists.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress bar.")]
 
 
 Inputs = Iterable[str | Path | None]

@@ -41,12 +41,13 @@ from dirvae.cli.texts import Strip, parts_of
 
 __all__ = ["report", "write_page"]
 
-NO_PAGE = ", of which there is no page: it takes what dirvae fit topics, counts or vae wrote"
+NO_PAGE = ", and there is no page for it: give a model of dirvae fit topics, counts or vae"
 LabelColumn = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Column of labels to compare and filter by; of counts, one of --covariates.",
+        help="Column of labels, to compare groups and to filter. For counts, a column of "
+        "--covariates.",
     ),
 ]
 TimeColumn = Annotated[
@@ -57,10 +58,10 @@ TimeColumn = Annotated[
 def report(
     model: Annotated[Path, typer.Argument(help="Folder that dirvae fit wrote.")],
     data: Annotated[
-        str | None, typer.Argument(help="What to show: documents, or rows, as fit takes them.")
+        str | None, typer.Argument(help="Documents or rows to show, in a form that fit takes.")
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="PATH", help="The page, .html.")
+        Path, typer.Option("--output", "-o", metavar="PATH", help="Page to write (.html).")
     ] = Path("report.html"),
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
@@ -70,8 +71,8 @@ def report(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="For topics: a column of DATA whose effects to show; repeat for more. For counts: "
-            "a table of what is known of the samples, as fit counts takes it.",
+            help="For topics: column of DATA whose effects are shown; repeat for more. For counts: "
+            "table of covariates, as for fit counts.",
         ),
     ] = None,
     covariate_columns: CovariateColumns = None,
@@ -80,12 +81,12 @@ def report(
         Path | None,
         typer.Option(
             metavar="PATH",
-            help='Names of topics: the .json that a page wrote, such as {"0": "Cars"}.',
+            help='File with names of topics, such as {"0": "Cars"}: the .json saved by a page.',
         ),
     ] = None,
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Title of the page.")] = None,
     baseline: Annotated[
-        bool, typer.Option("--baseline", help="Show the quality of scikit-learn's LDA, too.")
+        bool, typer.Option("--baseline", help="Also show the quality of scikit-learn's LDA.")
     ] = False,
     strip: Strip = "",
     encoding: Encoding = UTF8,
@@ -95,10 +96,11 @@ def report(
     modality: Modality = None,
     force: Force = False,
 ) -> None:
-    """Write a page to explore a model and its data: one .html that needs no network.
+    """Write a page to explore a model and its data: one .html file that needs no network.
 
-    For topics it shows words, documents, and shares by label and over time. For other models it
-    shows what each component means, and lets you play with the latent.
+    For topics, the page shows words, documents, and shares by label and over time. For a model of
+    fit vae, the page shows what each component means. There you can also change the latent and see
+    the decoded result.
     """
     require_page(output, force, [data, model, names])
     columns = {
@@ -197,7 +199,7 @@ def _write_components(
     given: dict[str, Any],
 ) -> None:
     if data is None:
-        raise ValueError(f"{model} has no topics: name the rows to show, as fit takes them")
+        raise ValueError(f"{model} has no topics: give the rows to show, in a form that fit takes")
     rows = read_data(data, array, id_column, encoding)
     if rows.ids:
         from dirvae.report.examples import document_names

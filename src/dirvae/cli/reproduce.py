@@ -27,7 +27,7 @@ DEVICES = ("auto", "cpu", "cuda")
 
 def reproduce(
     name: Annotated[
-        str | None, typer.Argument(help="Which study; without it, all are listed.")
+        str | None, typer.Argument(help="Study to run. Without a name, all studies are listed.")
     ] = None,
     output: Annotated[
         Path,
@@ -36,55 +36,63 @@ def reproduce(
         ),
     ] = Path("dirvae-reproduce"),
     quick: Annotated[
-        bool, typer.Option("--quick", help="Few models, images, epochs and draws: minutes.")
+        bool,
+        typer.Option("--quick", help="Use few models, images, epochs and draws: takes minutes."),
     ] = False,
     table: Annotated[
-        bool, typer.Option("--table", help="Only show stored results beside the paper's.")
+        bool,
+        typer.Option("--table", help="Show stored results beside the paper's, and run nothing."),
     ] = False,
-    seeds: Annotated[int, integer(1, help="Runs of each model.")] = 1,
+    seeds: Annotated[int, integer(1, help="Number of runs of each model.")] = 1,
     first_seed: Annotated[int, integer(0, help="Seed of the first run.")] = 0,
     rows: Annotated[
-        str | None, typer.Option(metavar="LIST", help="Models, such as gaussian,dirichlet.")
+        str | None, typer.Option(metavar="LIST", help="Models to run, such as gaussian,dirichlet.")
     ] = None,
     settings: Annotated[
         str | None,
-        typer.Option(metavar="LIST", help="Ways of training: paper, ours, iwae (density)."),
+        typer.Option(metavar="LIST", help="Ways of training (density): paper, ours, iwae."),
     ] = None,
     shares: Annotated[
         str | None,
-        typer.Option(metavar="LIST", help="Labelled shares, such as 0.1,0.01 (semi-supervised)."),
+        typer.Option(metavar="LIST", help="Shares of labels (semi-supervised), such as 0.1,0.01."),
     ] = None,
     pixels: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
             parser=one_of(PIXELS),
-            help=f"{words_of(PIXELS)} (density).",
+            help=f"Pixels (density): {words_of(PIXELS)}.",
             show_default="binarised",
         ),
     ] = None,
-    epochs: Annotated[int | None, integer(1, help="Epochs, instead of the study's.")] = None,
+    epochs: Annotated[
+        int | None, integer(1, help="Number of epochs, instead of the study's.")
+    ] = None,
     samples: Annotated[
         int | None,
-        integer(25, help="Draws per image for the likelihood (density).", show_default="1,000"),
+        integer(25, help="Draws per image (density) for the likelihood.", show_default="1,000"),
     ] = None,
     precision: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
             parser=one_of(PRECISIONS),
-            help=f"{words_of(PRECISIONS)}, instead of that of the settings (density).",
+            help=f"Precision (density), instead of that of --settings: {words_of(PRECISIONS)}.",
         ),
     ] = None,
     device: Annotated[
-        str, typer.Option(metavar="NAME", parser=one_of(DEVICES), help=f"{words_of(DEVICES)}.")
+        str,
+        typer.Option(metavar="NAME", parser=one_of(DEVICES), help=f"Device: {words_of(DEVICES)}."),
     ] = "auto",
-    threads: Annotated[int | None, integer(1, help="Threads of PyTorch on the CPU.")] = None,
+    threads: Annotated[
+        int | None, integer(1, help="Number of threads of PyTorch on the CPU.")
+    ] = None,
 ) -> None:
-    """Repeat a table of the DirVAE paper, with the paper's numbers beside ours.
+    """Reproduce a table of the DirVAE paper, with the paper's numbers beside ours.
 
-    Results in the output folder are not run again, and an interrupted run goes on.
-    Several processes may share the folder, each with its own rows or seeds.
+    Runs whose results are in the output folder are not repeated. An interrupted run is continued.
+    Several processes may use the same folder, each with its own rows or seeds. The word density or
+    semi-supervised in the help of an option names the studies that take the option.
     """
     if name is None:
         _list_studies()

@@ -37,7 +37,8 @@ StopWords = Annotated[
     typer.Option(
         metavar="FILE|CODE",
         rich_help_panel=WORDS,
-        help="Words to leave out: a file, a language's code, or none; repeat for more.",
+        help="Words to leave out: a file of words, the code of a language such as de, or none to "
+        "leave no words out. Repeat for more.",
         show_default="English",
     ),
 ]
@@ -47,8 +48,9 @@ MinDf = Annotated[
         metavar="NUMBER",
         parser=numeral,
         rich_help_panel=WORDS,
-        help="Leave out words in fewer documents: a number, or a share such as 0.01.",
-        show_default="5; 2 of less than 1,000 documents",
+        help="Leave out words that are in fewer documents than this number, or than this share, "
+        "such as 0.01.",
+        show_default="5; 2 for fewer than 1,000 documents, 1 for fewer than 100",
     ),
 ]
 MaxDf = Annotated[
@@ -57,8 +59,8 @@ MaxDf = Annotated[
         metavar="NUMBER",
         parser=numeral,
         rich_help_panel=WORDS,
-        help="Leave out words in more documents: a number, or a share.",
-        show_default="0.5",
+        help="Leave out words that are in more documents than this number or share.",
+        show_default="0.5; no limit for fewer than 100 documents",
     ),
 ]
 MOST_NGRAMS = 10  # as many as a model may have to be saved
@@ -70,7 +72,7 @@ Tokenizer = Annotated[
     typer.Option(
         metavar="NAME|PATTERN",
         rich_help_panel=WORDS,
-        help="What a word is: words, characters, or what a regular expression finds.",
+        help="Units that are counted: words, characters, or the matches of a regular expression.",
     ),
 ]
 Strip = Annotated[
@@ -78,9 +80,9 @@ Strip = Annotated[
     typer.Option(
         metavar="LIST",
         rich_help_panel=WORDS,
-        help="Parts of messages to leave out. headers: all before the first blank line, so not for "
-        "texts without a header. footers: all after the last blank or dashed line. quotes: lines "
-        "that begin with > or |, or say who wrote them.",
+        help="Parts of messages to leave out, such as headers,quotes. headers: all lines before "
+        "the first blank line; only for texts with a header. footers: all after the last blank or "
+        "dashed line. quotes: lines that begin with > or |, and lines such as 'Ann wrote:'.",
         show_default="none",
     ),
 ]
@@ -88,7 +90,7 @@ Guide = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Words that topics start from: lines such as 'sport: team, game', or .json.",
+        help="File of words that topics start from: lines such as 'sport: team, game', or .json.",
     ),
 ]
 Covariates = Annotated[
@@ -96,7 +98,7 @@ Covariates = Annotated[
     typer.Option(
         metavar="NAME",
         rich_help_panel=KNOWN,
-        help="Column that shares of topics depend on; repeat for more.",
+        help="Column that the shares of topics depend on. Repeat for more.",
     ),
 ]
 TimeColumn = Annotated[
@@ -104,7 +106,7 @@ TimeColumn = Annotated[
     typer.Option(
         metavar="NAME",
         rich_help_panel=KNOWN,
-        help="Column of years or dates that shares depend on by a smooth curve.",
+        help="Column of years or dates. The shares of topics are a smooth function of the time.",
     ),
 ]
 
@@ -178,7 +180,7 @@ def _listed(sources: Sequence[str], encoding: str) -> list[str] | None:
     """Words of all lists, sorted; None for no stop words."""
     if NO_LIST in sources:
         if len(sources) > 1:
-            raise ValueError("--stop-words is none and a list, must be one of both")
+            raise ValueError("--stop-words is none and a list, must be one or the other")
         return None
     from dirvae.data.stop_words import stop_words
 

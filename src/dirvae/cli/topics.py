@@ -43,16 +43,18 @@ RANKINGS = ("relevance", "frex", "probability", "lift")
 def topics(
     model: Annotated[Path, typer.Argument(help="Folder that fit topics or fit counts wrote.")],
     documents: Annotated[
-        str | None, typer.Argument(help="Documents, or samples, to show examples of.")
+        str | None, typer.Argument(help="Documents or samples, from which examples are shown.")
     ] = None,
-    words: Annotated[int, integer(1, help="Words per topic.")] = 10,
+    words: Annotated[int, integer(1, help="Number of words per topic.")] = 10,
     by: Annotated[
         str,
         typer.Option(
-            metavar="NAME", parser=one_of(RANKINGS), help=f"Ranking: {words_of(RANKINGS)}."
+            metavar="NAME",
+            parser=one_of(RANKINGS),
+            help=f"Ranking of the words: {words_of(RANKINGS)}.",
         ),
     ] = "relevance",
-    examples: Annotated[int, integer(0, help="Documents per topic.")] = 1,
+    examples: Annotated[int, integer(0, help="Number of documents per topic.")] = 1,
     text_column: TextColumn = None,
     id_column: IdColumn = None,
     strip: Strip = "",
@@ -64,14 +66,17 @@ def topics(
     covariates: Covariates = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print each topic's share of the documents, its words, and the documents with most of it.
+    """Print each topic's mean share, its words, and the documents with the largest share of it.
 
-    For a model of fit counts these are components, features and samples.
+    For a model of fit counts, components, features and samples take the place of topics, words and
+    documents.
 
-    The largest come first. As everywhere, a topic's number is its column in what transform writes,
-    counted from 0. Documents are named by their id or file, or else by their row, counted from 1.
+    The topics with the largest mean share come first. The number of a topic is its column in the
+    table that dirvae transform writes, counted from 0. A document is named by its id or its file,
+    or else by its row, counted from 1.
 
-    A model of several --seeds has a stability of each topic: near 1, other seeds find it, too.
+    If the model was fitted with --seeds, each topic also has a stability. If it is near 1, the
+    other seeds find the topic, too.
     """
     estimator = load_estimator(model, "top_words", ", which has no topics")
 
@@ -193,4 +198,4 @@ def _print(found: list[dict[str, Any]], known_by: str, called: Terms) -> None:
         table.add_row(str(topic[called.part]), f"{topic['prevalence']:.1%}", *stability, lines)
     Console().print(table)
     if any("!" in _stability_of(topic) for topic in found):
-        Console().print(f"! Other seeds do not always find this {called.part}.")
+        Console().print(f"! Not all other seeds find this {called.part}.")

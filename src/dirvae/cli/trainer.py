@@ -22,8 +22,8 @@ Logger = Annotated[
     tuple[str, Path] | None,
     typer.Option(
         metavar="KIND PATH",
-        help=f"Log the metrics of each epoch: {' or '.join(LOGGERS)}, then a folder. Each run gets "
-        "its own subfolder, version_N.",
+        help=f"Log the metrics of each epoch: the word {' or '.join(LOGGERS)}, then a folder. Each "
+        "run writes to its own subfolder, version_N.",
     ),
 ]
 Precision = Annotated[
@@ -31,7 +31,7 @@ Precision = Annotated[
     typer.Option(
         metavar="NAME",
         parser=one_of(PRECISIONS),
-        help=f"Precision: {words_of(PRECISIONS)}. Half precision is faster on a GPU only.",
+        help=f"Precision: {words_of(PRECISIONS)}. Half precision is faster only on a GPU.",
     ),
 ]
 
@@ -56,7 +56,7 @@ def logged(
     if kind not in LOGGERS:
         raise ValueError(f"--logger is {kind}, must be {' or '.join(LOGGERS)}, and a folder")
     if kind == "tensorboard" and find_spec("tensorboard") is None:
-        raise ImportError("--logger tensorboard takes tensorboard: pip install tensorboard")
+        raise ImportError("--logger tensorboard needs tensorboard: pip install tensorboard")
     require_apart(folder, inputs, "--logger")
     if output.resolve() in (folder.resolve(), *folder.resolve().parents):
         raise ValueError(f"--logger {folder} is in --output {output}; choose another")
