@@ -70,7 +70,9 @@ def reproduce(
     ] = None,
     samples: Annotated[
         int | None,
-        integer(25, help="Draws per image (density) for the likelihood.", show_default="1,000"),
+        integer(
+            25, help="Draws per image, to estimate the likelihood (density).", show_default="1,000"
+        ),
     ] = None,
     precision: Annotated[
         str | None,
@@ -91,8 +93,8 @@ def reproduce(
     """Reproduce a table of the DirVAE paper, with the paper's numbers beside ours.
 
     Runs whose results are in the output folder are not repeated. An interrupted run is continued.
-    Several processes may use the same folder, each with its own rows or seeds. The word density or
-    semi-supervised in the help of an option names the studies that take the option.
+    Several processes may use the same folder, each with its own rows or seeds. Options
+    marked (density) or (semi-supervised) can only be used with those studies.
     """
     if name is None:
         _list_studies()

@@ -201,17 +201,18 @@ def effects_of(
     level: float = LEVEL,
     seed: int = 0,
 ) -> Effects:
-    """Regress proportions on covariates, with what is not known of the proportions in the errors.
+    """Regress proportions on covariates. Standard errors include how unsure the proportions are.
 
-    Each of 30 draws of theta from its posterior is regressed by least squares; errors within and
-    between draws are added (Rubin's rule).
+    Thirty times, theta is drawn from its posterior and regressed by least squares. The variances
+    within and between draws are added (Rubin's rule).
 
     Args:
-        concentration: Of the posteriors, shape (N, K).
+        concentration: Concentrations of the posteriors, shape (N, K).
         covariates: A data frame or an array, as `topics.columns.columns_of` takes.
-        mean: Of the posteriors, shape (N, K), where they are no Dirichlets: see `TopicPosterior`.
-        level: Of the intervals, in (0, 1).
-        seed: Of the draws.
+        mean: Means of the posteriors, shape (N, K). It is needed if the posteriors are not
+            Dirichlets: see `TopicPosterior`.
+        level: Level of the intervals, in (0, 1).
+        seed: Seed of the draws.
 
     Raises:
         ValueError: If ``level`` is out of range, there are not more rows than coefficients, or
