@@ -135,11 +135,11 @@ def _compare(folder: Path, settings: dict[str, Any]) -> None:
 def resumable(
     folder: Path, settings: dict[str, Any], arguments: list[str], *, resume: bool, keep: bool
 ) -> Iterator[None]:
-    """Keep checkpoints during a run. If it is cut off, say how to go on from them.
+    """Keep checkpoints during a run. If the run is interrupted, print the command that goes on.
 
     Args:
         folder: Of the checkpoints.
-        settings: What the run is started with, which one that goes on must be, too.
+        settings: Data and options of the run; a run that goes on must have the same.
         arguments: Of the command.
         resume: Whether to go on from the folder's checkpoint.
         keep: Whether checkpoints stay after the end.

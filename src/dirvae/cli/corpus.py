@@ -46,7 +46,7 @@ def build(
     max_df: MaxDf = None,
     ngrams: Ngrams = 1,
     vocabulary_size: Annotated[
-        int, integer(2, help="Number of words to count at most: the most frequent.")
+        int, integer(2, help="Largest size of the vocabulary. The most frequent words are kept.")
     ] = VOCABULARY_SIZE,
     model: Annotated[
         Path | None,
@@ -105,7 +105,7 @@ def counted(what: str, quiet: bool = False) -> Iterator[Callable[[int], Any]]:
     """Show how many documents are done, and how many a second, on a terminal.
 
     Args:
-        what: That is counted.
+        what: Name of the things that are counted, such as "documents".
         quiet: Whether to show nothing.
     """
     from rich.console import Console

@@ -78,8 +78,9 @@ def mlp_vae(
         layer_norm: Whether each hidden layer is normalized.
         activation: Constructor of the activation.
         num_covariates: C, number of covariates that encoder and decoder see in addition.
-        moments: Mean and standard deviation of the data, each (D,). The decoder starts at the mean,
-            and a Gaussian likelihood uses both as units.
+        moments: Mean and standard deviation of the data, each (D,). The decoder starts at the mean
+            if the likelihood allows it. A Gaussian likelihood has the mean as origin and the
+            standard deviation as unit.
         commitment: The smallest concentration of a posterior, as a multiple of the prior's
             concentration at the start. Only for latents of a Dirichlet kind with a Dirichlet
             prior. Above 1, no component's posterior can equal its prior. So even a component that
