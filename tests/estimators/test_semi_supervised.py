@@ -145,24 +145,6 @@ def test_samples_are_of_the_class_that_was_asked(few_labels):
         model.sample([1, 11])
 
 
-@pytest.mark.parametrize(("num_labels", "known"), [(100, 10 / 70), (750, 1)])
-def test_smoothness_is_asked_less_of_few_labels(digits, num_labels, known):
-    X = digits[0][:800]
-    y = np.where(np.arange(800) < num_labels, digits[1][:800], -1)
-    by_default, as_told, other, another = (
-        small(max_epochs=1, smoothness=weight, perturbation=size).fit(X, y).predict_proba(X)
-        for weight, size in (
-            (None, None),
-            (200 * known, 0.275 * known),
-            (210 * known, 0.275 * known),
-            (200 * known, 0.28 * known),
-        )
-    )
-    np.testing.assert_array_equal(by_default, as_told)
-    assert not np.array_equal(by_default, other)
-    assert not np.array_equal(by_default, another)
-
-
 def test_half_axes_are_those_of_the_data(digits):
     X = digits[0]
     distance = np.sqrt(((X - X.mean(0)) ** 2).sum(1).mean())

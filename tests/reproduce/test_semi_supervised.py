@@ -127,6 +127,10 @@ def test_a_row_that_is_not_smoothed_is_the_same_without_the_term() -> None:
         )
         differs = {k for k, v in smoothed.get_params().items() if v != plain.get_params()[k]}
         assert (differs, plain.smoothness) == ({"smoothness"}, 0.0)
+    gently = Job("mnist", "dirichlet_gently_smoothed", 0.1, 0).estimator()
+    differs = {k for k, v in smoothed.get_params().items() if v != gently.get_params()[k]}
+    assert differs == {"smoothness", "perturbation"}
+    assert (gently.smoothness, gently.perturbation) == (30.0, 0.04)
 
 
 @pytest.mark.usefixtures("svhn")

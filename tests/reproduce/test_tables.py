@@ -115,6 +115,10 @@ def test_rows_without_smoothness_are_shown_once_they_are_run() -> None:
     assert (found["10 %"], found["the paper's, 10 / 5 / 1 %"]) == ("25.00", "-")
     assert cells(table, "dirichlet")["the paper's, 10 / 5 / 1 %"] == "24.81 / 28.45 / 55.99"
     assert "without the smoothness term" in table.note
+    assert "gently" not in table.note
+    gently = [{"row": "dirichlet_gently_smoothed", "share": 0.1, "test_error": 0.05}]
+    table = tables.semi_supervised_table("mnist-few", gently)
+    assert "weight 30 in place of 200" in table.note
 
 
 def test_numbers_of_labels_have_their_columns() -> None:

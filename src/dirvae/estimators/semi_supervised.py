@@ -48,8 +48,6 @@ from dirvae.words import meant
 __all__ = ["SemiSupervisedVAE"]
 
 LABELLED_SHARE = 0.125  # of each batch at least: of few labels, most batches would have hardly any
-SMOOTHNESS, PERTURBATION = 200.0, 0.275
-ENOUGH = 70  # labels of a class, for these; both are smaller in proportion where there are fewer
 WARMUP = 1000  # steps in which the KL's weight rises to 1; half of those planned if that is less
 
 
@@ -71,13 +69,12 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
             row.
         smoothness: Weight of the penalty on changes of q(y|x), relative to the bound of a row. The
             penalty is the change of q(y|x), in nats, under the worst small change of x (virtual
-            adversarial training). If None, it is 200 times the mean number of labels of a class
-            / 70, and 200 from 70 labels on. 0 leaves the penalty out, which is faster. Counts have
-            no small changes, so for counts there is no penalty.
+            adversarial training). 0 leaves the penalty out, which is faster. Counts have no small
+            changes, so for counts there is no penalty.
         perturbation: Size of these small changes of x, as a share of the rows' root-mean-square
-            distance from their mean. If None, it is .275 times the mean number of labels of a class
-            / 70, and .275 from 70 labels on. With few labels, a heavy penalty on large changes
-            merges classes.
+            distance from their mean. With about ten labels of a class among many thousand rows, a
+            heavy penalty on large changes can merge classes: try ``smoothness=30`` and
+            ``perturbation=0.04`` there, and compare on labels that are held out.
         hidden_sizes: Widths of the encoder's layers.
         decoder_hidden_sizes: Widths of the decoder's layers.
         classifier_hidden_sizes: Widths of the classifier's layers.
@@ -123,8 +120,8 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         likelihood: Callable[..., Distribution] | str | None = None,
         label_in_encoder: bool = False,
         label_weight: float = 50.0,
-        smoothness: float | None = None,
-        perturbation: float | None = None,
+        smoothness: float = 200.0,
+        perturbation: float = 0.275,
         hidden_sizes: Sequence[int] = (500, 500),
         decoder_hidden_sizes: Sequence[int] = (500,),
         classifier_hidden_sizes: Sequence[int] = (500, 500),
@@ -232,13 +229,10 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         generator = torch.Generator("cpu").manual_seed(self._seed)
         batches = _MixedBatches(one_hot.sum(1) > 0, self.batch_size, generator)
         steps = len(batches) * self.max_epochs
-        known = min(1.0, float(one_hot.sum()) / one_hot.shape[1] / ENOUGH)
-        smoothness = SMOOTHNESS * known if self.smoothness is None else float(self.smoothness)
-        size = PERTURBATION * known if self.perturbation is None else self.perturbation
         training = _SmoothTraining(
             self.vae_,
-            smoothness=0.0 if takes_counts(self.likelihood_) else smoothness,
-            radius=size * _half_axes(X, self.likelihood_),
+            smoothness=0.0 if takes_counts(self.likelihood_) else float(self.smoothness),
+            radius=self.perturbation * _half_axes(X, self.likelihood_),
             objective=partial(labelled_elbo, label_weight=self.label_weight / batches.share),
             kl_schedule=linear_warmup(min(WARMUP, steps // 2)),
             optimizer=decaying_adam(self.learning_rate, steps),
@@ -310,11 +304,9 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
     def _check_arguments(self) -> None:
         super()._check_arguments()
         require_sizes("classifier_hidden_sizes", self.classifier_hidden_sizes)
-        require_positive("label_weight", self.label_weight)
-        if self.perturbation is not None:
-            require_positive("perturbation", self.perturbation)
-        weight = 0.0 if self.smoothness is None else self.smoothness
-        if not isinstance(weight, Real) or not 0 <= float(weight) < math.inf:
+        for name in ("label_weight", "perturbation"):
+            require_positive(name, getattr(self, name))
+        if not isinstance(self.smoothness, Real) or not 0 <= float(self.smoothness) < math.inf:
             raise ValueError(f"smoothness is {self.smoothness!r}, must be a number of 0 or more")
 
     def __sklearn_tags__(self) -> Any:

@@ -228,6 +228,11 @@ def _of_labels(data: str, runs: Sequence[Run]) -> str:
             "Rows that are not smoothed are without the smoothness term (virtual adversarial "
             "training). The paper's models do not have this term."
         )
+    if "dirichlet_gently_smoothed" in _shown(runs):
+        parts.append(
+            "In the gently smoothed row, the smoothness term has the weight 30 in place of 200, and "
+            "asks about changes of size .04 in place of .275."
+        )
     return " ".join(parts)
 
 
