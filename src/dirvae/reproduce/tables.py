@@ -230,8 +230,8 @@ def _of_labels(data: str, runs: Sequence[Run]) -> str:
         )
     if "dirichlet_gently_smoothed" in _shown(runs):
         parts.append(
-            "In the gently smoothed row, the smoothness term has the weight 30 in place of 200, and "
-            "asks about changes of size .04 in place of .275."
+            "In the gently smoothed row, the smoothness term has the weight 30 in place of 200. "
+            "Its changes have the size .04 in place of .275."
         )
     return " ".join(parts)
 
