@@ -146,7 +146,7 @@ def test_names_keep_their_underscores_and_python_is_not_documented() -> None:
     texts = {page.stem: page.read_text(encoding="utf-8") for page in (SITE / "api").rglob("*.html")}
     pythons = re.compile(r"Built-in mutable sequence|str\(object=|zfill")
     assert [name for name, text in texts.items() if pythons.search(text)] == []
-    assert "One dict an epoch" in texts["dirvae.training.History"]
+    assert "One dict of metrics for each epoch" in texts["dirvae.training.History"]
 
 
 @pytest.mark.docs
