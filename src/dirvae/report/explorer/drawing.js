@@ -19,10 +19,12 @@ function shortened(name, most) {
   return letters.length > most ? `${letters.slice(0, most - 1).join("").trimEnd()}\u2026` : name;
 }
 
+const tenths = (x) => x.toFixed(x < 9.95 ? 1 : 0);
+
 // How many times as much, or as little.
 function times(ratio) {
   const factor = Math.max(ratio, 1 / ratio);
-  const shown = factor > 999 ? ">999" : factor.toFixed(factor < 9.95 ? 1 : 0);
+  const shown = factor > 999 ? ">999" : tenths(factor);
   return `${ratio < 1 ? "\u00f7" : "\u00d7"}${shown}`;
 }
 

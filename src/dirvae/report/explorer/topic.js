@@ -88,9 +88,8 @@ function near(k, topic) {
 function companions(k) {
   const found = data.together?.[k] ?? [];
   if (!found.length) return null;
-  const rounded = (x) => x.toFixed(x < 9.95 ? 1 : 0);
   return section(`Often in the same ${say.row}s`, h("ul", { class: "plain near together" }, found.map(([j, ratio, low, high]) =>
-    h("li", {}, link(j, h("span", { class: "number" }, `${rounded(ratio)} times (${rounded(low)} to ${rounded(high)})`))))),
+    h("li", {}, link(j, h("span", { class: "number" }, `${tenths(ratio)} times (${tenths(low)} to ${tenths(high)})`))))),
   h("p", { class: "soft" }, `1 time would be as often as ${say.part}s of their sizes are on average. With ${whole(data.sure)} intervals.`));
 }
 
