@@ -61,10 +61,10 @@ def test_a_classifier_transforms_but_is_not_evaluated(run):
 )
 def test_options_of_texts_do_not_go_with_a_model_of_rows(run, fitted, options):
     np.save("x.npy", X)
-    assert_one_sentence(run("evaluate", fitted, "x.npy", *options), f"{options[0]} does not go")
+    assert_one_sentence(run("evaluate", fitted, "x.npy", *options), f"{options[0]} cannot be")
     if options[0] != "--label-column":
         done = run("transform", fitted, "x.npy", "-o", "theta.csv", *options)
-        assert_one_sentence(done, f"{options[0]} does not go with")
+        assert_one_sentence(done, f"{options[0]} cannot be used with")
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])

@@ -118,11 +118,11 @@ def test_a_corpus_is_checked(run, built):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--text-column", "text"], ["--text-column does not go with a corpus"]),
-        (["--strip", "headers"], ["--strip does not go with a corpus"]),
-        (["--min-df", 2], ["--min-df does not go with"]),
+        (["--text-column", "text"], ["--text-column cannot be used with"]),
+        (["--strip", "headers"], ["--strip cannot be used with"]),
+        (["--min-df", 2], ["--min-df cannot be used with"]),
         (["--label-column", "venue"], ["no column 'venue'; it has doi, area, year"]),
-        (["--vocabulary", "texts.jsonl"], ["--vocabulary goes with counts"]),
+        (["--vocabulary", "texts.jsonl"], ["--vocabulary needs counts"]),
     ],
 )
 def test_options_of_texts_are_refused_for_a_corpus(run, built, options, words):

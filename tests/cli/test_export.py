@@ -80,7 +80,10 @@ def test_h5ad(run, models):
         (["texts", "texts.csv", "--format", "pyldavis", "-o", "a.txt"], "a.txt must end in .json"),
         (["texts", "--format", "csv", "-o", "texts"], "texts is the input"),
         (["texts", "--format", "csv", "-o", "rows"], "rows holds a model; choose another"),
-        (["texts", "--format", "csv", "-o", "a", "--strip", "quotes"], "--strip does not go with"),
+        (
+            ["texts", "--format", "csv", "-o", "a", "--strip", "quotes"],
+            "--strip cannot be used with",
+        ),
         (["texts", "texts.csv", "--format", "csv", "-o", "texts.csv"], "is the input"),
     ],
 )

@@ -226,9 +226,12 @@ def test_samples_with_missing_covariates_are_left_out_if_asked(run, files, fitte
             [*FIT, *META, "--covariate-columns", "dose"],
             "no column 'dose'; its columns are diet, age",
         ),
-        ([*FIT, "--covariate-columns", "diet"], "--covariate-columns does not go with no --covar"),
-        ([*FIT, "--drop-missing"], "--drop-missing does not go with no --covariates"),
-        ([*FIT, "--layer", "x"], "--layer does not go with counts.csv, no .h5ad or .h5mu file"),
+        ([*FIT, "--covariate-columns", "diet"], "--covariate-columns needs --covariates"),
+        ([*FIT, "--drop-missing"], "--drop-missing needs --covariates"),
+        (
+            [*FIT, "--layer", "x"],
+            "--layer cannot be used with counts.csv, which is not a .h5ad or .h5mu file",
+        ),
         ([*FIT[:3], *FIT[5:]], "columns that are not numbers: 'sample'; remove them, or set aside"),
         ([*FIT, "--transpose", *META], "no row for 8 of the 8 samples, such as 'taxon 0'"),
         ([*FIT, "-k", 99], "n_components is 99, must be at most the number of samples, 60"),
@@ -248,8 +251,11 @@ def test_what_does_not_go_with_the_model_is_refused(run, files, fitted, tmp_path
     for command, said in (
         (["transform", folder, "wide.csv", "--id-column", "taxon", "-o", "t.csv"], "--transpose"),
         (["effects", folder, "counts.csv", *ids], "--covariates is missing"),
-        (["evaluate", folder, "counts.csv", *ids, "--samples", 5], "--samples does not go with"),
-        (["topics", folder, "counts.csv", "--text-column", "a"], "--text-column does not go with"),
+        (["evaluate", folder, "counts.csv", *ids, "--samples", 5], "--samples cannot be used with"),
+        (
+            ["topics", folder, "counts.csv", "--text-column", "a"],
+            "--text-column cannot be used with",
+        ),
         (["effects", folder, "counts.csv", *META, "-o", "x.npy"], "must end in .csv or .parquet"),
     ):
         assert_one_sentence(run(*command), said)
@@ -272,7 +278,9 @@ def test_an_h5ad_file_gets_the_proportions_in_obsm(run, files, fitted, tmp_path)
     assert [name for name in written.layers if name is not None] == ["counts"]
     assert_one_sentence(run("transform", folder, source, *META, "-o", "with.h5ad"), "--force")
     csv = ["transform", folder, "counts.csv", "--id-column", "sample", *META, "-o", "new.h5ad"]
-    said = "new.h5ad must end in .csv, .npy, .parquet: counts.csv is no .h5ad file; dirvae export"
+    said = (
+        "new.h5ad must end in .csv, .npy, .parquet: counts.csv is not a .h5ad file; dirvae export"
+    )
     assert_one_sentence(run(*csv), said)
     csv[0], csv[-1:] = "export", ["new.h5ad", "--format", "h5ad"]  # as it says there
     ran = run(*csv)
@@ -360,6 +368,5 @@ def test_a_page_shows_effects_of_other_columns(run, files, fitted, tmp_path):
     theta = same.transform(counts.to_numpy()[kept], covariates=known[["diet", "age"]])
     shares = [topic["share"] for topic in found["topics"]]
     np.testing.assert_allclose(shares, theta.mean(0), atol=5.1e-6)
-    assert_one_sentence(
-        run(*report, "--drop-missing", "--force"), "--drop-missing does not go with"
-    )
+    refused = run(*report, "--drop-missing", "--force")
+    assert_one_sentence(refused, "--drop-missing needs --covariates")

@@ -68,4 +68,4 @@ def test_a_table_of_excel_in_cp1252(run):
     np.testing.assert_array_equal(np.load("theta.npy"), model.transform(frame))
     assert run("evaluate", "model", "x.csv", "--samples", 0, *options).code == 0
     np.save("x.npy", X)
-    assert_one_sentence(run(*fit(*options, "--force")), "--encoding does not go with x.npy")
+    assert_one_sentence(run(*fit(*options, "--force")), "--encoding cannot be used with x.npy")

@@ -61,7 +61,7 @@ def test_the_quality_of_lda_is_shown_if_asked(run, saved) -> None:
     found = data_of((saved / "page.html").read_text())["quality"]
     assert found == data_of(model().report(documents()[0], baseline=True))["quality"]
     ran = run("report", "model", "--baseline", "-o", "other.html")
-    assert_one_sentence(ran, "--baseline does not go with a report without data")
+    assert_one_sentence(ran, "--baseline cannot be used with a report without data")
 
 
 def test_other_covariates_than_the_models_own_are_shown(run, saved) -> None:
@@ -143,7 +143,7 @@ def test_fit_writes_the_page_and_says_what_is_next(run, saved) -> None:
         (["model", "texts.csv", "-o", "page.txt"], "page.txt must end in .html"),
         (["model", "texts.csv", "-o", "old.html"], "old.html exists"),
         (["model", "texts.csv", "-o", "model/page.html"], "is in the input model"),
-        (["model", "-o", "p.html", "--label-column", "a"], "--label-column does not go with"),
+        (["model", "-o", "p.html", "--label-column", "a"], "--label-column cannot be used with"),
         (["model", "texts.csv", "-o", "p.html", "--time-column", "no"], "no column 'no'"),
         (["model", "texts.csv", "-o", "p.html", "--time-column", "text"], "must have numbers, or"),
         (["model", "texts.csv", "-o", "p.html", "--names", "texts.csv"], "texts.csv is no JSON"),
@@ -176,8 +176,8 @@ def test_rows_have_a_page_of_components(run, fitted) -> None:
     ("options", "said"),
     [
         ([], "has no topics: give the rows to show"),
-        (["x.npy", "--label-column", "a"], "--label-column does not go with"),
-        (["x.npy", "--names", "names.json"], "--names does not go with"),
+        (["x.npy", "--label-column", "a"], "--label-column cannot be used with"),
+        (["x.npy", "--names", "names.json"], "--names cannot be used with"),
     ],
 )
 def test_wrong_use_with_rows_is_one_sentence(run, fitted, options, said) -> None:

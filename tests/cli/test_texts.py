@@ -163,7 +163,7 @@ def test_of_several_seeds_the_one_that_others_agree_with_is_kept(run, texts, mon
     assert "The model of seed 8 is saved, of 3 seeds: the others find 1 of its 2 topics" in err
     assert "Topic 1 is not found by all seeds (stability 0.40)" in err
     again = run(*FIT, "--force", "--seeds", 2, "--resume")
-    assert_one_sentence(again, "--resume does not go with --seeds")
+    assert_one_sentence(again, "--resume cannot be used with --seeds")
 
 
 @pytest.mark.parametrize(
@@ -209,8 +209,8 @@ def test_bad_options_are_refused_in_one_sentence(run, texts, options, said):
 def test_options_on_words_do_not_go_with_counts(run, tmp_path):
     sparse.save_npz(tmp_path / "counts.npz", sparse.csr_matrix(np.eye(4)))
     fit = ["fit", "topics", "counts.npz", "-o", "m"]
-    assert_one_sentence(run(*fit, "--min-df", 2), "--min-df does not go with counts")
+    assert_one_sentence(run(*fit, "--min-df", 2), "--min-df cannot be used with counts.npz")
     of_characters = run(*fit, "--tokenizer", r"\w+")
-    assert_one_sentence(of_characters, "--tokenizer does not go with counts")
-    assert_one_sentence(run(*fit, "--strip", "quotes"), "--strip does not go with counts")
-    assert_one_sentence(run(*fit, "--time-column", "a"), "--time-column goes with a table")
+    assert_one_sentence(of_characters, "--tokenizer cannot be used with counts.npz")
+    assert_one_sentence(run(*fit, "--strip", "quotes"), "--strip cannot be used with counts.npz")
+    assert_one_sentence(run(*fit, "--time-column", "a"), "--time-column needs a table")

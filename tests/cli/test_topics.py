@@ -330,7 +330,7 @@ def test_topics_that_tell_labels(run, tmp_path, table):
     assert "no document has a label" in err
     code, _, err = run("fit", "topics", "docstrings", "--label-column", "class", "-o", "new")
     assert (code, err.count("\n")) == (2, 1)
-    assert "--label-column goes with a table (.csv, .tsv, .parquet, .jsonl)" in err
+    assert "--label-column needs a table (.csv, .tsv, .parquet, .jsonl)" in err
 
 
 def test_an_array_of_counts_is_chosen(run, tmp_path):
@@ -363,11 +363,20 @@ def test_an_array_of_counts_is_chosen(run, tmp_path):
     ("options", "sentence"),
     [
         (["counts.npy", "--id-column", "a"], "counts.npy is no table"),
-        (["counts.npy", "--text-column", "a"], "--text-column does not go with counts"),
-        (["counts.npy", "--encoding", "latin1"], "--encoding does not go with counts"),
-        (["counts.npy", "--samples", 5], "--samples does not go with model, which has topics"),
-        (["docstrings", "--array", "a"], "--array does not go with texts"),
-        (["docstrings", "--id-column", "a"], "--id-column does not go with texts"),
+        (
+            ["counts.npy", "--text-column", "a"],
+            "cannot be used with counts.npy, which has counts",
+        ),
+        (
+            ["counts.npy", "--encoding", "latin1"],
+            "--encoding cannot be used with counts.npy, which",
+        ),
+        (["counts.npy", "--samples", 5], "--samples cannot be used with model, which has topics"),
+        (["docstrings", "--array", "a"], "--array cannot be used with docstrings, which has texts"),
+        (
+            ["docstrings", "--id-column", "a"],
+            "--id-column cannot be used with docstrings, which",
+        ),
     ],
 )
 def test_options_that_nothing_would_read_are_refused(run, tmp_path, options, sentence):
@@ -404,7 +413,7 @@ def test_what_goes_wrong_is_one_sentence(run, table):
     assert "n_components is 50, must be at most the number of documents, 24" in err
     code, _, err = run("fit", "topics", table, "--vocabulary", "w.txt", "-o", "model")
     assert code == 2
-    assert "--vocabulary goes with counts" in err
+    assert "--vocabulary needs counts" in err
 
 
 @pytest.fixture(scope="module")
@@ -479,7 +488,7 @@ def test_columns_of_what_is_no_table_are_refused(run, small, tmp_path, source, o
     (tmp_path / "folder" / "a.txt").write_text("a cat")
     code, _, err = run("evaluate", small, source, option, "z")
     assert (code, err.count("\n")) == (2, 1)
-    assert f"{option} does not go with texts without a table, {source}" in err
+    assert f"{option} cannot be used with {source}, which is not a table" in err
 
 
 def test_words_of_counts_in_utf_16(run, tmp_path):

@@ -397,7 +397,7 @@ def test_checkpoint_and_resume(digits, tmp_path):
         ({"commitment": "high"}, "commitment is 'high'"),
         (
             {"commitment": 1.5, "latent": SoftmaxNormal},
-            "commitment=1.5 goes with a Dirichlet latent",
+            "commitment=1.5 needs a Dirichlet latent",
         ),
         ({"likelihood": "bernouli"}, "likelihood is 'bernouli', must be a class or one of auto, b"),
         ({"hidden_sizes": 10}, "hidden_sizes is 10"),

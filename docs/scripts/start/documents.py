@@ -73,10 +73,10 @@ for axes in (left, right):
 # A page to explore
 # -----------------
 #
-# ``report`` writes one file that opens in any browser. This page shows the topics, the documents
-# with the largest share of each topic, and the shares of topics by label and over time. Click a
-# topic to read its documents and to type a name for the topic. You can also give names in Python.
-# These names appear in the page, and are saved with the model.
+# ``report`` writes one file that opens in any browser. The file is a page that shows the topics,
+# the documents with the largest share of each topic, and the shares of topics by label and over
+# time. Click a topic to read its documents and to type a name for the topic. You can also
+# give names in Python. These names appear in the page, and are saved with the model.
 #
 # .. code-block:: python
 #

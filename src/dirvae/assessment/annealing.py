@@ -64,7 +64,8 @@ def annealed_log_evidence(
         num_chains: Number of Markov chains for each row. Each gives one importance weight. The
             variation of the weights gives the standard error.
         num_temperatures: Number of steps from prior to posterior. More steps reduce the variation.
-        num_leapfrog_steps: Number of leapfrog steps of the one trajectory at each temperature.
+        num_leapfrog_steps: Number of leapfrog steps in a trajectory. There is one trajectory at
+            each temperature.
         generator: Random generator, on the model's device. If None, the global one.
 
     Returns:

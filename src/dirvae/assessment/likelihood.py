@@ -163,7 +163,7 @@ def lower_bound(
 ) -> Tensor:
     """Evidence lower bound of each row, for a model trained with any objective.
 
-    The arguments are those of `log_weights`.
+    The arguments have the same meaning as in `log_weights`.
 
     Returns:
         The bounds, shape (N,), in nats.

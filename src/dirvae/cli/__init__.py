@@ -68,7 +68,10 @@ def demo(
     ] = False,
     force: Force = False,
 ) -> None:
-    """Train on handwritten digits or on docstrings, and write a report. No network is needed."""
+    """Train on handwritten digits or on docstrings, and write a report.
+
+    No internet connection is needed.
+    """
     require_results_folder(output)
     if which == "topics":
         from dirvae.demo.topics import FILES, run
@@ -97,7 +100,10 @@ corpus_app.command("check", cls=PlainCommand)(check)
 
 @corpus_app.callback()
 def _corpus() -> None:
-    """Store the word counts of documents in a folder on disk. They need not fit in memory."""
+    """Store the word counts of documents in a folder on disk.
+
+    The documents need not fit in memory.
+    """
 
 
 @fit_app.callback()

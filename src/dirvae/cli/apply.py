@@ -119,7 +119,7 @@ def _require_cells(output: Path, data: str, model: Path, kind: str) -> None:
     """Refuse a copy of data that are no .h5ad file, or that the model cannot be asked of."""
     if kind_of(data) == output.suffix and kind == COMPOSITION:
         return
-    why = f"{data} is no .h5ad file" if kind == COMPOSITION else f"{model} is not of fit counts"
+    why = f"{data} is not a .h5ad file" if kind == COMPOSITION else f"{model} is not of fit counts"
     other = "; dirvae export --format h5ad writes one" if kind in (COMPOSITION, TOPICS) else ""
     raise ValueError(f"{output} must end in .csv, .npy, .parquet: {why}{other}")
 
@@ -166,8 +166,8 @@ def read_for(
     data, array, id_column, encoding, transpose, layer, modality = source
     kind = kind_of_model(model)
     if kind == COMPOSITION:
-        refuse_texts(f"counts, {data}", text_column)
-        refuse(f"counts, {data}", {"--strip": strip})
+        refuse_texts(f"{data}, which has counts", text_column)
+        refuse(f"{data}, which has counts", {"--strip": strip})
         return _composition(model, source, covariates, covariate_columns)
     _refuse_counts(model, covariates, covariate_columns, transpose, layer, modality)
     columns = None if id_column is None else list(id_column)
@@ -237,7 +237,7 @@ def evaluate(
         refuse(
             f"{model}, which has components", {"--samples": samples is not None, "--level": level}
         )
-        refuse_texts(f"counts, {data}", text_column, label_column)
+        refuse_texts(f"{data}, which has counts", text_column, label_column)
         source = Source(data, array, id_column, encoding, transpose, layer, modality)
         estimator, _, X, told = _composition(model, source, covariates, covariate_columns)
         _print(measure_composition(estimator, X, **told), as_json)

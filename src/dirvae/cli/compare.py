@@ -66,7 +66,7 @@ def compare(
     modality: Modality = None,
     force: Force = False,
 ) -> None:
-    """Write a page that compares topic models: one .html file that needs no network.
+    """Write a page that compares topic models: one .html file that needs no internet.
 
     Topics are matched by their words. With data, the page also shows how good each model is, and
     whether matched topics have the same documents. If the models have different vocabularies, only
@@ -90,8 +90,8 @@ def compare(
     kinds = {name: kind for model in models for name, kind in model.covariate_kinds_.items()}
     rows = told = None
     if data is not None and classes == {COMPOSITION}:
-        refuse_texts(f"counts, {data}", text_column)
-        refuse(f"counts, {data}", {"--strip": strip})
+        refuse_texts(f"{data}, which has counts", text_column)
+        refuse(f"{data}, which has counts", {"--strip": strip})
         source = Source(data, array, id_column, encoding, transpose, layer, modality)
         rows = read_counts(source)
         told = read_covariates(covariates, None, rows, source, kinds=kinds)

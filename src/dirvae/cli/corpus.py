@@ -50,7 +50,9 @@ def build(
     ] = VOCABULARY_SIZE,
     model: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Topic model whose vocabulary is counted."),
+        typer.Option(
+            metavar="PATH", help="Topic model. Only the words of its vocabulary are counted."
+        ),
     ] = None,
     workers: Annotated[
         int | None, integer(1, help="Number of processes.", show_default="one for each core")
@@ -73,12 +75,13 @@ def build(
     with counted("documents", quiet) as progress:
         if kind_of(documents) in COUNTS:
             options = {f"--{name.replace('_', '-')}": True for name in counting}
-            given = {f"--{name}-column": value for name, value in columns.items()}
-            refuse(f"counts, {documents}", {**options, **given, "--text-column": text_column})
-            refuse(f"counts, {documents}", {"--model": model, "--encoding": encoding != UTF8})
+            given: dict[str, Any] = {f"--{name}-column": it for name, it in columns.items()}
+            given |= {"--text-column": text_column, "--model": model}
+            given |= {"--encoding": encoding != UTF8}
+            refuse(f"{documents}, which has counts", {**options, **given})
             corpus = _of_counts(documents, output, array, layer, force, progress)
         else:
-            refuse(f"texts, {documents}", {"--array": array, "--layer": layer})
+            refuse(f"{documents}, which has texts", {"--array": array, "--layer": layer})
             settings = {**_settings(counting, vocabulary_size, model), "force": force}
             settings |= {"workers": workers or _cores(), "progress": progress}
             corpus = _of_texts(documents, output, text_column, columns, encoding, settings)
@@ -185,7 +188,7 @@ def _of_counts(
             named: dict[str, Any] = {"vocabulary": genes, "ids": cells, "columns": {"id": SAMPLE}}
             return Corpus.of_counts(output, blocks, **named, **how)
     if kind_of(path) not in taking("layer"):
-        refuse(f"{path}, no .h5ad file", {"--layer": layer})
+        refuse(f"{path}, which is not a .h5ad file", {"--layer": layer})
     rows = read_rows(path, array=array, layer=layer)
     if rows.ids:
         [(called, ids), *_] = rows.ids.items()

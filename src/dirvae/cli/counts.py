@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from dirvae.cli.errors import refuse, say
+from dirvae.cli.errors import refuse, require_also, say
 from dirvae.cli.inputs import NO_KINDS, UTF8, OnDisk, known_or_none, read_data, tell
 from dirvae.formats import NUMBERS, TABLES, kind_of, listed, taking
 
@@ -125,7 +125,7 @@ def read_counts(source: Source) -> Rows:
     """Read counts with a row for each sample, and say what was done to them."""
     for option in ("layer", "modality"):
         if kind_of(source.path) not in taking(option):
-            what = f"{source.path}, no {listed(taking(option))} file"
+            what = f"{source.path}, which is not a {listed(taking(option))} file"
             refuse(what, {f"--{option}": getattr(source, option)})
     rows = read_data(
         source.path,
@@ -232,7 +232,7 @@ def read_covariates(
             if empty.
     """
     if path is None:
-        refuse("no --covariates", {"--covariate-columns": columns})
+        require_also("--covariates", {"--covariate-columns": columns})
         return None
     if not rows.ids:
         raise ValueError(

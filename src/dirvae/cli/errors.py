@@ -23,6 +23,7 @@ __all__ = [
     "Stop",
     "print_json",
     "refuse",
+    "require_also",
     "say",
     "sentence",
 ]
@@ -120,12 +121,24 @@ def refuse(what: str, given: Mapping[str, Any]) -> None:
     """Raise ValueError for the first option that was given and would not be read.
 
     Args:
-        what: With which it does not go.
+        what: What the options cannot be used with.
         given: From options to their values, None, False or empty where not given.
     """
     for option, value in given.items():
         if value:
-            raise ValueError(f"{option} does not go with {what}")
+            raise ValueError(f"{option} cannot be used with {what}")
+
+
+def require_also(other: str, given: Mapping[str, Any]) -> None:
+    """Raise ValueError for the first option that was given without another that it needs.
+
+    Args:
+        other: The option that was not given.
+        given: As in `refuse`.
+    """
+    for option, value in given.items():
+        if value:
+            raise ValueError(f"{option} needs {other}")
 
 
 def sentence(error: BaseException) -> str:

@@ -45,7 +45,7 @@ def fit_vae(
             metavar="NAME",
             parser=one_of(LATENTS),
             help=f"Distribution of the latent: {words_of(LATENTS)}.",
-            show_default="standardized-dirichlet; dirichlet under a prior below 1",
+            show_default="standardized-dirichlet; dirichlet if --prior-concentration is below 1",
         ),
     ] = None,
     likelihood: Annotated[
@@ -124,8 +124,9 @@ def fit_vae(
     Checkpoints are saved during training, so that an interrupted run can be continued with
     --resume.
 
-    DATA can be the word mnist. Then the file mnist.npz is read from the folder in the environment
-    variable DIRVAE_DATA, or else from your cache. The file is downloaded once.
+    DATA can be the word mnist. Then the file mnist.npz is read from the folder that the environment
+    variable DIRVAE_DATA names, or from your cache if the variable is not set. If the file is not in
+    that folder, it is downloaded to it.
     """
     if components < 2:
         _require_no_parts(components, latent)

@@ -30,7 +30,7 @@ from dirvae.cli.counts import (
     read_counts,
     read_covariates,
 )
-from dirvae.cli.errors import refuse, say
+from dirvae.cli.errors import require_also, say
 from dirvae.cli.inputs import UTF8, Array, Encoding
 from dirvae.cli.options import integer
 from dirvae.cli.outputs import Force, Quiet, require_model_folder
@@ -90,7 +90,7 @@ def fit_counts(
     rows = read_counts(source)
     told = read_covariates(covariates, covariate_columns, rows, source)
     if covariates is None:
-        refuse("no --covariates", {"--drop-missing": drop_missing})
+        require_also("--covariates", {"--drop-missing": drop_missing})
     else:
         told, rows = complete(told, rows, drop_missing, covariates)
     from dirvae.topics import CompositionModel

@@ -144,7 +144,10 @@ def fit_topics(
     words = _vocabulary(vocabulary, documents)
     counting = vectorizer_settings(stop_words, min_df, max_df, ngrams, encoding, tokenizer)
     if kind_of(documents) in COUNTS or is_corpus(documents):
-        refuse(f"counts, {documents}", {f"--{name.replace('_', '-')}": True for name in counting})
+        refuse(
+            f"{documents}, which has counts",
+            {f"--{name.replace('_', '-')}": True for name in counting},
+        )
     start = None if guide is None else guide_of(guide, encoding)
     X = read_documents(
         documents,
@@ -203,7 +206,7 @@ def _refuse_columns(label: str | None, covariates: Any, time: str | None) -> Non
     given = {"--label-column": label, "--covariates": covariates, "--time-column": time}
     for option, value in given.items():
         if value:
-            raise ValueError(f"{option} goes with a table ({', '.join(TEXTS)})")
+            raise ValueError(f"{option} needs a table ({', '.join(TEXTS)})")
 
 
 def _end(
@@ -255,7 +258,7 @@ def _vocabulary(path: Path | None, documents: str) -> list[str] | None:
         return None
     if kind_of(documents) not in COUNTS:
         raise ValueError(
-            f"--vocabulary goes with counts ({listed(COUNTS)}); texts have their own words"
+            f"--vocabulary needs counts ({listed(COUNTS)}); texts have their own words"
         )
     from dirvae.data.text_files import read_text
 

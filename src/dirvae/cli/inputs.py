@@ -104,7 +104,7 @@ def read_data(
     """Read rows of numbers, and say what was done to them."""
     of_text = taking("encoding", NUMBERS)
     if kind_of(source) not in of_text:
-        refuse(f"{source}, no {listed(of_text)} file", {"--encoding": encoding != UTF8})
+        refuse(f"{source}, which is not a {listed(of_text)} file", {"--encoding": encoding != UTF8})
     from dirvae.data.files import read_rows
 
     rows = read_rows(source, array=array, id_columns=id_columns or (), encoding=encoding, **options)
@@ -179,14 +179,14 @@ def read_documents(
             other parts to strip are warned of.
     """
     if is_corpus(source):
-        refuse_texts(f"a corpus, {source}", text_column, None, encoding)
-        refuse(f"a corpus, {source}", {"--strip": strip, "--array": array})
+        refuse_texts(f"{source}, which is a corpus", text_column, None, encoding)
+        refuse(f"{source}, which is a corpus", {"--strip": strip, "--array": array})
         return _on_disk(source, id_column, label_column, kinds, named)
     if kind_of(source) in COUNTS:
-        refuse_texts(f"counts, {source}", text_column, label_column, encoding)
-        refuse(f"counts, {source}", {"--strip": strip})
+        refuse_texts(f"{source}, which has counts", text_column, label_column, encoding)
+        refuse(f"{source}, which has counts", {"--strip": strip})
         return read_data(source, array, id_column)
-    refuse(f"texts, {source}", {"--array": array})
+    refuse(f"{source}, which has texts", {"--array": array})
     if fitted_without is not None and set(strip) != set(fitted_without):
         own, these = _told_to_strip(fitted_without), _told_to_strip(strip)
         warnings.warn(
@@ -200,7 +200,7 @@ def read_documents(
         "--label-column": label_column,
     }
     if source in CORPORA or Path(source).is_dir():
-        refuse(f"texts without a table, {source}", columns)
+        refuse(f"{source}, which is not a table", columns)
     from dirvae.data.corpora import read_texts
     from dirvae.data.typed_cells import typed
 

@@ -21,7 +21,7 @@ from dirvae.cli.counts import (
     read_covariates,
     read_labels,
 )
-from dirvae.cli.errors import refuse, say
+from dirvae.cli.errors import refuse, require_also, say
 from dirvae.cli.inputs import (
     UTF8,
     Array,
@@ -96,7 +96,7 @@ def report(
     modality: Modality = None,
     force: Force = False,
 ) -> None:
-    """Write a page to explore a model and its data: one .html file that needs no network.
+    """Write a page to explore a model and its data: one .html file that needs no internet.
 
     For topics, the page shows words, documents, and shares by label and over time. For a model of
     fit vae, the page shows what each component means. There you can also change the latent and see
@@ -137,7 +137,7 @@ def report(
         given["names"] = read_names(names)
     if data is not None and is_composition(model):
         unread = ("--text-column", "--time-column", "--strip")
-        refuse(f"counts, {data}", {name: columns[name] for name in unread})
+        refuse(f"{data}, which has counts", {name: columns[name] for name in unread})
         source = Source(data, array, id_column, encoding, transpose, layer, modality)
         chosen = covariate_columns, label_column, drop_missing
         _write_composition(estimator, source, covariates, *chosen, output, given)
@@ -178,7 +178,7 @@ def _write_composition(
     rows = read_counts(source)
     told = read_covariates(table, columns, rows, source, kinds=estimator.covariate_kinds_)
     if table is None:
-        refuse("no --covariates", {"--drop-missing": drop_missing})
+        require_also("--covariates", {"--drop-missing": drop_missing})
     else:
         told, rows = complete(told, rows, drop_missing, table)
     X = features_in_order(estimator, rows, source.path)

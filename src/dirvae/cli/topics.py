@@ -89,8 +89,8 @@ def topics(
         refuse(what, {**options, "--covariates": covariates})
     if documents is not None and examples:
         if called is COUNTS:
-            refuse_texts(f"counts, {documents}", text_column)
-            refuse(f"counts, {documents}", {"--strip": strip})
+            refuse_texts(f"{documents}, which has counts", text_column)
+            refuse(f"{documents}, which has counts", {"--strip": strip})
             source = Source(documents, array, id_column, encoding, transpose, layer, modality)
             X, counts, told = read_samples(estimator, source, covariates)
         else:

@@ -101,7 +101,7 @@ class ArrayDataset(Dataset[Batch]):
             shapes = tuple(self.mask.shape), tuple(self.x.shape)
             raise ValueError(f"mask has shape {shapes[0]}, x has {shapes[1]}; they must agree")
         if self.mask is not None and not isinstance(self.x, Tensor):
-            raise ValueError("mask goes with dense x only; x is sparse")
+            raise ValueError("mask needs a dense x; x is sparse")
         if self.blocks is None:
             _require_finite(self.x, self.mask)
         if binarize:

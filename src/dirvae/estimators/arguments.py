@@ -44,7 +44,7 @@ def require_concentration(value: Any, size: int, *, learnable: bool) -> None:
     """
     if isinstance(value, str) and value == "learn":
         if not learnable:
-            raise ValueError("prior_concentration='learn' goes with a Dirichlet latent only")
+            raise ValueError("prior_concentration='learn' needs a Dirichlet latent")
         return
     try:
         array = np.asarray(1.0 if value is None else value, dtype=float)

@@ -255,7 +255,7 @@ class DirichletVAE(RowEstimator):
         learning the prior needs whole epochs.
         """
         if isinstance(self.prior_concentration, str):
-            raise ValueError("prior_concentration='learn' goes with fit, not with partial_fit")
+            raise ValueError("prior_concentration='learn' needs fit; partial_fit cannot learn it")
         sample_weight = matched("sample_weight", sample_weight, X)
         first = not hasattr(self, "vae_")
         X = self._validated(X, reset=first)
@@ -485,12 +485,12 @@ class DirichletVAE(RowEstimator):
         if self.prior_components is not None:
             require_integer("prior_components", self.prior_components, 1)
             if isinstance(self.prior_concentration, str):
-                raise ValueError("prior_components goes with a prior_concentration, not 'learn'")
+                raise ValueError("prior_components needs prior_concentration as a number")
         commitment = 0.0 if self.commitment is None else self.commitment
         if not isinstance(commitment, Real) or not 0 <= commitment < math.inf:
             raise ValueError(f"commitment is {commitment!r}, must be a finite number of 0 or more")
         if commitment and not learnable:
-            raise ValueError(f"commitment={commitment} goes with a Dirichlet latent only")
+            raise ValueError(f"commitment={commitment} needs a Dirichlet latent")
 
 
 def _elbo_by_row(vae: VAE, x: Tensor) -> Tensor:

@@ -123,7 +123,7 @@ class LabelledVAE(nn.Module):
             ValueError: If ``mask`` or ``importance`` is given, or the latent has no ``rsample``.
         """
         if mask is not None or importance:
-            raise ValueError("mask and importance do not go with a LabelledVAE: leave them out")
+            raise ValueError("a LabelledVAE has no mask and no importance: leave them out")
         log_q, log_p = self.log_labels(x), _logits(self.label_prior())
         y = torch.zeros_like(log_q) if label is None else label.to(log_q)
         known = y.sum(-1) > 0

@@ -73,7 +73,7 @@ class VAE(nn.Module):
             generator: Source of the noise; the global one if None.
 
         Returns:
-            Terms with leading shape (S, B), in nats.
+            `Terms` in nats. The log-likelihood has shape (S, B), the KL has shape (B,).
         """
         context = () if covariates is None else (covariates,)
         q = self.infer(_observed(x, mask), *context)

@@ -93,8 +93,8 @@ def _require_decoder(decoder: Any, latent: Any, word_vectors: Any) -> None:
         )
     if word_vectors is not None and not decoder.takes_word_vectors:
         raise ValueError(
-            f"word_vectors is given with decoder={decoder.__name__}, must be None or go with "
-            "EmbeddedDecoder"
+            f"word_vectors is given with decoder={decoder.__name__}, must be None unless "
+            "the decoder is EmbeddedDecoder"
         )
 
 

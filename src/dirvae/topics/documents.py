@@ -62,7 +62,7 @@ def countable(X: Any, vectorizer: Any, vocabulary: Any) -> tuple[Any, Any, Any]:
         return documents.rows, None, vocabulary
     if vocabulary is not None:
         raise ValueError(
-            f"vocabulary is given with {documents.kind}, must be None or go with counts; "
+            f"vocabulary is given with {documents.kind}, must be None unless X has counts; "
             "to count these words alone give vectorizer=CountVectorizer(vocabulary=...)"
         )
     fitted, counts = counted_documents(documents, vectorizer)

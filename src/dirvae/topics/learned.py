@@ -239,7 +239,7 @@ class LearnedTopics(VAEEstimator):
                 warn_of_the_mean(known, self._terms.row)
             return None
         if not is_mixture(meant("decoder", self.decoder), meant("latent", self.latent)):
-            raise ValueError("covariates go with a Dirichlet latent and a mixture of topics")
+            raise ValueError("covariates need a Dirichlet latent and a mixture of topics")
         if not reset and known is None:
             raise ValueError("covariates is given, must be None: the model was fitted without any")
         columns = columns_of(covariates, num_rows)

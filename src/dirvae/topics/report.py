@@ -113,7 +113,7 @@ def _require_shares(model: TopicModel, level: float) -> None:
 def _require_documents(**given: Any) -> None:
     for name, value in given.items():
         if value is not None:
-            raise ValueError(f"{name} is given without X, must be None or go with documents")
+            raise ValueError(f"{name} is given without X, must be None: it describes documents")
 
 
 def _topics(model: TopicModel, names: list[str], stability: Any) -> Topics:

@@ -99,7 +99,7 @@ def topic_prior(
     """
     if learn or num_covariates:
         if not has_learnable_prior(Latent):
-            raise ValueError("a prior that is learned goes with a Dirichlet latent only")
+            raise ValueError("a prior that is learned needs a Dirichlet latent")
         prior = PrevalencePrior(num_topics, num_covariates)
         if concentration is not None:
             with torch.no_grad():

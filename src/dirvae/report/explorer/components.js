@@ -74,11 +74,25 @@ const STEPS = {
     Float64Array.from(offset, (o, i) => shift[i] + unit[i] * (x[i] + o)),
 };
 
-let layers = null; // made when they are first needed, in a task of their own
+const layers = []; // those that are unpacked so far
+
+function unpack() {
+  const { kind, ...parts } = data.decoder[layers.length];
+  const unpacked = Object.entries(parts).map(([name, array]) => [name, numbers(array)]);
+  layers.push([STEPS[kind], Object.fromEntries(unpacked)]);
+}
+
+// Each layer in a task of its own: a large one takes a tenth of a second.
+function unpackAll(then) {
+  if (layers.length === data.decoder.length) then();
+  else {
+    unpack();
+    setTimeout(unpackAll, 0, then);
+  }
+}
 
 function decode(z) {
-  layers ??= data.decoder.map(({ kind, ...parts }) => [STEPS[kind],
-    Object.fromEntries(Object.entries(parts).map(([name, array]) => [name, numbers(array)]))]);
+  while (layers.length < data.decoder.length) unpack();
   return layers.reduce((x, [step, parts]) => step(x, parts), Float64Array.from(z));
 }
 
@@ -248,7 +262,7 @@ function play() {
     z = read();
     redraw();
   });
-  setTimeout(() => redraw());
+  setTimeout(unpackAll, 0, redraw);
   return h("section", { id: "play" }, h("h2", {}, "Play with the latent"),
     h("p", { class: "soft" }, "Move a slider or drag in the triangle: shares always sum to 1, and the decoder "
       + "runs in this page."),
