@@ -57,5 +57,5 @@ def test_sparse_rows_and_no_likelihood(model: DirichletVAE, counts: Any) -> None
 
 def test_a_vae_is_told_where_to_go():
     vae = dirichlet(4, torch.ones(3))
-    with pytest.raises(TypeError, match="of a VAE, log_evidence and diagnose"):
+    with pytest.raises(TypeError, match="for a VAE, call log_evidence and diagnose"):
         summarize(vae, np.eye(4))

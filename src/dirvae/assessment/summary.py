@@ -125,7 +125,7 @@ def summarize(estimator: Estimator, X: Any, num_samples: int = 100) -> Summary:
     """
     if isinstance(estimator, VAE):
         raise TypeError(
-            "estimator is a VAE, must be an estimator; of a VAE, log_evidence and diagnose"
+            "estimator is a VAE, must be an estimator; for a VAE, call log_evidence and diagnose"
         )
     X = _drawn(X) if takes_probabilities(estimator.likelihood_) else X
     elbo, theta = estimator.score_samples(X), estimator.transform(X)

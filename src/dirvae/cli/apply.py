@@ -180,7 +180,7 @@ def read_for(
             text_column=text_column,
             encoding=encoding,
             strip=parts_of(strip),
-            fitted_without=getattr(topics, "_stripped", None),
+            model=topics,
             named=named,
             kinds=topics.covariate_kinds_,
         )
@@ -254,7 +254,7 @@ def evaluate(
             label_column=label_column,
             encoding=encoding,
             strip=parts_of(strip),
-            fitted_without=getattr(topics, "_stripped", None),
+            model=topics,
             kinds=topics.covariate_kinds_,
         )
         labels = getattr(documents, "labels", None)

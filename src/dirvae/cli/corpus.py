@@ -15,7 +15,7 @@ import typer
 
 from dirvae.cli.counts import Layer
 from dirvae.cli.errors import refuse, say
-from dirvae.cli.inputs import DOCUMENTS, UTF8, Array, Encoding, TextColumn, load_estimator
+from dirvae.cli.inputs import NEW_DOCUMENTS, UTF8, Array, Encoding, TextColumn, load_estimator
 from dirvae.cli.options import integer
 from dirvae.cli.outputs import Force, require_apart, require_new
 from dirvae.cli.texts import MaxDf, MinDf, Ngrams, StopWords, vectorizer_settings
@@ -27,7 +27,7 @@ VOCABULARY_SIZE = 10_000  # as in data.vectorizing, of which --help does not wai
 
 
 def build(
-    documents: Annotated[str, typer.Argument(help=DOCUMENTS)],
+    documents: Annotated[str, typer.Argument(help=NEW_DOCUMENTS)],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="PATH", help="Folder for the corpus.")
     ],

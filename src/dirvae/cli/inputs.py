@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DOCUMENTS",
+    "NEW_DOCUMENTS",
     "NO_KINDS",
     "ROWS",
     "UTF8",
@@ -41,10 +42,12 @@ __all__ = [
 NO_KINDS: Mapping[str, str] = {}
 UTF8 = "utf-8"  # as in data, of which --help does not wait for the imports
 ROWS = f"{', '.join(NUMBERS)}, a folder of .png or .jpg files, or the word mnist"
-DOCUMENTS = (
-    f"A folder of .txt files; {listed(TEXTS)} with a column of texts; {listed(COUNTS)} with "
-    f"counts; the word {' or '.join(CORPORA)}; or a folder that dirvae corpus build wrote."
+_DOCUMENTS = (
+    f"A folder of .txt files; {listed(TEXTS)} with a column of texts; {listed(COUNTS)} with counts"
 )
+_WORDS = f"the word {' or '.join(CORPORA)}"
+NEW_DOCUMENTS = f"{_DOCUMENTS}; or {_WORDS}."
+DOCUMENTS = f"{_DOCUMENTS}; {_WORDS}; or a folder that dirvae corpus build wrote."
 TextColumn = Annotated[
     str | None, typer.Option(metavar="NAME", help="Column of texts.", show_default="text")
 ]
@@ -160,7 +163,7 @@ def read_documents(
     strip: Sequence[str] = (),
     kinds: Mapping[str, str] = NO_KINDS,
     named: bool = True,
-    fitted_without: Collection[str] | None = None,
+    model: Any = None,
 ) -> Any:
     """Texts, or the rows of a file or corpus of counts; an option of the other kind is refused.
 
@@ -175,8 +178,8 @@ def read_documents(
         kinds: From columns of covariates that a table must have to what they have; "" if that is
             not known yet.
         named: Whether the ids of a corpus are wanted, of which there may be many.
-        fitted_without: Parts that the texts of a model were without, None if that is not known;
-            other parts to strip are warned of.
+        model: Fitted topics that the documents are for, if any. If it is known which parts the
+            texts of the model were without, other parts to strip are warned of.
     """
     if is_corpus(source):
         refuse_texts(f"{source}, which is a corpus", text_column, None, encoding)
@@ -187,6 +190,7 @@ def read_documents(
         refuse(f"{source}, which has counts", {"--strip": strip})
         return read_data(source, array, id_column)
     refuse(f"{source}, which has texts", {"--array": array})
+    fitted_without = getattr(model, "_stripped", None)
     if fitted_without is not None and set(strip) != set(fitted_without):
         own, these = _told_to_strip(fitted_without), _told_to_strip(strip)
         warnings.warn(

@@ -153,7 +153,7 @@ def report(
             text_column=text_column,
             encoding=encoding,
             strip=parts_of(strip),
-            fitted_without=getattr(estimator, "_stripped", None),
+            model=estimator,
             kinds={**dict.fromkeys(covariates or (), ""), **estimator.covariate_kinds_},
         )
         given["covariates"] = covariates_of(X)

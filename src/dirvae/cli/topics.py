@@ -101,7 +101,7 @@ def topics(
                 text_column=text_column,
                 encoding=encoding,
                 strip=parts_of(strip),
-                fitted_without=getattr(estimator, "_stripped", None),
+                model=estimator,
                 kinds=estimator.covariate_kinds_,
             )
             counts, told = features_in_order(estimator, X, documents), covariates_of(X)
