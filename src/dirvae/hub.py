@@ -185,7 +185,7 @@ model = from_pretrained("{repo_id}")
 theta = model.transform(X)  # X: your data, as the model was fitted to
 ```
 
-It takes `pip install "dirvae[hub]"`. Loading runs no code of the model.
+It needs `pip install "dirvae[hub]"`. Loading runs no code of the model.
 
 ## Licence
 

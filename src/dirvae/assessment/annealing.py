@@ -15,6 +15,7 @@ from torch import Tensor
 
 from dirvae.assessment.coordinates import Coordinates, coordinates_of
 from dirvae.evaluation import Evidence, importance_sampled
+from dirvae.models.likelihoods import warn_of_grey
 from dirvae.models.vae import VAE
 from dirvae.objectives import log_likelihood
 
@@ -91,6 +92,7 @@ def annealed_log_evidence(
         num_temperatures=num_temperatures,
         num_leapfrog_steps=num_leapfrog_steps,
     )
+    warn_of_grey(x, getattr(vae.decoder, "Law", None))
     path = AnnealedPath(vae, x, covariates, num_leapfrog_steps, generator)
     log_weight, _ = path.adapt(path.start(num_chains), num_temperatures)
     return importance_sampled(log_weight.cpu().numpy())

@@ -53,8 +53,8 @@ class Diagnosis(NamedTuple):
     Attributes:
         uses: Verdict on each component.
         encoding_variance: Var_x(E_q[z_k|x]) divided by the variance of the prior, shape (K,). It is
-            1 if posterior means vary as much as the prior does. Above .01, the encoder uses the
-            component.
+            1 if posterior means vary as much as the prior does, and above 1 if they vary more.
+            Above .01, the encoder uses the component.
         decoding_cost: Nats per row that are lost without the component, shape (K,). Above .01, the
             decoder uses the component.
         weight_norms: Norms of the columns of the decoder's first layer, shape (K,). None if the

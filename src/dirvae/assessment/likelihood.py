@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dirvae.assessment.embedding import DRAWS_AT_ONCE, ROWS_AT_ONCE, as_array, batches, evaluating
 from dirvae.evaluation import Evidence, importance_sampled
+from dirvae.models.likelihoods import warn_of_grey
 from dirvae.models.vae import VAE
 from dirvae.objectives import Terms, elbo
 
@@ -125,6 +126,9 @@ def log_evidence(
 
     The arguments are those of `log_weights`. Rows are handled in parts, which bounds memory.
 
+    A warning says so if the decoder is a Bernoulli and x has values between 0 and 1: the result is
+    then not a log-likelihood.
+
     Returns:
         Estimate, standard error, effective sample size and Pareto shape (k-hat) of each row, each
         of shape (N,).
@@ -137,6 +141,7 @@ def log_evidence(
         >>> log_evidence(gaussian(4, 2), torch.zeros(3, 4), num_samples=5).value.shape
         (3,)
     """
+    warn_of_grey(x, getattr(vae.decoder, "Law", None), mask)
     found = []
     for rows, context, seen in batches(ROWS_AT_ONCE, x, covariates, mask):
         weights = log_weights(

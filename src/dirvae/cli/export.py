@@ -124,7 +124,7 @@ def export(
         refuse("an export without DATA", {**options, **others, **files})
         from dirvae.cli.inputs import load_estimator
 
-        estimator = load_estimator(model, "transform", ": load it in Python, dirvae.load")
+        estimator = load_estimator(model, "transform", PROGRAMS)
     else:
         source = Source(data, array, id_column, encoding, transpose, layer, modality)
         read = read_for(model, source, text_column, strip, covariates, covariate_columns)

@@ -110,4 +110,4 @@ def required(module: str, what: Any, extra: str = "data") -> Any:
     except ImportError as error:
         package = module.partition(".")[0]
         package = PACKAGES.get(package, package)
-        raise ImportError(f"{what} takes {package}: pip install 'dirvae[{extra}]'") from error
+        raise ImportError(f"{what} needs {package}: pip install 'dirvae[{extra}]'") from error

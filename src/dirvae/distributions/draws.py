@@ -238,7 +238,8 @@ def _no_nan(log_ratio: Tensor, q: Distribution, p: Distribution) -> Tensor:
     if not torch.compiler.is_compiling() and bool(log_ratio.detach().isnan().any()):
         raise ValueError(
             f"the log ratio of p={type(p).__name__} to q={type(q).__name__} is NaN at a draw of q: "
-            "their parameters must be finite and their densities defined where q puts its draws"
+            "their parameters must be finite, and their densities must be defined at all draws of "
+            "q, also at those that are rounded, such as proportions of 0"
         )
     return log_ratio
 

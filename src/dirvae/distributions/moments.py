@@ -30,7 +30,7 @@ def posterior_mean(q: Distribution, num_samples: int = 256) -> Tensor:
 
     If ``q`` has no formula for its mean, the mean is estimated by Monte Carlo with ``num_samples``
     draws. The noise is fixed, so that the same ``q`` gives the same answer. But the noise of a row
-    depends on the row's place in the batch (see `dirvae.models.vae.mean_by_row`).
+    depends on the row's place in the batch.
 
     Returns:
         Shape ``q.batch_shape + q.event_shape``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -28,6 +29,7 @@ __all__ = [
     "takes_counts",
     "takes_probabilities",
     "unit_normal",
+    "warn_of_grey",
 ]
 
 AnyLikelihood = Callable[..., Distribution]
@@ -173,6 +175,28 @@ def require_support(x: Any, likelihood: Any, name: str = "X") -> None:
         raise ValueError(
             f"{name} has values from {values.min():g} to {values.max():g}, but a Bernoulli "
             "likelihood takes probabilities in [0, 1]"
+        )
+
+
+def warn_of_grey(x: Tensor, likelihood: Any, mask: Tensor | None = None) -> None:
+    """Warn if data of which a log-likelihood is wanted are probabilities of 1, not 0 and 1.
+
+    Args:
+        x: Rows.
+        likelihood: Distribution of the data.
+        mask: True where x is observed, in the shape of x, optional.
+
+    Example:
+        >>> warn_of_grey(torch.tensor([0.0, 1.0]), Bernoulli)
+    """
+    if not takes_probabilities(likelihood):
+        return
+    seen = x if mask is None else x[mask]
+    if bool(((seen != 0) & (seen != 1)).any()):
+        warnings.warn(
+            "x has values between 0 and 1, but a Bernoulli is a distribution of 0 and 1, so the "
+            "result is not a log-likelihood of x; draw x first: torch.bernoulli(x)",
+            stacklevel=3,
         )
 
 

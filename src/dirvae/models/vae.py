@@ -88,7 +88,8 @@ class VAE(nn.Module):
     ) -> Tensor:
         """Posterior mean of the latent, shape (B, K).
 
-        If q has no formula for its mean, the mean is estimated from draws: see `mean_by_row`.
+        If q has no formula for its mean, the mean of each row is estimated from 256 draws. The
+        noise is fixed, and is the same for each row.
         """
         context = () if covariates is None else (covariates,)
         # A subclass may infer in another way than by the encoder alone.

@@ -59,7 +59,12 @@ def constructor(Law: Any) -> Callable[..., Distribution]:
 def _constraints_of(Law: Any) -> dict[str, Constraint]:
     if Law is Uniform:  # its own constraints refer to each other
         return {"low": constraints.real, "width": constraints.positive}
-    declared = Law.arg_constraints
+    declared = getattr(Law, "arg_constraints", None)
+    if declared is None:
+        raise ValueError(
+            f"Law is {Law!r}, must be a subclass of torch.distributions.Distribution, or a function "
+            "with an attribute arg_constraints that returns one"
+        )
     if not isinstance(declared, Mapping):
         declared = {"df": constraints.positive, "scale_tril": constraints.lower_cholesky}  # Wishart
     redundant = {left for kept, others in _REDUNDANT.items() if kept in declared for left in others}
