@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -14,6 +17,7 @@ from torch.distributions import (
     Normal,
 )
 
+from dirvae.assessment.annealing import annealed_log_evidence
 from dirvae.assessment.likelihood import (
     Bound,
     bound_of,
@@ -187,3 +191,16 @@ def test_counts_must_be_positive(name: str, value: int) -> None:
     arguments = {"num_samples": 2, name: value}
     with pytest.raises(ValueError, match=f"{name} is {value}"):
         log_weights(zoo.gaussian(4, 2), torch.zeros(1, 4), **arguments)
+
+
+@pytest.mark.parametrize("estimate", [partial(log_evidence, num_samples=2), annealed_log_evidence])
+def test_grey_values_have_no_likelihood_under_a_bernoulli(estimate: Any) -> None:
+    few: dict[str, Any] = {} if isinstance(estimate, partial) else {"num_chains": 1}
+    vae, x = zoo.gaussian(4, 2).eval(), torch.eye(4)
+    estimate(vae, x, **few)
+    with pytest.warns(UserWarning, match="x has values between 0 and 1, but a Bernoulli"):
+        estimate(vae, 0.5 * x, **few)
+
+
+def test_values_that_are_masked_may_be_grey() -> None:
+    log_evidence(zoo.gaussian(4, 2).eval(), torch.full((1, 4), 0.5), 2, mask=torch.zeros(1, 4) > 0)

@@ -12,6 +12,7 @@ import torch
 
 import dirvae
 from dirvae.cli.export import FORMATS
+from dirvae.models.zoo import gaussian
 from tests.cli.command import COUNTS, X, assert_one_sentence
 
 TEXTS = ["cat dog cat", "dog cat dog", "moon star sea", "star sea moon"] * 5
@@ -58,6 +59,17 @@ def test_pyldavis_and_programs(run, models):
     latent, _ = torch.export.load("a.pt2").module()(torch.from_numpy(X))
     expected = dirvae.load(models / "rows").transform(X)
     np.testing.assert_allclose(latent.detach(), expected, atol=1e-5)
+
+
+def test_a_vae_becomes_a_program_but_no_tables(run, tmp_path):
+    vae = gaussian(4, 2, hidden_sizes=3).eval()
+    dirvae.save(vae, tmp_path / "vae")
+    assert run("export", "vae", "--format", "torch-export", "-o", "a.pt2").code == 0
+    latent, mean = torch.export.load("a.pt2").module()(torch.eye(4))
+    torch.testing.assert_close(latent, vae.embed(torch.eye(4)))
+    torch.testing.assert_close(mean, vae.reconstruct(torch.eye(4)))
+    ran = run("export", "vae", "--format", "csv", "-o", "tables")
+    assert_one_sentence(ran, "vae holds a VAE: load it in Python, dirvae.load")
 
 
 def test_h5ad(run, models):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -90,6 +91,38 @@ def test_from_two_tables_to_components_and_effects(run, files, fitted):
     pd.testing.assert_frame_equal(
         written.fillna(""), pd.DataFrame(table).fillna(""), check_dtype=False
     )
+
+
+def test_columns_in_another_order_are_refused_in_python_too(run, files, fitted):
+    folder, _ = fitted
+    counts = files[0]
+    told = files[1].set_index(counts.index)[["diet", "age"]]
+    transform = partial(load(folder).transform, covariates=told)
+    np.testing.assert_array_equal(transform(counts), transform(counts.to_numpy()))
+    with pytest.raises(ValueError, match="the columns of the fit in another order"):
+        transform(counts[counts.columns[::-1]])
+    with pytest.raises(ValueError, match="other columns than the fit, such as 'odd'"):
+        transform(counts.rename(columns={counts.columns[1]: "odd"}))
+
+
+def test_intervals_of_samples_are_those_of_the_posterior(run, files, fitted):
+    folder, same = fitted
+    source = ["counts.csv", "--id-column", "sample", *META]
+    ran = run("transform", folder, *source, "--level", 0.5, "-o", "shares.csv")
+    assert ran.code == 0, ran.err
+    told = files[1][["diet", "age"]]
+    found = same.posterior(files[0].to_numpy(), level=0.5, covariates=told)
+    table = pd.read_csv("shares.csv", index_col="sample")
+    np.testing.assert_allclose(table["compositionmodel1_lower"], found.lower[:, 1], atol=1e-12)
+    np.testing.assert_allclose(table["compositionmodel1_upper"], found.upper[:, 1], atol=1e-12)
+
+
+def test_names_are_told_apart_in_eighty_columns(run, files, fitted, monkeypatch):
+    folder, same = fitted
+    monkeypatch.setenv("COLUMNS", "80")
+    out = run("effects", folder, "counts.csv", "--id-column", "sample", *META).out
+    for words in same.top_features(3):
+        assert ", ".join(words)[:14] in out
 
 
 def test_what_is_printed_marks_intervals_without_0_and_names_the_reference(

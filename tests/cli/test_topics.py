@@ -98,6 +98,26 @@ def test_examples_are_those_of_the_topics_own_column(run, saved):
         )
 
 
+def test_intervals_stand_beside_the_proportions_in_a_table(run, saved):
+    model, texts = saved
+    assert run("transform", "model", "texts.csv", "--level", 0.8, "-o", "theta.csv").code == 0
+    table, found = pd.read_csv("theta.csv").set_index("row"), model.posterior(texts, level=0.8)
+    names = list(model.get_feature_names_out())
+    assert list(table.columns[:3]) == [names[0], f"{names[0]}_lower", f"{names[0]}_upper"]
+    for k, name in enumerate(names):
+        for end, values in (("", found.mean), ("_lower", found.lower), ("_upper", found.upper)):
+            np.testing.assert_allclose(table[f"{name}{end}"], values[:, k], atol=1e-12)
+    np.save("x.npy", np.eye(4))
+    assert run("fit", "vae", "x.npy", "-k", 2, "--max-epochs", 1, "-o", "rows").code == 0
+    for arguments, said in (
+        (["model", "texts.csv", "-o", "t.npy"], "t.npy must end in .csv or .parquet: --level"),
+        (["rows", "x.npy", "-o", "t.csv"], "--level cannot be used with rows, which has no topics"),
+        (["model", "texts.csv", "-o", "t.csv", "--level", 2], "--level"),
+    ):
+        ran = run("transform", *arguments[:4], "--level", *(arguments[5:] or [0.9]))
+        assert (ran.code, said in ran.err) == (2, True), ran
+
+
 @pytest.mark.parametrize(
     ("source", "known_by"), [("texts.csv", "row"), ("folder", "file"), ("counts.npy", "row")]
 )

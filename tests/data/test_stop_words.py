@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import stopwordsiso
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from dirvae.data.stop_words import stop_words, stripped
 from dirvae.data.words import words_of
@@ -16,6 +17,10 @@ def test_a_language_has_the_list_of_the_package_as_words_are_counted():
     assert set(found) == {part for word in stopwordsiso.stopwords("de") for part in words_of(word)}
     assert {"und", "für"} <= set(found)
     assert "house" not in found
+
+
+def test_the_default_list_has_a_name() -> None:
+    assert stop_words("english") == sorted(ENGLISH_STOP_WORDS - {"a", "i"})
 
 
 def test_a_file_is_one_s_own_list(tmp_path):

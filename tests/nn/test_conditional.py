@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 import torch.distributions as td
@@ -179,3 +181,9 @@ def test_inverse_softplus_at_extremes():
     torch.testing.assert_close(
         torch.nn.functional.softplus(inverse_softplus(x)), x, rtol=1e-3, atol=0
     )
+
+
+@pytest.mark.parametrize("Law", [partial(td.Binomial, 16), lambda logits: td.Binomial(16, logits)])
+def test_a_function_without_constraints_is_refused(Law) -> None:
+    with pytest.raises(ValueError, match="function with an attribute arg_constraints"):
+        Head(nn.Linear(2, 3), 4, Law)

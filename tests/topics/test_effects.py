@@ -144,7 +144,7 @@ def test_shares_of_groups(data, fitted):
         shares_of(np.eye(3), [1])
 
 
-@pytest.mark.parametrize("missing", [None, float("nan"), np.nan, pd.NA, pd.NaT])
+@pytest.mark.parametrize("missing", [None, float("nan"), np.nan, pd.NA, pd.NaT, ""])
 @pytest.mark.parametrize("to", [list, pd.Series, lambda g: np.array(g, dtype=object)])
 @pytest.mark.parametrize(
     "known", [["b", "a"], [2001, -1], [True, False], [datetime(2021, 1, 1), datetime(2020, 1, 1)]]

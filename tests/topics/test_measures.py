@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.decomposition import LatentDirichletAllocation
 
-from dirvae.evaluation import diversity, split_tokens, topic_coherence
+from dirvae.evaluation import diversity, split_tokens, top_words_by_documents, topic_coherence
 from dirvae.topics.measures import measures_of
 from tests.report.explorer.example import composition, data_of, documents, model, samples
 
@@ -49,7 +49,10 @@ def test_lda_is_fitted_to_the_same_documents_and_scored_alike() -> None:
     law = lda.transform(encoded) @ beta
     perplexity = np.exp(-(scored.toarray() * np.log(law)).sum() / scored.sum())
     assert told()[0]["baseline"] == f"{perplexity:,.1f}"
-    order = np.argsort(-beta, axis=1)
+    theta = lda.transform(counts)
+    shares = counts.sign().toarray()[:, None] * theta[:, :, None] * beta
+    by_topic = (shares / shares.sum(1, keepdims=True).clip(1e-300)).sum(0)
+    order = top_words_by_documents(by_topic, 25)
     assert told()[1]["baseline"] == f"{topic_coherence(order[:, :10], counts).mean():.3f}"
     assert told()[2]["baseline"] == f"{diversity(order[:, :25]):.0%}"
     plain = data_of(model().report(documents()[0]))["quality"]

@@ -44,6 +44,7 @@ from dirvae.cli.options import integer, number
 from dirvae.cli.outputs import AsJson, Force, require_table, write_table
 from dirvae.cli.texts import Strip, parts_of
 from dirvae.formats import is_corpus, kind_of
+from dirvae.levels import LEVEL, in_percent
 from dirvae.text import literal
 from dirvae.words import meant
 from dirvae.writing import whole
@@ -84,6 +85,13 @@ def transform(
     transpose: Transpose = False,
     layer: Layer = None,
     modality: Modality = None,
+    level: Annotated[
+        float | None,
+        number(
+            help="For topics and components: also write intervals of this level, such as .9, in "
+            "columns NAME_lower and NAME_upper."
+        ),
+    ] = None,
     force: Force = False,
 ) -> None:
     """Write a table of the proportions of each row, with the columns that identify the row.
@@ -93,6 +101,8 @@ def transform(
     """
     kind = kind_of_model(model)
     into_h5ad = output.suffix == ".h5ad"
+    if level is not None:
+        _require_intervals(output, data, model, kind)
     if into_h5ad:
         _require_cells(output, data, model, kind)
     require_table(output, force, [data, model, covariates], more=(".h5ad",) * into_h5ad)
@@ -108,11 +118,36 @@ def transform(
         _write_theta(estimator, X, output, id_column, told["covariates"])
         return
     names = list(estimator.get_feature_names_out())
+    size = len(names)
+    if level is not None:
+        names = [f"{name}{end}" for name in names for end in ("", "_lower", "_upper")]
     for name in ids.keys() & set(names):
         raise ValueError(f"--id-column is {name!r}, which is a component's column in {output}")
-    theta = estimator.transform(X, **told)
-    write_table(output, theta, names, ids)
-    say(f"{output}: {theta.shape[0]:,} rows, {theta.shape[1]} components")
+    if level is None:
+        values = estimator.transform(X, **told)
+    else:
+        values = _with_ends(estimator.posterior(X, level=level, **told))
+    write_table(output, values, names, ids)
+    say(f"{output}: {len(values):,} rows, {size} components")
+
+
+def _with_ends(found: Any) -> Any:
+    """Each mean, then the ends of its interval, shape (N, 3 K)."""
+    import numpy as np
+
+    return np.stack([found.mean, found.lower, found.upper], 2).reshape(len(found.mean), -1)
+
+
+def _require_intervals(output: Path, data: str, model: Path, kind: str) -> None:
+    """Refuse intervals where there are none, or where a table has no columns for them."""
+    if kind not in (TOPICS, COMPOSITION):
+        refuse(f"{model}, which has no topics", {"--level": True})
+    if output.suffix == ".h5ad":
+        refuse(f"{output}, which always has intervals of {in_percent(LEVEL)}", {"--level": True})
+    if output.suffix not in (".csv", ".parquet"):
+        raise ValueError(f"{output} must end in .csv or .parquet: --level adds columns with names")
+    if is_corpus(data):
+        refuse(f"{data}, which is a corpus", {"--level": True})
 
 
 def _require_cells(output: Path, data: str, model: Path, kind: str) -> None:

@@ -120,7 +120,8 @@ def _print(table: list[dict[str, Any]], level: float) -> None:
     for name in ("component", "effect", f"{in_percent(level)} interval"):
         shown.add_column(name, justify="right")
     shown.add_column("")
-    shown.add_column("name", ratio=1, no_wrap=True, overflow="ellipsis")  # what room is left
+    # What room is left, and enough to tell names apart.
+    shown.add_column("name", ratio=1, min_width=16, no_wrap=True, overflow="ellipsis")
     before = None
     for row in table:
         what = str(Coefficient(row["covariate"], "", row["level"], row["reference"]))

@@ -123,8 +123,11 @@ def export(
         files = {"--layer": layer, "--modality": modality}
         refuse("an export without DATA", {**options, **others, **files})
         from dirvae.cli.inputs import load_estimator
+        from dirvae.persistence import load
 
-        estimator = load_estimator(model, "transform", PROGRAMS)
+        # A program is made of any VAE, a table of estimators alone.
+        in_python = ": load it in Python, dirvae.load"
+        estimator = load_estimator(model, "transform", in_python) if row.takes_data else load(model)
     else:
         source = Source(data, array, id_column, encoding, transpose, layer, modality)
         read = read_for(model, source, text_column, strip, covariates, covariate_columns)

@@ -37,9 +37,9 @@ StopWords = Annotated[
     typer.Option(
         metavar="FILE|CODE",
         rich_help_panel=WORDS,
-        help="Words to leave out: a file of words, the code of a language such as de, or none to "
-        "leave no words out. Repeat for more.",
-        show_default="English",
+        help="Words to leave out: a file of words, the word english, the code of a language such "
+        "as de, or none to leave no words out. Repeat to join several lists.",
+        show_default="english",
     ),
 ]
 MinDf = Annotated[

@@ -13,6 +13,7 @@ from dirvae.text import nearest
 
 __all__ = ["PARTS", "stop_words", "stripped"]
 
+ENGLISH = "english"
 PARTS = ("headers", "footers", "quotes")
 """Parts of a message that `stripped` takes off."""
 
@@ -21,8 +22,9 @@ def stop_words(source: str, encoding: str = UTF8) -> list[str]:
     r"""Return stop words, sorted, as `words_of` finds them in texts.
 
     Args:
-        source: A language's code, such as ``de``, for the list of the package ``stopwordsiso``; or
-            a file of words, parted by blanks or on lines of their own.
+        source: The word ``english``, for scikit-learn's list; or a language's code, such as
+            ``de``, for the list of the package ``stopwordsiso``; or a file of words, parted by
+            blanks or on lines of their own.
         encoding: Of the file.
 
     Raises:
@@ -45,16 +47,20 @@ def stop_words(source: str, encoding: str = UTF8) -> list[str]:
 
 
 def _of_language(code: str) -> Iterable[str]:
+    if code == ENGLISH:
+        from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+        return ENGLISH_STOP_WORDS
     if not code.isalpha() or len(code) != 2:
         raise ValueError(
-            f"stop words are {code!r}, must be a file that exists or a language's code of two "
-            "letters, such as en or de"
+            f"stop words are {code!r}, must be a file that exists, the word english, or a "
+            "language's code of two letters, such as de"
         )
     try:
         lists: Any = import_module("stopwordsiso")
     except ImportError as error:
         raise ImportError(
-            f"stop words of the language {code!r} take stopwordsiso: pip install 'dirvae[texts]'"
+            f"stop words of the language {code!r} need stopwordsiso: pip install 'dirvae[texts]'"
         ) from error
     if not lists.has_lang(code.lower()):
         known = ", ".join(sorted(lists.langs()))

@@ -62,8 +62,8 @@ def _constraints_of(Law: Any) -> dict[str, Constraint]:
     declared = getattr(Law, "arg_constraints", None)
     if declared is None:
         raise ValueError(
-            f"Law is {Law!r}, must be a subclass of torch.distributions.Distribution, or a function "
-            "with an attribute arg_constraints that returns one"
+            f"Law is {Law!r}, must be a subclass of torch.distributions.Distribution, or a "
+            "function with an attribute arg_constraints that returns one"
         )
     if not isinstance(declared, Mapping):
         declared = {"df": constraints.positive, "scale_tril": constraints.lower_cholesky}  # Wishart

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _get_feature_names, validate_data
 
 from dirvae.data import vectorizing
 from dirvae.data.corpus import Corpus
@@ -246,6 +246,22 @@ def _require_same_words(corpus: Corpus, words: Any, whose: str) -> None:
         )
 
 
+def _without_names(X: Any, words: Any) -> Any:
+    """The values of a data frame whose columns are the words of a model fitted to an array."""
+    names = _get_feature_names(X)
+    if names is None or words is None:
+        return X
+    if list(names) != [str(word) for word in words]:
+        wrong = next((name for name in names if name not in words), None)
+        raise ValueError(
+            "X has the columns of the fit in another order; put them into the order of vocabulary_"
+            if wrong is None and len(names) == len(words)
+            else f"X has other columns than the fit, such as {wrong!r}; it must have the words of "
+            "vocabulary_, in their order"
+        )
+    return X.to_numpy()
+
+
 def checked_counts(estimator: Any, X: Any, *, reset: bool, single: bool = False) -> Any:
     """Return counts as a CSR matrix without zeros or duplicates. The given counts do not change.
 
@@ -266,6 +282,8 @@ def checked_counts(estimator: Any, X: Any, *, reset: bool, single: bool = False)
         if not reset:
             _require_same_words(X, getattr(estimator, "vocabulary_", None), "the model")
         return X
+    if not reset and not hasattr(estimator, "feature_names_in_"):
+        X = _without_names(X, getattr(estimator, "vocabulary_", None))
     X = validate_data(
         estimator,
         checked_csr("X", X) if sparse.issparse(X) else X,

@@ -312,8 +312,8 @@ def shares_of(theta: Floats, groups: Sequence[Any]) -> Shares:
 
     Args:
         theta: Shape (N, K).
-        groups: A value for each document, length N; one that is None, NaN, NA or NaT is in no
-            group.
+        groups: A value for each document, length N; one that is None, NaN, NA, NaT or an empty
+            text is in no group.
 
     Raises:
         ValueError: If the lengths differ, every value is missing, or values cannot be sorted.
@@ -326,7 +326,7 @@ def shares_of(theta: Floats, groups: Sequence[Any]) -> Shares:
     if shape != (len(theta),):
         raise ValueError(f"groups has shape {shape}, must have a value for each row")
     values = as_objects(groups)
-    known = np.array([not is_missing(value) for value in values], dtype=bool)
+    known = np.array([not (is_missing(value) or value == "") for value in values], dtype=bool)
     if not known.any():
         raise ValueError("groups is missing in every row, must name one group or more")
     levels = _groups(values[known], categories_of(groups))

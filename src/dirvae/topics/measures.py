@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from dirvae.assessment.topic_intervals import HeldOut, spread_of_scores
 from dirvae.assessment.topics import word_scores
 from dirvae.evaluation import (
     completion_perplexity,
+    documents_of_words,
     split_tokens,
     split_words,
-    top_word_ids,
+    top_words_by_documents,
 )
 from dirvae.evaluation.completion import held_out_log_prob
 from dirvae.terms import TEXTS, Terms
@@ -80,7 +82,7 @@ def lda_measures(
 ) -> dict[str, float]:
     """The same measures of scikit-learn's LDA, as it comes, fitted to these documents.
 
-    Its words are ranked by their probability, as is usual.
+    Its words are ranked as those of a `TopicModel`, by the documents that have them.
 
     Args:
         counts: Shape (N, V).
@@ -98,7 +100,8 @@ def lda_measures(
 
     fitted = LatentDirichletAllocation(size, random_state=seed).fit(counts)
     beta = fitted.components_ / fitted.components_.sum(1, keepdims=True)
-    of_words = _of_words(lambda n: top_word_ids(beta, n, by="probability"), counts, terms)
+    documents = documents_of_words(fitted.transform(counts), beta, counts)
+    of_words = _of_words(partial(top_words_by_documents, documents), counts, terms)
     encoded, scored = halves
     if not scored.sum() > 0:
         return of_words

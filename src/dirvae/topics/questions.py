@@ -307,7 +307,7 @@ class DocumentQuestions(LearnedTopics):
         Args:
             X: Documents, as in `fit`.
             groups: A value for each document, such as its year. Convert exact times to years or
-                months first. A document with None, NaN, NA or NaT is in no group.
+                months first. A document with None, NaN, NA, NaT or an empty text is in no group.
             covariates: As in `transform`.
         """
         check_is_fitted(self)

@@ -177,7 +177,7 @@ function quality() {
         h("p", { class: "soft" }, how))))),
     h("p", { class: "soft" }, `On the ${say.row}s of this page. On those that it was fitted to, a model does better `
       + "than on others.", ends ? ` Beside a number: where it would be with other ${say.row}s of this kind, in `
-      + `${whole(data.sure)} of cases.` : "", told ? ` LDA: scikit-learn's, with as many ${say.part}s, fitted to these ${say.row}s, and its ${say.column}s ranked by probability.` : ""));
+      + `${whole(data.sure)} of cases.` : "", told ? ` LDA: scikit-learn's, with as many ${say.part}s, fitted to these ${say.row}s, and its ${say.column}s ranked in the same way.` : ""));
 }
 
 // One scale for all; what rises above nearly all else is cut, and its height written beside it.
