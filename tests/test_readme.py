@@ -32,7 +32,9 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def those(language: str, long: bool) -> list[Example]:
-    return [found for found in FOUND if (found.language, found.long) == (language, long)]
+    """Examples of a kind; one that stands on two pages is there once."""
+    found = [one for one in FOUND if (one.language, one.long) == (language, long)]
+    return list({(one.source, one.printed): one for one in found}.values())
 
 
 def run_python(example: Example, capsys: pytest.CaptureFixture[str]) -> None:

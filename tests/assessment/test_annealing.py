@@ -51,6 +51,7 @@ def test_the_evidence_of_a_linear_gaussian_model() -> None:
     assert (np.abs(found.value - exact.numpy()) < 5 * found.std_error).all()
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("smallest", [0.1, 1.0])
 def test_the_evidence_of_a_dirichlet_multinomial_model(smallest: float) -> None:
     concentration = torch.tensor([smallest, 0.5, 1.0, 2.0, 4.0])

@@ -116,6 +116,7 @@ def test_a_run_that_is_cut_off_while_it_writes_a_checkpoint(
     assert_same_files("model", "whole")
 
 
+@pytest.mark.learning
 def test_topics_that_are_killed_go_on_to_the_same_model(run: Callable[..., Ran]) -> None:
     fit = [*FIT_TOPICS, "--max-epochs", 20, "-o"]
     arguments = [*START, *map(str, fit), "model"]

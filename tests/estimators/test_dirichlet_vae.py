@@ -265,6 +265,7 @@ def test_commitment_keeps_the_posterior_off_its_prior(digits):
     assert float(committed.min()) >= 7.5 > float(free.min())
 
 
+@pytest.mark.learning
 def test_prior_is_learned_by_moments(digits):
     estimator = small(prior_concentration="learn", max_epochs=40, patience=1).fit(digits)
     assert not np.allclose(estimator.prior_concentration_, 10)

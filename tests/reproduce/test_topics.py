@@ -91,6 +91,7 @@ def test_bags_with_an_index_out_of_range_are_refused(
         bags("c")
 
 
+@pytest.mark.learning
 @pytest.mark.usefixtures("corpus")
 @pytest.mark.filterwarnings("ignore::dirvae.training.callbacks.CollapseWarning")
 def test_study_runs_once_and_finds_planted_topics(tmp_path: Path) -> None:

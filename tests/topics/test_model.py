@@ -85,6 +85,7 @@ def test_noise_is_off_topic(fitted, data):
     assert np.isnan(fitted.posterior(np.zeros((1, 200))).off_topic).all()
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("background", [True, False])
 def test_documents_of_other_topics_are_off_topic(background):
     """They have the corpus's background too, so that only their topics tell them."""
@@ -192,6 +193,7 @@ def test_a_vectorizer_of_ones_own():
     )
 
 
+@pytest.mark.learning
 def test_guided_topics_come_first(data):
     words = [f"w{i}" for i in range(200)]
     seeds = [words[i] for i in np.argsort(-data[2][3])[:4]]
@@ -409,6 +411,7 @@ def test_sizes_take_documents_as_fit_does(data, kind):
     np.testing.assert_allclose(found.nats, known.nats, rtol=1e-6)
 
 
+@pytest.mark.learning
 def test_planted_components_of_overdispersed_counts_are_found():
     """Samples of 5,000 reads each with a composition of its own around its mixture."""
     rng = np.random.default_rng(0)

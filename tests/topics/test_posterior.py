@@ -190,6 +190,7 @@ def fitted():
     return model, counts, theta[:, np.argsort(order)]
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("level", LEVELS)
 def test_intervals_hold_the_truth_as_often_as_they_say(fitted, level):
     model, counts, theta = fitted

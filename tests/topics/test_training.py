@@ -73,6 +73,7 @@ def test_saved_and_loaded_predictions_are_the_same(data, supervised, tmp_path):
     np.testing.assert_array_equal(again.predict(data[0]), supervised.predict(data[0]))
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("unknown", [-1, None, np.nan, pd.NA])
 def test_unknown_labels_say_nothing(data, supervised, unknown):
     y = [*data[1][:400], *[unknown] * 200]
@@ -107,6 +108,7 @@ def test_labels_of_no_weight_change_nothing(data):
             model.predict_proba(data[0])
 
 
+@pytest.mark.learning
 def test_pipelines_give_labels_to_topics(data):
     counts, y = data
     topics = TopicModel(4, **SMALL)

@@ -42,6 +42,7 @@ FAST, FASTER = (partial(torch.optim.Adam, lr=rate) for rate in (0.01, 0.05))
 quiet = partial(fit, verbose=False, seed=0, batch_size=30)
 
 
+@pytest.mark.learning
 def test_training_raises_the_bound_and_every_parameter_moves(x):
     vae = small()
     before = {name: p.detach().clone() for name, p in vae.named_parameters()}
@@ -378,6 +379,7 @@ def test_users_own_checkpoint_passes_through(x, tmp_path):
     assert (tmp_path / "own.ckpt").is_file()
 
 
+@pytest.mark.learning
 def test_importance_weighted_training(x):
     vae = small()
     many: dict = {"num_samples": 5, "importance": True}
