@@ -32,6 +32,10 @@ class Contrast(Result, _Estimates):
         std_error: Standard errors, in the same shape. For documents, posterior standard deviations.
         lower: Lower ends of the intervals.
         upper: Upper ends of the intervals.
+
+    Example:
+        >>> Contrast(*np.ones((4, 3))).estimate
+        array([1., 1., 1.])
     """
 
     _kind = "row"
@@ -39,7 +43,10 @@ class Contrast(Result, _Estimates):
     _level = LEVEL
 
     def of(self, kind: str, rows: Sequence[Any], labels: Labels | None, level: float) -> Self:
-        """Take what the rows are, "row" (a document) or "part" (a topic), and what is said."""
+        """Take what the rows are, "row" (a document) or "part" (a topic), and what is said.
+
+        :meta private:
+        """
         self._kind, self._rows, self._labels, self._level = kind, rows, labels, level
         return self
 

@@ -39,6 +39,11 @@ class Trends(Result, _Curves):
         std_error: Standard errors, shape (T, K).
         lower: Lower ends of the intervals, each for one point alone, shape (T, K).
         upper: Upper ends of the intervals, shape (T, K).
+
+    Example:
+        >>> found = Trends([2001, 2002], *np.ones((4, 2, 1)))
+        >>> found.to_frame()["at"].tolist()
+        [2001, 2002]
     """
 
     _level = LEVEL

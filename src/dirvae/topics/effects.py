@@ -34,6 +34,10 @@ class Coefficient(NamedTuple):
         kind: As in `topics.columns.Column`, or "intercept".
         level: For a column of words, the word that the effect describes; else None.
         reference: For a column of words, the word that ``level`` is compared with; else None.
+
+    Example:
+        >>> str(Coefficient("diet", "words", "swap", "home"))
+        'diet: swap, not home'
     """
 
     covariate: str
@@ -71,6 +75,12 @@ class Effects(Result, _Coefficients):
         lower: Lower ends of the intervals, shape (1 + C, K).
         upper: Upper ends of the intervals, shape (1 + C, K).
         coefficients: What each effect describes, with its level and its reference, length 1 + C.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> found = effects_of(rng.random((30, 2)) + 1, {"age": rng.random(30)})
+        >>> found.names, found.effect.shape
+        (['intercept', 'age'], (2, 2))
     """
 
     _level = LEVEL
@@ -126,6 +136,11 @@ class Shares(Result, _GroupMeans):
         documents: Number of documents in each group, shape (G,).
         share: Mean proportions of the topics, shape (G, K).
         std_error: Standard errors, shape (G, K); NaN for groups of one document.
+
+    Example:
+        >>> found = shares_of(np.array([[1.0, 0.0], [0.0, 1.0]]), [2001, 2000])
+        >>> list(found.to_frame())
+        ['group', 'documents', 'topic', 'name', 'share', 'std_error']
     """
 
     def difference(self, first: Any, second: Any, *, level: float = LEVEL) -> Contrast:

@@ -40,6 +40,11 @@ class TopicPairs(Result, _Ratios):
         ratio: R, the median over draws, symmetric, NaN on the diagonal, shape (K, K).
         lower: Lower ends of the intervals, shape (K, K).
         upper: Upper ends of the intervals, shape (K, K).
+
+    Example:
+        >>> found = TopicPairs(*np.ones((3, 2, 2)))
+        >>> list(found.to_frame())[:4]
+        ['topic', 'other_topic', 'name', 'other_name']
     """
 
     _level = LEVEL

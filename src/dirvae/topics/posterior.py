@@ -71,6 +71,13 @@ class TopicPosterior(Result, _Marginals):
             log probability of the words by their frequencies alone, minus that by topics and
             background. Well below 0 for documents that fit, near or above 0 for others; NaN for
             documents without words.
+
+    Example:
+        >>> from dirvae.topics import TopicModel
+        >>> model = TopicModel(2, max_epochs=1, random_state=0).fit(np.eye(8) + 1)
+        >>> posterior = model.posterior(np.eye(8)[:3])
+        >>> list(posterior.to_frame())[:6]
+        ['document', 'topic', 'name', 'mean', 'std', 'lower']
     """
 
     _evidence: WordEvidence | None = None

@@ -37,7 +37,10 @@ class Result:
     _labels: Labels | None = None
 
     def labelled(self, labels: Labels) -> Self:
-        """Set names and ids, and return the result itself."""
+        """Set names and ids, and return the result itself.
+
+        :meta private:
+        """
         self._labels = labels
         return self
 

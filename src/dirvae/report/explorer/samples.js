@@ -142,7 +142,8 @@ function forest() {
   [list].flat()[0].classList.add("cards", "forests");
   return section(`With what is known of the ${say.row}s`,
     h("p", { class: "soft" }, `Change of each ${say.part}'s share in points of percent, with `
-      + `${whole(data.sure)} intervals. Intervals without 0 are in bold. Effects need not be causes.`), list);
+      + `${whole(data.sure)} intervals. Intervals without 0 are in bold; of many, some are so by chance. `
+      + `The intervals take the ${say.part}s as known and the ${say.row}s as independent. Effects need not be causes.`), list);
 }
 
 // --- the least certain ---------------------------------------------------------------------------
