@@ -27,7 +27,7 @@ def test_frames_have_the_columns_with_lists_as_texts():
 
 def test_it_says_which_package_it_lacks(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "polars", None)
-    with pytest.raises(ImportError, match="to_frame takes polars: pip install polars"):
+    with pytest.raises(ImportError, match="to_frame needs polars: pip install polars"):
         ResultTable({"a": [1]}, frames="polars").to_frame()
 
 

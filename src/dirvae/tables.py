@@ -140,4 +140,4 @@ def _frames_module(frames: str | None) -> Any:
             return import_module(name)
         except ImportError:
             continue
-    raise ImportError(f"to_frame takes {frames or 'pandas'}: pip install {frames or 'pandas'}")
+    raise ImportError(f"to_frame needs {frames or 'pandas'}: pip install {frames or 'pandas'}")

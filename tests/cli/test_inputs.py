@@ -38,7 +38,7 @@ def broken_matrix() -> bytes:
         ("x.parquet", b"PAR1 no", "cut off"),
         ("x.docx", b"text", "no kind that can be read"),
         ("x.npz", broken_matrix(), "an index 6, must be from 0 to 5"),
-        ("x.npz", b"junk" * 9, "(it is no array of numbers)"),
+        ("x.npz", b"junk" * 9, "(it is not an array of numbers)"),
         ("x.csv", b"a,b\n1,2\n3,4,5\n", "row 2 has 3 cells, the first line has 2 cells"),
         ("x.csv", "größe;b\n1;2\n".encode("cp1252"), "it is not utf-8 (byte 2)"),
     ],

@@ -97,7 +97,7 @@ def test_archive_array_is_chosen_and_told(arrays, chosen, tmp_path):
     np.savez(tmp_path / "x.npz", **arrays)
     rows = read_rows(tmp_path / "x.npz")
     np.testing.assert_array_equal(rows.x, X)
-    assert rows.notes[0].startswith(f"array '{chosen}' taken from")
+    assert rows.notes[0].startswith(f"array '{chosen}' is read; the file has")
 
 
 def test_archive_array_can_be_named(tmp_path):
@@ -158,7 +158,7 @@ def test_the_word_mnist(monkeypatch):
     monkeypatch.setattr(files, "mnist", lambda array: np.full((2, 28, 28), len(array), np.uint8))
     assert read_rows("mnist").x.shape == (2, 784)
     assert read_rows("mnist", array="x_test").x.max() == pytest.approx(6 / 255)
-    with pytest.raises(ValueError, match="mnist is no table"):
+    with pytest.raises(ValueError, match="mnist is not a table"):
         read_rows("mnist", id_columns=["a"])
 
 
@@ -293,7 +293,7 @@ def test_missing_package_says_how_to_install_it(kind, package, tmp_path, monkeyp
         return real(name)
 
     monkeypatch.setattr(images, "import_module", without)
-    with pytest.raises(ImportError, match=rf"takes {package}: pip install 'dirvae\[data\]'"):
+    with pytest.raises(ImportError, match=rf"needs {package}: pip install 'dirvae\[data\]'"):
         read_rows(saved(tmp_path, kind))
 
 
@@ -349,7 +349,7 @@ FILES: dict[str, tuple[str, bytes, list[list[float]] | str]] = {
     "npy of a later version": (
         "x.npy",
         b"\x93NUMPY\x03\x00" + HUGE[8:],
-        "version (3, 0), which no array of numbers needs",
+        "version (3, 0) is not one of an array of numbers",
     ),
     "npz that declares more than it has": (
         "x.npz",
@@ -361,7 +361,7 @@ FILES: dict[str, tuple[str, bytes, list[list[float]] | str]] = {
     "npz with other files": (
         "x.npz",
         zipped("notes.txt", b"1,2"),
-        "what its name says ('notes.txt' in it is no array)",
+        "what its name says ('notes.txt' in it is not an array)",
     ),
     "npz with arrays": ("x.npz", npz(x=[[1, 2], [3, 4]]), NUMBERS),
     "sparse npz": ("sparse.npz", as_npz(sparse.csr_matrix([[1, 2], [3, 4]])), NUMBERS),
@@ -394,7 +394,7 @@ FILES: dict[str, tuple[str, bytes, list[list[float]] | str]] = {
     "indices that are no whole numbers": (
         "x.npz",
         csr([0.0, 1.5], [0, 1, 2]),
-        "'indices' in it are no whole numbers",
+        "'indices' in it are not whole numbers",
     ),
     "a format that is none": ("x.npz", npz(format=3, shape=(1, 1), data=[1.0]), "it is cut off"),
     "absurd height": ("x.npz", csr([0], [0, 1], (2**40, 1)), "takes 8,192.0 GiB of memory"),

@@ -54,9 +54,9 @@ def linked(file, other: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (outside, r"cells.h5ad has /X in another file, must have it in its own"),
-        (virtual, r"cells.h5ad has /X in another file, must have it in its own"),
-        (linked, r"cells.h5ad has X by a link, must have it in its place"),
+        (outside, r"cells.h5ad has /X in another file, must have it in the same file"),
+        (virtual, r"cells.h5ad has /X in another file, must have it in the same file"),
+        (linked, r"cells.h5ad has X as a link, must have the data themselves"),
     ],
 )
 def test_other_files_are_not_read(cells: Path, other: Path, change, message) -> None:

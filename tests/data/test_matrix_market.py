@@ -61,8 +61,8 @@ HEAD = "%%MatrixMarket matrix coordinate integer general\n"
         (f"{HEAD}4 2 1000000000000\n1 1 5\n", "too small for the 1,000,000,000,000 entries"),
         (HEAD.replace("integer", "complex") + "4 2 1\n1 1 5 0\n", "complex numbers"),
         (HEAD.replace("integer", "real") + "4 2 1\n1 1 nan\n", "missing values"),
-        (f"{HEAD}4 2 1\n1.5 1 5\n", "entry 1 is at no place of the matrix"),
-        (f"{HEAD}4 2 1\n0 1 5\n", "entry 1 is at no place of the matrix"),
+        (f"{HEAD}4 2 1\n1.5 1 5\n", "entry 1 is outside of the matrix"),
+        (f"{HEAD}4 2 1\n0 1 5\n", "entry 1 is outside of the matrix"),
         (f"{HEAD}4 2 1\n1 1 5\n2 1 5\n", "declares 1 entries and has 2"),
         (f"{HEAD}4 2 1\n1 1 5\n[[[[", "cannot be read"),  # SciPy's reader ends the process
         (f"{HEAD}4 2 1\n1 1 5\0\0\n", "cannot be read"),  # on these two

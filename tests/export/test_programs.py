@@ -152,7 +152,7 @@ def test_what_onnx_lacks_is_said(tmp_path):
 
 def test_onnx_is_asked_for_where_it_is_missing(rows, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ImportError, match=r"ONNX takes onnx: pip install 'dirvae\[onnx\]'"):
+    with pytest.raises(ImportError, match=r"ONNX needs onnx: pip install 'dirvae\[onnx\]'"):
         to_onnx(rows.model, tmp_path / "a.onnx")
 
 

@@ -74,7 +74,8 @@ def export(
             "--format",
             metavar="NAME",
             parser=one_of(FORMATS),
-            help=f"{words_of(FORMATS)}. The last two write encoder and decoder as one program.",
+            help=f"Format: {words_of(FORMATS)}. The last two write encoder and decoder as one "
+            "program.",
         ),
     ],
     output: Annotated[
@@ -114,7 +115,7 @@ def export(
     kind = kind_of_model(model)
     of_topics = kind in ("TopicModel", "CompositionModel")
     if form in ("h5ad", "pyldavis") and not of_topics:
-        raise ValueError(f"--format {form} takes a model of topics or counts; {model} is a {kind}")
+        raise ValueError(f"--format {form} needs a model of topics or counts; {model} is a {kind}")
     _require_output(output, row, force, [model, data, covariates], data is not None, of_topics)
     given: dict[str, Any] = {}
     if data is None:
@@ -124,7 +125,7 @@ def export(
         refuse("an export without DATA", {**options, **others, **files})
         from dirvae.cli.inputs import load_estimator
 
-        estimator = load_estimator(model, "transform", ": load it in Python, dirvae.load")
+        estimator = load_estimator(model, "transform", ": load it in Python with dirvae.load")
     else:
         source = Source(data, array, id_column, encoding, transpose, layer, modality)
         read = read_for(model, source, text_column, strip, covariates, covariate_columns)

@@ -54,7 +54,7 @@ def _of_language(code: str) -> Iterable[str]:
         lists: Any = import_module("stopwordsiso")
     except ImportError as error:
         raise ImportError(
-            f"stop words of the language {code!r} take stopwordsiso: pip install 'dirvae[texts]'"
+            f"stop words of the language {code!r} need stopwordsiso: pip install 'dirvae[texts]'"
         ) from error
     if not lists.has_lang(code.lower()):
         known = ", ".join(sorted(lists.langs()))

@@ -84,7 +84,7 @@ def test_rows_are_not_all_read_at_once(tmp_path):
     path.write_text(json.dumps({"text": "words " * 3000}) + "\n" + "no json\n" * 100_000)
     found = documents_in(path)
     assert next(found).text.startswith("words")
-    with pytest.raises(ValueError, match="line 2 is no JSON"):
+    with pytest.raises(ValueError, match="line 2 is not valid JSON"):
         next(found)
 
 
