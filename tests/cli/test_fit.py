@@ -124,7 +124,7 @@ def test_data_of_zeros_alone_have_a_defined_result(run):
         (["--batch-size", 0], "--batch-size"),
         (["--validation-fraction", 1], "validation_fraction"),
         (["--device", "tpu"], "'tpu' is not one of"),
-        (["--resume"], "holds no checkpoint"),
+        (["--resume"], "has no checkpoint"),
         (["--array", "x"], "is not a .npz file"),
         (["--bogus"], "--bogus"),
     ],

@@ -36,7 +36,7 @@ def broken_matrix() -> bytes:
         ("x.npy", b"PK\x03\x04", "cut off"),
         ("x.csv", b"", "cut off"),
         ("x.parquet", b"PAR1 no", "cut off"),
-        ("x.docx", b"text", "no kind that can be read"),
+        ("x.docx", b"text", "a type that cannot be read"),
         ("x.npz", broken_matrix(), "an index 6, must be from 0 to 5"),
         ("x.npz", b"junk" * 9, "(it is not an array of numbers)"),
         ("x.csv", b"a,b\n1,2\n3,4,5\n", "row 2 has 3 cells, the first line has 2 cells"),

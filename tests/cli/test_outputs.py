@@ -155,7 +155,7 @@ def test_a_folder_of_other_files_survives(
         for options in ([], ["--force"]):
             said = refused(*command, folder.name, *options, root=place)
             assert (
-                f"has files that are no part of a model ({name}); choose another --output" in said
+                f"has files that are not part of a model ({name}); choose another --output" in said
             )
     shutil.copy(place / "has thesis.tex/thesis.tex", place / "vae")
     assert "(thesis.tex)" in refused(*command, "vae", "--force", root=place)
@@ -296,7 +296,7 @@ def test_the_words_of_counts_are_an_input_too(place: Path, refused: Callable[...
     )
     assert "is a file" in said
     said = refused(*FIT_TOPICS, "words", "--vocabulary", "words/words.txt", "--force", root=place)
-    assert "has files that are no part of a model (words.txt)" in said
+    assert "has files that are not part of a model (words.txt)" in said
 
 
 def test_a_model_as_data_and_output(place: Path, refused: Callable[..., str]) -> None:

@@ -56,7 +56,7 @@ def test_a_layer_is_chosen_and_others_are_told(tmp_path):
     np.testing.assert_array_equal(read_rows(path, layer="counts").x.toarray(), X)
     rows = read_rows(path)
     np.testing.assert_allclose(rows.x.toarray(), np.log1p(X))
-    assert rows.notes == ("X is read; --layer takes one of counts",)
+    assert rows.notes == ("X is read; --layer can be one of counts",)
     with pytest.raises(ValueError, match=r"has no layer 'raw'; its layers are counts$"):
         read_rows(path, layer="raw")
 

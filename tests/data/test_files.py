@@ -63,7 +63,7 @@ def test_file_of_another_kind_is_told(kind, tmp_path):
 def test_array_under_the_name_of_an_archive(tmp_path):
     with (tmp_path / "x.npz").open("wb") as file:
         np.save(file, X)
-    with pytest.raises(ValueError, match="not what its name says: it holds a ndarray"):
+    with pytest.raises(ValueError, match="not what its name says: it contains a ndarray"):
         read_rows(tmp_path / "x.npz")
 
 
@@ -273,7 +273,7 @@ def test_missing_file_and_unknown_kind_are_told(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"does not exist; data are \.npy"):
         read_rows(tmp_path / "x.npy")
     (tmp_path / "x.xlsx").touch()
-    with pytest.raises(ValueError, match="no kind that can be read"):
+    with pytest.raises(ValueError, match="a type that cannot be read"):
         read_rows(tmp_path / "x.xlsx")
 
 

@@ -111,5 +111,5 @@ def test_groups_in_groups_are_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         with pytest.raises(ValueError, match="too many parts, must have 10 at most"):
             require_own(path, file["wide"])
         monkeypatch.setattr(hdf5, "MOST_PARTS", 10_000)
-        with pytest.raises(ValueError, match="nested too deep at /"):
+        with pytest.raises(ValueError, match="nested too deeply at /"):
             require_own(path, file)

@@ -126,7 +126,7 @@ def test_samples_are_compared_with_what_is_known_of_them() -> None:
         (lambda: [model()], {}, "models has 1 entries, must have 2 to 5"),
         (lambda: [model()] * 6, {}, "models has 6 entries, must have 2 to 5"),
         (lambda: [model(), DirichletVAE(2)], {}, "models has a DirichletVAE, must have topic"),
-        (lambda: [model(), composition()], {}, "some of documents and some of samples"),
+        (lambda: [model(), composition()], {}, "models of documents and of samples"),
         (
             lambda: [model()] * 2,
             {"names": ["a"]},

@@ -120,7 +120,11 @@ def _require_cells(output: Path, data: str, model: Path, kind: str) -> None:
     """Refuse a copy of data that are no .h5ad file, or that the model cannot be asked of."""
     if kind_of(data) == output.suffix and kind == COMPOSITION:
         return
-    why = f"{data} is not a .h5ad file" if kind == COMPOSITION else f"{model} is no model of counts"
+    why = (
+        f"{data} is not a .h5ad file"
+        if kind == COMPOSITION
+        else f"{model} is not a model of counts"
+    )
     other = "; dirvae export --format h5ad writes one" if kind in (COMPOSITION, TOPICS) else ""
     raise ValueError(f"{output} must end in .csv, .npy or .parquet: {why}{other}")
 

@@ -82,7 +82,7 @@ def require_model_folder(path: Path, force: bool, inputs: Inputs = ()) -> None:
         others = other_files(path)
         if others:
             raise ValueError(
-                f"{path} has files that are no part of a model ({others[0]}); choose another "
+                f"{path} has files that are not part of a model ({others[0]}); choose another "
                 "--output"
             )
         if holds_model(path):
