@@ -154,7 +154,7 @@ def test_nothing_is_replaced_unasked(tmp_path):
         (["a cat", ["a", "list"]], {}, "have a list in row 1 of shard 0, must be texts"),
         (["我喜欢学习机器学习和自然语言处理"], {}, "without spaces between words, 1 of 1"),
         (["a cat", Document("two", label="x")], {}, "have a label, but the first has none"),
-        ([Document("a", 1), Document("two")], {}, "lack an id, must all have one"),
+        ([Document("a", 1), Document("two")], {}, "some documents have no id"),
         (TEXTS, {"ngrams": 0}, "ngrams is 0, must be a whole number"),
         (TEXTS, {"ngrams": 11}, "ngrams is 11, must be at most 10"),
         (TEXTS, {"min_df": 1.5}, "min_df is 1.5, must be a number of documents or a share"),
