@@ -69,7 +69,7 @@ def demo(
     ] = False,
     force: Force = False,
 ) -> None:
-    """Train on handwritten digits or on docstrings, and write a report.
+    """Train on handwritten digits or on docstrings of Python packages, and write a report.
 
     No internet connection is needed.
     """

@@ -71,8 +71,8 @@ def transform(
             "--output",
             "-o",
             metavar="PATH",
-            help="File to write: .csv, .npy or .parquet. If the data are .h5ad, it can be .h5ad, "
-            "too: a copy of the data with the proportions in obsm['X_dirvae'].",
+            help="File to write: .csv, .npy or .parquet. For a model of fit counts and .h5ad data, "
+            "also .h5ad: a copy of the data with the proportions in obsm['X_dirvae'].",
         ),
     ],
     array: Array = None,
@@ -204,8 +204,8 @@ def evaluate(
         int | None,
         integer(
             0,
-            help="Draws per row to estimate the likelihood by importance sampling. With 0, it is "
-            "not estimated.",
+            help="Draws per row to estimate the likelihood by importance sampling. With 0, "
+            "the likelihood is not estimated.",
             show_default=str(SAMPLES),
         ),
     ] = None,
@@ -232,9 +232,10 @@ def evaluate(
     """Measure how good a model is on data.
 
     For a model of fit vae, the measures are in nats, as means over rows. For a model of fit topics,
-    they are coherence and other measures of topics. For a model of fit counts, half of the features
-    are hidden. The model predicts the counts of the hidden half from the other half. Their log
-    probability is compared with their log probability under the mean composition.
+    the measures are coherence and other measures of topics. For a model of fit counts, half of the
+    features are hidden. The model predicts the counts of the hidden half from the other half. The
+    log probability of the hidden counts is compared with a baseline. The baseline gives every
+    sample the same mean composition.
     """
     from dirvae.cli.measures import measure, measure_composition, measure_topics
 

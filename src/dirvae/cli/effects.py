@@ -60,8 +60,8 @@ def effects(
     For a covariate of numbers, an effect is the change of the share when the covariate rises by 1.
     For a covariate of words, an effect is the change of the share from the reference level to
     another level. The intervals include the uncertainty of the shares. A star marks an interval
-    that does not contain 0. Of many intervals, some have a star by chance. An effect need not be
-    causal.
+    that does not contain 0. Of many intervals, some have a star by chance. An effect is not
+    necessarily causal.
 
     The intervals treat the components as known. So fit several seeds and compare the effects. The
     intervals also treat samples as independent. Repeated samples of one person are not independent.

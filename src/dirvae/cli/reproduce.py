@@ -43,7 +43,9 @@ def reproduce(
     ] = False,
     table: Annotated[
         bool,
-        typer.Option("--table", help="Show stored results beside the paper's, and run nothing."),
+        typer.Option(
+            "--table", help="Show stored results beside the paper's results, and run nothing."
+        ),
     ] = False,
     seeds: Annotated[int, integer(1, help="Number of runs of each model.")] = 1,
     first_seed: Annotated[int, integer(0, help="Seed of the first run.")] = 0,
