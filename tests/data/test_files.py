@@ -279,7 +279,7 @@ def test_missing_file_and_unknown_kind_are_told(tmp_path):
 
 @pytest.mark.parametrize("option", [{"array": "x"}, {"id_columns": ["x"]}])
 def test_options_of_other_kinds_are_told(option, tmp_path):
-    with pytest.raises(ValueError, match=r"is no (\.npz file|table)"):
+    with pytest.raises(ValueError, match=r"is not a (\.npz file|table)"):
         read_rows(saved(tmp_path, "npy"), **option)
 
 
@@ -343,7 +343,7 @@ HUGE = declaring("{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000
 
 FILES: dict[str, tuple[str, bytes, list[list[float]] | str]] = {
     "npy": ("x.npy", npy([[1, 2], [3, 4]]), NUMBERS),
-    "npy that is a text": ("x.npy", b"1,2\n3,4\n", "what its name says (it is no array of"),
+    "npy that is a text": ("x.npy", b"1,2\n3,4\n", "what its name says (it is not an array of"),
     "npy that declares more than it has": ("x.npy", HUGE, "declares 32,000,000,000,000 bytes and"),
     "npy nested deep": ("x.npy", declaring("(" * 9000), "cannot be read: it is cut off"),
     "npy of a later version": (
@@ -357,7 +357,7 @@ FILES: dict[str, tuple[str, bytes, list[list[float]] | str]] = {
         "declares 32,000,000,000,000 bytes and has 4",
     ),
     "npz that is encrypted": ("x.npz", encrypted(npz(x=[[1, 2]])), "'x.npy' is encrypted"),
-    "npz that is a text": ("x.npz", b"junk" * 50, "what its name says (it is no array of"),
+    "npz that is a text": ("x.npz", b"junk" * 50, "what its name says (it is not an array of"),
     "npz with other files": (
         "x.npz",
         zipped("notes.txt", b"1,2"),

@@ -76,7 +76,7 @@ def test_links_within_a_part_are_refused(cells: Path, other: Path, name: str) ->
     with h5py.File(cells, "r+") as file:
         file.move(name, "elsewhere")
         file[name] = h5py.SoftLink("/elsewhere")
-    with pytest.raises(ValueError, match=rf"has {name.split('/')[-1]} by a link"):
+    with pytest.raises(ValueError, match=rf"has {name.split('/')[-1]} as a link"):
         read_rows(cells, layer="counts")
 
 

@@ -256,7 +256,7 @@ TEXTS: dict[str, tuple[str, bytes, dict[str, Any], Words | str]] = {
         "x.csv",
         utf("text\nжизнь идёт\n", "utf-16-le"),
         {},
-        "it has NUL characters, so it is UTF-16 without its mark",
+        "it has NUL characters, so it is UTF-16 without a byte-order mark",
     ),
     "UTF-32": (
         "x.csv",
