@@ -148,7 +148,7 @@ def test_nothing_is_replaced_unasked(tmp_path):
 @pytest.mark.parametrize(
     ("texts", "options", "message"),
     [
-        ([], {}, "documents are none"),
+        ([], {}, "documents is empty"),
         (["the", "..."], {}, "no words to count"),
         (["a cat", 5], {}, "documents have a int, must be texts or lists of words"),
         (["a cat", ["a", "list"]], {}, "have a list in row 1 of shard 0, must be texts"),
