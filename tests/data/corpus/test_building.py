@@ -133,7 +133,7 @@ def test_an_error_before_the_first_shard_leaves_nothing(tmp_path):
 def test_nothing_is_replaced_unasked(tmp_path):
     (tmp_path / "mine").mkdir()
     for force in (False, True):
-        with pytest.raises(ValueError, match="exists and is no corpus"):
+        with pytest.raises(ValueError, match="exists and is not a corpus"):
             build(tmp_path / "mine", force=force)
     build(tmp_path / "corpus")
     with pytest.raises(ValueError, match="exists; choose another folder, or replace it"):
