@@ -25,7 +25,9 @@ from dirvae.topics import fit_seeds
 
 TINY = {"hidden_sizes": (4,), "max_epochs": 1, "random_state": 0}
 N = 24
-WITHOUT = "fitted with covariates .'age', 'group'. and is asked without: the prior of each document"
+WITHOUT = (
+    "fitted with covariates .'age', 'group'., but is used without them: the prior of each document"
+)
 
 
 @pytest.fixture(scope="module")

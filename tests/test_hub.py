@@ -96,7 +96,7 @@ def test_the_client_is_asked_for_where_it_is_missing(topics, monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     for call in (lambda: push_to_hub(topics, "me/x"), lambda: from_pretrained("me/x")):
         with pytest.raises(
-            ImportError, match=r"takes huggingface_hub: pip install 'dirvae\[hub\]'"
+            ImportError, match=r"needs huggingface_hub: pip install 'dirvae\[hub\]'"
         ):
             call()
 

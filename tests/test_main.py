@@ -14,4 +14,4 @@ def test_the_module_is_the_command() -> None:
     assert said.stdout == f"dirvae {__version__}\n"
     wrong = subprocess.run([*command, "no"], capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
-    assert "has no command no, must be one of demo" in wrong.stderr
+    assert "has no command no; its commands are demo" in wrong.stderr

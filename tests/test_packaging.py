@@ -127,7 +127,7 @@ def test_an_optional_package_that_is_missing_is_asked_for_in_one_sentence(
     monkeypatch.setitem(sys.modules, {"pillow": "PIL"}.get(package, package), None)
     if package == "pillow":
         monkeypatch.setitem(sys.modules, "PIL.Image", None)
-    with pytest.raises(ImportError, match=rf"takes {package}: pip install 'dirvae\[data\]'$"):
+    with pytest.raises(ImportError, match=rf"needs {package}: pip install 'dirvae\[data\]'$"):
         act()
 
 

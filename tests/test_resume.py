@@ -94,7 +94,7 @@ def test_a_fit_goes_on_only_with_a_seed_that_is_a_number(case: str, tmp_path: Pa
     make, data, _ = CASES[case]
     for state in (None, np.random.RandomState(0)):
         model = make().set_params(random_state=state)
-        with pytest.raises(ValueError, match=r"resume=True with random_state=.*must be an integer"):
+        with pytest.raises(ValueError, match=r"random_state is .*must be an integer"):
             model.fit(*data, checkpoint_dir=tmp_path, resume=True)
     with pytest.raises(FileNotFoundError, match=r"resume: there is no last\.ckpt"):
         make().fit(*data, checkpoint_dir=tmp_path, resume=True)

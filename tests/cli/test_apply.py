@@ -166,7 +166,7 @@ def test_model_without_an_estimator(run):
 def test_output_of_transform_is_checked_first(run, fitted):
     np.save("x.npy", X)
     Path("folder.csv").mkdir()
-    for output, word in (("t.xlsx", ".csv, .npy, .parquet"), ("folder.csv", "is a folder")):
+    for output, word in (("t.xlsx", ".csv, .npy or .parquet"), ("folder.csv", "is a folder")):
         assert_one_sentence(run("transform", fitted, "x.npy", "-o", output), word)
     assert_one_sentence(run("transform", fitted, "x.npy", "-o", "x.npy/t.csv"), "x.npy")
 

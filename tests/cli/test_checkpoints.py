@@ -106,10 +106,12 @@ def test_a_run_that_is_cut_off_while_it_writes_a_checkpoint(
         with pytest.raises(SystemExit) as stop:
             main()
     again = [*arguments, "--resume"]
-    said = f"Interrupted; the checkpoint is kept, go on with: {shlex.join(['dirvae', *again])}\n"
+    said = (
+        f"Interrupted; the checkpoint is saved, continue with: {shlex.join(['dirvae', *again])}\n"
+    )
     assert (stop.value.code, capsys.readouterr().err) == (130, said)
     assert sorted(os.listdir("model.checkpoints"))[-2:] == ["last.ckpt", "settings.json"]
-    assert_refused(run(*arguments), "go on from it with --resume")
+    assert_refused(run(*arguments), "continue that run with --resume")
     assert run(*again).code == 0
     assert sorted(os.listdir()) == ["model", "texts.csv", "x.npy"]
     assert run(*arguments[:-1], "whole").code == 0
@@ -131,7 +133,7 @@ def test_topics_that_are_killed_go_on_to_the_same_model(run: Callable[..., Ran])
                 seen.add(os.stat("model.checkpoints/last.ckpt").st_mtime_ns)
         process.kill()
         assert process.communicate() == ("", "")
-    assert_refused(run(*fit, "model"), "model.checkpoints holds the checkpoint of an earlier run")
+    assert_refused(run(*fit, "model"), "model.checkpoints has the checkpoint of an earlier run")
     assert run(*fit, "model", "--resume").code == 0
     assert sorted(os.listdir()) == ["model", "texts.csv", "x.npy"]
     assert run(*fit, "whole").code == 0
@@ -146,7 +148,7 @@ def test_topics_interrupted_before_the_first_epoch_ended(
 
     monkeypatch.setattr("dirvae.topics.model.cluster_start", interrupt)
     done = run(*FIT_TOPICS, "-o", "model")
-    assert done == Ran(130, "", "Interrupted before the first epoch ended; nothing is kept\n")
+    assert done == Ran(130, "", "Interrupted before the first epoch ended; nothing is saved\n")
     assert sorted(os.listdir()) == ["texts.csv", "x.npy"]
 
 
@@ -159,8 +161,10 @@ def test_topics_that_cannot_be_saved_are_kept(
     with monkeypatch.context() as patch:
         patch.setattr("dirvae.persistence.folder._write", full)
         done = run(*FIT_TOPICS, "-o", "model", "--max-epochs", 2)
-    assert_refused(done, "No space left", "the checkpoint is kept, go on with: dirvae fit topics")
-    again = shlex.split(done.err.partition("go on with: dirvae ")[2])
+    assert_refused(
+        done, "No space left", "the checkpoint is saved, continue with: dirvae fit topics"
+    )
+    again = shlex.split(done.err.partition("continue with: dirvae ")[2])
     assert run(*again).code == 0
     assert sorted(os.listdir()) == ["model", "texts.csv", "x.npy"]
     assert run(*FIT_TOPICS, "-o", "whole", "--max-epochs", 2).code == 0
@@ -183,7 +187,7 @@ def test_other_options_of_topics_do_not_go_on(
     assert run(*fit, "model").code == 0
     before = Path("kept/last.ckpt").read_bytes(), Path("kept/settings.json").read_bytes()
     assert_refused(run(*fit, "model"), "model exists: replace it with --force")
-    assert_refused(run(*fit, "other"), "kept holds the checkpoint of an earlier run")
+    assert_refused(run(*fit, "other"), "kept has the checkpoint of an earlier run")
     assert_refused(run(*fit, "model", *change, "--resume"), said, "or delete kept")
     after = Path("kept/last.ckpt").read_bytes(), Path("kept/settings.json").read_bytes()
     assert after == before
@@ -210,7 +214,7 @@ def test_a_folder_whose_files_only_have_those_names_survives(
 ) -> None:
     Path(name).write_text('{"theme": "dark"}')
     done = run(*FIT, "--max-epochs", 1, "--checkpoint-dir", ".", "-o", "model")
-    assert_refused(done, f". holds a {name} of something else; choose another folder")
+    assert_refused(done, f". has a file {name} that is not of dirvae; choose another folder")
     assert Path(name).read_text() == '{"theme": "dark"}'
     assert sorted(os.listdir()) == sorted([name, "texts.csv", "x.npy"])
 

@@ -58,7 +58,10 @@ def test_features_go_by_name_and_covariates_to_those_that_know_them(run, saved) 
         (["one", "texts.csv"], "MODEL names 1 models, must name two to five"),
         (["one"], "MODEL names 1 models"),
         (["one", "two", "--text-column", "text"], "--text-column cannot be used with"),
-        (["one", "counted", "texts.csv"], "of dirvae fit topics, or of dirvae fit counts"),
+        (
+            ["one", "counted", "texts.csv"],
+            "models of dirvae fit topics only, or of fit counts only",
+        ),
         (["one", "two", "texts.csv", "--layer", "a"], "--layer cannot be used with"),
         (["one", "two", "texts.csv", "-o", "one/page.html"], "is in the input one"),
         (["one", "two", "texts.csv", "-o", "page.txt"], "page.txt must end in .html"),

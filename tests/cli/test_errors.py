@@ -56,5 +56,5 @@ def test_a_long_message_is_cut(run, tmp_path):
     """A column's name of 5,000 letters is quoted by its refusal."""
     (tmp_path / "x.csv").write_text("x" * 5000 + "," + "x" * 5000 + "\n1,2\n")
     ran = run("fit", "vae", tmp_path / "x.csv", "-o", tmp_path / "model")
-    assert_one_sentence(ran, "has two columns 'xxx")
+    assert_one_sentence(ran, "has two columns named 'xxx")
     assert len(ran.err) == len("Error: ") + 500 + len("...\n")

@@ -69,7 +69,7 @@ def test_a_vae_becomes_a_program_but_no_tables(run, tmp_path):
     torch.testing.assert_close(latent, vae.embed(torch.eye(4)))
     torch.testing.assert_close(mean, vae.reconstruct(torch.eye(4)))
     ran = run("export", "vae", "--format", "csv", "-o", "tables")
-    assert_one_sentence(ran, "vae holds a VAE: load it in Python, dirvae.load")
+    assert_one_sentence(ran, "vae holds a VAE: load it in Python with dirvae.load")
 
 
 def test_h5ad(run, models):

@@ -124,8 +124,8 @@ def test_data_of_zeros_alone_have_a_defined_result(run):
         (["--batch-size", 0], "--batch-size"),
         (["--validation-fraction", 1], "validation_fraction"),
         (["--device", "tpu"], "'tpu' is not one of"),
-        (["--resume"], "holds no checkpoint"),
-        (["--array", "x"], "is no .npz file"),
+        (["--resume"], "has no checkpoint"),
+        (["--array", "x"], "is not a .npz file"),
         (["--bogus"], "--bogus"),
     ],
 )
@@ -202,9 +202,11 @@ def test_disk_that_is_full_at_saving_keeps_the_checkpoint(run, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("dirvae.persistence.folder._write", full)
         done = run(*fit())
-    assert_one_sentence(done, "No space left", "the checkpoint is kept, go on with: dirvae fit vae")
+    assert_one_sentence(
+        done, "No space left", "the checkpoint is saved, continue with: dirvae fit vae"
+    )
     assert sorted(os.listdir()) == ["model.checkpoints", "x.npy"]
-    again = shlex.split(done.err.partition("go on with: dirvae ")[2])
+    again = shlex.split(done.err.partition("continue with: dirvae ")[2])
     assert run(*again).code == 0
     assert sorted(os.listdir()) == ["model", "x.npy"]
 
@@ -235,13 +237,13 @@ def test_interrupted_run_goes_on_to_the_same_model(run, monkeypatch):
         patch.setattr(os, "replace", interrupted)
         ran = run(*command)
     signal.signal(signal.SIGINT, before)
-    assert_one_sentence(ran, "the checkpoint is kept, go on with: dirvae", code=130)
+    assert_one_sentence(ran, "the checkpoint is saved, continue with: dirvae", code=130)
     assert not Path("model").exists()
 
-    assert_one_sentence(run(*command), "go on from it with --resume")
+    assert_one_sentence(run(*command), "continue that run with --resume")
     different = [*command, "--resume", "-k", 4]
     assert_one_sentence(run(*different), "n_components 3, not 4")
-    again = shlex.split(ran.err.partition("go on with: dirvae ")[2])
+    again = shlex.split(ran.err.partition("continue with: dirvae ")[2])
     assert again == [*map(str, command), "--resume"]
     assert run(*again).code == 0
     assert not Path("model.checkpoints").exists()
@@ -257,7 +259,7 @@ def test_interrupted_before_the_first_checkpoint(run, monkeypatch):
 
     np.save("x.npy", X)
     monkeypatch.setattr("dirvae.estimators.estimator.fit", interrupt)
-    assert_one_sentence(run(*fit()), "nothing is kept", code=130)
+    assert_one_sentence(run(*fit()), "nothing is saved", code=130)
     assert os.listdir() == ["x.npy"]
 
 

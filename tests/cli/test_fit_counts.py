@@ -134,9 +134,10 @@ def test_what_is_printed_marks_intervals_without_0_and_names_the_reference(
     lines = [" ".join(line.split()) for line in ran.out.splitlines()]
     found = same.effects(files[0].to_numpy(), files[1][["diet", "age"]])
     assert lines[0] == "covariate component effect 90% interval name"
-    assert lines[-1] == "* the 90% interval misses 0; of many, some miss 0 by chance"
+    assert lines[-2] == "* The 90% interval does not contain 0."
+    assert lines[-1] == "Of many intervals, some have a star by chance."
     names = [", ".join(words) for words in same.top_features(3)]
-    for line, place, k in zip(lines[1:-1], (1, 1, 2, 2), (0, 1, 0, 1), strict=True):
+    for line, place, k in zip(lines[1:-2], (1, 1, 2, 2), (0, 1, 0, 1), strict=True):
         low, high = found.lower[place, k], found.upper[place, k]
         star = " *" if low > 0 or high < 0 else ""
         said = f"{k} {found.effect[place, k]:+.4f} {low:+.4f} to {high:+.4f}{star}"
@@ -157,7 +158,7 @@ def test_transform_and_evaluate_take_samples_in_any_order_of_features(run, files
     options = ["--id-column", "sample", *META]
     ran = run("transform", folder, "turned.csv", *options, "-o", "theta.csv")
     assert ran.code == 0, ran.err
-    assert "1 of the model's 8 features are not in it, and are taken as 0" in ran.err
+    assert "1 of the model's 8 features are not in it; their counts are taken as 0" in ran.err
     assert "left out 1 features that the model does not have" in ran.err
     expected = counts.assign(**{"taxon 3": 0}).to_numpy()
     theta = pd.read_csv("theta.csv")
@@ -189,7 +190,7 @@ def test_topics_speak_of_components_features_and_samples(run, files, fitted, mon
         names = ", ".join(same.top_features(3)[k])
         assert lines[1 + 2 * place] == f"{k} {same.prevalence_[k]:.1%} {names}"
         best = theta[:, k].argmax()
-        assert lines[2 + 2 * place] == f"{IDS[best]}: {theta[best, k]:.0%} of it"
+        assert lines[2 + 2 * place] == f"{IDS[best]}: {theta[best, k]:.0%} of the sample"
     found = json.loads(run("topics", folder, "--words", 2, "--json").out)
     assert [row["component"] for row in found] == order.tolist()
     assert [f["feature"] for f in found[0]["features"]] == same.top_features(2)[order[0]]
@@ -265,7 +266,7 @@ def test_samples_with_missing_covariates_are_left_out_if_asked(run, files, fitte
             [*FIT, "--layer", "x"],
             "--layer cannot be used with counts.csv, which is not a .h5ad or .h5mu file",
         ),
-        ([*FIT[:3], *FIT[5:]], "columns that are not numbers: 'sample'; remove them, or set aside"),
+        ([*FIT[:3], *FIT[5:]], "that are not numbers: 'sample'; remove them, or name the column"),
         ([*FIT, "--transpose", *META], "no row for 8 of the 8 samples, such as 'taxon 0'"),
         ([*FIT, "-k", 99], "n_components is 99, must be at most the number of samples, 60"),
     ],
@@ -312,7 +313,7 @@ def test_an_h5ad_file_gets_the_proportions_in_obsm(run, files, fitted, tmp_path)
     assert_one_sentence(run("transform", folder, source, *META, "-o", "with.h5ad"), "--force")
     csv = ["transform", folder, "counts.csv", "--id-column", "sample", *META, "-o", "new.h5ad"]
     said = (
-        "new.h5ad must end in .csv, .npy, .parquet: counts.csv is not a .h5ad file; dirvae export"
+        "new.h5ad must end in .csv, .npy or .parquet: counts.csv is not a .h5ad file; dirvae export"
     )
     assert_one_sentence(run(*csv), said)
     csv[0], csv[-1:] = "export", ["new.h5ad", "--format", "h5ad"]  # as it says there
@@ -341,7 +342,7 @@ def test_an_obsm_in_another_file_is_left_alone(run, files, fitted, tmp_path):
         file["obsm"] = h5py.ExternalLink("other.h5", "/g")
     before = (tmp_path / "other.h5").read_bytes()
     ran = run("transform", folder, source, *options, *META, "-o", "with.h5ad")
-    assert_one_sentence(ran, "counts.h5ad has an obsm in another file, must have its own")
+    assert_one_sentence(ran, "counts.h5ad has its obsm in another file, must have it in")
     assert (tmp_path / "other.h5").read_bytes() == before
     assert not (tmp_path / "with.h5ad").exists()
 

@@ -62,9 +62,11 @@ def test_what_makes_a_model_is_listed_before_what_needs_one():
 
 def test_another_command_is_answered_by_those_that_there_are(run):
     names = "vae, topics, counts"
-    said = f"Error: dirvae fit has no command mnist, must be one of {names}\n"
+    said = f"Error: dirvae fit has no command mnist; its commands are {names}\n"
     assert run("fit", "mnist") == Ran(2, "", said)
-    assert run("fti").err.startswith("Error: dirvae has no command fti, must be one of demo, fit,")
+    assert run("fti").err.startswith(
+        "Error: dirvae has no command fti; its commands are demo, fit,"
+    )
 
 
 def test_version(run):

@@ -121,7 +121,7 @@ def tree(root: Path) -> dict[str, Any]:
 def test_a_file_survives(command: list[Any], place: Path, refused: Callable[..., str]) -> None:
     (place / "thesis").write_text("mine")
     said = refused(*command, "thesis", root=place)
-    assert "thesis is a file; --output must be a folder, which may not exist yet" in said
+    assert "thesis is a file; --output must be a folder or a new path" in said
     if command is not REPRODUCE:
         assert "is a file" in refused(*command, "thesis", "--force", root=place)
     assert "thesis" in refused(*command, "thesis/deep", root=place)
@@ -154,7 +154,9 @@ def test_a_folder_of_other_files_survives(
         (folder / name).write_text("mine")
         for options in ([], ["--force"]):
             said = refused(*command, folder.name, *options, root=place)
-            assert f"holds other files than a model ({name}); choose another --output" in said
+            assert (
+                f"has files that are not part of a model ({name}); choose another --output" in said
+            )
     shutil.copy(place / "has thesis.tex/thesis.tex", place / "vae")
     assert "(thesis.tex)" in refused(*command, "vae", "--force", root=place)
 
@@ -294,7 +296,7 @@ def test_the_words_of_counts_are_an_input_too(place: Path, refused: Callable[...
     )
     assert "is a file" in said
     said = refused(*FIT_TOPICS, "words", "--vocabulary", "words/words.txt", "--force", root=place)
-    assert "holds other files than a model (words.txt)" in said
+    assert "has files that are not part of a model (words.txt)" in said
 
 
 def test_a_model_as_data_and_output(place: Path, refused: Callable[..., str]) -> None:

@@ -70,7 +70,7 @@ def test_other_covariates_than_the_models_own_are_shown(run, saved) -> None:
     frame = pd.DataFrame({"size": np.arange(72.0) % 7, "kind": ["b", "a", "c"] * 24, "text": texts})
     told = type(model())(2, max_epochs=1, hidden_sizes=(4,), random_state=0)
     told.fit(texts, covariates=frame[["size"]])
-    with pytest.warns(UserWarning, match="is asked without: the prior of each document is that"):
+    with pytest.warns(UserWarning, match="is used without them: the prior of each document is"):
         found = data_of(told.report(texts, covariates=frame[["kind"]]))
     assert found["effects"]["told"] == ["kind: b, not a", "kind: c, not a"]
     both = data_of(told.report(texts, covariates=frame[["kind", "size"]]))
@@ -146,7 +146,10 @@ def test_fit_writes_the_page_and_says_what_is_next(run, saved) -> None:
         (["model", "-o", "p.html", "--label-column", "a"], "--label-column cannot be used with"),
         (["model", "texts.csv", "-o", "p.html", "--time-column", "no"], "no column 'no'"),
         (["model", "texts.csv", "-o", "p.html", "--time-column", "text"], "must have numbers, or"),
-        (["model", "texts.csv", "-o", "p.html", "--names", "texts.csv"], "texts.csv is no JSON"),
+        (
+            ["model", "texts.csv", "-o", "p.html", "--names", "texts.csv"],
+            "texts.csv is not valid JSON",
+        ),
     ],
 )
 def test_wrong_use_is_one_sentence(run, saved, options, said) -> None:

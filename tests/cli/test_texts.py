@@ -160,7 +160,7 @@ def test_of_several_seeds_the_one_that_others_agree_with_is_kept(run, texts, mon
     assert seen["seeds"] == [7, 8, 9]
     assert seen["smooth"] == ["year"]
     assert load("model").random_state == 8
-    assert "The model of seed 8 is saved, of 3 seeds: the others find 1 of its 2 topics" in err
+    assert "Of 3 seeds, the model of seed 8 is saved. The others find 1 of its 2 topics" in err
     assert "Topic 1 is not found by all seeds (stability 0.40)" in err
     again = run(*FIT, "--force", "--seeds", 2, "--resume")
     assert_one_sentence(again, "--resume cannot be used with --seeds")
@@ -188,13 +188,16 @@ def test_a_word_is_what_the_tokenizer_says(run, tmp_path, tokenizer, words, coun
     ("options", "said"),
     [
         (["--tokenizer", "(a+)+"], "--tokenizer is '(a+)+', must be words, characters or a plain"),
-        (["--tokenizer", "a*"], "which finds no empty words"),
+        (["--tokenizer", "a*"], "that matches no empty text"),
         (["--tokenizer", "[a"], "must be words, characters or a plain regular expression"),
         (["--min-df", "-1"], "'-1' must be a whole number, 1 or more, or a share in [0, 1]"),
         (["--max-df", "1.5"], "'1.5' must be a whole number"),
         (["--ngrams", "0"], "'0' must be a whole number, 1 or more"),
         (["--ngrams", "11"], "--ngrams is 11, must be at most 10"),
-        (["--stop-words", "none", "--stop-words", "de"], "--stop-words is none and a list"),
+        (
+            ["--stop-words", "none", "--stop-words", "de"],
+            "--stop-words has the word none and a list",
+        ),
         (["--stop-words", "klingon"], "must be a file that exists or a language's code"),
         (["--device", "gpu"], "'gpu' is not one of auto, cpu, cuda, mps"),
         (["--time-column", "place"], "smooth names 'place', which has words"),

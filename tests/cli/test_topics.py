@@ -382,7 +382,7 @@ def test_an_array_of_counts_is_chosen(run, tmp_path):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["counts.npy", "--id-column", "a"], "counts.npy is no table"),
+        (["counts.npy", "--id-column", "a"], "counts.npy is not a table"),
         (
             ["counts.npy", "--text-column", "a"],
             "cannot be used with counts.npy, which has counts",
@@ -498,7 +498,7 @@ def test_an_id_column_named_as_a_component_is_refused(run, small):
     arguments = ["texts.csv", "--id-column", "topicmodel0", "-o", "theta.csv"]
     code, _, err = run("transform", small, *arguments)
     assert (code, err.count("\n")) == (2, 1)
-    assert "--id-column is 'topicmodel0', which is a component's column in theta.csv" in err
+    assert "--id-column is 'topicmodel0', which is also a component's column in theta.csv" in err
 
 
 @pytest.mark.parametrize("option", ["--text-column", "--label-column", "--id-column"])

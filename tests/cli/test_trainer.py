@@ -56,7 +56,7 @@ def test_the_precision_reaches_the_trainer_and_is_that_of_a_resumed_run(run):
 @pytest.mark.parametrize(
     ("chosen", "message"),
     [
-        (["text", "logs"], "--logger is text, must be csv or tensorboard, and a folder"),
+        (["text", "logs"], "--logger is text, must be csv or tensorboard, then a folder"),
         (["csv", "model/logs"], "--logger model/logs is in --output model"),
         (["csv", "x.npy"], "x.npy is the input x.npy; choose another --logger"),
         (["csv", "file"], "--logger file is a file, must be a folder"),

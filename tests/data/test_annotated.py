@@ -56,7 +56,7 @@ def test_a_layer_is_chosen_and_others_are_told(tmp_path):
     np.testing.assert_array_equal(read_rows(path, layer="counts").x.toarray(), X)
     rows = read_rows(path)
     np.testing.assert_allclose(rows.x.toarray(), np.log1p(X))
-    assert rows.notes == ("X taken; --layer takes one of counts",)
+    assert rows.notes == ("X is read; --layer can be one of counts",)
     with pytest.raises(ValueError, match=r"has no layer 'raw'; its layers are counts$"):
         read_rows(path, layer="raw")
 
@@ -125,18 +125,18 @@ def test_what_is_damaged_or_lacks_parts_is_one_sentence(tmp_path):
         with h5py.File(path, "r+") as file:
             del file["obs"]
             anndata.io.write_elem(file, "obs", obs)
-        with pytest.raises(ValueError, match=r"x.h5ad has an obs that is no table of cells"):
+        with pytest.raises(ValueError, match=r"x.h5ad has an obs that is not a table of cells"):
             read_obs(path)
 
 
 def test_other_files_have_no_layers(tmp_path):
     np.save(tmp_path / "x.npy", X)
-    with pytest.raises(ValueError, match=r"is no .h5ad or .h5mu file, so it has no layer 'counts'"):
+    with pytest.raises(ValueError, match=r"is not a .h5ad or .h5mu file, so it has no layer"):
         read_rows(tmp_path / "x.npy", layer="counts")
 
 
 def test_a_library_that_is_missing_is_asked_for(tmp_path, monkeypatch):
     path = written(tmp_path / "x.h5ad", X)
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(ImportError, match=r"x.h5ad takes h5py: pip install 'dirvae\[anndata\]'"):
+    with pytest.raises(ImportError, match=r"x.h5ad needs h5py: pip install 'dirvae\[anndata\]'"):
         read_rows(path)

@@ -55,5 +55,5 @@ def test_what_is_damaged_or_hostile_is_one_sentence(tmp_path):
 def test_the_library_is_asked_for(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "biom", None)
     (tmp_path / "x.biom").write_text("{}")
-    with pytest.raises(ImportError, match=r"takes biom-format: pip install 'dirvae\[biom\]'"):
+    with pytest.raises(ImportError, match=r"needs biom-format: pip install 'dirvae\[biom\]'"):
         read_rows(tmp_path / "x.biom")

@@ -69,7 +69,7 @@ def test_what_cannot_be_read(tmp_path):
     with pytest.raises(ValueError, match="is not utf-8"):
         read_texts(tmp_path)
     (tmp_path / "data.xyz").write_text("")
-    with pytest.raises(ValueError, match="is of no kind that can be read"):
+    with pytest.raises(ValueError, match="is of a type that cannot be read"):
         read_texts(tmp_path / "data.xyz")
 
 

@@ -63,7 +63,7 @@ def test_file_of_another_kind_is_told(kind, tmp_path):
 def test_array_under_the_name_of_an_archive(tmp_path):
     with (tmp_path / "x.npz").open("wb") as file:
         np.save(file, X)
-    with pytest.raises(ValueError, match="not what its name says: it holds a ndarray"):
+    with pytest.raises(ValueError, match="not what its name says: it contains a ndarray"):
         read_rows(tmp_path / "x.npz")
 
 
@@ -97,7 +97,7 @@ def test_archive_array_is_chosen_and_told(arrays, chosen, tmp_path):
     np.savez(tmp_path / "x.npz", **arrays)
     rows = read_rows(tmp_path / "x.npz")
     np.testing.assert_array_equal(rows.x, X)
-    assert rows.notes[0].startswith(f"array '{chosen}' taken from")
+    assert rows.notes[0].startswith(f"array '{chosen}' is read; the file has")
 
 
 def test_archive_array_can_be_named(tmp_path):
@@ -158,7 +158,7 @@ def test_the_word_mnist(monkeypatch):
     monkeypatch.setattr(files, "mnist", lambda array: np.full((2, 28, 28), len(array), np.uint8))
     assert read_rows("mnist").x.shape == (2, 784)
     assert read_rows("mnist", array="x_test").x.max() == pytest.approx(6 / 255)
-    with pytest.raises(ValueError, match="mnist is no table"):
+    with pytest.raises(ValueError, match="mnist is not a table"):
         read_rows("mnist", id_columns=["a"])
 
 
@@ -273,13 +273,13 @@ def test_missing_file_and_unknown_kind_are_told(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"does not exist; data are \.npy"):
         read_rows(tmp_path / "x.npy")
     (tmp_path / "x.xlsx").touch()
-    with pytest.raises(ValueError, match="no kind that can be read"):
+    with pytest.raises(ValueError, match="a type that cannot be read"):
         read_rows(tmp_path / "x.xlsx")
 
 
 @pytest.mark.parametrize("option", [{"array": "x"}, {"id_columns": ["x"]}])
 def test_options_of_other_kinds_are_told(option, tmp_path):
-    with pytest.raises(ValueError, match=r"is no (\.npz file|table)"):
+    with pytest.raises(ValueError, match=r"is not a (\.npz file|table)"):
         read_rows(saved(tmp_path, "npy"), **option)
 
 
@@ -293,7 +293,7 @@ def test_missing_package_says_how_to_install_it(kind, package, tmp_path, monkeyp
         return real(name)
 
     monkeypatch.setattr(images, "import_module", without)
-    with pytest.raises(ImportError, match=rf"takes {package}: pip install 'dirvae\[data\]'"):
+    with pytest.raises(ImportError, match=rf"needs {package}: pip install 'dirvae\[data\]'"):
         read_rows(saved(tmp_path, kind))
 
 
@@ -343,13 +343,13 @@ HUGE = declaring("{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000
 
 FILES: dict[str, tuple[str, bytes, list[list[float]] | str]] = {
     "npy": ("x.npy", npy([[1, 2], [3, 4]]), NUMBERS),
-    "npy that is a text": ("x.npy", b"1,2\n3,4\n", "what its name says (it is no array of"),
+    "npy that is a text": ("x.npy", b"1,2\n3,4\n", "what its name says (it is not an array of"),
     "npy that declares more than it has": ("x.npy", HUGE, "declares 32,000,000,000,000 bytes and"),
     "npy nested deep": ("x.npy", declaring("(" * 9000), "cannot be read: it is cut off"),
     "npy of a later version": (
         "x.npy",
         b"\x93NUMPY\x03\x00" + HUGE[8:],
-        "version (3, 0), which no array of numbers needs",
+        "version (3, 0) is not one of an array of numbers",
     ),
     "npz that declares more than it has": (
         "x.npz",
@@ -357,11 +357,11 @@ FILES: dict[str, tuple[str, bytes, list[list[float]] | str]] = {
         "declares 32,000,000,000,000 bytes and has 4",
     ),
     "npz that is encrypted": ("x.npz", encrypted(npz(x=[[1, 2]])), "'x.npy' is encrypted"),
-    "npz that is a text": ("x.npz", b"junk" * 50, "what its name says (it is no array of"),
+    "npz that is a text": ("x.npz", b"junk" * 50, "what its name says (it is not an array of"),
     "npz with other files": (
         "x.npz",
         zipped("notes.txt", b"1,2"),
-        "what its name says ('notes.txt' in it is no array)",
+        "what its name says ('notes.txt' in it is not an array)",
     ),
     "npz with arrays": ("x.npz", npz(x=[[1, 2], [3, 4]]), NUMBERS),
     "sparse npz": ("sparse.npz", as_npz(sparse.csr_matrix([[1, 2], [3, 4]])), NUMBERS),
@@ -394,7 +394,7 @@ FILES: dict[str, tuple[str, bytes, list[list[float]] | str]] = {
     "indices that are no whole numbers": (
         "x.npz",
         csr([0.0, 1.5], [0, 1, 2]),
-        "'indices' in it are no whole numbers",
+        "'indices' in it are not whole numbers",
     ),
     "a format that is none": ("x.npz", npz(format=3, shape=(1, 1), data=[1.0]), "it is cut off"),
     "absurd height": ("x.npz", csr([0], [0, 1], (2**40, 1)), "takes 8,192.0 GiB of memory"),

@@ -54,9 +54,9 @@ def linked(file, other: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (outside, r"cells.h5ad has /X in another file, must have it in its own"),
-        (virtual, r"cells.h5ad has /X in another file, must have it in its own"),
-        (linked, r"cells.h5ad has X by a link, must have it in its place"),
+        (outside, r"cells.h5ad has /X in another file, must have it in the same file"),
+        (virtual, r"cells.h5ad has /X in another file, must have it in the same file"),
+        (linked, r"cells.h5ad has X as a link, must have the data themselves"),
     ],
 )
 def test_other_files_are_not_read(cells: Path, other: Path, change, message) -> None:
@@ -76,7 +76,7 @@ def test_links_within_a_part_are_refused(cells: Path, other: Path, name: str) ->
     with h5py.File(cells, "r+") as file:
         file.move(name, "elsewhere")
         file[name] = h5py.SoftLink("/elsewhere")
-    with pytest.raises(ValueError, match=rf"has {name.split('/')[-1]} by a link"):
+    with pytest.raises(ValueError, match=rf"has {name.split('/')[-1]} as a link"):
         read_rows(cells, layer="counts")
 
 
@@ -111,5 +111,5 @@ def test_groups_in_groups_are_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         with pytest.raises(ValueError, match="too many parts, must have 10 at most"):
             require_own(path, file["wide"])
         monkeypatch.setattr(hdf5, "MOST_PARTS", 10_000)
-        with pytest.raises(ValueError, match="nested too deep at /"):
+        with pytest.raises(ValueError, match="nested too deeply at /"):
             require_own(path, file)

@@ -89,7 +89,9 @@ def test_postscript_under_the_name_of_an_image_is_not_run(tmp_path, monkeypatch)
     run = []
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *given, **more: run.append(given))
     Image.new("L", (10, 10)).save(tmp_path / "a.png", format="EPS")
-    with pytest.raises(ValueError, match=r"a\.png cannot be read: it is cut off, or is no image"):
+    with pytest.raises(
+        ValueError, match=r"a\.png cannot be read: it is cut off, or is not an image"
+    ):
         read_images(tmp_path)
     assert run == []
 

@@ -24,7 +24,7 @@ def test_rows_are_those_of_the_samples_in_their_order(tmp_path):
     np.testing.assert_array_equal(frame["age"], [np.nan, 31.0])
     assert frame["since"].tolist() == [pd.Timestamp("2020-02-01"), pd.Timestamp("2020-01-31")]
     assert list(frame.columns) == ["age", "diet", "since"]
-    assert notes == ("1 of its rows left out: the counts have no such sample",)
+    assert notes == ("1 of its rows are left out: the counts have no such samples",)
 
 
 def test_columns_are_chosen_and_missing_words_are_missing(tmp_path):
@@ -73,7 +73,7 @@ def test_what_pandas_cannot_make_of_a_parquet_file_is_one_sentence(tmp_path):
         (TEXT + "a,1,home,\n", {"ids": ["a"]}, "has 'a' 2 times in its column of ids, 'id'"),
         (TEXT, {"ids": ["a"], "columns": ["dose"]}, "has no column 'dose'; its columns are age, "),
         ("id,age\n", {"ids": ["a"]}, "has no rows|nothing follows"),
-        ("id,age,age\na,1,2\n", {"ids": ["a"]}, "has two columns 'age'"),
+        ("id,age,age\na,1,2\n", {"ids": ["a"]}, "has two columns named 'age'"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence(text, options, said, tmp_path):
@@ -83,7 +83,7 @@ def test_what_does_not_fit_is_one_sentence(text, options, said, tmp_path):
 
 def test_other_files_are_no_tables(tmp_path):
     np.save(tmp_path / "x.npy", np.eye(2))
-    with pytest.raises(ValueError, match=r"is no table .*: .csv, .tsv, .parquet or .h5ad"):
+    with pytest.raises(ValueError, match=r"is not a table .* .csv, .tsv, .parquet or .h5ad"):
         read_metadata(tmp_path / "x.npy", ["a"])
     with pytest.raises(FileNotFoundError, match=r"absent.csv does not exist"):
         read_metadata(tmp_path / "absent.csv", ["a"])

@@ -31,7 +31,7 @@ SEMICOLONS = ("separated by semicolons",)
 TABS = ("separated by tabs",)
 COMMAS = ("decimal commas read as points",)
 R_NAMES = "its first line is one cell shorter than the rows, which begin with their names"
-ASIDE = "set aside the first column, which has no name, as 'row': it tells the rows apart"
+ASIDE = "set aside the first column, which has no name, as 'row': it identifies the rows"
 
 NUMBERS: dict[str, tuple[str, bytes, dict[str, Any], Numbers | str]] = {
     # --- separators
@@ -100,7 +100,8 @@ NUMBERS: dict[str, tuple[str, bytes, dict[str, Any], Numbers | str]] = {
         "x.csv",
         utf("a;b\n1,250;2,500\n"),
         {},
-        "columns that are not numbers: 'a', 'b'; remove them, or set aside what identifies rows "
+        "columns that are not numbers: 'a', 'b'; remove them, or name the column that identifies "
+        "rows "
         "with --id-column ('1,250' in row 1; write numbers with a point and without separators of "
         "thousands)",
     ),
@@ -120,7 +121,8 @@ NUMBERS: dict[str, tuple[str, bytes, dict[str, Any], Numbers | str]] = {
         "x.csv",
         utf("a;b\n1,5;2.5\n"),
         {},
-        "columns that are not numbers: 'a'; remove them, or set aside what identifies rows with "
+        "columns that are not numbers: 'a'; remove them, or name the column that identifies rows "
+        "with "
         "--id-column ('1,5' in row 1",
     ),
     "underscores": ("x.csv", utf("a,b\n1_000,2\n"), {}, "('1_000' in row 1; write numbers"),
@@ -182,7 +184,7 @@ NUMBERS: dict[str, tuple[str, bytes, dict[str, Any], Numbers | str]] = {
         Numbers(
             [[1, 2], [3, 4]],
             ids={"Unnamed: 0": [7, 8]},
-            notes=("set aside column 'Unnamed: 0': it tells the rows apart",),
+            notes=("set aside column 'Unnamed: 0': it identifies the rows",),
         ),
     ),
     "R's write.csv": (
@@ -226,7 +228,7 @@ NUMBERS: dict[str, tuple[str, bytes, dict[str, Any], Numbers | str]] = {
         "x.csv",
         utf("a,b,a\n1,2,3\n"),
         {},
-        "has two columns 'a'; each must have a name of its own",
+        "has two columns named 'a'; each name must be unique",
     ),
     "a column without a name": (
         "x.csv",
@@ -324,13 +326,13 @@ NUMBERS: dict[str, tuple[str, bytes, dict[str, Any], Numbers | str]] = {
         "x.csv",
         utf("a,b\n1,2\n"),
         {"id_columns": ["z"]},
-        "has no column 'z' to set aside",
+        "has no column 'z' to identify rows by",
     ),
     "an identifier of two columns": (
         "x.csv",
         utf("a,z,z\n1,2,3\n"),
         {"id_columns": ["z"]},
-        "has two columns 'z' to set aside",
+        "has two columns named 'z' to identify rows by",
     ),
     # --- quotes
     "everything between quotes": ("x.csv", utf('"a","b"\n"1","2"\n"3","4"\n'), {}, PLAIN),
@@ -355,19 +357,20 @@ NUMBERS: dict[str, tuple[str, bytes, dict[str, Any], Numbers | str]] = {
         "x.csv",
         utf("a\tb\r\n1\t2\r\n3\t4\r\n", "utf-16"),
         {},
-        PLAIN._replace(notes=("read as utf-16, by the mark it begins with", *TABS)),
+        PLAIN._replace(notes=("read as utf-16, because of its byte-order mark", *TABS)),
     ),
     "UTF-16, the greater byte first": (
         "x.csv",
         b"\xfe\xff" + utf("a,b\n1,2\n3,4\n", "utf-16-be"),
         {},
-        PLAIN._replace(notes=("read as utf-16, by the mark it begins with",)),
+        PLAIN._replace(notes=("read as utf-16, because of its byte-order mark",)),
     ),
     "UTF-16 without a mark": (
         "x.csv",
         utf("a,b\n1,2\n3,4\n", "utf-16-le"),
         {},
-        "it has NUL characters, so it is UTF-16 without its mark, or no text; save it as text, or "
+        "it has NUL characters, so it is UTF-16 without a byte-order mark, or not text; save it "
+        "as text, or "
         "give its encoding, such as utf-16-le",
     ),
     "UTF-16 that is said": (
@@ -392,13 +395,13 @@ NUMBERS: dict[str, tuple[str, bytes, dict[str, Any], Numbers | str]] = {
         "x.csv",
         utf("a,b\n1,2\n", "utf-16"),
         {"encoding": "cp1252"},
-        "begins with the mark of utf-16: it is not cp1252",
+        "begins with the byte-order mark of utf-16: it is not cp1252",
     ),
     "an encoding of what is no text": (
         "x.npy",
         b"\x93NUMPY",
         {"encoding": "cp1252"},
-        "is no .csv or .tsv file, so it has no encoding 'cp1252'",
+        "is not a .csv or .tsv file, so it has no encoding 'cp1252'",
     ),
     # --- packed, or of other kinds
     "gzip": ("x.csv.gz", gzip.compress(utf("a,b\n1,2\n3,4\n")), {}, PLAIN),
@@ -417,7 +420,7 @@ NUMBERS: dict[str, tuple[str, bytes, dict[str, Any], Numbers | str]] = {
         {},
         "cannot be read: it is a zip archive or an Excel workbook, whatever its name says",
     ),
-    "an Excel workbook": ("x.xlsx", b"PK\x03\x04", {}, "is of no kind that can be read"),
+    "an Excel workbook": ("x.xlsx", b"PK\x03\x04", {}, "is of a type that cannot be read"),
     "parquet": ("x.parquet", parquet(a=[1, 3], b=[2.0, 4.0]), {}, PLAIN),
     "parquet with identifiers": (
         "x.parquet",

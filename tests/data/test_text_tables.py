@@ -184,7 +184,7 @@ TEXTS: dict[str, tuple[str, bytes, dict[str, Any], Words | str]] = {
         "x.csv",
         utf("text,label,label\nstars,a,b\n"),
         LABELS,
-        "has two columns 'label'; each must have a name of its own",
+        "has two columns named 'label'; each name must be unique",
     ),
     "two columns of a name that nobody asks for": (
         "x.csv",
@@ -249,20 +249,20 @@ TEXTS: dict[str, tuple[str, bytes, dict[str, Any], Words | str]] = {
         Words(
             ["größer"],
             ["astro"],
-            notes=("read as utf-16, by the mark it begins with", *TABS),
+            notes=("read as utf-16, because of its byte-order mark", *TABS),
         ),
     ),
     "UTF-16 of Cyrillic without its mark": (
         "x.csv",
         utf("text\nжизнь идёт\n", "utf-16-le"),
         {},
-        "it has NUL characters, so it is UTF-16 without its mark",
+        "it has NUL characters, so it is UTF-16 without a byte-order mark",
     ),
     "UTF-32": (
         "x.csv",
         utf("text\nstars\n", "utf-32"),
         {},
-        Words(["stars"], notes=("read as utf-32, by the mark it begins with",)),
+        Words(["stars"], notes=("read as utf-32, because of its byte-order mark",)),
     ),
     "cp1252": (
         "x.csv",
@@ -308,8 +308,18 @@ TEXTS: dict[str, tuple[str, bytes, dict[str, Any], Words | str]] = {
         {"id_columns": ["id"]},
         Words(["stars", "dogs"], ids={"id": [9007199254740993, None]}),
     ),
-    "a line that is no JSON": ("x.jsonl", b'{"text": "a"}\n{"text": \n', {}, "line 2 is no JSON ("),
-    "a list of JSON": ("x.jsonl", b'["stars", "dogs"]\n', {}, "line 1 is no JSON object, such as"),
+    "a line that is not valid JSON": (
+        "x.jsonl",
+        b'{"text": "a"}\n{"text": \n',
+        {},
+        "line 2 is not valid JSON (",
+    ),
+    "a list of JSON": (
+        "x.jsonl",
+        b'["stars", "dogs"]\n',
+        {},
+        "line 1 is not a JSON object, such as",
+    ),
     "parquet": (
         "x.parquet",
         parquet(text=["stars", None, "NA"], label=pd.array([1, None, 7], dtype="Int64")),
@@ -332,9 +342,9 @@ TEXTS: dict[str, tuple[str, bytes, dict[str, Any], Words | str]] = {
         "x.parquet",
         parquet(text=["a"]),
         {"encoding": "cp1252"},
-        "is no file of text, so it has no encoding 'cp1252'",
+        "is not a text file, so it has no encoding 'cp1252'",
     ),
-    "a list of JSON in one file": ("x.json", b"[]", {}, "is of no kind that can be read"),
+    "a list of JSON in one file": ("x.json", b"[]", {}, "is of a type that cannot be read"),
     "a Word document as csv": (
         "x.csv",
         b"PK\x03\x04\x14\x00",

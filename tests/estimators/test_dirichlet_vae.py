@@ -376,7 +376,7 @@ def test_checkpoint_and_resume(digits, tmp_path):
     again = small(max_epochs=6).fit(digits, checkpoint_dir=tmp_path, resume=True)
     np.testing.assert_array_equal(whole.transform(digits), again.transform(digits))
     for state in (None, np.random.RandomState(0)):
-        with pytest.raises(ValueError, match=r"resume=True with random_state=.*must be an integer"):
+        with pytest.raises(ValueError, match=r"random_state is .*must be an integer"):
             small(random_state=state).fit(digits, checkpoint_dir=tmp_path, resume=True)
 
 

@@ -155,7 +155,7 @@ def test_an_estimator_says_no_nan() -> None:
     model = DirichletVAE(2, latent=Dirichlet, **options).fit(np.eye(8))
     with torch.no_grad():
         next(model.vae_.encoder.parameters()).fill_(math.nan)
-    with pytest.raises(FloatingPointError, match="NaN or infinite, since the model's weights"):
+    with pytest.raises(FloatingPointError, match="NaN or infinite, because the model's weights"):
         model.transform(np.eye(8))
 
 

@@ -48,8 +48,8 @@ def test_names_are_listed(run: Any) -> None:
     ran = run("table-2")
     assert (ran.code, ran.out) == (2, "")
     assert len(ran.err.splitlines()) == len(STUDIES) + 1
-    assert ran.err.endswith("Error: 'table-2' is no study, must be one of those above\n")
-    assert run("colapse").err.endswith("must be one of those above; did you mean collapse?\n")
+    assert ran.err.endswith("Error: 'table-2' is not a study; the studies are listed above\n")
+    assert run("colapse").err.endswith("the studies are listed above; did you mean collapse?\n")
 
 
 @pytest.mark.parametrize(

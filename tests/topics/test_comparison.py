@@ -116,18 +116,22 @@ def test_samples_are_compared_with_what_is_known_of_them() -> None:
     np.testing.assert_allclose(told.models[1].shares, theta.mean(0))
     assert set(told.models[1].measures) == {"perplexity", "diversity"}
     assert told.terms.row == "sample"
-    with pytest.warns(UserWarning, match="prior of each sample is that at their mean"):
+    with pytest.warns(UserWarning, match="prior of each sample is the one at their mean"):
         compare([composition(), fit], counts)
 
 
 @pytest.mark.parametrize(
     ("models", "options", "said"),
     [
-        (lambda: [model()], {}, "models has 1, must have 2 to 5"),
-        (lambda: [model()] * 6, {}, "models has 6, must have 2 to 5"),
+        (lambda: [model()], {}, "models has 1 entries, must have 2 to 5"),
+        (lambda: [model()] * 6, {}, "models has 6 entries, must have 2 to 5"),
         (lambda: [model(), DirichletVAE(2)], {}, "models has a DirichletVAE, must have topic"),
-        (lambda: [model(), composition()], {}, "some of documents and some of samples"),
-        (lambda: [model()] * 2, {"names": ["a"]}, "names has 1, must have one for each of 2"),
+        (lambda: [model(), composition()], {}, "models of documents and of samples"),
+        (
+            lambda: [model()] * 2,
+            {"names": ["a"]},
+            "names has 1 entries, must have one for each of 2",
+        ),
         (
             lambda: [model(), TopicModel(2, **SMALL).fit(["sand salt", "salt sugar"] * 3)],
             {},
@@ -136,7 +140,7 @@ def test_samples_are_compared_with_what_is_known_of_them() -> None:
         (
             lambda: [model(), TopicModel(2, **SMALL).fit(["zinc iron", "iron lead"] * 3)],
             {},
-            "none that all know of the words",
+            "have no word in common",
         ),
     ],
 )

@@ -155,7 +155,7 @@ def test_arguments_out_of_range_are_named(argument, said):
 def test_warnings_and_refusals_speak_of_samples(data):
     told = pd.DataFrame({"diet": ["home", "swap"] * 60})
     model = CompositionModel(2, max_epochs=1, **SMALL).fit(data[0], covariates=told)
-    with pytest.warns(UserWarning, match="the prior of each sample is that at their mean"):
+    with pytest.warns(UserWarning, match="the prior of each sample is the one at their mean"):
         model.transform(data[0])
     with warnings.catch_warnings():
         warnings.simplefilter("error")

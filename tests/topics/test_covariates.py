@@ -143,13 +143,13 @@ def test_other_rows_are_read_as_those_of_fit():
     assert unit < days.mean() < 1e3 * unit  # so that days are left as they are
     with pytest.raises(ValueError, match="covariates has numbers in column 'day', must have dates"):
         as_numbers(columns_of(pd.DataFrame({"day": [1577836800000], "k": ["a"]})), known)
-    with pytest.raises(ValueError, match=r"levels that fit did not see, .'k_c'.; .* of .'a', 'b'."):
+    with pytest.raises(ValueError, match=r"levels that were not in fit, .'k_c'.; .* of .'a', 'b'."):
         as_numbers(columns_of(again.with_columns(k=pl.lit("c"))), known)
 
 
 def test_a_word_for_each_row_is_no_covariate():
     columns = columns_of(pd.DataFrame({"day": ["2020-01-01", "2021-02-03"]}))
-    with pytest.raises(ValueError, match="another word in each row of column 'day'"):
+    with pytest.raises(ValueError, match="a different word in each row of column 'day'"):
         covariates_of(columns)
 
 

@@ -181,7 +181,7 @@ def test_every_entry_takes_what_is_read_only_once(entry, of_lists):
 def test_a_model_takes_documents_of_the_kind_it_was_fitted_on(of_texts, of_lists, of_counts):
     for model, X, sentence in (
         (of_texts, LISTS, "X has lists of words, must be texts: the vectorizer splits them"),
-        (of_lists, TEXTS, "X has texts, must be lists of words, as the model was fitted on"),
+        (of_lists, TEXTS, "X has texts, must be lists of words, as in fit"),
         (of_counts, TEXTS, "X has texts, but the model was fitted on counts: give counts"),
         (of_counts, LISTS, "X has lists of words, but the model was fitted on counts"),
     ):
@@ -341,10 +341,10 @@ def test_a_vocabulary_by_column():
 @pytest.mark.parametrize(
     ("vocabulary", "sentence"),
     [
-        (["a", "b", "c", "b"], "vocabulary has 'b' twice, in columns 1 and 3 from 0, must have"),
+        (["a", "b", "c", "b"], "vocabulary has 'b' twice, in columns 1 and 3 counted from 0"),
         ("abcd", "vocabulary is a str, must be a list of 4 words"),
         ({"a", "b", "c", "d"}, "vocabulary is a set, must be a list of 4 words"),
-        ({"a": 0, "b": 1, "c": 2, "d": 4}, "vocabulary is a dict of other values than columns"),
+        ({"a": 0, "b": 1, "c": 2, "d": 4}, "vocabulary is a dict whose values are not columns"),
         (
             {"a": 0, "b": 1, "c": 2},
             "vocabulary has 3 entries, must have a string for each",

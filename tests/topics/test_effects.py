@@ -15,7 +15,7 @@ from dirvae.topics.decoders import OverdispersedDecoder
 from dirvae.topics.effects import effects_of, shares_of
 from dirvae.topics.merging import merged_topics
 
-WITHOUT = "is asked without: the prior of each document is that at their mean"
+WITHOUT = "is used without them: the prior of each document is the one at their mean"
 X1, X2 = np.random.default_rng(3).normal(size=(2, 20))
 LEFT, RIGHT = np.repeat([0.25, 0.0], 4), np.repeat([0.0, 0.25], 4)
 
@@ -108,13 +108,13 @@ def test_powers_of_a_year_are_told_apart():
 @pytest.mark.parametrize(
     ("columns", "sentence"),
     [
-        ({"a": X1, "b": 2 * X1 + 1, "c": X2}, "'b' follows from 'a'; leave one"),
-        ({"a": X1, "c": X2, "b": 1e3 * X1 - X2}, "'b' follows from 'a' and 'c'; leave one"),
-        ({"a": X1, "age": 2020 - X2, "born": X2}, "'born' follows from 'age'; leave one"),
-        ({"a": X1, "k": ["u", "v"] * 10, "l": ["x", "y"] * 10}, "'l_y' follows from 'k_v'; leave"),
+        ({"a": X1, "b": 2 * X1 + 1, "c": X2}, "'b' is determined by 'a'; leave one"),
+        ({"a": X1, "c": X2, "b": 1e3 * X1 - X2}, "'b' is determined by 'a' and 'c'; leave one"),
+        ({"a": X1, "age": 2020 - X2, "born": X2}, "'born' is determined by 'age'; leave one"),
+        ({"a": X1, "k": ["u", "v"] * 10, "l": ["x", "y"] * 10}, "'l_y' is determined by 'k_v'"),
         (
             {**dict(zip("abcdef", np.eye(20), strict=False)), "all": (np.arange(20) < 6) * 1.0},
-            "'all' follows from 'a' and 'b' and 'c' and 3 others; leave one",
+            "'all' is determined by 'a' and 'b' and 'c' and 3 others; leave one",
         ),
         ({"a": X1, "one": 0.1}, "'one' is the same in every row; leave it out"),
         ({"a": X1, "k": "u"}, "'k' is the same in every row; leave it out"),
@@ -122,7 +122,7 @@ def test_powers_of_a_year_are_told_apart():
 )
 def test_a_covariate_that_follows_is_named_with_what_it_follows_from(columns, sentence):
     frame = pd.DataFrame(columns, index=range(20))
-    with pytest.raises(ValueError, match=f"columns that follow from the others: {sentence}"):
+    with pytest.raises(ValueError, match=f"columns that are determined by the others: {sentence}"):
         effects_of(np.ones((20, 2)), frame)
 
 
@@ -225,7 +225,7 @@ def test_merged_topics_are_sums(data, tmp_path):
     [
         (np.full((300, 1), np.nan), "must be .* with finite values only"),
         (np.zeros((3, 1)), "covariates has 3 rows"),
-        (np.zeros((300, 1)), "columns that follow from the others"),
+        (np.zeros((300, 1)), "columns that are determined by the others"),
     ],
 )
 def test_bad_covariates_are_told_in_one_sentence(data, fitted, covariates, sentence):
@@ -365,8 +365,8 @@ def test_effects_know_what_they_are_of_and_compared_with():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda f: f.assign(group="none"), "levels that fit did not see, .'group_none'"),
-        (lambda f: f.drop(columns="age"), "lacks some, .'age'"),
+        (lambda f: f.assign(group="none"), "levels that were not in fit, .'group_none'"),
+        (lambda f: f.drop(columns="age"), "lacks columns, .'age'"),
         (lambda f: f.iloc[:3], "covariates has 3 rows, must be the 300 of X"),
         (lambda f: f.to_numpy()[:, [1]].astype(float), "must have those of fit"),
     ],
@@ -381,7 +381,7 @@ def test_a_numeric_covariate_that_is_left_out_is_no_level_of_another(data):
     frame = pd.DataFrame({"age": np.arange(300) % 7, "age_group": np.arange(300) % 2})
     model = TopicModel(2, hidden_sizes=(8,), max_epochs=1, random_state=0)
     model.fit(data[0], covariates=frame)
-    with pytest.raises(ValueError, match=r"lacks some, .'age_group'"):
+    with pytest.raises(ValueError, match=r"lacks columns, .'age_group'"):
         model.transform(data[0], covariates=frame[["age"]])
 
 

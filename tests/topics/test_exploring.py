@@ -96,7 +96,7 @@ def test_words_find_their_topic(model, pets):
     with pytest.raises(ValueError, match=r"query is 'commet', .* no word; did you mean comet\?"):
         of_counts.find_topics("commet")
     unnamed = TopicModel(2, **{**OPTIONS, "max_epochs": 1}).fit(model.counts(TEXTS))
-    with pytest.raises(ValueError, match="the model knows none: fit with a vocabulary"):
+    with pytest.raises(ValueError, match="the model has none: fit with a vocabulary"):
         unnamed.find_topics("cat")
 
 
@@ -123,7 +123,7 @@ def test_each_word_of_a_document_is_explained_by_its_topic(model, pets):
     assert min(found["probability"]) > 0.5
     as_list = model.explain(model.counts(["cat cat dog moon"]))
     assert as_list["probability"] == found["probability"]
-    with pytest.raises(ValueError, match="X has 2 documents, must be one"):
+    with pytest.raises(ValueError, match="X has 2 documents, must have one"):
         model.explain(model.counts(TEXTS[:2]))
     product = TopicModel(2, decoder=ProductDecoder, **{**OPTIONS, "max_epochs": 1}).fit(TEXTS)
     with pytest.raises(ValueError, match="takes a mixture of topics, not ProductDecoder"):
@@ -147,7 +147,7 @@ def test_a_sample_is_explained_with_what_is_known_of_it():
     assert named["probability"] == found["probability"]
     other = model.explain(one, covariates={"diet": "home", "age": 20})
     assert other["probability"] != found["probability"]
-    with pytest.warns(UserWarning, match="prior of each sample is that at their mean"):
+    with pytest.warns(UserWarning, match="prior of each sample is the one at their mean"):
         model.explain(one)
 
 

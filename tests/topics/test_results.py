@@ -89,7 +89,7 @@ def test_shares_of_topics_that_are_not_there_are_refused(posterior):
     for topics in ([], [0, 0], [3], [-1]):
         with pytest.raises(ValueError, match="must name topics from 0 to 2, each once"):
             posterior.share(topics)
-    with pytest.raises(ValueError, match="topics has all of them"):
+    with pytest.raises(ValueError, match="topics names all topics"):
         posterior.share([0, 1, 2])
     with pytest.raises(ValueError, match=r"level is 90, must be in \(0, 1\)"):
         posterior.share([0], level=90)

@@ -250,7 +250,7 @@ def test_a_table_of_theta_is_refused_before_work(named, fitted, tmp_path):
         write_theta(fitted, named, tmp_path / "theta.txt")
     with pytest.raises(ValueError, match="has no column 'year'; it has id, class, time"):
         write_theta(fitted, named, tmp_path / "theta.csv", columns=["year"])
-    with pytest.raises(ValueError, match="must be empty for an array"):
+    with pytest.raises(ValueError, match=r"must be empty for a .npy file"):
         write_theta(fitted, named, tmp_path / "theta.npy", columns=["id"])
     with pytest.raises(ValueError, match="columns has 'id' twice"):
         write_theta(fitted, named, tmp_path / "theta.csv", columns=["id", "id"])

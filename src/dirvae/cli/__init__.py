@@ -56,7 +56,8 @@ def demo(
     which: Annotated[
         str,
         typer.Argument(
-            parser=one_of(DEMOS), help="digits: three latents on images; topics: topics of texts."
+            parser=one_of(DEMOS),
+            help="digits: models of images, with three latents. topics: a topic model of texts.",
         ),
     ] = "digits",
     output: Annotated[
@@ -64,11 +65,11 @@ def demo(
         typer.Option("--output", "-o", metavar="PATH", help="Folder for the report and the model."),
     ] = Path("dirvae-demo"),
     quick: Annotated[
-        bool, typer.Option("--quick", help="Train for fewer epochs: seconds, not a minute.")
+        bool, typer.Option("--quick", help="Train for fewer epochs. This takes seconds.")
     ] = False,
     force: Force = False,
 ) -> None:
-    """Train on handwritten digits or on docstrings, and write a report.
+    """Train on handwritten digits or on docstrings of Python packages, and write a report.
 
     No internet connection is needed.
     """

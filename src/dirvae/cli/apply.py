@@ -55,7 +55,8 @@ Model = Annotated[Path, typer.Argument(help="Folder that dirvae fit wrote.", sho
 Data = Annotated[
     str,
     typer.Argument(
-        help=f"{ROWS}. For a model of fit topics or fit counts: data as that command takes.",
+        help=f"Rows of numbers: {ROWS}. For a model of fit topics or fit counts: data in a form "
+        "that this command takes.",
         show_default=False,
     ),
 ]
@@ -71,8 +72,8 @@ def transform(
             "--output",
             "-o",
             metavar="PATH",
-            help="File to write: .csv, .npy or .parquet. For .h5ad data also .h5ad: a copy of the "
-            "data with the proportions in obsm['X_dirvae'].",
+            help="File to write: .csv, .npy or .parquet. For a model of fit counts and .h5ad data, "
+            "also .h5ad: a copy of the data with the proportions in obsm['X_dirvae'].",
         ),
     ],
     array: Array = None,
@@ -122,7 +123,7 @@ def transform(
     if level is not None:
         names = [f"{name}{end}" for name in names for end in ("", "_lower", "_upper")]
     for name in ids.keys() & set(names):
-        raise ValueError(f"--id-column is {name!r}, which is a component's column in {output}")
+        raise ValueError(f"--id-column is {name!r}, which is also a component's column in {output}")
     if level is None:
         values = estimator.transform(X, **told)
     else:
@@ -154,9 +155,13 @@ def _require_cells(output: Path, data: str, model: Path, kind: str) -> None:
     """Refuse a copy of data that are no .h5ad file, or that the model cannot be asked of."""
     if kind_of(data) == output.suffix and kind == COMPOSITION:
         return
-    why = f"{data} is not a .h5ad file" if kind == COMPOSITION else f"{model} is not of fit counts"
+    why = (
+        f"{data} is not a .h5ad file"
+        if kind == COMPOSITION
+        else f"{model} is not a model of counts"
+    )
     other = "; dirvae export --format h5ad writes one" if kind in (COMPOSITION, TOPICS) else ""
-    raise ValueError(f"{output} must end in .csv, .npy, .parquet: {why}{other}")
+    raise ValueError(f"{output} must end in .csv, .npy or .parquet: {why}{other}")
 
 
 def _write_theta(
@@ -234,7 +239,8 @@ def evaluate(
         int | None,
         integer(
             0,
-            help="Draws per row to estimate the likelihood by importance sampling; 0 to skip.",
+            help="Draws per row to estimate the likelihood by importance sampling. With 0, "
+            "the likelihood is not estimated.",
             show_default=str(SAMPLES),
         ),
     ] = None,
@@ -252,8 +258,8 @@ def evaluate(
     level: Annotated[
         float | None,
         number(
-            help="For topics: add intervals of this level, such as .9, to the measures. They show "
-            "how each measure would vary over other documents of the same kind."
+            help="For topics: add intervals of this level, such as .9, to the measures. The "
+            "intervals show how each measure would vary over other documents of the same kind."
         ),
     ] = None,
     as_json: AsJson = False,
@@ -261,9 +267,10 @@ def evaluate(
     """Measure how good a model is on data.
 
     For a model of fit vae, the measures are in nats, as means over rows. For a model of fit topics,
-    they are coherence and other measures of topics. For a model of fit counts, half of the features
-    are hidden. The model predicts the counts of the hidden half from the other half. The log
-    probability of the hidden counts is compared with that under the mean composition.
+    the measures are coherence and other measures of topics. For a model of fit counts, half of the
+    features are hidden. The model predicts the counts of the hidden half from the other half. The
+    log probability of the hidden counts is compared with a baseline. The baseline gives every
+    sample the same mean composition.
     """
     from dirvae.cli.measures import measure, measure_composition, measure_topics
 
@@ -381,7 +388,9 @@ def _write_h5ad(output: Path, data: str, ids: Any, estimator: Any, X: Any, told:
         shutil.copyfile(data, partial.name)
         with h5py.File(partial.name, "r+") as file:
             if not isinstance(file.get("obsm", h5py.HardLink(), getlink=True), h5py.HardLink):
-                raise ValueError(f"{data} has an obsm in another file, must have its own")
+                raise ValueError(
+                    f"{data} has its obsm in another file, must have it in the same file"
+                )
             for name, table in tables.items():
                 write_elem(file.require_group("obsm"), name, table)
     say(f"{output}: obsm['X_dirvae'] and its _std, _q05 and _q95, of {len(names):,} rows")
@@ -398,11 +407,11 @@ def _refuse_counts(
     """Refuse the options of counts, given for a model that is not of them."""
     given = {"--covariates": covariates, "--covariate-columns": columns, "--transpose": transpose}
     of_files = {"--layer": layer, "--modality": modality}
-    refuse(f"{model}, which is not of dirvae fit counts", {**given, **of_files})
+    refuse(f"{model}, which is not a model of dirvae fit counts", {**given, **of_files})
 
 
 def _load(path: Path) -> Any:
-    return load_estimator(path, "transform", ": load it in Python, dirvae.load")
+    return load_estimator(path, "transform", ": load it in Python with dirvae.load")
 
 
 def _in_brief(facts: dict[str, Any]) -> dict[str, Any]:

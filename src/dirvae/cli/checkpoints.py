@@ -44,7 +44,9 @@ def place(output: Path, chosen: Path | None, inputs: Inputs) -> Path:
         return _by_default(output.resolve())
     require_apart(chosen, inputs, "--checkpoint-dir")
     if output.resolve() in (chosen.resolve(), *chosen.resolve().parents):
-        raise ValueError(f"--checkpoint-dir {chosen} is in --output {output}; choose another")
+        raise ValueError(
+            f"--checkpoint-dir {chosen} is in --output {output}; choose another folder"
+        )
     return chosen
 
 
@@ -79,11 +81,11 @@ def _open(folder: Path, settings: dict[str, Any], resume: bool) -> None:
     """Make the folder, or compare what its run was started with."""
     kept = (folder / LAST).is_file()
     if resume and not kept:
-        raise ValueError(f"--resume: {folder} holds no checkpoint to go on from")
+        raise ValueError(f"--resume: {folder} has no checkpoint of an interrupted run")
     if kept and not resume:
         raise ValueError(
-            f"{folder} holds the checkpoint of an earlier run: go on from it with --resume, or "
-            "delete the folder to start anew"
+            f"{folder} has the checkpoint of an earlier run: continue that run with --resume, or "
+            "delete the folder to start a new run"
         )
     if resume:
         _compare(folder, settings)
@@ -98,7 +100,9 @@ def _require_ours(folder: Path) -> None:
     """Refuse to replace files that only have the names of ours."""
     there = [name for name in (SETTINGS, BEST) if os.path.lexists(folder / name)]
     if there and not _settings(folder).keys() >= {"n_components", "random_state"}:
-        raise ValueError(f"{folder} holds a {there[0]} of something else; choose another folder")
+        raise ValueError(
+            f"{folder} has a file {there[0]} that is not of dirvae; choose another folder"
+        )
 
 
 def _settings(folder: Path) -> dict[str, Any]:
@@ -121,7 +125,7 @@ def _compare(folder: Path, settings: dict[str, Any]) -> None:
     except CheckpointError:
         damaged = True
     if damaged:
-        raise ValueError(f"--resume: the checkpoint in {folder} is damaged; delete it")
+        raise ValueError(f"--resume: the checkpoint in {folder} is damaged; delete this folder")
     for name, value in settings.items():
         if name != "max_epochs" and before.get(name, value) != value:
             had = "other data" if name == "data" else f"{name} {before[name]}, not {value}"
@@ -152,10 +156,10 @@ def resumable(
         message = "interrupted" if interrupted else sentence(error)
         if (folder / LAST).is_file():
             again = arguments if "--resume" in arguments else [*arguments, "--resume"]
-            message += f"; the checkpoint is kept, go on with: {shlex.join(['dirvae', *again])}"
+            message += f"; the checkpoint is saved, continue with: {shlex.join(['dirvae', *again])}"
         else:
             _remove(folder)
-            message += " before the first epoch ended; nothing is kept" if interrupted else ""
+            message += " before the first epoch ended; nothing is saved" if interrupted else ""
         raise Stop(message, INTERRUPTED if interrupted else 2) from error
     except EXPECTED:
         if not (folder / LAST).is_file():

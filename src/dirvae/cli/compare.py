@@ -48,7 +48,8 @@ def compare(
         list[str],
         typer.Argument(
             metavar="MODEL... [DATA]",
-            help="Two to five folders that fit topics or fit counts wrote, then the data of all.",
+            help="Two to five folders that dirvae fit topics or fit counts wrote. The last word "
+            "may be data, on which all models are compared.",
         ),
     ],
     output: Annotated[
@@ -85,7 +86,7 @@ def compare(
         refuse("a comparison without data", {**options, **of_counts, "--covariates": covariates})
     classes = {kind_of_model(folder) for folder in folders}
     if not classes <= {TOPICS, COMPOSITION} or len(classes) > 1:
-        raise ValueError("MODEL must be two to five of dirvae fit topics, or of dirvae fit counts")
+        raise ValueError("MODEL must be models of dirvae fit topics only, or of fit counts only")
     models = [load_estimator(folder, "top_words", "") for folder in folders]
     kinds = {name: kind for model in models for name, kind in model.covariate_kinds_.items()}
     rows = told = None

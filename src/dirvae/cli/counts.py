@@ -42,26 +42,30 @@ __all__ = [
 COMPOSITION = "CompositionModel"
 TOPICS = "TopicModel"
 
-COUNTS_HELP = f"{listed(NUMBERS)}: counts of features in samples, one row per sample."
+COUNTS_HELP = f"Counts of features in samples, one row per sample: {listed(NUMBERS)}."
 Transpose = Annotated[
     bool, typer.Option("--transpose", help="The counts have one row per feature, not per sample.")
 ]
 Layer = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help=f"Layer of the {listed(taking('layer'))} file; X by default."
+        metavar="NAME",
+        help=f"Layer to read from the {listed(taking('layer'))} file.",
+        show_default="the matrix X",
     ),
 ]
 Modality = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help=f"Modality of the {listed(taking('modality'))} file."),
+    typer.Option(
+        metavar="NAME", help=f"Modality to read from the {listed(taking('modality'))} file."
+    ),
 ]
 Covariates = Annotated[
     Path | None,
     typer.Option(
         metavar="PATH",
-        help="Table of covariates, which are known of the samples besides their counts: "
-        f"{listed(TABLES)}, with a column of the samples' ids.",
+        help="Table of covariates, which are known properties of the samples, such as age: "
+        f"{listed(TABLES)}. The table needs a column of the samples' ids.",
     ),
 ]
 COLUMNS_HELP = "Columns of --covariates to use, such as diet,age."
@@ -78,8 +82,8 @@ SampleIds = Annotated[
     typer.Option(
         "--id-column",
         metavar="NAME",
-        help="Column of the samples' ids. Needed if the table has such a column. The table of "
-        "--covariates is matched by its column of the same name, or else by its first column.",
+        help="Column of the samples' ids in the table of counts; needed if there is one. The table "
+        "of --covariates is matched by its column of the same name, or else by its first column.",
     ),
 ]
 DropMissing = Annotated[
@@ -176,18 +180,19 @@ def features_in_order(model: Any, rows: Any, path: str) -> Any:
     place = {name: column for column, name in enumerate(names)}
     if len(set(rows.columns)) < len(rows.columns):
         again = next(name for name in rows.columns if rows.columns.count(name) > 1)
-        raise ValueError(f"{path} has two features {again!r}; each must have its own name")
+        raise ValueError(f"{path} has two features named {again!r}; each name must be unique")
     known = [column for column, name in enumerate(rows.columns) if name in place]
     if not known:
         raise ValueError(
-            f"{path} has none of the model's {len(names)} features, such as {names[0]!r}: its own "
-            f"are such as {rows.columns[0]!r}; if these are samples, add --transpose"
+            f"{path} has none of the model's {len(names)} features. A feature of the model is "
+            f"{names[0]!r}, one of the file is {rows.columns[0]!r}. If the latter is a sample, add "
+            "--transpose"
         )
     lacking, new = len(names) - len(known), len(rows.columns) - len(known)
     if lacking:
         say(
-            f"{path}: {lacking:,} of the model's {len(names):,} features are not in it, and are "
-            "taken as 0"
+            f"{path}: {lacking:,} of the model's {len(names):,} features are not in it; their "
+            "counts are taken as 0"
         )
     if new:
         say(f"{path}: left out {new:,} features that the model does not have")
@@ -236,11 +241,11 @@ def read_covariates(
         return None
     if not rows.ids:
         raise ValueError(
-            f"--covariates is matched by the samples' ids, and {source.path} has none: name their "
-            "column with --id-column"
+            f"--covariates is matched by the samples' ids, but {source.path} has no ids: name the "
+            "column of ids with --id-column"
         )
     if len(rows.ids) > 1:
-        raise ValueError(f"--covariates is matched by one --id-column, not {len(rows.ids)}")
+        raise ValueError(f"--covariates needs one --id-column, but there are {len(rows.ids)}")
     from dirvae.data.metadata import read_metadata
 
     [(key, ids)] = rows.ids.items()

@@ -60,8 +60,8 @@ def effects(
     For a covariate of numbers, an effect is the change of the share when the covariate rises by 1.
     For a covariate of words, an effect is the change of the share from the reference level to
     another level. The intervals include the uncertainty of the shares. A star marks an interval
-    that does not contain 0. Of many intervals, some have a star by chance. An effect need not be
-    causal.
+    that does not contain 0. Of many intervals, some have a star by chance. An effect is not
+    necessarily causal.
 
     The intervals treat the components as known. So fit several seeds and compare the effects. The
     intervals also treat samples as independent. Repeated samples of one person are not independent.
@@ -73,7 +73,9 @@ def effects(
     if covariates is None:
         raise ValueError("--covariates is missing: give a table of covariates of the samples")
     if not is_composition(model):
-        raise ValueError(f"{model} is not of dirvae fit counts: compute its effects in Python")
+        raise ValueError(
+            f"{model} is not a model of dirvae fit counts: compute its effects in Python"
+        )
     estimator = load_estimator(model, "effects", "")
     source = Source(counts, array, id_column, encoding, transpose, layer, modality)
     rows = read_counts(source)
@@ -139,4 +141,5 @@ def _print(table: list[dict[str, Any]], level: float) -> None:
         before = what
     console = Console()
     console.print(shown)
-    console.print(f"* the {in_percent(level)} interval misses 0; of many, some miss 0 by chance")
+    console.print(f"* The {in_percent(level)} interval does not contain 0.")
+    console.print("Of many intervals, some have a star by chance.")

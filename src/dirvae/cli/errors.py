@@ -64,7 +64,9 @@ class PlainGroup(TyperGroup):
         name, known = args[0], self.list_commands(ctx)
         if name not in known and not name.startswith("-"):
             words = ", ".join(known)
-            raise Stop(f"{ctx.command_path} has no command {visible(name)}, must be one of {words}")
+            raise Stop(
+                f"{ctx.command_path} has no command {visible(name)}; its commands are {words}"
+            )
         return super().resolve_command(ctx, args)
 
 

@@ -74,7 +74,8 @@ def export(
             "--format",
             metavar="NAME",
             parser=one_of(FORMATS),
-            help=f"{words_of(FORMATS)}. The last two write encoder and decoder as one program.",
+            help=f"Format: {words_of(FORMATS)}. The last two write encoder and decoder as one "
+            "program.",
         ),
     ],
     output: Annotated[
@@ -114,7 +115,7 @@ def export(
     kind = kind_of_model(model)
     of_topics = kind in ("TopicModel", "CompositionModel")
     if form in ("h5ad", "pyldavis") and not of_topics:
-        raise ValueError(f"--format {form} takes a model of topics or counts; {model} is a {kind}")
+        raise ValueError(f"--format {form} needs a model of topics or counts; {model} is a {kind}")
     _require_output(output, row, force, [model, data, covariates], data is not None, of_topics)
     given: dict[str, Any] = {}
     if data is None:
@@ -126,7 +127,7 @@ def export(
         from dirvae.persistence import load
 
         # A program is made of any VAE, a table of estimators alone.
-        in_python = ": load it in Python, dirvae.load"
+        in_python = ": load it in Python with dirvae.load"
         estimator = load_estimator(model, "transform", in_python) if row.takes_data else load(model)
     else:
         source = Source(data, array, id_column, encoding, transpose, layer, modality)

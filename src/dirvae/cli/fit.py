@@ -34,7 +34,7 @@ def fit_vae(
     context: typer.Context,
     data: Annotated[
         str,
-        typer.Argument(help=f"{ROWS}."),
+        typer.Argument(help=f"Rows of numbers: {ROWS}."),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="PATH", help="Folder for the model.")
@@ -57,14 +57,16 @@ def fit_vae(
             "(auto: bernoulli for values in [0, 1], gaussian for other values).",
         ),
     ] = "auto",
-    components: Annotated[int, integer(1, "--components", "-k", help="Size K of the latent.")] = 50,
+    components: Annotated[
+        int, integer(1, "--components", "-k", help="Number K of components.")
+    ] = 50,
     prior_concentration: Annotated[
         str | None,
         typer.Option(
             metavar="NUMBER",
-            help="Concentration of the prior, the same for each component: a positive number. Or "
-            "the word learn: the concentrations are estimated.",
-            show_default="10 for standardized-dirichlet, 5 for stick-breaking, else 1 - 1/K",
+            help="Concentration of the prior: a positive number, the same for each component. With "
+            "the word learn, the concentrations are estimated from the data.",
+            show_default="10 for standardized-dirichlet, 5 for stick-breaking, 1 - 1/K for others",
         ),
     ] = None,
     prior_components: Annotated[
@@ -80,22 +82,22 @@ def fit_vae(
         number(
             help="Smallest concentration of a Dirichlet posterior, as a multiple of the prior's. A "
             "value above 1 keeps components in use.",
-            show_default="1.5 for standardized-dirichlet with K up to 50, else 0",
+            show_default="1.5 for standardized-dirichlet with K up to 50, 0 for others",
         ),
     ] = None,
     hidden_sizes: Annotated[
-        str, typer.Option(metavar="LIST", help="Widths of the encoder's layers.")
+        str, typer.Option(metavar="LIST", help="Widths of the hidden layers of the encoder.")
     ] = "500,500",
     decoder_hidden_sizes: Annotated[
-        str, typer.Option(metavar="LIST", help="Widths of the decoder's layers.")
+        str, typer.Option(metavar="LIST", help="Widths of the hidden layers of the decoder.")
     ] = "500",
     max_epochs: Annotated[int, integer(1, help="Maximum number of passes over the data.")] = 150,
     batch_size: Annotated[int, integer(1, help="Rows per step.")] = 100,
     learning_rate: Annotated[
-        float, number(help="Step size of Adam at the start. The step size falls to 0.")
+        float, number(help="Step size of Adam at the start. It falls to 0 during training.")
     ] = 4e-3,
     validation_fraction: Annotated[
-        float, number(help="Share of rows held out for early stopping; 0 for none.")
+        float, number(help="Share of rows held out for early stopping. With 0, no rows are.")
     ] = 0.1,
     patience: Annotated[
         int, integer(1, help="Stop after N epochs without a better ELBO of the held-out rows.")
@@ -195,7 +197,7 @@ def _concentration(word: str | None) -> float | str | None:
         return float(word)
     except ValueError:
         raise ValueError(
-            f"--prior-concentration is {word!r}, must be a positive number or learn"
+            f"--prior-concentration is {word!r}, must be a positive number or the word learn"
         ) from None
 
 

@@ -61,8 +61,9 @@ def fit_counts(
         int | None,
         integer(
             1,
-            help="Passes over the samples.",
-            show_default="enough for 10,000 samples in all passes together",
+            help="Number of passes over the samples.",
+            show_default="3; more for fewer than 3,334 samples, 2 for 15,000 or more, 1 for 30,000 "
+            "or more",
         ),
     ] = None,
     seed: Annotated[
@@ -74,7 +75,7 @@ def fit_counts(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find components of counts other than words, such as microbes in samples; save the model.
+    """Find components of counts that are not words, such as reads of microbes. Save the model.
 
     Each sample is a mixture of components. Each component is a composition of features. With
     --covariates, the prior of the mixture depends on the sample's covariates. Then `dirvae effects`

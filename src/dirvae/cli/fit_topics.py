@@ -78,15 +78,14 @@ def fit_topics(
     vocabulary: Annotated[
         Path | None,
         typer.Option(
-            metavar="PATH", help="For counts: file with one word per line, in column order."
+            metavar="PATH",
+            help="For counts: file with the words, one per line, in the order of the columns.",
         ),
     ] = None,
-    max_epochs: Annotated[int, integer(1, help="Passes over the documents.")] = 15,
+    max_epochs: Annotated[int, integer(1, help="Number of passes over the documents.")] = 15,
     report: Annotated[
         Path | None,
-        typer.Option(
-            metavar="PATH", help="Also write a page to explore (.html); see dirvae report."
-        ),
+        typer.Option(metavar="PATH", help="Also write a page (.html), as dirvae report does."),
     ] = None,
     guide: Guide = None,
     seed: Annotated[
@@ -96,7 +95,7 @@ def fit_topics(
         int,
         integer(
             1,
-            help="Number of fits, each with another seed. The model that agrees most with the "
+            help="Number of fits, each with a different seed. The model that agrees most with the "
             "others is saved.",
         ),
     ] = 1,
@@ -245,7 +244,7 @@ def _of_seeds(model: Any, X: Any, labels: Any, seeds: range, data: dict[str, Any
     found = fit_seeds(model, rows_of(X), seeds, y=labels, **data)
     stability = found.stability[found.best]
     say(
-        f"The model of seed {seeds[found.best]} is saved, of {len(seeds)} seeds: the others find "
+        f"Of {len(seeds)} seeds, the model of seed {seeds[found.best]} is saved. The others find "
         f"{(stability >= STABLE).sum()} of its {len(stability)} topics"
     )
     for k in (stability < STABLE).nonzero()[0]:

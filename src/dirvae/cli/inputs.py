@@ -61,7 +61,8 @@ Encoding = Annotated[
 IdColumn = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="NAME", help="Column that identifies the rows and is not data. Repeat for more."
+        metavar="NAME",
+        help="Column that identifies the rows and is not used as data. Repeat the option for more.",
     ),
 ]
 Array = Annotated[

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dirvae.formats import listed
 from dirvae.writing import require_writable, try_writing, whole
 
 __all__ = [
@@ -75,13 +76,14 @@ def require_model_folder(path: Path, force: bool, inputs: Inputs = ()) -> None:
     from dirvae.persistence.folder import holds_model, other_files, require_replaceable
 
     if path.exists() and not path.is_dir():
-        raise ValueError(f"{path} is a file; --output must be a folder, which may not exist yet")
+        raise ValueError(f"{path} is a file; --output must be a folder or a new path")
     require_apart(path, inputs)
     if path.is_dir():
         others = other_files(path)
         if others:
             raise ValueError(
-                f"{path} holds other files than a model ({others[0]}); choose another --output"
+                f"{path} has files that are not part of a model ({others[0]}); choose another "
+                "--output"
             )
         if holds_model(path):
             require_new(path, force)
@@ -98,7 +100,7 @@ def require_results_folder(path: Path) -> None:
     from dirvae.persistence.folder import holds_model
 
     if path.exists() and not path.is_dir():
-        raise ValueError(f"{path} is a file; --output must be a folder, which may not exist yet")
+        raise ValueError(f"{path} is a file; --output must be a folder or a new path")
     if holds_model(path):
         raise ValueError(f"{path} holds a model; choose another --output")
     require_writable(path)
@@ -136,7 +138,7 @@ def require_table(
         OSError: If nothing can be written there.
     """
     if path.suffix not in (*TABLE_SUFFIXES, *more):
-        raise ValueError(f"{path} must end in {', '.join(TABLE_SUFFIXES)}")
+        raise ValueError(f"{path} must end in {listed(TABLE_SUFFIXES)}")
     if path.is_dir():
         raise ValueError(f"{path} is a folder; --output must be a file")
     require_apart(path, inputs)

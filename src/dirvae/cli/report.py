@@ -71,8 +71,8 @@ def report(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="For topics: column of DATA whose effects are shown; repeat for more. For counts: "
-            "table of covariates, as for fit counts.",
+            help="For topics: column of DATA whose effects are shown. Repeat the option for more. "
+            "For counts: table of covariates, as for fit counts.",
         ),
     ] = None,
     covariate_columns: CovariateColumns = None,
@@ -81,7 +81,8 @@ def report(
         Path | None,
         typer.Option(
             metavar="PATH",
-            help='File with names of topics, such as {"0": "Cars"}: the .json saved by a page.',
+            help='File with names of topics, such as {"0": "Cars"}. A page can save this '
+            ".json file.",
         ),
     ] = None,
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Title of the page.")] = None,
@@ -99,8 +100,8 @@ def report(
     """Write a page to explore a model and its data: one .html file that needs no internet.
 
     For topics, the page shows words, documents, and shares by label and over time. For a model of
-    fit vae, the page shows what each component means. There you can also change the latent and see
-    the decoded result.
+    fit vae, the page shows what each component means. On this page, you can also change the latent
+    and see the decoded result.
     """
     require_page(output, force, [data, model, names])
     columns = {
@@ -142,7 +143,7 @@ def report(
         chosen = covariate_columns, label_column, drop_missing
         _write_composition(estimator, source, covariates, *chosen, output, given)
         return
-    refuse(f"{model}, which is not of dirvae fit counts", of_counts)
+    refuse(f"{model}, which is not a model of dirvae fit counts", of_counts)
     X = None
     if data is not None:
         extra = [name for name in (label_column, time_column) if name is not None]

@@ -37,11 +37,15 @@ def reproduce(
     ] = Path("dirvae-reproduce"),
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="Use few models, images, epochs and draws: takes minutes."),
+        typer.Option(
+            "--quick", help="Use few models, images, epochs and draws. This takes minutes."
+        ),
     ] = False,
     table: Annotated[
         bool,
-        typer.Option("--table", help="Show stored results beside the paper's, and run nothing."),
+        typer.Option(
+            "--table", help="Show stored results beside the paper's results, and run nothing."
+        ),
     ] = False,
     seeds: Annotated[int, integer(1, help="Number of runs of each model.")] = 1,
     first_seed: Annotated[int, integer(0, help="Seed of the first run.")] = 0,
@@ -54,7 +58,9 @@ def reproduce(
     ] = None,
     shares: Annotated[
         str | None,
-        typer.Option(metavar="LIST", help="Shares of labels (semi-supervised), such as 0.1,0.01."),
+        typer.Option(
+            metavar="LIST", help="Shares of rows with a label (semi-supervised), such as 0.1,0.01."
+        ),
     ] = None,
     pixels: Annotated[
         str | None,
@@ -79,7 +85,8 @@ def reproduce(
         typer.Option(
             metavar="NAME",
             parser=one_of(PRECISIONS),
-            help=f"Precision (density), instead of that of --settings: {words_of(PRECISIONS)}.",
+            help="Floating-point precision (density), instead of the one of --settings: "
+            f"{words_of(PRECISIONS)}.",
         ),
     ] = None,
     device: Annotated[
@@ -93,7 +100,7 @@ def reproduce(
     """Reproduce a table of the DirVAE paper, with the paper's numbers beside ours.
 
     Runs whose results are in the output folder are not repeated. An interrupted run is continued.
-    Several processes may use the same folder, each with its own rows or seeds. Options
+    Several processes may use the same folder, each with its own models or seeds. Options
     marked (density) or (semi-supervised) can only be used with those studies.
     """
     if name is None:
@@ -102,7 +109,7 @@ def reproduce(
     if name not in STUDIES:
         _list_studies(err=True)
         raise ValueError(
-            f"{name!r} is no study, must be one of those above{nearest(name, STUDIES)}"
+            f"{name!r} is not a study; the studies are listed above{nearest(name, STUDIES)}"
         )
     study = STUDIES[name]
     own: dict[str, Any] = {
@@ -137,9 +144,7 @@ def _run(study: Study, output: Path, device: str, threads: int | None, options: 
         with Bars(Console(stderr=True)) as bars:
             study.run(output, bars, device, **options)
     except KeyboardInterrupt as error:
-        raise Stop(
-            "interrupted; the same command goes on from where it was", INTERRUPTED
-        ) from error
+        raise Stop("interrupted; to continue, run the same command again", INTERRUPTED) from error
 
 
 def _show(tables: Sequence[Table]) -> None:

@@ -37,8 +37,9 @@ StopWords = Annotated[
     typer.Option(
         metavar="FILE|CODE",
         rich_help_panel=WORDS,
-        help="Words to leave out: a file of words, the word english, the code of a language such "
-        "as de, or none to leave no words out. Repeat to join several lists.",
+        help="Words to leave out, in place of the default list: a file of words, the word english "
+        "(the default list), or the code of a language such as de. With the word none, no words "
+        "are left out. Repeat the option to join several lists.",
         show_default="english",
     ),
 ]
@@ -48,8 +49,8 @@ MinDf = Annotated[
         metavar="NUMBER",
         parser=numeral,
         rich_help_panel=WORDS,
-        help="Leave out words that are in fewer documents than this number, or than this share, "
-        "such as 0.01.",
+        help="Leave out words that are in fewer documents than this number, or in a smaller share "
+        "of the documents, such as 0.01.",
         show_default="5; 2 for fewer than 1,000 documents, 1 for fewer than 100",
     ),
 ]
@@ -59,13 +60,14 @@ MaxDf = Annotated[
         metavar="NUMBER",
         parser=numeral,
         rich_help_panel=WORDS,
-        help="Leave out words that are in more documents than this number or share.",
+        help="Leave out words that are in more documents than this number, or in a larger share of "
+        "the documents.",
         show_default="0.5; no limit for fewer than 100 documents",
     ),
 ]
 MOST_NGRAMS = 10  # as many as a model may have to be saved
 Ngrams = Annotated[
-    int, integer(1, rich_help_panel=WORDS, help="Longest sequence of words to count.")
+    int, integer(1, rich_help_panel=WORDS, help="Also count sequences of up to N words.")
 ]
 Tokenizer = Annotated[
     str,
@@ -81,8 +83,9 @@ Strip = Annotated[
         metavar="LIST",
         rich_help_panel=WORDS,
         help="Parts of messages to leave out, such as headers,quotes. headers: all lines before "
-        "the first blank line; only for texts with a header. footers: all after the last blank or "
-        "dashed line. quotes: lines that begin with > or |, and lines such as 'Ann wrote:'.",
+        "the first blank line; only for texts with a header. footers: all lines after the last "
+        "blank line or line of dashes. quotes: lines that begin with > or |, and lines such as "
+        "'Ann wrote:'.",
         show_default="none",
     ),
 ]
@@ -90,7 +93,7 @@ Guide = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="File of words that topics start from: lines such as 'sport: team, game', or .json.",
+        help="File with words that topics start from: lines such as 'sport: team, game', or .json.",
     ),
 ]
 Covariates = Annotated[
@@ -98,7 +101,7 @@ Covariates = Annotated[
     typer.Option(
         metavar="NAME",
         rich_help_panel=KNOWN,
-        help="Column that the shares of topics depend on. Repeat for more.",
+        help="Column that the shares of topics depend on. Repeat the option for more.",
     ),
 ]
 TimeColumn = Annotated[
@@ -171,7 +174,7 @@ def _pattern(tokenizer: str) -> str:
     if not is_plain(tokenizer) or re.fullmatch(tokenizer, ""):
         raise ValueError(
             f"--tokenizer is {tokenizer!r}, must be words, characters or a plain regular expression"
-            r", such as '\w+' or '[a-z]+(?:-[a-z]+)*', which finds no empty words"
+            r", such as '\w+' or '[a-z]+(?:-[a-z]+)*', that matches no empty text"
         )
     return tokenizer
 
@@ -180,7 +183,7 @@ def _listed(sources: Sequence[str], encoding: str) -> list[str] | None:
     """Words of all lists, sorted; None for no stop words."""
     if NO_LIST in sources:
         if len(sources) > 1:
-            raise ValueError("--stop-words is none and a list, must be one or the other")
+            raise ValueError("--stop-words has the word none and a list; give only one of them")
         return None
     from dirvae.data.stop_words import stop_words
 
@@ -200,7 +203,7 @@ def guide_of(path: Path, encoding: str) -> dict[str, list[str]]:
         try:
             found = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path} is no JSON ({error})") from error
+            raise ValueError(f"{path} is not valid JSON ({error})") from error
         if not isinstance(found, dict):
             raise ValueError(f'{path} must be a JSON object, such as {{"sport": ["team"]}}')
         return found
@@ -211,8 +214,8 @@ def guide_of(path: Path, encoding: str) -> dict[str, list[str]]:
             continue
         if not colon or not name.strip() or name.strip() in guide:
             raise ValueError(
-                f"{path} has {line!r} in line {number}, must be a topic's own name, a colon and "
-                "its words, such as 'sport: team, game'"
+                f"{path} has {line!r} in line {number}, must be a name that no other topic has, "
+                "a colon and words, such as 'sport: team, game'"
             )
         guide[name.strip()] = words.replace(",", " ").split()
     return guide

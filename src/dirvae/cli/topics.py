@@ -41,9 +41,11 @@ RANKINGS = ("relevance", "frex", "probability", "lift")
 
 
 def topics(
-    model: Annotated[Path, typer.Argument(help="Folder that fit topics or fit counts wrote.")],
+    model: Annotated[
+        Path, typer.Argument(help="Folder that dirvae fit topics or fit counts wrote.")
+    ],
     documents: Annotated[
-        str | None, typer.Argument(help="Documents or samples, from which examples are shown.")
+        str | None, typer.Argument(help="Documents or samples, to show examples of each topic.")
     ] = None,
     words: Annotated[int, integer(1, help="Number of words per topic.")] = 10,
     by: Annotated[
@@ -54,7 +56,7 @@ def topics(
             help=f"Ranking of the words: {words_of(RANKINGS)}.",
         ),
     ] = "relevance",
-    examples: Annotated[int, integer(0, help="Number of documents per topic.")] = 1,
+    examples: Annotated[int, integer(0, help="Number of example documents per topic.")] = 1,
     text_column: TextColumn = None,
     id_column: IdColumn = None,
     strip: Strip = "",
@@ -66,7 +68,7 @@ def topics(
     covariates: Covariates = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print each topic's mean share, its words, and the documents with the largest share of it.
+    """Print each topic's mean share, words, and the documents with the largest share of the topic.
 
     For a model of fit counts, components, features and samples take the place of topics, words and
     documents.
@@ -75,8 +77,8 @@ def topics(
     table that dirvae transform writes, counted from 0. A document is named by its id or its file,
     or else by its row, counted from 1.
 
-    If the model was fitted with --seeds, each topic also has a stability. If it is near 1, the
-    other seeds find the topic, too.
+    If the model was fitted with --seeds, each topic also has a stability. A stability near 1
+    means that the other seeds find the topic, too.
     """
     estimator = load_estimator(model, "top_words", ", which has no topics")
 
@@ -85,7 +87,7 @@ def topics(
     known_by, told = "", None
     if called is TEXTS:
         options = {"--transpose": transpose, "--layer": layer, "--modality": modality}
-        what = f"{model}, which is not of dirvae fit counts"
+        what = f"{model}, which is not a model of dirvae fit counts"
         refuse(what, {**options, "--covariates": covariates})
     if documents is not None and examples:
         if called is COUNTS:
@@ -147,7 +149,7 @@ def _stability_of(topic: dict[str, Any]) -> str:
 
 
 def _share_of(example: dict[str, Any]) -> str:
-    return f"{example['theta']:.0%} of it"
+    return f"{example['theta']:.0%} of the sample"
 
 
 def _text(X: Any, row: int) -> dict[str, str]:

@@ -31,7 +31,8 @@ Precision = Annotated[
     typer.Option(
         metavar="NAME",
         parser=one_of(PRECISIONS),
-        help=f"Precision: {words_of(PRECISIONS)}. Half precision is faster only on a GPU.",
+        help=f"Floating-point precision: {words_of(PRECISIONS)}. Half precision is faster only on "
+        "a GPU.",
     ),
 ]
 
@@ -54,14 +55,14 @@ def logged(
         return dict
     kind, folder = chosen
     if kind not in LOGGERS:
-        raise ValueError(f"--logger is {kind}, must be {' or '.join(LOGGERS)}, and a folder")
+        raise ValueError(f"--logger is {kind}, must be {' or '.join(LOGGERS)}, then a folder")
     if kind == "tensorboard" and find_spec("tensorboard") is None:
         raise ImportError("--logger tensorboard needs tensorboard: pip install tensorboard")
     require_apart(folder, inputs, "--logger")
     if output.resolve() in (folder.resolve(), *folder.resolve().parents):
-        raise ValueError(f"--logger {folder} is in --output {output}; choose another")
+        raise ValueError(f"--logger {folder} is in --output {output}; choose another folder")
     if folder.exists() and not folder.is_dir():
-        raise ValueError(f"--logger {folder} is a file, must be a folder, which may not exist yet")
+        raise ValueError(f"--logger {folder} is a file, must be a folder or a new path")
     require_writable(folder)
 
     def trainer() -> dict[str, Any]:

@@ -68,7 +68,7 @@ def read_obs(path: Path, encoding: str = "") -> tuple[Any, tuple[str, ...]]:
     with _opened(path) as file:
         frame = _element(path, member(path, file, "obs"))
     if not isinstance(frame, import_module("pandas").DataFrame):
-        raise ValueError(f"{path} has an obs that is no table of cells")
+        raise ValueError(f"{path} has an obs that is not a table of cells")
     frame.index.name = frame.index.name or SAMPLE
     return frame.reset_index(), ()
 
@@ -130,7 +130,7 @@ def _rows(path: Path, group: Any, layer: str | None) -> Rows:
     _require_named(path, x.shape, cells, genes)
     layers = _layers(path, group)
     others = ", ".join(layers)
-    notes = (f"X taken; --layer takes one of {others}",) if layers and layer is None else ()
+    notes = (f"X is read; --layer can be one of {others}",) if layers and layer is None else ()
     return Rows(x, genes, {SAMPLE: cells}, notes)
 
 

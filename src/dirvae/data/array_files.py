@@ -95,7 +95,7 @@ def read_archive(path: Path, array: str | None = None) -> Rows:
         if chosen not in names:
             raise ValueError(f"{path} has no array {chosen!r}; it has {', '.join(names)}")
         rows = rows_of(path, _member(path, archive, chosen))
-    others = f"array {chosen!r} taken from {', '.join(names)}"
+    others = f"array {chosen!r} is read; the file has {', '.join(names)}"
     return rows._replace(notes=(others, *rows.notes) if len(names) > 1 else rows.notes)
 
 
@@ -128,7 +128,7 @@ def _load(path: Path, file: IO[bytes], kind: type) -> Any:
     except DAMAGE as error:
         raise _no_array(path, error) from error
     if not isinstance(loaded, kind):
-        raise ValueError(f"{path} is not what its name says: it holds a {type(loaded).__name__}")
+        raise ValueError(f"{path} is not what its name says: it contains a {type(loaded).__name__}")
     return loaded
 
 
@@ -137,7 +137,7 @@ def _require_whole(path: Path, file: IO[bytes], size: int) -> None:
     try:
         version = npy.read_magic(file)
         if version not in HEADERS:
-            raise ValueError(f"it is of version {version}, which no array of numbers needs")
+            raise ValueError(f"its format version {version} is not one of an array of numbers")
         shape, _, dtype = HEADERS[version](file)
         declared, found = math.prod(shape) * dtype.itemsize, size - file.tell()
         if declared > found and not dtype.hasobject:
@@ -153,7 +153,7 @@ def _sparse(path: Path, file: IO[bytes], archive: Any) -> Rows:
         require_memory(path, int(shape[0]) * np.dtype(np.int64).itemsize)  # a pointer for each row
     for name in INDICES & set(archive.files):
         if _member(path, archive, name).dtype.kind not in "iu":  # SciPy would make them such
-            raise _no_array(path, ValueError(f"{name!r} in it are no whole numbers"))
+            raise _no_array(path, ValueError(f"{name!r} in it are not whole numbers"))
     try:
         file.seek(0)
         x = sparse.load_npz(file)
@@ -163,7 +163,7 @@ def _sparse(path: Path, file: IO[bytes], archive: Any) -> Rows:
     if stored.shape != x.data.shape:  # SciPy forgets what is behind the last pointer
         raise ValueError(
             f"{path} is a broken sparse matrix: its pointers end before its {stored.size} values "
-            "do; build it anew from rows, columns and values"
+            "do; build it again from rows, columns and values"
         )
     require_rows(path, x)
     return Rows(sound_csr(str(path), x))
@@ -189,7 +189,7 @@ def _member(path: Path, archive: Any, name: str) -> NDArray[Any]:
     except DAMAGE as error:
         raise _no_array(path, error) from error
     if not isinstance(member, np.ndarray):
-        raise _no_array(path, ValueError(f"{name!r} in it is no array"))
+        raise _no_array(path, ValueError(f"{name!r} in it is not an array"))
     return member
 
 
@@ -210,4 +210,4 @@ def _require_sound_member(path: Path, archive: zipfile.ZipFile, name: str) -> No
 def _no_array(path: Path, error: BaseException) -> Exception:
     """What to raise; NumPy's advice to unpickle what may be hostile is left out."""
     about_pickle = "pickle" in str(error)
-    return damaged(path, ValueError("it is no array of numbers") if about_pickle else error)
+    return damaged(path, ValueError("it is not an array of numbers") if about_pickle else error)

@@ -94,12 +94,12 @@ def read_texts(
         raise FileNotFoundError(f"{source} does not exist; texts are {KINDS}")
     is_table = not corpus and not path.is_dir()
     if is_table and kind_of(path) not in TEXTS:
-        raise ValueError(f"{path} is of no kind that can be read; texts are {KINDS}")
+        raise ValueError(f"{path} is of a type that cannot be read; texts are {KINDS}")
     named = [name for name in (text_column, label_column, *id_columns, *columns) if name]
     if named and not is_table:
-        raise ValueError(f"{source} is no table, so it has no column {named[0]!r}")
+        raise ValueError(f"{source} is not a table, so it has no column {named[0]!r}")
     if encoding != UTF8 and not path.is_dir() and kind_of(path) not in taking("encoding"):
-        raise ValueError(f"{source} is no file of text, so it has no encoding {encoding!r}")
+        raise ValueError(f"{source} is not a text file, so it has no encoding {encoding!r}")
     if corpus:
         texts: Texts = resolve_name(CORPORA[str(source)])()
         return texts

@@ -202,7 +202,7 @@ def _first(text: str, begin: int, separator: str, spaced: bool) -> tuple[list[st
     """Cells of the first line, and where it ends."""
     first = next(_quoted_rows(text, begin, separator, spaced), [])
     if not first:
-        raise _MisfitError("nothing follows its first line")
+        raise _MisfitError("there is nothing after its first line")
     breaks = sum(len(BREAK.findall(cell)) for cell in first)
     *_, last = islice(LINE.finditer(text, begin), 1 + breaks)
     return first, last.end()

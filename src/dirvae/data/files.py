@@ -77,16 +77,16 @@ def read_rows(
     kind = kind_of(path)
     if array and not is_mnist and kind not in taking("array"):
         files = listed(taking("array"))
-        raise ValueError(f"{source} is no {files} file, so it has no array {array!r} to choose")
+        raise ValueError(f"{source} is not a {files} file, so it has no array {array!r} to choose")
     for option, value in (("layer", layer), ("modality", modality)):
         if value and kind not in taking(option):
             files = listed(taking(option))
-            raise ValueError(f"{source} is no {files} file, so it has no {option} {value!r}")
+            raise ValueError(f"{source} is not a {files} file, so it has no {option} {value!r}")
     if id_columns and kind not in taking("id_columns"):
-        raise ValueError(f"{source} is no table, so it has no column {id_columns[0]!r}")
+        raise ValueError(f"{source} is not a table, so it has no column {id_columns[0]!r}")
     if encoding != UTF8 and kind not in taking("encoding", NUMBERS):
         files = listed(taking("encoding", NUMBERS))
-        raise ValueError(f"{source} is no {files} file, so it has no encoding {encoding!r}")
+        raise ValueError(f"{source} is not a {files} file, so it has no encoding {encoding!r}")
     if is_mnist:
         return rows_of("mnist", mnist(array or "x_train"))
     rows = _read(
@@ -106,7 +106,7 @@ def _read(path: Path, **options: Any) -> Rows:
         names, pixels = read_images(path)
         return rows_of(path, pixels)._replace(ids={"file": names})
     if kind_of(path) not in NUMBERS:
-        raise ValueError(f"{path} is of no kind that can be read; data are {KINDS}")
+        raise ValueError(f"{path} is of a type that cannot be read; data are {KINDS}")
     row = FORMATS[kind_of(path)]
     rows: Rows = resolve_name(row.numbers)(path, **{name: options[name] for name in row.options})
     return rows

@@ -54,7 +54,7 @@ def member(path: Path, group: Any, name: str) -> Any:
     if name not in group:
         raise ValueError(f"{path} has no {name}; it has {', '.join(group)}")
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-        raise ValueError(f"{path} has {name} by a link, must have it in its place")
+        raise ValueError(f"{path} has {name} as a link, must have the data themselves")
     return group[name]
 
 
@@ -81,7 +81,9 @@ def require_own(path: Path, stored: Any, share: int = 1) -> None:
         if not hasattr(part, "chunks"):
             continue
         if part.external or part.is_virtual:
-            raise ValueError(f"{path} has {part.name} in another file, must have it in its own")
+            raise ValueError(
+                f"{path} has {part.name} in another file, must have it in the same file"
+            )
         size += part.size * part.dtype.itemsize
     require_memory(path, size, share)
 
@@ -91,6 +93,6 @@ def _parts(path: Path, stored: Any, depth: int) -> Iterator[Any]:
     if hasattr(stored, "chunks"):
         return
     if not depth:
-        raise ValueError(f"{path} is nested too deep at {stored.name}")
+        raise ValueError(f"{path} is nested too deeply at {stored.name}")
     for name in stored:
         yield from _parts(path, member(path, stored, name), depth - 1)

@@ -307,7 +307,7 @@ def _found_or_fetched(what: str, name: str, url: str, known_hash: str | None) ->
     except OSError as error:
         raise OSError(
             f"{what} cannot be downloaded from {url} to {path.parent}: put {name} into a "
-            f"folder and name that in DIRVAE_DATA ({type(error).__name__})"
+            f"folder and set DIRVAE_DATA to it ({type(error).__name__})"
         ) from error
     return path
 
@@ -338,7 +338,7 @@ def _from_idx(path: Path) -> Pixels:
     """Read the IDX format: two zeros, type 8 for bytes, the number of axes, their lengths."""
     content = unpacked(path, read_regular(path))
     if content[:3] != b"\0\0\x08":
-        raise ValueError("no IDX file of bytes")
+        raise ValueError("not an IDX file of bytes")
     shape = np.frombuffer(content, ">u4", content[3], 4)
     pixels: Pixels = np.frombuffer(content, np.uint8, offset=4 + 4 * content[3]).reshape(shape)
     return pixels.copy()
@@ -356,7 +356,7 @@ def _drawings(image: Any, path: Path) -> Iterator[tuple[str, Pixels]]:
             packed = io.BytesIO(archive.read(entry))
             with image.open(packed, formats=("PNG",)) as drawing:
                 if drawing.size != DRAWING:
-                    raise ValueError(f"{entry.filename} has other than 105 x 105 pixels")
+                    raise ValueError(f"{entry.filename} does not have 105 x 105 pixels")
                 ink = image.eval(drawing.convert("L"), lambda grey: 255 - grey)
             small = ink.resize((28, 28), image.Resampling.BOX)
             yield entry.filename, np.asarray(small, dtype=np.uint8)

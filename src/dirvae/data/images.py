@@ -66,7 +66,7 @@ def read_images(folder: str | Path) -> tuple[list[str], Pixels]:
             first = "{} x {}".format(*headers[0][0])
             raise ValueError(
                 f"{path} is {size[0]} x {size[1]} pixels but {paths[0]} is {first}: all images "
-                "must be of one size"
+                "must have the same size"
             )
     mode = "RGB" if any(mode not in ("1", "L", "LA") for _, mode in headers) else "L"
     width, height = headers[0][0]
@@ -100,7 +100,7 @@ def _opened(image: Any, path: Path) -> Iterator[Any]:
             most = f"{image.MAX_IMAGE_PIXELS:,}"
             raise ValueError(f"{path} cannot be read: it has more than {most} pixels") from error
         except DAMAGE as error:
-            raise ValueError(f"{path} cannot be read: it is cut off, or is no image") from error
+            raise ValueError(f"{path} cannot be read: it is cut off, or is not an image") from error
 
 
 def required(module: str, what: Any, extra: str = "data") -> Any:

@@ -74,10 +74,12 @@ def _lines(path: Path, raw: BinaryIO) -> Iterator[str]:
 def _features_by_samples(path: Path, lines: Iterator[str]) -> sparse.coo_matrix:
     words = next(lines, "").lower().split()
     if words[:2] != ["%%matrixmarket", "matrix"] or len(words) != 5:
-        raise damaged(path, ValueError("its first line is none of Matrix Market"))
+        raise damaged(path, ValueError("its first line is not one of Matrix Market"))
     _, _, layout, field, symmetry = words
     if layout not in LAYOUTS or field not in FIELDS or (layout, field) == ("array", "pattern"):
-        raise damaged(path, ValueError(f"{layout[:20]} of {field[:20]} is none of its kinds"))
+        raise damaged(
+            path, ValueError(f"{layout[:20]} of {field[:20]} is not a kind of Matrix Market")
+        )
     if field == "complex":
         raise ValueError(f"{path} has complex numbers, must have real ones")
     if symmetry != "general":
@@ -93,7 +95,7 @@ def _features_by_samples(path: Path, lines: Iterator[str]) -> sparse.coo_matrix:
     num_columns = (2 if field == "pattern" else 3) if layout == "coordinate" else 1
     require_size(str(path), width, height)
     if entries > 100 * max(1, path.stat().st_size):  # packed by gzip, an entry takes more
-        raise ValueError(f"{path} cannot be read: it is too small for the {entries:,} entries")
+        raise ValueError(f"{path} cannot be read: the file is too small for {entries:,} entries")
     require_memory(path, entries * num_columns, np.dtype(np.float64).itemsize)
     numbers = _numbers(path, lines, entries, num_columns)
     if layout != "coordinate":
@@ -102,7 +104,7 @@ def _features_by_samples(path: Path, lines: Iterator[str]) -> sparse.coo_matrix:
     within = (places >= 0) & (places < [height, width]) & (places == np.floor(places))
     if not within.all():
         row = int(np.argmin(within.all(1)))
-        raise damaged(path, ValueError(f"entry {row + 1} is at no place of the matrix"))
+        raise damaged(path, ValueError(f"entry {row + 1} is outside of the matrix"))
     return sparse.coo_matrix((values, tuple(places.T.astype(np.int64))), (height, width))
 
 

@@ -64,7 +64,7 @@ def read_metadata(
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist")
     if kind_of(path) not in TABLES:
-        raise ValueError(f"{path} is no table of what is known of samples: {listed(TABLES)}")
+        raise ValueError(f"{path} is not a table of covariates, must be {listed(TABLES)}")
     frame, notes = resolve_name(FORMATS[kind_of(path)].table)(path, encoding)
     frame.columns = [str(name) for name in frame.columns]
     if not len(frame) or not len(frame.columns):
@@ -75,15 +75,15 @@ def read_metadata(
     wanted = [str(entry) for entry in ids]
     absent = [entry for entry in dict.fromkeys(wanted) if entry not in place]
     if absent:
-        hint = "; for counts with a row for each feature add --transpose"
+        hint = "; if the counts have a row for each feature, add --transpose"
         raise ValueError(
             f"{path} has no row for {len(absent)} of the {len(wanted)} samples, such as "
-            f"{absent[0]!r}; its column of ids is {key!r}, where {next(iter(place))!r} is the first"
+            f"{absent[0]!r}; its column of ids is {key!r}, whose first id is {next(iter(place))!r}"
             f"{hint if len(absent) == len(set(wanted)) else ''}"
         )
     others = len(place.keys() - set(wanted))
     if others:
-        notes += (f"{others} of its rows left out: the counts have no such sample",)
+        notes += (f"{others} of its rows are left out: the counts have no such samples",)
     chosen = _chosen(path, frame, key, columns)
     told = frame.iloc[[place[entry] for entry in wanted]][chosen].reset_index(drop=True)
     if FORMATS[kind_of(path)].is_text:
@@ -94,7 +94,9 @@ def read_metadata(
 def _places(path: Path, key: str, cells: Sequence[str]) -> dict[str, int]:
     cell, count = Counter(cells).most_common(1)[0]
     if count > 1:
-        raise ValueError(f"{path} has {cell!r} {count} times in its column of ids, {key!r}")
+        raise ValueError(
+            f"{path} has {cell!r} {count} times in its column of ids, {key!r}; ids must be unique"
+        )
     return {cell: row for row, cell in enumerate(cells)}
 
 
@@ -102,7 +104,7 @@ def _chosen(path: Path, frame: Any, key: str, columns: Sequence[str]) -> list[st
     others = [name for name in frame.columns if name != key]
     for name in columns or others:
         if others.count(name) != 1:
-            found = f"two columns {name!r}" if name in others else f"no column {name!r}"
+            found = f"two columns named {name!r}" if name in others else f"no column {name!r}"
             raise ValueError(f"{path} has {found}; its columns are {', '.join(others[:20])}")
     return list(columns) or others
 

@@ -133,7 +133,7 @@ def _require_names(path: Path, names: Sequence[str], places: Sequence[int]) -> N
         if not name.strip():
             raise ValueError(f"{path} has no name for column {place + 1} in its first line")
         if name in seen:
-            raise ValueError(f"{path} has two columns {name!r}; each must have a name of its own")
+            raise ValueError(f"{path} has two columns named {name!r}; each name must be unique")
         seen.add(name)
 
 
@@ -203,14 +203,14 @@ def _aside(
     """Places of the columns that identify rows, by what they are called."""
     for name in id_columns:
         if names.count(name) != 1:
-            found = f"no column {name!r}" if name not in names else f"two columns {name!r}"
-            raise ValueError(f"{path} has {found} to set aside")
+            found = f"no column {name!r}" if name not in names else f"two columns named {name!r}"
+            raise ValueError(f"{path} has {found} to identify rows by")
     aside = {name: names.index(name) for name in id_columns}
     if not names or names[0] not in NUMBERS_ROWS or names[0] in aside:
         return aside, ()
     name = names[0] or (ROW if ROW not in names else "")
     what = f"column {name!r}" if names[0] else f"the first column, which has no name, as {name!r}"
-    return {name: 0, **aside}, (f"set aside {what}: it tells the rows apart",)
+    return {name: 0, **aside}, (f"set aside {what}: it identifies the rows",)
 
 
 def _no_numbers(path: Path, names: Sequence[str], row: int = 0, cell: str = "") -> str:
@@ -219,7 +219,7 @@ def _no_numbers(path: Path, names: Sequence[str], row: int = 0, cell: str = "") 
         advice = "; write numbers with a point and without separators of thousands"
     example = f" ({cell[:40]!r} in row {row}{advice})" if row else ""
     return (
-        f"{path} has columns that are not numbers: {listed}; remove them, or set aside what "
+        f"{path} has columns that are not numbers: {listed}; remove them, or name the column that "
         f"identifies rows with --id-column{example}"
     )
 

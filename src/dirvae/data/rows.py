@@ -51,13 +51,13 @@ def transposed(name: Any, rows: Rows) -> Rows:
     """
     if len(rows.ids) > 1:
         raise ValueError(
-            f"{name} has {len(rows.ids)} columns set aside ({', '.join(rows.ids)}), must have one "
-            "with --transpose: that of the names of features"
+            f"{name} has {len(rows.ids)} columns that identify rows ({', '.join(rows.ids)}). With "
+            "--transpose, it must have one, with the names of features"
         )
     features = next((list(map(str, values)) for values in rows.ids.values()), None)
     if features is not None and len(set(features)) < len(features):
         again = next(feature for feature in features if features.count(feature) > 1)
-        raise ValueError(f"{name} has two rows {again!r}; each feature must have its own name")
+        raise ValueError(f"{name} has two rows named {again!r}; each name must be unique")
     x = rows.x.T.tocsr() if sparse.issparse(rows.x) else np.ascontiguousarray(rows.x.T)
     ids = {} if rows.columns is None else {SAMPLE: rows.columns}
     return Rows(x, features, ids, rows.notes)

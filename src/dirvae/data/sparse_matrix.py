@@ -174,7 +174,7 @@ def _require_within(name: str, indices: NDArray[Any], places: int) -> None:
 
 def _broken(name: str, what: str) -> ValueError:
     return ValueError(
-        f"{name} is a broken sparse matrix: {what}; build it anew from rows, columns and values"
+        f"{name} is a broken sparse matrix: {what}; build it again from rows, columns and values"
     )
 
 

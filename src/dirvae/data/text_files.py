@@ -72,7 +72,7 @@ def read_text(path: Path, encoding: str = UTF8) -> tuple[str, tuple[str, ...]]:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     _ = Path(folder, "a.txt").write_text("größer", encoding="utf-16")
         ...     read_text(Path(folder, "a.txt"))
-        ('größer', ('read as utf-16, by the mark it begins with',))
+        ('größer', ('read as utf-16, because of its byte-order mark',))
     """
     require_encoding(encoding)
     with fitting_memory(path):
@@ -82,7 +82,9 @@ def read_text(path: Path, encoding: str = UTF8) -> tuple[str, tuple[str, ...]]:
 def _decoded(path: Path, data: bytes, encoding: str) -> tuple[str, tuple[str, ...]]:
     marked = next((name for mark, name in MARKS if data.startswith(mark)), None)
     if marked and not _may_be(encoding, marked):
-        raise ValueError(f"{path} begins with the mark of {marked}: it is not {encoding}")
+        raise ValueError(
+            f"{path} begins with the byte-order mark of {marked}: it is not {encoding}"
+        )
     try:
         text = data.decode(marked or encoding)
     except UnicodeError as error:
@@ -92,7 +94,7 @@ def _decoded(path: Path, data: bytes, encoding: str) -> tuple[str, tuple[str, ..
             f"{path} cannot be read: it has NUL characters, so it is {_what(data)}; save it as "
             "text, or give its encoding, such as utf-16-le"
         )
-    notes = (f"read as {marked}, by the mark it begins with",)
+    notes = (f"read as {marked}, because of its byte-order mark",)
     return text.lstrip("\ufeff"), notes if marked and marked != "utf-8-sig" else ()
 
 
@@ -134,4 +136,4 @@ def _undecoded(path: Path, data: bytes, encoding: str, error: UnicodeError) -> s
 
 def _what(data: bytes) -> str:
     known = (what for start, what in NO_TEXTS.items() if data.startswith(start))
-    return next(known, "UTF-16 without its mark, or no text")
+    return next(known, "UTF-16 without a byte-order mark, or not text")

@@ -84,7 +84,8 @@ def as_texts(path: Path, name: str, cells: Column) -> list[str]:
             raise ValueError(f"{path} has {text!r} in row {row} of {name!r}, must be text")
         if are_numbers and text:
             raise ValueError(
-                f"{path} has {text} in row {row} of {name!r}, must be text, but all are numbers"
+                f"{path} has {text} in row {row} of {name!r}, must be text, but all cells are "
+                "numbers"
             )
     return texts
 
@@ -126,7 +127,7 @@ def places_of(path: Path, found: Sequence[str], names: Sequence[str]) -> list[in
     """
     for name in names:
         if found.count(name) > 1:
-            raise ValueError(f"{path} has two columns {name!r}; each must have a name of its own")
+            raise ValueError(f"{path} has two columns named {name!r}; each name must be unique")
         if name not in found:
             listed = ", ".join(found[:8])
             hint = HINT if name == TEXT_COLUMN else ""
@@ -166,10 +167,12 @@ def json_object(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} cannot be read: line {number} is no JSON ({error})") from error
+        raise ValueError(
+            f"{path} cannot be read: line {number} is not valid JSON ({error})"
+        ) from error
     if not isinstance(found, dict):
         raise ValueError(
-            f"{path} cannot be read: line {number} is no JSON object, such as "
+            f"{path} cannot be read: line {number} is not a JSON object, such as "
             '{"text": "some words"}'
         )
     return found

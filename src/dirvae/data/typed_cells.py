@@ -29,8 +29,8 @@ def typed(name: str, cells: Sequence[Any], source: str) -> list[Any]:
     for row, cell in enumerate(cells, 1):
         if cell is None or cell != cell or cell == "":
             raise ValueError(
-                f"{source} has nothing in row {row} of {name!r}, must be complete: fill it or "
-                "leave the row out"
+                f"{source} has nothing in row {row} of {name!r}, must be complete: fill in this "
+                "cell or leave the row out"
             )
     if not all(isinstance(cell, str) for cell in cells):
         return list(cells)

@@ -61,8 +61,8 @@ def require_resumable(resume: bool, random_state: Any) -> None:
     """Raise ValueError if a run cannot go on as it would have gone."""
     if resume and not isinstance(random_state, Integral):
         raise ValueError(
-            f"resume=True with random_state={random_state!r}, must be an integer: only so does the "
-            "run go on as it would have"
+            f"random_state is {random_state!r}, must be an integer if resume=True: only then does "
+            "the continued run draw the same random numbers"
         )
 
 

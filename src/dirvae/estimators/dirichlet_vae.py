@@ -362,7 +362,7 @@ class DirichletVAE(RowEstimator):
         z = check_array(X, dtype=[np.float64, np.float32], input_name="X")
         if z.shape[1] != self._n_features_out:
             raise ValueError(
-                f"X has shape {z.shape}, must be (N, {self._n_features_out}): one latent a row"
+                f"X has shape {z.shape}, must be (N, {self._n_features_out}): one latent per row"
             )
         with torch.no_grad():
             decoder = copy.deepcopy(self.vae_.decoder).double()
@@ -380,7 +380,9 @@ class DirichletVAE(RowEstimator):
         """Decoded mean of a row of one component alone, shape (K, D); on the simplex only."""
         check_is_fitted(self)
         if not self._is_on_simplex():
-            raise AttributeError(f"a {type(self).__name__} has components_ on a simplex only")
+            raise AttributeError(
+                f"a {type(self).__name__} has components_ only if the latent is on a simplex"
+            )
         return self.inverse_transform(np.eye(self._n_features_out))
 
     @pinned()
@@ -485,7 +487,7 @@ class DirichletVAE(RowEstimator):
         if self.prior_components is not None:
             require_integer("prior_components", self.prior_components, 1)
             if isinstance(self.prior_concentration, str):
-                raise ValueError("prior_components needs prior_concentration as a number")
+                raise ValueError("prior_components needs a prior_concentration that is a number")
         commitment = 0.0 if self.commitment is None else self.commitment
         if not isinstance(commitment, Real) or not 0 <= commitment < math.inf:
             raise ValueError(f"commitment is {commitment!r}, must be a finite number of 0 or more")

@@ -46,15 +46,15 @@ def warn_of_kind(X: Any, likelihood: Callable[..., Distribution], *, chosen: boo
             f"X has whole numbers from {X.min():g} to {X.max():g}, which look like counts, but are "
             "fitted by a Gaussian: likelihood=NegativeBinomial, Multinomial or "
             "DirichletMultinomial takes counts (--likelihood negative-binomial, ... on the command "
-            "line), likelihood=Normal says that they are none",
+            "line), likelihood=Normal is for numbers that are not counts",
             stacklevel=2,
         )
     elif chosen and likelihood is Bernoulli and not _are_whole(X) and _common_sum(X):
         warnings.warn(
             f"X has rows that sum to {_common_sum(X):g}, as relative abundances do, but each value "
-            "is taken for the chance of a 1. likelihood=DirichletMultinomial takes the counts that "
-            "they were made from; likelihood=Normal takes fractions as they are; "
-            "likelihood=Bernoulli says that they are chances",
+            "is treated as the probability of a 1. likelihood=DirichletMultinomial takes the "
+            "counts that they were made from; likelihood=Normal takes fractions as they are; "
+            "likelihood=Bernoulli is for probabilities",
             stacklevel=2,
         )
 

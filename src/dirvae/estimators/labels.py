@@ -106,7 +106,7 @@ def _is_unknown(label: Any) -> bool:
 def _require_classes(labels: list[Any]) -> None:
     words = [isinstance(label, str) for label in labels]
     if any(words) and not all(words):
-        raise ValueError("y has words and numbers, must be of one kind, but for -1 where unknown")
+        raise ValueError("y has words and numbers, must be of one kind, except -1 where unknown")
     if str(UNLABELLED) in labels:
         raise ValueError("y has the word '-1': give the number -1, or None, where unknown")
     for label in () if any(words) else labels:

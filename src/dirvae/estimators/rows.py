@@ -81,7 +81,8 @@ def validated_corpus(estimator: Any, corpus: Corpus, *, reset: bool) -> Corpus:
     known = getattr(estimator, "feature_names_in_", None)
     if words is not None and known is not None and known.tolist() != words.tolist():
         raise ValueError(
-            f"{corpus.folder} has other words than the model, must have the same in the same order"
+            f"{corpus.folder} has other words than the model, must have the same words in the same "
+            "order"
         )
     return corpus
 
@@ -139,7 +140,7 @@ def finite(what: str, values: Any) -> Any:
     """
     if not np.isfinite(values).all():
         raise FloatingPointError(
-            f"{what} is NaN or infinite, since the model's weights have run away: fit it with a "
+            f"{what} is NaN or infinite, because the model's weights diverged: fit it with a "
             "smaller learning_rate, or look for extreme values in the data"
         )
     return values

@@ -49,12 +49,12 @@ def bags(name: str) -> Bags:
     Example:
         >>> bags("none")
         Traceback (most recent call last):
-        OSError: none.npz cannot be downloaded: put it into a folder and name that in DIRVAE_DATA
+        OSError: none.npz cannot be downloaded: put it into a folder and set DIRVAE_DATA to it
     """
     path = Path(os.environ.get("DIRVAE_DATA", ""), f"{name}.npz")
     if not path.is_file():
         raise OSError(
-            f"{name}.npz cannot be downloaded: put it into a folder and name that in DIRVAE_DATA"
+            f"{name}.npz cannot be downloaded: put it into a folder and set DIRVAE_DATA to it"
         )
     with np.load(path, allow_pickle=False) as arrays:
         if "train_data" in arrays.files:

@@ -275,7 +275,7 @@ def _svhn_subset() -> Labelled:
     path = Path(os.environ.get("DIRVAE_DATA", ""), SUBSET)
     if not path.is_file():
         raise OSError(
-            f"{SUBSET} cannot be downloaded: put it into a folder and name that in DIRVAE_DATA"
+            f"{SUBSET} cannot be downloaded: put it into a folder and set DIRVAE_DATA to it"
         )
     with np.load(path, allow_pickle=False) as file:
         x, y = _scaled(file["x"]), file["y"].astype(np.int64)

@@ -67,7 +67,7 @@ def guide_columns(guide: Any, words: Any) -> list[list[int]]:
     if not guide:
         return []
     if words is None:
-        raise ValueError("guide names words: give fit texts, or counts with a vocabulary")
+        raise ValueError("guide names words, so fit needs texts, or counts with a vocabulary")
     place = {word: column for column, word in enumerate(words)}
     wanted = {name: list(dict.fromkeys(seeds)) for name, seeds in guide.items()}
     for name, seeds in wanted.items():
@@ -76,7 +76,10 @@ def guide_columns(guide: Any, words: Any) -> list[list[int]]:
     absent = [word for seeds in wanted.values() for word in seeds if word not in place]
     if absent:
         named = ", ".join(map(repr, dict.fromkeys(absent)))
-        warnings.warn(f"guide has words that the vocabulary lacks, left out: {named}", stacklevel=5)
+        warnings.warn(
+            f"guide has words that are not in the vocabulary and are left out: {named}",
+            stacklevel=5,
+        )
     return [[place[word] for word in seeds if word in place] for seeds in wanted.values()]
 
 
@@ -89,7 +92,7 @@ def _require_decoder(decoder: Any, latent: Any, word_vectors: Any) -> None:
         name = getattr(latent, "__name__", repr(latent))
         raise ValueError(
             f"latent is {name}, must be a distribution on the simplex with "
-            f"decoder={decoder.__name__}; ProductDecoder takes any"
+            f"decoder={decoder.__name__}; ProductDecoder takes any latent"
         )
     if word_vectors is not None and not decoder.takes_word_vectors:
         raise ValueError(

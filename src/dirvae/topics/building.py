@@ -112,7 +112,7 @@ def vectors_of_words(vectors: Any, words: Any, num_words: int) -> Tensor:
     """
     if isinstance(vectors, Mapping):
         if words is None:
-            raise ValueError("word_vectors by word need the words: give fit a vocabulary")
+            raise ValueError("word_vectors is a mapping from words, so fit needs a vocabulary")
         known = [word for word in words if word in vectors]
         if not known:
             raise ValueError("word_vectors has no word of the vocabulary, must have some")

@@ -139,7 +139,9 @@ def compare_counts(
     _require_models(models)
     names = [f"model {place}" for place in range(len(models))] if names is None else list(names)
     if len(names) != len(models):
-        raise ValueError(f"names has {len(names)}, must have one for each of {len(models)} models")
+        raise ValueError(
+            f"names has {len(names)} entries, must have one for each of {len(models)} models"
+        )
     columns = _shared_columns(models)
     thetas: list[Floats | None] = [None] * len(models)
     measures: list[dict[str, float]] = [{}] * len(models)
@@ -162,13 +164,13 @@ def compare_counts(
 
 def _require_models(models: Sequence[TopicModel]) -> None:
     if not LEAST <= len(models) <= MOST:
-        raise ValueError(f"models has {len(models)}, must have {LEAST} to {MOST}")
+        raise ValueError(f"models has {len(models)} entries, must have {LEAST} to {MOST}")
     for model in models:
         if not isinstance(model, TopicModel):
             raise ValueError(f"models has a {type(model).__name__}, must have topic models")
         check_is_fitted(model)
     if len({model._terms for model in models}) > 1:
-        raise ValueError("models has some of documents and some of samples, must have one kind")
+        raise ValueError("models has models of documents and of samples, must have one kind")
 
 
 def _shared_columns(models: Sequence[TopicModel]) -> list[Ints]:
@@ -181,7 +183,7 @@ def _shared_columns(models: Sequence[TopicModel]) -> list[Ints]:
     places = [{} if words is None else {w: c for c, w in enumerate(words)} for words in known]
     shared = [word for word in places[0] if all(word in place for place in places)]
     if not shared:
-        raise ValueError(f"models has none that all know of the {column}s, must share some")
+        raise ValueError(f"models have no {column} in common, must share some")
     return [np.array([place[word] for word in shared], dtype=np.int64) for place in places]
 
 

@@ -71,8 +71,8 @@ def covariates_of(columns: Sequence[Column], smooth: Sequence[str] = ()) -> list
     for column in columns:
         if len(column.levels) == len(column.values) > 1:
             raise ValueError(
-                f"covariates has another word in each row of column {column.name!r}, must have "
-                "words that repeat: leave it out, or give dates and numbers as such"
+                f"covariates has a different word in each row of column {column.name!r}, must have "
+                "words that repeat: leave it out, or give dates or numbers"
             )
     return [
         Covariate(c.name, c.kind, c.levels, 0.0, 1.0, knots_of(c.values))
@@ -120,7 +120,7 @@ def as_numbers(columns: Sequence[Column], known: Sequence[Covariate]) -> Floats:
     new, gone = [n for n in given if n not in names], [n for n in names if n not in given]
     if new or gone:
         raise ValueError(
-            f"covariates has columns that fit did not see, {new}, or lacks some, {gone}; must have "
+            f"covariates has new columns, {new}, or lacks columns, {gone}; must have "
             f"those of fit: {names}"
         )
     # By column, as frames are: sums in single precision depend on the order in memory.
@@ -158,8 +158,8 @@ def warn_of_the_mean(known: Sequence[Covariate], row: str) -> None:
     """Warn that a model that was fitted with covariates is asked without."""
     names = ", ".join(repr(covariate.name) for covariate in known)
     warnings.warn(
-        f"the model was fitted with covariates ({names}) and is asked without: the prior of each "
-        f"{row} is that at their mean",
+        f"the model was fitted with covariates ({names}), but is used without them: the prior of "
+        f"each {row} is the one at their mean",
         stacklevel=5,
     )
 
@@ -174,7 +174,7 @@ def _as_before(column: Column, known: Covariate) -> Floats:
     if new:
         names = names_of([column._replace(levels=new)])
         raise ValueError(
-            f"covariates has levels that fit did not see, {names}; must have in column "
+            f"covariates has levels that were not in fit, {names}; must have in column "
             f"{known.name!r} some of {known.levels}"
         )
     if known.knots:

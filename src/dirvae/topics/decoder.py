@@ -126,7 +126,7 @@ class TopicDecoder(Conditional):
             ValueError: If the decoder cannot merge topics, which is the default.
         """
         name = type(self).__name__
-        raise ValueError(f"topics of {name} cannot be merged; those of MixtureDecoder can")
+        raise ValueError(f"topics of {name} cannot be merged; topics of MixtureDecoder can")
 
 
 def decoder_of(vae: VAE) -> TopicDecoder:

@@ -126,7 +126,7 @@ def _column_of_words(X: Any) -> Any:
             name = repr(list(table.columns)[place])
             raise ValueError(f"X has words in column {name} of {width}, must be one: X[{name}]")
         raise ValueError(
-            f"X has words in {width} columns, must have one text a row, or lists: X.tolist()"
+            f"X has words in {width} columns, must have one text in each row, or lists: X.tolist()"
         )
     return None
 

@@ -63,7 +63,7 @@ def countable(X: Any, vectorizer: Any, vocabulary: Any) -> tuple[Any, Any, Any]:
     if vocabulary is not None:
         raise ValueError(
             f"vocabulary is given with {documents.kind}, must be None unless X has counts; "
-            "to count these words alone give vectorizer=CountVectorizer(vocabulary=...)"
+            "to count only these words, give vectorizer=CountVectorizer(vocabulary=...)"
         )
     fitted, counts = counted_documents(documents, vectorizer)
     return counts, fitted, _names_of_words(fitted)
@@ -101,7 +101,7 @@ def counted_documents(documents: Documents, vectorizer: Any) -> tuple[Any, Any]:
         raise ValueError(f"vectorizer cannot count X: {reason}") from error
     if counts.min() < 0:
         raise ValueError(
-            "vectorizer gives negative counts, must give 0 or more: a HashingVectorizer does with "
+            "vectorizer gives negative counts, must give 0 or more: for a HashingVectorizer, set "
             "alternate_sign=False and norm=None"
         )
     return fitted, counts
@@ -120,7 +120,7 @@ def require_kind(documents: Documents, vectorizer: Any) -> None:
     """
     parts = [getattr(vectorizer, part, None) for part in ("preprocessor", "tokenizer", "analyzer")]
     if as_given in parts and documents.kind is Kind.TEXTS:
-        raise ValueError("X has texts, must be lists of words, as the model was fitted on")
+        raise ValueError("X has texts, must be lists of words, as in fit")
     own = [part for part in parts if callable(part) and part is not words_of]
     splits = isinstance(vectorizer, CountVectorizer | HashingVectorizer) and not own
     if splits and documents.kind is Kind.LISTS:
@@ -214,8 +214,8 @@ def vocabulary_of(
     if again:
         first = [column for column, word in enumerate(listed) if word == again[0]]
         raise ValueError(
-            f"{argument} has {again[0]!r} twice, in columns {first[0]} and {first[1]} from 0, must "
-            "have different words: add the columns up or rename them"
+            f"{argument} has {again[0]!r} twice, in columns {first[0]} and {first[1]} counted "
+            "from 0, must have different words: add the columns up or rename them"
         )
     return np.array(listed, dtype=object)
 
@@ -228,7 +228,7 @@ def _in_order(words: Any, num_words: int, argument: str) -> Sequence[Any]:
         return list(words)
     if set(words.values()) != set(range(len(words))):
         raise ValueError(
-            f"{argument} is a {name} of other values than columns, must be one from words to "
+            f"{argument} is a {name} whose values are not columns, must map words to "
             f"0, ..., {num_words - 1}"
         )
     return sorted(words, key=words.__getitem__)
@@ -241,8 +241,8 @@ def _require_same_words(corpus: Corpus, words: Any, whose: str) -> None:
     wanted = _in_order(words, corpus.shape[1], whose)
     if list(wanted) != corpus.vocabulary.tolist():
         raise ValueError(
-            f"{corpus.folder} has other words than {whose}, must have the same in the same order: "
-            "build it with these, Corpus.build(..., vocabulary=words)"
+            f"{corpus.folder} has other words than {whose}, must have the same words in the "
+            "same order: build it again with Corpus.build(..., vocabulary=words)"
         )
 
 

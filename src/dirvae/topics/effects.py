@@ -284,7 +284,7 @@ def _require_change(columns: Sequence[Column]) -> None:
     for column in columns:
         if not (np.ptp(column.values) if not column.levels else len(column.levels) > 1):
             raise ValueError(
-                "covariates has columns that follow from the others: "
+                "covariates has columns that are determined by the others: "
                 f"{column.name!r} is the same in every row; leave it out"
             )
 
@@ -317,8 +317,8 @@ def _require_independent(names: list[str], triangle: Floats) -> None:
     if len(others) > MOST_NAMED:
         others[MOST_NAMED - 1 :] = [f"{len(others) - MOST_NAMED + 1} others"]
     raise ValueError(
-        f"covariates has columns that follow from the others: {names[place - 1]!r} follows from "
-        f"{' and '.join(others)}; leave one of them out"
+        f"covariates has columns that are determined by the others: {names[place - 1]!r} is "
+        f"determined by {' and '.join(others)}; leave one of them out"
     )
 
 

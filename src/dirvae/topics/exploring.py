@@ -100,7 +100,7 @@ def words_asked_for(
         found = np.array([place[word] for word in asked if word in place], dtype=np.int64)
     if len(found) == 0:
         raise ValueError(
-            f"query is {query!r}, of which the vocabulary has no word{nearest(query, words)}"
+            f"query is {query!r}, must have a word of the vocabulary{nearest(query, words)}"
         )
     return np.unique(found)
 

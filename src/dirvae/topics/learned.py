@@ -177,7 +177,7 @@ class LearnedTopics(VAEEstimator):
         """
         check_is_fitted(self)
         if not hasattr(self, "vocabulary_"):
-            raise ValueError("query names words, but the model knows none: fit with a vocabulary")
+            raise ValueError("query names words, but the model has none: fit with a vocabulary")
         counts = self.counts([query]) if hasattr(self, "vectorizer_") else None
         columns = words_asked_for(query, counts, self.vocabulary_)
         share = topics_of_words(self.word_documents_, columns, self._n_features_out)

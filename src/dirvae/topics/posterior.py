@@ -103,7 +103,7 @@ class TopicPosterior(Result, _Marginals):
                 f"topics is {list(topics)}, must name topics from 0 to {size - 1}, each once"
             )
         if len(found) == size:
-            raise ValueError("topics has all of them, whose share is 1; must leave some out")
+            raise ValueError("topics names all topics, whose share is 1; must leave some out")
         if self._evidence is None:
             raise ValueError("the posterior has no documents, must come from a model's `posterior`")
         level = self._level if level is None else level
@@ -197,7 +197,7 @@ def evidence_of(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> WordE
         if not isinstance(q, Dirichlet):
             raise ValueError(
                 f"the latent is a {type(q).__name__}, but posterior takes a topic model with a "
-                "Dirichlet latent; see its vae_ for others"
+                "Dirichlet latent; for other latents, use its vae_"
             )
         of_prior = exact.prior(*context).concentration.numpy()
         concentration.append(_or_prior(q.concentration.numpy(), of_prior, rows))

@@ -175,7 +175,7 @@ class DocumentQuestions(LearnedTopics):
         if isinstance(covariates, Mapping):
             covariates = {name: np.atleast_1d(value) for name, value in covariates.items()}
         if (count := self.counts(X).shape[0]) != 1:
-            raise ValueError(f"X has {self._terms.many(count, 'row')}, must be one")
+            raise ValueError(f"X has {self._terms.many(count, 'row')}, must have one")
         counts, covariates = self._counts_and_covariates(X, covariates)
         weights = proportions(self.vae_, counts, covariates)
         words = getattr(self, "vocabulary_", None)

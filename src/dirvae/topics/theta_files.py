@@ -72,7 +72,7 @@ def write_theta(
     if not is_table and target.suffix != ".npy":
         raise ValueError(f"{target} must end in .npy, .csv or .parquet")
     if columns and not is_table:
-        raise ValueError(f"columns is {list(columns)}, must be empty for an array: {target}")
+        raise ValueError(f"columns is {list(columns)}, must be empty for a .npy file: {target}")
     names = [*columns, *model.get_feature_names_out()] if is_table else []
     if is_table:
         require_packages(target)

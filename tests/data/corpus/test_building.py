@@ -133,7 +133,7 @@ def test_an_error_before_the_first_shard_leaves_nothing(tmp_path):
 def test_nothing_is_replaced_unasked(tmp_path):
     (tmp_path / "mine").mkdir()
     for force in (False, True):
-        with pytest.raises(ValueError, match="exists and is no corpus"):
+        with pytest.raises(ValueError, match="exists and is not a corpus"):
             build(tmp_path / "mine", force=force)
     build(tmp_path / "corpus")
     with pytest.raises(ValueError, match="exists; choose another folder, or replace it"):
@@ -148,13 +148,13 @@ def test_nothing_is_replaced_unasked(tmp_path):
 @pytest.mark.parametrize(
     ("texts", "options", "message"),
     [
-        ([], {}, "documents are none"),
+        ([], {}, "documents is empty"),
         (["the", "..."], {}, "no words to count"),
         (["a cat", 5], {}, "documents have a int, must be texts or lists of words"),
         (["a cat", ["a", "list"]], {}, "have a list in row 1 of shard 0, must be texts"),
         (["我喜欢学习机器学习和自然语言处理"], {}, "without spaces between words, 1 of 1"),
         (["a cat", Document("two", label="x")], {}, "have a label, but the first has none"),
-        ([Document("a", 1), Document("two")], {}, "lack an id, must all have one"),
+        ([Document("a", 1), Document("two")], {}, "some documents have no id"),
         (TEXTS, {"ngrams": 0}, "ngrams is 0, must be a whole number"),
         (TEXTS, {"ngrams": 11}, "ngrams is 11, must be at most 10"),
         (TEXTS, {"min_df": 1.5}, "min_df is 1.5, must be a number of documents or a share"),

@@ -144,16 +144,16 @@ DAMAGED = {
     "column too large": (changed("indices", 0, 10**6), "column out of range"),
     "column past the last": (changed("indices", 0, 52), "column out of range"),
     "column below 0": (changed("indices", 0, -1), "column out of range"),
-    "columns fall": (swapped, "columns of a document do not rise"),
-    "no count": (changed("data", 0, 0), "no finite number above 0"),
-    "not a number": (as_floats, "no finite number above 0"),
+    "columns fall": (swapped, "columns of a document are not in rising order"),
+    "no count": (changed("data", 0, 0), "not a finite number above 0"),
+    "not a number": (as_floats, "not a finite number above 0"),
     "pointer beyond the end": (changed("indptr", 5, 10**9), "pointers do not rise"),
     "last pointer": (changed("indptr", -1, 5), "pointers do not rise"),
     "fewer counts": (replaced("data", np.ones(5, np.uint8)), "data has shape"),
     "counts of another type": (lambda shard: retyped(shard, "data", "c16"), "data has type"),
     "indices of another type": (lambda shard: retyped(shard, "indices", "f8"), "indices has type"),
-    "objects": (replaced("indptr", np.array([{}])), "cut off or no array"),
-    "cut off": (cut, "cut off or no array"),
+    "objects": (replaced("indptr", np.array([{}])), "cut off or is not an array"),
+    "cut off": (cut, "cut off or is not an array"),
 }
 
 

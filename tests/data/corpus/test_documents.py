@@ -84,7 +84,7 @@ def test_rows_are_not_all_read_at_once(tmp_path):
     path.write_text(json.dumps({"text": "words " * 3000}) + "\n" + "no json\n" * 100_000)
     found = documents_in(path)
     assert next(found).text.startswith("words")
-    with pytest.raises(ValueError, match="line 2 is no JSON"):
+    with pytest.raises(ValueError, match="line 2 is not valid JSON"):
         next(found)
 
 
@@ -110,7 +110,7 @@ def test_what_cannot_be_read_is_refused(tmp_path, name, content, message):
 def test_a_longer_row_far_below_the_head_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "HEAD", 100)
     (tmp_path / "x.csv").write_text("id,text\n" + "1,a word\n" * 30 + "2,b,c\n")
-    with pytest.raises(ValueError, match="3 cells in row 31, the first line has 2"):
+    with pytest.raises(ValueError, match="3 cells in row 31, but the first line has 2"):
         list(documents_in(tmp_path / "x.csv"))
 
 

@@ -65,7 +65,7 @@ def test_dense_blocks_and_weights_are_taken_as_they_are(tmp_path):
         ([np.eye(2)], {"vocabulary": ["a"]}, "block 0 has 2 columns, must have 1"),
         ([np.eye(2)], {"ids": ["a"]}, "ids are fewer than the documents"),
         ([np.eye(2)], {"labels": "abc"}, "labels are more than the 2 documents"),
-        ([], {}, "blocks are none"),
+        ([], {}, "blocks is empty"),
     ],
 )
 def test_what_is_no_matrix_of_counts_is_refused(tmp_path, block, options, message):

@@ -17,8 +17,8 @@ def test_names_come_back(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "is no JSON"),
-        ("[" * 100_000, "is no JSON"),
+        ("{", "is not valid JSON"),
+        ("[" * 100_000, "is not valid JSON"),
         ('["a"]', "must hold names"),
         ('{"0": 1}', "must hold"),
     ],

@@ -68,7 +68,7 @@ def build_documents(
     rows = map(document_of, documents)
     first = list(islice(rows, 1))
     if not first:
-        raise ValueError("documents are none, must be one at least")
+        raise ValueError("documents is empty, must have at least one document")
     known = [name for name in KNOWN if name in columns or getattr(first[0], name) is not None]
     if not isinstance(first[0].text, str):
         stop = None if counting.stop_words == "english" else counting.stop_words
@@ -260,7 +260,7 @@ def _require_known(told: Mapping[str, Sequence[Any]], known: Sequence[str]) -> N
                 f"be named, as columns={{{name!r}: {name!r}}}"
             )
         if name == "id" and name in known and values.count(None):
-            raise ValueError("documents lack an id, must all have one or none")
+            raise ValueError("some documents have no id; all or none must have one")
 
 
 def _require_kind(rows: Sequence[Any], counting: Counting, number: int) -> None:

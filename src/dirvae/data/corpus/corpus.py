@@ -304,7 +304,7 @@ class Corpus:
 
     def _require_sum(self, path: Path, expected: str) -> None:
         if checksum(path) != expected:
-            raise ValueError(f"{path} is not what was written: build {self.folder} anew")
+            raise ValueError(f"{path} is not what was written: build {self.folder} again")
 
     def _words(self) -> NDArray[np.object_] | None:
         if self._manifest.vocabulary is None:

@@ -243,7 +243,8 @@ def _in_delimited(path: Path, names: Names, encoding: str) -> Iterator[Sequence[
                 number += 1
                 if len(cells) != width:
                     raise ValueError(
-                        f"{path} has {len(cells)} cells in row {number}, the first line has {width}"
+                        f"{path} has {len(cells)} cells in row {number}, but the first line "
+                        f"has {width}"
                     )
                 yield [None if place is None else cells[place] for place in places]
 

@@ -87,7 +87,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise FileNotFoundError(f"{folder} holds no corpus: it has no {MANIFEST}")
     found = read_json(folder / MANIFEST)
     if not isinstance(found, dict) or found.get("kind") != "corpus":
-        raise ValueError(f"{folder} holds no corpus: its {MANIFEST} is of something else")
+        raise ValueError(f"{folder} holds no corpus: its {MANIFEST} is not of a corpus")
     if found.get("format") != FORMAT:
         raise ValueError(
             f"{folder} is of format {found.get('format')!r}, this version of dirvae reads {FORMAT}"

@@ -65,7 +65,7 @@ def _write(
         if progress is not None:
             progress(num_documents)
     if width is None:
-        raise ValueError("blocks are none, must be one at least")
+        raise ValueError("blocks is empty, must have at least one block")
     for name, of_rows in values.items():
         if next(of_rows, None) is not None:
             raise ValueError(f"{name}s are more than the {num_documents:,} documents")

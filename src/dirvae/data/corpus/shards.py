@@ -162,7 +162,7 @@ def facts_of(folder: Path) -> Facts:
         and {f"{name}.npy" for name in ARRAYS} | {ABOUT} <= found["sha256"].keys()
     )
     if not is_sound:
-        raise _broken(folder, f"{FACTS} says something else than a shard does")
+        raise _broken(folder, f"{FACTS} contradicts a shard")
     return Facts(**found)
 
 
@@ -222,7 +222,7 @@ def _mapped(folder: Path, name: str, length: int) -> NDArray[Any]:
         # An empty array cannot be mapped.
         found = np.load(path, mmap_mode="r" if length else None, allow_pickle=False)
     except (ValueError, OSError, EOFError, SyntaxError) as error:
-        raise _broken(folder, f"{path.name} is cut off or no array") from error
+        raise _broken(folder, f"{path.name} is cut off or is not an array") from error
     if not isinstance(found, np.ndarray) or found.shape != (length,):
         raise _broken(folder, f"{name} has shape {np.shape(found)}, must have {(length,)}")
     return np.asarray(found)
@@ -241,10 +241,10 @@ def _require_canonical(
     borders = indptr[1:-1][(indptr[1:-1] > 0) & (indptr[1:-1] < len(indices))] - 1
     rises[borders] = True
     if not rises.all():
-        raise _broken(folder, "columns of a document do not rise")
+        raise _broken(folder, "columns of a document are not in rising order")
     if not (data > 0).all() or not np.isfinite(data).all():
-        raise _broken(folder, "it has a count that is no finite number above 0")
+        raise _broken(folder, "it has a count that is not a finite number above 0")
 
 
 def _broken(folder: Path, what: str) -> ValueError:
-    return ValueError(f"{folder} is a broken shard: {what}; build the corpus anew")
+    return ValueError(f"{folder} is a broken shard: {what}; build the corpus again")

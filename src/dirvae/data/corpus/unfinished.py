@@ -56,14 +56,14 @@ def building(folder: Path, settings: Mapping[str, Any], force: bool) -> Iterator
 def other_options(place: Path) -> ValueError:
     """What to raise for a build that was begun with other options."""
     return ValueError(
-        f"{place} holds an unfinished build with other options: give the same, or delete that "
-        "folder"
+        f"{place} holds an unfinished build with other options: give the same options, or "
+        "delete that folder"
     )
 
 
 def _begun(folder: Path, settings: Mapping[str, Any], force: bool) -> Path:
     if folder.exists() and not is_corpus(folder):
-        raise ValueError(f"{folder} exists and is no corpus; choose another folder")
+        raise ValueError(f"{folder} exists and is not a corpus; choose another folder")
     if folder.exists() and not force:
         raise ValueError(f"{folder} exists; choose another folder, or replace it with force")
     place = unfinished(folder)
@@ -72,7 +72,7 @@ def _begun(folder: Path, settings: Mapping[str, Any], force: bool) -> Path:
         try:
             before = (place / SETTINGS).read_text(encoding="utf-8")
         except OSError as error:
-            raise ValueError(f"{place} holds something else; move it away") from error
+            raise ValueError(f"{place} holds something else; move this folder away") from error
         if before != told:
             raise other_options(place)
     else:
@@ -96,8 +96,8 @@ def is_there(shard: Path, source: str) -> bool:
         return False
     if facts_of(shard).source != source:
         raise ValueError(
-            f"{shard.parents[1]} holds an unfinished build of other documents: give the same, or "
-            "delete that folder"
+            f"{shard.parents[1]} holds an unfinished build of other documents: give the same "
+            "documents, or delete that folder"
         )
     return True
 
@@ -107,8 +107,8 @@ def require_no_more(place: Path, num_shards: int) -> None:
     there = {int(p.name) for kind in (COUNTED, SHARDS) for p in (place / kind).glob("[0-9]*")}
     if there != set(range(num_shards)):
         raise ValueError(
-            f"{place} holds an unfinished build of more documents: give the same, or delete that "
-            "folder"
+            f"{place} holds an unfinished build of more documents: give the same documents, or "
+            "delete that folder"
         )
 
 

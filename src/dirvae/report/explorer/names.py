@@ -36,7 +36,9 @@ def read_names(path: str | Path) -> dict[str, str]:
     try:
         found = json.loads(read_regular(path).decode("utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"{path} is no JSON, must be names of topics, such as {SHAPE}") from error
+        raise ValueError(
+            f"{path} is not valid JSON, must be names of topics, such as {SHAPE}"
+        ) from error
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found.values()):
         raise ValueError(f"{path} must hold names of topics, such as {SHAPE}")
     return found
