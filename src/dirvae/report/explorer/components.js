@@ -102,7 +102,11 @@ function paint(canvas, shade) {
   const [height, width] = data.shape;
   const context = canvas.getContext("2d", { willReadFrequently: true }); // small: no use of a GPU
   const image = context.createImageData(width, height);
-  for (let i = 0; i < width * height; i++) image.data.set([shade(i), shade(i), shade(i), 255], 4 * i);
+  const { data: pixels } = image;
+  for (let i = 0; i < width * height; i++) {
+    pixels[4 * i] = pixels[4 * i + 1] = pixels[4 * i + 2] = shade(i);
+    pixels[4 * i + 3] = 255;
+  }
   context.putImageData(image, 0, 0);
 }
 
