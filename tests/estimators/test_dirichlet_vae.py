@@ -279,7 +279,8 @@ def test_a_prior_learned_from_weighted_rows_is_that_of_repeated_rows():
         prior = SimpleNamespace(concentration=torch.ones(3))
         training = SimpleNamespace(latent=z, vae=SimpleNamespace(prior=prior))
         stages = MethodOfMoments(3)
-        trainer = SimpleNamespace(current_epoch=1)
+        alone = SimpleNamespace(reduce=lambda sums, reduce_op: sums)
+        trainer = SimpleNamespace(current_epoch=1, strategy=alone)
         stages.on_train_batch_end(trainer, training, None, Batch(z, weight=weight), 0)
         stages.on_train_epoch_end(trainer, training)
         return prior.concentration
