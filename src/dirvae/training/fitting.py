@@ -175,8 +175,7 @@ def _shared(loaders: dict[str, Any], num_processes: int) -> Iterator[None]:
     for name, some in ours.items():
         if some.num_rows < num_processes:
             raise ValueError(
-                f"{name} has {some.num_rows} rows, must have one for each of the {num_processes} "
-                "processes at least"
+                f"{name} has fewer rows than the {num_processes} processes; each needs at least one"
             )
     try:
         for some in ours.values():
