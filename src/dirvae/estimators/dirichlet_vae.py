@@ -99,7 +99,7 @@ class DirichletVAE(RowEstimator):
         hidden_sizes: Widths of the encoder's layers.
         decoder_hidden_sizes: Widths of the decoder's layers.
         max_epochs: Largest number of passes over the data.
-        batch_size: Rows per step.
+        batch_size: Rows per step. If several processes train together, those of each process.
         learning_rate: Adam's step size at the start. It falls linearly to 0.
         validation_fraction: Share of rows, in [0, 1), held out to stop early and to keep the best
             weights. With 0, training takes ``max_epochs`` on all rows.

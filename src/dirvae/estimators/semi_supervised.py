@@ -79,7 +79,7 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         classifier_hidden_sizes: Widths of the classifier's layers.
         max_epochs: Passes over the rows. There is no early stopping, because it would need held-out
             labels.
-        batch_size: Rows per step.
+        batch_size: Rows per step. If several processes train together, those of each process.
         learning_rate: Adam's step size at the start. It falls linearly to 0.
         random_state: Seed or `numpy.random.RandomState`. The same seed gives the same model.
         device: "cpu", "cuda", "mps" or "auto".

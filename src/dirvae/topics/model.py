@@ -89,7 +89,7 @@ class TopicModel(DocumentQuestions):
             the document. 0 leaves labels out.
         hidden_sizes: Widths of the encoder's layers.
         max_epochs: Passes over the documents.
-        batch_size: Documents per step.
+        batch_size: Documents per step. If several processes train together, those of each process.
         learning_rate: Adam's step size for the encoder at the start. It falls to 0.
         random_state: Seed or `numpy.random.RandomState`. The same seed gives the same topics.
         device: "cpu", "cuda", "mps" or "auto".

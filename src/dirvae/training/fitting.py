@@ -60,7 +60,7 @@ def fit(
     epochs. The best weights are then restored. Epochs before the KL has its final weight do not
     count. At the end of every epoch a checkpoint is written to ``checkpoint_dir``. With
     ``resume=True`` an interrupted training goes on from this checkpoint and gives the same result.
-    On a CPU the result is the same in every bit. If components stay out of use, one
+    On a CPU the result of one process is the same in every bit. If components stay out of use, one
     `training.CollapseWarning` says so.
 
     Args:
@@ -88,6 +88,8 @@ def fit(
         trainer: Further options of ``lightning.pytorch.Trainer``, such as ``accelerator`` ("cuda"
             is accepted too), ``strategy``, ``logger``, ``precision``, ``gradient_clip_val``. If
             ``precision`` trains in another dtype, the weights get back their own dtype afterwards.
+            With ``strategy="ddp"`` and ``devices=2``, two processes train together. Each row comes
+            once in an epoch, in one of them. In the end all have the same weights.
 
     Returns:
         One dict of metrics for each epoch: see `History`.
@@ -95,7 +97,8 @@ def fit(
     Raises:
         ValueError: If there are no rows, an argument is out of range, or the data are impossible
             under the decoder's distribution. A Bernoulli needs values in [0, 1]; counts must be 0
-            or more.
+            or more. Or if several processes have generators of different seeds, or fewer rows than
+            processes.
         FileNotFoundError: If there is no checkpoint to resume from.
         CheckpointError: If the last checkpoint is damaged, or the best one is damaged or missing.
         FloatingPointError: If the loss, or a weight in the last step, becomes NaN or infinite.

@@ -20,8 +20,7 @@ import torch
 import dirvae
 from dirvae import TopicModel
 from dirvae.data import Corpus
-from tests.pages import FENCE, ROOT
-from tests.training.in_processes import (
+from tests.data.in_processes import (
     EPOCHS,
     LABELLED,
     SIZES,
@@ -30,6 +29,7 @@ from tests.training.in_processes import (
     images,
     small,
 )
+from tests.pages import FENCE, ROOT
 
 pytestmark = pytest.mark.learning  # two processes begin, and import torch
 
@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [script] = [source for language, source in FENCE.findall(page) if language == "py"]
     (folder / "train.py").write_text(script)
     command = [sys.executable, "-W", "error", "-m", "torch.distributed.run", "--nproc-per-node"]
-    command += ["2", "--standalone", "-m", "tests.training.in_processes", str(folder)]
+    command += ["2", "--standalone", "-m", "tests.data.in_processes", str(folder)]
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
         command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=500
