@@ -158,6 +158,7 @@ def main() -> None:
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     size = QUICK if options.quick else FULL
+    size = size._replace(repetitions=options.repetitions or size.repetitions)
     if options.inside:
         torch.set_num_threads(1)
         strategy = None if options.processes == 1 else json.loads(options.strategy)
@@ -182,7 +183,7 @@ def main() -> None:
         prepare(folder, size)
         for task in [options.task] if options.task else TASKS:
             runs: dict[str, list[dict[str, Any]]] = {"1": [], "2": []}
-            for turn in range(options.repetitions or size.repetitions):
+            for turn in range(size.repetitions):
                 for processes in (1, 2) if turn % 2 == 0 else (2, 1):
                     told = run(task, folder, options.seed + turn, processes, options)
                     print(task, processes, told, flush=True)

@@ -381,7 +381,11 @@ class TopicModel(DocumentQuestions):
     def _end(
         self, counts: sparse.csr_matrix, covariates: Any = None, num_processes: int = 1
     ) -> None:
-        """Add what the documents say; of several processes, each goes through its share."""
+        """Add what the documents say to what is known of earlier ones.
+
+        Several processes go through a share each, and have no earlier documents: those would be
+        added once for each process.
+        """
         self.n_iter_ = len(self.history_)
         total, num_rows = self._num_documents * self.topic_prevalence_, counts.shape[0]
         own = share(num_rows, num_processes)

@@ -92,9 +92,9 @@ class Training(lightning.LightningModule):
 
     @property
     def planned_steps(self) -> int:
-        """Number of steps that the trainer plans. Several processes share out the rows of a step.
+        """Number of steps that the trainer plans; of several processes, the steps of each.
 
-        Only the trainer knows it, so ask when a schedule or an optimiser is asked for.
+        It is known only within `fit`, so a schedule or an optimiser must ask for it when called.
         """
         return int(self.trainer.estimated_stepping_batches)
 
