@@ -6,7 +6,7 @@ import sys
 NAMES = (
     *("cells", "composition_sizes", "compositions", "corpus", "dirichlet_speed", "fit_overhead"),
     *("crash_points", "gpu", "gradients", "hostile_files", "hostile_models", "mutants"),
-    *("planted_topics", "planted_trends", "reliability"),
+    *("planted_topics", "planted_trends", "processes", "reliability"),
     *("topic_search", "topic_size", "topics", "training_step"),
 )
 

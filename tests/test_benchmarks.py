@@ -23,6 +23,7 @@ from benchmarks import (
     hostile_files,
     hostile_models,
     mutants,
+    processes,
     reliability,
     topics_shown,
 )
@@ -413,3 +414,46 @@ def test_cpu_of_a_process_that_has_ended_is_not_forgotten(monkeypatch: pytest.Mo
     monkeypatch.setattr(corpora, "_seconds", lambda process: next(told, 0.0))
     sleeps = [sys.executable, "-c", "import time; time.sleep(1)"]
     assert corpora.used_by(sleeps)[1]["cpu_seconds"] == 2
+
+
+# --- several processes ----------------------------------------------------------------------------
+
+
+def test_what_processes_train_on_is_learned_from(tmp_path: Path) -> None:
+    size = processes.Size(documents=60, rows=60, epochs=1, repetitions=1)
+    processes.prepare(tmp_path, size)
+    x = np.load(tmp_path / "rows.npy")
+    assert x.shape == (60, 784)
+    assert 0 <= x.min() < x.max() <= 1
+    assert dirvae.data.Corpus(tmp_path / "corpus").shape[0] == 60
+    for task in processes.TASKS:
+        told = processes.trained(task, tmp_path, seed=0, epochs=1, strategy=None)
+        assert len(told["seconds"]) == len(told["cpu_seconds"]) == 1
+        assert told["seconds"][0] > 0
+        assert np.isfinite(told["elbo"])
+
+
+def test_the_speed_of_processes_is_that_of_the_median_epoch() -> None:
+    def told(*seconds: float) -> dict[str, Any]:
+        return {"seconds": seconds, "cpu_seconds": seconds, "elbo": -2.0}
+
+    runs = {
+        "1": [told(1, 2, 9), told(4, 4, 4), told(1, 1, 1)],
+        "2": [told(1, 1, 8), told(1, 1, 1), told(2, 2, 2)],
+    }
+    found = processes.summary(100, runs)
+    assert found["1"]["speeds"] == [50, 25, 100]
+    assert found["1"]["rows_a_second"] == 50
+    assert found["ratios"] == [2, 4, 0.5]
+    assert found["ratio"] == 2
+
+
+@pytest.mark.learning
+def test_the_benchmark_of_processes_runs(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks", "processes", "--quick", "--task", "rows"]
+    output = tmp_path / "found.json"
+    subprocess.run([*command, "--output", str(output)], capture_output=True, check=True)
+    found = json.loads(output.read_text())
+    one, two = (found["tasks"]["rows"][number] for number in ("1", "2"))
+    assert one["elbo"] != two["elbo"]
+    assert found["tasks"]["rows"]["ratio"] > 0

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from dirvae.data import ArrayDataset, Batch, arrays
-from dirvae.data.arrays import ShuffledBatches
+from dirvae.data import ArrayDataset, Batch, arrays, processes
+from dirvae.data.arrays import OrderedBatches, ShuffledBatches
 from dirvae.data.counts import CountDataset
 
 LABEL = np.array([[0, 1], [0, 0], [1, 0]], dtype=np.float32)
@@ -85,3 +87,60 @@ def test_the_order_is_drawn_when_a_pass_begins():
     found = torch.cat(list(batches))
     torch.manual_seed(0)
     assert torch.equal(found, torch.randperm(10))
+
+
+# --- several processes ----------------------------------------------------------------------------
+
+
+def shares(monkeypatch, batches, num_processes):
+    """The batches of each of several processes, whose generators are not alike."""
+    batches.num_processes, found, told = num_processes, [], []
+    for rank in range(num_processes):
+        monkeypatch.setattr(processes.distributed, "get_rank", lambda rank=rank: rank)
+        told_by_first = partial(_tell, told)
+        monkeypatch.setattr(processes.distributed, "broadcast_object_list", told_by_first)
+        torch.manual_seed(rank)
+        found.append(list(batches))
+        assert len(found[-1]) == len(batches)
+    return found
+
+
+def _tell(told, values):
+    told.extend(values[: 1 - len(told)])
+    values[:] = told
+
+
+@pytest.mark.parametrize("num_processes", [2, 3, 7])
+@pytest.mark.parametrize(
+    ("num_rows", "size"), [(101, 8), (96, 8), (97, 8), (8, 1), (9, 1), (7, 128), (15, 2)]
+)
+@pytest.mark.parametrize("Batches", [OrderedBatches, ShuffledBatches])
+def test_processes_share_out_the_rows(monkeypatch, Batches, num_rows, size, num_processes):
+    found = shares(monkeypatch, Batches(num_rows, size), num_processes)
+    assert len({len(batches) for batches in found}) == 1
+    sizes = [len(batch) for batches in found for batch in batches]
+    assert min(sizes) >= 1
+    assert max(sizes) - min(sizes) <= 2
+    assert max(sizes) <= max(size, 2)
+    rows = torch.cat([torch.cat(batches) for batches in found]).tolist()
+    assert sorted(rows) == list(range(num_rows))
+    assert (rows == list(range(num_rows))) == (Batches is OrderedBatches)
+
+
+def test_the_order_of_processes_is_that_of_one(monkeypatch):
+    """Whose generator has the seed that the first of them drew."""
+    monkeypatch.setattr(arrays, "WINDOW", 2)
+    blocks = np.array([0, 7, 30, 31, 60, 64, 101])
+    found = shares(monkeypatch, ShuffledBatches(101, 8, blocks=blocks), 3)
+    torch.manual_seed(0)
+    seeded = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+    alone = torch.cat(list(ShuffledBatches(101, 8, seeded, blocks)))
+    assert torch.cat([torch.cat(batches) for batches in found]).tolist() == alone.tolist()
+
+
+def test_a_process_reads_only_some_of_many_blocks(monkeypatch):
+    monkeypatch.setattr(arrays, "WINDOW", 2)
+    blocks = np.arange(0, 801, 100)
+    found = shares(monkeypatch, ShuffledBatches(800, 50, blocks=blocks), 2)
+    read = [set((torch.cat(batches) // 100).tolist()) for batches in found]
+    assert [len(of_rank) for of_rank in read] == [4, 4]

@@ -272,22 +272,38 @@ def test_prior_is_learned_by_moments(digits):
     assert (estimator.prior_concentration_ > 0).all()
 
 
+def learned(z, weight, reduce=lambda sums, reduce_op: sums):
+    """The prior after an epoch of one batch."""
+    prior = SimpleNamespace(concentration=torch.ones(3))
+    training = SimpleNamespace(latent=z, vae=SimpleNamespace(prior=prior))
+    stages = MethodOfMoments(3)
+    trainer = SimpleNamespace(current_epoch=1, strategy=SimpleNamespace(reduce=reduce))
+    stages.on_train_batch_end(trainer, training, None, Batch(z, weight=weight), 0)
+    stages.on_train_epoch_end(trainer, training)
+    return prior.concentration
+
+
 def test_a_prior_learned_from_weighted_rows_is_that_of_repeated_rows():
     z = Dirichlet(torch.tensor([0.5, 1.0, 3.0])).sample((2, 4))  # (S, B, K)
     weight = torch.tensor([0.0, 1.0, 2.0, 5.0])
-
-    def learned(z, weight):
-        prior = SimpleNamespace(concentration=torch.ones(3))
-        training = SimpleNamespace(latent=z, vae=SimpleNamespace(prior=prior))
-        stages = MethodOfMoments(3)
-        trainer = SimpleNamespace(current_epoch=1)
-        stages.on_train_batch_end(trainer, training, None, Batch(z, weight=weight), 0)
-        stages.on_train_epoch_end(trainer, training)
-        return prior.concentration
-
     repeated = learned(z.repeat_interleave(weight.long(), 1), None)
     torch.testing.assert_close(learned(z, weight), repeated)
     assert not torch.allclose(repeated, learned(z, None), rtol=0.01)
+
+
+def test_a_prior_is_learned_from_the_latents_of_all_processes():
+    z, sums = Dirichlet(torch.tensor([0.5, 1.0, 3.0])).sample((2, 7)), []
+
+    def noted(own, reduce_op):
+        sums.append(own)
+        return own
+
+    def added(own, reduce_op):
+        assert reduce_op == "sum"
+        return own + sums.pop(0)
+
+    learned(z[:, 5:], None, noted)
+    torch.testing.assert_close(learned(z[:, :5], None, added), learned(z, None))
 
 
 # With so few rows one of the four components does die, which is not what is tested here.

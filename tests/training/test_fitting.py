@@ -471,3 +471,22 @@ def test_best_epoch_is_that_of_the_weights_kept(x):
     assert training.best_epoch == int(np.argmax(bounds))
     training = Training(zoo.gaussian(6, 2, hidden_sizes=(16,)), kl_schedule=linear_warmup(10**6))
     assert len(quiet(training, x, validation=x[:20], max_epochs=3)) == training.best_epoch + 1 == 3
+
+
+@pytest.mark.parametrize("strategy", ["ddp_spawn", "ddp_notebook"])
+def test_processes_whose_results_would_be_lost_are_refused(x, strategy):
+    with pytest.raises(ValueError, match=r"strategy starts copies .* must be 'ddp'"):
+        quiet(small(), x, max_epochs=1, strategy=strategy, devices=2)
+
+
+def test_planned_steps_are_those_of_all_epochs(x):
+    told = []
+
+    def schedule(step):
+        told.append(training.planned_steps)
+        return 1.0
+
+    training = Training(small(), kl_schedule=schedule)
+    quiet(training, x, max_epochs=2, batch_size=50)
+    assert set(told) == {6}
+    assert training.num_processes == 1

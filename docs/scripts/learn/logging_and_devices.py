@@ -99,3 +99,6 @@ print("CUDA here:", torch.cuda.is_available())
 #
 # With ``n_jobs``, scikit-learn's ``GridSearchCV`` also uses several processes. It fits a model for
 # each combination of settings.
+#
+# Several processes, also on several machines, can train one model together: see
+# :doc:`/corpora`.

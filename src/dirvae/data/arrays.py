@@ -11,14 +11,15 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from dirvae.alignment import matched
 from dirvae.data.corpus.corpus import Corpus
 from dirvae.data.corpus.part import CorpusPart
+from dirvae.data.processes import agreed, share
 from dirvae.data.sparse_matrix import sound_csr
 
-__all__ = ["ArrayDataset", "Batch", "ShuffledBatches", "loader"]
+__all__ = ["ArrayDataset", "Batch", "OrderedBatches", "ShuffledBatches", "loader"]
 
 WINDOW = 10  # blocks on disk whose rows are shuffled together
 
@@ -147,30 +148,30 @@ class ArrayDataset(Dataset[Batch]):
         return Batch(x, *(None if values is None else values[index] for values in others))
 
 
-class ShuffledBatches(Sampler[Tensor]):
-    """Batches of row indices, in a new order at each pass.
+class OrderedBatches(DistributedSampler[Tensor]):
+    """Batches of row indices, in order. Processes that train together have a share each.
 
-    Of blocks on disk the order is one of blocks, ten at a time, and of all rows of these ten. Rows
-    of up to ten blocks are shuffled as those in memory are.
+    Each row comes once in a pass of all processes, and each process makes the same number of steps.
+    All make the same order, and the share of a process is a stretch of it. So of blocks on disk it
+    reads only some. Lightning leaves a torch `DistributedSampler`, which this is, as it is.
 
-    The order comes from a generator, torch's global one if None is given, whose state a checkpoint
-    holds: so a run that is resumed goes on with the very batches it would have had.
+    Attributes:
+        num_processes: Number of processes that have a share. `training.fit` sets it.
     """
 
-    def __init__(
-        self,
-        num_rows: int,
-        batch_size: int,
-        generator: torch.Generator | None = None,
-        blocks: NDArray[np.int64] | None = None,
-    ) -> None:
-        self.num_rows, self.batch_size, self.generator = num_rows, batch_size, generator
-        self.blocks = torch.tensor([0, num_rows] if blocks is None else blocks)
+    num_processes = 1
+
+    def __init__(self, num_rows: int, batch_size: int) -> None:
+        # Not that of torch, which asks at once for processes, and for the rank.
+        self.num_rows, self.batch_size = num_rows, batch_size
 
     def __len__(self) -> int:
-        return -(-self.num_rows // self.batch_size)
+        steps = -(-self.num_rows // (self.batch_size * self.num_processes))
+        return min(steps, self.num_rows // self.num_processes) if self.num_processes > 1 else steps
 
     def __iter__(self) -> Iterator[Tensor]:
+        if self.num_processes > 1:
+            return self._share()
         windows, none = self._windows(), torch.empty(0, dtype=torch.int64)
         first = next(windows, none)  # drawn at once, before whatever else draws
         return self._batches(chain([first], windows))
@@ -182,17 +183,67 @@ class ShuffledBatches(Sampler[Tensor]):
             yield from batches
         yield rest
 
+    def _share(self) -> Iterator[Tensor]:
+        """Batches of this process, of equal size, or with one row more."""
+        own, steps = share(self.num_rows, self.num_processes), len(self)
+        windows, rest = self._stretch(own), torch.empty(0, dtype=torch.int64)
+        for step in range(steps):
+            size = (step + 1) * len(own) // steps - step * len(own) // steps
+            while len(rest) < size:
+                rest = torch.cat([rest, next(windows)])
+            yield rest[:size]
+            rest = rest[size:]
+
+    def _stretch(self, own: range) -> Iterator[Tensor]:
+        before = 0
+        for rows in self._windows():
+            start, stop = (max(end - before, 0) for end in (own.start, own.stop))
+            yield rows[start:stop]
+            before += len(rows)
+
     def _windows(self) -> Iterator[Tensor]:
-        """Rows of some blocks after others, in the order that they are to come in."""
-        num_blocks, order = len(self.blocks) - 1, self._permuted
-        chosen = order(num_blocks) if num_blocks > WINDOW else torch.arange(num_blocks)
+        """Rows in the order that they are to come in, some after others."""
+        yield torch.arange(self.num_rows)
+
+
+class ShuffledBatches(OrderedBatches):
+    """Batches of row indices, in a new order at each pass.
+
+    Of blocks on disk the order is one of blocks, ten at a time, and of all rows of these ten. Rows
+    of up to ten blocks are shuffled as those in memory are.
+
+    The order comes from a generator, torch's global one if None is given, whose state a checkpoint
+    holds: so a run that is resumed goes on with the very batches it would have had. The order of
+    several processes comes from a seed that the first of them draws.
+    """
+
+    def __init__(
+        self,
+        num_rows: int,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        blocks: NDArray[np.int64] | None = None,
+    ) -> None:
+        super().__init__(num_rows, batch_size)
+        self.generator = generator
+        self.blocks = torch.tensor([0, num_rows] if blocks is None else blocks)
+
+    def _windows(self) -> Iterator[Tensor]:
+        """Rows of some blocks after others."""
+        num_blocks, source = len(self.blocks) - 1, self._source()
+        chosen = torch.arange(num_blocks)
+        if num_blocks > WINDOW:
+            chosen = torch.randperm(num_blocks, generator=source)
         for some in chosen.split(WINDOW):
             ends = ((self.blocks[block], self.blocks[block + 1]) for block in some.tolist())
             rows = torch.cat([torch.arange(int(start), int(end)) for start, end in ends])
-            yield rows[order(len(rows))]
+            yield rows[torch.randperm(len(rows), generator=source)]
 
-    def _permuted(self, count: int) -> Tensor:
-        return torch.randperm(count, generator=self.generator)
+    def _source(self) -> torch.Generator | None:
+        if self.num_processes == 1:
+            return self.generator
+        seed = int(torch.randint(2**62, (), generator=self.generator))
+        return torch.Generator().manual_seed(agreed(seed, self.num_processes))
 
 
 def loader(
@@ -214,7 +265,7 @@ def loader(
         >>> [len(batch.x) for batch in loader(ArrayDataset(np.eye(5)), 2)]
         [2, 2, 1]
     """
-    order: Any = torch.arange(len(dataset)).split(batch_size)
+    order = OrderedBatches(len(dataset), batch_size)
     if shuffle:
         blocks = getattr(dataset, "blocks", None)
         order = ShuffledBatches(len(dataset), batch_size, generator, blocks)

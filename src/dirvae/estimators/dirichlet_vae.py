@@ -29,7 +29,7 @@ from dirvae.estimators.arguments import (
     require_resumable,
 )
 from dirvae.estimators.components import standing_out
-from dirvae.estimators.estimator import RowEstimator
+from dirvae.estimators.estimator import RowEstimator, scheduled
 from dirvae.estimators.kinds import warn_of_kind
 from dirvae.estimators.report import page_of
 from dirvae.estimators.rows import (
@@ -54,9 +54,9 @@ from dirvae.models.vae import VAE, closed_form_kl, mean_by_row
 from dirvae.models.zoo import mlp_vae
 from dirvae.nn import Head
 from dirvae.nn.surroundings import pinned
-from dirvae.objectives import linear_warmup, log_likelihood
+from dirvae.objectives import log_likelihood
 from dirvae.tables import ResultTable
-from dirvae.training import Training, decaying_adam, resumed_adam
+from dirvae.training import Training, resumed_adam
 from dirvae.training.callbacks import MethodOfMoments
 from dirvae.training.trainer import require_trainer
 from dirvae.words import meant
@@ -66,7 +66,6 @@ __all__ = ["DirichletVAE"]
 
 ELBO_SAMPLES = 8
 ROWS_LOOKED_AT = 2000  # of a corpus, for fractions
-WARMUP = 1000  # steps in which the KL's weight rises to 1; half of those planned if that is less
 
 
 class DirichletVAE(RowEstimator):
@@ -100,7 +99,7 @@ class DirichletVAE(RowEstimator):
         hidden_sizes: Widths of the encoder's layers.
         decoder_hidden_sizes: Widths of the decoder's layers.
         max_epochs: Largest number of passes over the data.
-        batch_size: Rows per step.
+        batch_size: Rows per step. If several processes train together, those of each process.
         learning_rate: Adam's step size at the start. It falls linearly to 0.
         validation_fraction: Share of rows, in [0, 1), held out to stop early and to keep the best
             weights. With 0, training takes ``max_epochs`` on all rows.
@@ -222,12 +221,7 @@ class DirichletVAE(RowEstimator):
         sample_weight = matched("sample_weight", sample_weight, X)
         X, weight = self._begin(self._validated(X, reset=True), sample_weight)
         train, validation = self._split(X, weight)
-        steps = math.ceil(len(train) / self.batch_size) * self.max_epochs
-        training = Training(
-            self.vae_,
-            kl_schedule=linear_warmup(min(WARMUP, steps // 2)),
-            optimizer=decaying_adam(self.learning_rate, steps),
-        )
+        training = scheduled(Training(self.vae_), self.learning_rate)
         learn = isinstance(self.prior_concentration, str)
         self.history_ = self._train(
             training,

@@ -32,14 +32,30 @@ from dirvae.models.likelihoods import require_support
 from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
+from dirvae.objectives import linear_warmup
 from dirvae.persistence import load_as
 from dirvae.persistence import save as save_model
 from dirvae.tables import ResultTable
-from dirvae.training import History, Training, fit
+from dirvae.training import History, Training, decaying_adam, fit
 from dirvae.training.trainer import trainer_options
 from dirvae.words import meant
 
-__all__ = ["RowEstimator", "VAEEstimator"]
+__all__ = ["RowEstimator", "VAEEstimator", "scheduled"]
+
+WARMUP = 1000  # steps in which the KL's weight rises to 1; half of those planned if that is less
+
+
+def scheduled(training: Training, learning_rate: float) -> Training:
+    """Let the KL's weight rise and the step size fall, over the steps that the trainer plans."""
+
+    def warmup(step: int) -> float:
+        return linear_warmup(min(WARMUP, training.planned_steps // 2))(step)
+
+    def decay(weights: Any) -> Any:
+        return decaying_adam(learning_rate, training.planned_steps)(weights)
+
+    training.kl_schedule, training.optimizer = warmup, decay
+    return training
 
 
 class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):

@@ -21,10 +21,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.distributions import Distribution, Normal
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 
 from dirvae.alignment import matched
-from dirvae.data.arrays import ArrayDataset, Batch
+from dirvae.data.arrays import ArrayDataset, Batch, ShuffledBatches
 from dirvae.distributions import Dirichlet
 from dirvae.distributions.global_random import DrawingFrom
 from dirvae.estimators.arguments import (
@@ -32,7 +32,7 @@ from dirvae.estimators.arguments import (
     require_resumable,
     require_sizes,
 )
-from dirvae.estimators.estimator import RowEstimator
+from dirvae.estimators.estimator import RowEstimator, scheduled
 from dirvae.estimators.labels import class_indicators
 from dirvae.estimators.rows import mean_and_std, precision_of
 from dirvae.models.latents import standard_prior
@@ -40,15 +40,14 @@ from dirvae.models.likelihoods import takes_counts
 from dirvae.models.semi_supervised import LabelledVAE, adversarial_divergence
 from dirvae.models.zoo import mlp_labelled_vae
 from dirvae.nn.surroundings import pinned
-from dirvae.objectives import labelled_elbo, linear_warmup
-from dirvae.training import History, Training, decaying_adam
+from dirvae.objectives import labelled_elbo
+from dirvae.training import History, Training
 from dirvae.training.trainer import require_trainer
 from dirvae.words import meant
 
 __all__ = ["SemiSupervisedVAE"]
 
 LABELLED_SHARE = 0.125  # of each batch at least: of few labels, most batches would have hardly any
-WARMUP = 1000  # steps in which the KL's weight rises to 1; half of those planned if that is less
 
 
 class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
@@ -80,7 +79,7 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         classifier_hidden_sizes: Widths of the classifier's layers.
         max_epochs: Passes over the rows. There is no early stopping, because it would need held-out
             labels.
-        batch_size: Rows per step.
+        batch_size: Rows per step. If several processes train together, those of each process.
         learning_rate: Adam's step size at the start. It falls linearly to 0.
         random_state: Seed or `numpy.random.RandomState`. The same seed gives the same model.
         device: "cpu", "cuda", "mps" or "auto".
@@ -228,17 +227,14 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         data = ArrayDataset(X, label=one_hot, dtype=precision_of(self.vae_))
         generator = torch.Generator("cpu").manual_seed(self._seed)
         batches = _MixedBatches(one_hot.sum(1) > 0, self.batch_size, generator)
-        steps = len(batches) * self.max_epochs
         training = _SmoothTraining(
             self.vae_,
             smoothness=0.0 if takes_counts(self.likelihood_) else float(self.smoothness),
             radius=self.perturbation * _half_axes(X, self.likelihood_),
             objective=partial(labelled_elbo, label_weight=self.label_weight / batches.share),
-            kl_schedule=linear_warmup(min(WARMUP, steps // 2)),
-            optimizer=decaying_adam(self.learning_rate, steps),
         )
         return self._train(
-            training,
+            scheduled(training, self.learning_rate),
             DataLoader(data, sampler=batches, batch_size=None, generator=generator),
             max_epochs=self.max_epochs,
             seed=generator,
@@ -343,7 +339,7 @@ class _SmoothTraining(Training):
         return loss + self.smoothness * change.mean()
 
 
-class _MixedBatches(Sampler[Tensor]):
+class _MixedBatches(ShuffledBatches):
     """Batches of row indices; those with a label are drawn again where they would be too few.
 
     An epoch is a pass over the rows without a label. Where labelled rows are many enough by
@@ -353,27 +349,18 @@ class _MixedBatches(Sampler[Tensor]):
     def __init__(
         self, labelled: Tensor, batch_size: int, generator: torch.Generator | None = None
     ) -> None:
-        self.generator = generator
-        self.labelled, self.others = labelled.nonzero()[:, 0], (~labelled).nonzero()[:, 0]
+        self.labelled, others = labelled.nonzero()[:, 0], (~labelled).nonzero()[:, 0]
         natural = len(self.labelled) / len(labelled)
-        self.mixed = natural < LABELLED_SHARE
-        self.batch_size, self.share = batch_size, max(natural, LABELLED_SHARE)
-        self.extra = math.ceil(self.share * batch_size) if self.mixed else 0
-        if self.mixed:
-            self.share = self.extra / (self.extra + self._step)
-
-    @property
-    def _step(self) -> int:
-        """Rows of a batch that are gone through in order."""
-        return max(1, self.batch_size - self.extra)
-
-    def __len__(self) -> int:
-        count = len(self.others) if self.mixed else len(self.others) + len(self.labelled)
-        return math.ceil(count / self._step)
+        mixed = natural < LABELLED_SHARE
+        self.share = max(natural, LABELLED_SHARE)
+        self.extra = math.ceil(self.share * batch_size) if mixed else 0
+        in_order = max(1, batch_size - self.extra)  # rows of a batch that are gone through
+        if mixed:
+            self.share = self.extra / (self.extra + in_order)
+        self.rows = others if mixed else torch.cat((others, self.labelled))
+        super().__init__(len(self.rows), in_order, generator)
 
     def __iter__(self) -> Iterator[Tensor]:
-        rows = self.others if self.mixed else torch.cat((self.others, self.labelled))
-        order = torch.randperm(len(rows), generator=self.generator)
-        for part in rows[order].split(self._step):
+        for part in super().__iter__():
             again = torch.randint(len(self.labelled), (self.extra,), generator=self.generator)
-            yield torch.cat((part, self.labelled[again]))
+            yield torch.cat((self.rows[part], self.labelled[again]))

@@ -46,7 +46,7 @@ class CompositionModel(TopicModel):
         hidden_sizes: Widths of the encoder's layers.
         max_epochs: Passes over the samples. If None, enough passes to see 10,000 samples in total,
             and at least 3. But for 15,000 samples or more there are 2 passes, for 30,000 or more 1.
-        batch_size: Samples per step.
+        batch_size: Samples per step. If several processes train together, those of each process.
         learning_rate: Adam's step size for the encoder at the start. It falls to 0.
         random_state: Seed or `numpy.random.RandomState`. The same seed gives the same components.
         device: "cpu", "cuda", "mps" or "auto".

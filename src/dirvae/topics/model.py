@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from torch import nn
 from torch.distributions import Distribution
 
 from dirvae.alignment import matched
+from dirvae.data.processes import share, summed
 from dirvae.distributions import Dirichlet
 from dirvae.estimators.arguments import require_integer, require_resumable
 from dirvae.estimators.kinds import warn_of_fractions
@@ -89,7 +89,7 @@ class TopicModel(DocumentQuestions):
             the document. 0 leaves labels out.
         hidden_sizes: Widths of the encoder's layers.
         max_epochs: Passes over the documents.
-        batch_size: Documents per step.
+        batch_size: Documents per step. If several processes train together, those of each process.
         learning_rate: Adam's step size for the encoder at the start. It falls to 0.
         random_state: Seed or `numpy.random.RandomState`. The same seed gives the same topics.
         device: "cpu", "cuda", "mps" or "auto".
@@ -237,14 +237,13 @@ class TopicModel(DocumentQuestions):
         labels = self._labels(y, counts.shape[0])
         covariates = self._covariate_values(covariates, counts.shape[0], reset=True, smooth=smooth)
         self._begin(counts, covariates)
-        epochs = self._num_epochs(counts.shape[0])
         training, head = self._train_topics(
             counts,
             covariates,
             labels,
-            max_epochs=epochs,
+            max_epochs=self._num_epochs(counts.shape[0]),
             seed=self._seed,
-            steps=math.ceil(counts.shape[0] / self.batch_size) * epochs,
+            decay=True,
             checkpoint_dir=checkpoint_dir,
             resume=resume,
             trainer=trainer,
@@ -254,7 +253,7 @@ class TopicModel(DocumentQuestions):
             self.coef_ = head.weight.detach().double().numpy()
             self.intercept_ = head.bias.detach().double().numpy()
         with self._forgotten_if_cut_off():
-            self._end(counts, covariates)
+            self._end(counts, covariates, training.num_processes)
         return self
 
     def fit_transform(
@@ -379,17 +378,28 @@ class TopicModel(DocumentQuestions):
         self.classes_, labels = found
         return labels
 
-    def _end(self, counts: sparse.csr_matrix, covariates: Any = None) -> None:
+    def _end(
+        self, counts: sparse.csr_matrix, covariates: Any = None, num_processes: int = 1
+    ) -> None:
+        """Add what the documents say to what is known of earlier ones.
+
+        Several processes go through a share each, and have no earlier documents: those would be
+        added once for each process.
+        """
         self.n_iter_ = len(self.history_)
         total, num_rows = self._num_documents * self.topic_prevalence_, counts.shape[0]
-        for start in range(0, num_rows, ROWS_COUNTED_AT_ONCE):
-            part = slice(start, start + ROWS_COUNTED_AT_ONCE)
+        own = share(num_rows, num_processes)
+        for start in own[::ROWS_COUNTED_AT_ONCE]:
+            part = slice(start, min(start + ROWS_COUNTED_AT_ONCE, own.stop))
             some = counts[part].astype(np.float64, copy=False)
             known = None if covariates is None else covariates[part]
             weights = proportions(self.vae_, some, known)
             total += without_background(weights, self._n_features_out).sum(0)
             documents = documents_of_words(weights, self._mixed(), some)
             self.word_documents_ = (self.word_documents_ + documents).astype(np.float32)
+        total, self.word_documents_ = (
+            summed(values, num_processes) for values in (total, self.word_documents_)
+        )
         self._num_documents += num_rows
         self.topic_prevalence_ = total / self._num_documents
 

@@ -40,7 +40,9 @@ class PrevalencePrior(Conditional):
         self.num_topics, self.num_covariates = num_topics, num_covariates
         start = torch.full((num_topics,), self.START).log()
         self.log_concentration = nn.Parameter(start)
-        self.weight = nn.Parameter(torch.zeros(num_covariates, num_topics))
+        # Weights of no covariates never have a gradient, for which processes would wait.
+        weight = torch.zeros(num_covariates, num_topics)
+        self.weight = nn.Parameter(weight, requires_grad=num_covariates > 0)
         self.register_buffer("shift", torch.zeros(num_covariates))
         self.register_buffer("unit", torch.ones(num_covariates))
 

@@ -31,7 +31,7 @@ def train_topics(
     num_topics: int,
     label_weight: float = 0.0,
     learning_rate: float,
-    steps: int | None = None,
+    decay: bool = False,
     optimizer_state: dict[str, Any] | None = None,
     seed: int,
     **options: Any,
@@ -46,7 +46,7 @@ def train_topics(
         num_topics: K.
         label_weight: As in `TopicModel`.
         learning_rate: Adam's step size for the encoder.
-        steps: After which the step size is 0; None for a constant one.
+        decay: Whether the step size falls to 0 over the training; else it is constant.
         optimizer_state: From which a constant one goes on; None to start afresh.
         seed: Of order and noise.
         options: Those of `fit`.
@@ -59,12 +59,13 @@ def train_topics(
         with DrawingFrom(torch.Generator("cpu").manual_seed(seed)):
             head = nn.Linear(num_topics, labels.shape[1])
     groups = topic_parameter_groups(vae, learning_rate, head)
-    configure = (
-        resumed_adam(learning_rate, optimizer_state)
-        if steps is None
-        else decaying_adam(learning_rate, steps)
-    )
-    how: dict[str, Any] = {"optimizer": lambda _: configure(groups)}
+
+    def configure(_: Any) -> Any:
+        if decay:
+            return decaying_adam(learning_rate, training.planned_steps)(groups)
+        return resumed_adam(learning_rate, optimizer_state)(groups)
+
+    how: dict[str, Any] = {"optimizer": configure}
     if head is None:
         training = Training(vae, **how)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import warnings
+from functools import partial
 from typing import Any
 
 import torch
@@ -88,7 +89,8 @@ class MethodOfMoments(Callback):
         """Set the prior, in the second stage."""
         if self.sums is None:
             return
-        mean, mean_square = self.sums / self.rows
+        of_all = partial(trainer.strategy.reduce, reduce_op="sum")
+        mean, mean_square = of_all(self.sums) / of_all(torch.as_tensor(self.rows))
         concentration = training.vae.prior.concentration
         concentration.copy_(concentration_by_moments(mean, mean_square))
         self.sums, self.rows = None, 0.0

@@ -15,9 +15,11 @@ from typing import Any
 import lightning.pytorch as lightning
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 from torch.utils.data import DataLoader, Dataset
 
-from dirvae.data.arrays import ArrayDataset, Batch, loader
+from dirvae.data.arrays import ArrayDataset, Batch, OrderedBatches, loader
+from dirvae.data.processes import agreed
 from dirvae.distributions.global_random import forked_generators
 from dirvae.models.likelihoods import require_support
 from dirvae.models.semi_supervised import LabelledVAE
@@ -58,7 +60,7 @@ def fit(
     epochs. The best weights are then restored. Epochs before the KL has its final weight do not
     count. At the end of every epoch a checkpoint is written to ``checkpoint_dir``. With
     ``resume=True`` an interrupted training goes on from this checkpoint and gives the same result.
-    On a CPU the result is the same in every bit. If components stay out of use, one
+    On a CPU the result of one process is the same in every bit. If components stay out of use, one
     `training.CollapseWarning` says so.
 
     Args:
@@ -69,7 +71,8 @@ def fit(
             a `torch.utils.data.DataLoader` of `data.Batch`.
         validation: Validation rows, in one of the same forms; None for no validation.
         max_epochs: Passes over the data.
-        batch_size: Number of rows in each step.
+        batch_size: Number of rows in each step. If several processes train together, the number
+            in each process.
         patience: Number of epochs without a rise of the validation ELBO after which training stops.
         checkpoint_dir: Folder for ``last.ckpt`` and ``best.ckpt``. If None, no checkpoint is saved.
         resume: Whether to go on from ``checkpoint_dir/last.ckpt``.
@@ -85,6 +88,8 @@ def fit(
         trainer: Further options of ``lightning.pytorch.Trainer``, such as ``accelerator`` ("cuda"
             is accepted too), ``strategy``, ``logger``, ``precision``, ``gradient_clip_val``. If
             ``precision`` trains in another dtype, the weights get back their own dtype afterwards.
+            With ``strategy="ddp"`` and ``devices=2``, two processes train together. Each row comes
+            once in an epoch, in one of them. In the end all have the same weights.
 
     Returns:
         One dict of metrics for each epoch: see `History`.
@@ -92,7 +97,8 @@ def fit(
     Raises:
         ValueError: If there are no rows, an argument is out of range, or the data are impossible
             under the decoder's distribution. A Bernoulli needs values in [0, 1]; counts must be 0
-            or more.
+            or more. Or if several processes have generators of different seeds, or fewer rows than
+            processes.
         FileNotFoundError: If there is no checkpoint to resume from.
         CheckpointError: If the last checkpoint is damaged, or the best one is damaged or missing.
         FloatingPointError: If the loss, or a weight in the last step, becomes NaN or infinite.
@@ -128,9 +134,13 @@ def fit(
         )
         run = _trainer(verbose, [*kept_by, CollapseWatch(), *callbacks], max_epochs, trainer)
         last = str(folder / LAST) if resume else None
-        with interruptible(run, folder if checkpoint_dir is not None else None):
+        training.num_processes = _num_processes(run)
+        with (
+            interruptible(run, folder if checkpoint_dir is not None else None),
+            _shared({"data": train_loader, "validation": valid_loader}, run.world_size),
+        ):
             run.fit(training, train_loader, valid_loader, ckpt_path=last, weights_only=True)
-        _restore_best(training, best)
+        _restore_best(training, best, run)
     require_finite_weights(training.vae)
     training.vae.eval()
     return training.history
@@ -151,11 +161,41 @@ def _trainer(
     return lightning.Trainer(max_epochs=max_epochs, callbacks=[*bar, *callbacks], **options)
 
 
-def _restore_best(training: Training, best: ModelCheckpoint | None) -> None:
+def _num_processes(run: lightning.Trainer) -> int:
+    if isinstance(run.strategy.launcher, _MultiProcessingLauncher):
+        raise ValueError(
+            "strategy starts copies of this process, in which what is learned would be lost; must "
+            "be 'ddp', which starts the script anew for each process"
+        )
+    return run.world_size
+
+
+@contextmanager
+def _shared(loaders: dict[str, Any], num_processes: int) -> Iterator[None]:
+    """Let the processes share the rows, where the batches are ours; Lightning sees to others."""
+    batches = {name: getattr(loader, "sampler", None) for name, loader in loaders.items()}
+    ours = {name: some for name, some in batches.items() if isinstance(some, OrderedBatches)}
+    for name, some in ours.items():
+        if some.num_rows < num_processes:
+            raise ValueError(
+                f"{name} has fewer rows than the {num_processes} processes; each needs at least one"
+            )
+    try:
+        for some in ours.values():
+            some.num_processes = num_processes
+        yield
+    finally:
+        for some in ours.values():
+            some.num_processes = 1
+
+
+def _restore_best(training: Training, best: ModelCheckpoint | None, run: lightning.Trainer) -> None:
     """Go back to the weights of the best epoch, where one was kept."""
     training.best_epoch = len(training.history) - 1
     if best is not None and best.best_model_path:
-        kept = read_checkpoint(best.best_model_path)
+        # By the first process, which wrote it: others may be on machines without this folder.
+        kept = read_checkpoint(best.best_model_path) if run.is_global_zero else {}
+        kept = agreed(kept, run.world_size)
         training.load_state_dict(kept["state_dict"])
         training.best_epoch = kept["epoch"]
 

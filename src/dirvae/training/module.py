@@ -12,6 +12,7 @@ from lightning.pytorch.utilities import GradClipAlgorithmType
 from torch import Tensor, nn
 
 from dirvae.data.arrays import Batch
+from dirvae.data.processes import agreed
 from dirvae.distributions.moments import location_and_spread
 from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
@@ -54,6 +55,7 @@ class Training(lightning.LightningModule):
     Attributes:
         history: One dict of metrics for each epoch.
         generator: Source of noise, if `fit` was given one; None for torch's global generator.
+        num_processes: Number of processes that trained together in the last `fit`.
         best_epoch: Index in ``history`` of the epoch whose weights the model has after `fit`.
             Without validation it is the last epoch. With validation it is the best epoch of those
             after the KL has its final weight.
@@ -83,10 +85,18 @@ class Training(lightning.LightningModule):
         self.num_samples, self.importance = num_samples, importance
         self.history: History = []
         self.generator: torch.Generator | None = None
-        self.best_epoch = -1
+        self.best_epoch, self.num_processes = -1, 1
         self.noise: torch.Generator | None = None
         self.active: Tensor | None = None
         self._train, self._validation = _Meter(), _Meter()
+
+    @property
+    def planned_steps(self) -> int:
+        """Number of steps that the trainer plans; of several processes, the steps of each.
+
+        It is known only within `fit`, so a schedule or an optimiser must ask for it when called.
+        """
+        return int(self.trainer.estimated_stepping_batches)
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser, for the trainer."""
@@ -155,10 +165,25 @@ class Training(lightning.LightningModule):
 
     def on_fit_start(self) -> None:
         """Make a generator on the accelerator, since draws there need one of that device."""
+        if self.trainer.world_size > 1:
+            self._part()
         self.noise = self.generator
         if self.generator is not None and self.device.type != "cpu":
             seed = self.generator.initial_seed()
             self.noise = torch.Generator(self.device).manual_seed(seed)
+
+    def _part(self) -> None:
+        """From the seed that is the same in all processes, give each its own noise."""
+        seed = int(torch.randint(2**62, (), generator=self.generator))
+        first = agreed(seed, self.trainer.world_size)
+        alike = self.trainer.strategy.reduce_boolean_decision(seed == first, all=True)
+        if self.generator is not None and not alike:
+            raise ValueError(
+                "the processes have different seeds, must have the same: give random_state (or "
+                "seed) as an integer"
+            )
+        own = first + self.trainer.global_rank
+        torch.manual_seed(own) if self.generator is None else self.generator.manual_seed(own)
 
     def _terms(self, batch: Batch) -> Terms:
         terms: Terms = self.vae.terms(
