@@ -48,6 +48,11 @@ print(-torch.tensor(2.5).log() - torch.where(z < 0, -z / 0.5, z / 2.0))
 # ``check_distribution`` checks the properties that a VAE needs. The samples must fit the density.
 # The gradient through samples must match the gradient of the moments. A batch must give the same
 # results as its members one by one. If a check fails, ``check_distribution`` raises an error.
+#
+# If all checks pass, the distribution is right at the given parameters. Nothing is known about
+# other parameters. But in a VAE the encoder chooses the parameters, and some of them can be far
+# from those that you checked. So the function has the argument ``extremes``: a list of further
+# parameters, at which draws and densities must not be NaN. ``LogisticNormal`` below uses it.
 
 from dirvae.testing import ConformanceError, check_distribution
 
@@ -110,7 +115,7 @@ for number, cell in enumerate(axes):
     cell.hist(drawn[:, number], edges, histtype="step", color="#0b6e4f", label="posteriors")
     cell.set(title=f"component {number}", yticks=[])
     cell.spines[["top", "right", "left"]].set_visible(False)
-axes[-1].legend(frameon=False)
+_ = axes[-1].legend(frameon=False)
 
 # %%
 # A class, for vectors
@@ -120,8 +125,15 @@ axes[-1].legend(frameon=False)
 # ``torch.distributions.Distribution``. The class below has everything that a latent needs. These
 # are ``arg_constraints``, ``support`` and ``has_rsample``, and the methods ``expand``, ``rsample``
 # and ``log_prob``. The shapes of a batch and of one draw go to ``super().__init__``. Two parts are
-# optional. With a ``mean``, training can count the components in use. With a formula of the KL,
+# optional. With a ``mean``, training can count the components in use. Without a formula of the
+# mean, the model cannot be exported by ``dirvae.export.to_torch_export``. With a formula of the KL,
 # registered by PyTorch's ``register_kl``, the KL is not estimated from draws.
+#
+# If ``loc`` is large, a small proportion is rounded to 0, which has no logarithm. Then the density
+# is NaN. So ``rsample`` replaces such a proportion by the smallest ordinary number of the dtype,
+# ``torch.finfo(dtype).tiny``. ``extremes`` tests this with ``loc`` = 200: in float32, the last
+# proportion is rounded to 0. At such parameters the density is finite, but not exact. The classes
+# of this library are more exact, because they compute with logarithms of proportions.
 
 
 class LogisticNormal(torch.distributions.Distribution):
@@ -143,7 +155,8 @@ class LogisticNormal(torch.distributions.Distribution):
     def rsample(self, sample_shape=()):
         shape = (*sample_shape, *self.loc.shape)
         ratios = self.loc + self.scale * torch.randn(shape, dtype=self.loc.dtype)
-        return torch.softmax(torch.nn.functional.pad(ratios, (0, 1)), -1)
+        parts = torch.softmax(torch.nn.functional.pad(ratios, (0, 1)), -1)
+        return parts.clamp(min=torch.finfo(parts.dtype).tiny)
 
     def log_prob(self, value):
         logs = value.log()
@@ -152,28 +165,50 @@ class LogisticNormal(torch.distributions.Distribution):
 
 
 parameters = {"loc": torch.tensor([[0.5, -0.5], [0.0, 1.0]]), "scale": torch.ones(2, 2)}
-checks = check_distribution(LogisticNormal, parameters, num_samples=5_000)
+extremes = [{"loc": torch.full((2,), 200.0), "scale": torch.ones(2)}]
+checks = check_distribution(LogisticNormal, parameters, extremes=extremes, num_samples=5_000)
 print(", ".join(check.name for check in checks if check.status == "passed"))
 
 # %%
 # A draw has eight parts here, but the distribution has seven values of ``loc`` and of ``scale``.
 # ``mlp_vae`` and ``dirvae.nn.Head`` find these sizes from the prior.
+#
+# The images have three parts. The first part is for training. The second part, ``validation``,
+# says when to stop: when its ELBO has not risen for ``patience`` epochs. The third part,
+# ``held_out``, is only for the score at the end.
 
+train, validation, held_out = x[:1200], x[1200:1500], x[1500:]
 prior = Fixed(LogisticNormal, loc=torch.zeros(7), scale=torch.ones(7))
 vae = mlp_vae(64, LogisticNormal, prior, hidden_sizes=(128,), decoder_hidden_sizes=(128,))
-dirvae.fit(vae, x, max_epochs=3, seed=0, verbose=False)
-print(vae.embed(x[:2]).shape)
+options = {"max_epochs": 60, "patience": 5, "seed": 0, "verbose": False}
+history = dirvae.fit(vae, train, validation=validation, **options)
+print(len(history), "epochs, latents of shape", tuple(vae.embed(x[:2]).shape))
 
 # %%
-# How good is the model, and which components are in use? ``log_evidence`` estimates the log
-# likelihood of rows. ``diagnose`` says whether each component is used in encoding, in decoding, in
-# both or in neither.
+# How good is the model?
+# ----------------------
+#
+# ``log_evidence`` estimates the log-likelihood of each row by importance sampling, here with 200
+# draws. ``diagnose`` says whether each component is used in encoding, in decoding, in both or in
+# neither.
 
 from dirvae.assessment import diagnose, log_evidence
 
 vae.eval()
-print(f"{log_evidence(vae, x[:100], 100).mean:.1f} nats an image")
+found = log_evidence(vae, held_out, 200)
+print(f"{found.mean:.1f} nats an image, standard error {found.mean_std_error:.2f}")
+print(f"unreliable: {found.unreliable_share:.0%} of the images")
 print({str(use): count for use, count in diagnose(vae, x[:500]).counts.items()})
 
 # %%
+# ``mean_std_error`` is the error from the random draws alone, not from the choice of images. An
+# image is unreliable if its k-hat is above .7: a few draws have nearly all of the weight. The
+# estimate for such an image is usually too low. So if more than some 5 to 10 % of the images are
+# unreliable, report the mean as a lower bound. ``dirvae.assessment.certify`` bounds the error of an
+# estimate of its own, but takes much longer: see :doc:`/training`.
+#
+# To compare two models, score the same images with both. Take the differences of ``value``, image
+# by image. Their mean is the difference of the two models. Its standard error is the standard
+# deviation of the differences, divided by the square root of the number of images.
+#
 # Next: :doc:`/distributions` shows other ways to make a distribution: from a CDF, or as a mixture.

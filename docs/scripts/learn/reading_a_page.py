@@ -128,7 +128,7 @@ for cell, title, found in zip(
     cell.set(title=title, xlabel="difference of the shares")
     cell.spines[["top", "right"]].set_visible(False)
 names = [f"{number} {', '.join(top)}" for number, top in enumerate(model.top_words(2))]
-cells[0].set_yticks(range(8), names)
+_ = cells[0].set_yticks(range(8), names)
 
 # %%
 # Next: :doc:`/topics_measured` reports how reliable the intervals and these measures are on real

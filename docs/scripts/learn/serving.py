@@ -43,7 +43,7 @@ try:
     load(folder)
 except ModelFormatError as error:
     print(str(error).replace(str(folder), "my-topics"))
-weights.write_bytes(whole)
+_ = weights.write_bytes(whole)
 
 # %%
 # Serve
@@ -102,3 +102,9 @@ axes.spines[["top", "right"]].set_visible(False)
 # build the model again. Then load the saved numbers into this model: ``dirvae.load(path,
 # into=vae)``. A ``VAE`` is a PyTorch module. So ``torch.save(vae.state_dict(), path)`` works, too,
 # but without the checks.
+#
+# A server need not have this library. ``dirvae.export.to_torch_export(model, "model.pt2")`` writes
+# a program that only PyTorch is needed for. The program takes rows, for example counts of words. It
+# returns the posterior mean of the latent and the mean of the data. The command for this is
+# ``dirvae export my-topics --format torch-export -o model.pt2``. :doc:`/estimators` describes this
+# and other formats.

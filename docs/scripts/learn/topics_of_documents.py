@@ -77,7 +77,7 @@ drawn = axes.imshow(shares.share[large], cmap="Greens", aspect="auto", vmin=0)
 axes.set_yticks(range(large.sum()), np.array(shares.groups)[large])
 names = [f"{number} {words[0]}" for number, words in enumerate(model.top_words(1))]
 axes.set_xticks(range(len(names)), names, rotation=40, ha="right")
-figure.colorbar(drawn, label="mean proportion")
+_ = figure.colorbar(drawn, label="mean proportion")
 
 # %%
 # How certain the proportions are, and which documents do not fit

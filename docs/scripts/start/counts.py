@@ -45,6 +45,16 @@ theta = model.transform(table)
 print(theta[:3].round(2))
 
 # %%
+# How certain are the proportions? ``posterior`` returns 90 % intervals. ``to_frame`` makes a table
+# of all of them, with a row for each component of each sample. ``lower`` and ``upper`` are the ends
+# of the interval. The other columns are ``sample``, ``component``, ``name``, ``mean``, ``std`` and
+# ``dominates``: the probability that the component is the largest of the sample.
+# ``intervals.to_csv("intervals.csv")`` or ``to_parquet`` writes the table.
+
+intervals = model.posterior(table).to_frame()
+print(intervals[["sample", "component", "mean", "lower", "upper"]].head(3).round(2))
+
+# %%
 # Look
 # ----
 #

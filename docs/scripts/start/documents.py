@@ -70,6 +70,15 @@ for axes in (left, right):
     axes.spines[["top", "right"]].set_visible(False)
 
 # %%
+# ``to_frame`` makes a table of the intervals of all documents, with a row for each topic of each
+# document. ``lower`` and ``upper`` are the ends of the interval. ``dominates`` is the probability
+# that the topic is the largest of the document. ``intervals.to_csv("intervals.csv")`` or
+# ``to_parquet`` writes the table.
+
+intervals = model.posterior(texts).to_frame()
+print(*intervals.columns)
+
+# %%
 # A page to explore
 # -----------------
 #

@@ -17,6 +17,10 @@ names of a few distributions.
 # The data are 1,797 small images of digits. The grey value of a pixel is taken as a probability,
 # and the pixel is drawn as 0 or 1 with this probability. To use your own data, replace ``x`` by a
 # tensor of shape (rows, features). The latent is a Laplace distribution in eight dimensions.
+#
+# The last 297 images are the validation set. They are not trained on. Training stops when their
+# ELBO has not risen for ten epochs (``patience``), or after 100 epochs. The model then gets back
+# the weights of its best epoch.
 
 import torch
 from sklearn.datasets import load_digits
@@ -30,10 +34,15 @@ torch.manual_seed(0)
 x = torch.bernoulli(torch.tensor(load_digits().data / 16, dtype=torch.float32))
 prior = Fixed(Laplace, loc=torch.zeros(8), scale=torch.ones(8))
 vae = mlp_vae(64, Laplace, prior, hidden_sizes=(256,), decoder_hidden_sizes=(256,))
-history = dirvae.fit(vae, x, max_epochs=40, seed=0, verbose=False)
+train, validation = x[:1500], x[1500:]
+options = {"max_epochs": 100, "patience": 10, "seed": 0, "verbose": False}
+history = dirvae.fit(vae, train, validation=validation, **options)
+print(len(history), "epochs")
 print(sorted(history[-1]))
 
 # %%
+# ``history`` has a dictionary for each epoch. Keys with ``val_`` are for the validation set.
+#
 # What the model says of your rows
 # --------------------------------
 #

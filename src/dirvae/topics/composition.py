@@ -239,7 +239,9 @@ class CompositionModel(TopicModel):
         """`completion_log_prob` with the same theta, ``prevalence_``, for every sample.
 
         This baseline uses no counts of the sample. The difference between `completion_log_prob` and
-        this baseline is what the components gain.
+        this baseline is what the model gains by inferring theta of each sample. The baseline has
+        the components and the precision of this model, so other models have other baselines. To
+        compare models, compare their `completion_log_prob`.
 
         Args:
             X: Counts, as in `fit`.

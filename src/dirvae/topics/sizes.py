@@ -33,11 +33,13 @@ class TopicSizes(NamedTuple):
         mean: Mean of ``nats`` over splits, shape (number of sizes,).
         std_error: Standard error over splits of the difference in loss from the best K; 0 for the
             best K itself. Shape (number of sizes,).
-        best: K with the smallest mean.
+        best: K with the smallest mean. If it is the largest that was tried, try larger ones, too.
         chosen: The smallest K whose mean is within one standard error of the best.
-        mean_composition: Loss of the mean composition on the same samples, in the shape of
+        mean_composition: Loss of the same model if every sample has the same theta, in the shape of
             ``nats``; see `CompositionModel.mean_log_prob`. A model whose ``nats`` are not below
-            this loss has learned nothing. None for models other than a `CompositionModel`.
+            this loss has learned nothing. The loss depends on the model's own components and
+            precision. So compare ``nats`` between sizes, not the differences from this loss. None
+            for models other than a `CompositionModel`.
     """
 
     sizes: list[int]
