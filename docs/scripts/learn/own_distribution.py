@@ -203,9 +203,9 @@ print({str(use): count for use, count in diagnose(vae, x[:500]).counts.items()})
 # %%
 # ``mean_std_error`` is the error from the random draws alone, not from the choice of images. An
 # image is unreliable if its k-hat is above .7: a few draws have nearly all of the weight. The
-# estimate for such an image is usually too low. So if more than some 5 to 10 % of the images are
-# unreliable, report the mean as a lower bound. ``dirvae.assessment.certify`` bounds the error of an
-# estimate of its own, but takes much longer: see :doc:`/training`.
+# estimate for such an image is usually too low. So if many images are unreliable, report the mean
+# as a lower bound. ``dirvae.assessment.certify`` bounds the error of an estimate of its own, but
+# takes much longer: see :doc:`/training`.
 #
 # To compare two models, score the same images with both. Take the differences of ``value``, image
 # by image. Their mean is the difference of the two models. Its standard error is the standard
