@@ -76,7 +76,7 @@ def held(fitted):
     return ((found.lower[:, order] <= truth) & (truth <= found.upper[:, order])).mean()
 
 
-print(f"over-dispersed {held(model):.2f}, each read a witness {held(plain):.2f}")
+print(f"overdispersed {held(model):.2f}, independent reads {held(plain):.2f}")
 
 # %%
 # The first number is for the ``CompositionModel``. Fewer than 90 % of its intervals contain the

@@ -82,8 +82,9 @@ SampleIds = Annotated[
     typer.Option(
         "--id-column",
         metavar="NAME",
-        help="Column of the samples' ids in the table of counts; needed if there is one. The table "
-        "of --covariates is matched by its column of the same name, or else by its first column.",
+        help="Column of the samples' ids in the table of counts. If the table has such a column, "
+        "this option is needed. The table of --covariates is matched by its column of the same "
+        "name, or else by its first column.",
     ),
 ]
 DropMissing = Annotated[

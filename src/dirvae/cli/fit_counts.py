@@ -75,7 +75,7 @@ def fit_counts(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find components of counts that are not words, such as reads of microbes. Save the model.
+    """Find components of counts, such as reads of microbes or cells. Save the model.
 
     Each sample is a mixture of components. Each component is a composition of features. With
     --covariates, the prior of the mixture depends on the sample's covariates. Then `dirvae effects`

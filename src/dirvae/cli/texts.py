@@ -49,8 +49,8 @@ MinDf = Annotated[
         metavar="NUMBER",
         parser=numeral,
         rich_help_panel=WORDS,
-        help="Leave out words that are in fewer documents than this number, or in a smaller share "
-        "of the documents, such as 0.01.",
+        help="Leave out words that are in fewer documents than this number. A number with a "
+        "decimal point, such as 0.01, is a share of the documents.",
         show_default="5; 2 for fewer than 1,000 documents, 1 for fewer than 100",
     ),
 ]
@@ -60,8 +60,8 @@ MaxDf = Annotated[
         metavar="NUMBER",
         parser=numeral,
         rich_help_panel=WORDS,
-        help="Leave out words that are in more documents than this number, or in a larger share of "
-        "the documents.",
+        help="Leave out words that are in more documents than this number. A number with a decimal "
+        "point, such as 0.5, is a share of the documents.",
         show_default="0.5; no limit for fewer than 100 documents",
     ),
 ]

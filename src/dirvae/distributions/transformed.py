@@ -33,8 +33,9 @@ def from_transform(
 
     Draws are differentiable: gradients flow through the map at fixed noise. The density comes from
     a numerical inverse of the map and a change of variables. So the distribution can be the latent
-    of a VAE, with a KL by Monte Carlo. The density is 0 at values that no float64 noise is mapped
-    to. For the logit of a uniform, for example, these are the values above 36.
+    of a VAE, with a KL by Monte Carlo. Some values of z cannot be
+    reached from any noise value in float64. The density is 0 there. For the logit of a uniform,
+    for example, all values above 37 are out of reach.
 
     Args:
         noise: Univariate distribution with batch shape (), continuous, of known support.

@@ -21,11 +21,12 @@ class TopicEnsemble(NamedTuple):
     """Models fitted with several seeds, and how well they find each other's topics.
 
     Attributes:
-        models: The S fitted models. Each has its row of ``stability`` as ``stability_``.
+        models: The S fitted models. The attribute ``stability_`` of each model is the row of
+            ``stability``, below, for this model.
         stability: How well the other models find each topic of each model, in [0, 1], shape (S, K).
             A topic is matched to one topic of each other model. Its stability is the mean cosine of
-            its words with the words of its matches. If it is near 1, the topic does not depend on
-            the seed. The mean of all values is `evaluation.stability`.
+            its word probabilities with those of its matches. If it is near 1, the topic does not
+            depend on the seed. The mean of all values is `evaluation.stability`.
         best: Index of the model whose topics have the highest mean stability.
     """
 
