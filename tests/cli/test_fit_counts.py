@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import io, sparse
 
-from dirvae import CompositionModel, load
+from dirvae import CompositionModel, TopicModel, load
 from tests.cli.command import assert_one_sentence
 from tests.report.explorer.example import data_of
 
@@ -249,6 +249,39 @@ def test_samples_with_missing_covariates_are_left_out_if_asked(run, files, fitte
     kept = meta.drop(index=[4, 9])
     found = same.effects(counts.to_numpy()[kept.index], kept[["diet", "age"]])
     assert json.loads(ran.out)[2]["effect"] == found.effect[2, 0]
+    meta.assign(age=np.nan).to_csv(tmp_path / "meta.csv", index=False)
+    ran = run(*command, "--drop-missing")
+    assert_one_sentence(ran, "meta.csv has missing values in all samples: age (60)")
+
+
+def test_samples_of_a_file_without_ids_are_not_matched(run, files, fitted):
+    np.save("counts.npy", files[0].to_numpy())
+    ran = run("effects", fitted[0], "counts.npy", *META)
+    assert_one_sentence(ran, "counts.npy has none: give a table that has them")
+
+
+def test_effects_are_those_of_counts(run, files):
+    TopicModel(2, max_epochs=1, hidden_sizes=(4,)).fit(files[0].to_numpy()).save("topics")
+    ran = run("effects", "topics", "counts.csv", "--id-column", "sample", *META)
+    assert_one_sentence(ran, "topics is not of dirvae fit counts: compute its effects in Python")
+
+
+def test_two_features_of_one_name_are_refused(run, files, fitted, tmp_path):
+    folder, _ = fitted
+    source, *options = shapes_of_counts("transposed", files[0], tmp_path)
+    text = (tmp_path / source).read_text()
+    (tmp_path / source).write_text(text.replace("taxon 3", "taxon 2"))
+    ran = run("transform", folder, source, *options, *META, "-o", "theta.csv")
+    assert_one_sentence(ran, "counts.tsv has two rows 'taxon 2'; each feature must have its own")
+    ran = run("transform", folder, source, *options, "--id-column", "S00", "-o", "theta.csv")
+    assert_one_sentence(ran, "counts.tsv has 2 columns set aside (taxon, S00), must have one with")
+    h5py = pytest.importorskip("h5py")
+    source, *options = shapes_of_counts("h5ad", files[0], tmp_path)
+    with h5py.File(source, "r+") as file:
+        names = file["var"][file["var"].attrs["_index"]]
+        names[3] = "taxon 2"
+    ran = run("transform", folder, source, *options, *META, "-o", "theta.csv")
+    assert_one_sentence(ran, "counts.h5ad has two features 'taxon 2'; each must have its own name")
 
 
 @pytest.mark.parametrize(
@@ -280,6 +313,7 @@ def test_what_does_not_go_with_the_model_is_refused(run, files, fitted, tmp_path
     folder, _ = fitted
     counts = files[0]
     counts.T.rename_axis("taxon").to_csv(tmp_path / "wide.csv")
+    counts.to_csv(tmp_path / "plain.csv", index=False)
     ids = ["--id-column", "sample"]
     for command, said in (
         (["transform", folder, "wide.csv", "--id-column", "taxon", "-o", "t.csv"], "--transpose"),
@@ -290,6 +324,15 @@ def test_what_does_not_go_with_the_model_is_refused(run, files, fitted, tmp_path
             "--text-column cannot be used with",
         ),
         (["effects", folder, "counts.csv", *META, "-o", "x.npy"], "must end in .csv or .parquet"),
+        (["effects", folder, "plain.csv", *META], "has none: name their column with --id-column"),
+        (
+            ["effects", folder, "counts.csv", *ids, "--id-column", "taxon 0", *META],
+            "--covariates is matched by one --id-column, not 2",
+        ),
+        (
+            ["report", folder, "counts.csv", *ids, *META, *META, "-o", "page.html"],
+            "--covariates is meta.csv meta.csv, must be one table for counts",
+        ),
     ):
         assert_one_sentence(run(*command), said)
     CompositionModel(2, max_epochs=1, hidden_sizes=(4,)).fit(counts.to_numpy()).save("other")

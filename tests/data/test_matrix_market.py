@@ -72,6 +72,9 @@ HEAD = "%%MatrixMarket matrix coordinate integer general\n"
         (HEAD.replace("integer", "whole") + "4 2 1\n1 1 5\n", "coordinate of whole is none"),
         (HEAD.replace("coordinate", "list") + "4 2 1\n1 1 5\n", "list of integer is none"),
         ("%%MatrixMarket matrix array pattern general\n1 1\n1\n", "array of pattern is none"),
+        (f"{HEAD}-4 2 1\n1 1 5\n", r"cannot be read: .* \(a size below 0\)"),
+        (f"{HEAD}4 2\n1 1 5\n", "cannot be read: .*not enough values"),
+        (f"{HEAD}four 2 1\n1 1 5\n", "cannot be read: .*'four'"),
         ("a,b\n1,2\n", "cannot be read"),
         ("", "cannot be read"),
     ],
@@ -92,6 +95,13 @@ def test_entries_are_those_that_scipy_reads(field, entries, tmp_path):
     io.mmwrite(tmp_path / "x.mtx", matrix, comment="counts of é\nof today", field=field)
     rows = read_rows(tmp_path / "x.mtx")
     np.testing.assert_array_equal(rows.x.toarray(), io.mmread(tmp_path / "x.mtx").toarray().T)
+
+
+def test_a_packed_file_that_is_cut_off_is_one_sentence(tmp_path):
+    packed = gzip.compress(f"{HEAD}4 2 3\n1 1 5\n2 1 5\n3 1 5\n".encode())
+    (tmp_path / "x.mtx.gz").write_bytes(packed[:-12])
+    with pytest.raises(ValueError, match=r"x\.mtx\.gz cannot be read: it is cut off, or not what"):
+        read_rows(tmp_path / "x.mtx.gz")
 
 
 def test_names_must_fit_the_size(tmp_path):

@@ -469,3 +469,14 @@ def test_best_epoch_is_that_of_the_weights_kept(x):
     assert training.best_epoch == int(np.argmax(bounds))
     training = Training(zoo.gaussian(6, 2, hidden_sizes=(16,)), kl_schedule=linear_warmup(10**6))
     assert len(quiet(training, x, validation=x[:20], max_epochs=3)) == training.best_epoch + 1 == 3
+
+
+def test_an_exit_that_nobody_interrupted_stays_one():
+    class Exit(lightning.Callback):
+        def on_train_batch_start(self, trainer, module, batch, index):
+            raise SystemExit(3)
+
+    vae = zoo.gaussian(4, 2, hidden_sizes=(8,), decoder_hidden_sizes=(8,))
+    with pytest.raises(SystemExit) as stop:
+        fit(vae, torch.eye(4), max_epochs=1, callbacks=[Exit()], seed=0, verbose=False)
+    assert stop.value.code == 3

@@ -235,9 +235,10 @@ def read_covariates(
         require_also("--covariates", {"--covariate-columns": columns})
         return None
     if not rows.ids:
+        named = kind_of(source.path) in taking("id_columns")
         raise ValueError(
-            f"--covariates is matched by the samples' ids, and {source.path} has none: name their "
-            "column with --id-column"
+            f"--covariates is matched by the samples' ids, and {source.path} has none: "
+            + ("name their column with --id-column" if named else "give a table that has them")
         )
     if len(rows.ids) > 1:
         raise ValueError(f"--covariates is matched by one --id-column, not {len(rows.ids)}")
