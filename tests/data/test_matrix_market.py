@@ -55,6 +55,9 @@ HEAD = "%%MatrixMarket matrix coordinate integer general\n"
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        (f"{HEAD}-4 2 1\n1 1 5\n", r"cannot be read: .* \(a size below 0\)"),
+        (f"{HEAD}4 2\n1 1 5\n", "cannot be read: .*not enough values"),
+        (f"{HEAD}four 2 1\n1 1 5\n", "cannot be read: .*'four'"),
         (f"{HEAD}4 2 1\n9 1 5\n", "cannot be read"),
         (f"{HEAD}4 2 3\n1 1 5\n", "cannot be read"),
         (f"{HEAD}1000000000000 2 1\n1 1 5\n", "1,000,000,000,000 columns, must have 10,000,000"),
@@ -72,9 +75,6 @@ HEAD = "%%MatrixMarket matrix coordinate integer general\n"
         (HEAD.replace("integer", "whole") + "4 2 1\n1 1 5\n", "coordinate of whole is none"),
         (HEAD.replace("coordinate", "list") + "4 2 1\n1 1 5\n", "list of integer is none"),
         ("%%MatrixMarket matrix array pattern general\n1 1\n1\n", "array of pattern is none"),
-        (f"{HEAD}-4 2 1\n1 1 5\n", r"cannot be read: .* \(a size below 0\)"),
-        (f"{HEAD}4 2\n1 1 5\n", "cannot be read: .*not enough values"),
-        (f"{HEAD}four 2 1\n1 1 5\n", "cannot be read: .*'four'"),
         ("a,b\n1,2\n", "cannot be read"),
         ("", "cannot be read"),
     ],

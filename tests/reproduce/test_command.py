@@ -168,4 +168,5 @@ def test_an_interrupted_study_says_how_to_go_on(run: Any, monkeypatch: pytest.Mo
     monkeypatch.setattr("dirvae.reproduce.studies.Study.run", interrupt, raising=False)
     ran = run("knn")
     assert ran.code == 130
-    assert ran.err.splitlines()[-1] == ("Interrupted; the same command goes on from where it was")
+    assert ran.err.splitlines()[-1].startswith("Interrupted; ")
+    assert "the same command" in ran.err

@@ -14,6 +14,7 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.strategies import SingleDeviceStrategy
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from scipy import sparse
 from torch.distributions import Bernoulli, Poisson
 
@@ -283,6 +284,24 @@ def test_interrupted_training_keeps_a_checkpoint_and_says_how_to_resume(tmp_path
     assert len(fit(vae, torch.eye(4), max_epochs=3, resume=True, **options)) == 3
 
 
+@pytest.mark.parametrize(
+    ("exit_", "told"),
+    [(SystemExit(3), SystemExit), (SIGTERMException(), KeyboardInterrupt)],
+)
+def test_only_an_interruption_is_told_as_one(exit_, told):
+    class Exit(lightning.Callback):
+        def on_train_batch_start(self, trainer, module, batch, index):
+            raise exit_
+
+    vae = zoo.gaussian(4, 2, hidden_sizes=(8,), decoder_hidden_sizes=(8,))
+    try:
+        fit(vae, torch.eye(4), max_epochs=1, callbacks=[Exit()], seed=0, verbose=False)
+    except BaseException as error:  # not by pytest.raises: of a KeyboardInterrupt the run would end
+        found = error
+    assert type(found) is told
+    assert found is exit_ or "training was interrupted" in str(found)
+
+
 def test_non_finite_loss_stops_with_a_clear_error(x):
     with pytest.raises(FloatingPointError, match="learning rate"):
         quiet(Training(small(), objective=lambda terms, kl_weight: terms.kl * math.nan), x)
@@ -469,14 +488,3 @@ def test_best_epoch_is_that_of_the_weights_kept(x):
     assert training.best_epoch == int(np.argmax(bounds))
     training = Training(zoo.gaussian(6, 2, hidden_sizes=(16,)), kl_schedule=linear_warmup(10**6))
     assert len(quiet(training, x, validation=x[:20], max_epochs=3)) == training.best_epoch + 1 == 3
-
-
-def test_an_exit_that_nobody_interrupted_stays_one():
-    class Exit(lightning.Callback):
-        def on_train_batch_start(self, trainer, module, batch, index):
-            raise SystemExit(3)
-
-    vae = zoo.gaussian(4, 2, hidden_sizes=(8,), decoder_hidden_sizes=(8,))
-    with pytest.raises(SystemExit) as stop:
-        fit(vae, torch.eye(4), max_epochs=1, callbacks=[Exit()], seed=0, verbose=False)
-    assert stop.value.code == 3

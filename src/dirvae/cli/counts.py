@@ -234,11 +234,15 @@ def read_covariates(
     if path is None:
         require_also("--covariates", {"--covariate-columns": columns})
         return None
-    if not rows.ids:
-        named = kind_of(source.path) in taking("id_columns")
+    if not rows.ids and kind_of(source.path) not in taking("id_columns"):
         raise ValueError(
-            f"--covariates is matched by the samples' ids, and {source.path} has none: "
-            + ("name their column with --id-column" if named else "give a table that has them")
+            f"--covariates is matched by the samples' ids, but {source.path} has no ids: give the "
+            "counts in a table that has them"
+        )
+    if not rows.ids:
+        raise ValueError(
+            f"--covariates is matched by the samples' ids, and {source.path} has none: name their "
+            "column with --id-column"
         )
     if len(rows.ids) > 1:
         raise ValueError(f"--covariates is matched by one --id-column, not {len(rows.ids)}")

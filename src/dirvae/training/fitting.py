@@ -128,7 +128,7 @@ def fit(
         )
         run = _trainer(verbose, [*kept_by, CollapseWatch(), *callbacks], max_epochs, trainer)
         last = str(folder / LAST) if resume else None
-        with interruptible(run, folder if checkpoint_dir is not None else None):
+        with interruptible(folder if checkpoint_dir is not None else None):
             run.fit(training, train_loader, valid_loader, ckpt_path=last, weights_only=True)
         _restore_best(training, best)
     require_finite_weights(training.vae)
