@@ -11,7 +11,7 @@ WORKERS = -n $(PYTEST_WORKERS) --dist worksteal
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test docs links lint format compiled learning slow browser wheel clean
+.PHONY: help setup demo test docs links lint format compiled learning slow browser coverage wheel clean
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make compiled             the tests of what torch.compile and torch.export make of the code"
 	@echo "make slow                 the tests that take minutes"
 	@echo "make browser              the tests of pages in Chromium"
+	@echo "make coverage             lines and branches that no test reaches; no part of CI"
 	@echo "make wheel                build wheel and sdist, try the wheel in an empty environment"
 	@echo "make clean                remove .venv, caches and build outputs"
 
@@ -82,6 +83,11 @@ slow: $(READY)
 browser: $(READY)
 	$(BIN)/python -m pip install --disable-pip-version-check -q -e ".[browser]" -c constraints.txt
 	$(BIN)/python -m pytest -m browser -n 0 $(PYTEST_ARGS) tests/report
+
+# In one process, for what others run is not counted; so not all that is listed is untested.
+coverage: $(READY)
+	$(BIN)/coverage run -m pytest -n 0 $(PYTEST_ARGS)
+	$(BIN)/coverage report
 
 wheel:
 	tests/wheel.sh $(PYTHON)

@@ -139,6 +139,13 @@ def test_other_genes_and_names_that_repeat_are_refused(fitted):
         dirvae.anndata.fit(new, MODEL, "counts")
 
 
+def test_without_x_the_layer_must_be_named():
+    adata = cells(5)
+    adata.X = None
+    with pytest.raises(ValueError, match="adata has no X: name the layer of counts"):
+        dirvae.anndata.fit(adata, MODEL)
+
+
 def test_a_sparse_matrix_is_never_dense(monkeypatch):
     """Neither the counts nor what is made of them on the way; parts of a few rows may be."""
     adata = cells()

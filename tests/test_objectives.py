@@ -115,6 +115,13 @@ def test_warmup_of_no_steps_is_constant():
     assert linear_warmup(0)(0) == 1.0
 
 
+def test_schedules_of_no_length_are_refused():
+    with pytest.raises(ValueError, match="steps is -1, must be 0 or more"):
+        linear_warmup(-1)
+    with pytest.raises(ValueError, match="period is 1, must be at least 2 steps"):
+        cyclical(1, 3)
+
+
 @pytest.mark.parametrize("num_samples", [1, 4])
 def test_score_function_gradient_is_unbiased(num_samples):
     """The gradient for a discrete latent, against the sum over its values; 5 standard errors."""

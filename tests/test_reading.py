@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from dirvae import reading
-from dirvae.reading import memory_budget, open_regular, read_regular, require_memory, unpacked
+from dirvae.reading import (
+    fitting_memory,
+    memory_budget,
+    open_regular,
+    read_regular,
+    require_memory,
+    unpacked,
+)
 
 MIB = 2**20
 
@@ -107,3 +114,11 @@ def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
     assert unpacked("a.gz", gzip.compress(bytes(MIB)) + bytes(7)) == bytes(MIB)
     with pytest.raises(EOFError):
         unpacked("a.gz", bomb[:20])
+
+
+def test_what_is_nested_too_deep_is_one_sentence() -> None:
+    with (
+        pytest.raises(ValueError, match=r"^a\.json cannot be read: it is nested too deep$"),
+        fitting_memory("a.json"),
+    ):
+        raise RecursionError

@@ -44,6 +44,15 @@ def test_our_own_fault_keeps_its_traceback(run, monkeypatch):
         typer.main.get_command(app).main(["info", "model"])
 
 
+def test_a_reader_that_went_away_is_left_to_python(run, monkeypatch):
+    def gone(*_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("dirvae.persistence.load", gone)
+    with pytest.raises(BrokenPipeError):
+        typer.main.get_command(app).main(["info", "model"])
+
+
 def test_too_little_memory_is_told(run, monkeypatch):
     def fail(*_):
         raise MemoryError

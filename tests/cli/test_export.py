@@ -31,6 +31,7 @@ def models(tmp_path_factory) -> Path:
     lines = (f"s{i}," + ",".join(map(str, row)) for i, row in enumerate(COUNTS))
     (folder / "counts.csv").write_text("\n".join(["id,a,b,c,d,e,f", *lines]))
     np.save(folder / "rows.npy", X)
+    (folder / "old.onnx").mkdir()
     return folder
 
 
@@ -97,6 +98,7 @@ def test_h5ad(run, models):
             "--strip cannot be used with",
         ),
         (["texts", "texts.csv", "--format", "csv", "-o", "texts.csv"], "is the input"),
+        (["rows", "--format", "onnx", "-o", "old.onnx"], "old.onnx is a folder; --output must be"),
     ],
 )
 def test_what_cannot_be_exported_is_refused_before_work(arguments, message, run, models):

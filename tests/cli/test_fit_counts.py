@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import io, sparse
 
-from dirvae import CompositionModel, load
+from dirvae import CompositionModel, TopicModel, load
 from tests.cli.command import assert_one_sentence
 from tests.report.explorer.example import data_of
 
@@ -250,6 +250,39 @@ def test_samples_with_missing_covariates_are_left_out_if_asked(run, files, fitte
     kept = meta.drop(index=[4, 9])
     found = same.effects(counts.to_numpy()[kept.index], kept[["diet", "age"]])
     assert json.loads(ran.out)[2]["effect"] == found.effect[2, 0]
+    meta.assign(age=np.nan).to_csv(tmp_path / "meta.csv", index=False)
+    ran = run(*command, "--drop-missing")
+    assert_one_sentence(ran, "meta.csv has missing values in all samples: age (60)")
+
+
+def test_samples_of_a_file_without_ids_are_not_matched(run, files, fitted):
+    np.save("counts.npy", files[0].to_numpy())
+    ran = run("effects", fitted[0], "counts.npy", *META)
+    assert_one_sentence(ran, "counts.npy has no ids: give the counts in a table")
+
+
+def test_effects_are_those_of_counts(run, files):
+    TopicModel(2, max_epochs=1, hidden_sizes=(4,)).fit(files[0].to_numpy()).save("topics")
+    ran = run("effects", "topics", "counts.csv", "--id-column", "sample", *META)
+    assert_one_sentence(ran, "topics is not ", "dirvae fit counts: compute its effects in Python")
+
+
+def test_two_features_of_one_name_are_refused(run, files, fitted, tmp_path):
+    folder, _ = fitted
+    source, *options = shapes_of_counts("transposed", files[0], tmp_path)
+    text = (tmp_path / source).read_text()
+    (tmp_path / source).write_text(text.replace("taxon 3", "taxon 2"))
+    ran = run("transform", folder, source, *options, *META, "-o", "theta.csv")
+    assert_one_sentence(ran, "counts.tsv has two ", "'taxon 2'")
+    ran = run("transform", folder, source, *options, "--id-column", "S00", "-o", "theta.csv")
+    assert_one_sentence(ran, "counts.tsv has 2 columns ", "(taxon, S00)", "--transpose")
+    h5py = pytest.importorskip("h5py")
+    source, *options = shapes_of_counts("h5ad", files[0], tmp_path)
+    with h5py.File(source, "r+") as file:
+        names = file["var"][file["var"].attrs["_index"]]
+        names[3] = "taxon 2"
+    ran = run("transform", folder, source, *options, *META, "-o", "theta.csv")
+    assert_one_sentence(ran, "counts.h5ad has two features ", "'taxon 2'")
 
 
 @pytest.mark.parametrize(
@@ -281,6 +314,7 @@ def test_what_does_not_go_with_the_model_is_refused(run, files, fitted, tmp_path
     folder, _ = fitted
     counts = files[0]
     counts.T.rename_axis("taxon").to_csv(tmp_path / "wide.csv")
+    counts.to_csv(tmp_path / "plain.csv", index=False)
     ids = ["--id-column", "sample"]
     for command, said in (
         (["transform", folder, "wide.csv", "--id-column", "taxon", "-o", "t.csv"], "--transpose"),
@@ -291,8 +325,13 @@ def test_what_does_not_go_with_the_model_is_refused(run, files, fitted, tmp_path
             "--text-column cannot be used with",
         ),
         (["effects", folder, "counts.csv", *META, "-o", "x.npy"], "must end in .csv or .parquet"),
+        (["effects", folder, "plain.csv", *META], "with --id-column"),
     ):
         assert_one_sentence(run(*command), said)
+    ran = run("effects", folder, "counts.csv", *ids, "--id-column", "taxon 0", *META)
+    assert_one_sentence(ran, "--covariates ", "one --id-column", " 2")
+    ran = run("report", folder, "counts.csv", *ids, *META, *META, "-o", "page.html")
+    assert_one_sentence(ran, "--covariates is meta.csv meta.csv, must be one table")
     CompositionModel(2, max_epochs=1, hidden_sizes=(4,)).fit(counts.to_numpy()).save("other")
     ran = run("transform", "other", "counts.csv", *ids, *META, "-o", "t.csv")
     assert_one_sentence(ran, "covariates is given, must be None: the model was fitted without any")

@@ -142,6 +142,7 @@ def test_fit_writes_the_page_and_says_what_is_next(run, saved) -> None:
     [
         (["model", "texts.csv", "-o", "page.txt"], "page.txt must end in .html"),
         (["model", "texts.csv", "-o", "old.html"], "old.html exists"),
+        (["model", "texts.csv", "-o", "folder.html"], "folder.html is a folder; --output must be"),
         (["model", "texts.csv", "-o", "model/page.html"], "is in the input model"),
         (["model", "-o", "p.html", "--label-column", "a"], "--label-column cannot be used with"),
         (["model", "texts.csv", "-o", "p.html", "--time-column", "no"], "no column 'no'"),
@@ -154,6 +155,7 @@ def test_fit_writes_the_page_and_says_what_is_next(run, saved) -> None:
 )
 def test_wrong_use_is_one_sentence(run, saved, options, said) -> None:
     (saved / "old.html").write_text("mine")
+    (saved / "folder.html").mkdir()
     assert_one_sentence(run("report", *options), said)
     assert (saved / "old.html").read_text() == "mine"
     assert not (saved / "p.html").exists()

@@ -119,8 +119,9 @@ def test_topics_start_from_a_guide_and_have_its_names(run, texts, tmp_path):
     for text, said in (("sky mond", "has 'sky mond' in line 1"), ("a: b\na: c", "in line 2")):
         (tmp_path / "bad.txt").write_text(text)
         assert_one_sentence(run(*FIT, "--force", "--guide", "bad.txt"), "bad.txt", said)
-    (tmp_path / "bad.json").write_text("[1]")
-    assert_one_sentence(run(*FIT, "--force", "--guide", "bad.json"), "must be a JSON object")
+    for text, said in (("[1]", "must be a JSON object"), ('{"sky": ', " JSON (Expecting value")):
+        (tmp_path / "bad.json").write_text(text)
+        assert_one_sentence(run(*FIT, "--force", "--guide", "bad.json"), "bad.json", said)
 
 
 def test_shares_depend_on_columns_in_use_too(run, texts):

@@ -129,6 +129,19 @@ def test_what_is_damaged_or_lacks_parts_is_one_sentence(tmp_path):
             read_obs(path)
 
 
+def test_a_matrix_that_does_not_fit_its_names_is_one_sentence(tmp_path):
+    path = written(tmp_path / "x.h5ad", X)
+    for matrix, said in (
+        (X[:3], r"x\.h5ad cannot be read: its matrix is 3 x 3, but it names 4 cells and 3 genes"),
+        (X[None], r"x\.h5ad has a matrix of shape \(1, 4, 3\), must have rows and columns"),
+    ):
+        with h5py.File(path, "r+") as file:
+            del file["X"]
+            file["X"] = matrix
+        with pytest.raises(ValueError, match=said):
+            read_rows(path)
+
+
 def test_other_files_have_no_layers(tmp_path):
     np.save(tmp_path / "x.npy", X)
     with pytest.raises(ValueError, match=r"is not a .h5ad or .h5mu file, so it has no layer"):

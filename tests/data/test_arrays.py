@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import sparse
 
 from dirvae.data import ArrayDataset, Batch, arrays, processes
 from dirvae.data.arrays import OrderedBatches, ShuffledBatches
@@ -30,6 +31,25 @@ def test_labels_are_fetched_with_their_rows(Data):
 def test_labels_must_be_those_of_the_rows(Data):
     with pytest.raises(ValueError, match="label has 2 rows, x has 3; they must agree"):
         Data(np.eye(3), label=LABEL[:2])
+
+
+@pytest.mark.parametrize(
+    ("x", "given", "said"),
+    [
+        (
+            np.eye(3),
+            {"mask": np.ones((3, 2))},
+            r"mask has shape \(3, 2\), x has \(3, 3\); they must",
+        ),
+        (sparse.eye(3, format="csr"), {"mask": np.ones((3, 3))}, "mask needs a dense x; x is spar"),
+        (np.eye(3), {"weight": np.zeros(3)}, "weight must be finite, 0 or more, and not 0 in eve"),
+        (np.eye(3), {"weight": [-1.0, 1.0, 1.0]}, "weight must be finite, 0 or more"),
+        (np.eye(3), {"weight": [np.nan, 1.0, 1.0]}, "weight must be finite, 0 or more"),
+    ],
+)
+def test_masks_and_weights_that_do_not_fit_are_refused(x, given, said):
+    with pytest.raises(ValueError, match=said):
+        ArrayDataset(x, **given)
 
 
 def test_labels_of_pandas_go_by_index():

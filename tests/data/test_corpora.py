@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from dirvae.data import CountDataset, read_texts, sparse_rows
+from dirvae.data import CountDataset, docstrings, read_texts, sparse_rows
 
 
 def test_a_folder_of_texts_and_its_subfolders(tmp_path):
@@ -52,6 +52,17 @@ def test_a_column_of_texts(tmp_path, kind):
     assert found.labels == ["x", "y", "x"]
     with pytest.raises(ValueError, match="has no column 'text'; its columns are body, class"):
         read_texts(path)
+
+
+def test_what_is_no_table_has_no_columns(tmp_path):
+    for source in (tmp_path, "docstrings"):
+        with pytest.raises(ValueError, match=f"{source} is .* table, so it has no column 'body'"):
+            read_texts(source, text_column="body")
+
+
+def test_packages_without_docstrings_are_named():
+    with pytest.raises(ValueError, match=r"packages has \['not_here'\], of which none has docstri"):
+        docstrings(["not_here"])
 
 
 def test_what_cannot_be_read(tmp_path):

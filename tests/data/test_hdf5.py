@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dirvae.data import hdf5, read_rows
-from dirvae.data.hdf5 import require_own
+from dirvae.data.hdf5 import opened, require_own
 
 h5py = pytest.importorskip("h5py")
 anndata = pytest.importorskip("anndata")
@@ -113,3 +113,8 @@ def test_groups_in_groups_are_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(hdf5, "MOST_PARTS", 10_000)
         with pytest.raises(ValueError, match="nested too deeply at /"):
             require_own(path, file)
+
+
+def test_a_library_that_a_part_takes_is_no_damage(cells: Path) -> None:
+    with pytest.raises(ImportError, match="awkward"), opened(cells, "anndata"):
+        raise ImportError("awkward is not installed")

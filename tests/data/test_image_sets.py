@@ -179,7 +179,12 @@ def test_fashion_mnist_from_idx(folder):
     labels = b"\0\0\x08\x01" + np.array([2], ">u4").tobytes() + bytes([7, 3])
     (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
     assert fashion_mnist("y_test").tolist() == [7, 3]
-    for content in (b"no gzip", gzip.compress(header[:10]), gzip.compress(header + b"cut off")):
+    for content in (
+        b"no gzip",
+        gzip.compress(header[:10]),
+        gzip.compress(header + b"cut off"),
+        gzip.compress(b"a text"),
+    ):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"t10k-images-idx3-ubyte\.gz is damaged"):
             fashion_mnist("x_test")
@@ -205,6 +210,9 @@ def test_omniglot_of_the_iwae(folder):
     np.testing.assert_array_equal(omniglot_iwae()[0], image)
     assert omniglot_iwae("x_test").shape == (1, 28, 28)
     assert omniglot_iwae("y_train").tolist() == [3, 41]
+    scipy.io.savemat(folder / "chardata.mat", data | {"data": column[1:]})
+    with pytest.raises(ValueError, match=r"is not the IWAE's OMNIGLOT: it must have data of shape"):
+        omniglot_iwae()
     (folder / "chardata.mat").write_bytes(b"MATLAB 5.0 cut off")
     with pytest.raises(ValueError, match="damaged"):
         omniglot_iwae()
@@ -238,6 +246,18 @@ def test_omniglot_is_built_once_from_its_archives(folder):
         archive.unlink()
     np.testing.assert_array_equal(omniglot(), train)
     assert [path.name for path in folder.iterdir()] == ["omniglot28.npz"]
+    with np.load(folder / "omniglot28.npz") as archive:
+        arrays = dict(archive)
+    np.savez(folder / "omniglot28.npz", **{**arrays, "drawer": arrays["drawer"][1:]})
+    with pytest.raises(ValueError, match=r"28\.npz is not OMNIGLOT: its arrays differ in length"):
+        omniglot()
+    del arrays["alphabet"]
+    np.savez(folder / "omniglot28.npz", **arrays)
+    with pytest.raises(
+        ValueError, match=r"28\.npz is damaged or is not OMNIGLOT: delete it"
+    ) as told:
+        omniglot("y_train")
+    assert "has no array 'alphabet'; it has images" in str(told.value.__cause__)
 
 
 # --- files that a stranger made -------------------------------------------------------------------

@@ -55,6 +55,9 @@ HEAD = "%%MatrixMarket matrix coordinate integer general\n"
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        (f"{HEAD}-4 2 1\n1 1 5\n", r"cannot be read: .* \(a size below 0\)"),
+        (f"{HEAD}4 2\n1 1 5\n", "cannot be read: .*not enough values"),
+        (f"{HEAD}four 2 1\n1 1 5\n", "cannot be read: .*'four'"),
         (f"{HEAD}4 2 1\n9 1 5\n", "cannot be read"),
         (f"{HEAD}4 2 3\n1 1 5\n", "cannot be read"),
         (f"{HEAD}1000000000000 2 1\n1 1 5\n", "1,000,000,000,000 columns, must have 10,000,000"),
@@ -92,6 +95,13 @@ def test_entries_are_those_that_scipy_reads(field, entries, tmp_path):
     io.mmwrite(tmp_path / "x.mtx", matrix, comment="counts of é\nof today", field=field)
     rows = read_rows(tmp_path / "x.mtx")
     np.testing.assert_array_equal(rows.x.toarray(), io.mmread(tmp_path / "x.mtx").toarray().T)
+
+
+def test_a_packed_file_that_is_cut_off_is_one_sentence(tmp_path):
+    packed = gzip.compress(f"{HEAD}4 2 3\n1 1 5\n2 1 5\n3 1 5\n".encode())
+    (tmp_path / "x.mtx.gz").write_bytes(packed[:-12])
+    with pytest.raises(ValueError, match=r"x\.mtx\.gz cannot be read: it is cut off, or not what"):
+        read_rows(tmp_path / "x.mtx.gz")
 
 
 def test_names_must_fit_the_size(tmp_path):

@@ -55,6 +55,12 @@ NUMBERS: dict[str, tuple[str, bytes, dict[str, Any], Numbers | str]] = {
         {},
         PLAIN._replace(notes=SEMICOLONS),
     ),
+    "nothing after a line for Excel": (
+        "x.csv",
+        utf("sep=;\r\n"),
+        {},
+        " its first line",
+    ),
     "spaces after commas": ("x.csv", utf("a, b\n1, 2\n3, 4\n"), {}, PLAIN),
     "spaces before quotes": ("x.csv", utf('a, b\n1, "2"\n3, "4"\n'), {}, PLAIN),
     "spaces alone": ("x.csv", utf("a b\n1 2\n"), {}, "columns that are not numbers: 'a b'"),

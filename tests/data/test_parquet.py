@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dirvae.data import read_rows
+from dirvae.data import documents_in, read_rows
 from dirvae.data.corpora import read_texts
 
 BUDGET = 2**20
@@ -51,3 +51,27 @@ def test_more_rows_than_are_read_at_a_time_come_in_order(tmp_path: Path) -> None
     texts = [f"word {row}" for row in range(2_500)]
     path = saved(tmp_path, text=texts)
     assert read_texts(path).texts == texts
+
+
+def test_pages_of_other_bytes_are_one_sentence(tmp_path: Path) -> None:
+    """The footer is whole, so that they are found where the pages are read."""
+    pd.DataFrame({"text": ["a word"] * 99, "n": range(99)}).to_parquet(tmp_path / "x.parquet")
+    pd.DataFrame({"n": range(99)}).to_parquet(tmp_path / "y.parquet")
+    for name, acts in (
+        ("x", (read_texts, lambda path: list(documents_in(path, text_column="text")))),
+        ("y", (read_rows,)),
+    ):
+        path = tmp_path / f"{name}.parquet"
+        content = path.read_bytes()
+        path.write_bytes(content[:4] + b"\xff" * 60 + content[64:])
+        for act in acts:
+            with pytest.raises(
+                ValueError, match=r"\.parquet cannot be read: it is cut off, or not"
+            ):
+                act(path)
+
+
+def test_words_are_no_numbers(tmp_path: Path) -> None:
+    path = saved(tmp_path, a=[1, 2], b=["x", "y"])
+    with pytest.raises(ValueError, match=r"x\.parquet has columns that are not numbers: 'b'; remo"):
+        read_rows(path)

@@ -199,6 +199,11 @@ def test_what_is_not_sparse_is_told(matrix):
         checked_csr("X", matrix)
 
 
+def test_a_sparse_row_alone_is_told():
+    with pytest.raises(ValueError, match=r"X has shape \(3,\), must have rows and columns"):
+        checked_csr("X", sparse.coo_array(np.arange(3)))
+
+
 @pytest.mark.parametrize("dataset", [ArrayDataset, CountDataset])
 def test_datasets_go_through_the_gate(dataset):
     with pytest.raises(ValueError, match="x is a broken sparse matrix: it has an index 4"):

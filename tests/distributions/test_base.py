@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from dirvae import distributions as dd
+from dirvae.distributions.base import OnSimplex, Reparameterized
+from dirvae.distributions.spherical import Spherical
 
 
 class Named(dd.Dirichlet):
@@ -108,6 +110,27 @@ def test_no_draws_are_an_empty_tensor(dtype: torch.dtype) -> None:
 def test_a_vector_without_direction_is_refused(law, loc: list[float]) -> None:
     with pytest.raises(ValueError, match="loc has a vector that gives no direction"):
         law(torch.tensor([[1.0, 0.0, 0.0], loc]), torch.tensor(1.0), validate_args=True)
+
+
+def test_a_subclass_must_say_how_it_is_drawn() -> None:
+    class Undrawn(Reparameterized):
+        arg_constraints = {}
+
+    class Unlogged(OnSimplex):
+        arg_constraints = {}
+
+    class Unturned(Spherical):
+        arg_constraints = {}
+        spread_name = "scale"
+
+    sphere = Unturned(torch.ones(3), 1.0, validate_args=False)
+    with pytest.raises(NotImplementedError):
+        _ = sphere.mean
+    for law in (Undrawn(), Unlogged(event_shape=torch.Size([3])), sphere):
+        with pytest.raises(NotImplementedError):
+            law.rsample()
+        with pytest.raises(NotImplementedError):
+            law.sample()
 
 
 @pytest.mark.parametrize("law", [dd.Gamma, dd.LogGamma])

@@ -332,3 +332,11 @@ class TestCitizenship:
         (gradient,) = torch.autograd.grad(y.sum(), a)
         exact = log_gamma_gradient(a.detach().double().expand(2, -1), y.detach().double()).sum(0)
         assert (gradient / exact - 1).abs().max() < 1e-5
+
+
+def test_a_compiled_draw_that_is_repeated_is_refused() -> None:
+    like = torch.ones(3, 2)
+    found, _ = torch.vmap(torch.ops.dirvae.noise, randomness="different")(like)
+    assert len(found.flatten().unique()) == 6
+    with pytest.raises(RuntimeError, match="vmap over a compiled draw needs randomness='diff"):
+        torch.vmap(torch.ops.dirvae.noise, randomness="same")(like)

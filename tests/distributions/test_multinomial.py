@@ -128,6 +128,14 @@ def test_one_law_scores_many_sparse_rows() -> None:
         torch.testing.assert_close(law.log_prob(as_sparse_rows(x)), law.log_prob(x))
 
 
+@pytest.mark.parametrize(
+    ("law", "name"), [(Multinomial, "logits"), (DirichletMultinomial, "concentration")]
+)
+def test_a_parameter_without_words_is_refused(law, name: str) -> None:
+    with pytest.raises(ValueError, match=rf"{name} is a scalar, must have shape \(\.\.\., V\)"):
+        law(torch.tensor(0.5), 3)
+
+
 def test_shapes_of_a_mixture_must_fit() -> None:
     with pytest.raises(ValueError, match=r"must be \(\.\.\., K\) and \(K, V\)"):
         MixedMultinomial(torch.full((3,), 1 / 3), TOPICS)

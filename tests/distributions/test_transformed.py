@@ -124,6 +124,10 @@ def test_bad_recipes_are_refused() -> None:
         dd.from_transform(Normal(0.0, 1.0), lambda u: u)
     with pytest.raises(ValueError, match="noise has support"):
         dd.from_transform(Poisson(1.0), lambda u, loc: loc + u, loc=REAL)
+    angles = Normal(0.0, 1.0)
+    angles.support = constraints.independent(constraints.real, 0)  # neither real nor an interval
+    with pytest.raises(ValueError, match="must be the real line or an interval of it"):
+        dd.from_transform(angles, lambda u, loc: loc + u, loc=REAL)
     with pytest.raises(TypeError, match="takes loc, scale"):
         Logistic(0.0)
     with pytest.raises(ValueError, match="scale"):

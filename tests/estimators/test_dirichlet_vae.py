@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from torch.distributions import RelaxedOneHotCategorical
 
 from dirvae.data import Batch, Corpus
 from dirvae.distributions import (
@@ -359,7 +360,9 @@ def test_interrupted_fit_does_not_look_fitted(digits):
 
 
 def test_bad_weights_are_refused(digits):
-    with pytest.raises(ValueError, match=r"0 in every row|non-zero"):
+    with pytest.raises(
+        ValueError, match="sample_weight is 0 in every row; at least one must be pos"
+    ):
         small().fit(digits, sample_weight=np.zeros(300))
     with pytest.raises(ValueError, match=r"[Nn]egative"):
         small().fit(digits, sample_weight=-np.ones(300))
@@ -407,7 +410,7 @@ def test_checkpoint_and_resume(digits, tmp_path):
         ({"prior_concentration": [1.0, 2.0]}, "shape"),
         ({"prior_concentration": "learn", "latent": SoftmaxNormal}, "Dirichlet latent"),
         ({"prior_components": 0}, "prior_components is 0, must be an integer of 1 or more"),
-        ({"prior_components": 5, "prior_concentration": "learn"}, "not 'learn'"),
+        ({"prior_components": 5, "prior_concentration": "learn"}, "components needs .*concentr"),
         ({"prior_components": 5, "latent": StickBreakingKumaraswamy}, "must be a Dirichlet"),
         ({"commitment": -1.5}, "commitment is -1.5, must be a finite number of 0 or more"),
         ({"commitment": float("nan")}, "commitment is nan"),
@@ -415,6 +418,19 @@ def test_checkpoint_and_resume(digits, tmp_path):
         (
             {"commitment": 1.5, "latent": SoftmaxNormal},
             "commitment=1.5 needs a Dirichlet latent",
+        ),
+        ({"likelihood": 3}, "likelihood is 3, must be a distribution or None"),
+        (
+            {
+                "n_components": 2,
+                "latent": StickBreakingKumaraswamy,
+                "prior_concentration": [1.0, 2.0],
+            },
+            r"prior_concentration has shape \(2,\), must be one number for a stick-breaking latent",
+        ),
+        (
+            {"latent": RelaxedOneHotCategorical, "prior_concentration": 1.0},
+            "prior_concentration does not apply to latent=RelaxedOneHotCategorical; leave it None",
         ),
         ({"likelihood": "bernouli"}, "likelihood is 'bernouli', must be a class or one of auto, b"),
         ({"hidden_sizes": 10}, "hidden_sizes is 10"),
@@ -432,6 +448,11 @@ def test_checkpoint_and_resume(digits, tmp_path):
 def test_bad_arguments_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         small(**options).fit(np.array([[0.0, -1.0], [1.0, 3.0], [0.5, 0.5]]))
+
+
+def test_a_prior_is_not_learned_in_single_passes(digits):
+    with pytest.raises(ValueError, match="'learn' needs fit; partial_fit cannot learn it"):
+        small(prior_concentration="learn").partial_fit(digits)
 
 
 def test_wrong_width_and_bad_latents(digits):

@@ -171,6 +171,13 @@ def test_other_likelihoods(tmp_path, few_rows, likelihood):
         torch.testing.assert_close(law.variance, torch.ones(2, 64))
 
 
+def test_a_class_that_is_not_known_has_no_samples(few_rows):
+    model = small(max_epochs=1).fit(*few_rows)
+    assert model.sample([3, 3]).shape == (2, 64)
+    with pytest.raises(ValueError, match=r"y has 11, must be of classes_ \[0, 1, 2, 3, 4, 5, 6, 7"):
+        model.sample([3, 11])
+
+
 @pytest.mark.parametrize("kind", ["numbers", "words"])
 def test_saved_and_loaded(tmp_path, few_rows, kind):
     X, y = few_rows

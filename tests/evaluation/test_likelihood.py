@@ -78,6 +78,11 @@ def test_pareto_k_of_pareto_weights(shape: float) -> None:
     assert (pareto_k(-shape * draws) < 0).all()
 
 
+def test_pareto_k_takes_samples_by_rows() -> None:
+    with pytest.raises(ValueError, match=r"has shape \(30,\), must be \(S, N\): samples by rows"):
+        pareto_k(np.zeros(30))
+
+
 def test_pareto_k_of_few_equal_and_zero_weights() -> None:
     assert np.isnan(pareto_k(np.zeros((24, 2)))).all()
     assert np.isneginf(pareto_k(np.zeros((1000, 1)))).all()

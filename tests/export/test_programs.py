@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 
 from dirvae import DirichletVAE, SemiSupervisedVAE, TopicModel
-from dirvae.export import to_onnx, to_torch_export
+from dirvae.export import programs, to_onnx, to_torch_export
 from dirvae.export.programs import _digamma, _program
 from dirvae.models import zoo
 from dirvae.topics import MixtureDecoder, posterior
@@ -136,6 +137,12 @@ def test_what_has_no_program_is_refused(tmp_path):
         to_torch_export(drawn, tmp_path / "a.pt2")
     with pytest.raises(ValueError, match="Own has an infer of its own"):
         to_torch_export(TopicModel(2, decoder=Own, **SMALL).fit(COUNTS), tmp_path / "a.pt2")
+    other = TopicModel(2, **SMALL).fit(COUNTS)
+    other.vae_.encoder = torch.nn.Linear(6, 2)
+    with pytest.raises(
+        ValueError, match="the encoder is of your own, must be that of a TopicModel"
+    ):
+        to_torch_export(other, tmp_path / "a.pt2")
     labelled = SemiSupervisedVAE(2, **SMALL).fit(X, np.arange(30) % 2)
     with pytest.raises(TypeError, match="model is a SemiSupervisedVAE, must be a DirichletVAE"):
         to_torch_export(labelled, tmp_path / "a.pt2")
@@ -147,6 +154,28 @@ def test_what_onnx_lacks_is_said(tmp_path):
     vae = zoo.standardized_dirichlet(5, 3, hidden_sizes=8, decoder_hidden_sizes=8)
     with pytest.raises(ValueError, match=r"ONNX has no operator for aten.polygamma"):
         to_onnx(vae, tmp_path / "a.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("no decomposition of aten.polygamma.default", "operator for aten.polygamma"),
+        ("", "form of"),
+    ],
+)
+def test_what_onnx_lacks_is_said_in_its_words(error, said, rows, tmp_path, monkeypatch):
+    """Without the library, which few have."""
+
+    def fail(*_, **__):
+        raise torch.onnx.OnnxExporterError("it failed") from ValueError(error)
+
+    for package in ("onnx", "onnxscript"):
+        monkeypatch.setitem(sys.modules, package, ModuleType(package))
+    monkeypatch.setattr(programs, "_exported", lambda model: model)
+    monkeypatch.setattr("torch.onnx.export", fail)
+    with pytest.raises(ValueError, match=f"^ONNX has no {said}.*, which this model takes$"):
+        to_onnx(rows.model, tmp_path / "a.onnx")
     assert list(tmp_path.iterdir()) == []
 
 

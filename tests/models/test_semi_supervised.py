@@ -164,6 +164,10 @@ def test_embedding_reconstruction_and_samples(label_in_encoder: bool) -> None:
     assert vae.sample(5).shape == (5, D)
 
 
+class Unpathed(Dirichlet):
+    has_rsample = False
+
+
 def test_what_does_not_go_with_classes_is_refused() -> None:
     vae = model(False)
     x = torch.ones(2, D)
@@ -173,6 +177,9 @@ def test_what_does_not_go_with_classes_is_refused() -> None:
         vae.sample(3, torch.eye(C)[:2])
     vae.encoder.Law = Bernoulli  # no path
     with pytest.raises((ValueError, TypeError)):
+        vae.terms(x)
+    vae.encoder.Law = Unpathed
+    with pytest.raises(ValueError, match="the latent Unpathed has no path, which is needed here"):
         vae.terms(x)
 
 

@@ -15,7 +15,7 @@ from dirvae.data.counts import sparse_rows
 from dirvae.distributions import Dirichlet, InverseCDFDirichlet, SoftmaxNormal
 from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
-from dirvae.models.zoo import inverse_cdf_dirichlet, mlp_labelled_vae, softmax_gaussian
+from dirvae.models.zoo import inverse_cdf_dirichlet, mlp_labelled_vae, mlp_vae, softmax_gaussian
 from dirvae.nn import MLP, Fixed, Head
 from dirvae.nn.counts import WordFeatures
 from dirvae.objectives import elbo
@@ -141,3 +141,10 @@ def test_a_call_is_all_terms_of_the_rows(name, x):
     assert called.z.shape == (3, len(x), 3)
     for part in ("z", "log_likelihood", "kl"):
         assert torch.equal(getattr(called, part), getattr(expected, part))
+
+
+def test_covariates_of_other_rows_are_refused() -> None:
+    torch.manual_seed(0)
+    vae = mlp_vae(4, SoftmaxNormal, SIMPLEX, num_covariates=2, **SMALL)
+    with pytest.raises(ValueError, match="covariates has 2 rows, must have num_samples=3"):
+        vae.sample(3, torch.zeros(2, 2))

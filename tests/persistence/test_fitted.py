@@ -32,6 +32,7 @@ from dirvae.distributions import (
     ZeroInflatedNegativeBinomial,
 )
 from dirvae.persistence.fitted import _of_type
+from dirvae.persistence.vectorizers import MOST_NGRAMS
 from tests.persistence.saved import D, K, OwnLaw, forge_config, left_in
 
 
@@ -217,6 +218,8 @@ def fitted_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("fitted", "history_", [{"elbo": 1.0, "kl": 1.0}], "malformed"),
         ("fitted", "feature_names_in_", [1], "feature_names_in_ is .*, must be of type ndarray"),
         ("fitted", "feature_names_in_", {"labels": {"items": [[1]]}}, "list of numbers or words"),
+        ("fitted", "history_", [{"map": {"elbo": {"float": "1"}}}], "'1' in the model is malfor"),
+        (None, "kind", "SemiSupervisedVAE", "its model is a VAE, must be a LabelledVAE"),
         ("fitted", "likelihood_", None, "likelihood_ is 'None', must be of type Callable"),
         ("fitted", "likelihood_", {"law": "os.system"}, "distribution that is not known here"),
         ("fitted", "prior_concentration_", {"array": "transform"}, "no array 'transform'"),
@@ -273,6 +276,7 @@ def model_with_covariates(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ({"unit": 0.0}, "age has no origin and unit, must have finite ones"),
         ({"origin": {"float": "nan"}}, "age has no origin and unit, must have finite ones"),
         ({"extra": 1}, "_covariates is .* must be of type Covariate"),
+        ({"knots": [0.0, 2.0, 1.0]}, r"age has knots \[0.0, 2.0, 1.0\], must have rising ones"),
     ],
 )
 def test_forged_covariates_are_refused(
@@ -373,6 +377,7 @@ def forged_vectorizer(model: Path, to: Path, **change: Any) -> Path:
         ({"encoding": "unheard of", "decode_error": "ab"}, "the vectorizer of the model is broken"),
         ({"words": ["one"]}, "vectorizer_ must have 2 words, as the model has"),
         ({"words": ["one"] * 2}, "the vectorizer of the model is broken"),
+        ({"unheard_of": 1}, "the vectorizer of the model is malformed"),
     ],
 )
 def test_vectorizers_that_act_on_use_are_refused(
@@ -393,6 +398,36 @@ def test_a_pattern_of_ones_own_that_is_plain_comes_back(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"cannot be saved: its token_pattern .* too long"):
         dirvae.TopicModel(2, vectorizer=other, **known).fit(texts).save(tmp_path / "other")
     assert left_in(tmp_path) == {"plain", *(f"plain/{name}" for name in NAMES)}
+
+
+def test_long_sequences_of_words_are_not_saved(tmp_path: Path) -> None:
+    texts = ["some words here", "other words there", "some other texts"] * 4
+    vectorizer = CountVectorizer(ngram_range=(1, MOST_NGRAMS + 1))
+    model = dirvae.TopicModel(2, max_epochs=1, hidden_sizes=(4,), vectorizer=vectorizer).fit(texts)
+    said = f"sequences of {MOST_NGRAMS + 1} words, must be of at most {MOST_NGRAMS} to be saved"
+    with pytest.raises(ValueError, match=said):
+        model.save(tmp_path / "model")
+
+
+def test_names_that_are_no_words_are_not_saved(tmp_path: Path) -> None:
+    fitted = estimator().fit(rows(None))
+    fitted.feature_names_in_ = np.array([None] * D)
+    with pytest.raises(ValueError, match="cannot be saved: its items must be numbers or words"):
+        fitted.save(tmp_path / "model")
+    assert not left_in(tmp_path)
+
+
+def test_topics_that_contradict_their_weights_are_not_saved(tmp_path: Path) -> None:
+    counts = np.random.RandomState(0).poisson(1.0, (20, D))
+    model, wider = (
+        dirvae.TopicModel(2, max_epochs=1, hidden_sizes=(4,), random_state=0).fit(X)
+        for X in (counts, np.hstack([counts, counts]))
+    )
+    model.vae_ = wider.vae_
+    said = rf"vae_ has \({2 * D}, 3\) words and topics, must have \({D}, 2\)"  # and a background
+    with pytest.raises(ValueError, match=said):
+        model.save(tmp_path / "model")
+    assert not left_in(tmp_path)
 
 
 def test_a_name_for_a_type_stands_for_its_class():

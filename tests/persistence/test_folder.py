@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -301,6 +302,20 @@ def test_a_read_only_mount(tmpfs: Callable[..., Path]) -> None:
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ModelFormatError, match=r"absent does not exist$"):
         load(tmp_path / "absent")
+
+
+def test_a_folder_that_never_rests_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the manifest finds another, and no file is the one that it names."""
+    write_folder(tmp_path / "model", OLD)
+    manifests = itertools.count()
+    monkeypatch.setattr(folder, "_manifest_of", lambda _: {"name": next(manifests)})
+
+    def edited(*_: object) -> None:
+        raise ModelFormatError("edited")
+
+    monkeypatch.setattr(folder, "_files", edited)
+    with pytest.raises(ModelFormatError, match="is being saved to again and again: try later"):
+        read_folder(tmp_path / "model")
 
 
 def test_another_kind_of_folder_or_file(tmp_path: Path) -> None:

@@ -346,6 +346,15 @@ def test_tensors_of_other_shapes_or_types_are_refused(model: Path) -> None:
             load(model)
 
 
+def test_a_part_of_a_vae_is_none(model: Path) -> None:
+    forge_config(model, lambda config: config.update(model=config["model"]["encoder"]))
+    state = safetensors.torch.load((model / "model.safetensors").read_bytes())
+    own = {name[8:]: value for name, value in state.items() if name.startswith("encoder.")}
+    forge(model, "model.safetensors", safetensors.torch.save(own))
+    with pytest.raises(ModelFormatError, match="its model is a Head, must be a VAE"):
+        load(model)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_weights_that_are_not_finite_are_neither_loaded_nor_saved(
     value: float, model: Path, tmp_path: Path

@@ -159,3 +159,14 @@ def test_quick_study_of_mnist_orders_the_models(run: Any) -> None:
     assert nll["dirichlet"] < nll["inverse_cdf_dirichlet"] - 2
     assert nll["inverse_cdf_dirichlet"] < nll["stick_breaking_kumaraswamy"] - 10
     assert "Density, MNIST" in ran.out
+
+
+def test_an_interrupted_study_says_how_to_go_on(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dirvae.reproduce.studies.Study.run", interrupt, raising=False)
+    ran = run("knn")
+    assert ran.code == 130
+    assert ran.err.splitlines()[-1].startswith("Interrupted; ")
+    assert "the same command" in ran.err

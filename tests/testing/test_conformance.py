@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -273,6 +274,30 @@ def test_misuse_is_refused() -> None:
         check_distribution(Normal, NORMAL, skip={"colour": "none"})
     with pytest.raises(ValueError, match="num_samples"):
         goodness_of_fit(Normal(0.0, 1.0), 10, torch.Generator())
+
+
+class Unsupported(Normal):
+    support = None
+
+
+@pytest.mark.parametrize(
+    ("law", "said"),
+    [
+        (distributions.LKJCholesky(3), r"q has events of shape \(3, 3\), must be scalars or vec"),
+        (Unsupported(0.0, 1.0), "Unsupported.support is None, must be a constraint"),
+    ],
+)
+def test_what_has_no_boxes_or_bins_is_refused(law: Distribution, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        goodness_of_fit(law, 1000, torch.Generator())
+
+
+def test_matrices_have_no_goodness_of_fit() -> None:
+    skip = dict.fromkeys(_CHECKS.keys() - {"fit"}, "not the subject")
+    law = partial(distributions.LKJCholesky, 3)
+    checks = check_distribution(law, {"concentration": t(1.0)}, skip=skip, num_samples=100)
+    [found] = [check for check in checks if check.name == "fit"]
+    assert (found.status, found.detail) == ("skipped", "events are matrices")
 
 
 def test_skipped_checks_say_why() -> None:

@@ -130,3 +130,5 @@ def test_what_has_no_curve_is_refused(fitted, smooth, message):
         TopicModel(2, max_epochs=1).fit(counts, smooth=["day"])
     with pytest.raises(ValueError, match="time must be one column of numbers or dates"):
         trends_of(counts + 1, frame["place"])
+    with pytest.raises(ValueError, match="time has 5 rows, must have more than 7"):
+        trends_of(np.ones((5, 2)), np.arange(5.0))

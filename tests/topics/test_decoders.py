@@ -111,6 +111,11 @@ def test_a_decoder_may_infer_in_its_own_way():
     assert vae.decoder.seen == 2
 
 
+def test_a_decoder_that_takes_no_word_vectors_says_so():
+    with pytest.raises(ValueError, match="OwnMixture takes no word vectors"):
+        OwnMixture.of_vectors(2, torch.ones(4, 3))
+
+
 @pytest.mark.parametrize("decoder", [OwnMixture, EmbeddedDecoder])
 def test_topics_that_cannot_be_merged(decoder):
     model = TopicModel(3, decoder=decoder, **SMALL).fit(COUNTS)

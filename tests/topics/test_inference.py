@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
-from scipy import stats
+from scipy import sparse, stats
 from torch.distributions import OneHotCategorical
 
 from dirvae.assessment import diagnose
-from dirvae.distributions import Dirichlet
+from dirvae.distributions import Dirichlet, SoftmaxNormal
 from dirvae.distributions._sparse import as_sparse_rows
 from dirvae.models.zoo import mlp_labelled_vae
 from dirvae.nn import Fixed
 from dirvae.objectives import elbo
-from dirvae.topics.decoders import MixtureDecoder, OverdispersedDecoder
+from dirvae.topics.decoders import MixtureDecoder, OverdispersedDecoder, ProductDecoder
+from dirvae.topics.inference import decoded_perplexity
 from dirvae.topics.zoo import topic_prior, topic_vae
 
 
@@ -137,3 +139,13 @@ def test_every_part_of_an_overdispersed_model_has_a_gradient() -> None:
             assert parameter.grad is not None, name
             assert bool(parameter.grad.isfinite().all()), name
     assert float(decoder.log_precision.grad) != 0.0
+
+
+def test_what_is_learned_needs_a_dirichlet() -> None:
+    with pytest.raises(ValueError, match="a prior that is learned needs a Dirichlet latent"):
+        topic_prior(SoftmaxNormal, 3, learn=True)
+
+
+def test_nothing_held_out_has_no_perplexity() -> None:
+    with pytest.raises(ValueError, match="held_out has no tokens, must have one or more"):
+        decoded_perplexity(ProductDecoder(2, 4), torch.ones(1, 2), sparse.csr_matrix((1, 4)))

@@ -290,6 +290,10 @@ def test_bad_documents_are_told_in_one_sentence(X, sentence):
         ({"prior_concentration": np.ones(3)}, "prior_concentration is"),
         ({"guide": ["a"]}, "guide is .*, must be a mapping from names of topics to lists of words"),
         ({"guide": {"x": "abc"}}, "must be a mapping from names of topics to lists of words"),
+        (
+            {"word_vectors": {"a": [1.0]}, "decoder": EmbeddedDecoder},
+            "^word_vectors .* fit .*a vocabulary$",
+        ),
         ({"word_vectors": np.eye(2)}, "word_vectors is given with decoder=MixtureDecoder"),
         ({"guide": {str(i): ["a"] for i in range(9)}}, "guide has 9 topics"),
         ({"guide": {"a": ["b"]}}, "guide names words"),
@@ -298,6 +302,22 @@ def test_bad_documents_are_told_in_one_sentence(X, sentence):
 def test_bad_arguments_are_told_in_one_sentence(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         TopicModel(**{"n_components": 2, **SMALL, **options}).fit(np.eye(8))
+
+
+def test_topics_are_not_made_more(fitted):
+    with pytest.raises(ValueError, match="n_components is 6, must be at most 5"):
+        fitted.reduce(6)
+
+
+def test_documents_without_words_have_no_perplexity(fitted):
+    for score in (fitted.perplexity, fitted.evaluate):
+        with pytest.raises(ValueError, match="X has none of the model's words, must have some to"):
+            score(np.zeros((3, 200)))
+
+
+def test_sizes_to_compare_are_some():
+    with pytest.raises(ValueError, match="sizes is empty, must be one number of topics or more"):
+        compare_sizes(TopicModel(2), np.eye(8), ())
 
 
 def test_texts_for_a_model_of_counts(fitted):
@@ -311,6 +331,11 @@ def test_texts_for_a_model_of_counts(fitted):
 
 def test_posterior_of_another_latent(data):
     model = TopicModel(3, latent=SoftmaxNormal, prior_concentration=None, **SMALL).fit(data[0])
+    with pytest.raises(ValueError, match="topics can be merged in a mixture with a Dirichlet lat"):
+        model.reduce(2)
+    ages = np.arange(len(data[0]))
+    with pytest.raises(ValueError, match="covariates need a Dirichlet latent and a mixture of to"):
+        model.fit(data[0], covariates=ages)
     with pytest.raises(ValueError, match="posterior takes a topic model with a Dirichlet latent"):
         model.posterior(data[0])
 

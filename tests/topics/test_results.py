@@ -15,6 +15,7 @@ from dirvae import TopicModel
 from dirvae.topics.effects import effects_of, shares_of
 from dirvae.topics.information import WordEvidence, shape_of_sum, widened
 from dirvae.topics.posterior import posterior_of
+from dirvae.topics.results import Result
 
 STRANGE = "<img src=x onerror=alert(1)> \u202e"
 TEXTS = ["cat dog cat", "dog cat", "star moon", "moon star star", "cat moon"] * 6
@@ -141,6 +142,14 @@ def test_results_show_themselves_and_run_nothing(model, posterior):
         assert "\u202e" not in html + repr(result)
         if result is not posterior.share([1]):
             assert "&lt;img src=x onerror=alert(1)&gt;" in html
+
+
+def test_a_result_must_have_a_table():
+    class Untold(Result):
+        pass
+
+    with pytest.raises(NotImplementedError):
+        Untold().to_frame()
 
 
 def test_the_difference_of_two_groups_has_the_error_of_two_means():

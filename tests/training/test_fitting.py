@@ -14,6 +14,7 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.strategies import SingleDeviceStrategy
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from scipy import sparse
 from torch.distributions import Bernoulli, Poisson
 
@@ -282,6 +283,24 @@ def test_interrupted_training_keeps_a_checkpoint_and_says_how_to_resume(tmp_path
     finally:
         signal.signal(signal.SIGINT, before)
     assert len(fit(vae, torch.eye(4), max_epochs=3, resume=True, **options)) == 3
+
+
+@pytest.mark.parametrize(
+    ("exit_", "told"),
+    [(SystemExit(3), SystemExit), (SIGTERMException(), KeyboardInterrupt)],
+)
+def test_only_an_interruption_is_told_as_one(exit_, told):
+    class Exit(lightning.Callback):
+        def on_train_batch_start(self, trainer, module, batch, index):
+            raise exit_
+
+    vae = zoo.gaussian(4, 2, hidden_sizes=(8,), decoder_hidden_sizes=(8,))
+    try:
+        fit(vae, torch.eye(4), max_epochs=1, callbacks=[Exit()], seed=0, verbose=False)
+    except BaseException as error:  # not by pytest.raises: of a KeyboardInterrupt the run would end
+        found = error
+    assert type(found) is told
+    assert found is exit_ or "training was interrupted" in str(found)
 
 
 def test_non_finite_loss_stops_with_a_clear_error(x):

@@ -240,6 +240,11 @@ def read_covariates(
     if path is None:
         require_also("--covariates", {"--covariate-columns": columns})
         return None
+    if not rows.ids and kind_of(source.path) not in taking("id_columns"):
+        raise ValueError(
+            f"--covariates is matched by the samples' ids, but {source.path} has no ids: give the "
+            "counts in a table that has them"
+        )
     if not rows.ids:
         raise ValueError(
             f"--covariates is matched by the samples' ids, but {source.path} has no ids: name the "

@@ -150,9 +150,11 @@ def weighted(X: Any, sample_weight: Any) -> tuple[Any, Any]:
     """Return rows of positive weight, and their weights; None for none."""
     if sample_weight is None:
         return X, None
-    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-    if not weight.any():
+    given = np.asarray(sample_weight)
+    # Of these, some versions of scikit-learn speak without naming the argument.
+    if given.size and given.dtype.kind in "biuf" and not given.any():
         raise ValueError("sample_weight is 0 in every row; at least one must be positive")
+    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
     if weight.max() > MOST_WEIGHT:  # only their ratios matter
         weight = weight / weight.max()
     return taken(X, weight > 0), weight[weight > 0]

@@ -129,7 +129,7 @@ def completion_perplexity(theta: ArrayLike, topic_word: ArrayLike, held_out: Any
     matrix = csr_counts("held_out", held_out)
     log_prob, tokens = held_out_log_prob(theta, topic_word, matrix), matrix.sum()
     if not tokens > 0:
-        raise ValueError("held_out has no tokens")
+        raise ValueError("held_out has no tokens, must have one or more")
     return float(np.exp(-log_prob.sum() / tokens))
 
 

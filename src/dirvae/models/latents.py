@@ -247,7 +247,10 @@ def _flat_dirichlet(num_latent: int, concentration: Tensor | None) -> Fixed:
 def _gem(num_latent: int, concentration: Tensor | None) -> Fixed:
     concentration = torch.tensor(5.0) if concentration is None else concentration
     if concentration.dim():
-        raise ValueError("prior_concentration of a stick-breaking latent must be one number")
+        shape = tuple(concentration.shape)
+        raise ValueError(
+            f"prior_concentration has shape {shape}, must be one number for a stick-breaking latent"
+        )
     return Fixed(GEM, concentration=concentration, size=torch.tensor(num_latent))
 
 
@@ -262,7 +265,9 @@ def _standard(Law: Any, num_latent: int, concentration: Tensor | None = None) ->
 def _concrete(num_latent: int, concentration: Tensor | None = None) -> Fixed:
     """One-hot vectors of equal probability, relaxed; Maddison et al. use 1/2 and 2/3."""
     if concentration is not None:
-        raise ValueError("prior_concentration does not apply to a relaxed one-hot latent")
+        raise ValueError(
+            "prior_concentration does not apply to latent=RelaxedOneHotCategorical; leave it None"
+        )
     temperature, logits = torch.tensor(0.5), torch.zeros(num_latent)
     return Fixed(RelaxedOneHotCategorical, temperature=temperature, logits=logits)
 

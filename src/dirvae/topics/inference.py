@@ -127,7 +127,7 @@ def decoded_perplexity(decoder: nn.Module, z: Tensor, held_out: sparse.csr_matri
     """
     held_out = checked_csr("held_out", held_out)
     if not held_out.sum() > 0:
-        raise ValueError("held_out has no tokens")
+        raise ValueError("held_out has no tokens, must have one or more")
     nats = decoded_log_prob(decoder, z, held_out)
     return float(np.exp(-nats.sum() / held_out.sum()))
 

@@ -258,7 +258,8 @@ class DocumentQuestions(LearnedTopics):
         """Log probability and number of the scored tokens of each document, given the others."""
         tokens = np.asarray(scored.sum(1), dtype=np.float64).ravel()
         if not tokens.sum() > 0:
-            raise ValueError("held_out has no tokens")
+            words = f"{self._terms.column}s"
+            raise ValueError(f"X has none of the model's {words}, must have some to hold out")
         weights = proportions(self.vae_, encoded, covariates)
         if decoder_of(self.vae_).mixes:
             found = held_out_log_prob(weights, self._mixed(), scored)

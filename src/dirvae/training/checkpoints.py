@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-import lightning.pytorch as lightning
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from dirvae.training.callbacks import settled
 from dirvae.writing import whole
@@ -159,14 +159,18 @@ class _StopEarly(EarlyStopping):
 
 
 @contextmanager
-def interruptible(run: lightning.Trainer, folder: Path | None) -> Iterator[None]:
-    """Turn the exit that Lightning makes of Ctrl-C back into an exception."""
+def interruptible(folder: Path | None) -> Iterator[None]:
+    """Turn the exit that Lightning makes of Ctrl-C or SIGTERM back into an exception.
+
+    An exit of another origin, such as ``sys.exit`` in a user's callback, stays what it is.
+    """
     on_main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGINT) if on_main else None
     try:
         yield
-    except SystemExit:
-        if run.state.status != "interrupted":
+    except SystemExit as error:
+        interrupted = isinstance(error.__context__, KeyboardInterrupt)
+        if not interrupted and not isinstance(error, SIGTERMException):
             raise
         raise KeyboardInterrupt(_how_to_resume(folder)) from None
     finally:

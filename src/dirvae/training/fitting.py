@@ -136,7 +136,7 @@ def fit(
         last = str(folder / LAST) if resume else None
         training.num_processes = _num_processes(run)
         with (
-            interruptible(run, folder if checkpoint_dir is not None else None),
+            interruptible(folder if checkpoint_dir is not None else None),
             _shared({"data": train_loader, "validation": valid_loader}, run.world_size),
         ):
             run.fit(training, train_loader, valid_loader, ckpt_path=last, weights_only=True)

@@ -206,6 +206,12 @@ def test_what_is_known_must_be_of_all_documents(copied, told):
         _ = Corpus(copied).ids
 
 
+def test_a_shard_must_know_what_the_others_do(copied):
+    (copied / "shards" / "000002" / "documents.json").write_text("{}")
+    with pytest.raises(ValueError, match="copy is a broken corpus: documents without their id"):
+        _ = Corpus(copied).ids
+
+
 def test_a_folder_of_something_else_is_no_corpus(tmp_path):
     with pytest.raises(FileNotFoundError, match="holds no corpus"):
         Corpus(tmp_path)

@@ -121,6 +121,13 @@ def test_a_line_without_an_end_is_refused(tmp_path, monkeypatch):
         list(documents_in(tmp_path / "x.jsonl"))
 
 
+def test_a_place_without_texts_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"x\.csv does not exist"):
+        documents_in(tmp_path / "x.csv")
+    with pytest.raises(ValueError, match=r"holds no \.txt file"):
+        list(documents_in(tmp_path))
+
+
 def test_numbers_are_no_texts(tmp_path):
     (tmp_path / "x.csv").write_text("id,text\n" + "1,3.5\n" * 1000)
     with pytest.raises(ValueError, match="numbers in 'text', must be text"):

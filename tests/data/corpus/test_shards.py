@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import numpy as np
 import pytest
 from scipy import sparse
 
-from dirvae.data.corpus.shards import checksum, compact, digest_of, is_whole, write_shard
+from dirvae.data.corpus.shards import (
+    FACTS,
+    checksum,
+    compact,
+    digest_of,
+    facts_of,
+    is_whole,
+    write_shard,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,3 +55,14 @@ def test_a_shard_that_is_there_stays(tmp_path):
     assert is_whole(shard)
     (shard / "data.npy").unlink()
     assert not is_whole(shard)
+
+
+@pytest.mark.parametrize("change", [{"rows": -1}, {"rows": "1"}, {"source": 1}, {"sha256": {}}])
+def test_a_shard_says_what_it_holds(tmp_path, change):
+    shard = tmp_path / "shard"
+    write_shard(shard, sparse.csr_matrix([[1, 2]]), {}, "one")
+    facts = facts_of(shard)
+    assert (facts.rows, facts.entries, facts.source) == (1, 2, "one")
+    (shard / FACTS).write_text(json.dumps(facts._asdict() | change))
+    with pytest.raises(ValueError, match=rf"shard is a broken shard: {FACTS} "):
+        facts_of(shard)
