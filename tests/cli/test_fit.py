@@ -309,7 +309,8 @@ def test_help_names_the_default_latent(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "500")
     shown = help_of(run, "fit", "vae")["--latent"]
     words = [_word_of(default_latent(2, prior)) for prior in (None, torch.tensor(0.5))]
-    assert shown.endswith(f"[default: ({words[0]}; {words[1]} under a prior below 1)]")
+    default = f"{words[0]}; {words[1]} if --prior-concentration is below 1"
+    assert shown.endswith(f"[default: ({default})]")
     np.save("x.npy", X)
     assert run(*fit()).code == 0
     assert dirvae.load("model").latent_ is default_latent(3)

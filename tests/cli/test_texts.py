@@ -199,7 +199,7 @@ def test_a_word_is_what_the_tokenizer_says(run, tmp_path, tokenizer, words, coun
             ["--stop-words", "none", "--stop-words", "de"],
             "--stop-words has the word none and a list",
         ),
-        (["--stop-words", "klingon"], "must be a file that exists or a language's code"),
+        (["--stop-words", "klingon"], "must be a file that exists, the word english, or a"),
         (["--device", "gpu"], "'gpu' is not one of auto, cpu, cuda, mps"),
         (["--time-column", "place"], "smooth names 'place', which has words"),
     ],

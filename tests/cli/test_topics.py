@@ -112,7 +112,7 @@ def test_intervals_stand_beside_the_proportions_in_a_table(run, saved):
     for arguments, said in (
         (["model", "texts.csv", "-o", "t.npy"], "t.npy must end in .csv or .parquet: --level"),
         (["rows", "x.npy", "-o", "t.csv"], "--level cannot be used with rows, which has no topics"),
-        (["model", "texts.csv", "-o", "t.csv", "--level", 2], "--level"),
+        (["model", "texts.csv", "-o", "t.csv", "--level", 2], "level is 2.0, must be in (0, 1)"),
     ):
         ran = run("transform", *arguments[:4], "--level", *(arguments[5:] or [0.9]))
         assert (ran.code, said in ran.err) == (2, True), ran

@@ -361,7 +361,7 @@ def test_interrupted_fit_does_not_look_fitted(digits):
 
 def test_bad_weights_are_refused(digits):
     with pytest.raises(
-        ValueError, match="sample_weight is 0 in every row; at least one must be pos"
+        ValueError, match="sample_weight is zero in every row; at least one must be pos"
     ):
         small().fit(digits, sample_weight=np.zeros(300))
     with pytest.raises(ValueError, match=r"[Nn]egative"):

@@ -44,7 +44,7 @@ from dirvae.cli.options import integer, number
 from dirvae.cli.outputs import AsJson, Force, require_table, write_table
 from dirvae.cli.texts import Strip, parts_of
 from dirvae.formats import is_corpus, kind_of
-from dirvae.levels import LEVEL, in_percent
+from dirvae.levels import LEVEL, in_percent, require_level
 from dirvae.text import literal
 from dirvae.words import meant
 from dirvae.writing import whole
@@ -103,7 +103,7 @@ def transform(
     kind = kind_of_model(model)
     into_h5ad = output.suffix == ".h5ad"
     if level is not None:
-        _require_intervals(output, data, model, kind)
+        _require_intervals(level, output, data, model, kind)
     if into_h5ad:
         _require_cells(output, data, model, kind)
     require_table(output, force, [data, model, covariates], more=(".h5ad",) * into_h5ad)
@@ -139,8 +139,9 @@ def _with_ends(found: Any) -> Any:
     return np.stack([found.mean, found.lower, found.upper], 2).reshape(len(found.mean), -1)
 
 
-def _require_intervals(output: Path, data: str, model: Path, kind: str) -> None:
+def _require_intervals(level: float, output: Path, data: str, model: Path, kind: str) -> None:
     """Refuse intervals where there are none, or where a table has no columns for them."""
+    require_level(level)
     if kind not in (TOPICS, COMPOSITION):
         refuse(f"{model}, which has no topics", {"--level": True})
     if output.suffix == ".h5ad":

@@ -81,7 +81,7 @@ def read_archive(path: Path, array: str | None = None) -> Rows:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     np.savez(path := Path(folder, "x.npz"), x=np.eye(2), y=np.zeros(2))
         ...     read_archive(path).notes
-        ("array 'x' taken from x, y",)
+        ("array 'x' is read; the file has x, y",)
     """
     with (
         open_regular(path) as file,

@@ -153,7 +153,7 @@ def weighted(X: Any, sample_weight: Any) -> tuple[Any, Any]:
     given = np.asarray(sample_weight)
     # Of these, some versions of scikit-learn speak without naming the argument.
     if given.size and given.dtype.kind in "biuf" and not given.any():
-        raise ValueError("sample_weight is 0 in every row; at least one must be positive")
+        raise ValueError("sample_weight is zero in every row; at least one must be positive")
     weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
     if weight.max() > MOST_WEIGHT:  # only their ratios matter
         weight = weight / weight.max()
