@@ -351,9 +351,7 @@ def test_an_h5ad_file_gets_the_proportions_in_obsm(run, files, fitted, tmp_path)
     assert [name for name in written.layers if name is not None] == ["counts"]
     assert_one_sentence(run("transform", folder, source, *META, "-o", "with.h5ad"), "--force")
     csv = ["transform", folder, "counts.csv", "--id-column", "sample", *META, "-o", "new.h5ad"]
-    said = (
-        "new.h5ad must end in .csv, .npy or .parquet: counts.csv is not a .h5ad file; dirvae export"
-    )
+    said = "new.h5ad must end in .csv, .npy or .parquet: a .h5ad output is a copy of a .h5ad input"
     assert_one_sentence(run(*csv), said)
     csv[0], csv[-1:] = "export", ["new.h5ad", "--format", "h5ad"]  # as it says there
     ran = run(*csv)

@@ -122,12 +122,13 @@ _ = axes[-1].legend(frameon=False)
 # --------------------
 #
 # ``from_transform`` is for single numbers. For vectors, such as proportions, write a subclass of
-# ``torch.distributions.Distribution``. The class below has everything that a latent needs. These
-# are ``arg_constraints``, ``support`` and ``has_rsample``, and the methods ``expand``, ``rsample``
-# and ``log_prob``. The shapes of a batch and of one draw go to ``super().__init__``. Two parts are
-# optional. With a ``mean``, training can count the components in use. Without a formula of the
-# mean, the model cannot be exported by ``dirvae.export.to_torch_export``. With a formula of the KL,
-# registered by PyTorch's ``register_kl``, the KL is not estimated from draws.
+# ``torch.distributions.Distribution``. A latent needs the attributes
+# ``arg_constraints``, ``support`` and ``has_rsample``, and the methods ``expand``, ``rsample`` and
+# ``log_prob``. The class below has them all. The shapes of a batch and of one draw go to
+# ``super().__init__``. Two parts are optional: ``mean``, and a formula of the KL. With a ``mean``,
+# training can count the components in use, and ``dirvae.export.to_torch_export`` can export the
+# model. With a formula of the KL, registered by PyTorch's ``register_kl``, the KL is not estimated
+# from draws.
 #
 # If ``loc`` is large, a small proportion is rounded to 0, which has no logarithm. Then the density
 # is NaN. So ``rsample`` replaces such a proportion by the smallest ordinary number of the dtype,

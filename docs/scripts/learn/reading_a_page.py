@@ -51,8 +51,8 @@ for title, fitted in (("documents", model), ("control", nothing)):
 #
 # Coherence (NPMI) measures whether the top words of a topic occur in the same documents. Stability
 # measures how similar the topic is to its match in a model of another seed. The page shows both
-# measures for each topic. It shows stability for the models of ``fit_seeds`` only, or if you pass
-# ``stability=`` to ``report``.
+# measures for each topic. It shows stability only if the model comes from ``fit_seeds``, or if you
+# pass ``stability=`` to ``report``.
 
 import matplotlib.pyplot as plt
 

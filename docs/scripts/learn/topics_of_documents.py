@@ -33,8 +33,8 @@ print(len(corpus.texts), "texts in", len(set(corpus.labels)), "subfolders")
 # Several seeds, not one
 # ----------------------
 #
-# A model fitted with another seed has other topics. Some topics are found with every seed. These
-# topics can be trusted more. ``fit_seeds`` fits a model with each seed and matches the topics of
+# A model fitted with another seed has partly other topics. Topics that are found with every seed
+# can be trusted more. ``fit_seeds`` fits a model with each seed and matches the topics of
 # the models. ``best`` is the index of the model with the highest mean stability of its topics.
 # ``stability`` says how well each topic is found again. It is 1 for a topic that is found with
 # exactly the same probabilities of words.
@@ -83,9 +83,10 @@ _ = figure.colorbar(drawn, label="mean proportion")
 # How certain the proportions are, and which documents do not fit
 # ----------------------------------------------------------------
 #
-# The proportions of a long document are more certain than those of a short document. So the
-# intervals of the short document are wider. The score ``off_topic`` says whether a document fits
-# the topics. The score is well below 0 for a document that fits. It is higher for the recipe,
+# The code below compares the longest document, the shortest document, and a recipe that is not in
+# the corpus. The proportions of a long document are more certain than those of a short document. So
+# the intervals of the shortest document are wider. The score ``off_topic`` says whether a document
+# fits the topics. The score is well below 0 for a document that fits. It is higher for the recipe,
 # because no topic is about cooking.
 
 long, short = max(corpus.texts, key=len), min(corpus.texts, key=len)

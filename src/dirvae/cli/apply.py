@@ -147,7 +147,7 @@ def _require_intervals(level: float, output: Path, data: str, model: Path, kind:
     if output.suffix == ".h5ad":
         refuse(f"{output}, which always has intervals of {in_percent(LEVEL)}", {"--level": True})
     if output.suffix not in (".csv", ".parquet"):
-        raise ValueError(f"{output} must end in .csv or .parquet: --level adds columns with names")
+        raise ValueError(f"{output} must end in .csv or .parquet: --level adds named columns")
     if is_corpus(data):
         refuse(f"{data}, which is a corpus", {"--level": True})
 
@@ -157,11 +157,11 @@ def _require_cells(output: Path, data: str, model: Path, kind: str) -> None:
     if kind_of(data) == output.suffix and kind == COMPOSITION:
         return
     why = (
-        f"{data} is not a .h5ad file"
+        f"a .h5ad output is a copy of a .h5ad input, and {data} is none"
         if kind == COMPOSITION
         else f"{model} is not a model of counts"
     )
-    other = "; dirvae export --format h5ad writes one" if kind in (COMPOSITION, TOPICS) else ""
+    other = "; dirvae export --format h5ad makes a new one" * (kind in (COMPOSITION, TOPICS))
     raise ValueError(f"{output} must end in .csv, .npy or .parquet: {why}{other}")
 
 

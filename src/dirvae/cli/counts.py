@@ -64,7 +64,7 @@ Covariates = Annotated[
     Path | None,
     typer.Option(
         metavar="PATH",
-        help="Table of covariates, which are known properties of the samples, such as age: "
+        help="Table of covariates (known properties of the samples, such as age), as "
         f"{listed(TABLES)}. The table needs a column of the samples' ids.",
     ),
 ]
@@ -83,8 +83,8 @@ SampleIds = Annotated[
         "--id-column",
         metavar="NAME",
         help="Column of the samples' ids in the table of counts. If the table has such a column, "
-        "this option is needed. The table of --covariates is matched by its column of the same "
-        "name, or else by its first column.",
+        "this option is needed. The table of --covariates is matched by the column that has this "
+        "name too, or else by its first column.",
     ),
 ]
 DropMissing = Annotated[

@@ -57,7 +57,8 @@ def read_texts(
     r"""Read texts from a file or folder. A missing text is the empty string.
 
     A text table may be separated by commas, semicolons, tabs or bars (``|``), and may be compressed
-    with gzip. Both are recognised, and ``notes`` says so. Cells stay as written. A label ``NA``,
+    with gzip. The separator and the compression are recognised. The attribute ``notes`` of the
+    result says what was recognised. Cells stay as written. A label ``NA``,
     ``null`` or ``007`` is a word like any other; only an empty cell is missing. If the format of a
     table is not certain, ValueError is raised. An example is a row with more cells than the first
     line.

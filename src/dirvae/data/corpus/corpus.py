@@ -50,8 +50,10 @@ class Corpus:
         shape: (N, V), the numbers of documents and words.
         nnz: Number of counts that are not 0.
         vocabulary: The V words, or None if they are not known.
-        ends: Numbers of the rows at which the S shards end, shape (S + 1,), from 0 to N.
-        columns: Mapping from "id", "label" and "time" to the names that these have.
+        ends: Bounds of the S shards, shape (S + 1,), from 0 to N: shard s has the rows from
+            ``ends[s]`` to ``ends[s + 1] - 1``.
+        columns: Mapping from "id", "label" and "time" to the names of their
+            columns in the table that was read.
 
     Raises:
         FileNotFoundError: If there is no corpus in the folder.
