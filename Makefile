@@ -11,7 +11,7 @@ WORKERS = -n $(PYTEST_WORKERS) --dist worksteal
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test docs links lint format compiled learning slow browser coverage wheel clean
+.PHONY: help setup demo test docs links lint format conformance compiled learning slow browser coverage wheel clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make links                links to other sites; needs a network, and no part of CI"
 	@echo "make lint | format        the checks alone | reformat the code"
 	@echo "make learning             the tests that train models to see that they learn"
+	@echo "make conformance          the tests of all that each distribution promises"
 	@echo "make compiled             the tests of what torch.compile and torch.export make of the code"
 	@echo "make slow                 the tests that take minutes"
 	@echo "make browser              the tests of pages in Chromium"
@@ -47,6 +48,9 @@ test: lint
 
 learning: $(READY)
 	$(BIN)/python -m pytest -m learning $(WORKERS) $(PYTEST_ARGS)
+
+conformance: $(READY)
+	$(BIN)/python -m pytest -m conformance $(WORKERS) $(PYTEST_ARGS)
 
 compiled: $(READY)
 	$(BIN)/python -m pytest -m compiled $(WORKERS) $(PYTEST_ARGS)

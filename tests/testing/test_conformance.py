@@ -22,6 +22,7 @@ from dirvae.testing.conformance import _CHECKS
 from tests.testing.laws import NORMAL, OURS, RAISES, TORCHS, t
 
 
+@pytest.mark.conformance
 @pytest.mark.parametrize("name", OURS)
 def test_our_laws_conform(name: str) -> None:
     case = OURS[name]
@@ -75,6 +76,7 @@ def test_every_law_of_the_library_is_in_the_table() -> None:
     assert {law for law in exported if issubclass(law, Distribution)} <= known
 
 
+@pytest.mark.conformance
 @pytest.mark.parametrize("name", TORCHS)
 def test_torchs_laws_conform(name: str) -> None:
     case = TORCHS[name]
