@@ -101,7 +101,6 @@ def test_what_is_fitted_there_is_used_here(device: str, name: str, tmp_path: Pat
         assert abs(z[0] - z[-1]).max() > 0.5
 
 
-@pytest.mark.learning
 @pytest.mark.filterwarnings("ignore::dirvae.training.CollapseWarning")  # the class says it all
 def test_classes_are_learned_there(device: str) -> None:
     y = [0] * 40 + [1] * 40
