@@ -117,12 +117,16 @@ def test_intervals_of_samples_are_those_of_the_posterior(run, files, fitted):
     np.testing.assert_allclose(table["compositionmodel1_upper"], found.upper[:, 1], atol=1e-12)
 
 
-def test_names_are_told_apart_in_eighty_columns(run, files, fitted, monkeypatch):
+def test_a_file_has_room_for_names(run, files, fitted, monkeypatch):
     folder, same = fitted
-    monkeypatch.setenv("COLUMNS", "80")
-    out = run("effects", folder, "counts.csv", "--id-column", "sample", *META).out
-    for words in same.top_features(3):
-        assert ", ".join(words)[:14] in out
+    monkeypatch.delenv("COLUMNS", raising=False)
+    place = "a place with a long name, " + files[1]["diet"]
+    files[1].assign(place=place).to_csv("long.csv", index=False)
+    told = ["--covariates", "long.csv", "--covariate-columns", "age,place"]
+    lines = run("effects", folder, "counts.csv", "--id-column", "sample", *told).out.splitlines()
+    for k, words in enumerate(same.top_features(3)):
+        assert lines[1 + k].endswith("  " + ", ".join(words))
+    assert lines[3].startswith("place: a place with a long name, ")
 
 
 def test_what_is_printed_marks_intervals_without_0_and_names_the_reference(
@@ -144,9 +148,9 @@ def test_what_is_printed_marks_intervals_without_0_and_names_the_reference(
         name = {(1, 0): "age ", (2, 0): "diet: swap, not home "}.get((place, k), "")
         assert line == f"{name}{said} {names[k]}"
     assert f"* {names[0]}" in lines[3]
-    monkeypatch.setenv("COLUMNS", "66")  # where a name is cut, rather than a row broken
+    monkeypatch.setenv("COLUMNS", "68")  # where a name is cut, rather than a row broken
     ran = run("effects", folder, "counts.csv", "--id-column", "sample", *META)
-    assert [len(line) <= 66 for line in ran.out.splitlines()] == [True] * len(lines)
+    assert [len(line) <= 68 for line in ran.out.splitlines()] == [True] * len(lines)
 
 
 def test_transform_and_evaluate_take_samples_in_any_order_of_features(run, files, fitted, tmp_path):

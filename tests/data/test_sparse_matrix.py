@@ -200,8 +200,11 @@ def test_what_is_not_sparse_is_told(matrix):
 
 
 def test_a_sparse_row_alone_is_told():
+    row = sparse.coo_array(np.arange(3))
+    if row.ndim > 1:
+        pytest.skip("this SciPy has no sparse rows alone")
     with pytest.raises(ValueError, match=r"X has shape \(3,\), must have rows and columns"):
-        checked_csr("X", sparse.coo_array(np.arange(3)))
+        checked_csr("X", row)
 
 
 @pytest.mark.parametrize("dataset", [ArrayDataset, CountDataset])

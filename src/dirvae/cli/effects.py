@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,6 +34,7 @@ from dirvae.text import literal
 
 __all__ = ["effects"]
 
+WIDE = 250  # columns of what is printed to a file
 VALUES = ("effect", "std_error", "lower", "upper")
 
 
@@ -117,13 +120,14 @@ def _print(table: list[dict[str, Any]], level: float) -> None:
 
     from dirvae.topics.effects import Coefficient
 
-    shown = Table(box=None, pad_edge=False, expand=True)
+    # A file has room for all of a name; a terminal, or who sets COLUMNS, for what is left.
+    roomy = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    shown = Table(box=None, pad_edge=False, expand=not roomy)
     shown.add_column("covariate")
     for name in ("component", "effect", f"{in_percent(level)} interval"):
         shown.add_column(name, justify="right")
     shown.add_column("")
-    # What room is left, and enough to tell names apart.
-    shown.add_column("name", ratio=1, min_width=16, no_wrap=True, overflow="ellipsis")
+    shown.add_column("name", ratio=1, no_wrap=True, overflow="ellipsis")
     before = None
     for row in table:
         what = str(Coefficient(row["covariate"], "", row["level"], row["reference"]))
@@ -139,7 +143,7 @@ def _print(table: list[dict[str, Any]], level: float) -> None:
             literal(row["name"]),
         )
         before = what
-    console = Console()
+    console = Console(width=WIDE if roomy else None)
     console.print(shown)
     console.print(f"* The {in_percent(level)} interval does not contain 0.")
     console.print("Of many intervals, some have a star by chance.")
