@@ -28,13 +28,12 @@ from dirvae.cli.counts import (
 from dirvae.cli.errors import print_json, say
 from dirvae.cli.inputs import UTF8, Array, Encoding, load_estimator
 from dirvae.cli.options import number
-from dirvae.cli.outputs import AsJson, Force, require_table, write_table
+from dirvae.cli.outputs import WIDE, AsJson, Force, require_table, write_table
 from dirvae.levels import LEVEL, in_percent
 from dirvae.text import literal
 
 __all__ = ["effects"]
 
-WIDE = 250  # columns of what is printed to a file
 VALUES = ("effect", "std_error", "lower", "upper")
 
 

@@ -13,6 +13,7 @@ from dirvae.formats import listed
 from dirvae.writing import require_writable, try_writing, whole
 
 __all__ = [
+    "WIDE",
     "AsJson",
     "Force",
     "Inputs",
@@ -26,6 +27,7 @@ __all__ = [
     "write_table",
 ]
 
+WIDE = 250  # columns of a table that is printed to a file
 TABLE_SUFFIXES = (".csv", ".npy", ".parquet")
 Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]

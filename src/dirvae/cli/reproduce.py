@@ -11,7 +11,7 @@ import typer
 
 from dirvae.cli.errors import INTERRUPTED, Stop, refuse
 from dirvae.cli.options import available, integer, one_of, words_of
-from dirvae.cli.outputs import require_results_folder
+from dirvae.cli.outputs import WIDE, require_results_folder
 from dirvae.reproduce.studies import STUDIES, Study
 from dirvae.text import literal, nearest
 
@@ -152,7 +152,7 @@ def _show(tables: Sequence[Table]) -> None:
     from rich.console import Console
     from rich.table import Table as Rich
 
-    console = Console(width=None if sys.stdout.isatty() else 250)
+    console = Console(width=None if sys.stdout.isatty() else WIDE)
     for table in tables:
         options: dict[str, Any] = {"box": SIMPLE_HEAD, "pad_edge": False}
         options |= {"title": literal(table.title), "caption": literal(table.note)}

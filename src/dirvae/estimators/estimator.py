@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -48,11 +49,15 @@ WARMUP = 1000  # steps in which the KL's weight rises to 1; half of those planne
 def scheduled(training: Training, learning_rate: float) -> Training:
     """Let the KL's weight rise and the step size fall, over the steps that the trainer plans."""
 
+    @cache  # the trainer counts anew each time, and the schedule asks at each step
+    def planned() -> int:
+        return training.planned_steps
+
     def warmup(step: int) -> float:
-        return linear_warmup(min(WARMUP, training.planned_steps // 2))(step)
+        return linear_warmup(min(WARMUP, planned() // 2))(step)
 
     def decay(weights: Any) -> Any:
-        return decaying_adam(learning_rate, training.planned_steps)(weights)
+        return decaying_adam(learning_rate, planned())(weights)
 
     training.kl_schedule, training.optimizer = warmup, decay
     return training

@@ -251,11 +251,13 @@ def _without_names(X: Any, words: Any) -> Any:
     names = _get_feature_names(X)
     if names is None or words is None:
         return X
-    if list(names) != [str(word) for word in words]:
-        wrong = next((name for name in names if name not in words), None)
+    wanted = [str(word) for word in words]
+    if list(names) != wanted:
+        known = set(wanted)  # of many words, a search for each would take minutes
+        wrong = next((name for name in names if name not in known), None)
         raise ValueError(
             "X has the columns of the fit in another order; put them into the order of vocabulary_"
-            if wrong is None and len(names) == len(words)
+            if wrong is None and len(names) == len(wanted)
             else f"X has other columns than the fit, such as {wrong!r}; it must have the words of "
             "vocabulary_, in their order"
         )
