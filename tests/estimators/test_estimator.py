@@ -12,7 +12,9 @@ from lightning.pytorch.loggers import CSVLogger
 from sklearn.exceptions import NotFittedError
 
 from dirvae import CompositionModel, DirichletVAE, SemiSupervisedVAE, TopicModel
-from dirvae.estimators.estimator import VAEEstimator
+from dirvae.estimators.estimator import VAEEstimator, scheduled
+from dirvae.models.zoo import gaussian
+from dirvae.training import Training
 
 X = np.random.default_rng(0).integers(0, 2, (20, 5)) * 1.0
 Y = np.arange(20) % 2
@@ -98,3 +100,13 @@ def test_what_the_trainer_may_not_be_told_is_refused_before_work(Estimator):
     with pytest.raises(ValueError, match="trainer has max_epochs, which the argument max_epochs"):
         model.fit(X, Y, trainer={"max_epochs": 3})
     assert not hasattr(model, "n_features_in_")
+
+
+@pytest.mark.parametrize(("planned", "rises"), [(100, 50), (10_000, 1000)])
+def test_the_kl_has_its_whole_weight_after_half_of_the_steps_or_a_thousand(
+    monkeypatch, planned, rises
+):
+    monkeypatch.setattr(Training, "planned_steps", planned)
+    training = scheduled(Training(gaussian(4, 2)), 0.01)
+    steps = (0, rises // 2, rises, planned)
+    assert [training.kl_schedule(step) for step in steps] == [0, 0.5, 1, 1]
