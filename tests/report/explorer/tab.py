@@ -56,15 +56,24 @@ def assert_answers_at_once(open_: Callable[[], Any], *addresses: str) -> None:
 def _answered(tab: Any, addresses: Sequence[str]) -> tuple[float, float]:
     """Milliseconds until the page could be used, and of the longest task in which it could not."""
     ready = tab.evaluate("performance.now()")
-    tab.wait_for_timeout(200)  # parts of the page are drawn one after the other
+    settle(tab)
     for address in addresses:
         tab.evaluate("(to) => { location.hash = to; }", address)
-        tab.wait_for_timeout(50)
+        settle(tab)
+    tab.wait_for_timeout(200)  # the browser tells of long tasks when it finds time
     return ready, tab.evaluate("window.longest")
 
 
+def settle(tab: Any) -> None:
+    """Wait for what is drawn in tasks of its own, and for what these put off in turn."""
+    tab.evaluate(
+        """async () => {
+        for (let i = 0; i < 5; i++) await new Promise((done) => setTimeout(done)); }"""
+    )
+
+
 def texts(tab: Any, selector: str) -> list[str]:
-    tab.wait_for_timeout(50)  # parts of the page are drawn one after the other
+    settle(tab)
     return [text.strip() for text in tab.locator(selector).all_inner_texts()]
 
 

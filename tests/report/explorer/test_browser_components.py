@@ -19,6 +19,7 @@ from tests.report.explorer.tab import (
     IN_CHROMIUM,
     assert_answers_at_once,
     assert_usable_by_all,
+    settle,
     texts,
 )
 
@@ -31,7 +32,7 @@ def played(opened: Any, tmp_path: Path) -> Any:
         fitted, X = example()
         fitted.report(X, tmp_path / "page.html")
         tab = opened(tmp_path / "page.html", address, app="#parts", **options)
-        tab.wait_for_timeout(50)
+        settle(tab)
         return tab
 
     return open_
@@ -134,8 +135,8 @@ def test_a_large_decoder_and_many_pictures_answer_at_once(opened: Any, tmp_path:
     fitted = DirichletVAE(10, max_epochs=1, random_state=0).fit(X)
     fitted.report(X, tmp_path / "page.html")
     z = ",".join(["0.1"] * 10)
-    assert_answers_at_once(lambda: opened(tmp_path / "page.html", app="#parts"), f"#z={z}")
+    assert_answers_at_once(lambda: opened(tmp_path / "page.html", app="#play"), f"#z={z}")
     tab = opened(tmp_path / "page.html", f"#z={z}", app="#parts")
-    tab.wait_for_timeout(300)
+    settle(tab)
     expected = fitted.inverse_transform(np.full((1, 10), 0.1))[0]
     np.testing.assert_allclose(shades(tab) / 255, expected, atol=1e-2)

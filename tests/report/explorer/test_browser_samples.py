@@ -18,7 +18,7 @@ from tests.report.explorer.example import (
     model,
     samples,
 )
-from tests.report.explorer.tab import IN_CHROMIUM, assert_usable_by_all, texts
+from tests.report.explorer.tab import IN_CHROMIUM, assert_usable_by_all, settle, texts
 
 pytestmark = IN_CHROMIUM
 
@@ -36,7 +36,7 @@ def counted(tmp_path_factory: Any) -> Path:
 @pytest.mark.parametrize("address", ["", "#topic=1", "#doc=3", "#word=2", "#q=taxon"])
 def test_a_page_of_counts_speaks_of_samples(opened: Any, counted: Path, address: str) -> None:
     tab = opened(counted, address)
-    tab.wait_for_timeout(100)
+    settle(tab)
     shown = tab.inner_text("body") + " ".join(
         part.get_attribute("aria-label") or "" for part in tab.locator("[aria-label]").all()
     )
@@ -108,7 +108,7 @@ def test_groups_of_samples_are_chosen_filtered_and_read_as_a_table(
     tab = opened(tmp_path / "page.html")
     theta = shares_by_name()
     tab.select_option("#by", label="old")
-    tab.wait_for_timeout(100)
+    settle(tab)
     assert texts(tab, ".stacks b") == ["old", "young"]
     tab.locator("summary", has_text="As a table").first.click()
     means = theta.groupby(age["old"]).mean()
@@ -118,7 +118,7 @@ def test_groups_of_samples_are_chosen_filtered_and_read_as_a_table(
         for name in ("old", "young")
     ]
     tab.select_option("#label", label="swap")
-    tab.wait_for_timeout(100)
+    settle(tab)
     inside = age[age["diet"] == "swap"]["old"].value_counts()
     assert texts(tab, ".stacks small") == [f"{inside[name]} samples" for name in ("old", "young")]
 

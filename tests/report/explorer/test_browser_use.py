@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.report.explorer.example import (
+    data_of,
     documents,
     model,
 )
@@ -99,3 +100,7 @@ def test_large_pages_answer_at_once(opened: Any, tmp_path: Path) -> None:
     fitted.report(counts, tmp_path / "page.html", labels=list("abcd") * 300, times=[1, 2, 3] * 400)
     to = ("#topic=3", "#topic=4&rank=3", "#doc=9", "#q=word 1", "#from=1")
     assert_answers_at_once(lambda: opened(tmp_path / "page.html"), *to)
+    tab = opened(tmp_path / "page.html", "#q=word")
+    words = data_of((tmp_path / "page.html").read_text())["words"]
+    assert len(words) >= 1000
+    assert f"{len(words):,} words" in texts(tab, "#app h3")

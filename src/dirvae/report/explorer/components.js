@@ -29,8 +29,18 @@ function halves(coded) {
   }
   return found;
 }
-const numbers = (array) =>
-  array.half ? halves(array.half) : new Float32Array(bytes(array.single).buffer);
+const singles = (coded) => new Float32Array(bytes(coded).buffer);
+
+const PIECE = 2 ** 16; // letters; of 16, which are 12 bytes, so that no number is cut
+
+// Filled a piece at a time, so that the page answers in between.
+function numbers({ shape, half, single }) {
+  const [coded, read, size] = half ? [half, halves, 2] : [single, singles, 4];
+  const found = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  for (let at = 0; at < coded.length; at += PIECE)
+    setTimeout(() => found.set(read(coded.slice(at, at + PIECE)), (0.75 * at) / size));
+  return found;
+}
 
 // The error function, to 1.5e-7: Abramowitz & Stegun 1964, 7.1.26.
 function erf(x) {
@@ -74,27 +84,18 @@ const STEPS = {
     Float64Array.from(offset, (o, i) => shift[i] + unit[i] * (x[i] + o)),
 };
 
-const layers = []; // those that are unpacked so far
+let layers = null; // until they are unpacked
 
-function unpack() {
-  const { kind, ...parts } = data.decoder[layers.length];
-  const unpacked = Object.entries(parts).map(([name, array]) => [name, numbers(array)]);
-  layers.push([STEPS[kind], Object.fromEntries(unpacked)]);
+function unpack(then) {
+  const found = data.decoder.map(({ kind, ...parts }) => [STEPS[kind],
+    Object.fromEntries(Object.entries(parts).map(([name, array]) => [name, numbers(array)]))]);
+  setTimeout(() => {
+    layers = found;
+    then();
+  });
 }
 
-// Each layer in a task of its own: a large one takes a tenth of a second.
-function unpackAll(then) {
-  if (layers.length === data.decoder.length) then();
-  else {
-    unpack();
-    setTimeout(unpackAll, 0, then);
-  }
-}
-
-function decode(z) {
-  while (layers.length < data.decoder.length) unpack();
-  return layers.reduce((x, [step, parts]) => step(x, parts), Float64Array.from(z));
-}
+const decode = (z) => layers.reduce((x, [step, parts]) => step(x, parts), Float64Array.from(z));
 
 // --- pictures ----------------------------------------------------------------------------------
 
@@ -114,10 +115,10 @@ function picture(label, coded, kind = "") {
   const canvas = h("canvas", {
     width: data.shape[1], height: data.shape[0], class: kind, role: "img", "aria-label": label,
   });
-  if (coded) {
+  if (coded) setTimeout(() => {
     const grey = bytes(coded);
     paint(canvas, (i) => grey[i]);
-  }
+  });
   return canvas;
 }
 
@@ -156,7 +157,7 @@ function components() {
       ? "Large: decoded, where the component is 95%. Small: the rows that have most of it. "
       : "The columns that are farthest from their mean where the component is 95%. ",
     "Bars: its mean share; ticks: the prior's."),
-    h("ul", { class: "cards" }, order.map(card)));
+    fillLater(h("ul", { class: "cards" }), order, card));
 }
 
 // --- play --------------------------------------------------------------------------------------
@@ -243,11 +244,13 @@ function play() {
   }));
   const values = data.mean.map(() => h("span", { class: "number" }));
   const [drawn, show] = K >= 3 ? triangle() : [null, () => {}];
-  redraw = () => {
-    const x = decode(z);
+  const showDecoded = (x) => {
     const [low, high] = data.range;
     if (data.shape) paint(out, (i) => Math.round((255 * (x[i] - low)) / (high - low || 1)));
     else out.replaceChildren(...featureRows(farthest(x)));
+  };
+  redraw = () => {
+    if (layers) showDecoded(decode(z));
     sliders.forEach((slider, k) => {
       if (slider !== document.activeElement) slider.value = z[k];
       values[k].textContent = percent(z[k]);
@@ -266,7 +269,8 @@ function play() {
     z = read();
     redraw();
   });
-  setTimeout(unpackAll, 0, redraw);
+  redraw();
+  unpack(redraw);
   return h("section", { id: "play" }, h("h2", {}, "Play with the latent"),
     h("p", { class: "soft" }, "Move a slider or drag in the triangle: shares always sum to 1, and the decoder "
       + "runs in this page."),
@@ -286,8 +290,8 @@ function farthest(x) {
 function reconstructions() {
   if (!data.reconstructions.length) return null;
   return h("section", {}, h("h2", {}, "Rows and what the model makes of them"),
-    h("ul", { class: "strip pairs" }, data.reconstructions.map(([id, row, made]) => h("li", {},
-      picture(`Row ${id}`, row), picture(`Row ${id}, reconstructed`, made)))));
+    fillLater(h("ul", { class: "strip pairs" }), data.reconstructions, ([id, row, made]) => h("li", {},
+      picture(`Row ${id}`, row), picture(`Row ${id}, reconstructed`, made))));
 }
 
 function samples() {
@@ -301,19 +305,19 @@ function rowMap() {
   const heights = data.map.map(([, y]) => y);
   const top = Math.max(...heights);
   const tall = Math.max(top - Math.min(...heights), 0.2); // of the width
-  const drawn = data.map.map(([x, y, k, id, image]) => h("i", {
+  const point = ([x, y, k, id, image]) => h("i", {
     class: `at ${hue(k)}`, title: `${id}, most of component ${k}`,
     style: { left: `${100 * x}%`, top: `${(100 * (top - y)) / tall}%` },
-  }, image ? picture("", image) : h("i", { class: "dot" })));
-  const shown = data.map.length < data.total ? `${data.map.length} of ${data.total.toLocaleString("en")} rows` : "All rows";
+  }, image ? picture("", image) : h("i", { class: "dot" }));
+  const shown = data.map.length < data.total ? `${data.map.length} of ${grouped(data.total)} rows` : "All rows";
   return h("section", {}, h("h2", {}, "Map of rows"),
     h("p", { class: "soft" }, `${shown}. Near ones have similar shares; the colour is that of the largest component.`),
     h("div", { class: "rows", role: "img", "aria-label": "Rows by their shares of the components" },
-      h("div", { "aria-hidden": "true", style: { "aspect-ratio": 1 / tall } }, drawn)));
+      fillLater(h("div", { "aria-hidden": "true", style: { "aspect-ratio": 1 / tall } }), data.map, point)));
 }
 
 fill(document.getElementById("controls"), {}, [themeButton()]);
 document.getElementById("controls").hidden = false;
 document.documentElement.classList.add("js");
-fill(app, {}, [play(), ...[components, rowMap, reconstructions, samples].map(later)]);
+fill(app, {}, [play, components, rowMap, reconstructions, samples].map(later));
 app.hidden = false;

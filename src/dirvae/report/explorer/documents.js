@@ -17,7 +17,7 @@ function documentView(d) {
       h("p", { class: "soft" }, data.level === null ? "This latent gives no intervals."
         : `Whiskers: ${whole(data.level)} intervals of what its ${say.unit}s say. `, offTopic(document_.off))),
     section(`Its ${say.content}`, h("p", { class: "text whole", dir: "auto" }, marked(document_)),
-      document_.cut ? h("p", { class: "soft" }, `Cut to ${data.length.toLocaleString("en")} letters.`) : null),
+      document_.cut ? h("p", { class: "soft" }, `Cut to ${grouped(data.length)} letters.`) : null),
   ];
 }
 
@@ -92,7 +92,7 @@ function searchView(q) {
       (w) => h("li", {}, h("a", { href: to({ word: w }), dir: "auto" }, data.words[w])), 30, "None."))),
     section(many(documents.length, say.row),
       h("p", { class: "soft" }, data.documents.length
-        ? `Of the ${data.documents.length.toLocaleString("en")} that this page holds.` : ""),
+        ? `Of the ${grouped(data.documents.length)} that this page holds.` : ""),
       listed(documents, hit, 10, "None.")),
   ];
 }

@@ -10,7 +10,7 @@ const capital = (word) => word[0].toUpperCase() + word.slice(1);
 const labelled = data.labelled_by ?? "label";
 const ALL = `All ${say.part}s`;
 
-const many = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
+const many = (n, word) => `${grouped(n)} ${word}${n === 1 ? "" : "s"}`;
 const range = (low, high) => `${whole(low)}${MINUS}${whole(high)}`;
 
 // --- what stays between visits -----------------------------------------------------------------
@@ -159,10 +159,10 @@ function overview() {
     data.apart.length ? samplesOverview() : null,
     h("details", { class: "mapped", open: !data.apart.length && !matchMedia("(max-width: 599px)").matches },
       h("summary", {}, `Map: near ${say.part}s share ${say.column}s, larger ones have more of the ${say.row}s`),
-      map()),
+      later(map)),
     T > 1 ? later(() => overTime(order)) : null,
     data.labels?.length && !data.samples ? later(byLabels) : null,
-    data.quality.length ? quality() : null,
+    data.quality.length ? later(quality) : null,
   ];
 }
 
@@ -270,15 +270,17 @@ function draw(isFirst = false) {
   const isOverview = state.topic === null && state.doc === null && state.word === null && !state.q;
   app.replaceChildren(topicList(), chosen);
   app.classList.toggle("all", isOverview);
-  app.querySelector("nav").scrollTop = top;
+  if (top) app.querySelector("nav").scrollTop = top; // setting it lays out the page at once
   if (isFirst || before === place()) return;
   chosen.querySelector("h2").focus({ preventScroll: true });
   scrollTo({ top: 0 });
 }
 
 controls();
-document.documentElement.classList.add("js");
-names.forEach((name, k) => name && rename(k, name));
-draw(true);
-app.hidden = false;
-addEventListener("hashchange", () => draw());
+setTimeout(() => {
+  document.documentElement.classList.add("js");
+  names.forEach((name, k) => name && rename(k, name));
+  draw(true);
+  app.hidden = false;
+  addEventListener("hashchange", () => draw());
+});

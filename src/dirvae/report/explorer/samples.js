@@ -41,14 +41,14 @@ function stacks() {
       groupings.map((g, i) =>
         text("option", g.name, { value: i, selected: i === (state.by ?? 0) }))));
   const few = ids.length < data.total
-    ? `${ids.length.toLocaleString("en")} of ${data.total.toLocaleString("en")}, evenly chosen. ` : "";
+    ? `${grouped(ids.length)} of ${grouped(data.total)}, evenly chosen. ` : "";
   return section(`The ${say.row}s`,
     h("p", { class: "soft" }, `Each upright bar is a ${say.row}, parted by its shares of ${say.part}s. ${few}`
       + `Point at a bar, or go along with the arrow keys, for its name; click for the ${say.row}.`),
     select ? h("p", {}, select) : null,
     h("ul", { class: "plain stacks" }, groups.map((g) => stack(g, order))),
     table([groupings[state.by ?? 0]?.name ?? "", `${say.row}s`, ...order.map(called)],
-      groups.map((g) => [g.name, g.n.toLocaleString("en"), ...order.map((k) => percent(g.mean(k)))])));
+      groups.map((g) => [g.name, grouped(g.n), ...order.map((k) => percent(g.mean(k)))])));
 }
 
 function stack({ name, n, rows }, order) {

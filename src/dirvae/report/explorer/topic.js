@@ -121,7 +121,7 @@ function topicOverTime(k) {
     said,
     table(["time", "share", "interval", `${say.row}s`], points.map((p) => [data.times[p.time],
       percent(p.share), p.low === null ? "" : `${percent(p.low)}${MINUS}${percent(p.high)}`,
-      p.n.toLocaleString("en")])));
+      grouped(p.n)])));
 }
 
 const where = () => (state.label === null ? "" : ` of ${data.labels[state.label]}`);
