@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.text import Text
 
-__all__ = ["as_json", "literal", "nearest", "visible"]
+__all__ = ["as_json", "literal", "nearest", "some_of", "visible"]
 
 # C0 and C1 controls, breaks of lines and paragraphs, embeddings, overrides and isolates of the
 # bidirectional algorithm, and surrogates, which stand for bytes of file names and have no encoding.
@@ -31,6 +31,22 @@ def visible(text: object) -> str:
         'red \\x1b[31m, two\\nlines'
     """
     return _ACTED_ON.sub(lambda found: repr(found[0])[1:-1], str(text))
+
+
+def some_of(names: Iterable[object], most: int = 8) -> str:
+    r"""Return names of any origin for a sentence, on one line and of bounded length.
+
+    Args:
+        names: Texts, or what `str` makes texts of.
+        most: How many to name; how many more there are is said.
+
+    Example:
+        >>> some_of(["age", "a\nb", "sex"]), some_of("abcd", most=2)
+        ('age, a\\nb, sex', 'a, b and 2 more')
+    """
+    words = list(names)
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(_shortened(visible(word)) for word in words[:most]) + more
 
 
 def literal(text: object) -> Text:
@@ -79,6 +95,10 @@ def nearest(word: str, words: Iterable[str]) -> str:
     """
     found = difflib.get_close_matches(word, list(words), n=1)
     return f"; did you mean {found[0]}?" if found else ""
+
+
+def _shortened(name: str, most: int = 80) -> str:
+    return name if len(name) <= most else f"{name[:most]}..."
 
 
 def _plain(value: Any) -> Any:

@@ -388,6 +388,19 @@ def test_an_obsm_in_another_file_is_left_alone(run, files, fitted, tmp_path):
     assert not (tmp_path / "with.h5ad").exists()
 
 
+def test_an_obsm_that_is_no_group_is_told(run, files, fitted, tmp_path):
+    h5py = pytest.importorskip("h5py")
+    folder, _ = fitted
+    source, *options = shapes_of_counts("h5ad", files[0], tmp_path)
+    with h5py.File(source, "r+") as file:
+        if "obsm" in file:
+            del file["obsm"]
+        file["obsm"] = [1, 2]
+    ran = run("transform", folder, source, *options, *META, "-o", "with.h5ad")
+    assert_one_sentence(ran, "counts.h5ad has /obsm as an array, must have it as a group")
+    assert not (tmp_path / "with.h5ad").exists()
+
+
 @pytest.mark.parametrize("kind", ["transposed", "h5ad"])
 def test_a_page_is_of_the_same_counts_in_every_kind_of_file(kind, run, files, fitted, tmp_path):
     folder, _ = fitted

@@ -80,6 +80,25 @@ def test_links_within_a_part_are_refused(cells: Path, other: Path, name: str) ->
         read_rows(cells, layer="counts")
 
 
+@pytest.mark.parametrize("name", ["layers", "obs", "var"])
+def test_an_array_in_the_place_of_a_group_is_refused(cells: Path, name: str) -> None:
+    """Its rows would be taken for names: a million of eight megabytes each, in a small file."""
+    with h5py.File(cells, "r+") as file:
+        del file[name]
+        file.create_dataset(name, (10**6, 10**6), "i8", chunks=(245, 489))
+        file[name].attrs["_index"] = "_index"
+    assert cells.stat().st_size < 100_000
+    with pytest.raises(ValueError, match=rf"cells.h5ad has /{name} as an array, must have it as a"):
+        read_rows(cells)
+
+
+def test_an_array_of_modalities_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5mu", "w") as file:
+        file.create_dataset("mod", (10**6, 10**6), "i8", chunks=(245, 489))
+    with pytest.raises(ValueError, match=r"x.h5mu has /mod as an array, must have it as a group"):
+        read_rows(tmp_path / "x.h5mu", modality="rna")
+
+
 def test_what_was_never_written_takes_no_memory(
     cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -180,6 +180,12 @@ TEXTS: dict[str, tuple[str, bytes, dict[str, Any], Words | str]] = {
         {},
         "has no column 'text'; its columns are body, class; text_column (--text-column on",
     ),
+    "no such column beside names of several lines": (
+        "x.csv",
+        utf('"bo\ndy",class\na,b\n'),
+        {},
+        r"has no column 'text'; its columns are bo\\ndy, class; text_column",
+    ),
     "two columns of one name": (
         "x.csv",
         utf("text,label,label\nstars,a,b\n"),

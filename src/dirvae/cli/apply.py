@@ -43,6 +43,7 @@ from dirvae.cli.inputs import (
 from dirvae.cli.options import integer, number
 from dirvae.cli.outputs import AsJson, Force, require_table, write_table
 from dirvae.cli.texts import Strip, parts_of
+from dirvae.data.hdf5 import names_in
 from dirvae.formats import is_corpus, kind_of
 from dirvae.levels import LEVEL, in_percent, require_level
 from dirvae.text import literal
@@ -392,8 +393,10 @@ def _write_h5ad(output: Path, data: str, ids: Any, estimator: Any, X: Any, told:
                 raise ValueError(
                     f"{data} has its obsm in another file, must have it in the same file"
                 )
+            obsm = file["obsm"] if "obsm" in file else file.create_group("obsm")
+            names_in(Path(data), obsm)
             for name, table in tables.items():
-                write_elem(file.require_group("obsm"), name, table)
+                write_elem(obsm, name, table)
     say(f"{output}: obsm['X_dirvae'] and its _std, _q05 and _q95, of {len(names):,} rows")
 
 

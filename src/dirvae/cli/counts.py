@@ -12,6 +12,7 @@ import typer
 from dirvae.cli.errors import refuse, require_also, say
 from dirvae.cli.inputs import NO_KINDS, UTF8, OnDisk, known_or_none, read_data, tell
 from dirvae.formats import NUMBERS, TABLES, kind_of, listed, taking
+from dirvae.text import some_of
 
 if TYPE_CHECKING:
     from dirvae.data.files import Rows
@@ -300,7 +301,7 @@ def complete(frame: Any, rows: Rows, drop: bool, path: Path) -> tuple[Any, Rows]
     if not missing.to_numpy().any():
         return frame, rows
     count = int(missing.any(axis=1).sum())
-    worst = ", ".join(f"{name} ({n})" for name, n in missing.sum().items() if n)
+    worst = some_of(f"{name} ({n})" for name, n in missing.sum().items() if n)
     if not drop:
         raise ValueError(
             f"{path} has missing values in {count} of the {len(frame)} samples: {worst}; leave "

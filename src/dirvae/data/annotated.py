@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from dirvae.data.hdf5 import COPIES, member, opened, require_own
+from dirvae.data.hdf5 import COPIES, member, names_in, opened, require_own
 from dirvae.data.images import required
 from dirvae.data.rows import SAMPLE, Rows, require_numbers, require_rows
 from dirvae.data.sparse_matrix import checked_csr, require_size
+from dirvae.text import some_of
 
 __all__ = ["read_h5ad", "read_h5mu", "read_obs", "streamed_h5ad"]
 
@@ -113,7 +114,7 @@ def _element(path: Path, stored: Any) -> Any:
 
 def _modality(path: Path, file: Any, modality: str | None) -> Any:
     there = member(path, file, "mod")
-    names = ", ".join(there)
+    names = some_of(names_in(path, there))
     if modality is None and len(there) == 1:
         [modality] = there
     if modality is None:
@@ -129,7 +130,7 @@ def _rows(path: Path, group: Any, layer: str | None) -> Rows:
     cells, genes = (_names(path, member(path, group, axis)) for axis in ("obs", "var"))
     _require_named(path, x.shape, cells, genes)
     layers = _layers(path, group)
-    others = ", ".join(layers)
+    others = some_of(layers)
     notes = (f"X is read; --layer can be one of {others}",) if layers and layer is None else ()
     return Rows(x, genes, {SAMPLE: cells}, notes)
 
@@ -137,13 +138,15 @@ def _rows(path: Path, group: Any, layer: str | None) -> Rows:
 def _stored(path: Path, group: Any, layer: str | None) -> Any:
     layers = _layers(path, group)
     if layer is not None and layer not in layers:
-        others = f"its layers are {', '.join(layers)}" if layers else "it has none"
+        others = f"its layers are {some_of(layers)}" if layers else "it has none"
         raise ValueError(f"{path} has no layer {layer!r}; {others}")
     return member(path, *((group, "X") if layer is None else (group["layers"], layer)))
 
 
 def _layers(path: Path, group: Any) -> list[str]:
-    return list(member(path, group, "layers")) if "layers" in group else []
+    if "layers" not in names_in(path, group):
+        return []
+    return list(names_in(path, member(path, group, "layers")))
 
 
 def _require_named(path: Path, shape: Any, cells: list[str], genes: list[str]) -> None:

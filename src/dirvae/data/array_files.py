@@ -19,6 +19,7 @@ from dirvae.data.rows import Rows, require_rows, rows_of
 from dirvae.data.sparse_matrix import sound_csr
 from dirvae.data.text_files import damaged
 from dirvae.reading import fitting_memory, open_regular, require_memory
+from dirvae.text import some_of
 
 __all__ = ["read_archive", "read_array", "read_named_array"]
 
@@ -93,9 +94,9 @@ def read_archive(path: Path, array: str | None = None) -> Rows:
             return _sparse(path, file, archive)
         chosen = array or _only_matrix(path, archive)
         if chosen not in names:
-            raise ValueError(f"{path} has no array {chosen!r}; it has {', '.join(names)}")
+            raise ValueError(f"{path} has no array {chosen!r}; it has {some_of(names)}")
         rows = rows_of(path, _member(path, archive, chosen))
-    others = f"array {chosen!r} is read; the file has {', '.join(names)}"
+    others = f"array {chosen!r} is read; the file has {some_of(names)}"
     return rows._replace(notes=(others, *rows.notes) if len(names) > 1 else rows.notes)
 
 
@@ -118,7 +119,7 @@ def read_named_array(path: Path, name: str) -> NDArray[Any]:
         _load(path, file, np.lib.npyio.NpzFile) as archive,
     ):
         if name not in archive.files:
-            raise ValueError(f"{path} has no array {name!r}; it has {', '.join(archive.files)}")
+            raise ValueError(f"{path} has no array {name!r}; it has {some_of(archive.files)}")
         return _member(path, archive, name)
 
 
@@ -177,7 +178,7 @@ def _only_matrix(path: Path, archive: Any) -> str:
     if len(found) != 1:
         raise ValueError(
             f"{path} has {len(found) or 'no'} arrays with rows and columns, and none is called "
-            f"{', '.join(PREFERRED)}: choose one of {', '.join(archive.files)} with --array"
+            f"{', '.join(PREFERRED)}: choose one of {some_of(archive.files)} with --array"
         )
     return str(found[0])
 

@@ -10,8 +10,9 @@ from typing import Any
 from dirvae.data.images import required
 from dirvae.data.text_files import damaged
 from dirvae.reading import open_regular, require_memory
+from dirvae.text import some_of
 
-__all__ = ["COPIES", "member", "opened", "require_own"]
+__all__ = ["COPIES", "member", "names_in", "opened", "require_own"]
 
 COPIES = 2  # of what is read: as it is stored, and as it was checked
 MOST_DEPTH = 8  # of groups in groups; anndata and BIOM have four
@@ -47,15 +48,28 @@ def member(path: Path, group: Any, name: str) -> Any:
     """Return a member of an HDF5 group that is in the file itself.
 
     Raises:
-        ValueError: If there is none, or a link leads to it.
+        ValueError: If there is none, or a link leads to it, or `group` is no group.
     """
     import h5py
 
-    if name not in group:
-        raise ValueError(f"{path} has no {name}; it has {', '.join(group)}")
+    if name not in names_in(path, group):
+        raise ValueError(f"{path} has no {name}; it has {some_of(group)}")
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
         raise ValueError(f"{path} has {name} as a link, must have the data themselves")
     return group[name]
+
+
+def names_in(path: Path, group: Any) -> Any:
+    """Return the names in an HDF5 group; those of an array would be its rows, of any number.
+
+    Raises:
+        ValueError: If it is a data set.
+    """
+    import h5py
+
+    if not isinstance(group, h5py.Group):
+        raise ValueError(f"{path} has {group.name} as an array, must have it as a group")
+    return group.keys()
 
 
 def require_own(path: Path, stored: Any, share: int = 1) -> None:

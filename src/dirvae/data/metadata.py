@@ -14,6 +14,7 @@ from dirvae.data.images import required
 from dirvae.data.parquet import DAMAGE, opened_parquet, require_fitting
 from dirvae.data.text_files import UTF8, damaged
 from dirvae.formats import FORMATS, TABLES, kind_of, listed
+from dirvae.text import some_of
 
 __all__ = ["delimited_table", "parquet_table", "read_metadata"]
 
@@ -105,7 +106,7 @@ def _chosen(path: Path, frame: Any, key: str, columns: Sequence[str]) -> list[st
     for name in columns or others:
         if others.count(name) != 1:
             found = f"two columns named {name!r}" if name in others else f"no column {name!r}"
-            raise ValueError(f"{path} has {found}; its columns are {', '.join(others[:20])}")
+            raise ValueError(f"{path} has {found}; its columns are {some_of(others)}")
     return list(columns) or others
 
 

@@ -15,6 +15,7 @@ from dirvae.data.images import required
 from dirvae.data.parquet import DAMAGE, opened_parquet, require_fitting
 from dirvae.data.rows import Rows, require_rows
 from dirvae.data.text_files import UTF8, damaged
+from dirvae.text import some_of
 
 __all__ = ["read_numbers", "read_parquet"]
 
@@ -214,16 +215,11 @@ def _aside(
 
 
 def _no_numbers(path: Path, names: Sequence[str], row: int = 0, cell: str = "") -> str:
-    listed, advice = _some([repr(name) for name in names]), ""
+    columns, advice = some_of([repr(name) for name in names], most=5), ""
     if SEPARATED.fullmatch(cell):
         advice = "; write numbers with a point and without separators of thousands"
     example = f" ({cell[:40]!r} in row {row}{advice})" if row else ""
     return (
-        f"{path} has columns that are not numbers: {listed}; remove them, or name the column that "
+        f"{path} has columns that are not numbers: {columns}; remove them, or name the column that "
         f"identifies rows with --id-column{example}"
     )
-
-
-def _some(words: list[str], most: int = 5) -> str:
-    more = f" and {len(words) - most} more" if len(words) > most else ""
-    return ", ".join(words[:most]) + more

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
+from dirvae.text import some_of
+
 __all__ = ["SAMPLE", "Rows", "require_numbers", "require_rows", "rows_of", "transposed"]
 
 SAMPLE = "sample"  # what names of rows are called that have no name of their own
@@ -51,7 +53,7 @@ def transposed(name: Any, rows: Rows) -> Rows:
     """
     if len(rows.ids) > 1:
         raise ValueError(
-            f"{name} has {len(rows.ids)} columns that identify rows ({', '.join(rows.ids)}). With "
+            f"{name} has {len(rows.ids)} columns that identify rows ({some_of(rows.ids)}). With "
             "--transpose, it must have one, with the names of features"
         )
     features = next((list(map(str, values)) for values in rows.ids.values()), None)

@@ -13,6 +13,7 @@ from dirvae.data.delimited import NUMBER, read_delimited
 from dirvae.data.parquet import batches, opened_parquet
 from dirvae.data.text_files import UTF8, read_text
 from dirvae.formats import FORMATS, kind_of
+from dirvae.text import some_of
 
 __all__ = [
     "TEXT_COLUMN",
@@ -129,9 +130,10 @@ def places_of(path: Path, found: Sequence[str], names: Sequence[str]) -> list[in
         if found.count(name) > 1:
             raise ValueError(f"{path} has two columns named {name!r}; each name must be unique")
         if name not in found:
-            listed = ", ".join(found[:8])
             hint = HINT if name == TEXT_COLUMN else ""
-            raise ValueError(f"{path} has no column {name!r}; its columns are {listed}{hint}")
+            raise ValueError(
+                f"{path} has no column {name!r}; its columns are {some_of(found)}{hint}"
+            )
     return [found.index(name) for name in names]
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dirvae.reading import read_regular
+from dirvae.text import some_of
 from dirvae.writing import made, partial_of, try_writing, whole
 
 __all__ = [
@@ -194,8 +195,7 @@ def _require_ours(target: Path) -> None:
         raise FileExistsError("there is a file of that name")
     others = other_files(target)
     if others:
-        named = ", ".join(others[:3])
-        raise FileExistsError(f"it holds files that are not a model's ({named})")
+        raise FileExistsError(f"it holds files that are not a model's ({some_of(others, most=3)})")
 
 
 def _settle(folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dirvae.text import some_of
 from dirvae.topics.columns import Column, columns_of, names_of
 from dirvae.topics.curves import knots_of, spline_basis
 
@@ -156,7 +157,7 @@ def own_numbers(
 
 def warn_of_the_mean(known: Sequence[Covariate], row: str) -> None:
     """Warn that a model that was fitted with covariates is asked without."""
-    names = ", ".join(repr(covariate.name) for covariate in known)
+    names = some_of(repr(covariate.name) for covariate in known)
     warnings.warn(
         f"the model was fitted with covariates ({names}), but is used without them: the prior of "
         f"each {row} is the one at their mean",

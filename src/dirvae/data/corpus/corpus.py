@@ -26,6 +26,7 @@ from dirvae.data.corpus.shards import (
 from dirvae.data.corpus.vocabulary import Limits
 from dirvae.data.vectorizing import VOCABULARY_SIZE
 from dirvae.formats import MANIFEST
+from dirvae.text import some_of
 
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import CountVectorizer
@@ -268,7 +269,7 @@ class Corpus:
         """
         found = [part for part, called in self.columns.items() if called == name]
         if not found:
-            known = ", ".join(self.columns.values()) or "none"
+            known = some_of(self.columns.values()) or "none"
             raise ValueError(f"{self.folder} has no column {name!r}; it has {known}")
         values = chain.from_iterable(self._known_by_shard(found[0]))
         return iter(lambda: list(islice(values, num_rows)), [])
