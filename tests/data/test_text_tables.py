@@ -184,7 +184,7 @@ TEXTS: dict[str, tuple[str, bytes, dict[str, Any], Words | str]] = {
         "x.csv",
         utf('"bo\ndy",class\na,b\n'),
         {},
-        r"has no column 'text'; its columns are bo\\ndy, class; text_column",
+        r"has no column 'text'; its columns are bo\ndy, class; text_column",
     ),
     "two columns of one name": (
         "x.csv",
