@@ -139,6 +139,40 @@ def test_score_function_gradient_is_unbiased(num_samples):
     assert (exact.abs() > 0.1).any()
 
 
+@pytest.mark.parametrize("free_bits", [0.0, 0.01, 100.0])
+def test_score_function_gradient_counts_an_estimated_kl(free_bits):
+    """That of log p(z) - log q(z|x), unless free bits hold all of it; 5 standard errors."""
+    logits = torch.tensor([0.3, -0.2, 0.5], requires_grad=True)
+    reward, log_p = torch.tensor([1.0, 3.0, -2.0]), torch.tensor([1.0, -4.0, 4.0]).log_softmax(-1)
+    ratio = (log_p - logits.log_softmax(-1)) * (0.7 if free_bits < 100 else 0)
+    exact = torch.autograd.grad((logits.softmax(-1) * (reward + ratio)).sum(), logits)[0]
+    q = Categorical(logits=logits.expand(50_000, 3))
+    z = q.sample((40,))
+    log_q = q.log_prob(z)
+    log_ratio = log_p[z] - log_q
+    terms = Terms(reward[z], -log_ratio.mean(0), False, log_ratio, log_q, q, z)
+    bound = elbo(terms, kl_weight=0.7, free_bits=free_bits).mean()
+    found = torch.autograd.grad(bound, logits)[0]
+    # The reward with its ratio ranges over less than 10.
+    assert ((found - exact).abs() < 5 * 10 / math.sqrt(50_000 * 40)).all()
+    without = torch.autograd.grad((logits.softmax(-1) * reward).sum(), logits)[0]
+    assert (free_bits == 100) == ((exact - without).abs() < 0.2).all()
+
+
+def test_score_function_compares_samples_of_the_same_row():
+    """So the gradient of a row is that of the row alone, whatever else is in its batch."""
+    logits = torch.tensor([[0.3, -0.2], [1.0, 0.0]], requires_grad=True)
+    z = torch.tensor([[0, 1], [1, 0], [0, 0]])
+    reward = torch.tensor([[1.0, -20.0], [3.0, 7.0], [-2.0, 90.0]])
+
+    def first(rows):
+        q = Categorical(logits=logits[:rows])
+        parts = reward[:, :rows], torch.zeros(rows), True, None, q.log_prob(z[:, :rows])
+        return torch.autograd.grad(elbo(Terms(*parts, q, z[:, :rows]))[0], logits)[0][0]
+
+    torch.testing.assert_close(first(2), first(1))
+
+
 class Fitted(torch.nn.Module):
     """One posterior for all rows, its parameters learned."""
 

@@ -15,7 +15,7 @@ from torch.distributions import Distribution
 
 from dirvae import distributions as dd
 from dirvae.data import sparse_rows
-from dirvae.distributions.log_space import log_gamma_ratio, log_multiset
+from dirvae.distributions.log_space import log_gamma_ratio, log_multiset, scaled_lgamma1p
 
 
 def t(*values: float) -> Tensor:
@@ -138,6 +138,23 @@ def test_log_gamma_ratio(base: float, step: float) -> None:
     )
     single = log_gamma_ratio(torch.tensor(base), torch.tensor(step))
     assert math.isclose(float(single), oracle, rel_tol=3e-5, abs_tol=2e-6)
+
+
+@pytest.mark.parametrize("step", [0.5, 3.0, 16.0])
+def test_log_gamma_ratio_where_its_series_is_shortest(step: float) -> None:
+    """Just above 16 each term of Stirling's series counts."""
+    with mpmath.workdps(40):
+        oracle = float(mpmath.loggamma(mpmath.mpf(16.001) + step) - mpmath.loggamma(16.001))
+    assert math.isclose(float(log_gamma_ratio(t(16.001), t(step))), oracle, rel_tol=5e-13)
+
+
+@pytest.mark.parametrize("a", [1e-300, 1e-12, 1e-3, 0.0199, 0.0201, 0.7, 30.0])
+def test_scaled_lgamma1p(a: float) -> None:
+    with mpmath.workdps(40):
+        oracle = (
+            float((mpmath.loggamma(mpmath.mpf(a) + 1)) / a) if a > 1e-30 else -0.5772156649015329
+        )
+    assert math.isclose(float(scaled_lgamma1p(t(a))), oracle, rel_tol=3e-14)
 
 
 @pytest.mark.parametrize("x", [0.0, 0.5, 3.0, 1e4, 1e8])

@@ -90,6 +90,9 @@ def test_pareto_k_of_few_equal_and_zero_weights() -> None:
     expected = pareto_k(log_weights)
     log_weights[log_weights < 0.1] = -np.inf
     np.testing.assert_allclose(pareto_k(log_weights), expected)
+    draws = np.random.default_rng(0).exponential(size=(1000, 1))
+    draws[draws.argsort(axis=0)[-3:]] = draws.max()  # the largest three are one, others are not
+    assert np.isfinite(pareto_k(0.4 * draws)).all()
     assert np.isposinf(pareto_k(np.full((1000, 1), -np.inf))).all()
 
 

@@ -61,8 +61,8 @@ def location_and_spread(p: Distribution, num_samples: int = 4096) -> tuple[Tenso
         Two tensors of shape ``p.batch_shape + p.event_shape``.
 
     Example:
-        >>> location_and_spread(torch.distributions.Normal(torch.zeros(1), 2 * torch.ones(1)))
-        (tensor([0.]), tensor([2.]))
+        >>> location_and_spread(torch.distributions.Normal(torch.zeros(1), torch.ones(1) / 2))
+        (tensor([0.]), tensor([0.5000]))
     """
     try:
         mean, std = p.mean, p.variance.sqrt()
