@@ -148,7 +148,7 @@ def test_log_gamma_ratio_where_its_series_is_shortest(step: float) -> None:
     assert math.isclose(float(log_gamma_ratio(t(16.001), t(step))), oracle, rel_tol=5e-13)
 
 
-@pytest.mark.parametrize("a", [1e-300, 1e-12, 1e-3, 0.0199, 0.0201, 0.7, 30.0])
+@pytest.mark.parametrize("a", [1e-12, 1e-3, 0.0199, 0.0201, 0.7, 30.0])
 def test_scaled_lgamma1p(a: float) -> None:
     with mpmath.workdps(40):
         oracle = (
