@@ -3,7 +3,8 @@
 Topics of synthetic documents from a corpus on disk, and a VAE of synthetic rows like images, are
 trained by one process of one thread, and by two. They take turns, each time with another seed.
 Counted are rows a second, of the median epoch after the first. The bound after the last epoch
-stands beside it. `batch_size` is that of each process.
+stands beside it. `--batch-size` is that of each process. Gradients are averaged over the processes
+after each batch, so small batches cost more.
 """
 
 from __future__ import annotations
@@ -11,14 +12,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,12 +29,11 @@ from lightning.pytorch.strategies import DDPStrategy
 from benchmarks.corpus import write_documents
 from dirvae import DirichletVAE, TopicModel
 from dirvae.data import Corpus, documents_in
-from dirvae.writing import write_text
+from dirvae.reproduce.record import add
 
-RESULTS = Path(__file__).parent / "results" / "processes.json"
+RESULTS = Path(__file__).parent / "results" / "processes.jsonl"
 BARS = {"topics": 1.6, "rows": 1.5}  # of two processes over one
 VOCABULARY, TOPICS, COLUMNS, WORDS = 10_000, 50, 784, 50
-PACKAGES = ("dirvae", "numpy", "scipy", "scikit-learn", "torch", "lightning")
 
 
 class Size(NamedTuple):
@@ -73,15 +71,13 @@ def images(num_rows: int) -> Any:
     return rng.dirichlet(np.full(10, 0.3), num_rows) @ kinds
 
 
-def topics(folder: Path, seed: int, epochs: int, trainer: dict[str, Any]) -> Any:
-    model = TopicModel(TOPICS, max_epochs=epochs, random_state=seed)
-    return model.fit(Corpus(folder / "corpus"), trainer=trainer)
+def topics(folder: Path, trainer: dict[str, Any], **settings: Any) -> Any:
+    return TopicModel(TOPICS, **settings).fit(Corpus(folder / "corpus"), trainer=trainer)
 
 
-def rows(folder: Path, seed: int, epochs: int, trainer: dict[str, Any]) -> Any:
+def rows(folder: Path, trainer: dict[str, Any], **settings: Any) -> Any:
     x = np.load(folder / "rows.npy")
-    model = DirichletVAE(10, max_epochs=epochs, validation_fraction=0, random_state=seed)
-    return model.fit(x, trainer=trainer)
+    return DirichletVAE(10, validation_fraction=0, **settings).fit(x, trainer=trainer)
 
 
 TASKS: dict[str, Callable[..., Any]] = {task.__name__: task for task in (topics, rows)}
@@ -91,14 +87,14 @@ TASKS: dict[str, Callable[..., Any]] = {task.__name__: task for task in (topics,
 
 
 def trained(
-    name: str, folder: Path, seed: int, epochs: int, strategy: dict[str, Any] | None
+    name: str, folder: Path, strategy: dict[str, Any] | None, *, epochs: int, **settings: Any
 ) -> dict[str, Any]:
     """Seconds of each epoch after the first, and the bound of the last."""
     clock = Clock()
     trainer: dict[str, Any] = {"callbacks": [clock]}
     if strategy is not None:
         trainer |= {"strategy": DDPStrategy(**strategy), "devices": 2}
-    model = TASKS[name](folder, seed, epochs + 1, trainer)
+    model = TASKS[name](folder, trainer, max_epochs=epochs + 1, **settings)
     elbo = model.history_[-1]["elbo"]
     return {"seconds": clock.seconds[1:], "cpu_seconds": clock.cpu_seconds[1:], "elbo": elbo}
 
@@ -121,6 +117,7 @@ def run(name: str, folder: Path, seed: int, processes: int, options: Any) -> dic
     command += ["benchmarks.processes", "--task", name, "--inside", str(folder)]
     command += ["--seed", str(seed), "--processes", str(processes)]
     command += ["--strategy", options.strategy] + (["--quick"] if options.quick else [])
+    command += ["--batch-size", str(options.batch_size)] if options.batch_size else []
     alone = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=alone, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -151,6 +148,10 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, help="Each with another seed.")
     parser.add_argument("--seed", type=int, default=0, help="The first.")
     parser.add_argument("--quick", action="store_true", help="Small, to try whether it works.")
+    parser.add_argument(
+        "--batch-size", type=int, help="Of each process; each model's own by default."
+    )
+    parser.add_argument("--num-rows", type=int, help="Documents, or rows.")
     parser.add_argument("--strategy", default="{}", help="Options of DDPStrategy, as JSON.")
     parser.add_argument("--output", type=Path, default=RESULTS)
     parser.add_argument("--task", choices=list(TASKS), help="Only this one.")
@@ -159,25 +160,26 @@ def main() -> None:
     options = parser.parse_args()
     size = QUICK if options.quick else FULL
     size = size._replace(repetitions=options.repetitions or size.repetitions)
+    if options.num_rows:
+        size = size._replace(documents=options.num_rows, rows=options.num_rows)
     if options.inside:
         torch.set_num_threads(1)
         strategy = None if options.processes == 1 else json.loads(options.strategy)
-        told = trained(options.task, options.inside, options.seed, size.epochs, strategy)
+        settings = {"random_state": options.seed}
+        settings |= {"batch_size": options.batch_size} if options.batch_size else {}
+        told = trained(options.task, options.inside, strategy, epochs=size.epochs, **settings)
         if os.environ.get("RANK", "0") == "0":
             print(json.dumps(told))
         return
-    setting = {
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
-        "cores": os.cpu_count(),
+    results: dict[str, Any] = {
         "load_before": round(os.getloadavg()[0], 1),
         "seed": options.seed,
+        "batch_size": options.batch_size,
         "strategy": json.loads(options.strategy),
         "bars": BARS,
         **size._asdict(),
+        "tasks": {},
     }
-    results: dict[str, Any] = {**setting, "tasks": {}}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder, size)
@@ -191,8 +193,7 @@ def main() -> None:
             num_rows = size.documents if task == "topics" else size.rows
             results["tasks"][task] = summary(num_rows, runs)
             print(task, results["tasks"][task])
-    options.output.parent.mkdir(exist_ok=True)
-    write_text(options.output, json.dumps(results, indent=1) + "\n")
+    add(options.output, results)
 
 
 if __name__ == "__main__":

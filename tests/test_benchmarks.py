@@ -427,7 +427,7 @@ def test_what_processes_train_on_is_learned_from(tmp_path: Path) -> None:
     assert 0 <= x.min() < x.max() <= 1
     assert dirvae.data.Corpus(tmp_path / "corpus").shape[0] == 60
     for task in processes.TASKS:
-        told = processes.trained(task, tmp_path, seed=0, epochs=1, strategy=None)
+        told = processes.trained(task, tmp_path, None, epochs=1, random_state=0)
         assert len(told["seconds"]) == len(told["cpu_seconds"]) == 1
         assert told["seconds"][0] > 0
         assert np.isfinite(told["elbo"])
