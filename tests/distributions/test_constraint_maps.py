@@ -32,6 +32,7 @@ def test_images_lie_in_the_support(registry: ConstraintRegistry, constraint: Con
     assert transform.inverse_shape(y.shape) == X.shape
     assert transform == registry(constraint)
     assert transform.codomain is constraint
+    assert transform.domain.event_dim == constraint.event_dim == 1
     torch.testing.assert_close(transform(transform.inv(y)), y)
     if registry is biject_to:
         torch.testing.assert_close(transform.inv(y), X)

@@ -120,7 +120,8 @@ def test_draws_that_tie_have_no_divergence() -> None:
     [
         (np.arange(5.0), np.arange(9.0), "draws has shape"),
         (np.arange(9.0), np.arange(4.0), "reference has shape"),
-        (np.arange(9.0), np.full(9, np.inf), "infinite"),
+        (np.arange(9.0), np.append(np.arange(8.0), np.inf), "infinite"),
+        (np.append(np.arange(8.0), np.nan), np.arange(9.0), "NaN"),
     ],
 )
 def test_bad_draws_are_refused(draws: np.ndarray, reference: np.ndarray, message: str) -> None:

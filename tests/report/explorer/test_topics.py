@@ -225,6 +225,7 @@ def test_the_map_keeps_distances_that_fit_a_plane() -> None:
     places = positions(wanted, np.full(12, 1e-4))
     found = np.linalg.norm(places[:, None] - places, axis=2)
     assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] > 0.9999
+    np.testing.assert_allclose((places.min(0) + places.max(0)) / 2, 0.5, atol=1e-3)
 
 
 def test_alike_topics_have_one_hue() -> None:
