@@ -109,3 +109,18 @@ def test_names_must_fit_the_size(tmp_path):
     (tmp_path / "barcodes.tsv").write_text("AAC-1\n")
     with pytest.raises(ValueError, match=r"barcodes.tsv has 1 names for the 2 columns of .*mtx"):
         read_rows(tmp_path / "matrix.mtx")
+
+
+@pytest.mark.parametrize(
+    ("kind", "numbers"), [("coordinate integer", 3), ("coordinate pattern", 2)]
+)
+def test_each_number_of_an_entry_takes_memory(kind, numbers, tmp_path, monkeypatch):
+    path, entries = tmp_path / "x.mtx", 100_000
+    lines = "% \n" * 1000
+    path.write_text(f"%%MatrixMarket matrix {kind} general\n{lines}400 400 {entries}\n1 1 5\n")
+    monkeypatch.setenv("DIRVAE_MEMORY", str((8 * numbers * entries - 1) / 2**30))
+    with pytest.raises(ValueError, match=r"x.mtx cannot be read: it takes .* of memory"):
+        read_rows(path)
+    monkeypatch.setenv("DIRVAE_MEMORY", str((8 * numbers * entries + 1) / 2**30))
+    with pytest.raises(ValueError, match=r"x.mtx cannot be read: (?!it takes)"):
+        read_rows(path)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from dirvae.report.mixtures import simplex, stack, topic_map
+from dirvae.report.mixtures import LARGEST, simplex, stack, topic_map
 
 STRANGE, SHOWN = "<b>a</b> & \x1b", r"&lt;b&gt;a&lt;/b&gt; &amp; \x1b"
 
@@ -43,5 +43,8 @@ def test_a_map_of_three_topics_has_their_distances():
         apart = np.linalg.norm(place[i] - place[j])
         assert apart == pytest.approx(jensenshannon(beta[i], beta[j]), rel=1e-6)
     assert points.marker.size.tolist() == [0.5, 0.3, 0.2]
+    assert points.marker.sizemode == "area"
+    across = np.sqrt(points.marker.size / points.marker.sizeref)
+    np.testing.assert_allclose(across, LARGEST * np.sqrt([1, 0.6, 0.4]))
     assert points.hovertext[0] == SHOWN
     assert topic_map(np.ones((1, 3)) / 3, [1.0]).data[0].y.tolist() == [0]
