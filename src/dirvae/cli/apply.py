@@ -56,8 +56,8 @@ Model = Annotated[Path, typer.Argument(help="Folder that dirvae fit wrote.", sho
 Data = Annotated[
     str,
     typer.Argument(
-        help=f"Rows of numbers: {ROWS}. For a model of fit topics or fit counts: data in a form "
-        "that this command takes.",
+        help=f"Rows of numbers: {ROWS}. For a model of topics or of counts: data in a form that "
+        "dirvae fit topics or dirvae fit counts takes.",
         show_default=False,
     ),
 ]
@@ -268,11 +268,11 @@ def evaluate(
 ) -> None:
     """Measure how good a model is on data.
 
-    For a model of fit vae, the measures are in nats, as means over rows. For a model of fit topics,
-    the measures are coherence and other measures of topics. For a model of fit counts, half of the
-    features are hidden. The model predicts the counts of the hidden half from the other half. The
-    log probability of the hidden counts is compared with a baseline. The baseline gives every
-    sample the same mean composition.
+    For a model of "dirvae fit vae", the measures are those of a VAE, such as the ELBO, in nats per
+    row. For a model of "dirvae fit topics", they are coherence and other measures of topics. For a
+    model of "dirvae fit counts", half of the features are hidden. The model predicts the counts of
+    the hidden half from the other half. The log probability of the hidden counts is compared with
+    a baseline. The baseline gives every sample the same mean composition.
     """
     from dirvae.cli.measures import measure, measure_composition, measure_topics
 

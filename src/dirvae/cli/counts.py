@@ -84,8 +84,8 @@ SampleIds = Annotated[
         "--id-column",
         metavar="NAME",
         help="Column of the samples' ids in the table of counts. If the table has such a column, "
-        "this option is needed. The table of --covariates is matched by the column that has this "
-        "name too, or else by its first column.",
+        "this option is needed. The table of --covariates is matched by its column of the same "
+        "name or, if it has none, by its first column.",
     ),
 ]
 DropMissing = Annotated[

@@ -94,7 +94,7 @@ def export(
     modality: Modality = None,
     force: Force = False,
 ) -> None:
-    """Write a model and its results on data in the format of another tool.
+    """Export a model, and what it says of your data, to the format of another tool.
 
     csv: tables of the topics, their words, and the proportions (theta).
 

@@ -69,7 +69,8 @@ Array = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help=f"Name of the array to read from an {listed(taking('array'))} file or from mnist.",
+        help=f"Name of the array to read from an {listed(taking('array'))} file, or from the data "
+        "set mnist.",
     ),
 ]
 

@@ -40,8 +40,8 @@ def topic_coherence(
     - "npmi_document": mean over pairs of words a, b of log(p(a, b) / p(a) p(b)) / -log p(a, b),
       where p is the share of documents. A pair that is never in the same document counts -1, a
       pair that is always together 1.
-    - "umass": mean over pairs of log((p(a, b) + 1e-12) / p(b)), where b is the word of higher rank
-      and p the share of documents.
+    - "umass": mean over pairs of log((p(a, b) + 1e-12) / p(b)), where b is the word that comes
+      first in the topic and p the share of documents.
     - "uci_window10": mean over pairs of log((p(a, b) + 1e-12) / p(a) p(b)), where p is the share of
       windows of 10 tokens.
     - "npmi_window10": as "uci_window10", but each term is divided by -log(p(a, b) + 1e-12).
@@ -56,8 +56,8 @@ def topic_coherence(
 
     Args:
         topics: Columns of the top words, best first: integers, shape (K, n), n >= 2.
-        documents: Counts, CSR or dense, shape (N, V). Measures with windows need the tokens of
-            each document in order instead, as sequences of columns.
+        documents: Counts, CSR or dense, shape (N, V). For measures with windows, give the
+            tokens of each document instead, in order: a sequence of column numbers.
         measure: One of the five names above.
 
     Returns:
@@ -68,7 +68,7 @@ def topic_coherence(
 
     References:
         Mimno et al. 2011 (UMass); Newman et al. 2010 (UCI); Bouma 2009, Aletras & Stevenson 2013
-        (NPMI); Roder, Both & Hinneburg 2015 (C_V, and the table).
+        (NPMI); Roder, Both & Hinneburg 2015 (C_V).
 
     Example:
         >>> counts = [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]

@@ -270,8 +270,8 @@ def credible_intervals(mean: Floats, concentration: Floats, level: float) -> tup
     at 0 (or ends at 1), because equal tails would leave out the most probable proportions.
 
     Args:
-        mean: m of Beta(a, a / m - a), any shape.
-        concentration: a, of the same shape.
+        mean: Mean m of each proportion, whose distribution is Beta(a, a / m - a); any shape.
+        concentration: a of this distribution, of the same shape.
         level: Probability of the intervals, in (0, 1).
 
     Example:

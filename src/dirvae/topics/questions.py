@@ -281,18 +281,19 @@ class DocumentQuestions(LearnedTopics):
         """Effects of covariates on the proportions of topics, with intervals.
 
         The intervals include the uncertainty about the proportions of each document. The
-        proportions are inferred from the words, with one prior for all documents. A model that was
-        fitted with covariates takes its prior at their mean.
+        proportions are inferred from the words, with one prior for all documents. For a model that
+        was fitted with covariates, it is the prior at the mean of the covariates.
 
         The intervals treat the topics as known: fit several seeds and compare the effects. They
-        treat documents as independent, which several documents of one author, or several samples of
-        one person, are not. Among many intervals, some exclude 0 by chance.
+        treat documents as independent. Several documents of one author, or several samples of one
+        person, are not. Among many intervals, some exclude 0 by chance.
 
         Args:
             X: Documents, as in `fit`.
-            covariates: As in `fit`. Words become dummy variables for all levels but one, the
-                reference. The reference is the first level: of a categorical column in the order of
-                its categories, otherwise in alphabetical order. Effects of dates are per day.
+            covariates: As in `fit`. A categorical covariate becomes dummy variables for all
+                levels but one, the reference. The reference is the first category of a column of
+                categorical type, and otherwise the first level in alphabetical order. Effects of
+                dates are per day.
             level: Probability of the intervals, in (0, 1).
         """
         check_is_fitted(self)

@@ -49,7 +49,7 @@ def radii(shares: ArrayLike) -> Floats:
 
 
 def positions(distances: ArrayLike, sizes: ArrayLike) -> Floats:
-    """Places whose distances are near those given, in the unit square, no circle over another.
+    """Places of circles in the unit square, nearly as far apart as asked for, without overlaps.
 
     Classical scaling, then stress majorisation with weights 1 / distance squared, so that near
     topics stay near; then circles that overlap are pushed apart.
