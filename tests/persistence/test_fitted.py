@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any, TypeVar
@@ -240,6 +241,28 @@ def test_forged_estimators_are_refused(
     with pytest.raises(ModelFormatError, match=sentence) as raised:
         load(model)
     assert str(model) in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", ["rows", "classes", "topics"])
+def test_a_folder_that_lacks_what_was_learned_is_refused(kind: str, tmp_path: Path) -> None:
+    """Whatever was left out: a use of the model would fail later, without a reason."""
+    few: dict[str, Any] = {"max_epochs": 1, "hidden_sizes": (4,), "random_state": 0}
+    x = np.random.RandomState(0).rand(20, D)
+    fitted: Any = {
+        "rows": lambda: dirvae.DirichletVAE(2, **few).fit(x),
+        "classes": lambda: dirvae.SemiSupervisedVAE(2, **few).fit(x, np.arange(20) % 2),
+        "topics": lambda: dirvae.TopicModel(2, **few).fit(np.ceil(x * 3)),
+    }[kind]()
+    fitted.save(tmp_path / "model")
+    sound = json.loads((tmp_path / "model" / "config.json").read_text())
+    assert {"history_", "n_iter_", "n_features_in_", "_n_features_out"} <= sound["fitted"].keys()
+    for name in sound["fitted"].keys() - fitted.not_always:
+        value = sound["fitted"][name]
+        forge_config(tmp_path / "model", lambda c, name=name: c["fitted"].pop(name))
+        with pytest.raises(ModelFormatError, match=f"the fitted attributes lack {name}"):
+            load(tmp_path / "model")
+        forge_config(tmp_path / "model", lambda c, n=name, v=value: c["fitted"].update({n: v}))
+    load(tmp_path / "model")
 
 
 def test_a_folder_from_before_an_argument_was_added_is_loaded(

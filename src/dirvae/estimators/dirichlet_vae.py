@@ -136,6 +136,7 @@ class DirichletVAE(RowEstimator):
     vae_: VAE
     model_type = VAE
     not_saved = frozenset({"_optimizer_state"})
+    not_always = RowEstimator.not_always | {"prior_concentration_"}
     prior_concentration_: NDArray[Any]
     best_epoch_: int
     _optimizer_state: dict[str, Any] | None

@@ -67,10 +67,12 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     """A VAE as a scikit-learn estimator: it is fitted if it has ``vae_``.
 
     A subclass names the class of ``vae_`` in ``model_type``. In ``not_saved`` it names the
-    arguments and fitted attributes that a saved folder leaves out.
+    arguments and fitted attributes that a saved folder leaves out. In ``not_always`` it names the
+    fitted attributes that only some fits have; a folder without one of the others is damaged.
     """
 
     not_saved = frozenset[str]()
+    not_always = frozenset({"feature_names_in_"})
     history_: History
     n_iter_: int
     n_features_in_: int

@@ -21,6 +21,7 @@ from dirvae.persistence.constructors import require_small
 from dirvae.persistence.folder import ModelFormatError
 from dirvae.persistence.known import law_from_name, law_name, module_from_name, modules
 from dirvae.persistence.vectorizers import describe_vectorizer, vectorizer_from
+from dirvae.text import some_of
 
 __all__ = ["ARRAYS", "build_estimator", "describe_estimator"]
 
@@ -78,6 +79,8 @@ def build_estimator(
     hints = _learned(cls)
     if not fitted.keys() <= hints.keys() or described.get("output") not in _OUTPUTS:
         raise ModelFormatError("the fitted attributes are not those of an estimator")
+    if missing := hints.keys() - fitted.keys() - cls.not_always:
+        raise ModelFormatError(f"the fitted attributes lack {some_of(sorted(missing))}")
     try:
         estimator = cls(**{name: _from_json(value, arrays) for name, value in parameters.items()})
         estimator._check_arguments()

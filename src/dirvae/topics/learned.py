@@ -52,6 +52,17 @@ class LearnedTopics(VAEEstimator):
     """
 
     vae_: VAE
+    not_always = VAEEstimator.not_always | {
+        "vocabulary_",
+        "vectorizer_",
+        "classes_",
+        "coef_",
+        "intercept_",
+        "_topic_names",
+        "_stability",
+        "_stripped",
+        "_covariates",
+    }
     vocabulary_: NDArray[Any]
     vectorizer_: CountVectorizer
     word_frequency_: NDArray[Any]
