@@ -227,6 +227,7 @@ def test_same_seed_same_model(digits):
     first, second = small().fit(digits), small().fit(digits)
     np.testing.assert_array_equal(first.transform(digits), second.transform(digits))
     np.testing.assert_array_equal(first.sample(3), second.sample(3))
+    assert first.sample().shape == (1, digits.shape[1])
     assert not np.array_equal(
         small(random_state=1).fit(digits).transform(digits), first.transform(digits)
     )

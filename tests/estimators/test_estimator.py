@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 
 import numpy as np
 import pytest
@@ -19,6 +20,30 @@ from dirvae.training import Training
 X = np.random.default_rng(0).integers(0, 2, (20, 5)) * 1.0
 Y = np.arange(20) % 2
 ALL = (DirichletVAE, SemiSupervisedVAE, TopicModel)
+
+
+# What was measured and is quoted in the docs was measured with these.
+DEFAULTS = {
+    DirichletVAE: "10 (500, 500) (500,) 150 100 0.004 0.1 15",
+    SemiSupervisedVAE: "10 False 50.0 200.0 0.275 (500, 500) (500,) (500, 500) 20 250 0.002",
+    TopicModel: "50 learn True 30.0 (100, 100) 15 200 0.005",
+    CompositionModel: "8 learn (100, 100) None 100 0.005",
+}
+# Without a value that is measured: a class, None for what is found in the data, or the machine's.
+OTHERS = {
+    *("latent", "decoder", "commitment", "likelihood", "prior_components", "vectorizer", "guide"),
+    *("word_vectors", "random_state", "device", "verbose"),
+}
+
+
+@pytest.mark.parametrize("Estimator", DEFAULTS)
+def test_defaults_are_those_of_the_results(Estimator):
+    measured = [
+        str(parameter.default)
+        for name, parameter in inspect.signature(Estimator).parameters.items()
+        if name not in OTHERS and not (Estimator is DirichletVAE and name == "prior_concentration")
+    ]
+    assert " ".join(measured) == DEFAULTS[Estimator]
 
 
 def estimator(Estimator: type[VAEEstimator], **options) -> VAEEstimator:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dirvae.report.intervals import bands, calibration, forest
+from dirvae.report.figures import COLORS
+from dirvae.report.intervals import LEAST_HEIGHT, ROW_HEIGHT, bands, calibration, forest
 
 STRANGE, SHOWN = "<b>a</b> & \x1b", r"&lt;b&gt;a&lt;/b&gt; &amp; \x1b"
 
@@ -32,6 +33,21 @@ def test_a_band_goes_up_by_the_lower_ends_and_back_by_the_upper_ones():
     assert list(line.y) == [1, 2]
     assert list(other.y) == [5, 6]
     assert [band.name, line.name, other.name] == [SHOWN, SHOWN, "b"]
+    assert line.line.color == COLORS[0]
+    red, green, blue = bytes.fromhex(COLORS[0].removeprefix("#"))
+    assert band.fillcolor == f"rgba({red}, {green}, {blue}, 0.18)"
+    assert figure.layout.legend.x == 0
+    assert figure.layout.legend.y > 1
+
+
+def test_a_forest_is_as_high_as_it_has_rows():
+    def height(rows):
+        one = np.ones(rows)
+        return forest(one, one, one, [str(row) for row in range(rows)]).layout.height
+
+    assert height(1) == height(2) == LEAST_HEIGHT < height(9)
+    assert height(60) - height(50) == 10 * ROW_HEIGHT
+    assert LEAST_HEIGHT < 200  # of a figure of one row: not a hole in the page
 
 
 def test_calibration_stands_beside_the_diagonal():

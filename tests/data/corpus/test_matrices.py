@@ -112,6 +112,7 @@ def test_cells_by_genes_are_read_some_at_a_time(tmp_path, monkeypatch, kind):
     with streamed_h5ad(tmp_path / "x.h5ad") as (_, _, blocks):
         parts = list(blocks)
     assert kind == "CSC" or len(parts) >= 50
+    assert kind != "dense" or [part.shape[0] for part in parts] == [1] * COUNTS.shape[0]
     assert (sparse.vstack(parts) != COUNTS).nnz == 0
     with pytest.raises(ValueError, match="no layer 'x'; its layers are raw"):
         streamed_h5ad(tmp_path / "x.h5ad", "x").__enter__()
