@@ -16,6 +16,7 @@ from studies.choosing_tables import filled, table
 
 ROOT = Path(__file__).parent.parent
 ATTACKS = ROOT / "benchmarks/results/attacks.jsonl"
+MUTANTS = ROOT / "benchmarks/results/mutants.jsonl"
 PAGE = ROOT / "docs/reliability.md"
 
 
@@ -62,10 +63,34 @@ def crashes() -> str:
     return _crossed(_attacks("crash_points"), "operation", "operation")
 
 
+def mutants() -> str:
+    """Changes of the code, by what noticed them."""
+    found: dict[str, Counter[str]] = {}
+    for run in done(MUTANTS):
+        found.setdefault(run["of"], Counter())[run["noticed_by"]] += 1
+    lines: list[Sequence[str]] = [
+        [
+            of,
+            *(f"{by[name]:,}" for name in ("own", "package", "")),
+            f"{1 - by[''] / by.total():.1%}",
+        ]
+        for of, by in sorted(found.items(), reverse=True)
+    ]
+    head = (
+        "part",
+        "noticed by the file's tests",
+        "by those of its package",
+        "not noticed",
+        "noticed",
+    )
+    return table(head, lines)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "models": models,
     "files": files,
     "crashes": crashes,
+    "mutants": mutants,
 }
 
 

@@ -277,7 +277,7 @@ function draw(isFirst = false) {
 }
 
 controls();
-setTimeout(() => {
+setTimeout(() => { // a task of its own: to read the data takes as long
   document.documentElement.classList.add("js");
   names.forEach((name, k) => name && rename(k, name));
   draw(true);

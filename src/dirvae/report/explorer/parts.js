@@ -27,7 +27,7 @@ function later(drawn) {
   return place;
 }
 
-// Each item, too.
+// Items that are drawn likewise, one by one.
 function fillLater(element, items, drawn) {
   items.forEach((item) => setTimeout(() => fill(element, {}, [drawn(item)])));
   return element;
