@@ -27,6 +27,14 @@ def test_labels_are_fetched_with_their_rows(Data):
     assert Data(np.eye(3))[[0]].label is None
 
 
+def test_numbers_are_kept_in_one_precision_and_whole_ones_as_they_are():
+    assert ArrayDataset(np.eye(3)).x.dtype == torch.float32
+    assert ArrayDataset(np.eye(3), dtype=torch.float64).x.dtype == torch.float64
+    pixels = ArrayDataset(np.eye(3, dtype=np.uint8))
+    assert pixels.x.dtype == torch.uint8
+    assert pixels[[0]].x.dtype == torch.float32
+
+
 @pytest.mark.parametrize("Data", [ArrayDataset, CountDataset])
 def test_labels_must_be_those_of_the_rows(Data):
     with pytest.raises(ValueError, match="label has 2 rows, x has 3; they must agree"):

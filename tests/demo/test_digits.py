@@ -115,6 +115,7 @@ def test_collapse_stands_beside_the_prior(demo: dict[str, Any]) -> None:
 def test_page_shows_all_and_needs_no_network(demo: dict[str, Any]) -> None:
     page = demo["report"].read_text()
     assert "<h2>What each component means</h2>" in page
+    assert f"pixels themselves errs on {100 * demo['pixel_knn_error']:.1f} %." in page
     assert not re.search(r"<script[^>]+src=|<link|@import", page.replace("<link>", ""))
     assert len(re.findall(r"Plotly\.newPlot\(\"figure", page)) == 30
     assert len(page.encode()) < 6_500_000

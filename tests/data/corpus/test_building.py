@@ -85,6 +85,24 @@ def test_shards_that_a_loss_of_power_cut_off_are_counted_again(tmp_path, undistu
     assert contents(folder) == undisturbed
 
 
+class Opened:
+    """Says so where it is unpickled."""
+
+    def __reduce__(self):
+        return os.mkdir, ("opened",)
+
+
+def test_objects_in_an_unfinished_build_are_not_unpickled(tmp_path, undisturbed, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert not run_until(41, lambda: build("corpus"))
+    [shard, *_] = sorted(path.parent for path in tmp_path.rglob("counted/*/shard.json"))
+    for name in ("words.npy", "totals.npy"):
+        np.save(shard / name, np.array([Opened()], dtype=object), allow_pickle=True)
+    build("corpus")
+    assert contents(tmp_path / "corpus") == undisturbed
+    assert not (tmp_path / "opened").exists()
+
+
 def test_a_build_goes_on_with_the_same_documents_alone(tmp_path):
     folder = tmp_path / "corpus"
     assert not run_until(35, lambda: build(folder))

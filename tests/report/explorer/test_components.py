@@ -50,6 +50,22 @@ def test_images_are_those_of_the_rows_and_of_the_model() -> None:
     assert len(found["reconstructions"]) == 16
 
 
+def test_shades_are_between_the_least_and_the_largest_value_of_the_rows() -> None:
+    rows = np.linspace(2.0, 6.0, 2 * 64).reshape(2, 64)
+    one = np.ones(1)
+    found = components.components_payload(
+        components.Components(
+            *(np.ones((2, 1)), one, one, rows[:1], rows, rows[:1], rows[:1], "ab", [""] * 64),
+            *((8, 8), None),
+        ),
+        title="",
+    )
+    assert found["range"] == [2, 6]
+    shown = [row["image"] for row in found["examples"][0]]
+    np.testing.assert_allclose(list(map(pixels, shown)), (rows - 2) / 4, atol=0.003)
+    np.testing.assert_allclose(pixels(found["corners"][0]), (rows[0] - 2) / 4, atol=0.003)
+
+
 def test_samples_are_decoded_draws_of_the_prior() -> None:
     model, X = digits()
     found = data_of(model.report(X))["samples"]
