@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from dirvae.data import Corpus, Document
+from dirvae.data.corpus.shards import checksum
 from tests.data.corpus.killed import contents, run_until
 
 RNG = np.random.default_rng(0)
@@ -92,14 +93,18 @@ class Opened:
         return os.mkdir, ("opened",)
 
 
-def test_objects_in_an_unfinished_build_are_not_unpickled(tmp_path, undisturbed, monkeypatch):
+@pytest.mark.parametrize("name", ["words", "totals"])
+def test_objects_in_a_forged_unfinished_build_are_not_unpickled(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     assert not run_until(41, lambda: build("corpus"))
     [shard, *_] = sorted(path.parent for path in tmp_path.rglob("counted/*/shard.json"))
-    for name in ("words.npy", "totals.npy"):
-        np.save(shard / name, np.array([Opened()], dtype=object), allow_pickle=True)
-    build("corpus")
-    assert contents(tmp_path / "corpus") == undisturbed
+    np.save(shard / f"{name}.npy", np.array([Opened()], dtype=object), allow_pickle=True)
+    facts = json.loads((shard / "shard.json").read_text())
+    [sums] = [value for value in facts.values() if isinstance(value, dict)]
+    sums[f"{name}.npy"] = checksum(shard / f"{name}.npy")
+    (shard / "shard.json").write_text(json.dumps(facts))
+    with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
+        build("corpus")
     assert not (tmp_path / "opened").exists()
 
 
