@@ -93,15 +93,14 @@ class Opened:
         return os.mkdir, ("opened",)
 
 
-@pytest.mark.parametrize("name", ["words", "totals"])
-def test_objects_in_a_forged_unfinished_build_are_not_unpickled(tmp_path, monkeypatch, name):
+def test_objects_in_a_forged_unfinished_build_are_not_unpickled(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert not run_until(41, lambda: build("corpus"))
     [shard, *_] = sorted(path.parent for path in tmp_path.rglob("counted/*/shard.json"))
-    np.save(shard / f"{name}.npy", np.array([Opened()], dtype=object), allow_pickle=True)
+    np.save(shard / "words.npy", np.array([Opened()], dtype=object), allow_pickle=True)
     facts = json.loads((shard / "shard.json").read_text())
     [sums] = [value for value in facts.values() if isinstance(value, dict)]
-    sums[f"{name}.npy"] = checksum(shard / f"{name}.npy")
+    sums["words.npy"] = checksum(shard / "words.npy")
     (shard / "shard.json").write_text(json.dumps(facts))
     with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
         build("corpus")
