@@ -66,6 +66,13 @@ def test_import_leaves_heavy_modules_out() -> None:
     assert not loaded & HEAVY
 
 
+def test_help_waits_for_no_numbers() -> None:
+    """What a command computes with is loaded when it runs: `dirvae --help` answers at once."""
+    loaded = set(run("import sys, dirvae.cli; print(*sys.modules)").split())
+    assert "dirvae.cli.apply" in loaded
+    assert not loaded & ((HEAVY - {"rich", "typer"}) | {"numpy", "scipy", "torch"})
+
+
 @pytest.mark.parametrize("extra", [None, "anndata", "biom", "data", "texts", "dev", "docs"])
 def test_development_pins_every_dependency(extra: str | None) -> None:
     pinned = pins("constraints.txt")

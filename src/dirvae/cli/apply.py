@@ -43,7 +43,6 @@ from dirvae.cli.inputs import (
 from dirvae.cli.options import integer, number
 from dirvae.cli.outputs import AsJson, Force, require_table, write_table
 from dirvae.cli.texts import Strip, parts_of
-from dirvae.data.hdf5 import names_in
 from dirvae.formats import is_corpus, kind_of
 from dirvae.levels import LEVEL, in_percent, require_level
 from dirvae.text import literal
@@ -383,6 +382,7 @@ def _write_h5ad(output: Path, data: str, ids: Any, estimator: Any, X: Any, told:
     from anndata.io import write_elem
 
     from dirvae.anndata import cell_tables
+    from dirvae.data.hdf5 import names_in
 
     [names] = ids.values()
     tables = cell_tables(estimator, X, told, pandas.Index(names, dtype=object))
