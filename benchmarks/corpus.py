@@ -1,9 +1,9 @@
 """Corpora on disk: `python -m benchmarks corpus`.
 
 Synthetic documents, and texts of your own with ``--texts``, are built into a corpus. One epoch is
-trained from it, and theta is written to disk. Each step is a process of its own. Its peak, and its
-seconds of CPU, are those of all its processes together. Memory is counted with mapped files, and
-without, since the system takes these back when it needs to.
+trained from it, theta is written to disk, and a page is made. Each step is a process of its own.
+Its peak, and its seconds of CPU, are those of all its processes together. Memory is counted with
+mapped files, and without, since the system takes these back when it needs to.
 """
 
 from __future__ import annotations
@@ -11,28 +11,25 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dirvae.data import Corpus, documents_in
-from dirvae.writing import write_text
+from dirvae.reproduce.record import add
 
-RESULTS = Path(__file__).parent / "results" / "corpus.json"
+RESULTS = Path(__file__).parent / "results" / "corpus.jsonl"
 VOCABULARY = 50_000
 TOPICS = 50
 AT_ONCE = 20_000
 EVERY = 0.2  # seconds between looks at memory
-PACKAGES = ("dirvae", "numpy", "scipy", "scikit-learn", "torch", "lightning")
 
 
 # --- documents ------------------------------------------------------------------------------------
@@ -107,8 +104,20 @@ def transform(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     return _told(corpus, time.perf_counter() - began)
 
 
+def page(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    import torch
+
+    from dirvae import load
+
+    torch.set_num_threads(options.threads)
+    corpus, model = Corpus(folder / "corpus"), load(folder / "model")
+    began = time.perf_counter()
+    model.report(corpus, folder / "page.html")
+    return _told(corpus, time.perf_counter() - began)
+
+
 STEPS: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
-    step.__name__: step for step in (build, epoch, transform)
+    step.__name__: step for step in (build, epoch, transform, page)
 }
 
 
@@ -234,23 +243,15 @@ def main() -> None:
     if options.step:
         print(json.dumps(STEPS[options.step](options.inside, options)))
         return
-    results: dict[str, Any] = {
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
-        "cores": os.cpu_count(),
-        **{name: getattr(options, name) for name in ("threads", "workers", "batch_size", "seed")},
-        "runs": {},
-    }
+    about = {name: getattr(options, name) for name in ("threads", "workers", "batch_size", "seed")}
     sizes: list[int | None] = [*options.documents, *([None] if options.texts else [])]
     for size in sizes:
         name = options.texts.name if size is None else f"{size:,} of {options.words} words"
-        found = results["runs"][name] = {}
+        steps: dict[str, Any] = {}
         for step, told in measured(options, size):
             print(name, step, told, flush=True)
-            found[step] = told
-            options.output.parent.mkdir(exist_ok=True)
-            write_text(options.output, json.dumps(results, indent=1) + "\n")
+            steps[step] = told
+        add(options.output, {"documents": name, "steps": steps, **about})
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from dirvae.data import Corpus, Document, arrays
 from dirvae.data.counts import CountDataset
 from dirvae.topics import compare_sizes, documents, model, theta_files, write_theta
 from tests.data.corpus.killed import run_until
+from tests.report.explorer.example import data_of
 from tests.test_resume import interrupt_at_the_third_checkpoint
 
 RNG = np.random.default_rng(0)
@@ -139,6 +140,44 @@ def test_counts_are_not_held_in_memory(corpus, monkeypatch):
 def test_a_model_of_a_corpus_is_saved_and_takes_texts(corpus, fitted, tmp_path):
     fitted.save(tmp_path / "model")
     assert (load(tmp_path / "model").transform(TEXTS) == fitted.transform(corpus)).all()
+
+
+def test_a_page_of_many_documents_is_that_of_a_sample(corpus, fitted, monkeypatch):
+    years = list(range(1900, 1900 + len(TEXTS)))
+    whole = data_of(fitted.report(corpus, labels=LABELS))
+    assert whole == data_of(fitted.report(corpus[:], labels=LABELS))
+    monkeypatch.setattr(documents, "SAMPLE", 40)
+    rows = np.sort(np.random.RandomState(0).choice(len(TEXTS), 40, replace=False))
+    given = {"labels": {"class": LABELS}, "times": years, "covariates": pd.DataFrame({"y": years})}
+    found = data_of(fitted.report(corpus, **given))
+    there = data_of(
+        fitted.report(
+            corpus[rows],
+            labels={"class": [LABELS[row] for row in rows]},
+            times=[years[row] for row in rows],
+            covariates=pd.DataFrame({"y": years}).iloc[rows],
+            ids={"row": rows + 1},
+        )
+    )
+    assert found.pop("sentence").startswith("40 documents, drawn at random from 130, 3 topics.")
+    assert there.pop("sentence").startswith("40 documents, 3 topics.")
+    assert found == there
+
+
+@pytest.mark.parametrize("name", ["labels", "times", "ids", "covariates"])
+def test_what_is_known_of_a_sample_must_be_known_of_all(corpus, fitted, monkeypatch, name):
+    monkeypatch.setattr(documents, "SAMPLE", 40)
+    given = {name: {"a": LABELS[1:]} if name in ("ids", "covariates") else LABELS[1:]}
+    with pytest.raises(ValueError, match=f"{name} has 129 entries, must have one for each of 130"):
+        fitted.report(corpus, **given)
+
+
+@pytest.mark.parametrize("name", ["y", "covariates"])
+def test_what_scores_are_told_must_be_of_all_documents(corpus, fitted, monkeypatch, name):
+    monkeypatch.setattr(documents, "SAMPLE", 40)
+    given = {name: {"a": [*LABELS, "0"]} if name == "covariates" else [*LABELS, "0"]}
+    with pytest.raises(ValueError, match=f"{name} has 131 entries, must have one for each of 130"):
+        fitted.evaluate(corpus, **given)
 
 
 def test_words_must_be_those_of_the_model(fitted, tmp_path):

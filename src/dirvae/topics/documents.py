@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _get_feature_names, validate_data
 
 from dirvae.data import vectorizing
@@ -27,13 +28,14 @@ __all__ = [
     "counted_documents",
     "default_vectorizer",
     "loaded",
+    "picked",
     "require_documents",
     "require_kind",
     "sampled",
     "vocabulary_of",
 ]
 
-SAMPLE = 100_000  # documents of a corpus by which a model is scored
+SAMPLE = 100_000  # documents of a corpus by which a model is scored, and which its page has
 BYTES_OF_COUNT = 40  # in memory, and what is made of it
 
 
@@ -331,14 +333,39 @@ def sampled(counts: Any, known: Any = None) -> tuple[sparse.csr_matrix, Any]:
 
     Args:
         counts: CSR, which is returned unchanged, or a corpus.
-        known: An array or a list with an entry for each row, or None.
+        known: As in `picked`.
     """
     if not isinstance(counts, Corpus) or counts.shape[0] <= SAMPLE:
         return loaded(counts), known
     rows = np.sort(np.random.RandomState(0).choice(counts.shape[0], SAMPLE, replace=False))
-    if isinstance(known, list | tuple):
-        return counts[rows], [known[row] for row in rows]
-    return counts[rows], None if known is None else np.asarray(known)[rows]
+    return counts[rows], picked("known", known, rows, counts.shape[0])
+
+
+def picked(name: str, known: Any, rows: NDArray[np.integer[Any]], num_rows: int) -> Any:
+    """What is known of some rows.
+
+    Args:
+        name: Name of the argument, for error messages.
+        known: An array, a list or a table with an entry for each of N rows, or a mapping from names
+            to such; or None.
+        rows: Numbers of the rows, shape (n,).
+        num_rows: N.
+
+    Raises:
+        ValueError: If there are not N entries.
+
+    Example:
+        >>> picked("ids", {"day": [5, 6, 7]}, np.array([0, 2]), 3)
+        {'day': [5, 7]}
+    """
+    if known is None:
+        return None
+    if isinstance(known, Mapping):
+        return {key: picked(name, values, rows, num_rows) for key, values in known.items()}
+    size = known.shape[0] if hasattr(known, "shape") else len(known)
+    if size != num_rows:
+        raise ValueError(f"{name} has {size} entries, must have one for each of {num_rows} rows")
+    return _safe_indexing(known, rows)
 
 
 def require_documents(

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from scipy import sparse
 from scipy.special import softmax
-from sklearn.utils import _safe_indexing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -26,7 +25,7 @@ from dirvae.tables import ResultTable
 from dirvae.topics.curves import Trends, trends_of
 from dirvae.topics.decoder import decoder_of
 from dirvae.topics.document_kinds import Kind, documents_of, listed
-from dirvae.topics.documents import sampled
+from dirvae.topics.documents import picked, sampled
 from dirvae.topics.effects import Effects, Shares, effects_of, shares_of
 from dirvae.topics.exploring import explained_words, representatives
 from dirvae.topics.inference import decoded_log_prob
@@ -219,9 +218,9 @@ class DocumentQuestions(LearnedTopics):
         X = listed(X)
         covariates = matched("covariates", covariates, X)
         if isinstance(X, Corpus):
-            X, rows = sampled(self._rows(X), np.arange(X.shape[0]))
-            known = (y, covariates)
-            y, covariates = (None if v is None else _safe_indexing(v, rows) for v in known)
+            size = X.shape[0]
+            X, rows = sampled(self._rows(X), np.arange(size))
+            y, covariates = picked("y", y, rows, size), picked("covariates", covariates, rows, size)
         scores = score_topics(self, X, y, covariates=covariates)
         if level is None:
             return scores
@@ -338,7 +337,8 @@ class DocumentQuestions(LearnedTopics):
         The page works offline. It contains the documents with the largest shares of each topic.
 
         Args:
-            X: Documents, as in `fit`. With None, the page shows topics and words alone.
+            X: Documents, as in `fit`. With None, the page shows topics and words alone. Of a corpus
+                of more than 100,000 documents, a random sample of 100,000 is used.
             path: File to write the page to. An existing file is replaced.
             labels: A label for each document, None where unknown. The labels can have a name that
                 the page shows: the name of a series, or the key of a mapping from one name to the

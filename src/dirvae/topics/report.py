@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch.distributions import Normal
 
 from dirvae.alignment import matched
+from dirvae.data.corpus import Corpus
 from dirvae.distributions import Dirichlet
 from dirvae.evaluation import normal_interval
 from dirvae.levels import LEVEL, require_level
@@ -35,6 +36,7 @@ from dirvae.terms import COUNTS
 from dirvae.topics.covariates import own_numbers
 from dirvae.topics.decoder import decoder_of
 from dirvae.topics.document_kinds import Kind, documents_of, listed
+from dirvae.topics.documents import picked, sampled
 from dirvae.topics.effects import effects_of, shares_of
 from dirvae.topics.measures import halves_of, lda_measures, measures_of, spread_of_measures
 from dirvae.topics.pairs import pairs_of
@@ -83,9 +85,19 @@ def page_of(
     if X is None:
         _require_documents(labels=labels, times=times, ids=ids, covariates=covariates)
         return explorer_page(topics, title=title)
+    X, drawn_from = listed(X), None
+    if isinstance(X, Corpus):
+        size = X.shape[0]
+        X, rows = sampled(model._rows(X), np.arange(size))
+        if len(rows) < size:
+            drawn_from = size
+            ids = {"row": np.arange(1, size + 1)} if ids is None else ids
+            ids, labels = picked("ids", ids, rows, size), picked("labels", labels, rows, size)
+            times = picked("times", times, rows, size)
+            covariates = picked("covariates", covariates, rows, size)
     documents = _documents(
         model,
-        listed(X),
+        X,
         labels=labels,
         times=times,
         ids=ids,
@@ -93,6 +105,7 @@ def page_of(
         level=level,
         baseline=baseline,
     )
+    documents = replace(documents, drawn_from=drawn_from)
     topics = replace(topics, shares=documents.theta.mean(0))
     if topics.terms is COUNTS:
         topics = replace(topics, frequency=_mean_sample(topics))

@@ -94,6 +94,7 @@ class Documents:
         baseline: The same of scikit-learn's LDA; empty for none.
         measure_intervals: Of the model's measures, those that have one, at `LEVEL`.
         pairs: Which topics go together; None where that is not known.
+        drawn_from: How many documents these were drawn from at random; None where they are all.
     """
 
     theta: Floats
@@ -110,6 +111,7 @@ class Documents:
     baseline: Mapping[str, float] = field(default_factory=dict)
     measure_intervals: Mapping[str, Interval] = field(default_factory=dict)
     pairs: Pairs | None = None
+    drawn_from: int | None = None
 
 
 def explorer_page(
@@ -235,7 +237,10 @@ def _sentence(topics: Topics, documents: Documents | None) -> str:
     first, *others = np.argsort(-topics.shares, kind="stable")[:2]
     about = topics.terms.many(len(topics.shares), "part")
     if documents is not None:
-        about = f"{topics.terms.many(len(documents.theta), 'row')}, {about}"
+        rows = topics.terms.many(len(documents.theta), "row")
+        if documents.drawn_from is not None:
+            rows = f"{rows}, drawn at random from {documents.drawn_from:,}"
+        about = f"{rows}, {about}"
     largest = f"The largest is {_called(topics, first)} with {topics.shares[first]:.1%}"
     then = "".join(f", then {_called(topics, k)} with {topics.shares[k]:.1%}" for k in others)
     return f"{about}. {largest}{then}."
