@@ -4,7 +4,8 @@ import runpy
 import sys
 
 NAMES = (
-    *("cells", "composition_sizes", "compositions", "corpus", "dirichlet_speed", "fit_overhead"),
+    *("cells", "composition_sizes", "compositions", "corpus", "covering"),
+    *("dirichlet_speed", "fit_overhead"),
     *("crash_points", "gpu", "gradients", "hostile_files", "hostile_models", "mutants"),
     *("planted_topics", "planted_trends", "processes", "reliability"),
     *("topic_search", "topic_size", "topics", "training_step"),

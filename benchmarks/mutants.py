@@ -1,12 +1,14 @@
 """Whether a test notices when a line is wrong: small changes of the code, and the tests about it.
 
     python -m benchmarks mutants --of mathematics --cases 100
-    python -m benchmarks mutants --of edges --cases 100 --seed 1
+    python -m benchmarks mutants --of edges --cases 100 --seed 1 --lines lines.json
 
 A change swaps an operator, a comparison, a sign, a number, a branch or a name such as ``min`` for
-``max``, at a place drawn by the seed. The tests of that file and its doctests run, then those of
-its package; a change that all of them pass has survived. All happens in a copy of the project. A
-process is forked for each change after the heavy imports, which saves most of the time.
+``max``, at a place drawn by the seed. The tests of that file and its doctests run, then others that
+run the line, as ``python -m benchmarks covering`` has found them (half a minute of them, the
+quickest first), or else those of its package. A change that all of them pass has survived. All
+happens in a copy of the project. A process is forked for each change after the heavy imports, which
+saves most of the time.
 """
 
 from __future__ import annotations
@@ -26,12 +28,16 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from benchmarks.covering import Lines
 
 PROJECT = Path(__file__).parent.parent
 RESULTS = PROJECT / "benchmarks/results/mutants.jsonl"
 COPIED = ("src", "tests", "docs", "benchmarks", "studies", "README.md", "pyproject.toml")
 SECONDS = 240  # a change that makes tests run longer is noticed
+OTHERS = 30  # seconds of other tests that run a line, as they took under coverage
+FAILED = "failed.txt"
 
 PARTS = {
     "mathematics": (
@@ -149,17 +155,45 @@ def tests_of(file: str) -> tuple[list[str], list[str]]:
     return [first, file], [package, *also.get(source.parts[0], [])]
 
 
-def noticed(root: Path, file: str) -> str:
-    """Which tests of a file fail: "own", "package", or "" for none."""
-    for name, tests in zip(("own", "package"), tests_of(file), strict=True):
-        there = [test for test in tests if (root / test).exists()]
-        if there and _status(root, there):
-            return name
-    return ""
+def noticed(root: Path, change: Change, whole: str, lines: Lines | None) -> str:
+    """Which tests fail: "own" of the file, "others", or "" for none.
+
+    Args:
+        root: Where the change was made.
+        change: It.
+        whole: The file without it.
+        lines: Which tests run which lines, if that is known.
+    """
+    own, others = tests_of(change.file)
+    if _status(root, own):
+        return "own"
+    if lines is not None:
+        name = change.file, change.line + 1
+        others = lines.tests(*name, but=own, seconds=OTHERS) or others
+    if not _status(root, others):
+        return ""
+    failed = (root / FAILED).read_text().splitlines()
+    (root / change.file).write_text(whole)  # does that test pass here at all?
+    return "" if failed and _status(root, failed) else "others"
+
+
+class _Telling:
+    """Writes down which test failed, as a plugin of pytest."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed:
+            self.path.write_text(report.nodeid)
 
 
 def _status(root: Path, tests: list[str]) -> int:
-    """Run tests in a process of its own."""
+    """Run those tests that are there, in a process of its own; return 0 if all of them pass."""
+    (root / FAILED).write_text("")
+    there = [test for test in tests if (root / test.partition("::")[0]).exists()]
+    if not there:
+        return 0
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -174,7 +208,7 @@ def _status(root: Path, tests: list[str]) -> int:
 
         options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--timeout", str(SECONDS)]
         options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of what is imported
-        os._exit(int(pytest.main([*tests, *options])))
+        os._exit(int(pytest.main([*there, *options], plugins=[_Telling(root / FAILED)])))
     finally:
         os._exit(1)
 
@@ -212,6 +246,8 @@ def main() -> None:
     parser.add_argument("--of", choices=list(PARTS), default="mathematics")
     parser.add_argument("--cases", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, help="Cases of this seed to leave out.")
+    parser.add_argument("--lines", type=Path, help="What `benchmarks covering` wrote.")
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     versions = {name: version(name) for name in ("dirvae", "torch", "pytest", "hypothesis")}
@@ -223,13 +259,14 @@ def main() -> None:
     root = Path(tempfile.mkdtemp())  # its end is told below, and by no process that is forked
     copied(root)
     sound: set[str] = set()
-    for change in possible[: options.cases]:
+    lines = None if options.lines is None else Lines(options.lines)
+    for change in possible[options.first :][: options.cases]:
         if change.file not in sound and _status(root, tests_of(change.file)[0]):
             sys.exit(f"{change.file}: its tests fail without a change")
         sound.add(change.file)
         whole, start = (root / change.file).read_text(), time.perf_counter()
         before, after = change.apply(root)
-        by = noticed(root, change.file)
+        by = noticed(root, change, whole, lines)
         (root / change.file).write_text(whole)
         found = {"of": options.of, "file": change.file, "line": change.line + 1}
         found |= {"before": before, "after": after, "noticed_by": by}

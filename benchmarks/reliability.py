@@ -71,7 +71,7 @@ def mutants() -> str:
     lines: list[Sequence[str]] = [
         [
             of,
-            *(f"{by[name]:,}" for name in ("own", "package", "")),
+            *(f"{n:,}" for n in (by["own"], by["package"] + by["others"], by[""])),
             f"{1 - by[''] / by.total():.1%}",
         ]
         for of, by in sorted(found.items(), reverse=True)
@@ -79,7 +79,7 @@ def mutants() -> str:
     head = (
         "part",
         "noticed by the file's tests",
-        "by those of its package",
+        "by others",
         "not noticed",
         "noticed",
     )

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import coverage
 import mpmath
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from scipy import sparse
 import dirvae
 from benchmarks import corpus as corpora
 from benchmarks import (
+    covering,
     crash_points,
     gpu,
     hostile,
@@ -336,6 +338,64 @@ def test_files_are_tested_where_the_layout_says() -> None:
     assert own[0] == "tests/distributions/test_mixed_multinomial.py"
     assert package[0] == "tests/distributions"
     assert mutants.tests_of("src/dirvae/objectives.py")[0][0] == "tests/test_objectives.py"
+
+
+def test_a_change_is_noticed_by_the_first_test_that_fails_through_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[list[str]] = []
+
+    def status(root: Path, tests: list[str]) -> int:
+        ran.append(tests)
+        changed = (root / "a.py").read_text() == "changed"
+        broken = {"always": True, "by the change": changed}
+        failed = [test for test in tests if broken.get(test)][:1]
+        (root / mutants.FAILED).write_text("".join(failed))
+        return len(failed)
+
+    def noticed(own: list[str], others: list[str]) -> str:
+        ran.clear()
+        (tmp_path / "a.py").write_text("changed")
+        monkeypatch.setattr(mutants, "tests_of", lambda file: (own, others))
+        return mutants.noticed(tmp_path, mutants.Change("a.py", 0, 0, 0, ""), "whole", None)
+
+    monkeypatch.setattr(mutants, "_status", status)
+    assert noticed(["by the change"], ["x"]) == "own"
+    assert ran == [["by the change"]]
+    assert noticed(["x"], ["x", "by the change"]) == "others"
+    assert noticed(["x"], ["x"]) == ""
+    assert noticed(["x"], ["always"]) == ""  # which fails without the change, too
+
+
+def test_a_line_is_known_by_the_tests_that_run_it(tmp_path: Path) -> None:
+    data = coverage.CoverageData(str(tmp_path / "data"))
+    contexts = {
+        "tests/test_a.py::one|call": [2],
+        "tests/test_a.py::two|setup": [3],
+        "tests/test_b.py::three|call": [2, 3],
+        "tests/test_b.py::failed|call": [4],
+        "": [1],
+    }
+    for context, lines in contexts.items():
+        data.set_context(context)
+        data.add_lines({"/copy/src/dirvae/a.py": lines})
+    seconds = {
+        "tests/test_a.py::one": 3.0,
+        "tests/test_a.py::two": 1.0,
+        "tests/test_b.py::three": 2.0,
+    }
+    (tmp_path / "lines.json").write_text(json.dumps(covering.written(data, seconds)))
+    lines = covering.Lines(tmp_path / "lines.json")
+
+    def of(line: int, but: list[str], seconds: float) -> list[str]:
+        found = lines.tests("src/dirvae/a.py", line, but=but, seconds=seconds)
+        return [name.partition("::")[2] for name in found]
+
+    assert of(2, [], 10) == ["three", "one"]
+    assert of(2, [], 4.5) == ["three"]
+    assert of(3, [], 10) == ["two", "three", "one"]  # what it was set up for may serve others
+    assert of(3, ["tests/test_a.py"], 10) == ["three"]
+    assert of(1, [], 10) == of(4, [], 10) == of(9, [], 10) == []
 
 
 @pytest.fixture
