@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -239,6 +242,54 @@ def test_a_run_of_another_model_starts_anew(corpus, fitted, tmp_path, in_blocks)
     write_theta(fitted, corpus, target)
     assert (np.load(target) == fitted.transform(corpus).astype(np.float32)).all()
     assert [path.name for path in tmp_path.iterdir()] == ["x.npy"]
+
+
+def test_theta_of_other_workers_is_the_same(corpus, fitted, tmp_path, in_blocks, monkeypatch):
+    monkeypatch.chdir(corpus.folder.parent)
+    done, loads = [], []
+    load_model = theta_files._loaded.__wrapped__
+    monkeypatch.setattr(
+        theta_files, "_loaded", lru_cache(lambda *where: loads.append(where) or load_model(*where))
+    )
+    with ThreadPoolExecutor(1) as executor:
+        here = Corpus(corpus.folder.name)
+        target = tmp_path / "theta.npy"
+        write_theta(fitted, here, target, workers=executor, progress=done.append)
+    assert (np.load(target) == fitted.transform(corpus).astype(np.float32)).all()
+    assert done == [20, 40, 60, 80, 100, 120, 130]
+    assert [Path(corpus).is_absolute() for _, corpus in loads] == [True]  # once for all parts
+    assert [path.name for path in tmp_path.iterdir()] == ["theta.npy"]
+
+
+def test_theta_of_other_workers_goes_on_after_a_kill(corpus, fitted, tmp_path, in_blocks):
+    target, done = tmp_path / "theta[1].npy", []
+    assert not run_until(5, lambda: write_theta(fitted, corpus, target))
+    [partial] = tmp_path.glob(".theta*.unfinished")
+    rows = (partial.stat().st_size - 128) // 12
+    old = partial.with_name(f"{partial.name.rpartition('.')[0]}.model")
+    old.mkdir()  # what a killed run leaves
+    with ThreadPoolExecutor(2) as executor:
+        write_theta(fitted, corpus, target, workers=executor, progress=done.append)
+    assert (np.load(target) == fitted.transform(corpus).astype(np.float32)).all()
+    assert rows > 0
+    assert done[0] == rows + 20
+    assert [path.name for path in tmp_path.iterdir()] == ["theta[1].npy"]
+
+
+def test_a_worker_that_fails_leaves_what_was_done(corpus, fitted, tmp_path, in_blocks, monkeypatch):
+    counts = corpus[:]
+
+    def theta(model, corpus, part, known):
+        if part.start == 60:
+            raise OSError("a machine is gone")
+        return fitted._theta(counts[part], known)
+
+    monkeypatch.setattr(theta_files, "_theta_of", theta)
+    with ThreadPoolExecutor(2) as executor, pytest.raises(OSError, match="a machine is gone"):
+        write_theta(fitted, corpus, tmp_path / "theta.npy", workers=executor)
+    [partial] = tmp_path.iterdir()
+    assert partial.name.endswith(".unfinished")
+    assert partial.stat().st_size == 128 + 60 * 3 * 4
 
 
 @pytest.fixture(scope="module")

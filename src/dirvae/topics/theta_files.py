@@ -6,9 +6,12 @@ A table is made of the array in the end.
 
 from __future__ import annotations
 
+import glob
 import io
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +21,7 @@ from numpy.typing import NDArray
 
 from dirvae.data.corpus import Corpus
 from dirvae.data.corpus.shards import digest_of
+from dirvae.data.corpus.workers import Workers, in_order, require_workers
 from dirvae.data.table_blocks import kind_of_cells, require_packages, write_blocks
 from dirvae.writing import delete_partials, require_writable
 
@@ -25,7 +29,7 @@ __all__ = ["write_theta"]
 
 ROWS_AT_ONCE = 20_000
 TABLES = (".csv", ".parquet")
-UNFINISHED = "unfinished"
+UNFINISHED, MODEL = "unfinished", "model"
 
 
 def write_theta(
@@ -35,6 +39,7 @@ def write_theta(
     *,
     covariates: Any = None,
     columns: Sequence[str] = (),
+    workers: Workers = 1,
     progress: Callable[[int], Any] | None = None,
 ) -> None:
     """Write theta of each document of a corpus to a file, in parts that fit in memory.
@@ -50,6 +55,8 @@ def write_theta(
             float32; with ``.csv`` or ``.parquet``, a table with a column for each topic.
         covariates: As in `TopicModel.transform`.
         columns: Names of columns of the corpus, such as ids, that come first in a table.
+        workers: As in `data.Corpus.build`. Each worker loads the model once, from a folder beside
+            the file. This process alone writes.
         progress: Function that is called repeatedly, with the number of documents done so far.
 
     Raises:
@@ -67,6 +74,7 @@ def write_theta(
         ...     np.load(f"{folder}/theta.npy").shape
         (4, 2)
     """
+    require_workers(workers)
     target = Path(path).resolve()
     is_table = target.suffix in TABLES
     if not is_table and target.suffix != ".npy":
@@ -82,7 +90,7 @@ def write_theta(
     require_writable(target.parent)
     partial = _unfinished(target, model, corpus, known)
     dtype = np.dtype("<f8" if is_table else "<f4")
-    _write_array(partial, model, counts, known, dtype, progress)
+    _write_array(partial, model, counts, known, dtype, workers, progress)
     if is_table:
         delete_partials(target)  # of runs that were killed here, which may be large
         blocks = _table_blocks(partial, corpus, columns, names)
@@ -98,19 +106,54 @@ def _write_array(
     counts: Corpus,
     known: Any,
     dtype: np.dtype[Any],
+    workers: Workers,
     progress: Callable[[int], Any] | None,
 ) -> None:
     """Write theta after the rows that are there."""
     shape = counts.shape[0], model._n_features_out
     with partial.open("r+b" if partial.exists() else "w+b") as file:
-        for start in range(_whole_rows(file, shape, dtype), shape[0], ROWS_AT_ONCE):
-            part = slice(start, start + ROWS_AT_ONCE)
-            theta = model._theta(counts[part], None if known is None else known[part])
+        rows = _whole_rows(file, shape, dtype)
+        for theta in _in_parts(
+            model, counts, known, rows, workers, partial.with_suffix(f".{MODEL}")
+        ):
             file.write(np.ascontiguousarray(theta, dtype=dtype).data)
             file.flush()
             os.fsync(file.fileno())  # what is counted as done must be on the disk
+            rows += len(theta)
             if progress is not None:
-                progress(min(start + ROWS_AT_ONCE, shape[0]))
+                progress(rows)
+
+
+def _in_parts(
+    model: Any, counts: Corpus, known: Any, first: int, workers: Workers, folder: Path
+) -> Iterator[NDArray[np.float64]]:
+    """Theta of the documents from ``first`` on, in parts; workers find the model in a folder."""
+    parts = [slice(row, row + ROWS_AT_ONCE) for row in range(first, counts.shape[0], ROWS_AT_ONCE)]
+    some = [None if known is None else known[part] for part in parts]
+    if workers == 1:
+        for part, of_part in zip(parts, some, strict=True):
+            yield model._theta(counts[part], of_part)
+        return
+    model.save(folder)
+    try:
+        where = str(folder), str(counts.folder.resolve())
+        tasks = ((*where, part, of_part) for part, of_part in zip(parts, some, strict=True))
+        yield from in_order(_theta_of, tasks, workers)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _theta_of(model: str, corpus: str, part: slice, known: Any) -> NDArray[np.float64]:
+    found, counts = _loaded(model, corpus)
+    theta: NDArray[np.float64] = found._theta(counts[part], known)
+    return theta
+
+
+@lru_cache(maxsize=1)
+def _loaded(model: str, corpus: str) -> tuple[Any, Corpus]:
+    from dirvae.persistence import load  # which imports all models
+
+    return load(model), Corpus(corpus)
 
 
 def _require_different(names: Sequence[str]) -> None:
@@ -142,9 +185,12 @@ def _unfinished(target: Path, model: Any, corpus: Corpus, covariates: Any) -> Pa
     known: list[NDArray[Any]] = [] if covariates is None else [np.asarray(covariates)]
     mark = digest_of(corpus.fingerprint, *weights, *known)[:16]
     partial = target.with_name(f".{target.name}.{mark}.{UNFINISHED}")
-    for other in target.parent.glob(f".{target.name}.*.{UNFINISHED}"):
+    ours = f".{glob.escape(target.name)}.{'[0-9a-f]' * len(mark)}."
+    for other in target.parent.glob(ours + UNFINISHED):
         if other.name != partial.name:
             other.unlink()
+    for other in target.parent.glob(ours + MODEL):  # of runs that were killed
+        shutil.rmtree(other)
     return partial
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -126,6 +127,12 @@ def test_several_processes_build_the_same(tmp_path, undisturbed):
     build(tmp_path / "corpus", workers=2, progress=done.append)
     assert contents(tmp_path / "corpus") == undisturbed
     assert done == [30, 60, 90, 100]
+
+
+def test_an_executor_builds_the_same(tmp_path, undisturbed):
+    with ThreadPoolExecutor(2) as executor:
+        build(tmp_path / "corpus", workers=executor)
+    assert contents(tmp_path / "corpus") == undisturbed
 
 
 def test_limits_that_leave_no_word_may_be_changed(tmp_path, undisturbed, monkeypatch):

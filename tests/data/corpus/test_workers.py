@@ -7,9 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 
@@ -64,6 +65,50 @@ def test_few_tasks_are_done_in_this_process(forked):
 def test_an_error_of_a_worker_ends_the_work(forked):
     with pytest.raises(ValueError, match="13 is no number"):
         list(in_order(squared, [(number,) for number in range(30)], 2))
+
+
+def test_an_executor_does_all_tasks_in_order(monkeypatch):
+    monkeypatch.setattr(workers, "AT_ONCE", 3)
+    taken, threads = [], set()
+
+    def task(number):
+        threads.add(threading.current_thread().name)
+        time.sleep(0.02 if number % 3 == 0 else 0)
+        return number**2
+
+    def tasks():
+        for number in range(8):
+            taken.append(number)
+            yield (number,)
+
+    with ThreadPoolExecutor(2, "ours") as executor:
+        found = in_order(task, tasks(), executor)
+        first = next(found)
+        assert len(taken) == 3  # no more wait or are done
+        assert [first, *found] == [number**2 for number in range(8)]
+        assert executor.submit(int).result() == 0  # it is its owner's to end
+    assert all(name.startswith("ours") for name in threads)
+
+
+def test_what_waits_in_an_executor_is_dropped_after_an_error():
+    done = []
+
+    def task(number):
+        if number == 2:
+            raise ValueError("2 is no number")
+        time.sleep(0.05)
+        done.append(number)
+
+    with ThreadPoolExecutor(1) as executor, pytest.raises(ValueError, match="2 is no number"):
+        list(in_order(task, [(number,) for number in range(40)], executor))
+    assert done[:2] == [0, 1]
+    assert len(done) < 5
+
+
+@pytest.mark.parametrize("wrong", [0, 2.0, True, "2", None])
+def test_what_is_no_number_of_workers_is_refused(wrong):
+    with pytest.raises(ValueError, match="must be a whole number, 1 or more, or an executor"):
+        workers.require_workers(wrong)
 
 
 def test_workers_end_when_their_process_is_killed(forked):

@@ -41,7 +41,7 @@ from dirvae.data.corpus.unfinished import (
     require_no_more,
 )
 from dirvae.data.corpus.vocabulary import Limits, WordTally
-from dirvae.data.corpus.workers import in_order
+from dirvae.data.corpus.workers import Workers, in_order, require_workers
 from dirvae.data.words import unspaced
 from dirvae.writing import write_text
 
@@ -59,12 +59,13 @@ def build_documents(
     *,
     vocabulary: Sequence[str] | None,
     columns: Mapping[str, str],
-    workers: int = 1,
+    workers: Workers = 1,
     force: bool = False,
     progress: Callable[[int], Any] | None = None,
 ) -> None:
     """Write a corpus of texts or lists of words; see `Corpus.build`."""
-    _require_limits(counting, limits, workers)
+    require_workers(workers)
+    _require_limits(counting, limits)
     rows = map(document_of, documents)
     first = list(islice(rows, 1))
     if not first:
@@ -93,7 +94,7 @@ def _count(
     counting: Counting,
     known: Sequence[str],
     limits: Limits,
-    workers: int,
+    workers: Workers,
     progress: Callable[[int], Any] | None,
 ) -> int:
     """Count all documents by shards, and choose the words unless that was done; return shards."""
@@ -230,11 +231,10 @@ def _settle_shard(place: Path, number: int) -> None:
 # --- checks ---------------------------------------------------------------------------------------
 
 
-def _require_limits(counting: Counting, limits: Limits, workers: int) -> None:
+def _require_limits(counting: Counting, limits: Limits) -> None:
     for name, value in (
         ("ngrams", counting.ngrams),
         ("vocabulary_size", limits.vocabulary_size),
-        ("workers", workers),
     ):
         if type(value) is not int or value < 1:
             raise ValueError(f"{name} is {value!r}, must be a whole number, 1 or more")

@@ -24,6 +24,7 @@ from dirvae.data.corpus.shards import (
     read_json,
 )
 from dirvae.data.corpus.vocabulary import Limits
+from dirvae.data.corpus.workers import Workers
 from dirvae.data.vectorizing import VOCABULARY_SIZE
 from dirvae.formats import MANIFEST
 from dirvae.text import some_of
@@ -84,7 +85,7 @@ class Corpus:
         return f"Corpus({str(self.folder)!r}: {rows:,} documents, {words:,} words)"
 
     def __reduce__(self) -> Any:
-        return Corpus, (str(self.folder),)
+        return Corpus, (str(self.folder.resolve()),)  # other processes may be elsewhere
 
     # --- writing ----------------------------------------------------------------------------------
 
@@ -101,7 +102,7 @@ class Corpus:
         vocabulary_size: int = VOCABULARY_SIZE,
         vocabulary: Sequence[str] | None = None,
         columns: Mapping[str, str] | None = None,
-        workers: int = 1,
+        workers: Workers = 1,
         force: bool = False,
         progress: Any = None,
     ) -> Corpus:
@@ -125,7 +126,8 @@ class Corpus:
             vocabulary: The words to count, in the order of columns, instead of these rules.
             columns: Mapping from "id", "label" and "time" to the names that these shall have.
             workers: Number of processes. With more than one, a script needs the usual
-                ``if __name__ == "__main__":``.
+                ``if __name__ == "__main__":``. Or a `concurrent.futures.Executor` that runs tasks
+                on other machines, all of which must see the same folders.
             force: Whether an existing corpus is replaced, when the new one is complete.
             progress: Function that is called repeatedly, with the number of documents counted so
                 far.

@@ -1,4 +1,7 @@
-"""Work that is done by several processes, in order, with a few tasks in memory at a time."""
+"""Work that is done by several processes, in order, with a few tasks in memory at a time.
+
+Processes of this machine are started here. For other machines a user gives an executor.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,30 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from itertools import chain, islice
 from typing import Any
 
-__all__ = ["in_order"]
+__all__ = ["Workers", "in_order", "require_workers"]
 
 WORTH = 3  # tasks, of a second each, that are done before workers have started
 AHEAD = 2  # tasks for each worker that wait or are done
+AT_ONCE = 64  # tasks of an executor that wait or are done; how many workers it has is not known
+
+Workers = int | Executor
+"""A number of processes, or an executor that has its own."""
+
+
+def require_workers(workers: Workers) -> None:
+    """Raise ValueError unless there is a worker."""
+    if not isinstance(workers, Executor) and (type(workers) is not int or workers < 1):
+        raise ValueError(
+            f"workers is {workers!r}, must be a whole number, 1 or more, or an executor"
+        )
 
 
 def in_order(
-    function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], workers: int
+    function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], workers: Workers
 ) -> Iterator[Any]:
     """Yield what a function makes of tasks, in their order.
 
@@ -27,25 +42,38 @@ def in_order(
     Args:
         function: Of a module; what it takes and returns is sent between processes.
         tasks: Arguments of each call.
-        workers: Processes; 1 for this one alone.
+        workers: Processes, 1 for this one alone; or an executor, which does all tasks.
     """
     waiting_tasks = iter(tasks)
+    if isinstance(workers, Executor):
+        yield from _in_order(workers, function, waiting_tasks, AT_ONCE)
+        return
     first = list(islice(waiting_tasks, WORTH if workers > 1 else 0))
     if workers < 2 or len(first) < WORTH:
         for task in chain(first, waiting_tasks):
             yield function(*task)
         return
     with _pool(workers, function.__module__) as pool:
-        waiting: deque[Future[Any]] = deque()
-        try:
-            for task in chain(first, waiting_tasks):
-                waiting.append(pool.submit(function, *task))
-                if len(waiting) >= AHEAD * workers:
-                    yield waiting.popleft().result()
-            while waiting:
+        yield from _in_order(pool, function, chain(first, waiting_tasks), AHEAD * workers)
+
+
+def _in_order(
+    executor: Executor,
+    function: Callable[..., Any],
+    tasks: Iterable[tuple[Any, ...]],
+    at_once: int,
+) -> Iterator[Any]:
+    waiting: deque[Future[Any]] = deque()
+    try:
+        for task in tasks:
+            waiting.append(executor.submit(function, *task))
+            if len(waiting) >= at_once:
                 yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 def _pool(workers: int, module: str) -> ProcessPoolExecutor:
