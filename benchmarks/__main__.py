@@ -7,7 +7,7 @@ NAMES = (
     *("cells", "composition_sizes", "compositions", "corpus", "covering"),
     *("dirichlet_speed", "fit_overhead"),
     *("crash_points", "gpu", "gradients", "hostile_files", "hostile_models", "mutants"),
-    *("planted_topics", "planted_trends", "processes", "reliability"),
+    *("odd_data", "planted_topics", "planted_trends", "processes", "reliability", "scaling"),
     *("topic_search", "topic_size", "topics", "training_step"),
 )
 

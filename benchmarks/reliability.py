@@ -63,6 +63,11 @@ def crashes() -> str:
     return _crossed(_attacks("crash_points"), "operation", "operation")
 
 
+def odd_data() -> str:
+    """Odd data, by what came of it."""
+    return _crossed(_attacks("odd_data"), "changed", "data")
+
+
 def mutants() -> str:
     """Changes of the code, by what noticed them."""
     found: dict[str, Counter[str]] = {}
@@ -90,6 +95,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "models": models,
     "files": files,
     "crashes": crashes,
+    "odd data": odd_data,
     "mutants": mutants,
 }
 

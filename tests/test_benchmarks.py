@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from benchmarks import (
     hostile_files,
     hostile_models,
     mutants,
+    odd_data,
     processes,
     reliability,
     topics_shown,
@@ -338,6 +340,32 @@ def test_files_are_tested_where_the_layout_says() -> None:
     assert own[0] == "tests/distributions/test_mixed_multinomial.py"
     assert package[0] == "tests/distributions"
     assert mutants.tests_of("src/dirvae/objectives.py")[0][0] == "tests/test_objectives.py"
+
+
+@pytest.mark.parametrize("name", odd_data.MODELS)
+def test_odd_data_are_refused_or_all_that_is_said_of_them_is_finite(name: str) -> None:
+    cases = [(kind, name, 1) for kind in ("heavy-tailed", "constant")]
+    first = [odd_data.outcome(*case) for case in cases]
+    assert [what for what, _ in first] == ["finite", "finite"]
+    assert odd_data.in_threads(cases) == first
+
+
+def test_what_is_not_finite_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def outcome_of(value: Any) -> str:
+        monkeypatch.setattr(odd_data, "said", lambda *_: iter([("x", value)]))
+        return odd_data.outcome("constant", "TopicModel", 0)[0]
+
+    assert outcome_of(np.array([1.0, np.nan])) == "not finite"
+    assert outcome_of("<script>[1,NaN,2]</script>") == "not finite"
+    assert outcome_of('{"a":-Infinity}') == "not finite"
+    assert outcome_of("No NaNs, no Infinity.") == outcome_of(1.5) == "finite"
+
+    def refuses(*_: Any) -> Iterator[Any]:
+        raise ValueError("X is odd\nand more")
+        yield
+
+    monkeypatch.setattr(odd_data, "said", refuses)
+    assert odd_data.outcome("constant", "TopicModel", 0)[0] == "refused at length"
 
 
 def test_a_change_is_noticed_by_the_first_test_that_fails_through_it(
