@@ -95,7 +95,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "models": models,
     "files": files,
     "crashes": crashes,
-    "odd data": odd_data,
+    "odd": odd_data,
     "mutants": mutants,
 }
 
