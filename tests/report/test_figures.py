@@ -269,7 +269,6 @@ def test_a_figure_fits_a_light_and_a_dark_page():
     assert layout.xaxis.gridcolor == layout.yaxis.gridcolor == layout.yaxis.zerolinecolor
     assert layout.xaxis.gridcolor.startswith("rgba(128, 128, 128,")
     assert layout.font.color is None  # it is the page's
-    assert layout.template.layout.to_plotly_json() == {}
     assert layout.dragmode is False  # a finger that scrolls the page draws no box
     assert layout.xaxis.zeroline is False
 

@@ -258,6 +258,7 @@ def test_images_of_one_shade_are_paper() -> None:
     found = components_payload(small(rows=np.full((3, 2), 7.0), image_shape=(1, 2)), title="")
     assert found["range"] == [7, 7]
     assert [shades(row["image"]) for row in found["examples"][0]] == [[0, 0]] * 3
+    assert shades(found["corners"][0]) == [0, 255, 0]  # of 1, 40 and 7
 
 
 def test_eight_examples_and_eight_columns_are_told() -> None:
