@@ -155,7 +155,7 @@ def test_topics_are_told_the_largest_first(parts: Any) -> None:
 def test_the_25_largest_labels_are_drawn(parts: Any, count: int) -> None:
     labels = [f"{n:02}" for n in range(count) for _ in range(1 if n == 3 else 2)]
     theta = np.random.default_rng(0).dirichlet([1, 1], len(labels))
-    *_, by_label = parts(theta, labels=labels)[2]
+    _, shares, by_label = parts(theta, labels=labels)[2]
     [panel] = by_label.panels
     [heat] = panel.figure.data
     drawn = [f"{n:02}" for n in range(count) if n != 3 or count == 25]
@@ -163,6 +163,8 @@ def test_the_25_largest_labels_are_drawn(parts: Any, count: int) -> None:
     order = np.argsort(-theta.mean(0))
     means = [theta[[label == name for label in labels]].mean(0)[order] for name in drawn]
     np.testing.assert_allclose(heat.z, means, atol=5.1e-4)
+    [bar] = shares.panels[0].figure.data
+    assert heat.colorscale[1][1] == bar.marker.color
     # Each label has a line of its own.
     margin = panel.figure.layout.margin
     assert 1.2 * 12 < (panel.height - margin.t - margin.b) / 25 < 2.5 * 12

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dirvae.report.explorer.comparison import HUES, Compared, Partners, comparison_page
-from dirvae.terms import COUNTS
+from dirvae.terms import COUNTS, TEXTS
 
 FIRST = Compared(
     name="one",
@@ -149,6 +149,23 @@ def test_topics_without_a_partner_are_listed_by_model_the_largest_first() -> Non
         ("topic 2, 30.0%", "three"),
         ("topic 0, 20.0%", "three"),
     ]
+
+
+def test_a_page_has_the_title_that_it_is_given() -> None:
+    for title, terms, shown in (
+        (None, TEXTS, "Topics compared"),
+        (None, COUNTS, "Components compared"),
+        ("Mine", TEXTS, "Mine"),
+    ):
+        html = comparison_page([FIRST, SECOND], [MATCH], 7, 9, terms, title=title)
+        assert f"<title>{shown}</title>" in html
+        assert f"<h1>{shown}</h1>" in html
+
+
+def test_each_model_after_the_first_has_its_partners() -> None:
+    for partners in ([], [MATCH, MATCH]):
+        with pytest.raises(ValueError, match="argument 2 is"):
+            comparison_page([FIRST, SECOND], partners, 7, 9)
 
 
 def test_what_is_compared_stays_as_it_is() -> None:

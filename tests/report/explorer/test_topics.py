@@ -383,12 +383,12 @@ def test_pages_are_told_apart_by_their_words_and_names() -> None:
 
 
 def test_a_word_is_of_up_to_four_topics_of_a_twentieth_and_more() -> None:
-    beta = np.array([[0.05, 0.95], [0.5, 0.5], [0.4, 0.6], [0.25, 0.75], [0.8, 0.2], [0.1, 0.9]])
+    beta = np.array([[0.2, 0.8], [0.5, 0.5], [0.4, 0.6], [0.25, 0.75], [0.8, 0.2], [0.1, 0.9]])
     topics = Topics(
         beta, np.full(6, 1 / 6), beta.mean(0), np.zeros((6, 1), int), ["a", "b"], [""] * 6
     )
     found = topics_payload(topics, None, title="")["uses"]
-    assert found[0] == [4, 38, 1, 24, 2, 19, 3, 12]
+    assert found[0] == [4, 36, 1, 22, 2, 18, 3, 11]  # topic 0 has 9 %
     two = Topics(
         np.array([[0.05, 0.95], [0.95, 0.05]]),
         *(np.full(2, 0.5), np.full(2, 0.5), np.zeros((2, 1), int), ["a", "b"], ["", ""]),
@@ -413,6 +413,12 @@ def test_words_that_can_be_searched_are_those_shown_and_the_commonest(monkeypatc
         rest = [w for w in words[::-1] if w not in listed]
         assert found["words"][len(listed) :] == rest[: max(most - len(listed), 0)]
         assert len(found["words"]) == max(min(most, size), len(listed))
+
+
+def test_of_a_large_vocabulary_3000_words_can_be_searched() -> None:
+    beta = np.r_[np.full(10, 0.1), np.zeros(3100)][None]
+    topics = Topics(beta, np.ones(1), beta[0], np.zeros((1, 1), int), range(3110), [""])
+    assert len(topics_payload(topics, None, title="")["words"]) == 3000
 
 
 def test_five_topics_are_near_a_topic() -> None:
