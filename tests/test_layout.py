@@ -47,8 +47,6 @@ TESTED_IN = {
         "assessment/latent_space",
         "demo/images",
         "demo/pictures",
-        "report/collapse",
-        "report/comparison",
     ],
     "distributions/test_contract": ["distributions/named_parameters", "distributions/_vectors"],
     "distributions/test_oracles": [
@@ -90,13 +88,6 @@ TESTED_IN = {
     "models/test_zoo": ["models/latents", "models/likelihoods"],
     "nn/test_conditional": ["nn/parameters"],
     "models/test_vae": ["nn/counts"],
-    "report/test_page": ["report/figures"],
-    "report/explorer/test_topics": [
-        "report/explorer/layout",
-        "report/explorer/page",
-        "report/explorer/signs",
-        "report/explorer/words",
-    ],
     "report/test_topics": ["report/examples"],
     "reproduce/test_command": [
         "cli/reproduce",
@@ -119,7 +110,6 @@ TESTED_IN = {
         "testing/goodness_of_fit",
         "testing/gradient",
     ],
-    "topics/test_measures": ["report/explorer/measures"],
     "topics/test_composition": ["topics/hidden_features"],
     "topics/test_covariates": ["topics/columns"],
     "topics/test_decoders": ["topics/decoder"],

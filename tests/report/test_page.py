@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 
-import numpy as np
 import pytest
 
 from dirvae.report import figures
@@ -51,49 +50,41 @@ def test_controls_are_shown_and_not_obeyed() -> None:
     assert "two\nlines</th>" in page
 
 
-def test_figures_take_names_for_text() -> None:
-    strange, shown = "<b>a</b> & \x1b", r"&lt;b&gt;a&lt;/b&gt; &amp; \x1b"
-    (bar,) = figures.bars([3.0, 1.0], names=[strange, 7], **AXES).data
-    assert list(bar.x) == [shown, "7"]
-    assert list(bar.y) == [3, 1]
-    (heat,) = figures.heatmap([[0.5]], [strange], [strange], **AXES).data
-    assert (list(heat.x), list(heat.y)) == ([shown], [shown])
-    (line,) = figures.curves({strange: ([0], [0])}, x_title="x", y_title="y").data
-    assert line.name == shown
-    names = [trace.name for trace in figures.classes([[0, 0], [1, 1]], [strange, "b"]).data]
-    assert sorted(names) == sorted([shown, "b"])
-    strip = figures.image_strip(np.zeros((1, 2, 2)), 1, row_names=[strange])
-    assert list(strip.layout.yaxis.ticktext) == [shown]
-    figure = figures.verdicts({strange: ["yes"]}, {"yes": "#00ff00"})
-    assert list(figure.data[0].y) == list(figure.layout.yaxis.categoryarray) == [shown]
+def section(**more: object) -> str:
+    page = render("t", "i", [Section("heading", "caption", **more)])
+    return page.partition("<section>")[2].partition("</section>")[0]
 
 
-def test_components_are_numbered_from_0() -> None:
-    (bar,) = figures.bars([3.0, 1.0, 2.0], **AXES).data
-    assert (list(bar.x), list(bar.y)) == ([0, 1, 2], [3, 1, 2])
-    prior, means = figures.means_and_spreads([3, 1], [1, 1], [0, 0], [1, 1], **AXES).data
-    assert (list(prior.x), list(means.x)) == ([0.16, 1.16], [-0.16, 0.84])
-    assert list(means.y) == [3, 1]
-    uses = {"a": ["no", "yes", "no"], "b": ["yes", "no", "no"]}
-    yes, no = figures.verdicts(uses, {"yes": "#00ff00", "no": "#ff0000"}).data
-    assert list(zip(yes.x, yes.y, strict=True)) == [(1, "a"), (0, "b")]
-    assert list(zip(no.x, no.y, strict=True)) == [(0, "a"), (2, "a"), (1, "b"), (2, "b")]
+def test_a_table_has_the_name_of_a_row_first() -> None:
+    html = section(table=Table(["a", "b"], [["r", "1", "2"], ["s", "3", "4"]]))
+    assert re.findall("<tr>(.*?)</tr>", html) == [
+        '<th scope="col">a</th><th scope="col">b</th>',
+        '<th scope="row">r</th><td>1</td><td>2</td>',
+        '<th scope="row">s</th><td>3</td><td>4</td>',
+    ]
+    assert '<table class="numbers">' in html
+    texts = section(table=Table([], [["r"]], numbers=False))
+    assert '<table class="texts"><tbody>' in texts
+    assert "<table" not in section()
 
 
-def test_tiles_are_where_they_should_be() -> None:
-    images = np.arange(3)[:, None, None] + np.zeros((3, 2, 3))
-    canvas = figures.tile(images, columns=2)
-    assert canvas.shape == (5, 7)
-    assert (canvas[:2, :3] == 0).all()
-    assert (canvas[:2, 4:] == 1).all()
-    assert (canvas[3:, :3] == 2).all()
-    assert np.isnan(canvas[2]).all()
-    assert np.isnan(canvas[:, 3]).all()
-    assert np.isnan(canvas[3:, 4:]).all()
+def test_panels_have_their_shape_and_their_texts() -> None:
+    figure = figures.bars([1.0])
+    html = section(panels=[Panel(figure, aspect=0.5), Panel(figure, "label", ticks=["x", "y"])])
+    first, second = re.findall("<figure>(.*?)</figure>", html)
+    assert 'style="aspect-ratio: 0.5000"' in first
+    assert "figcaption" not in first
+    assert "ticks" not in first
+    assert second.startswith("<figcaption>label</figcaption>")
+    assert second.endswith('<div class="ticks"><span>x</span><span>y</span></div>')
+    [height] = re.findall(r'style="height: (\d+)px"', second)
+    assert 200 <= int(height) <= 400  # two of them, with their captions, on a screen of 1000
+    assert 'style="height: 99px"' in section(panels=[Panel(figure, height=99)])
 
 
-def test_a_dotted_curve_has_the_colour_of_the_one_before() -> None:
-    lines = {"a": ([0], [0]), "a, training *": ([0], [0]), "b": ([0], [0])}
-    first, dotted, second = figures.curves(lines, x_title="x", y_title="y").data
-    assert first.line.color == dotted.line.color != second.line.color
-    assert (first.line.dash, dotted.line.dash) == ("solid", "dot")
+def test_panels_are_beside_each_other_where_they_have_a_width() -> None:
+    panel = Panel(figures.bars([1.0]))
+    wide, narrow = section(panels=[panel]), section(panels=[panel], panel_width=280)
+    assert '<div class="panels">' in wide
+    assert "repeat(auto-fit, minmax(min(280px, 100%), 1fr))" in narrow
+    assert "panels" not in section()

@@ -13,7 +13,9 @@ import pandas as pd
 import pytest
 
 from dirvae import TopicModel
-from dirvae.assessment import word_scores
+from dirvae.assessment import WordScores, label_scores, word_scores
+from dirvae.report import topics as module
+from dirvae.report.examples import document_names, most_of
 from dirvae.report.topics import topics_page
 
 THEMES = {"sky": ["moon", "stars", "comet"], "pets": ["cat", "dog", "fur"], "food": ["egg", "oil"]}
@@ -106,3 +108,76 @@ def test_names_and_labels_are_shown_as_text(model: TopicModel, theta: Any) -> No
     assert rows[0][-1] == f"<script>{theta[:, 2].argmax()}\\x9b"
     # Plotly takes some of HTML, so that it is given entities.
     assert heat["y"] == ["&amp;lt;\\u202e", "&lt;b&gt;sky&lt;/b&gt;\\x1b", "z"]
+
+
+# --- small examples, by hand ------------------------------------------------------------------
+
+SHARES = np.array([[0.2, 0.8], [0.9, 0.1], [0.1, 0.9], [0.1, 0.9]])
+SCORES = WordScores(npmi=0.12345, diversity=0.876, document_frequency=9.0)
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Find the title, the introduction and the sections of a page."""
+    monkeypatch.setattr(module, "render", lambda *found: found)
+
+    def of(theta: Any = SHARES, words: Any = (["sea"], ["sky", "air"]), **more: Any) -> Any:
+        return topics_page(theta, words, SCORES, num_words=1234, seconds=2.6, **more)
+
+    return of
+
+
+def test_the_introduction_has_the_numbers(parts: Any) -> None:
+    title, said, sections = parts()
+    assert title == "Topics"
+    assert said == (
+        "4 documents, 1,234 words, 2 topics, fitted in 3 s. NPMI of the top 10 words over these "
+        "documents 0.123, distinct words among the top 25 88%."
+    )
+    assert [section.heading for section in sections] == [
+        *("Topics", "How much of the documents each topic is"),
+    ]
+    labels = ["a", "b", "a", "b"]
+    assert parts(labels=labels)[1].endswith(
+        f"25 88%; NMI with the labels {label_scores(SHARES, labels).nmi:.2f}."
+    )
+
+
+def test_topics_are_told_the_largest_first(parts: Any) -> None:
+    table, shares = parts()[2]
+    assert table.table.rows == [["1", "67.5%", "sky, air", "3"], ["0", "32.5%", "sea", "2"]]
+    assert table.table.numbers is False
+    [bar] = shares.panels[0].figure.data
+    assert (list(bar.x), list(bar.y)) == (["1", "0"], [0.675, 0.325])
+
+
+@pytest.mark.parametrize("count", [25, 26])
+def test_the_25_largest_labels_are_drawn(parts: Any, count: int) -> None:
+    labels = [f"{n:02}" for n in range(count) for _ in range(1 if n == 3 else 2)]
+    theta = np.random.default_rng(0).dirichlet([1, 1], len(labels))
+    _, shares, by_label = parts(theta, labels=labels)[2]
+    [panel] = by_label.panels
+    [heat] = panel.figure.data
+    drawn = [f"{n:02}" for n in range(count) if n != 3 or count == 25]
+    assert list(heat.y) == drawn
+    order = np.argsort(-theta.mean(0))
+    means = [theta[[label == name for label in labels]].mean(0)[order] for name in drawn]
+    np.testing.assert_allclose(heat.z, means, atol=5.1e-4)
+    [bar] = shares.panels[0].figure.data
+    assert heat.colorscale[1][1] == bar.marker.color
+    # Each label has a line of its own.
+    margin = panel.figure.layout.margin
+    assert 1.2 * 12 < (panel.height - margin.t - margin.b) / 25 < 2.5 * 12
+
+
+def test_the_first_of_those_that_tie_is_first() -> None:
+    theta = [[0.5, 0.5], [0.9, 0.1], [0.5, 0.5], [0.9, 0.1]]
+    assert most_of(theta, 0, 3).tolist() == [1, 3, 0]
+    assert most_of(theta, 1, 9).tolist() == [0, 2, 1, 3]
+
+
+def test_documents_are_called_by_all_their_ids_or_by_their_rows() -> None:
+    assert document_names({"a": [1, 2], "b": ["x", "y"]}, 2) == ("a, b", ["1, x", "2, y"])
+    assert document_names({}, 3) == ("row", ["1", "2", "3"])
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        document_names({"a": [1, 2], "b": ["x"]}, 2)

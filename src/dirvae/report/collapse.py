@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -108,7 +109,7 @@ def _verdicts(models: Sequence[Results]) -> Section:
 
 def _marginal_kl(models: Sequence[Results]) -> Section:
     panels = []
-    for color, model in zip(figures.COLORS, models, strict=False):
+    for color, model in zip(cycle(figures.COLORS), models, strict=False):
         found = model["diagnosis"].marginal_kl
         how = "adds up to the KL" if found.additive else "does not add up"
         figure = figures.bars(found.value, color=color, x_title="Component", y_title="Nats")
@@ -125,7 +126,7 @@ def _marginal_kl(models: Sequence[Results]) -> Section:
 
 def _weight_norms(models: Sequence[Results]) -> Section:
     panels = []
-    for color, model in zip(figures.COLORS, models, strict=False):
+    for color, model in zip(cycle(figures.COLORS), models, strict=False):
         norms = model["diagnosis"].weight_norms
         if norms is not None:
             figure = figures.bars(norms, color=color, x_title="Component", y_title="Norm")
@@ -141,7 +142,7 @@ def _weight_norms(models: Sequence[Results]) -> Section:
 
 def _latents(models: Sequence[Results]) -> Section:
     panels = []
-    for color, model in zip(figures.COLORS, models, strict=False):
+    for color, model in zip(cycle(figures.COLORS), models, strict=False):
         found: Diagnosis = model["diagnosis"]
         figure = figures.means_and_spreads(
             found.means.mean,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,7 @@ def _training(models: Sequence[Results]) -> Section:
         for key, name in (("val_elbo", model["name"]), ("elbo", f"{model['name']}, training *")):
             series[name] = (epochs, [-metrics[key] for metrics in history])
     last = [-history[-1]["val_elbo"] for history in (model["history"] for model in models)]
-    best = min(-m["elbo"] for model in models for m in model["history"])
+    best = min(min(y) for _, y in series.values())
     figure = figures.curves(
         series,
         x_title="Epoch",
@@ -152,7 +153,7 @@ def _samples(results: Results) -> Section:
 
 def _components(results: Results) -> Section:
     panels = []
-    for color, model in zip(figures.COLORS, results["models"], strict=False):
+    for color, model in zip(cycle(figures.COLORS), results["models"], strict=False):
         if "corners" in model:
             panels += _corners(model, color, results["classes"], results["class_name"])
     caption = (

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import FrozenInstanceError, replace
 from html import unescape
+from importlib.resources import files
 
 import numpy as np
+import pytest
 
-from dirvae.report.explorer.comparison import Compared, Partners, comparison_page
-from dirvae.terms import COUNTS
+from dirvae.report.explorer.comparison import HUES, Compared, Partners, comparison_page
+from dirvae.terms import COUNTS, TEXTS
 
 FIRST = Compared(
     name="one",
@@ -92,3 +95,79 @@ def test_samples_are_called_so() -> None:
         r"\b(document|topic|word)s?\b", said(html.partition("<body>")[2].partition("<script")[0])
     )
     assert 'id="worth"' not in html
+
+
+def test_words_that_some_do_not_know_are_left_out_of_the_comparison() -> None:
+    same = [replace(model, num_words=7) for model in (FIRST, SECOND)]
+    assert "). All know the same 7 words." in said(comparison_page(same, [MATCH], 7, 0))
+    text = said(comparison_page([same[0], FIRST], [MATCH], 7, 1))
+    assert "on 1 document. All know 7 words, of up to 9; they are compared by these." in text
+    large = replace(FIRST, num_words=1234)
+    assert "of up to 1,234; they" in said(comparison_page([large, SECOND], [MATCH], 7, 1))
+
+
+def test_hues_are_those_of_the_page_and_begin_again() -> None:
+    style = files("dirvae.report.explorer").joinpath("explorer.css").read_text()
+    assert {int(hue) for hue in re.findall(r"\.hue(\d+)", style)} == set(range(HUES))
+    size = HUES + 1
+    many = Compared("m", [""] * size, np.arange(size) / 36.0, [["w"]] * size, 1, {})
+    html = comparison_page([many, many], [Partners(np.arange(size), *np.ones((2, size)))], 1, 0)
+    assert [int(hue) for hue in re.findall('<li class="hue(.)">', html)] == [*range(HUES), 0]
+    assert [int(k) for k in re.findall(r"<h3>.*?topic (\d)", html)] == list(range(size))[::-1]
+
+
+def test_a_bar_is_as_long_as_topics_are_alike() -> None:
+    match = Partners(np.array([0, 1, -1]), np.array([1.0, 0.5, 0]), np.array([-0.5, np.nan, 1]))
+    html = part("matched", comparison_page([FIRST, SECOND], [match], 7, 9))
+    assert "2 of 3 topics have partners in two<i>." in said(html)
+    cards = html.split('<li class="hue')[1:]  # of topics 1, 2 and 0
+    assert re.findall("width:(.*?)%", cards[0]) == ["50.0"]
+    assert "alike" not in said(cards[1])
+    assert re.findall("width:(.*?)%", cards[2]) == ["100.0", "0.0"]
+    assert said(cards[2]).endswith("words alike 1.00 documents alike -0.50")
+
+
+def test_of_measures_that_are_not_all_known_the_best_is_bold() -> None:
+    third = replace(FIRST, measures={"diversity": 0.75, "perplexity": float("inf")})
+    html = part("worth", comparison_page([FIRST, SECOND, third], [MATCH, MATCH], 7, 9))
+    rows = [re.findall("<td>(.*?)</td>", row) for row in re.findall("<tr>.*?</tr>", html)[1:]]
+    assert rows == [
+        ["<b>20.0</b>", "not defined", "50%"],
+        ["30.0", "<b>0.125</b>", "<b>75%</b>"],
+        ["not defined", "not defined", "<b>75%</b>"],
+    ]
+
+
+def test_topics_without_a_partner_are_listed_by_model_the_largest_first() -> None:
+    wide = replace(FIRST, name="three")
+    nothing = Partners(np.full(3, -1), np.zeros(3), np.zeros(3))
+    html = part("alone", comparison_page([FIRST, SECOND, wide], [MATCH, nothing], 7, 9))
+    shown = re.findall(r"(topic \d, [\d.]+%) of (\S+)", said(html))
+    assert shown == [
+        ("topic 1, 25.0%", "two<i>"),
+        ("topic 1, 50.0%", "three"),
+        ("topic 2, 30.0%", "three"),
+        ("topic 0, 20.0%", "three"),
+    ]
+
+
+def test_a_page_has_the_title_that_it_is_given() -> None:
+    for title, terms, shown in (
+        (None, TEXTS, "Topics compared"),
+        (None, COUNTS, "Components compared"),
+        ("Mine", TEXTS, "Mine"),
+    ):
+        html = comparison_page([FIRST, SECOND], [MATCH], 7, 9, terms, title=title)
+        assert f"<title>{shown}</title>" in html
+        assert f"<h1>{shown}</h1>" in html
+
+
+def test_each_model_after_the_first_has_its_partners() -> None:
+    for partners in ([], [MATCH, MATCH]):
+        with pytest.raises(ValueError, match="argument 2 is"):
+            comparison_page([FIRST, SECOND], partners, 7, 9)
+
+
+def test_what_is_compared_stays_as_it_is() -> None:
+    with pytest.raises(FrozenInstanceError):
+        FIRST.name = "two"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from datetime import date, datetime
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from dirvae.report.explorer.groups import bins_of, labels_of
+from dirvae.report.explorer import groups
+from dirvae.report.explorer.groups import bins_of, groups_of, labels_of
+
+TO = "\u2013"
 
 
 def test_the_largest_labels_are_kept() -> None:
@@ -18,6 +22,87 @@ def test_the_largest_labels_are_kept() -> None:
     assert number == 40
     assert {labels[row] for row in np.flatnonzero(place == 3)} == {"label 36"}
     assert {labels[row] for row in np.flatnonzero(place == -1)} == {f"label {n}" for n in range(10)}
+
+
+@pytest.mark.parametrize("count", [29, 30, 31])
+def test_up_to_thirty_labels_are_all_kept(count) -> None:
+    names, place, number = labels_of([f"{n:02}" for n in range(count)], count)
+    assert names == [f"{n:02}" for n in range(min(count, 30))]  # of one size: by name
+    assert place.tolist() == [n if n < 30 else -1 for n in range(count)]
+    assert number == count
+
+
+def test_labels_that_are_missing_are_of_no_group() -> None:
+    labels = ["b", None, float("nan"), np.float64("nan"), pd.NA, pd.NaT, "", "a\n", 3, "a\n", True]
+    names, place, number = labels_of(labels, len(labels))
+    assert names == ["a\\n", "3", "True", "b"]
+    assert place.tolist() == [3, -1, -1, -1, -1, -1, -1, 0, 1, 0, 2]
+    assert number == 4
+
+
+def test_without_labels_and_times_nothing_is_of_a_group() -> None:
+    names, place, number = labels_of(None, 3)
+    assert (names, place.tolist(), number) == ([], [-1, -1, -1], 0)
+    for times in (None, [None, " ", ""]):
+        names, at, place = bins_of(times, 3)
+        assert (names, at.tolist(), place.tolist()) == ([], [], [-1, -1, -1])
+
+
+@pytest.mark.parametrize("labels", [["a"], ["a", "b", "c"]])
+def test_there_is_a_label_for_each_document(labels) -> None:
+    with pytest.raises(ValueError, match=f"labels has {len(labels)} values, must have one for"):
+        labels_of(labels, 2)
+    with pytest.raises(ValueError, match="labels is a int, must have one for each document"):
+        labels_of(5, 2)
+
+
+# --- labels by times --------------------------------------------------------------------------
+
+
+def given(theta, places):
+    """Stands for the means of groups: what they would be computed from."""
+    return theta.shape, places
+
+
+def test_documents_are_grouped_by_label_by_time_and_by_both() -> None:
+    theta = np.full((5, 2), 0.5)
+    found = groups_of(theta, ["a", "b", "b", None, "b"], [7, 5, 7, 5, None], given)
+    assert (found.labels, found.num_labels, found.times) == (["b", "a"], 2, ["5", "7"])
+    assert found.label.tolist() == [1, 0, 0, -1, 0]
+    assert found.time.tolist() == [1, 0, 1, 0, -1]
+    assert found.at.tolist() == [5, 7]
+    assert found.by_label == ((5, 2), [1, 0, 0, None, 0])
+    assert found.by_time == ((5, 2), [1, 0, 1, 0, None])
+    assert found.by_both == ((5, 2), [1 * 2 + 1, 0 * 2 + 0, 0 * 2 + 1, None, None])
+
+
+def test_of_what_is_not_known_there_are_no_groups() -> None:
+    theta = np.full((2, 2), 0.5)
+    nothing = groups_of(theta, None, None, given)
+    assert (nothing.by_label, nothing.by_time, nothing.by_both) == (None, None, None)
+    labelled = groups_of(theta, ["a", "b"], None, given)
+    assert (labelled.by_label[1], labelled.by_time, labelled.by_both) == ([0, 1], None, None)
+    timed = groups_of(theta, None, [1, 2], given)
+    assert (timed.by_label, timed.by_time[1], timed.by_both) == (None, [0, 1], None)
+    never = groups_of(theta, ["a", None], [None, 2], given)
+    assert (never.by_label[1], never.by_time[1], never.by_both) == ([0, None], [None, 0], None)
+
+
+def test_one_group_of_both_is_a_group() -> None:
+    assert groups_of(np.ones((2, 1)), ["a", "a"], [1, None], given).by_both == (
+        (2, 1),
+        [0, None],
+    )
+
+
+@pytest.mark.parametrize(("topics", "are_shown"), [(3, True), (4, True), (5, False)])
+def test_too_many_numbers_of_both_are_not_shown(topics, are_shown, monkeypatch) -> None:
+    monkeypatch.setattr(groups, "MOST_NUMBERS", 12)
+    found = groups_of(np.ones((4, topics)), list("aabb"), [1, 1, 1, 2], given)  # three groups
+    assert (found.by_both is not None) == are_shown
+
+
+# --- times ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -40,6 +125,90 @@ def test_times_are_cut_to_steps(times, names, places) -> None:
     assert place.tolist() == (places or [(year - 1900) // 5 for year in times])
 
 
+def test_sixty_whole_numbers_are_each_a_bin_and_more_are_not() -> None:
+    names, at, place = bins_of(list(range(60)), 60)
+    assert names == [str(n) for n in range(60)]
+    assert at.tolist() == place.tolist() == list(range(60))
+    names, at, place = bins_of([*range(60), 60], 61)
+    assert names == [f"{n}{TO}{n + 1}" for n in range(0, 62, 2)]
+    assert at.tolist() == list(range(0, 62, 2))
+    assert place.tolist() == [n // 2 for n in range(61)]
+
+
+def test_numbers_that_are_not_whole_are_cut_to_steps_however_few_they_are() -> None:
+    names, at, place = bins_of([-0.5, 7.5, 0.1], 3)
+    assert names == [f"-0.6{TO}-0.4", f"0{TO}0.2", f"7.4{TO}7.6"]
+    np.testing.assert_allclose(at, [-0.6, 0, 7.4], atol=1e-9)
+    assert place.tolist() == [0, 2, 1]
+
+
+def test_numbers_beyond_those_that_a_computer_counts_are_cut_to_steps() -> None:
+    largest = 10**15
+    assert bins_of([largest - 1, 5], 2)[0] == ["5", str(largest - 1)]
+    assert bins_of([-largest + 1, 5], 2)[0] == [str(-largest + 1), "5"]
+    assert bins_of([largest, 0], 2)[0] == [f"0{TO}50000000000000", f"1e+15{TO}1.05e+15"]
+
+
+@pytest.mark.parametrize("number", [0.5, 1.7e9 + 0.5, -1.7e9 - 0.5, 1e300, 5e-324])
+def test_a_number_alone_is_a_bin_that_begins_there(number) -> None:
+    names, at, place = bins_of([number, None, number], 3)
+    assert len(names) == 1
+    assert "inf" not in names[0]
+    np.testing.assert_allclose(at, [number], rtol=1e-14, atol=1e-300)
+    assert place.tolist() == [0, -1, 0]
+
+
+def test_numbers_may_be_as_far_apart_as_there_are_any() -> None:
+    _, at, place = bins_of([1e308, -1e308], 2)
+    np.testing.assert_allclose(at, [-1e308, 1e308])
+    assert place.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("width", [0.3, 0.4, 1, 1.7, 4, 7, 8, 10, 20, 21, 50, 79, 80, 81, 3e9])
+def test_a_step_is_the_least_round_number_of_which_40_are_enough(width) -> None:
+    round_numbers = [digit * 10.0**power for power in range(-6, 12) for digit in (1, 2, 5)]
+    expected = min(step for step in round_numbers if 40 * step >= width * (1 - 1e-12))
+    low = 0.25
+    assert groups._step(np.array([low, low + width]), 0.0) == pytest.approx(expected, rel=1e-12)
+    assert groups._step(np.array([low, low]), 3.0) == 5.0
+
+
+def days_after(day, *numbers):
+    return [str(np.datetime64(day) + n) for n in numbers]
+
+
+@pytest.mark.parametrize(
+    ("times", "names"),
+    [
+        (days_after("2020-01-01", 0, 59), ["2020-01-01", "2020-02-29"]),
+        (days_after("2020-01-01", 0, 60), ["2020-01", "2020-03"]),
+        (days_after("2020-01", 0, 59), ["2020-01", "2024-12"]),
+        (days_after("2020-01", 0, 60), ["2020", "2025"]),
+        (["1000-01-01", "2020-05-01"], ["1000", "2020"]),
+        ([f"{year}-06-01" for year in range(1900, 1960)], [str(y) for y in range(1900, 1960)]),
+        (
+            [f"{year}-06-01" for year in range(1900, 1961)],
+            [f"{year}{TO}{year + 1}" for year in range(1900, 1961, 2)],
+        ),
+        (["2024-05-31T23:59:59.9999+02:00", " 2024-06-01 "], ["2024-05-31", "2024-06-01"]),
+        (["1999", "2024-05-31"], ["1999", "2024"]),
+    ],
+)
+def test_dates_are_cut_to_days_months_or_years(times, names) -> None:
+    found, at, place = bins_of(times, len(times))
+    assert found == names
+    assert len(at) == len(names)
+    assert (np.diff(at) > 0).all()
+    shown = [names[p].partition(TO)[0] for p in place]
+    assert all(time.strip()[: len(name)] >= name for time, name in zip(times, shown, strict=True))
+    assert place.tolist() == sorted(place)
+
+
+def test_years_that_are_too_many_begin_at_their_years() -> None:
+    _, at, _ = bins_of([f"{year}-06-01" for year in range(1900, 1961)], 61)
+    assert at.tolist() == list(range(1900, 1961, 2))
+
+
 @pytest.mark.parametrize(
     ("times", "said"),
     [
@@ -47,8 +216,18 @@ def test_times_are_cut_to_steps(times, names, places) -> None:
         ([1], "times has 1 values, must have one for each of 2 documents"),
         ("ab", "times is a str"),
         (5, "times is a int"),
+        ([float("inf"), 1], "times has 'inf', must have numbers, or dates such as 2024-05-31"),
+        (["x" * 90, 1], f"times has '{'x' * 40}', must"),
     ],
 )
 def test_what_is_no_time_is_refused(times, said) -> None:
     with pytest.raises(ValueError, match=said):
         bins_of(times, 2)
+
+
+def test_groups_and_effects_stay_as_they_are() -> None:
+    found = groups_of(np.ones((1, 1)), None, None, given)
+    effects = groups.Differences(*(np.ones((1, 1)),) * 3, ["told"], ["words"])
+    for thing, name in ((found, "labels"), (effects, "told")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(thing, name, [])

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from dirvae.report.explorer.samples import against_mean, evenly
+from dirvae.report.explorer.samples import (
+    Grouping,
+    Samples,
+    against_mean,
+    evenly,
+    samples_payload,
+)
 from tests.report.explorer.example import composition, data_of, samples
 
 
@@ -112,3 +120,110 @@ def test_a_page_of_many_samples_holds_some_of_them() -> None:
         assert place < 0 or found["documents"][place]["id"] == name
     assert sum(place >= 0 for place in found["samples"]["held"]) == len(found["documents"])
     assert "most of each component, and those with the widest intervals, cut to" in html
+
+
+# --- small examples, by hand ------------------------------------------------------------------
+
+SHARES = np.array(
+    [[0.5, 0.2, 0.3], [0.1, 0.1234, 0.7766], [0.6, 0.4, 0.0], [0.0, 0.1, 0.9], [0.2, 0.7, 0.1]]
+)  # the components, by their means: 2, 1, 0
+
+
+def payload(**more: Any) -> Any:
+    known = {
+        "groupings": [
+            Grouping("g" * 61, ["x", "y" * 61, "none"], np.array([0, -1, 1, 1, 0])),
+        ],
+        "rows": np.array([3, 0]),
+        "components": np.array([1, 2]),
+        "intervals": np.array([[0.1, 0.01239, 0.6], [0.3, 0.1, 0.59]]),
+        "wider": 2.34567,
+    }
+    groups = SimpleNamespace(label=np.array([0, 1, -1, 0, 1]), time=np.array([4, 3, 2, 1, -1]))
+    ids = ["a", "b", "c" * 61, "d", "e"]
+    return samples_payload(Samples(**(known | more)), SHARES, ids, {3: 0, 0: 1, 4: 2}, groups)
+
+
+def test_a_page_holds_samples_in_the_order_of_their_bars() -> None:
+    # By the largest component: rows 1 and 3 of 2, row 4 of 1, rows 0 and 2 of 0.
+    assert payload() == {
+        "scale": 1000,
+        "ids": ["d", "b", "e", "c" * 59 + "…", "a"],
+        "held": [0, -1, 2, -1, 1],
+        "label": [0, 1, 1, -1, 0],
+        "time": [1, 3, -1, 2, 4],
+        "share": [[0, 100, 900], [100, 123, 777], [200, 700, 100], [600, 400, 0], [500, 200, 300]],
+        "groupings": [
+            {
+                "name": "g" * 59 + "…",
+                "levels": ["x", "y" * 59 + "…", "none"],
+                "of": [1, -1, 0, 1, 0],
+                "n": [2, 2, 0],
+                "mean": [[0.35, 0.45, 0.2], [0.3, 0.25, 0.45], [0, 0, 0]],
+            }
+        ],
+        "wider": 2.346,
+        "widest": [[0, 1, 0.1, 0.012, 0.6], [1, 2, 0.3, 0.1, 0.59]],
+    }
+
+
+def test_means_of_groups_have_five_digits() -> None:
+    grouping = Grouping("g", ["x"], np.array([-1, 0, -1, 0, 0]))
+    [found] = payload(groupings=[grouping])["groupings"]
+    assert found["mean"] == [[0.1, 0.30780, 0.59220]]
+    third = Grouping("g", ["x"], np.array([0, 0, -1, 0, -1]))
+    assert payload(groupings=[third])["groupings"][0]["mean"] == [[0.2, 0.14113, 0.65887]]
+
+
+def test_bars_are_by_the_commonest_component_then_by_share() -> None:
+    assert evenly(SHARES).tolist() == [3, 1, 4, 2, 0]
+    assert evenly(SHARES, 2).tolist() == [3, 4]
+    assert evenly(SHARES, 4).tolist() == [3, 1, 4, 2]
+    assert evenly(SHARES, 1).tolist() == [3]
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "shown"),
+    [(1199, 2, 1199), (1201, 2, 1200), (1300, 50, 1200), (1300, 51, 1176), (3, 60_001, 1)],
+)
+def test_a_page_holds_no_more_bars_than_it_can(count: int, size: int, shown: int) -> None:
+    theta = np.zeros((count, size))
+    theta[:, 0] = 1
+    nothing = Samples([], *(np.empty(0, int),) * 2, np.empty((0, 3)), 1.0)
+    groups = SimpleNamespace(label=np.zeros(count, int), time=np.zeros(count, int))
+    found = samples_payload(nothing, theta, range(count), {}, groups)
+    assert len(found["ids"]) == len(found["share"]) == shown
+    assert set(found["held"]) == {-1}
+
+
+def test_six_features_above_the_mean_and_four_below_are_shown() -> None:
+    mean = np.full(20, 1 / 20)
+    beta = np.array([np.r_[np.arange(10, 0, -1), np.full(10, 0.1)] / 56])
+    [found] = against_mean(beta, mean)
+    above = [(c, round(np.log2((10 - c) / 56 * 20), 3)) for c in range(6)]
+    below = [(c, round(np.log2(0.1 / 56 * 20), 3)) for c in range(10, 14)]
+    assert found == above + below
+
+
+def test_frequent_features_say_more_than_rare_ones() -> None:
+    mean = np.array([0.3, 0.001, 0.4, 0.2, 0.099])
+    beta = np.array([[0.6, 0.004, 0.2, 0.05, 0.146], [*mean]])
+    first, same = against_mean(beta, mean)
+    assert [column for column, _ in first] == [1, 0, 4, 2, 3]
+    assert [ratio for _, ratio in first] == [2, 1, round(np.log2(146 / 99), 3), -1, -2]
+    assert same == []  # as it is in the mean, nothing tells it
+    [many] = against_mean(np.array([[0.5, 0.5, *[0] * 7]]), np.array([0.25, 0.05, *[0.1] * 7]))
+    assert [column for column, _ in many] == [1, 0, 2, 3, 4, 5]
+
+
+def test_of_features_below_the_mean_the_commonest_are_shown() -> None:
+    mean = np.array([0.1, 0.01, 0.2, 0.3, 0.02, 0.37])
+    beta = np.r_[mean[:5] / 2, 0]
+    beta[5] = 1 - beta.sum()
+    [found] = against_mean(beta[None], mean)
+    assert found == [(5, round(np.log2(beta[5] / 0.37), 3)), (3, -1), (2, -1), (0, -1), (4, -1)]
+
+
+def test_what_a_page_shows_of_samples_stays_as_it_is() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Samples([], *(np.empty(0, int),) * 2, np.empty((0, 3)), 1.0).wider = 2.0

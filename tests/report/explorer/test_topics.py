@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import FrozenInstanceError, replace
 from html import unescape
 from typing import Any
 
@@ -11,15 +12,16 @@ import pandas as pd
 import pytest
 
 from dirvae import TopicModel, evaluation
-from dirvae.report.explorer import Topics, explorer_page
-from dirvae.report.explorer.documents import per_topic, text_length
-from dirvae.report.explorer.layout import hues, overlaps, positions, radii
+from dirvae.evaluation import Interval
+from dirvae.report.explorer import Differences, Documents, Grouping, Samples, Topics, explorer_page
+from dirvae.report.explorer import topics as topics_module
+from dirvae.report.explorer.documents import Shown, per_topic, text_length
+from dirvae.report.explorer.groups import Groups, Means
+from dirvae.report.explorer.layout import overlaps, positions, radii
 from dirvae.report.explorer.page import html_page
-from dirvae.report.explorer.topics import Pairs, _together
-from dirvae.report.explorer.words import SHOWN, STEPS, listed_words
+from dirvae.report.explorer.topics import Pairs, _marks, _together, _topics_of, topics_payload
+from dirvae.terms import COUNTS
 from tests.report.explorer.example import COUNT, data_of, documents, model, page
-
-BETA = np.random.default_rng(0).dirichlet(np.full(60, 0.2), 5)
 
 
 @pytest.fixture(scope="module")
@@ -42,18 +44,6 @@ def test_topics_have_their_shares_and_their_words(data: Any, theta: Any) -> None
         np.testing.assert_allclose([data["frequency"][w] for w in topic["list"]], used, rtol=1e-4)
     assert [topic["name"] for topic in data["topics"]] == ["", "", "Named", ""]
     assert int(np.argmax([topic["share"] for topic in data["topics"]])) == 1
-
-
-def test_a_list_has_the_words_of_every_place_of_the_slider() -> None:
-    frequency = BETA.mean(0) ** 1.5
-    lists = listed_words(BETA, frequency)
-    for k, row in enumerate(BETA):
-        assert (np.diff(row[lists[k]]) <= 0).all()
-        for step in range(STEPS + 1):
-            weight = step / STEPS
-            score = weight * np.log(row) + (1 - weight) * np.log(row / frequency)
-            assert set(np.argsort(-score)[:SHOWN]) <= set(lists[k])
-        assert len(lists[k]) < 60
 
 
 def test_near_topics_share_words(data: Any) -> None:
@@ -206,37 +196,6 @@ def test_the_page_reads_without_its_script() -> None:
     assert "hidden" in re.findall(r'<main id="app"(.*?)>', page())[0]
 
 
-# --- the map ----------------------------------------------------------------------------------
-
-
-def test_circles_do_not_overlap_and_stay_on_the_map() -> None:
-    beta = np.random.default_rng(1).dirichlet(np.full(30, 0.1), 40)
-    size = radii(np.random.default_rng(2).dirichlet(np.ones(40)))
-    places = positions(1 - overlaps(beta), size)
-    apart = np.linalg.norm(places[:, None] - places, axis=2) + 9 * np.eye(40)
-    assert (apart > 0.93 * (size[:, None] + size)).all()
-    assert (places >= size[:, None] - 1e-9).all()
-    assert (places <= 1 - size[:, None] + 1e-9).all()
-
-
-def test_the_map_keeps_distances_that_fit_a_plane() -> None:
-    points = np.random.default_rng(0).random((12, 2))
-    wanted = np.linalg.norm(points[:, None] - points, axis=2)
-    places = positions(wanted, np.full(12, 1e-4))
-    found = np.linalg.norm(places[:, None] - places, axis=2)
-    assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] > 0.9999
-    np.testing.assert_allclose((places.min(0) + places.max(0)) / 2, 0.5, atol=1e-3)
-
-
-def test_alike_topics_have_one_hue() -> None:
-    beta = np.kron(np.eye(10), np.full(4, 0.25))[np.repeat(np.arange(10), 2)]
-    beta = beta + np.random.default_rng(0).random(beta.shape) * 0.01
-    found = hues(overlaps(beta / beta.sum(1, keepdims=True)))
-    assert found.max() == 7
-    assert (found[::2] == found[1::2]).all()
-    assert hues(np.eye(8)).tolist() == list(range(8))
-
-
 # --- what comes from strangers ----------------------------------------------------------------
 
 STRANGE = [
@@ -308,3 +267,331 @@ def test_size_is_bounded_whatever_the_documents() -> None:
     assert per_topic(5) * 5 * text_length(per_topic(5) * 5) <= 600_000
     assert per_topic(50) * 50 * text_length(per_topic(50) * 50) <= 600_000
     assert text_length(20_000) * 20_000 <= 600_000
+
+
+# --- small examples, by hand ------------------------------------------------------------------
+
+BETA = np.array(
+    [[0.5, 0.3, 0.2, 0.0, 0.0], [0.1, 0.1, 0.1, 0.3, 0.4], [0.1234567, 0.0, 0.0, 0.0, 0.8765433]]
+)
+SHARES = np.array([0.2, 0.5, 0.3])
+FREQUENCY = np.array([0.123456, 0.2, 0.1, 0.276544, 0.3])
+SMALL = Topics(
+    topic_word=BETA,
+    shares=SHARES,
+    frequency=FREQUENCY,
+    top_words=np.array([[0, 1, 2, 3], [4, 3, 0, 1], [4, 0, 1, 2]]),
+    words=["a", "b", "c", "d", "e" * 61],
+    names=["", "Na\nme", ""],
+)
+THETA = np.array([[0.7, 0.25, 0.05], [0.1, 0.86, 0.04], [0.0, 0.1, 0.9], [0.2, 0.2001, 0.5999]])
+MEANS = Means(
+    [0, 2],
+    np.array([3, 1]),
+    np.array([[0.123456, 0.5, 0.376544], [0, 1, 0]]),
+    np.array([[0.012345678, 0.1, 0], [np.nan] * 3]),
+)
+
+
+def shown_of(rows: Any, **more: Any) -> Shown:
+    count = len(rows)
+    known = {
+        "rows": np.array(rows),
+        "texts": ["text"] * count,
+        "mean": THETA[rows],
+        "lower": None,
+        "upper": None,
+        "off_topic": None,
+        "speaking": [{}] * count,
+        "marks": [[]] * count,
+        "lengths": np.full(count, 3.0),
+    }
+    return Shown(**(known | more))
+
+
+def documents_of(**more: Any) -> Documents:
+    groups = Groups(
+        labels=["x", "y" * 61],
+        label=np.array([0, 1, -1, 0]),
+        num_labels=7,
+        times=["2001", "t" * 61],
+        at=np.array([2001, 2002.12345678]),
+        time=np.array([1, -1, 0, 0]),
+        by_label=MEANS,
+        by_time=None,
+        by_both=MEANS,
+    )
+    known: dict[str, Any] = {
+        "theta": THETA,
+        "counts": np.ones((4, 5)),
+        "ids": ["d0", "d1", "d" * 61, "d3"],
+        "known_by": "k" * 61,
+        "groups": groups,
+        "shown": shown_of([0, 1, 2, 3]),
+    }
+    return Documents(**(known | more))
+
+
+def payload_of(topics: Topics = SMALL, **more: Any) -> Any:
+    return topics_payload(topics, documents_of(**more) if more else None, title="T\n")
+
+
+def test_a_page_holds_topics_and_words() -> None:
+    found = payload_of()
+    joint = BETA * SHARES[:, None]
+    share = joint / joint.sum(0)
+    assert found["title"] == "T\\n"
+    assert found["sentence"] == (
+        f"3 topics. The largest is “Na\\nme” with 50.0%, then “{'e' * 59}…, a, b” with 30.0%."
+    )
+    assert (found["terms"]["row"], found["steps"], found["shown"]) == ("document", 20, 15)
+    assert found["words"] == ["a", "b", "c", "d", "e" * 59 + "…"]
+    assert found["frequency"] == [0.12346, 0.2, 0.1, 0.27654, 0.3]
+    for w, told in enumerate(found["uses"]):
+        order = sorted(range(3), key=lambda k: -share[k, w])
+        kept = [k for k in order if share[k, w] >= 0.05]
+        assert told == [x for k in kept for x in (k, round(100 * share[k, w]))]
+    common = overlaps(BETA)
+    size = radii(SHARES)
+    where = positions(1 - common, size)
+    for k, topic in enumerate(found["topics"]):
+        assert (topic["share"], topic["hue"]) == (SHARES[k], k)
+        assert (topic["x"], topic["y"]) == (round(where[k, 0], 3), round(where[k, 1], 3))
+        assert topic["r"] == round(size[k], 4)
+        assert topic["top"] == SMALL.top_words[k].tolist()
+        assert topic["list"] == np.argsort(-BETA[k], kind="stable").tolist()
+        others = sorted({0, 1, 2} - {k}, key=lambda j: -common[k, j])
+        assert topic["near"] == [[j, round(common[k, j], 4)] for j in others]
+    assert [topic["name"] for topic in found["topics"]] == ["", "Na\\nme", ""]
+    assert found["topics"][2]["p"] == [0.876543, 0.123457, 0, 0, 0]
+    assert {kind for kind, *_ in found["topics"][0]["signs"]} == set(found["how"])
+    assert (found["apart"], found["samples"], found["quality"], found["documents"]) == (
+        *([], None, [], []),
+    )
+
+
+def test_pages_are_told_apart_by_their_words_and_names() -> None:
+    key = payload_of()["key"]
+    assert re.fullmatch("[0-9a-f]{12}", key)
+    assert payload_of()["key"] == key
+    for other in (
+        replace(SMALL, names=["", "other", ""]),
+        replace(SMALL, words=["a", "b", "c", "\ud800", "e"]),
+        replace(SMALL, top_words=SMALL.top_words[:, ::-1]),
+    ):
+        assert payload_of(other)["key"] != key
+
+
+def test_a_word_is_of_up_to_four_topics_of_a_twentieth_and_more() -> None:
+    beta = np.array([[0.2, 0.8], [0.5, 0.5], [0.4, 0.6], [0.25, 0.75], [0.8, 0.2], [0.1, 0.9]])
+    topics = Topics(
+        beta, np.full(6, 1 / 6), beta.mean(0), np.zeros((6, 1), int), ["a", "b"], [""] * 6
+    )
+    found = topics_payload(topics, None, title="")["uses"]
+    assert found[0] == [4, 36, 1, 22, 2, 18, 3, 11]  # topic 0 has 9 %
+    two = Topics(
+        np.array([[0.05, 0.95], [0.95, 0.05]]),
+        *(np.full(2, 0.5), np.full(2, 0.5), np.zeros((2, 1), int), ["a", "b"], ["", ""]),
+    )
+    assert topics_payload(two, None, title="")["uses"] == [[1, 95, 0, 5], [0, 95, 1, 5]]
+
+
+def test_words_that_can_be_searched_are_those_shown_and_the_commonest(monkeypatch: Any) -> None:
+    size = 60
+    beta = np.full((1, size), 1e-6)
+    beta[0, :20] = np.arange(40, 20, -1)
+    beta /= beta.sum()
+    frequency = np.arange(1.0, size + 1) / np.arange(1.0, size + 1).sum()
+    words = [f"w{column}" for column in range(size)]
+    for most in (3, 20, 25, 100):
+        monkeypatch.setattr(topics_module, "MOST_WORDS", most)
+        topics = Topics(beta, np.ones(1), frequency, np.array([[2, 19]]), words, [""])
+        found = topics_payload(topics, None, title="")
+        listed = {found["words"][w] for w in found["topics"][0]["list"]} | {"w2", "w19"}
+        shown = found["words"][: len(listed)]
+        assert shown == sorted(listed, key=lambda word: int(word[1:]))
+        rest = [w for w in words[::-1] if w not in listed]
+        assert found["words"][len(listed) :] == rest[: max(most - len(listed), 0)]
+        assert len(found["words"]) == max(min(most, size), len(listed))
+
+
+def test_of_a_large_vocabulary_3000_words_can_be_searched() -> None:
+    beta = np.r_[np.full(10, 0.1), np.zeros(3100)][None]
+    topics = Topics(beta, np.ones(1), beta[0], np.zeros((1, 1), int), range(3110), [""])
+    assert len(topics_payload(topics, None, title="")["words"]) == 3000
+
+
+def test_five_topics_are_near_a_topic() -> None:
+    beta = np.random.default_rng(0).dirichlet(np.ones(9), 8)
+    topics = Topics(
+        beta, np.full(8, 1 / 8), beta.mean(0), np.zeros((8, 1), int), list("abcdefghi"), [""] * 8
+    )
+    common = overlaps(beta) - 2 * np.eye(8)
+    for k, topic in enumerate(topics_payload(topics, None, title="")["topics"]):
+        assert [j for j, _ in topic["near"]] == np.argsort(-common[k])[:5].tolist()
+
+
+def test_one_topic_is_the_largest() -> None:
+    one = Topics(np.eye(1), np.ones(1), np.ones(1), np.zeros((1, 1), int), ["a"], [""])
+    found = topics_payload(one, None, title="")
+    assert found["sentence"] == "1 topic. The largest is “a” with 100.0%."
+    assert found["topics"][0]["near"] == []
+
+
+def test_a_page_holds_documents_and_what_is_known_of_them() -> None:
+    found = payload_of(labelled_by="l" * 61)
+    assert found["sentence"].startswith("4 documents, 3 topics. The largest is")
+    means = {
+        "groups": [0, 2],
+        "n": [3, 1],
+        "scale": 10**5,
+        "share": [[12346, 50000, 37654], [0, 10**5, 0]],
+        "error": [[1235, 10000, 0], [-1, -1, -1]],
+    }
+    fewer = {"scale": 10**4, "share": [[1235, 5000, 3765], [0, 10**4, 0]]}
+    fewer["error"] = [[123, 1000, 0], [-1, -1, -1]]
+    expected = {
+        "total": 4,
+        "per_topic": 4,
+        "length": 1500,
+        "known_by": "k" * 59 + "…",
+        "sure": 0.9,
+        "z": 1.644854,  # of a normal law, within which 90 % are
+        "level": None,
+        "labelled_by": "l" * 59 + "…",
+        "labels": ["x", "y" * 59 + "…"],
+        "num_labels": 7,
+        "times": ["2001", "t" * 59 + "…"],
+        "at": [2001, 2002.123457],
+        "by_label": means,
+        "by_time": None,
+        "by_both": means | fewer,
+        "effects": None,
+        "samples": None,
+        "quality": [],
+        "together": [[], [], []],
+        "exemplars": [[0, 3, 1, 2], [1, 0, 3, 2], [2, 3, 0, 1]],
+        "most": [[0.7, 0.2, 0.1, 0], [0.86, 0.25, 0.2, 0.1], [0.9, 0.6, 0.05, 0.04]],
+    }
+    assert {name: found[name] for name in expected} == expected
+    assert [document["id"] for document in found["documents"]] == ["d0", "d1", "d" * 59 + "…", "d3"]
+    assert [document["label"] for document in found["documents"]] == [0, 1, -1, 0]
+    assert [document["time"] for document in found["documents"]] == [1, -1, 0, 0]
+    assert found["documents"][0] == {
+        "id": "d0",
+        "label": 0,
+        "time": 1,
+        "words": 3,
+        "text": "text",
+        "cut": False,
+        "marks": [],
+        "topics": [[0, 0.7, None, None, []], [1, 0.25, None, None, []], [2, 0.05, None, None, []]],
+        "off": None,
+    }
+
+
+def test_a_document_has_intervals_words_and_marks() -> None:
+    speaking = [{0: [(4, 2.5), (1, 0.1)], 2: [(3, 1.0)]}, *[{}] * 3]
+    marks = [[(0, 3, 0), (5, 2, 1), (8, 4, 2), (20, 1, 0)], *[[]] * 3]
+    mean = np.vstack([[0.6, 0.0499, 0.35], THETA[1:]])
+    shown = shown_of(
+        [0, 1, 2, 3],
+        mean=mean,
+        lower=mean - 0.01239,
+        upper=mean + 0.02,
+        off_topic=np.array([0.12345, np.nan, np.inf, 0]),
+        speaking=speaking,
+        marks=marks,
+        texts=["x " * 800, "b", "c", "d"],
+        lengths=np.array([7.0, 8, 9, 10]),
+    )
+    found = payload_of(shown=shown, level=0.8)
+    assert found["level"] == 0.8
+    first = found["documents"][0]
+    assert first["topics"] == [
+        [0, 0.6, 0.588, 0.62, [4, 2.5, 1, 0.1]],
+        [2, 0.35, 0.338, 0.37, [3, 1]],
+    ]
+    # Since the end of the last, and eight times the letters plus the place of the topic.
+    assert first["marks"] == [0, 8 * 3, 8 - 3, 8 * 4 + 1, 20 - 12, 8 * 1]
+    assert (first["cut"], first["words"]) == (True, 7)
+    assert [document["off"] for document in found["documents"]] == [0.123, None, None, 0]
+    half = shown_of([0, 1, 2, 3], lower=mean)
+    assert payload_of(shown=half)["documents"][0]["topics"][0][1:4] == [0.7, None, None]
+
+
+def test_words_that_speak_can_be_searched_however_rare_they_are(monkeypatch: Any) -> None:
+    monkeypatch.setattr(topics_module, "MOST_WORDS", 0)
+    beta = np.r_[np.full(16, 1 / 16), np.zeros(9)][None]
+    topics = Topics(beta, np.ones(1), np.full(25, 1 / 25), np.array([[0]]), list(range(25)), [""])
+    one = np.ones((2, 1))
+    shown = shown_of([0, 1], mean=one, speaking=[{0: [(23, 1.0)]}, {}])
+    documents = documents_of(theta=one, counts=np.ones((2, 25)), shown=shown)
+    found = topics_payload(topics, documents, title="")
+    assert "23" in found["words"]
+    assert "24" not in found["words"]
+    [[*_, told]] = found["documents"][0]["topics"]
+    assert told == [found["words"].index("23"), 1]
+
+
+def test_a_document_has_topics_of_a_twentieth_and_more_and_its_largest() -> None:
+    assert _topics_of(np.array([0.05, 0.6, 0.0499, 0.3001])) == [1, 3, 0]
+    assert _topics_of(np.full(25, 0.04)) == [0]
+    assert _topics_of(np.full(10, 0.1)) == list(range(8))
+    assert _marks([(3, 2, 5), (5, 1, 4), (9, 2, 7)], [5, 7]) == [3, 16, 4, 17]
+
+
+def test_five_pairs_that_are_surely_above_one_are_named() -> None:
+    lower = np.full((7, 7), 1.5)
+    lower[0] = [9, 1, 1.001, 0.999, 1.3, 1.2, 1.1]
+    found = _together(Pairs(lower + 1, lower, lower + 2), 7)
+    assert [j for j, *_ in found[0]] == [4, 5, 6, 2]
+    assert [j for j, *_ in found[1]] == [0, 2, 3, 4, 5]
+    assert lower[0, 0] == 9  # what is not ours is not changed
+    assert _together(None, 2) == [[], []]
+
+
+def test_a_page_of_samples_has_features_apart_groups_and_effects() -> None:
+    samples = Samples(
+        *([Grouping("g", ["p"], np.zeros(4, int))], np.array([2]), np.array([1])),
+        *(np.array([[0.1, 0.05, 0.3]]), 2.0),
+    )
+    effects = Differences(
+        *(np.full((1, 3), 0.123456789), np.zeros((1, 3)), np.ones((1, 3))),
+        *(["\n" * 100], ["words"]),
+    )
+    found = payload_of(replace(SMALL, terms=COUNTS), samples=samples, effects=effects)
+    assert found["effects"] == {
+        "values": [[[0.1234568, 0, 1]] * 3],
+        "told": ["\\n" * 90],
+        "kinds": ["words"],
+    }
+    assert found["samples"]["widest"] == [[2, 1, 0.1, 0.05, 0.3]]
+    assert sorted(found["samples"]["held"]) == [0, 1, 2, 3]
+    assert found["samples"]["groupings"][0]["n"] == [4]
+    ratio = np.log2(BETA[0, :3] / FREQUENCY[:3])
+    apart = dict(map(tuple, found["apart"][0]))
+    assert [apart[w] for w in range(3)] == pytest.approx(ratio.round(3).tolist())
+    assert found["sentence"].startswith("4 samples, 3 components. ")
+    assert "samples.js" not in found
+    page = explorer_page(replace(SMALL, terms=COUNTS))
+    assert len(page) > len(explorer_page(SMALL))  # it has a script more
+
+
+def test_quality_and_pairs_are_told() -> None:
+    lower = np.array([[9, 2.0, 0], [2, 9, 0.5], [0, 0.5, 9]])
+    found = payload_of(
+        measures={"diversity": 0.5},
+        baseline={"diversity": 0.25},
+        measure_intervals={"diversity": Interval(0.1, 0.4, 0.6)},
+        pairs=Pairs(lower, lower, lower),
+    )
+    [told] = found["quality"]
+    assert (told["name"], told["baseline"], told["interval"]) == ("Diversity", "25%", "40% to 60%")
+    assert found["together"] == [[[1, 2, 2, 2]], [[0, 2, 2, 2]], []]
+
+
+def test_what_a_page_shows_stays_as_it_is() -> None:
+    for thing, name in ((SMALL, "shares"), (documents_of(), "theta")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(thing, name, None)

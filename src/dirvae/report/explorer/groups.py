@@ -207,7 +207,8 @@ def _of_numbers(numbers: Floats) -> tuple[list[str], Floats, Ints]:
     whole = bool((numbers % 1 == 0).all()) and np.abs(numbers).max() < 1e15
     step = 1.0
     if not whole or len(np.unique(numbers)) > MOST_BINS:
-        step = _step(float(np.ptp(numbers)), least=1.0 if whole else 0.0)
+        # Of numbers that are all alike a step is still one that they can be divided by.
+        step = _step(numbers, least=1.0 if whole else 1e-15 * float(np.abs(numbers).max()))
     floor, place = np.unique(np.floor(numbers / step), return_inverse=True)
     at: Floats = floor * step
     if whole and step == 1:
@@ -216,9 +217,9 @@ def _of_numbers(numbers: Floats) -> tuple[list[str], Floats, Ints]:
     return [f"{a:.15g}{TO}{b:.15g}" for a, b in zip(at, ends, strict=True)], at, place
 
 
-def _step(width: float, least: float) -> float:
+def _step(numbers: Floats, least: float) -> float:
     """1, 2 or 5 times a power of ten, so that there are at most 40 steps."""
-    rough = max(width / 40, least, 1e-300)
+    rough = max(float(numbers.max() / 40 - numbers.min() / 40), least, 1e-300)
     power = 10.0 ** math.floor(math.log10(rough))
     return next(power * digit for digit in (1, 2, 5, 10) if power * digit >= rough * (1 - 1e-9))
 
