@@ -7,6 +7,7 @@ import os
 import re
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,8 @@ import pytest
 from scipy import sparse
 
 from dirvae import TopicModel, evaluation, load
+from dirvae.cli.fit_topics import _end, _of_seeds, _refuse_columns, _vocabulary
+from dirvae.evaluation import matching
 from dirvae.topics import fit_seeds
 from tests.report.explorer.example import data_of
 
@@ -518,3 +521,61 @@ def test_words_of_counts_in_utf_16(run, tmp_path):
     code, _, err = run("fit", "topics", *arguments, "-o", "model")
     assert code == 0, err
     assert sorted(load("model").vocabulary_.tolist()) == ["größe", "zwei"]
+
+
+# --- the steps of a fit ---------------------------------------------------------------------------
+
+
+def test_words_of_counts_are_the_lines_of_a_file(tmp_path):
+    (tmp_path / "words.txt").write_bytes(b"sea\r\n\r\nair b\r\n\r\n")
+    assert _vocabulary(tmp_path / "words.txt", "x.npz") == ["sea", "", "air b"]
+    assert _vocabulary(None, "x.csv") is None
+    with pytest.raises(ValueError, match=r"--vocabulary needs counts \(.*\); texts have their own"):
+        _vocabulary(tmp_path / "words.txt", "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("given", "option"),
+    [
+        (("class", None, None), "--label-column"),
+        ((None, ["age"], None), "--covariates"),
+        ((None, None, "year"), "--time-column"),
+        ((None, None, None), None),
+        ((None, [], None), None),
+    ],
+)
+def test_columns_need_a_table(given, option):
+    if option is None:
+        _refuse_columns(*given)
+    else:
+        with pytest.raises(ValueError, match=rf"^{option} needs a table \(\.csv"):
+            _refuse_columns(*given)
+
+
+def test_the_end_of_a_fit_says_what_there_is_and_what_is_next(capsys):
+    model = SimpleNamespace(n_components=3, n_features_in_=12_345, n_iter_=15)
+    _end(model, None, Path("my model"), "'my texts.csv'", None, None)
+    assert capsys.readouterr().err.splitlines() == [
+        "my model: 3 topics, 12,345 words, 15 epochs",
+        "Next: dirvae report 'my model' 'my texts.csv' -o report.html",
+        "Or: dirvae topics 'my model'",
+    ]
+
+
+def test_the_model_that_others_agree_with_is_told_with_the_topics_that_they_do_not_find(
+    monkeypatch, capsys
+):
+    stable = matching.STABLE
+    found = SimpleNamespace(
+        best=1,
+        stability=[None, np.array([0.9, stable, stable - 0.01, 0.25])],
+        models=["one", "two"],
+    )
+    monkeypatch.setattr("dirvae.topics.fit_seeds", lambda *_, **__: found)
+    X = SimpleNamespace(texts=[])
+    assert _of_seeds(None, X, None, range(5, 7), {}) == "two"
+    assert capsys.readouterr().err.splitlines() == [
+        "Of 2 seeds, the model of seed 6 is saved. The others find 2 of its 4 topics",
+        f"Topic 2 is not found by all seeds (stability {stable - 0.01:.2f})",
+        "Topic 3 is not found by all seeds (stability 0.25)",
+    ]
