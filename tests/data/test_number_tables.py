@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dirvae.data import read_rows
+from dirvae.data import number_tables, read_rows
 from dirvae.data.delimited import cells_of_any_length, identifiers, table_of
 from tests.data.content import parquet, utf
 
@@ -615,3 +615,56 @@ def test_whole_numbers_are_identifiers_if_all_are_written_so():
     assert identifiers(["0", "-7", "12"]) == [0, -7, 12]
     for cells in (["1", "01"], ["1", "-0"], ["1", ""], ["1", 2], ["1", " 2"]):
         assert identifiers(cells) == cells
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_row"),
+    [
+        (["1", "2"], True),
+        (["0", "1"], False),  # numbers of columns
+        (["0", "2"], True),
+        (["0"], False),
+        (["1"], True),
+        (["a", "1"], False),
+        (["", "1.5"], True),
+        (["", "1", "2000"], False),  # years, behind a column that numbers rows
+        (["NA", "1", "2"], True),
+        (["NA", ""], False),
+        (["1,5", "2"], True),
+        (["0.0", "1e0"], False),
+    ],
+)
+def test_a_first_line_is_a_row_if_it_has_numbers_that_are_no_names(cells, is_row):
+    assert number_tables._is_row(cells) == is_row
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,b\n1,2\n3,x\n", "'b'; remove them, or name .* --id-column ('x' in row 2)"),
+        ("a,b\nNA,2\nx,5\n", "'a'; remove them, or name .* --id-column ('x' in row 2)"),
+        ("a,b\n1 000,2\n", "('1 000' in row 1; write numbers with a point and without separators"),
+        ("a,b\n" + "y" * 50 + ",2\n", "('" + "y" * 40 + "' in row 1)"),
+        (",b,row\n7,2,3\n8,4,5\n", None),
+        ("Unnamed: 0,b\n7,2\n", None),
+        ("a,,b,\n1,,2,\n", None),
+        ("a, ,b\n1, ,2\n", None),
+        ("a,,b\n1,,2\n3,4,5\n", "has no name for column 2 in its first line"),
+        ("a,b,b\n1,2,3\n", "has two columns named 'b'; each name must be unique"),
+    ],
+)
+def test_columns_that_are_no_data_are_set_aside_or_told(text, said, tmp_path):
+    (tmp_path / "x.csv").write_text(text)
+    if said is None:
+        rows = read_rows(tmp_path / "x.csv")
+        right = {
+            ",b,row": (["b", "row"], [[2, 3], [4, 5]], {"": [7, 8]}),
+            "Unnamed: 0,b": (["b"], [[2]], {"Unnamed: 0": [7]}),
+            "a,,b,": (["a", "b"], [[1, 2]], {}),
+            "a, ,b": (["a", "b"], [[1, 2]], {}),
+        }[text.partition("\n")[0]]
+        assert (rows.columns, rows.x.tolist(), rows.ids) == right
+    else:
+        pattern = re.escape(said).replace(re.escape(".*"), ".*")
+        with pytest.raises(ValueError, match=pattern):
+            read_rows(tmp_path / "x.csv")
