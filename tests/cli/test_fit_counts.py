@@ -14,7 +14,10 @@ from scipy import io, sparse
 
 from dirvae import CompositionModel, TopicModel, load
 from dirvae.cli import counts
+from dirvae.cli.effects import _print as print_effects
+from dirvae.cli.effects import _rows as rows_of_effects
 from dirvae.data.rows import Rows
+from dirvae.topics.effects import Coefficient
 from tests.cli.command import assert_one_sentence
 from tests.report.explorer.example import data_of
 
@@ -547,3 +550,42 @@ def test_covariates_are_matched_by_one_column_of_ids(tmp_path):
     assert counts.read_labels(meta, None, rows, csv) is None
     with pytest.raises(ValueError, match="--label-column names a column of --covariates: give"):
         counts.read_labels(None, "diet", rows, csv)
+
+
+def test_effects_have_a_row_for_each_coefficient_but_the_intercept(capsys, monkeypatch):
+    numbers = np.array([[9.0, 9.0], [0.5, -0.25], [0.125, 0.0]])
+    found = SimpleNamespace(
+        coefficients=[
+            Coefficient("", "intercept"),
+            Coefficient("age", "numbers"),
+            Coefficient("diet", "words", "swap", "home"),
+        ],
+        effect=numbers,
+        std_error=numbers / 10,
+        lower=numbers - 0.125,
+        upper=numbers + 0.25,
+    )
+    table = rows_of_effects(found, ["model0", "model1"], ["sea", "[b]air"])
+    assert [(row["covariate"], row["component"], row["column"], row["name"]) for row in table] == [
+        ("age", 0, "model0", "sea"),
+        ("age", 1, "model1", "[b]air"),
+        ("diet", 0, "model0", "sea"),
+        ("diet", 1, "model1", "[b]air"),
+    ]
+    assert [row["effect"] for row in table] == [0.5, -0.25, 0.125, 0.0]
+    assert (table[0]["lower"], table[0]["upper"], table[0]["std_error"]) == (0.375, 0.75, 0.05)
+    assert (table[2]["level"], table[2]["reference"]) == ("swap", "home")
+    monkeypatch.delenv("COLUMNS", raising=False)
+    print_effects(table, 0.95)
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        "covariate component effect 95% interval name",
+        "age 0 +0.5000 +0.3750 to +0.7500 * sea",
+        "1 -0.2500 -0.3750 to +0.0000 [b]air",
+        "diet: swap, not home 0 +0.1250 +0.0000 to +0.3750 sea",
+        "1 +0.0000 -0.1250 to +0.2500 [b]air",
+        "* The 95% interval does not contain 0.",
+        "Of many intervals, some have a star by chance.",
+    ]
+    print_effects([{**table[0], "lower": -2.0, "upper": -1e-9}], 0.95)
+    assert " * " in capsys.readouterr().out
