@@ -32,6 +32,10 @@ from dirvae.distributions import (
     ZeroInflatedNegativeBinomial,
 )
 from dirvae.estimators import DirichletVAE, SemiSupervisedVAE, arguments
+from dirvae.estimators import dirichlet_vae as module
+from dirvae.estimators.dirichlet_vae import _elbo_by_row
+from dirvae.models.vae import closed_form_kl
+from dirvae.models.zoo import gaussian
 from dirvae.training.callbacks import MethodOfMoments
 
 SMALL = {
@@ -675,3 +679,20 @@ def test_two_rows_are_enough_and_one_is_not():
         model.sample(0)
     with pytest.raises(ValueError, match=r"X has shape \(1, 3\), must be \(N, 4\): one latent per"):
         model.inverse_transform([[1.0, 0.0, 0.0]])
+
+
+def test_a_divergence_that_is_drawn_is_the_exact_one_on_average(monkeypatch):
+    """The draws of the latent are the same, and so is what they say of the data."""
+    torch.manual_seed(0)
+    sizes = {"hidden_sizes": (4,), "decoder_hidden_sizes": (4,)}
+    vae, x = gaussian(3, 2, **sizes).double(), torch.rand(5, 3, dtype=torch.float64)
+    monkeypatch.setattr(module, "ELBO_SAMPLES", 20_000)
+    with torch.no_grad():
+        exact = _elbo_by_row(vae, x)
+        monkeypatch.setattr(module, "closed_form_kl", lambda *_: None)
+        drawn = _elbo_by_row(vae, x)
+    divergence = closed_form_kl(vae.encoder(x), vae.prior())
+    assert divergence.min() > 0.02
+    torch.testing.assert_close(drawn, exact, atol=0.02, rtol=0)  # three standard errors
+    assert (drawn != exact).all()
+    assert exact.shape == (5,)
