@@ -10,11 +10,13 @@ import pytest
 import torch
 from scipy.special import erf, softmax
 from torch import nn
-from torch.distributions import Bernoulli, Normal, Poisson
+from torch.distributions import Bernoulli, Geometric, Normal, Poisson
 
 from dirvae import DirichletVAE
+from dirvae.distributions import Multinomial
 from dirvae.estimators import report
 from dirvae.estimators.report import decoder_layers
+from dirvae.models.likelihoods import unit_normal
 from dirvae.nn import MLP, ConvDecoder, Head, LogRatios, Standardize
 from tests.report.explorer.example import data_of, digits, flowers, reads
 
@@ -36,6 +38,10 @@ def taken(layers: Any, z: Any) -> Any:
                 z = z * n["weight"] + n["bias"]
             case "gelu":
                 z = z * (1 + erf(z / np.sqrt(2))) / 2
+            case "relu":
+                z = np.maximum(z, 0)
+            case "tanh":
+                z = np.tanh(z)
             case "sigmoid":
                 z = 1 / (1 + np.exp(-z - n["offset"]))
             case "softmax":
@@ -54,11 +60,25 @@ def test_layers_decode_as_the_model_does(example: Any) -> None:
     np.testing.assert_allclose(taken(layers, z), model.inverse_transform(z), rtol=1e-6)
 
 
+@pytest.mark.parametrize("law", [Bernoulli, Normal, unit_normal, Multinomial])
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.GELU, nn.Tanh])
+def test_layers_of_a_head_make_its_mean(law: Any, activation: Any) -> None:
+    torch.manual_seed(0)
+    head = Head(MLP(2, (4,), activation=activation), 3, law).double()
+    with torch.no_grad():
+        z = torch.rand(5, 2, dtype=torch.float64)
+        layers = decoder_layers(head.train())
+        assert layers is not None
+        assert all(layer.kind for layer in layers)
+        np.testing.assert_allclose(taken(layers, z.numpy()), head.eval()(z).mean, rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     "decoder",
     [
         Head(MLP(2, (4,), activation=torch.nn.SiLU), 3, Bernoulli),
         Head(MLP(2, (4,)), 3, Poisson),
+        Head(MLP(2, (4,)), 3, Geometric),  # of which outputs are logits, too
         Head(ConvDecoder(2, (1, 8, 8), (4,)), 64, Bernoulli, project=False),
         torch.nn.Linear(2, 3),
     ],
@@ -212,3 +232,11 @@ def test_the_page_shows_each_component_near_its_corner_and_its_use() -> None:
     shown = seen["reconstructions"]
     np.testing.assert_allclose(shown, model.inverse_transform(theta)[: len(shown)], rtol=1e-5)
     np.testing.assert_array_equal(seen["rows"], np.asarray(X))
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning")
+def test_rows_without_names_leave_the_model_its_own() -> None:
+    model, X = flowers()
+    page = model.report(X.to_numpy())
+    assert list(model.feature_names_in_) == list(X.columns)
+    assert data_of(page)["features"] == list(X.columns)

@@ -256,7 +256,9 @@ def test_rows_of_weight_zero_are_left_out_and_huge_weights_made_smaller():
     kept, weight = weighted(x, [2.0, 0.0, 4.0])
     assert (kept.tolist(), weight.tolist()) == (x[[0, 2]].tolist(), [2, 4])
     assert weighted(x, [1e30, 0, 5e29])[1].tolist() == [1e30, 5e29]
-    np.testing.assert_allclose(weighted(x, [4e30, 1e30, 2e30])[1], [1, 0.25, 0.5])
+    np.testing.assert_allclose(weighted(x, [1.5e30, 0.75e30, 0.3e30])[1], [1, 0.5, 0.2])
+    kept, weight = weighted(x, [0.25, 0, 1e-300])
+    assert (kept.tolist(), weight.tolist()) == (x[[0, 2]].tolist(), [0.25, 1e-300])
     assert weighted(sparse.csr_matrix(x), [0, 0, 1])[0].toarray().tolist() == [[0, 0, 1]]
     with pytest.raises(ValueError, match="sample_weight is zero in every row"):
         weighted(x, [0, 0, 0])

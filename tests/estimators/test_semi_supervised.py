@@ -334,3 +334,15 @@ def test_smoothness_is_a_number_of_0_or_more(smoothness, is_right):
     else:
         with pytest.raises(ValueError, match=r"smoothness is .*, must be a number of 0 or more"):
             small(smoothness=smoothness)._check_arguments()
+
+
+def test_a_class_is_known_by_its_place_and_the_first_unknown_is_named(few_rows):
+    model = small().fit(*few_rows)
+    probability = model.predict_proba(few_rows[0][:20])
+    np.testing.assert_allclose(probability.sum(1), 1)
+    assert (
+        model.predict(few_rows[0][:20]).tolist()
+        == model.classes_[[row.tolist().index(row.max()) for row in probability]].tolist()
+    )
+    with pytest.raises(ValueError, match="y has 12, must be of classes_ "):
+        model.sample([3, 12, 13])
