@@ -13,7 +13,9 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from dirvae import TopicModel, load
 from dirvae.cli import corpus as command
-from dirvae.data import Corpus
+from dirvae.cli import inputs, texts
+from dirvae.data import Corpus, text_files, vectorizing
+from dirvae.data.corpus import counting
 from dirvae.data.words import words_of
 from tests.cli.command import assert_one_sentence
 
@@ -202,7 +204,7 @@ def test_progress_is_shown_on_a_terminal_and_how_fast_it_goes(monkeypatch, is_te
 
     monkeypatch.setattr("rich.console.Console.status", lambda self, what: Status())
     monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal)
-    monkeypatch.setattr(command.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(command, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     with command.counted("texts", quiet) as progress:
         progress(6000)
     assert shown == (["6,000 texts, 1,500 a second"] if is_terminal and not quiet else [])
@@ -221,3 +223,21 @@ def test_a_corpus_of_counts_has_the_first_ids_of_the_file(tmp_path):
         str(tmp_path / "x.npy"), tmp_path / "bare", None, None, False, print
     )
     assert (corpus.ids, corpus.vocabulary, corpus.columns) == (None, None, {})
+
+
+def test_it_is_told_how_many_documents_were_counted_a_second(run, tmp_path, monkeypatch):
+    clock = iter([100.0, 100.0, 104.0])
+    monkeypatch.setattr(command, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    (tmp_path / "texts.jsonl").write_text('{"text": "a cat"}\n' * 40)
+    ran = run("corpus", "build", "texts.jsonl", "-o", "my corpus", "--max-df", "1.0")
+    assert ran.err.splitlines() == [
+        "my corpus: 40 documents, 1 words, 10 documents a second",
+        "Next: dirvae fit topics 'my corpus' -o model",
+    ]
+
+
+def test_what_help_shows_is_what_the_library_does():
+    """Numbers that stand twice, so that help need not wait for imports."""
+    assert command.VOCABULARY_SIZE == vectorizing.VOCABULARY_SIZE
+    assert texts.MOST_NGRAMS == counting.MOST_NGRAMS
+    assert inputs.UTF8 == text_files.UTF8
