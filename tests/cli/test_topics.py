@@ -662,3 +662,20 @@ def test_topics_are_printed_with_their_stability(capsys, monkeypatch):
         del topic["stability"]
     _print(found, "", terms.TEXTS)
     assert "stability" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "is_terminal", "is_shown"),
+    [([], True, True), (["-q"], True, False), ([], False, False)],
+)
+def test_progress_of_a_fit_is_shown_on_a_terminal_unless_quiet(
+    run, tmp_path, monkeypatch, options, is_terminal, is_shown
+):
+    def fit(self, *_, **__):
+        raise ValueError(f"verbose is {self.verbose}")
+
+    monkeypatch.setattr(TopicModel, "fit", fit)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: is_terminal)
+    pd.DataFrame({"text": TEXTS}).to_csv(tmp_path / "texts.csv", index=False)
+    ran = run("fit", "topics", "texts.csv", "-o", "model", *options)
+    assert ran.err == f"Error: verbose is {is_shown}\n"

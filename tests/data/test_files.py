@@ -501,6 +501,16 @@ def test_an_array_declares_the_bytes_that_there_are(tmp_path):
         read_rows(path)
 
 
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+def test_headers_of_both_lengths_are_read(tmp_path, version):
+    with (tmp_path / "x.npy").open("wb") as file:
+        np.lib.format.write_array(file, X, version)
+    np.testing.assert_array_equal(read_rows(tmp_path / "x.npy").x, X)
+    (tmp_path / "x.npy").write_bytes((tmp_path / "x.npy").read_bytes()[:-1])
+    with pytest.raises(ValueError, match="it declares 48 bytes and has 47"):
+        read_rows(tmp_path / "x.npy")
+
+
 def test_a_pointer_of_each_row_takes_memory(tmp_path, monkeypatch):
     rows = 100_000
     path = tmp_path / "x.npz"

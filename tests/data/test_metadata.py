@@ -122,6 +122,7 @@ def test_a_column_is_of_numbers_or_dates_if_all_that_is_known_is(tmp_path):
     for name in ("commas", "dated", "mixed"):
         assert frame[name].tolist() == cells[name]
     assert frame["nothing"].isna().all()
+    assert frame["nothing"].dtype.kind == "O"
     assert frame["codes"].tolist()[:2] == ["1", "2"]
     assert frame["codes"].isna().tolist() == [False, False, True]
 
