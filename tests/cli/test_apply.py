@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import dirvae
+from dirvae.cli import apply
 from tests.cli.command import SMALL, X, assert_one_sentence, fit, limited, printed
 
 
@@ -177,3 +179,105 @@ def test_disk_that_is_full_at_the_table_leaves_nothing(run, fitted):
         done = run("transform", fitted, "x.npy", "-o", "theta.csv")
     assert_one_sentence(done, "File too large")
     assert os.listdir() == ["x.npy"]
+
+
+# --- what the commands print and refuse -----------------------------------------------------------
+
+
+def test_each_mean_is_followed_by_the_ends_of_its_interval():
+    mean = np.array([[1.0, 2.0], [3.0, 4.0]])
+    found = SimpleNamespace(mean=mean, lower=mean - 0.5, upper=mean + 0.25)
+    assert apply._with_ends(found).tolist() == [
+        [1.0, 0.5, 1.25, 2.0, 1.5, 2.25],
+        [3.0, 2.5, 3.25, 4.0, 3.5, 4.25],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("level", "output", "kind", "said"),
+    [
+        (0.9, "x.csv", "TopicModel", None),
+        (0.9, "x.parquet", "CompositionModel", None),
+        (1.0, "x.csv", "TopicModel", r"level is 1\.0, must be in \(0, 1\)"),
+        (0.0, "x.csv", "TopicModel", r"level is 0\.0, must be in \(0, 1\)"),
+        (0.9, "x.csv", "DirichletVAE", "--level cannot be used with m, which has no topics"),
+        (0.9, "x.h5ad", "CompositionModel", r"x\.h5ad, which always has intervals of 90%"),
+        (0.9, "x.npy", "TopicModel", r"x\.npy must end in \.csv or \.parquet: --level adds named"),
+    ],
+)
+def test_intervals_need_topics_and_columns_with_names(level, output, kind, said):
+    given = level, Path(output), "texts.csv", Path("m"), kind
+    if said is None:
+        apply._require_intervals(*given)
+    else:
+        with pytest.raises(ValueError, match=said):
+            apply._require_intervals(*given)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "said"),
+    [
+        ("y.h5ad", "CompositionModel", None),
+        (
+            "y.csv",
+            "CompositionModel",
+            r"a \.h5ad output is a copy of .*, and y\.csv is none; dirvae",
+        ),
+        ("y.h5ad", "TopicModel", "m is not a model of counts; dirvae export --format h5ad makes a"),
+        ("y.h5ad", "DirichletVAE", "m is not a model of counts$"),
+    ],
+)
+def test_cells_are_written_into_a_copy_of_their_file(data, kind, said):
+    given = Path("x.h5ad"), data, Path("m"), kind
+    if said is None:
+        apply._require_cells(*given)
+    else:
+        with pytest.raises(ValueError, match=rf"x\.h5ad must end in \.csv, .*: {said}"):
+            apply._require_cells(*given)
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"), [(None, None), (0.5, 0.5), ([2.0, 2.0], 2.0), ([2.0, 3.0], [2.0, 3.0])]
+)
+def test_a_prior_is_one_number_if_all_are_alike(values, shown):
+    prior = None if values is None else np.array(values)
+    assert apply._prior(SimpleNamespace(prior_concentration_=prior)) == shown
+    assert apply._prior(SimpleNamespace()) is None
+
+
+def test_facts_of_the_epoch_that_was_kept_are_shown():
+    history = [
+        {"epoch": 0.0, "elbo": -3.0},
+        {"epoch": 1.0, "elbo": -2.0},
+        {"epoch": 2.0, "elbo": -9},
+    ]
+    model = SimpleNamespace(
+        history_=history, best_epoch_=1, latent_=dict, n_components=3, n_features_in_=6, n_iter_=3
+    )
+    found = apply._facts(model)
+    assert (found["elbo"], found["latent"], found["epochs"]) == (-2, "dict", 3)
+    assert "epoch" not in found
+    assert "likelihood" not in found
+    del model.best_epoch_
+    assert apply._facts(model)["elbo"] == -9
+    model.history_ = []
+    assert "elbo" not in apply._facts(model)
+
+
+def test_components_that_are_not_used_in_both_are_counted_from_0():
+    both = "encoding and decoding"
+    uses = [both, "encoding", both, "neither"]
+    facts = {"kl": 1.0, "diagnosis": {"kl": 2.0, "rows": 5, "components": {"used_in": uses}}}
+    found = apply._in_brief(facts)
+    assert (found["not_used_in_both"], found["kl"], found["rows"]) == ("1, 3", 1.0, 5)
+    facts["diagnosis"]["components"]["used_in"] = [both]
+    assert apply._in_brief(facts)["not_used_in_both"] == "none"
+
+
+def test_facts_are_printed_with_five_digits(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    apply._print({"the_elbo": -1234.5678, "rows": 123456, "name": "[b]x"}, as_json=False)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [["the", "elbo", "-1,234.6"], ["rows", "123456"], ["name", "[b]x"]]
+    apply._print({"the_elbo": -1234.5678}, as_json=True)
+    assert json.loads(capsys.readouterr().out) == {"the_elbo": -1234.5678}

@@ -10,18 +10,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import typer.main
+from scipy import sparse
 
 import dirvae
-from dirvae.cli import app, main
+from dirvae.cli import app, checkpoints, main
+from dirvae.cli.errors import Stop
 from dirvae.writing import whole
 from tests.cli.command import Ran
 
@@ -262,3 +265,136 @@ def test_a_folder_in_one_that_cannot_be_written(
         assert os.listdir("outer") == ["model"]
     finally:
         subprocess.run(["umount", outer / "model"], check=True)
+
+
+# --- the folder of a run --------------------------------------------------------------------------
+
+
+def test_data_have_one_fingerprint_in_any_order_of_memory_and_others_have_others() -> None:
+    x = np.arange(6.0).reshape(2, 3)
+    told: list[tuple[Any, ...]] = [
+        (x,),
+        (x.reshape(3, 2),),
+        (x.astype(np.float32),),
+        (x + 1,),
+        (sparse.csr_matrix(x),),
+        (sparse.csr_matrix(x.reshape(3, 2)),),
+        (["a", "b"],),
+        (["ab"],),
+        (["a", "b"], None),
+        (x, x),
+    ]
+    assert len({checkpoints.fingerprint(*parts) for parts in told}) == len(told)
+    assert checkpoints.fingerprint(np.asfortranarray(x)) == checkpoints.fingerprint(x.copy())
+    on_disk = SimpleNamespace(fingerprint="f")
+    assert checkpoints.fingerprint(on_disk) == checkpoints.fingerprint("f")
+
+
+def test_checkpoints_are_in_no_model_and_no_input(tmp_path: Path) -> None:
+    output, chosen = tmp_path / "model", tmp_path / "kept"
+    assert checkpoints.place(output, chosen, []) == chosen
+    assert checkpoints.place(output, None, []) == tmp_path / "model.checkpoints"
+    assert checkpoints.place(output, tmp_path, []) == tmp_path
+    for inside in (output, output / "a", output / "a" / "b"):
+        with pytest.raises(ValueError, match=r"--checkpoint-dir .* is in --output .*; choose ano"):
+            checkpoints.place(output, inside, [])
+
+
+SETTINGS = {"n_components": 3, "random_state": 0, "max_epochs": 5, "data": "x"}
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (SETTINGS, None),
+        (SETTINGS | {"max_epochs": 2}, None),
+        (SETTINGS | {"more": 1}, None),
+        ({"n_components": 3, "random_state": 0}, None),
+        (SETTINGS | {"data": "y"}, "the interrupted run had other data; give the same data"),
+        (SETTINGS | {"n_components": 4}, "the interrupted run had n_components 4, not 3; give"),
+        ({}, "the checkpoint in .* is damaged"),
+        ([1], "the checkpoint in .* is damaged"),
+    ],
+)
+def test_a_run_goes_on_with_the_settings_that_it_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: Any, said: str | None
+) -> None:
+    monkeypatch.setattr("dirvae.training.checkpoints.read_checkpoint", lambda path: None)
+    (tmp_path / "last.ckpt").touch()
+    (tmp_path / "settings.json").write_text(json.dumps(before))
+    if said is None:
+        checkpoints._open(tmp_path, SETTINGS, resume=True)
+        assert json.loads((tmp_path / "settings.json").read_text()) == SETTINGS
+    else:
+        with pytest.raises(ValueError, match=f"--resume: {said}"):
+            checkpoints._open(tmp_path, SETTINGS, resume=True)
+        assert json.loads((tmp_path / "settings.json").read_text()) == before
+
+
+@pytest.mark.parametrize("name", ["settings.json", "best.ckpt"])
+def test_files_of_others_are_not_taken_for_ones_own(tmp_path: Path, name: str) -> None:
+    checkpoints._open(tmp_path / "new", SETTINGS, resume=False)
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(ValueError, match=f"has a file {name} that is not of dirvae"):
+        checkpoints._open(tmp_path, SETTINGS, resume=False)
+    (tmp_path / "settings.json").write_text(json.dumps({"n_components": 3}))
+    with pytest.raises(ValueError, match="that is not of dirvae"):
+        checkpoints._open(tmp_path, SETTINGS, resume=False)
+    (tmp_path / "settings.json").write_text(json.dumps(SETTINGS))
+    checkpoints._open(tmp_path, SETTINGS, resume=False)
+    with pytest.raises(ValueError, match=r"--resume: .* has no checkpoint of an interrupted run"):
+        checkpoints._open(tmp_path, SETTINGS, resume=True)
+    (tmp_path / "last.ckpt").touch()
+    with pytest.raises(ValueError, match="has the checkpoint of an earlier run: continue that"):
+        checkpoints._open(tmp_path, SETTINGS, resume=False)
+
+
+def cut_off(
+    folder: Path, error: BaseException, arguments: Sequence[str] = (), names: Sequence[str] = ()
+) -> None:
+    """A run that leaves files and ends in an error."""
+    with checkpoints.resumable(folder, SETTINGS, [*arguments], resume=False, keep=False):
+        for name in names:
+            (folder / name).touch()
+        raise error
+
+
+@pytest.mark.parametrize("saved", [False, True])
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (OSError(errno.ENOSPC, "No space left on device"), 2, "No space left on device"),
+    ],
+)
+def test_a_run_that_is_cut_off_says_how_to_go_on_and_keeps_what_it_saved(
+    tmp_path: Path, saved: bool, error: BaseException, code: int, said: str
+) -> None:
+    folder = tmp_path / "kept"
+    for arguments in (["fit", "vae", "a b"], ["fit", "vae", "a b", "--resume"]):
+        with pytest.raises(Stop) as stop:
+            cut_off(folder, error, arguments, names=["best.ckpt", *["last.ckpt"] * saved])
+        message = str(stop.value)
+        assert said in message
+        assert stop.value.exit_code == code
+        assert folder.exists() == saved
+        if saved:
+            assert message.endswith("continue with: dirvae fit vae 'a b' --resume")
+            (folder / "last.ckpt").unlink()
+        else:
+            assert ("nothing is saved" in message) == (code == 130)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_what_a_run_left_goes_at_its_end_unless_it_is_kept(tmp_path: Path, keep: bool) -> None:
+    folder = tmp_path / "kept"
+    with checkpoints.resumable(folder, SETTINGS, [], resume=False, keep=keep):
+        (folder / "last.ckpt").touch()
+    assert folder.exists() == keep
+    for there in (False, True):
+        with pytest.raises(ValueError, match="a wrong option"):
+            cut_off(tmp_path / "own", ValueError("a wrong option"), names=["last.ckpt"] * there)
+        assert (tmp_path / "own").exists() == there
+    (tmp_path / "own" / "letter.txt").touch()
+    checkpoints._remove(tmp_path / "own")
+    assert [path.name for path in (tmp_path / "own").iterdir()] == ["letter.txt"]

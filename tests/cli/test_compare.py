@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from dirvae import CompositionModel, TopicModel
+from dirvae.cli.compare import _called, _parted
 from dirvae.topics import compare
 from tests.cli.command import assert_one_sentence
 from tests.report.explorer.example import composition, documents, model, samples
@@ -79,3 +80,24 @@ def test_folders_of_one_name_are_told_apart(run, saved) -> None:
     assert run("compare", "a/same", "b/same", "-o", "page.html").code == 0
     assert "The topics of a/same" in " ".join(Path("page.html").read_text().split())
     assert np.isfinite(saved.topic_prevalence_).all()
+
+
+@pytest.mark.parametrize("number", [1, 2, 5, 6])
+def test_two_to_five_models_may_come_before_the_data(tmp_path, monkeypatch, number) -> None:
+    def holds_model(path):
+        return path.name.startswith("m")
+
+    monkeypatch.setattr("dirvae.persistence.folder.holds_model", holds_model)
+    names = [f"m{place}" for place in range(number)]
+    for data in (None, "x.csv"):
+        sources = [*names, *([data] if data else [])]
+        if number in (2, 5):
+            assert _parted(sources) == ([Path(name) for name in names], data)
+        else:
+            with pytest.raises(ValueError, match=f"MODEL names {number} models, must name two to"):
+                _parted(sources)
+
+
+def test_models_are_called_by_their_folders_or_whole_paths() -> None:
+    assert _called([Path("a/one"), Path("a/two")]) == ["one", "two"]
+    assert _called([Path("a/one"), Path("b/one")]) == ["a/one", "b/one"]

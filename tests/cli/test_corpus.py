@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.feature_extraction.text import CountVectorizer
 
 from dirvae import TopicModel, load
-from dirvae.data import Corpus
+from dirvae.cli import corpus as command
+from dirvae.cli import inputs, texts
+from dirvae.data import Corpus, text_files, vectorizing
+from dirvae.data.corpus import counting
+from dirvae.data.words import words_of
 from tests.cli.command import assert_one_sentence
 
 TEXTS = ["the cat sat by the dog", "a dog and a cat", "moon and stars", "the moon, the stars"] * 6
@@ -133,3 +140,104 @@ def test_a_model_of_counts_has_no_words_to_count(run, built):
     TopicModel(2, max_epochs=1).fit(np.eye(4)).save("of_counts")
     ran = run("corpus", "build", "texts.jsonl", "-o", "new", "--model", "of_counts")
     assert_one_sentence(ran, "must have been fitted to texts")
+
+
+# --- how a corpus is built ------------------------------------------------------------------------
+
+
+def test_words_are_counted_by_the_options_or_those_of_a_model(monkeypatch):
+    counting = {"stop_words": ["a"], "ngram_range": (1, 3)}
+    assert command._settings(counting, 7, None) == {
+        "stop_words": ["a"],
+        "ngrams": 3,
+        "vocabulary_size": 7,
+    }
+    assert command._settings({}, 7, None) == {"ngrams": 1, "vocabulary_size": 7}
+    with pytest.raises(ValueError, match="--ngram-range cannot be used with --model m"):
+        command._settings({"ngram_range": (1, 3)}, 7, Path("m"))
+    model = SimpleNamespace(vocabulary_=np.array(["a b", "c"]), vectorizer_=None)
+    monkeypatch.setattr(command, "load_estimator", lambda *_: model)
+    for own, is_ours in (
+        ({"ngram_range": (1, 2)}, True),
+        ({"ngram_range": (1, 1)}, True),
+        ({"ngram_range": (2, 2)}, False),
+        ({"tokenizer": str.split}, False),
+        (None, False),
+    ):
+        model.vectorizer_ = (
+            None if own is None else CountVectorizer(**{"tokenizer": words_of, **own})
+        )
+        if is_ours:
+            assert command._settings({}, 7, Path("m")) == {
+                "vocabulary": ["a b", "c"],
+                "stop_words": None,
+                "ngrams": own["ngram_range"][1],
+            }
+        else:
+            with pytest.raises(ValueError, match="--model m must have been fitted to texts by"):
+                command._settings({}, 7, Path("m"))
+
+
+def test_there_is_a_process_for_each_core_that_may_be_used(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 3, 5}, raising=False)
+    assert command._cores() == 3
+    monkeypatch.delattr("os.sched_getaffinity")
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    assert command._cores() == 4
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    assert command._cores() == 1
+
+
+@pytest.mark.parametrize(("is_terminal", "quiet"), [(True, False), (True, True), (False, False)])
+def test_progress_is_shown_on_a_terminal_and_how_fast_it_goes(monkeypatch, is_terminal, quiet):
+    shown = []
+    clock = iter([100.0, 104.0, 100.0])
+
+    class Status:
+        update = shown.append
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+    monkeypatch.setattr("rich.console.Console.status", lambda self, what: Status())
+    monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal)
+    monkeypatch.setattr(command, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    with command.counted("texts", quiet) as progress:
+        progress(6000)
+    assert shown == (["6,000 texts, 1,500 a second"] if is_terminal and not quiet else [])
+
+
+def test_a_corpus_of_counts_has_the_first_ids_of_the_file(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text(",a,b\nu,1,0\nv,0,2\n")
+    corpus = command._of_counts(str(path), tmp_path / "corpus", None, None, False, print)
+    assert (corpus.ids, corpus.columns) == (["u", "v"], {"id": "row"})
+    assert corpus.vocabulary.tolist() == ["a", "b"]
+    with pytest.raises(ValueError, match=r"--layer cannot be used with .*x\.csv, which is not a"):
+        command._of_counts(str(path), tmp_path / "other", None, "raw", False, print)
+    np.save(tmp_path / "x.npy", np.eye(2))
+    corpus = command._of_counts(
+        str(tmp_path / "x.npy"), tmp_path / "bare", None, None, False, print
+    )
+    assert (corpus.ids, corpus.vocabulary, corpus.columns) == (None, None, {})
+
+
+def test_it_is_told_how_many_documents_were_counted_a_second(run, tmp_path, monkeypatch):
+    clock = iter([100.0, 100.0, 104.0])
+    monkeypatch.setattr(command, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    (tmp_path / "texts.jsonl").write_text('{"text": "a cat"}\n' * 40)
+    ran = run("corpus", "build", "texts.jsonl", "-o", "my corpus", "--max-df", "1.0")
+    assert ran.err.splitlines() == [
+        "my corpus: 40 documents, 1 words, 10 documents a second",
+        "Next: dirvae fit topics 'my corpus' -o model",
+    ]
+
+
+def test_what_help_shows_is_what_the_library_does():
+    """Numbers that stand twice, so that help need not wait for imports."""
+    assert command.VOCABULARY_SIZE == vectorizing.VOCABULARY_SIZE
+    assert texts.MOST_NGRAMS == counting.MOST_NGRAMS
+    assert inputs.UTF8 == text_files.UTF8

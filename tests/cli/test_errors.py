@@ -9,7 +9,7 @@ import pytest
 import typer.main
 
 from dirvae.cli import app, main
-from dirvae.cli.errors import print_json
+from dirvae.cli.errors import print_json, sentence
 from tests.cli.command import assert_one_sentence
 
 
@@ -67,3 +67,21 @@ def test_a_long_message_is_cut(run, tmp_path):
     ran = run("fit", "vae", tmp_path / "x.csv", "-o", tmp_path / "model")
     assert_one_sentence(ran, "has two columns named 'xxx")
     assert len(ran.err) == len("Error: ") + 500 + len("...\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device", "x.csv"), "No space left on device: x.csv"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError("the pipe broke"), "the pipe broke"),
+        (ValueError("one\n  two\n\nthree"), "one two"),
+        (ValueError(""), "ValueError"),
+        (ValueError("x" * 500), "x" * 500),
+        (ValueError("x" * 501), "x" * 500 + "..."),
+        (MemoryError("1 TiB"), "there is not enough memory for this; give fewer rows or columns"),
+    ],
+)
+def test_an_error_is_one_sentence(error, said):
+    assert sentence(error).startswith(said)
+    assert len(sentence(error)) == len(said) or isinstance(error, MemoryError)

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,14 @@ import torch
 from scipy import sparse
 
 import dirvae
-from dirvae.cli.fit import fit_vae
+from dirvae.cli.fit import (
+    _concentration,
+    _require_no_parts,
+    _show_progress,
+    _sizes,
+    _summarise,
+    fit_vae,
+)
 from dirvae.models.latents import default_latent
 from tests.cli.command import COUNTS, SMALL, X, assert_one_sentence, fit, help_of, limited
 
@@ -329,3 +337,42 @@ def test_a_mixture_prior(latent, run):
     assert dirvae.load("model").vae_.prior().component_distribution.batch_shape == (3,)
     found = json.loads(run("evaluate", "model", "x.npy", "--samples", 2, "--json").out)
     assert found["elbo"] == pytest.approx(dirvae.load("model").score(binary), abs=1e-6)
+
+
+# --- what options become, and what is said at the end ---------------------------------------------
+
+
+def test_sizes_and_concentrations_are_numbers():
+    assert _sizes("--hidden-sizes", "500, 20") == [500, 20]
+    for text in ("", "5,", "5.0", "a"):
+        with pytest.raises(ValueError, match=f"--hidden-sizes is '{text}', must be whole numbers"):
+            _sizes("--hidden-sizes", text)
+    assert [_concentration(word) for word in (None, "learn", "0.5")] == [None, "learn", 0.5]
+    with pytest.raises(ValueError, match="--prior-concentration is 'lern', must be a positive"):
+        _concentration("lern")
+
+
+def test_one_component_is_none_of_proportions():
+    _require_no_parts(1, "gaussian")
+    for latent in (None, "dirichlet"):
+        with pytest.raises(ValueError, match="--components is 1, must be 2 or more for a latent"):
+            _require_no_parts(1, latent)
+
+
+def test_the_bound_of_the_epoch_that_was_kept_is_told(capsys):
+    history = [{"elbo": -3.0}, {"elbo": -2.005, "val_elbo": -2.5}, {"elbo": -1.0}]
+    model = SimpleNamespace(history_=history, best_epoch_=1, n_iter_=3)
+    _summarise(model, Path("my model"), " --array x")
+    assert capsys.readouterr().err.splitlines() == [
+        "my model: 3 epochs, held-out ELBO -2.50 nats a row",
+        "Next: dirvae transform 'my model' DATA --array x -o theta.csv",
+    ]
+    model.best_epoch_ = 2
+    _summarise(model, Path("model"), "")
+    assert capsys.readouterr().err.startswith("model: 3 epochs, ELBO -1.00 nats a row\n")
+
+
+@pytest.mark.parametrize(("quiet", "is_terminal", "is_shown"), [(0, 1, 1), (1, 1, 0), (0, 0, 0)])
+def test_progress_is_shown_on_a_terminal_unless_quiet(monkeypatch, quiet, is_terminal, is_shown):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: bool(is_terminal))
+    assert _show_progress(bool(quiet)) == bool(is_shown)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,11 @@ import pytest
 from scipy import io, sparse
 
 from dirvae import CompositionModel, TopicModel, load
+from dirvae.cli import counts
+from dirvae.cli.effects import _print as print_effects
+from dirvae.cli.effects import _rows as rows_of_effects
+from dirvae.data.rows import Rows
+from dirvae.topics.effects import Coefficient
 from tests.cli.command import assert_one_sentence
 from tests.report.explorer.example import data_of
 
@@ -458,3 +465,127 @@ def test_a_page_shows_effects_of_other_columns(run, files, fitted, tmp_path):
     np.testing.assert_allclose(shares, theta.mean(0), atol=5.1e-6)
     refused = run(*report, "--drop-missing", "--force")
     assert_one_sentence(refused, "--drop-missing needs --covariates")
+
+
+# --- samples and features by name -----------------------------------------------------------------
+
+
+def test_features_are_put_in_the_order_of_the_models_and_what_differs_is_told(capsys):
+    model = SimpleNamespace(vocabulary_=np.array(["a", "b", "c"], dtype=object))
+    x = np.arange(1, 7).reshape(2, 3)
+    same = Rows(x, ["a", "b", "c"])
+    assert counts.features_in_order(model, same, "x.csv") is same.x
+    assert counts.features_in_order(model, Rows(x), "x.csv") is x
+    assert counts.features_in_order(SimpleNamespace(), same, "x.csv") is same.x
+    assert capsys.readouterr().err == ""
+    for form in (np.asarray, sparse.csr_matrix):
+        found = counts.features_in_order(model, Rows(form(x), ["c", "a", "b"]), "x.csv")
+        assert found.toarray().tolist() == [[2, 3, 1], [5, 6, 4]]
+        assert capsys.readouterr().err == ""
+        found = counts.features_in_order(model, Rows(form(x), ["c", "new", "a"]), "x.csv")
+        assert found.toarray().tolist() == [[3, 0, 1], [6, 0, 4]]
+        assert capsys.readouterr().err.splitlines() == [
+            "x.csv: 1 of the model's 3 features are not in it; their counts are taken as 0",
+            "x.csv: left out 1 features that the model does not have",
+        ]
+    counts.features_in_order(model, Rows(x[:, :2], ["c", "a"]), "x.csv")
+    assert capsys.readouterr().err.count("\n") == 1
+    with pytest.raises(
+        ValueError, match=r"x\.csv has two features named 'b'; each name must be un"
+    ):
+        counts.features_in_order(model, Rows(x, ["a", "b", "b"]), "x.csv")
+    with pytest.raises(
+        ValueError, match=r"none of the model's 3 features\. A feature of the model is"
+    ):
+        counts.features_in_order(model, Rows(x, ["u", "v", "w"]), "x.csv")
+
+
+def test_samples_with_missing_values_are_counted_by_column(capsys):
+    path, nan = Path("meta.csv"), float("nan")
+    rows = Rows(np.arange(4)[:, None], ids={"id": ["i", "j", "k", "l"]})
+    whole = pd.DataFrame({"age": [1.0, 2, 3, 4], "diet": ["x", "y", "x", "y"]})
+    assert counts.complete(whole, rows, False, path)[1] is rows
+    gaps = pd.DataFrame({"age": [1, nan, nan, 4], "diet": ["x", None, "x", "y"], "sex": [1] * 4})
+    said = r"meta\.csv has missing values in 2 of the 4 samples: age \(2\), diet \(1\); leave"
+    with pytest.raises(ValueError, match=said):
+        counts.complete(gaps, rows, False, path)
+    frame, kept = counts.complete(gaps, rows, True, path)
+    assert (frame["age"].tolist(), frame.index.tolist()) == ([1, 4], [0, 1])
+    assert (kept.x.tolist(), kept.ids) == ([[0], [3]], {"id": ["i", "l"]})
+    said = "meta.csv: left out 2 samples with missing values: age (2), diet (1)\n"
+    assert capsys.readouterr().err == said
+    with pytest.raises(ValueError, match=r"missing values in all samples: age \(4\)$"):
+        counts.complete(gaps.assign(age=nan)[["age"]], rows, True, path)
+
+
+def test_a_source_is_told_as_on_the_command_line():
+    assert counts.Source("x.csv").arguments() == ["x.csv"]
+    every = counts.Source("x", "a", ["u", "v"], "cp1252", True, "raw", "rna")
+    assert every.arguments() == [
+        *("x", "--transpose", "--id-column", "u", "--id-column", "v", "--array", "a"),
+        *("--layer", "raw", "--modality", "rna", "--encoding", "cp1252"),
+    ]
+
+
+def test_covariates_are_matched_by_one_column_of_ids(tmp_path):
+    meta = tmp_path / "meta.csv"
+    meta.write_text("key,age,diet\nj,2,y\ni,1,\n")
+    rows, csv = Rows(np.eye(2), ids={"id": ["i", "j"]}), counts.Source("x.csv")
+    frame = counts.read_covariates(meta, " age", rows, csv)
+    assert (list(frame), frame["age"].tolist()) == (["age"], [1, 2])
+    assert list(counts.read_covariates(meta, None, rows, csv)) == ["age", "diet"]
+    assert list(counts.read_covariates(meta, None, rows, csv, kinds={"diet": "words"})) == ["diet"]
+    assert counts.read_covariates(None, None, rows, csv) is None
+    for given, source, said in (
+        (rows._replace(ids={}), csv, r"x\.csv has no ids: name the column of ids with --id-column"),
+        (rows._replace(ids={}), counts.Source("x.npy"), r"x\.npy has no ids: give the counts in a"),
+        (rows._replace(ids={"a": [1, 2], "b": [3, 4]}), csv, "needs one --id-column, but .* are 2"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            counts.read_covariates(meta, None, given, source)
+    with pytest.raises(ValueError, match="--covariate-columns"):
+        counts.read_covariates(None, "age", rows, csv)
+    assert counts.read_labels(meta, "diet", rows, csv) == [None, "y"]
+    assert counts.read_labels(meta, "age", rows, csv) == ["1", "2"]
+    assert counts.read_labels(meta, None, rows, csv) is None
+    with pytest.raises(ValueError, match="--label-column names a column of --covariates: give"):
+        counts.read_labels(None, "diet", rows, csv)
+
+
+def test_effects_have_a_row_for_each_coefficient_but_the_intercept(capsys, monkeypatch):
+    numbers = np.array([[9.0, 9.0], [0.5, -0.25], [0.125, 0.0]])
+    found = SimpleNamespace(
+        coefficients=[
+            Coefficient("", "intercept"),
+            Coefficient("age", "numbers"),
+            Coefficient("diet", "words", "swap", "home"),
+        ],
+        effect=numbers,
+        std_error=numbers / 10,
+        lower=numbers - 0.125,
+        upper=numbers + 0.25,
+    )
+    table = rows_of_effects(found, ["model0", "model1"], ["sea", "[b]air"])
+    assert [(row["covariate"], row["component"], row["column"], row["name"]) for row in table] == [
+        ("age", 0, "model0", "sea"),
+        ("age", 1, "model1", "[b]air"),
+        ("diet", 0, "model0", "sea"),
+        ("diet", 1, "model1", "[b]air"),
+    ]
+    assert [row["effect"] for row in table] == [0.5, -0.25, 0.125, 0.0]
+    assert (table[0]["lower"], table[0]["upper"], table[0]["std_error"]) == (0.375, 0.75, 0.05)
+    assert (table[2]["level"], table[2]["reference"]) == ("swap", "home")
+    monkeypatch.delenv("COLUMNS", raising=False)
+    print_effects(table, 0.95)
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        "covariate component effect 95% interval name",
+        "age 0 +0.5000 +0.3750 to +0.7500 * sea",
+        "1 -0.2500 -0.3750 to +0.0000 [b]air",
+        "diet: swap, not home 0 +0.1250 +0.0000 to +0.3750 sea",
+        "1 +0.0000 -0.1250 to +0.2500 [b]air",
+        "* The 95% interval does not contain 0.",
+        "Of many intervals, some have a star by chance.",
+    ]
+    print_effects([{**table[0], "lower": -2.0, "upper": -1e-9}], 0.95)
+    assert " * " in capsys.readouterr().out

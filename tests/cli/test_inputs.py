@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,10 @@ import pytest
 from scipy import sparse
 
 import dirvae
+from dirvae.cli import inputs
+from dirvae.data import Corpus, Document
+from dirvae.data.corpora import Texts
+from dirvae.data.rows import Rows
 from tests.cli.command import COUNTS, RANDOM, SMALL, X, assert_one_sentence, fit
 
 
@@ -69,3 +74,105 @@ def test_a_table_of_excel_in_cp1252(run):
     assert run("evaluate", "model", "x.csv", "--samples", 0, *options).code == 0
     np.save("x.npy", X)
     assert_one_sentence(run(*fit(*options, "--force")), "--encoding cannot be used with x.npy")
+
+
+# --- what is made of what was read ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+def test_columns_are_put_in_the_order_of_the_models(kind):
+    x = np.arange(6).reshape(2, 3)
+    model = SimpleNamespace(feature_names_in_=np.array(["c", "a", "b"], dtype=object))
+    rows = Rows(kind(x), ["a", "b", "c"])
+    found = inputs.columns_in_order(model, rows, "x.csv")
+    assert (found.toarray() if sparse.issparse(found) else found).tolist() == [[2, 0, 1], [5, 3, 4]]
+    assert inputs.columns_in_order(model, rows._replace(columns=None), "x.csv") is rows.x
+    assert inputs.columns_in_order(SimpleNamespace(), rows, "x.csv") is rows.x
+    with pytest.raises(
+        ValueError, match=r"x\.csv has no column 'c', which the model was fitted on"
+    ):
+        inputs.columns_in_order(model, Rows(kind(x), ["a", "b", "d"]), "x.csv")
+    with pytest.raises(
+        ValueError, match=r"x\.csv has a column 'd', which the model was not fitted"
+    ):
+        inputs.columns_in_order(model, Rows(kind(np.eye(4)), ["a", "d", "b", "c"]), "x.csv")
+
+
+def test_options_of_another_command_are_those_of_this_one():
+    assert inputs.as_read(None, "utf-8") == ""
+    assert inputs.as_read("x", "utf-8", id_column=["a", "b c"]) == (
+        " --id-column a --id-column 'b c' --array x"
+    )
+    assert inputs.as_read(None, "cp1252", strip="headers, quotes") == (
+        " --strip headers,quotes --encoding cp1252"
+    )
+
+
+def test_classes_that_are_missing_are_empty_or_minus_1():
+    assert inputs.known_or_none(["a", "", "-1", "1"]) == ["a", None, None, "1"]
+
+
+def test_texts_and_counts_are_taken_apart():
+    texts, counts = Texts(["a"], columns={"year": [1]}), Rows(np.eye(2), ["u", "v"])
+    assert inputs.rows_of(texts) == ["a"]
+    assert inputs.rows_of(counts) is counts.x
+    assert inputs.covariates_of(texts) == {"year": [1]}
+    assert inputs.covariates_of(texts._replace(columns={})) is None
+    assert inputs.covariates_of(counts) is None
+    on_disk = inputs.OnDisk(None, None, {}, None, {"year": [2]})
+    assert inputs.covariates_of(on_disk) == {"year": [2]}
+    assert inputs.covariates_of(on_disk._replace(told={})) is None
+
+
+def test_a_corpus_is_read_with_what_is_asked_for(tmp_path):
+    rows = [
+        Document("sea air", id="i", label="x", time="1999"),
+        Document("air", id="j", time="2001"),
+        Document("sea", id="k", label=7, time="2005"),
+    ]
+    columns = {"id": "name", "label": "kind", "time": "year"}
+    source = str(Corpus.build(tmp_path / "corpus", rows, columns=columns).folder)
+    plain = inputs.read_documents(source)
+    assert (plain.ids, plain.labels, plain.told) == ({"name": ["i", "j", "k"]}, None, {})
+    assert plain.columns == ["air", "sea"]
+    assert inputs.read_documents(source, named=False).ids == {}
+    kinds = {"year": "", "kind": "words"}
+    asked = inputs.read_documents(source, id_column=["year"], label_column="kind", kinds=kinds)
+    assert asked.ids == {"year": ["1999", "2001", "2005"]}
+    assert asked.labels == ["x", "", "7"]
+    assert list(asked.told["year"]) == [1999, 2001, 2005]
+    assert asked.told["kind"] == ["x", None, 7]
+    for option, given in (
+        ("--text-column", {"text_column": "a"}),
+        ("--encoding", {"encoding": "cp1252"}),
+        ("--strip", {"strip": ["headers"]}),
+        ("--array", {"array": "x"}),
+    ):
+        with pytest.raises(ValueError, match=f"{option} cannot be used with .*, which is a corpus"):
+            inputs.read_documents(source, **given)
+
+
+@pytest.mark.parametrize(
+    ("fitted_without", "strip", "said"),
+    [
+        (None, ["headers"], None),
+        (["headers"], ["headers"], None),
+        (["quotes", "headers"], ["headers", "quotes"], None),
+        ([], [], None),
+        (["quotes", "headers"], [], "read with --strip headers,quotes, but .* with no --strip,"),
+        ([], ["footers"], "read with no --strip, but these texts are read with --strip footers,"),
+    ],
+)
+def test_other_parts_than_those_of_the_model_are_warned_of(tmp_path, fitted_without, strip, said):
+    (tmp_path / "x.csv").write_text('id,text\n1,"From: me\n\nsea air"\n')
+    model = SimpleNamespace(_stripped=fitted_without)
+
+    def read():
+        return inputs.read_documents(str(tmp_path / "x.csv"), strip=strip, model=model)
+
+    if said is None:
+        assert read().texts == ["sea air" if "headers" in strip else "From: me\n\nsea air"]
+    else:
+        with pytest.warns(UserWarning, match=said) as warned:
+            read()
+        assert [entry.filename for entry in warned] == [__file__]

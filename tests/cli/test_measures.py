@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from scipy import stats
 
 import dirvae
+from dirvae.cli.measures import measure_composition
 from tests.cli.command import X, printed
 
 
@@ -107,3 +109,25 @@ def test_evaluate_of_probabilities_is_repeatable(run, fitted):
     np.save("x.npy", X)
     first, second = (run("evaluate", fitted, "x.npy", "--json").out for _ in range(2))
     assert first == second
+
+
+def test_what_hidden_counts_gain_over_the_mean_composition_has_a_standard_error():
+    log_prob, of_mean = np.array([-3.0, -1.0, -2.0]), np.array([-4.0, -5.0, -3.0])
+    model = SimpleNamespace(
+        completion_log_prob=lambda X, covariates: log_prob[: len(X)],
+        mean_log_prob=lambda X: of_mean[: len(X)],
+        precision_=7.0,
+        n_components=2,
+    )
+    assert measure_composition(model, range(3)) == {
+        "samples": 3,
+        "completion_log_prob": -2.0,
+        "mean_composition_log_prob": -4.0,
+        "gain": 2.0,
+        "gain_std_error": pytest.approx(1.0),  # of 1, 4 and 1 the deviation is the root of 3
+        "precision": 7.0,
+        "components": 2,
+    }
+    assert measure_composition(model, range(1))["gain_std_error"] is None
+    two = measure_composition(model, range(2))
+    assert two["gain_std_error"] == pytest.approx(1.5)

@@ -17,6 +17,7 @@ import typer.main
 
 import dirvae
 from dirvae.cli import app
+from dirvae.cli.outputs import write_table
 from tests.cli.command import Ran
 
 RANDOM = np.random.default_rng(0)
@@ -437,3 +438,18 @@ def test_a_refused_run_makes_no_folders(place: Path, run: Callable[..., Ran]) ->
     assert tree(place) == before
     assert run(*TRANSFORM, "a/b/theta.csv").code == 0
     assert len(pd.read_csv("a/b/theta.csv")) == 20
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".npy"])
+def test_a_table_has_its_ids_first_and_no_index(tmp_path: Path, suffix: str) -> None:
+    path, values = tmp_path / "new" / f"x{suffix}", np.array([[1.0, 2.0], [3.0, 4.0]])
+    write_table(path, values, ["a", "b"], {"id": ["i", "j"]})
+    if suffix == ".npy":
+        np.testing.assert_array_equal(np.load(path), values)
+        return
+    frame = pd.read_csv(path) if suffix == ".csv" else pd.read_parquet(path)
+    assert frame.columns.tolist() == ["id", "a", "b"]
+    assert frame["b"].tolist() == [2, 4]
+    with pytest.raises(ValueError, match="zip"):
+        write_table(path, values, ["a"], {})
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]

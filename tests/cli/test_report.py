@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,8 @@ from scipy.io import mmwrite
 from scipy.sparse import coo_matrix
 
 from dirvae import load
+from dirvae.cli.report import write_page
+from dirvae.data.corpora import Texts
 from tests.cli.command import SMALL, X, assert_one_sentence
 from tests.report.explorer.example import data_of, documents, model
 
@@ -260,3 +263,52 @@ def test_features_of_counts_are_matched_by_name(run, tmp_path, monkeypatch) -> N
         assert ran.code == 0, ran.err
     pages = [data_of((tmp_path / f"{f}.html").read_text()) for f in ("straight", "mixed")]
     assert pages[0]["documents"] == pages[1]["documents"]
+
+
+class Shown(SimpleNamespace):
+    """A model that keeps what its page was asked for."""
+
+    def report(self, X, output, **given):
+        self.X, self.given = X, given
+        return "é" * 60_000
+
+
+@pytest.mark.parametrize(
+    ("labels", "times", "ids", "right"),
+    [
+        (None, None, None, (None, None, {"doi": ["i", "j"], "area": ["", "x"], "year": [1, 2]})),
+        ("area", None, None, ({"area": [None, "x"]}, None, {"doi": ["i", "j"], "year": [1, 2]})),
+        ("area", "year", None, ({"area": [None, "x"]}, [1, 2], {"doi": ["i", "j"]})),
+        (
+            "area",
+            "year",
+            ["doi", "year"],
+            ({"area": [None, "x"]}, [1, 2], {"doi": ["i", "j"], "year": [1, 2]}),
+        ),
+    ],
+)
+def test_labels_and_times_are_no_ids_unless_they_are_named_so(
+    tmp_path, capsys, labels, times, ids, right
+) -> None:
+    X = Texts(["a", "b"], {"doi": ["i", "j"], "area": ["", "x"], "year": [1, 2]})
+    shown = Shown()
+    write_page(shown, X, tmp_path / "new" / "page.html", labels, times, ids, {"title": "T"})
+    assert shown.X == ["a", "b"]
+    told = dict(zip(("labels", "times", "ids"), right, strict=True))
+    assert shown.given == {"title": "T", **told}
+    assert capsys.readouterr().err.endswith("page.html: 0.1 MB; open it in a browser\n")
+    assert (tmp_path / "new").is_dir()
+
+
+def test_labels_that_were_read_as_such_have_their_name_or_none(tmp_path) -> None:
+    shown = Shown()
+    for labels, column, right in (
+        (["x", "-1"], None, {"label": ["x", None]}),
+        (["x", ""], "area", {"area": ["x", None]}),
+        (None, "area", None),
+    ):
+        X = Texts(["a", "b"], {}, labels)
+        write_page(shown, X, tmp_path / "page.html", column, None, None, {})
+        assert shown.given == {"labels": right, "times": None, "ids": None}
+    write_page(shown, None, tmp_path / "page.html", None, None, None, {})
+    assert (shown.X, shown.given) == (None, {})

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from dirvae import load
 from dirvae.cli.fit_topics import fit_topics
-from dirvae.cli.texts import guide_of
+from dirvae.cli.texts import guide_of, parts_of, vectorizer_settings
 from dirvae.topics import TopicEnsemble, TopicModel
 from tests.cli.command import assert_one_sentence
 from tests.report.explorer.example import data_of
@@ -218,3 +218,62 @@ def test_options_on_words_do_not_go_with_counts(run, tmp_path):
     assert_one_sentence(of_characters, "--tokenizer cannot be used with counts.npz")
     assert_one_sentence(run(*fit, "--strip", "quotes"), "--strip cannot be used with counts.npz")
     assert_one_sentence(run(*fit, "--time-column", "a"), "--time-column needs a table")
+
+
+# --- settings and guides --------------------------------------------------------------------------
+
+
+def test_settings_are_those_that_were_given():
+    assert vectorizer_settings(None, None, None, 1, "utf-8") == {}
+    assert vectorizer_settings(None, 0, 1.0, 10, "utf-8", "characters") == {
+        "min_df": 0,
+        "max_df": 1.0,
+        "ngram_range": (1, 10),
+        "stop_words": None,
+        "tokenizer": None,
+        "token_pattern": r"\w",
+    }
+    assert vectorizer_settings(["none"], None, None, 2, "utf-8", "[a-z]+") == {
+        "stop_words": None,
+        "ngram_range": (1, 2),
+        "tokenizer": None,
+        "token_pattern": "[a-z]+",
+    }
+    with pytest.raises(ValueError, match="--ngrams is 11, must be at most 10"):
+        vectorizer_settings(None, None, None, 11, "utf-8")
+    with pytest.raises(ValueError, match="--stop-words has the word none and a list; give only"):
+        vectorizer_settings(["none", "de"], None, None, 1, "utf-8")
+    for pattern in ("", "[a-z]*", "(a+)+b"):
+        with pytest.raises(ValueError, match=r"--tokenizer is .*, must be words, characters or a"):
+            vectorizer_settings(None, None, None, 1, "utf-8", pattern)
+
+
+def test_parts_are_known_words_between_commas():
+    assert parts_of("") == []
+    assert parts_of(" headers,, quotes ") == ["headers", "quotes"]
+    with pytest.raises(ValueError, match=r"--strip has 'header', must be some of .*mean headers"):
+        parts_of("quotes,header")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "right"),
+    [
+        ("x.txt", "sea: wave, fish  salt\n\n air:bird\n", {"sea": 3, "air": 1}),
+        ("x.txt", "sea:\n", {"sea": 0}),
+        ("x.JSON", '{"sea": ["wave"]}', {"sea": 1}),
+        ("x.txt", "sea: wave\n\nbird\n", r"has 'bird' in line 3, must be a name"),
+        ("x.txt", ": wave\n", r"has ': wave' in line 1, must be a name"),
+        ("x.txt", "sea: a\nsea : b\n", r"has 'sea : b' in line 2, must be a name"),
+        ("x.json", "[1]", r"must be a JSON object, such as"),
+        ("x.json", "sea: wave", r"is not valid JSON \("),
+    ],
+)
+def test_a_guide_has_a_name_and_words_in_each_line(tmp_path, name, text, right):
+    (tmp_path / name).write_text(text)
+    if isinstance(right, str):
+        with pytest.raises(ValueError, match=right):
+            guide_of(tmp_path / name, "utf-8")
+    else:
+        found = guide_of(tmp_path / name, "utf-8")
+        assert {topic: len(words) for topic, words in found.items()} == right
+        assert all(re.fullmatch("[a-z]+", word) for words in found.values() for word in words)

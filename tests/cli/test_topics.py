@@ -7,13 +7,18 @@ import os
 import re
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
 
-from dirvae import TopicModel, evaluation, load
+from dirvae import TopicModel, evaluation, load, terms
+from dirvae.cli.fit_topics import _end, _of_seeds, _refuse_columns, _vocabulary
+from dirvae.cli.topics import _add_examples, _described, _print
+from dirvae.data.corpora import Texts
+from dirvae.evaluation import matching
 from dirvae.topics import fit_seeds
 from tests.report.explorer.example import data_of
 
@@ -518,3 +523,159 @@ def test_words_of_counts_in_utf_16(run, tmp_path):
     code, _, err = run("fit", "topics", *arguments, "-o", "model")
     assert code == 0, err
     assert sorted(load("model").vocabulary_.tolist()) == ["größe", "zwei"]
+
+
+# --- the steps of a fit ---------------------------------------------------------------------------
+
+
+def test_words_of_counts_are_the_lines_of_a_file(tmp_path):
+    (tmp_path / "words.txt").write_bytes(b"sea\r\n\r\nair b\r\n\r\n")
+    assert _vocabulary(tmp_path / "words.txt", "x.npz") == ["sea", "", "air b"]
+    assert _vocabulary(None, "x.csv") is None
+    with pytest.raises(ValueError, match=r"--vocabulary needs counts \(.*\); texts have their own"):
+        _vocabulary(tmp_path / "words.txt", "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("given", "option"),
+    [
+        (("class", None, None), "--label-column"),
+        ((None, ["age"], None), "--covariates"),
+        ((None, None, "year"), "--time-column"),
+        ((None, None, None), None),
+        ((None, [], None), None),
+    ],
+)
+def test_columns_need_a_table(given, option):
+    if option is None:
+        _refuse_columns(*given)
+    else:
+        with pytest.raises(ValueError, match=rf"^{option} needs a table \(\.csv"):
+            _refuse_columns(*given)
+
+
+def test_the_end_of_a_fit_says_what_there_is_and_what_is_next(capsys):
+    model = SimpleNamespace(n_components=3, n_features_in_=12_345, n_iter_=15)
+    _end(model, None, Path("my model"), "'my texts.csv'", None, None)
+    assert capsys.readouterr().err.splitlines() == [
+        "my model: 3 topics, 12,345 words, 15 epochs",
+        "Next: dirvae report 'my model' 'my texts.csv' -o report.html",
+        "Or: dirvae topics 'my model'",
+    ]
+
+
+def test_the_model_that_others_agree_with_is_told_with_the_topics_that_they_do_not_find(
+    monkeypatch, capsys
+):
+    stable = matching.STABLE
+    found = SimpleNamespace(
+        best=1,
+        stability=[None, np.array([0.9, stable, stable - 0.01, 0.25])],
+        models=["one", "two"],
+    )
+    monkeypatch.setattr("dirvae.topics.fit_seeds", lambda *_, **__: found)
+    X = SimpleNamespace(texts=[])
+    assert _of_seeds(None, X, None, range(5, 7), {}) == "two"
+    assert capsys.readouterr().err.splitlines() == [
+        "Of 2 seeds, the model of seed 6 is saved. The others find 2 of its 4 topics",
+        f"Topic 2 is not found by all seeds (stability {stable - 0.01:.2f})",
+        "Topic 3 is not found by all seeds (stability 0.25)",
+    ]
+
+
+# --- what is printed of topics --------------------------------------------------------------------
+
+
+class Described(SimpleNamespace):
+    """Two topics of three words, of which the second has more."""
+
+    topic_word_ = np.array([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]])
+    topic_prevalence_ = np.array([0.25, 0.75])
+    topic_names_ = ("sea", "air")
+    n_features_in_ = 3
+    stability_: np.ndarray | None = np.array([0.125, 1.0])
+
+    def top_word_ids(self, count, by):
+        assert by == "lift"
+        return np.argsort(-self.topic_word_, 1)[:, :count]
+
+    def top_words(self, count, by):
+        return np.array(["u", "v", "w"])[self.top_word_ids(count, by)].tolist()
+
+    def get_feature_names_out(self):
+        return np.array(["model0", "model1"])
+
+
+def test_topics_are_described_by_their_share_words_and_documents():
+    found = _described(Described(), 2, "lift", terms.TEXTS)
+    assert found == [
+        {
+            "topic": 1,
+            "column": "model1",
+            "name": "air",
+            "prevalence": 0.75,
+            "stability": 1.0,
+            "words": [{"word": "w", "probability": 0.7}, {"word": "v", "probability": 0.2}],
+        },
+        {
+            "topic": 0,
+            "column": "model0",
+            "name": "sea",
+            "prevalence": 0.25,
+            "stability": 0.125,
+            "words": [{"word": "u", "probability": 0.5}, {"word": "v", "probability": 0.3}],
+        },
+    ]
+    assert len(_described(Described(), 9, "lift", terms.COUNTS)[0]["features"]) == 3
+    assert "stability" not in _described(Described(stability_=None), 2, "lift", terms.TEXTS)[0]
+    theta = np.array([[0.2, 0.8], [0.9, 0.1], [0.4, 0.6]])
+    X = Texts(["a  b\n" + "c" * 200, "d", "e"], {"doi": ["i", "j", "k"]})
+    assert _add_examples(found, theta, X, 2, terms.TEXTS) == "doi"
+    assert found[0]["examples"] == [
+        {
+            "document": "i",
+            "row": 1,
+            "ids": {"doi": "i"},
+            "theta": 0.8,
+            "text": "a b " + "c" * 116,
+        },
+        {"document": "k", "row": 3, "ids": {"doi": "k"}, "theta": 0.6, "text": "e"},
+    ]
+    assert [example["row"] for example in found[1]["examples"]] == [2, 3]
+
+
+def test_topics_are_printed_with_their_stability(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    found = _described(Described(), 2, "lift", terms.TEXTS)
+    _print(found, "", terms.TEXTS)
+    out = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert out == [
+        ["topic", "share", "stability", "words"],
+        ["1", "75.0%", "1.00", "w,", "v"],
+        ["0", "25.0%", "!", "0.12", "u,", "v"],
+        ["!", "Not", "all", "other", "seeds", "find", "this", "topic."],
+    ]
+    found[1]["stability"] = matching.STABLE
+    _print(found, "", terms.TEXTS)
+    assert "!" not in capsys.readouterr().out
+    for topic in found:
+        del topic["stability"]
+    _print(found, "", terms.TEXTS)
+    assert "stability" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "is_terminal", "is_shown"),
+    [([], True, True), (["-q"], True, False), ([], False, False)],
+)
+def test_progress_of_a_fit_is_shown_on_a_terminal_unless_quiet(
+    run, tmp_path, monkeypatch, options, is_terminal, is_shown
+):
+    def fit(self, *_, **__):
+        raise ValueError(f"verbose is {self.verbose}")
+
+    monkeypatch.setattr(TopicModel, "fit", fit)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: is_terminal)
+    pd.DataFrame({"text": TEXTS}).to_csv(tmp_path / "texts.csv", index=False)
+    ran = run("fit", "topics", "texts.csv", "-o", "model", *options)
+    assert ran.err == f"Error: verbose is {is_shown}\n"

@@ -12,7 +12,7 @@ import pytest
 from scipy import sparse
 
 from dirvae.data import read_rows
-from dirvae.data.annotated import read_obs
+from dirvae.data.annotated import read_obs, streamed_h5ad
 
 anndata = pytest.importorskip("anndata")
 h5py = pytest.importorskip("h5py")
@@ -54,11 +54,14 @@ def test_the_matrix_is_read_sparse_whatever_it_was(kind, tmp_path, monkeypatch):
 def test_a_layer_is_chosen_and_others_are_told(tmp_path):
     path = written(tmp_path / "x.h5ad", np.log1p(X), counts=sparse.csr_matrix(X))
     np.testing.assert_array_equal(read_rows(path, layer="counts").x.toarray(), X)
+    assert read_rows(path, layer="counts").notes == ()
     rows = read_rows(path)
     np.testing.assert_allclose(rows.x.toarray(), np.log1p(X))
     assert rows.notes == ("X is read; --layer can be one of counts",)
     with pytest.raises(ValueError, match=r"has no layer 'raw'; its layers are counts$"):
         read_rows(path, layer="raw")
+    with pytest.raises(ValueError, match=r"has no layer 'raw'; it has none$"):
+        read_rows(written(tmp_path / "y.h5ad", X), layer="raw")
 
 
 def test_what_is_known_of_cells_is_read_with_their_names(tmp_path):
@@ -153,3 +156,30 @@ def test_a_library_that_is_missing_is_asked_for(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(ImportError, match=r"x.h5ad needs h5py: pip install 'dirvae\[anndata\]'"):
         read_rows(path)
+
+
+@pytest.mark.parametrize("kind", ["whole", "CSR"])
+@pytest.mark.parametrize("at_once", [1, 2, 3, 4, 5, 6, 7, 12, 13])
+def test_as_many_rows_come_at_a_time_as_have_so_many_values(tmp_path, monkeypatch, kind, at_once):
+    monkeypatch.setattr("dirvae.data.annotated.VALUES_AT_ONCE", at_once)
+    with streamed_h5ad(written(tmp_path / "x.h5ad", KINDS[kind])) as (genes, cells, blocks):
+        parts = [part.toarray() for part in blocks]
+    assert (genes, cells) == (GENES, CELLS)
+    np.testing.assert_array_equal(np.concatenate(parts), X)
+    taken = [row.size if kind == "whole" else np.count_nonzero(row) for row in X]
+    before = 0
+    for part in parts:
+        after = before + len(part)
+        assert sum(taken[before:after]) <= at_once or len(part) == 1
+        assert after == len(X) or sum(taken[before : after + 1]) > at_once
+        before = after
+
+
+def test_cells_are_called_by_the_name_of_their_index(tmp_path):
+    obs = pd.DataFrame({"age": [3.0, 1.0, 4.0, 1.5]}, index=plain(CELLS))
+    for name, column in (("barcode", "barcode"), (None, "sample")):
+        obs.index.name = name
+        made = anndata.AnnData(X=X, obs=obs, var=pd.DataFrame(index=plain(GENES)))
+        made.write_h5ad(tmp_path / "x.h5ad")
+        frame, notes = read_obs(tmp_path / "x.h5ad")
+        assert (frame.columns.tolist(), notes) == ([column, "age"], ())

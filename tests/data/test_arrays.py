@@ -10,8 +10,8 @@ import pytest
 import torch
 from scipy import sparse
 
-from dirvae.data import ArrayDataset, Batch, arrays, processes
-from dirvae.data.arrays import OrderedBatches, ShuffledBatches
+from dirvae.data import ArrayDataset, Batch, Corpus, arrays, processes
+from dirvae.data.arrays import OrderedBatches, ShuffledBatches, loader
 from dirvae.data.counts import CountDataset
 
 LABEL = np.array([[0, 1], [0, 0], [1, 0]], dtype=np.float32)
@@ -72,6 +72,93 @@ def test_a_model_is_given_what_is_there_by_name():
     assert Batch(x, mask=x > 0).given().keys() == {"mask"}
 
 
+# --- what is taken --------------------------------------------------------------------------------
+
+
+def test_weights_have_a_mean_of_one_whatever_their_scale():
+    for scale in (1.0, 0.01, 3e38 / 4):  # the last sums to more than float32 has
+        found = ArrayDataset(np.eye(3), weight=scale * np.array([0, 2, 4])).weight
+        torch.testing.assert_close(found, torch.tensor([0.0, 1.0, 2.0]))
+    with pytest.raises(ValueError, match="weight must be finite, 0 or more"):
+        ArrayDataset(np.eye(3), weight=[np.inf, 1, 1])
+
+
+def test_values_must_be_finite_where_they_were_observed():
+    x = np.array([[1.0, 2.0], [3.0, np.nan], [np.inf, 6.0]])
+    said = "x has a NaN or infinite value in row {}; all values must be finite"
+    with pytest.raises(ValueError, match=said.format(1)):
+        ArrayDataset(x)
+    with pytest.raises(ValueError, match=said.format(2)):
+        ArrayDataset(x, mask=[[1, 1], [1, 0], [1, 1]])
+    ArrayDataset(x, mask=[[1, 1], [1, 0], [0, 1]])
+    for row, stored in enumerate(([[0, 0], [3, np.nan]], [[np.nan, 0], [3, 4]])):
+        with pytest.raises(ValueError, match=said.format(1 - row)):
+            ArrayDataset(sparse.csr_matrix(stored))
+
+
+def test_values_whose_sum_alone_is_infinite_are_finite():
+    x = np.full((2, 2), 3e38, np.float32)
+    assert ArrayDataset(x)[[1]].x.tolist() == [[x[0, 0], x[0, 0]]]
+    assert len(ArrayDataset(sparse.csr_matrix(x))) == 2
+
+
+@pytest.mark.parametrize(
+    ("x", "said"),
+    [
+        ([[0.5, 1.25]], "x has values from 0.5 to 1.25,"),
+        ([[-0.25, 1]], "x has values from -0.25 to 1"),
+    ],
+)
+def test_pixels_are_drawn_by_probabilities_alone(x, said):
+    for rows in (np.array(x), sparse.csr_matrix(x)):
+        with pytest.raises(ValueError, match=f"{said}.*binarize=True takes probabilities in"):
+            ArrayDataset(rows, binarize=True)
+    assert len(ArrayDataset(np.array(x))) == 1
+    assert len(ArrayDataset(np.array(x), mask=np.zeros((1, 2)), binarize=True)) == 1
+    assert len(ArrayDataset(np.zeros((3, 0)), binarize=True)) == 3
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+def test_pixels_are_drawn_anew_at_each_fetch(kind):
+    chance = np.tile([0.0, 0.25, 1.0], (2000, 1))
+    data = ArrayDataset(kind(chance), binarize=True, generator=torch.Generator().manual_seed(0))
+    first, second = data[range(2000)].x, data[range(2000)].x
+    assert set(first.unique().tolist()) == {0, 1}
+    np.testing.assert_allclose(first.mean(0), [0, 0.25, 1], atol=0.05)  # five standard errors
+    assert (first != second).any()
+    expected = torch.bernoulli(
+        data[[0]].x.new_tensor(chance), generator=torch.Generator().manual_seed(0)
+    )
+    assert torch.equal(first, expected)
+    assert data.observed().max() == 1
+
+
+def test_what_was_not_observed_is_no_probability():
+    x = np.array([[1.0, np.nan], [7.0, 1.0]])
+    mask = np.array([[1, 0], [0, 1]])
+    batch = ArrayDataset(x, mask=mask, binarize=True)[[1, 0]]
+    assert batch.x.tolist() == [[0, 1], [1, 0]]
+    assert batch.mask.tolist() == [[False, True], [True, False]]
+    assert ArrayDataset(x, mask=mask).observed().tolist() == [1, 1]
+
+
+def test_rows_of_a_tensor_are_its_own_and_those_of_an_array_a_copy():
+    tensor, array = torch.zeros(2, 2), np.zeros((2, 2))
+    kept, copied = ArrayDataset(tensor), ArrayDataset(array)
+    tensor[0], array[0] = 5, 5
+    assert kept[[0]].x.tolist() == [[5, 5]]
+    assert copied[[0]].x.tolist() == [[0, 0]]
+
+
+def test_a_loader_has_the_rows_in_order_unless_it_is_told_to_shuffle():
+    data = ArrayDataset(np.arange(40.0)[:, None])
+    rows = [batch.x.flatten().tolist() for batch in loader(data, 7)]
+    assert rows == [list(range(start, min(start + 7, 40))) for start in range(0, 40, 7)]
+    shuffled = loader(data, 7, shuffle=True, generator=torch.Generator().manual_seed(3))
+    found = torch.cat([batch.x.flatten() for batch in shuffled]).tolist()
+    assert found == torch.randperm(40, generator=torch.Generator().manual_seed(3)).tolist()
+
+
 # --- blocks on disk -------------------------------------------------------------------------------
 
 
@@ -115,6 +202,39 @@ def test_the_order_is_drawn_when_a_pass_begins():
     found = torch.cat(list(batches))
     torch.manual_seed(0)
     assert torch.equal(found, torch.randperm(10))
+
+
+def test_a_corpus_is_shuffled_by_its_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr("dirvae.data.corpus.matrices.ROWS", 5)
+    monkeypatch.setattr(arrays, "WINDOW", 2)
+    corpus = Corpus.of_counts(tmp_path / "corpus", [np.arange(1, 61).reshape(-1, 1)])
+    data = ArrayDataset(corpus)
+    assert data.blocks.tolist() == list(range(0, 61, 5))
+    assert data.observed().size == 0
+    assert ArrayDataset(np.eye(3)).blocks is None
+    found = torch.cat([batch.x.flatten() for batch in loader(data, 10, shuffle=True)])
+    assert sorted(found.tolist()) == list(range(1, 61))
+    assert [len(set(((part - 1) // 5).tolist())) for part in found.split(10)] == [2] * 6
+
+
+def test_ten_blocks_are_shuffled_together_and_the_eleventh_after_them():
+    def order(num_blocks):
+        blocks = np.arange(num_blocks + 1) * 3
+        return torch.cat(
+            list(ShuffledBatches(3 * num_blocks, 4, torch.Generator().manual_seed(0), blocks))
+        )
+
+    expected = torch.randperm(30, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(order(10), expected)
+    assert len(set((order(11)[:30] // 3).tolist())) == 10
+    assert len(set((order(11)[30:] // 3).tolist())) == 1
+
+
+def test_fewer_rows_than_a_batch_are_one():
+    for Batches in (OrderedBatches, ShuffledBatches):
+        assert [sorted(batch.tolist()) for batch in Batches(1, 4)] == [[0]]
+        assert len(Batches(1, 4)) == 1
+        assert [len(Batches(rows, 4)) for rows in (4, 5, 8)] == [1, 2, 2]
 
 
 # --- several processes ----------------------------------------------------------------------------

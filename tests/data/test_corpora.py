@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -109,3 +110,71 @@ def test_missing_classes_are_empty_and_whole_numbers_stay_whole(tmp_path):
         write(path, index=False)
         assert read_texts(path, label_column="class").labels == ["x", "", "y"]
         assert read_texts(path, label_column="year").labels == ["1", "", "2"]
+
+
+def test_docstrings_are_those_of_what_is_public_and_says_something(tmp_path, monkeypatch):
+    """Of 20 words or more, each once, by name and subpackage; of files of tests none."""
+    words = [" ".join(f"w{n}x{word}" for word in range(20)) for n in range(9)]
+    few = words[0].rpartition(" ")[0]
+    of_class = (
+        f'class A:\n    "{words[1]}"\n    def f(self):\n        "{words[2]}"\n'
+        f'    def _g(self):\n        "{words[8]}"\n    x = 1\n'
+    )
+    files = {
+        "__init__": f'"""{words[0]}"""\ndef short():\n    """{few}"""\n',
+        "inner/__init__": f'"""{words[3]}"""\n',
+        "inner/a": of_class,
+        "inner/b": f'"""{words[1]}"""\nasync def h():\n    """{words[4]}"""\n',
+        "plain": f'"""{words[5]}"""\n',
+        "_private/c": f'"""{words[6]}"""\n',
+        "tests/d": f'"""{words[7]}"""\n',
+        "broken": "def",
+    }
+    for name, text in files.items():
+        path = tmp_path / "made_up" / f"{name}.py"
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = docstrings(["made_up", "not_here"])
+    told = dict(zip(found.ids["name"], zip(found.texts, found.labels, strict=True), strict=True))
+    assert told == {
+        "made_up": (words[0], "made_up"),
+        "made_up.inner": (words[3], "made_up.inner"),
+        "made_up.inner.a.A": (words[1], "made_up.inner"),
+        "made_up.inner.a.A.f": (words[2], "made_up.inner"),
+        "made_up.inner.b.h": (words[4], "made_up.inner"),
+        "made_up.plain": (words[5], "made_up"),
+        "made_up._private.c": (words[6], "made_up"),
+    }
+
+
+def test_newsgroups_are_named_and_numbered(monkeypatch):
+    def fetch(subset, remove):
+        assert (subset, sorted(remove)) == ("train", ["footers", "headers", "quotes"])
+        return SimpleNamespace(data=["a", "b", "c"], target_names=["x", "y"], target=[1, 0, 1])
+
+    monkeypatch.setattr("sklearn.datasets.fetch_20newsgroups", fetch)
+    found = read_texts("20news")
+    assert (found.texts, found.labels) == (["a", "b", "c"], ["y", "x", "y"])
+    assert found.ids == {"row": [1, 2, 3]}
+
+
+def test_rows_are_numbered_where_nothing_identifies_them(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("text,id,year\na b,007,1\nc d,8,2\n")
+    assert read_texts(path) == (["a b", "c d"], {"row": [1, 2]}, None, (), {})
+    found = read_texts(path, id_columns=["id", "year", "id"], columns=["year"])
+    assert found.ids == {"id": ["007", "8"], "year": [1, 2]}
+    assert found.columns == {"year": ["1", "2"]}
+    with pytest.raises(ValueError, match="is not a text file, so it has no encoding 'cp1252'"):
+        read_texts("docstrings", encoding="cp1252")
+
+
+def test_files_of_one_folder_have_no_labels(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "folder.txt").mkdir()
+    for name in ("a/1.txt", "a/2.txt"):
+        (tmp_path / name).write_text(name, encoding="utf-16")
+    found = read_texts(tmp_path)
+    assert (found.texts, found.labels) == (["a/1.txt", "a/2.txt"], None)
+    assert found.notes == ("files read as utf-16 or utf-32, by their marks: 2",)

@@ -17,6 +17,7 @@ from PIL import Image
 from scipy import sparse
 
 from dirvae.data import files, images, read_rows
+from dirvae.data.rows import Rows, rows_of, transposed
 
 X = np.arange(12, dtype=np.float32).reshape(4, 3) / 7
 
@@ -462,3 +463,112 @@ def test_a_packed_text_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
     (tmp_path / "x.csv.gz").write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 70_000))
     with pytest.raises(ValueError, match=r"csv\.gz cannot be read: it takes 1\.1 MiB of memory"):
         read_rows(tmp_path / "x.csv.gz")
+
+
+# --- thresholds -----------------------------------------------------------------------------------
+
+
+def test_a_note_says_which_of_several_arrays_is_read(tmp_path):
+    path = tmp_path / "x.npz"
+    for arrays, array, notes in (
+        ({"x": X}, None, ()),
+        ({"a": X}, None, ()),
+        ({"a": X, "y": X[0]}, None, ("array 'a' is read; the file has a, y",)),
+        ({"x": X, "X": 2 * X}, None, ("array 'x' is read; the file has x, X",)),
+        ({"x_train": X, "b": X}, None, ("array 'x_train' is read; the file has x_train, b",)),
+        ({"x": 2 * X, "b": X}, "b", ("array 'b' is read; the file has x, b",)),
+    ):
+        np.savez(path, **arrays)
+        rows = read_rows(path, array=array)
+        assert rows.notes == notes
+        assert (rows.x == arrays[array or next(iter(arrays))]).all()
+    np.savez(path, a=X, b=X)
+    with pytest.raises(ValueError, match="has 2 arrays with rows and columns, and none is called"):
+        read_rows(path)
+    np.savez(path, a=X[0], b=X[0])
+    with pytest.raises(ValueError, match="has no arrays with rows and columns, and none is called"):
+        read_rows(path)
+
+
+def test_an_array_declares_the_bytes_that_there_are(tmp_path):
+    header = "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), }"
+    path, content = tmp_path / "x.npy", np.arange(4.0).tobytes()
+    for more in (b"", b"behind it"):
+        path.write_bytes(declaring(header, content + more))
+        assert read_rows(path).x.tolist() == [[0, 1], [2, 3]]
+    path.write_bytes(declaring(header, content[:-1]))
+    with pytest.raises(ValueError, match="it declares 32 bytes and has 31"):
+        read_rows(path)
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+def test_headers_of_both_lengths_are_read(tmp_path, version):
+    with (tmp_path / "x.npy").open("wb") as file:
+        np.lib.format.write_array(file, X, version)
+    np.testing.assert_array_equal(read_rows(tmp_path / "x.npy").x, X)
+    (tmp_path / "x.npy").write_bytes((tmp_path / "x.npy").read_bytes()[:-1])
+    with pytest.raises(ValueError, match="it declares 48 bytes and has 47"):
+        read_rows(tmp_path / "x.npy")
+
+
+def test_a_pointer_of_each_row_takes_memory(tmp_path, monkeypatch):
+    rows = 100_000
+    path = tmp_path / "x.npz"
+    path.write_bytes(csr([0], [0, 1], (rows, 1)))
+    for more, said in ((-1, "it takes .* of memory"), (1, "cannot be read: it is cut off")):
+        monkeypatch.setenv("DIRVAE_MEMORY", str((8 * rows + more) / 2**30))
+        with pytest.raises(ValueError, match=said):
+            read_rows(path)
+
+
+@pytest.mark.parametrize(
+    ("values", "x", "notes"),
+    [
+        (np.full((2, 3), 7, np.uint8), [[7] * 3] * 2, ()),
+        (
+            np.full((1000, 1, 2), 51, np.uint8),
+            [[0.2, 0.2]] * 1000,
+            ("1,000 images of 1 x 2, scaled to [0, 1] and flattened to 2 columns",),
+        ),
+        (
+            np.arange(12.0).reshape(2, 1, 3, 2),
+            np.arange(12.0).reshape(2, 6),
+            ("rows of 1 x 3 x 2 flattened to 6 columns",),
+        ),
+        (np.full((1, 2, 1), 7, np.int8), [[7, 7]], ("rows of 2 x 1 flattened to 2 columns",)),
+    ],
+)
+def test_axes_after_the_first_are_one(values, x, notes):
+    found = rows_of("x", values)
+    np.testing.assert_allclose(found.x, x, rtol=1e-6)
+    assert found.notes == notes
+
+
+def test_features_by_samples_are_turned():
+    rows = Rows(sparse.csr_matrix([[1, 2], [3, 4], [5, 6]]), None, {"taxon": ["a", 7, "b"]}, ("n",))
+    turned = transposed("x", rows)
+    assert turned.x.toarray().tolist() == [[1, 3, 5], [2, 4, 6]]
+    assert (turned.columns, turned.ids, turned.notes) == (["a", "7", "b"], {}, ("n",))
+    bare = transposed("x", Rows(np.eye(2), ["s", "t"]))
+    assert (bare.columns, bare.ids) == (None, {"sample": ["s", "t"]})
+    with pytest.raises(ValueError, match="x has two rows named 'b'; each name must be unique"):
+        transposed("x", Rows(np.eye(3), ids={"taxon": ["a", "b", "b"]}))
+    with pytest.raises(ValueError, match=r"x has 2 columns that identify rows \(u, v\)\. With"):
+        transposed("x", Rows(np.eye(1), ids={"u": ["a"], "v": ["b"]}))
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize(
+    ("place", "said"), [((0, 1), "row 1, column 2"), ((2, 0), "row 3, column 1")]
+)
+def test_what_is_not_finite_is_told_with_its_place(kind, place, said):
+    x = np.ones((3, 2))
+    x[place] = x[2, 1] = np.inf
+    with pytest.raises(ValueError, match=f"x has infinite values, the first in {said} "):
+        files._require_finite(Path("x"), Rows(kind(x)))
+    names = {0: "u", 1: "v"}
+    with pytest.raises(
+        ValueError, match=f"the first in row {place[0] + 1}, column '{names[place[1]]}'"
+    ):
+        files._require_finite(Path("x"), Rows(kind(x), ["u", "v"]))
+    files._require_finite(Path("x"), Rows(kind(np.ones((1, 1)))))

@@ -137,3 +137,28 @@ def test_groups_in_groups_are_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_library_that_a_part_takes_is_no_damage(cells: Path) -> None:
     with pytest.raises(ImportError, match="awkward"), opened(cells, "anndata"):
         raise ImportError("awkward is not installed")
+
+
+def test_all_arrays_of_a_part_take_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.h5"
+    with h5py.File(path, "w") as file:
+        file["part/a"] = np.zeros((30, 5), np.float32)
+        file["part/inner/b"] = np.zeros(70)
+        file["other"] = np.zeros(1000)
+    size = 30 * 5 * 4 + 70 * 8
+    with h5py.File(path) as file:
+        for share in (1, 2, 3):
+            monkeypatch.setenv("DIRVAE_MEMORY", str(size * share / 2**30))
+            require_own(path, file["part"], share)
+            monkeypatch.setenv("DIRVAE_MEMORY", str((size * share - 1) / 2**30))
+            with pytest.raises(ValueError, match="cannot be read: it takes"):
+                require_own(path, file["part"], share)
+        require_own(path, file, 0)
+
+
+def test_eight_groups_may_be_in_each_other(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["1/2/3/4/5/6/7/8/array"] = np.zeros(3)
+        require_own(tmp_path / "x.h5", file["1"])
+        with pytest.raises(ValueError, match=r"x\.h5 is nested too deeply at /1/2/3/4/5/6/7/8"):
+            require_own(tmp_path / "x.h5", file)

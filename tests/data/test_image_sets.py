@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
+import scipy.ndimage
 from PIL import Image
 
 from dirvae.data import (
@@ -170,6 +171,42 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.parametrize(
+    ("array", "shape"),
+    [
+        ("x_train", (60_000, 28, 28)),
+        ("y_train", (60_000,)),
+        ("x_test", (10_000, 28, 28)),
+        ("y_test", (10_000,)),
+    ],
+)
+def test_each_array_of_mnist_has_its_shape(folder, monkeypatch, array, shape):
+    (folder / "mnist.npz").touch()
+    values = np.broadcast_to(np.uint8(7), shape)
+    monkeypatch.setattr(image_sets, "read_named_array", lambda path, name: values)
+    assert mnist(array).shape == shape
+    for wrong in (values[1:], values.reshape(*shape, 1), values.astype(np.int8)):
+        monkeypatch.setattr(image_sets, "read_named_array", lambda path, name, wrong=wrong: wrong)
+        with pytest.raises(ValueError, match=f"is not MNIST: {array} has shape"):
+            mnist(array)
+
+
+def test_turned_digits_are_rounded_to_grey_values(monkeypatch):
+    digit = np.zeros((28, 28), np.uint8)
+    digit[8:20, 13:15], digit[8:10, 8:20] = 255, 128
+    monkeypatch.setattr(image_sets, "mnist", lambda array: np.stack([digit, digit.T]))
+    found = rotated_mnist()
+    angles = np.random.default_rng(0).uniform(0, 360, 2)
+    exact = [
+        scipy.ndimage.rotate(image.astype(float), angle, reshape=False)
+        for image, angle in zip((digit, digit.T), angles, strict=True)
+    ]
+    assert np.min(exact) < -1
+    assert np.max(exact) > 256  # splines overshoot
+    assert np.abs(found[2:] - np.clip(exact, 0, 255)).max() < 0.51
+    assert (found[:2] == [digit, digit.T]).all()
+
+
 def test_fashion_mnist_from_idx(folder):
     pixels = np.arange(2 * 28 * 28, dtype=np.uint8).reshape(2, 28, 28)
     header = b"\0\0\x08\x03" + np.array(pixels.shape, ">u4").tobytes()
@@ -196,9 +233,17 @@ def test_svhn_from_matlab(folder):
     scipy.io.savemat(folder / "test_32x32.mat", {"X": pixels, "y": labels})
     np.testing.assert_array_equal(svhn("x_test")[2], pixels[..., 2])
     assert svhn("y_test").tolist() == [1, 0, 9, 0]
-    scipy.io.savemat(folder / "train_32x32.mat", {"X": pixels})
-    with pytest.raises(ValueError, match="is not SVHN: it must have X of shape"):
-        svhn()
+    assert svhn("x_test").shape == (4, 32, 32, 3)
+    grey, small = pixels[:, :, :2], pixels[:31]
+    for wrong in (
+        {"X": pixels},
+        {"y": labels},
+        {"X": grey, "y": labels},
+        {"X": small, "y": labels},
+    ):
+        scipy.io.savemat(folder / "train_32x32.mat", wrong)
+        with pytest.raises(ValueError, match="is not SVHN: it must have X of shape"):
+            svhn()
 
 
 def test_omniglot_of_the_iwae(folder):
@@ -248,6 +293,19 @@ def test_omniglot_is_built_once_from_its_archives(folder):
     assert [path.name for path in folder.iterdir()] == ["omniglot28.npz"]
     with np.load(folder / "omniglot28.npz") as archive:
         arrays = dict(archive)
+    assert arrays["drawer"].tolist() == [*range(20)] * 4
+    assert arrays["character"].tolist() == np.repeat(range(4), 20).tolist()
+    assert arrays["alphabet"].tolist() == np.repeat([0, 1], 40).tolist()
+    last = arrays["images"][19]  # 72 x 30 pixels of ink, which make 19.2 x 8
+    assert (last[:19, :8] == 255).all()
+    assert set(last[19, :8].tolist()) < set(range(30, 90))
+    assert not last[20:].any()
+    assert not last[:, 8:].any()
+    rng = np.random.default_rng(0)
+    for character in range(4):  # whose drawings are known by their drawers
+        of_train = omniglot("x_train")[omniglot("character_train") == character]
+        drawers = sorted(rng.permutation(20)[:15].tolist())
+        assert (of_train == arrays["images"][20 * character :][drawers]).all()
     np.savez(folder / "omniglot28.npz", **{**arrays, "drawer": arrays["drawer"][1:]})
     with pytest.raises(ValueError, match=r"28\.npz is not OMNIGLOT: its arrays differ in length"):
         omniglot()
@@ -281,14 +339,18 @@ def test_what_a_set_is_unpacked_to_is_held_against_the_budget(folder, monkeypatc
     assert not (folder / "omniglot28.npz").exists()
 
 
-def test_a_drawing_of_another_size_is_not_decoded(folder):
+@pytest.mark.parametrize("size", [(106, 105), (105, 106), (105, 104)])
+def test_a_drawing_of_another_size_is_not_decoded(folder, size):
     write_omniglot(folder)
     content = io.BytesIO()
-    Image.new("1", (106, 105)).save(content, "PNG")
+    Image.new("1", size).save(content, "PNG")
     with zipfile.ZipFile(folder / "images_background.zip", "w") as archive:
         archive.writestr("images_background/A/character01/1_01.png", content.getvalue())
-    with pytest.raises(ValueError, match=r"images_background\.zip is damaged or is not OMNIGLOT"):
+    with pytest.raises(
+        ValueError, match=r"images_background\.zip is damaged or is not OMNIGLOT"
+    ) as told:
         omniglot()
+    assert str(told.value.__cause__).endswith("1_01.png does not have 105 x 105 pixels")
 
 
 @pytest.mark.parametrize("load", [fashion_mnist, svhn, omniglot, omniglot_iwae])

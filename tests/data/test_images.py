@@ -101,3 +101,22 @@ def test_a_pipe_among_images_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.png")
     with pytest.raises(ValueError, match=r"a\.png cannot be read: it is a pipe, must be a file"):
         read_images(tmp_path)
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("RGB", 3), ("LA", 1), ("P", 3)])
+def test_each_channel_of_a_pixel_takes_memory(tmp_path, monkeypatch, mode, channels):
+    for name in "abc":
+        Image.new(mode, (20, 30)).save(tmp_path / f"{name}.png")
+    size = 3 * 20 * 30 * channels * 6
+    monkeypatch.setenv("DIRVAE_MEMORY", str(size / 2**30))
+    assert read_images(tmp_path)[1].shape == (3, 30, 20, 3)[: 3 + (channels > 1)]
+    monkeypatch.setenv("DIRVAE_MEMORY", str((size - 1) / 2**30))
+    with pytest.raises(ValueError, match="cannot be read: it takes"):
+        read_images(tmp_path)
+
+
+def test_the_first_of_another_size_is_named_with_both(tmp_path):
+    for name, size in (("a", (2, 3)), ("b", (2, 3)), ("c", (3, 2)), ("d", (2, 4))):
+        Image.new("L", size).save(tmp_path / f"{name}.png")
+    with pytest.raises(ValueError, match=r"c\.png is 3 x 2 pixels but .*a\.png is 2 x 3: all"):
+        read_images(tmp_path)

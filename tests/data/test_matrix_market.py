@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import io, sparse
 
-from dirvae.data import read_rows
+from dirvae.data import matrix_market, read_rows
 
 X = np.array([[0, 3], [1, 0], [0, 0], [2, 7]])  # features x cells
 GENES = [["ENSG1", "ACTB"], ["ENSG2", "MT"], ["ENSG3", "MT"], ["ENSG4", "B2M"]]
@@ -56,6 +56,16 @@ HEAD = "%%MatrixMarket matrix coordinate integer general\n"
     ("text", "said"),
     [
         (f"{HEAD}-4 2 1\n1 1 5\n", r"cannot be read: .* \(a size below 0\)"),
+        (f"{HEAD}4 -2 1\n1 1 5\n", r"\(a size below 0\)"),
+        (f"{HEAD}4 2 -1\n1 1 5\n", r"\(a size below 0\)"),
+        (f"{HEAD}4 2 1 1\n1 1 5\n", "cannot be read: .*too many values"),
+        (f"{HEAD}2 1000000001 1\n1 1 5\n", "1,000,000,001 rows, must have 1,000,000,000 at"),
+        (f"{HEAD}4 2 3\n1 1 5\n4 2 5\n5 2 5\n", "entry 3 is outside of the matrix"),
+        (f"{HEAD}4 2 3\n1 1 5\n4 3 5\n4 2 5\n", "entry 2 is outside of the matrix"),
+        (f"{HEAD}4 2 3\n1 0 5\n4 0 5\n9 2 5\n", "entry 1 is outside of the matrix"),
+        (f"{HEAD}4 2 2\n1 1\n1 1\n1 1\n", "declares 2 entries and has 3"),
+        (f"{HEAD}4 2 2\n1 1 5\n1 2 5\n1 2 5\n1 2 5\n", "declares 2 entries and has 3"),
+        (f"{HEAD}4 2 0\n1 1 5\n", "declares 0 entries and has 1"),
         (f"{HEAD}4 2\n1 1 5\n", "cannot be read: .*not enough values"),
         (f"{HEAD}four 2 1\n1 1 5\n", "cannot be read: .*'four'"),
         (f"{HEAD}4 2 1\n9 1 5\n", "cannot be read"),
@@ -124,3 +134,52 @@ def test_each_number_of_an_entry_takes_memory(kind, numbers, tmp_path, monkeypat
     monkeypatch.setenv("DIRVAE_MEMORY", str((8 * numbers * entries + 1) / 2**30))
     with pytest.raises(ValueError, match=r"x.mtx cannot be read: (?!it takes)"):
         read_rows(path)
+
+
+def test_an_array_takes_memory_for_each_of_its_numbers(tmp_path, monkeypatch):
+    path = tmp_path / "x.mtx"
+    path.write_text("%%MatrixMarket matrix array integer general\n3000 7\n" + "1\n" * 1000)
+    for more, said in (
+        (-1, r"it takes .* of memory"),
+        (0, "declares 21,000 entries and has 1,000"),
+    ):
+        monkeypatch.setenv("DIRVAE_MEMORY", str((8 * 21_000 + more) / 2**30))
+        with pytest.raises(ValueError, match=said):
+            read_rows(path)
+
+
+def test_a_file_of_a_byte_has_no_more_than_100_entries(tmp_path):
+    path, head = tmp_path / "x.mtx", f"{HEAD}400 400 "
+    size = len(head) + len("1 1 5\n") + len("9999\n")
+    for more, said in ((0, f"declares {100 * size:,} entries"), (1, "the file is too small for")):
+        path.write_text(f"{head}{100 * size + more}\n1 1 5\n")
+        assert path.stat().st_size == size
+        with pytest.raises(ValueError, match=said):
+            read_rows(path)
+
+
+def test_lines_are_short_but_for_comments(tmp_path, monkeypatch):
+    monkeypatch.setattr(matrix_market, "LONGEST", 60)
+    path = tmp_path / "x.mtx"
+    comment = f"%{'long ' * 40}comment\n\n% \n%{'x' * 59}\n"
+    path.write_text(f"{HEAD}{comment}4 2 1\n1 1 5{' ' * 55}\n")  # 60 characters and the break
+    with pytest.raises(ValueError, match="a line of more than 60 characters"):
+        read_rows(path)
+    path.write_text(f"{HEAD}{comment}4 2 1\n1 1 5{' ' * 54}\n")
+    assert read_rows(path).x.toarray().tolist() == [[5, 0, 0, 0], [0] * 4]
+
+
+def test_names_of_features_are_the_second_cells_with_ids_where_they_are_not_alone(tmp_path):
+    io.mmwrite(tmp_path / "matrix.mtx", sparse.coo_matrix(X))
+    (tmp_path / "genes.tsv").write_text("ENSG1\r\nENSG2\tMT\r\n\r\nENSG3\tMT\tgene\nB2M\n")
+    rows = read_rows(tmp_path / "matrix.mtx")
+    assert rows.columns == ["ENSG1", "MT (ENSG2)", "MT (ENSG3)", "B2M"]
+    assert rows.ids == {}
+    assert rows.notes[0].endswith("; names taken from genes.tsv")
+    (tmp_path / "barcodes.tsv").write_text("AAC-1\tx\nGGT-1\ty\n")
+    rows = read_rows(tmp_path / "matrix.mtx")
+    assert rows.ids == {"sample": ["AAC-1", "GGT-1"]}
+    assert rows.notes[0].endswith("; names taken from barcodes.tsv, genes.tsv")
+    (tmp_path / "genes.tsv").write_text("A\nB\nC\nD\nE\n")
+    with pytest.raises(ValueError, match=r"genes.tsv has 5 names for the 4 rows of .*mtx"):
+        read_rows(tmp_path / "matrix.mtx")

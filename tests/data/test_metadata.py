@@ -87,3 +87,51 @@ def test_other_files_are_no_tables(tmp_path):
         read_metadata(tmp_path / "x.npy", ["a"])
     with pytest.raises(FileNotFoundError, match=r"absent.csv does not exist"):
         read_metadata(tmp_path / "absent.csv", ["a"])
+
+
+def test_samples_that_are_not_there_are_counted_and_what_may_be_wrong_is_said(tmp_path):
+    path = table(tmp_path)
+    end = "such as 'y'; its column of ids is 'id', whose first id is 'b'"
+    for ids, said in (
+        (["y", "a", "z", "y"], f"has no row for 2 of the 4 samples, {end}$"),
+        (["y", "z"], f"has no row for 2 of the 2 samples, {end}; if the counts have a row for"),
+        (["y", "y"], f"has no row for 1 of the 2 samples, {end}; if the counts have a row for"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            read_metadata(path, ids)
+    assert read_metadata(path, ["a", "b", "c", "a"])[1] == ()
+    assert read_metadata(path, ["c"])[1][0].startswith("2 of its rows are left out")
+
+
+def test_a_column_is_of_numbers_or_dates_if_all_that_is_known_is(tmp_path):
+    cells = {
+        "numbers": ["1", "NA", "-2.5e3"],
+        "commas": ["1,5", "2", "3"],
+        "dates": ["2020-01-31", "", "2021-12-01"],
+        "dated": ["2020-01-31", "x", "2021-12-01"],
+        "mixed": ["1", "2020-01-31", "3"],
+        "nothing": ["", "NA", "null"],
+        "codes": ["1", "2", "NA"],
+    }
+    path = tmp_path / "meta.csv"
+    pd.DataFrame({"id": list("abc"), **cells}).to_csv(path, index=False)
+    frame, _ = read_metadata(path, list("abc"), kinds={"codes": "words", "numbers": "numbers"})
+    np.testing.assert_array_equal(frame["numbers"], [1, np.nan, -2500])
+    assert frame["dates"].dtype.kind == "M"
+    assert frame["dates"].isna().tolist() == [False, True, False]
+    for name in ("commas", "dated", "mixed"):
+        assert frame[name].tolist() == cells[name]
+    assert frame["nothing"].isna().all()
+    assert frame["nothing"].dtype.kind == "O"
+    assert frame["codes"].tolist()[:2] == ["1", "2"]
+    assert frame["codes"].isna().tolist() == [False, False, True]
+
+
+def test_an_index_that_only_numbers_rows_is_no_column(tmp_path):
+    path, frame = tmp_path / "meta.parquet", pd.DataFrame({"key": ["a", "b"], "age": [1, 2]})
+    frame.to_parquet(path)
+    assert list(read_metadata(path, ["a"])[0]) == ["age"]
+    frame.set_index("key").to_parquet(path)
+    assert list(read_metadata(path, ["a"], columns=["age"])[0]) == ["age"]
+    with pytest.raises(ValueError, match=r"has no column 'key'; its columns are age$"):
+        read_metadata(path, ["a"], columns=["key"])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import re
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from dirvae.data import read_rows
+from dirvae.data import number_tables, read_rows
+from dirvae.data.delimited import cells_of_any_length, identifiers, table_of
 from tests.data.content import parquet, utf
 
 NAN_IN_1_B = "has missing values (NaN), the first in row 1, column 'b' (counted from 1)"
@@ -468,3 +471,200 @@ def test_a_large_table_comes_back_exactly(tmp_path):
         rows = read_rows(tmp_path / "x.csv")
         np.testing.assert_allclose(rows.x, x, rtol=1e-14)
         assert rows.ids["row"] == frame.index.tolist()
+
+
+# --- the reader of cells --------------------------------------------------------------------------
+
+
+DELIMITED: dict[str, tuple[str, list[str], list[list[str]], tuple[str, ...]]] = {
+    "a blank line above": ("\na,b\n1,2\n", ["a", "b"], [["1", "2"]], ()),
+    "a blank line above, of Windows": ("\r\na,b\r\n1,2\r\n", ["a", "b"], [["1", "2"]], ()),
+    "blank lines below names alone": ("a,b\n\n\n", ["a", "b"], [], ()),
+    "blank lines at the end": ("a,b\n1,2\n\n\n", ["a", "b"], [["1", "2"]], ()),
+    "a blank line between": (
+        "a,b\n\n1,2\n",
+        ["a", "b"],
+        [["1", "2"]],
+        ("blank lines skipped: 1",),
+    ),
+    "a space after every separator": ("a, b\n1, x y\n", ["a", "b"], [["1", "x y"]], ()),
+    "a space after one separator": ("a,b, c\n1,2, 3\n", ["a", "b", " c"], [["1", "2", " 3"]], ()),
+    "a space before one column": ("a\n x\n", ["a"], [[" x"]], ()),
+    "a quote in the middle": ('a,b\n1,"x, ""y"""\n', ["a", "b"], [["1", 'x, "y"']], ()),
+    "a first line of three lines": (
+        '"a\r\n1\n",b\n1,2\n3,4\n',
+        ["a\r\n1\n", "b"],
+        [["1", "2"], ["3", "4"]],
+        (),
+    ),
+    "other kinds of breaks": ("a,b\n1\x0b,2\x85\n", ["a", "b"], [["1\x0b", "2\x85"]], ()),
+    "one column for Excel": ("sep=;\na\nx,y\n", ["a"], [["x,y"]], ()),
+    "a space for Excel": (
+        "sep= \na b\n1 2\n",
+        ["a", "b"],
+        [["1", "2"]],
+        ("separated by ' '",),
+    ),
+    "numbers by one separator": (
+        "1,5;2,5\n3,5;4,5\n",
+        ["1,5", "2,5"],
+        [["3,5", "4,5"]],
+        ("separated by semicolons",),
+    ),
+    "one column with a semicolon before each value": (
+        '"a"\n"1";5\n"2";6\n',
+        ["", "a"],
+        [["1", "5"], ["2", "6"]],
+        ("separated by semicolons", R_NAMES),
+    ),
+    "names of rows before what is missing": (
+        "a,b\nu,1,NA\nv,,2.5\n",
+        ["", "a", "b"],
+        [["u", "1", "NA"], ["v", "", "2.5"]],
+        (R_NAMES,),
+    ),
+    "names of rows, the last cell of one empty": (
+        "a,b\nu,1,\nv,3,4\n",
+        ["", "a", "b"],
+        [["u", "1", ""], ["v", "3", "4"]],
+        (R_NAMES,),
+    ),
+    "names of rows that count them": (
+        "a,b\n1,x,y\n2,z,w\n",
+        ["", "a", "b"],
+        [["1", "x", "y"], ["2", "z", "w"]],
+        (R_NAMES,),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DELIMITED)
+def test_cells_are_those_between_separators(case):
+    text, first, rows, notes = DELIMITED[case]
+    found = table_of(Path("x.csv"), text)
+    assert (found.first, found.notes) == (first, notes)
+    assert [row for row in found.rows(found.start) if row] == rows
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in first]
+    assert found.columns(range(len(first)), found.start) == columns
+    assert found.columns([len(first) - 1], found.start) == columns[-1:]
+
+
+TWO_CELLS = "the first line has 2 cells"
+BETWEEN = "put cells that hold ',' between double quotes"
+NAMED = f"{BETWEEN}, or name the first column if it names the rows"
+CELLS = "put cells between double quotes"
+QUOTE = "has a double quote that is not closed, or not doubled between quotes"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,b\n1,2\n3,4,5\n", f"row 2 has 3 cells, {TWO_CELLS}; {BETWEEN}"),
+        ("a,b\n1,2,3\n4,5\n", f"row 1 has 3 cells, {TWO_CELLS}; {BETWEEN}"),
+        ("a,b\n\n1,2\n3\n", f"row 2 has 1 cell, {TWO_CELLS}; all must have as many"),
+        ("1,2\n3,4,5\n", f"row 2 has 3 cells, {TWO_CELLS}; {NAMED}"),
+        ("1,2\n3,4\n5,6,7\n", f"row 3 has 3 cells, {TWO_CELLS}; {BETWEEN}"),
+        ("a,b\n1,2,3,4\n", f"row 1 has 4 cells, {TWO_CELLS}; {BETWEEN}"),
+        (
+            "a,b\n1,2,,\n",
+            f"row 1 has 4 cells, {TWO_CELLS}; rows must not end in ',' if the first line does not",
+        ),
+        ("a,b\n1,2,,3\n", f"row 1 has 4 cells, {TWO_CELLS}; {BETWEEN}"),
+        ("a,b\n,1,2\n,3,4\n", f"row 1 has 3 cells, {TWO_CELLS}; {NAMED}"),
+        ("a,b\nu,1,2\n,3,4\n", f"row 1 has 3 cells, {TWO_CELLS}; {NAMED}"),
+        ("a,b\nu,1,2\nu,3,4\n", f"row 1 has 3 cells, {TWO_CELLS}; {NAMED}"),
+        ("a,b\nu,1,2\n7,3,4\n", f"row 1 has 3 cells, {TWO_CELLS}; {NAMED}"),
+        ("a,b\n0,1,2\n1,3,4\n", f"row 1 has 3 cells, {TWO_CELLS}; {NAMED}"),
+        ("a,b\nu,x,2\nv,3,4\n", f"row 1 has 3 cells, {TWO_CELLS}; {NAMED}"),
+        ("a,b\nu,1,2\nv,3,y\n", f"row 1 has 3 cells, {TWO_CELLS}; {NAMED}"),
+        ("a\n1,5\n2,5\n", f"row 1 has 2 cells, the first line has 1 cell; {NAMED}"),
+        ("#a,b\n5,2,3\n", f"row 1 has 3 cells, {TWO_CELLS}; remove lines of comments"),
+        ("a;b,c\n1;2,3\n", f"it may be separated by commas or semicolons; {CELLS}"),
+        ("1;2|3\n4;5|6\n", f"it may be separated by semicolons or bars; {CELLS}"),
+        ('"a\n', f"line 1 {QUOTE}"),
+        ('\n\n"a,b\n', f"line 3 {QUOTE}"),
+        ('a,b\n1,2\n"3,4\n5,6\n', f"line 3 {QUOTE}"),
+        ('\na,b\n"1\n\n",2\n3,"4"5\n', f"line 6 {QUOTE}"),
+        ('"a\n1",b\n"3,4\n', f"line 3 {QUOTE}"),
+    ],
+)
+def test_what_is_no_table_is_told_with_its_place(text, said):
+    with pytest.raises(ValueError, match=f"^x.csv cannot be read: {re.escape(said)}$"):
+        table_of(Path("x.csv"), text)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_cells_may_be_longer_than_the_module_csv_takes_and_its_limit_is_set_back(refused):
+    before, long = csv.field_size_limit(), "x" * (csv.field_size_limit() + 1)
+    text = f'a,b\n"{long}",2\n' + "3\n" * refused
+    if refused:
+        with pytest.raises(ValueError, match="row 2 has 1 cell"):
+            table_of(Path("x.csv"), text)
+    else:
+        found = table_of(Path("x.csv"), text)
+        assert found.columns([0], found.start) == [[long]]
+    assert csv.field_size_limit() == before
+
+
+def test_a_cell_is_no_longer_than_its_text():
+    with cells_of_any_length(2):
+        assert next(csv.reader(["xy"])) == ["xy"]
+
+
+def test_whole_numbers_are_identifiers_if_all_are_written_so():
+    assert identifiers(["0", "-7", "12"]) == [0, -7, 12]
+    for cells in (["1", "01"], ["1", "-0"], ["1", ""], ["1", 2], ["1", " 2"]):
+        assert identifiers(cells) == cells
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_row"),
+    [
+        (["1", "2"], True),
+        (["0", "1"], False),  # numbers of columns
+        (["0", "2"], True),
+        (["0"], False),
+        (["1"], True),
+        (["a", "1"], False),
+        (["", "1.5"], True),
+        (["", "1", "2000"], False),  # years, behind a column that numbers rows
+        (["NA", "1", "2"], True),
+        (["NA", ""], False),
+        (["1,5", "2"], True),
+        (["0.0", "1e0"], False),
+    ],
+)
+def test_a_first_line_is_a_row_if_it_has_numbers_that_are_no_names(cells, is_row):
+    assert number_tables._is_row(cells) == is_row
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,b\n1,2\n3,x\n", "'b'; remove them, or name .* --id-column ('x' in row 2)"),
+        ("a,b\nNA,2\nx,5\n", "'a'; remove them, or name .* --id-column ('x' in row 2)"),
+        ("a,b\n1 000,2\n", "('1 000' in row 1; write numbers with a point and without separators"),
+        ("a,b\n" + "y" * 50 + ",2\n", "('" + "y" * 40 + "' in row 1)"),
+        (",b,row\n7,2,3\n8,4,5\n", None),
+        ("Unnamed: 0,b\n7,2\n", None),
+        ("a,,b,\n1,,2,\n", None),
+        ("a, ,b\n1, ,2\n", None),
+        ("a,,b\n1,,2\n3,4,5\n", "has no name for column 2 in its first line"),
+        ("a,b,b\n1,2,3\n", "has two columns named 'b'; each name must be unique"),
+    ],
+)
+def test_columns_that_are_no_data_are_set_aside_or_told(text, said, tmp_path):
+    (tmp_path / "x.csv").write_text(text)
+    if said is None:
+        rows = read_rows(tmp_path / "x.csv")
+        right = {
+            ",b,row": (["b", "row"], [[2, 3], [4, 5]], {"": [7, 8]}),
+            "Unnamed: 0,b": (["b"], [[2]], {"Unnamed: 0": [7]}),
+            "a,,b,": (["a", "b"], [[1, 2]], {}),
+            "a, ,b": (["a", "b"], [[1, 2]], {}),
+        }[text.partition("\n")[0]]
+        assert (rows.columns, rows.x.tolist(), rows.ids) == right
+    else:
+        pattern = re.escape(said).replace(re.escape(".*"), ".*")
+        with pytest.raises(ValueError, match=pattern):
+            read_rows(tmp_path / "x.csv")

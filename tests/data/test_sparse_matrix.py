@@ -8,7 +8,7 @@ import torch
 from scipy import sparse
 
 from dirvae.data import ArrayDataset, CountDataset
-from dirvae.data.sparse_matrix import checked_csr
+from dirvae.data.sparse_matrix import checked_csr, require_size, sound_csr
 
 DENSE = np.array([[0, 2, 0, 1], [0, 0, 0, 0], [3, 0, 0, 5], [0, 7, 0, 0]])
 FORMATS = ["csr", "csc", "bsr", "coo", "dok", "lil", "dia"]
@@ -216,3 +216,90 @@ def test_datasets_go_through_the_gate(dataset):
     assert rows.x.has_canonical_format
     batch = rows[[0]].x
     assert (batch if batch.layout == torch.strided else batch.to_dense()).tolist() == [[1, 300]]
+
+
+@pytest.mark.parametrize("layout", FORMATS)
+@pytest.mark.parametrize("shape", [(2, 6), (6, 2), (4, 6)])
+def test_rows_and_columns_are_not_exchanged(layout, shape):
+    dense = np.zeros(shape, int)
+    dense[-1, -1], dense[0, -1], dense[-1, 0] = 1, 2, 3
+    matrix = sparse.csr_matrix(dense)
+    matrix = sparse.bsr_matrix(dense, blocksize=(2, 1)) if layout == "bsr" else matrix
+    assert checked_csr("X", matrix.asformat(layout)).toarray().tolist() == dense.tolist()
+
+
+@pytest.mark.parametrize(
+    ("layout", "dtype", "twice", "right"),
+    [
+        ("csr", "i1", False, "i1"),
+        ("csr", "i1", True, "i8"),
+        ("csr", "u4", True, "i8"),
+        ("csr", "u8", True, "u8"),
+        ("csr", "f4", True, "f4"),
+        ("csr", "f8", True, "f8"),
+        ("csr", "f2", False, "f4"),
+        ("csr", "g", False, "f8"),
+        ("csr", "?", False, "?"),
+        ("coo", "i1", False, "i8"),
+        ("coo", "u4", True, "i8"),
+        ("coo", "u8", True, "u8"),
+        ("coo", "f4", True, "f4"),
+    ],
+)
+def test_types_hold_the_sums_and_are_no_wider_than_that(layout, dtype, twice, right):
+    columns = [1, 1] if twice else [0, 1]
+    matrix = sparse.csr_matrix((np.ones(2), columns, [0, 2]), shape=(1, 2))
+    matrix = sparse.coo_matrix(([1, 1], ([0, 0], columns)), (1, 2)) if layout == "coo" else matrix
+    matrix.data = np.ones(2, dtype)
+    found = checked_csr("X", matrix)
+    assert found.dtype == np.dtype(right)
+    assert found.toarray().tolist() == ([[0, 2]] if twice else [[1, 1]])
+
+
+def test_the_largest_size_is_taken_and_the_next_is_not():
+    require_size("X", 1_000_000_000, 10_000_000)
+    with pytest.raises(ValueError, match="X has 1,000,000,001 rows, must have 1,000,000,000 at"):
+        require_size("X", 1_000_000_001, 1)
+    with pytest.raises(ValueError, match="X has 10,000,001 columns, must have 10,000,000 at most"):
+        require_size("X", 1, 10_000_001)
+
+
+def test_blocks_must_tile_the_matrix():
+    def blocks(data, indices, indptr):
+        matrix = sparse.bsr_matrix(np.ones((4, 6)), blocksize=(2, 3))
+        matrix.data, matrix.indices, matrix.indptr = data, np.array(indices), np.array(indptr)
+        return matrix
+
+    tall = np.arange(6.0).reshape(1, 2, 3)
+    found = checked_csr("X", blocks(tall, [1], [0, 0, 1])).toarray()
+    assert found[2:, 3:].tolist() == tall[0].tolist()
+    assert found.sum() == tall.sum()
+    for broken, said in (
+        (blocks(tall, [2], [0, 0, 1]), "an index 2, must be from 0 to 1"),
+        (blocks(tall, [1], [0, 0, 0, 1]), "4 pointers, must have 3"),
+        (blocks(np.ones((1, 4, 1)), [6], [0, 1]), "an index 6, must be from 0 to 5"),
+        (blocks(np.ones((1, 3, 3)), [0], [0, 1]), r"blocks of shape \(3, 3\) do not tile \(4, 6\)"),
+        (blocks(np.ones((1, 2, 4)), [0], [0, 1]), r"blocks of shape \(2, 4\) do not tile \(4, 6\)"),
+        (blocks(np.ones((1, 2, 0)), [0], [0, 1]), r"blocks of shape \(2, 0\) do not tile"),
+        (blocks(np.ones(1), [0], [0, 1]), "blocks of shape"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            checked_csr("X", broken)
+
+
+def test_lists_are_as_many_as_rows():
+    matrix = sparse.lil_matrix(DENSE)
+    matrix.rows, matrix.data = matrix.rows[:-1], matrix.data[:-1]
+    with pytest.raises(ValueError, match="lists of columns and of values differ"):
+        checked_csr("X", matrix)
+
+
+@pytest.mark.parametrize(
+    ("place", "said"), [((0, 1), "row 0, column 1"), ((3, 1), "row 3, column 1")]
+)
+def test_the_first_value_that_is_not_finite_is_named(place, said):
+    dense = DENSE.astype(float)
+    dense[place] = dense[3, 1] = np.inf
+    with pytest.raises(ValueError, match=f"infinite values, the first in {said}"):
+        checked_csr("X", sparse.csr_matrix(dense))
+    assert np.isinf(sound_csr("X", sparse.csr_matrix(dense)).toarray()[3, 1])

@@ -6,12 +6,15 @@ import csv
 import gzip
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
 
 from dirvae.data import read_texts
+from dirvae.data.text_files import damaged, read_text
+from dirvae.data.text_tables import as_classes, as_texts
 from tests.data.content import parquet, utf
 
 RAGGED = "cannot be read: row 2 has 3 cells, the first line has 2 cells"
@@ -390,3 +393,64 @@ def test_folders_of_parquet_make_no_columns(tmp_path):
     (tmp_path / "label=x" / "x.parquet").write_bytes(parquet(text=["stars"]))
     with pytest.raises(ValueError, match="has no column 'label'; its columns are text"):
         read_texts(tmp_path / "label=x" / "x.parquet", label_column="label")
+
+
+# --- texts and their cells ------------------------------------------------------------------------
+
+
+def test_what_a_library_says_is_cut_after_160_characters():
+    said = "x.csv cannot be read: it is cut off, or not what its name says"
+    for long, told in ((160, "x" * 160), (161, "x" * 160 + "...")):
+        assert str(damaged(Path("x.csv"), ValueError("x" * long))) == f"{said} ({told})"
+    assert str(damaged(Path("x.csv"), ValueError("one\n  two."))) == f"{said} (one two)"
+    missing = FileNotFoundError(2, "No such file", "x.csv")
+    assert damaged(Path("x.csv"), missing) is missing
+    assert isinstance(damaged(Path("x.csv"), OSError("no name")), ValueError)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_text_takes_four_times_its_bytes_of_memory(tmp_path, monkeypatch, pack):
+    text = "word " * 200
+    (tmp_path / "x.txt").write_bytes(pack(text.encode()))
+    monkeypatch.setenv("DIRVAE_MEMORY", str(4 * len(text) / 2**30))
+    assert read_text(tmp_path / "x.txt") == (text, ())
+    monkeypatch.setenv("DIRVAE_MEMORY", str((4 * len(text) - 1) / 2**30))
+    with pytest.raises(ValueError, match=r"x\.txt cannot be read: it takes"):
+        read_text(tmp_path / "x.txt")
+
+
+def test_cells_are_texts_unless_all_that_are_there_are_numbers():
+    path, nan = Path("x"), float("nan")
+    assert as_texts(path, "text", ["1", "word", None, nan, ""]) == ["1", "word", "", "", ""]
+    assert as_texts(path, "text", ["", None]) == ["", ""]
+    for cells, said in (
+        (["", "1", "2,5"], "x has 1 in row 2 of 'text', must be text, but all cells are numbers"),
+        (["a", None, 5], "x has 5 in row 3 of 'text', must be text$"),
+        (["1", 5], "x has 5 in row 2 of 'text', must be text$"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            as_texts(path, "text", cells)
+
+
+def test_classes_are_words_and_whole_numbers_whole():
+    nan = float("nan")
+    assert as_classes([1.0, nan, 2.5, -3.0]) == ["1", "", "2.5", "-3"]
+    assert as_classes(["1.0", "", "-20.0"]) == ["1", "", "-20"]
+    assert as_classes(["1.0", "1.5"]) == ["1.0", "1.5"]
+    assert as_classes(["1.0", 1.0]) == ["1.0", "1"]
+    assert as_classes([True, None, "x"]) == ["True", "", "x"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('{"text": "a"}\n\n{"text": }\n', "line 3 is not valid JSON"),
+        ('\n{"text": "a"}\n[1]\n', "line 3 is not a JSON object, such as"),
+        ('{"body": "a"}\n', "has no column 'text'; its columns are body; text_column"),
+        ("\n \n", "has no rows"),
+    ],
+)
+def test_lines_of_json_are_counted_with_blank_ones(tmp_path, lines, said):
+    (tmp_path / "x.jsonl").write_text(lines)
+    with pytest.raises(ValueError, match=said):
+        read_texts(tmp_path / "x.jsonl")

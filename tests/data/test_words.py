@@ -143,3 +143,25 @@ def test_short_clauses_and_long_words():
 @pytest.mark.parametrize("language", SENTENCES)
 def test_scripts_with_spaces_are_never_taken_for_others(language):
     assert unspaced(SENTENCES[language][0] * 5) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("语" * 5, None),
+        ("语" * 6, "Chinese"),
+        ("ก" * 12, None),
+        ("ก" * 13, "Thai"),
+        ("ວ" * 12, None),
+        ("ວ" * 13, "Lao"),
+        ("语" * 6 + " english", None),  # 6 of 13 letters
+        ("语" * 6 + " latins", None),  # half of 12
+        ("语" * 6 + " latin", "Chinese"),
+        ("语" * 6 + "か" * 6, "Japanese"),
+        ("语" * 7 + "か" * 6, "Chinese"),
+        ("语言 " * 9, None),
+    ],
+)
+def test_most_of_a_text_is_in_runs_that_are_longer_than_words(text, name):
+    found = unspaced(text)
+    assert (found and found.name) == name

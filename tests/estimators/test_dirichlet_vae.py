@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from torch.distributions import RelaxedOneHotCategorical
+from torch.distributions import Bernoulli, Normal, RelaxedOneHotCategorical
 
 from dirvae.data import Batch, Corpus
 from dirvae.distributions import (
@@ -31,7 +31,11 @@ from dirvae.distributions import (
     StickBreakingKumaraswamy,
     ZeroInflatedNegativeBinomial,
 )
-from dirvae.estimators import DirichletVAE, SemiSupervisedVAE
+from dirvae.estimators import DirichletVAE, SemiSupervisedVAE, arguments
+from dirvae.estimators import dirichlet_vae as module
+from dirvae.estimators.dirichlet_vae import _elbo_by_row
+from dirvae.models.vae import closed_form_kl
+from dirvae.models.zoo import gaussian
 from dirvae.training.callbacks import MethodOfMoments
 
 SMALL = {
@@ -532,3 +536,163 @@ def test_a_corpus_has_counts_and_the_words_of_the_model(counts, corpus, tmp_path
     fractions = Corpus.of_counts(tmp_path / "fractions", [counts / 2])
     with pytest.warns(UserWarning, match="X has fractions, such as"):
         small(max_epochs=1).fit(fractions)
+
+
+# --- arguments ------------------------------------------------------------------------------------
+
+INTEGER, POSITIVE = "must be an integer of 2 or more", "must be a positive number"
+
+
+@pytest.mark.parametrize(
+    ("check", "given", "said"),
+    [
+        *((arguments.require_integer, ("k", value, 2), None) for value in (2, 3, np.int64(2))),
+        *(
+            (arguments.require_integer, ("k", value, 2), f"k is .*, {INTEGER}")
+            for value in (1, -5, 2.0, "2", None, np.float64(3))
+        ),
+        (arguments.require_integer, ("k", True, 1), "k is True, must be an integer of 1 or more"),
+        *((arguments.require_positive, ("r", value), None) for value in (1, 1e-300, np.float32(2))),
+        *(
+            (arguments.require_positive, ("r", value), f"r is .*, {POSITIVE}")
+            for value in (0, 0.0, -1, np.inf, np.nan, "1", None)
+        ),
+        *((arguments.require_sizes, ("w", value), None) for value in ((), (1,), [5, 6])),
+        *(
+            (arguments.require_sizes, ("w", value), "w is .*, must be")
+            for value in ("12", 5, (0,), (1, 2.5), (3, -1))
+        ),
+        *((arguments.require_resumable, value, None) for value in ((False, None), (True, 0))),
+        (arguments.require_resumable, (True, None), "random_state is None, must be an integer if"),
+        (arguments.require_likelihood, (None,), None),
+        (arguments.require_likelihood, (Multinomial,), None),
+        (arguments.require_likelihood, (3,), "likelihood is 3, must be a distribution or None"),
+    ],
+)
+def test_an_argument_is_taken_or_told_what_would_be_right(check, given, said):
+    if said is None:
+        check(*given)
+    else:
+        with pytest.raises(ValueError, match=said):
+            check(*given)
+
+
+@pytest.mark.parametrize(
+    ("value", "learnable", "said"),
+    [
+        (None, False, None),
+        (0.5, False, None),
+        ([0.5, 1e-9, 3], True, None),
+        ("learn", True, None),
+        ("learn", False, "prior_concentration='learn' needs a Dirichlet latent"),
+        ("Learn", True, "prior_concentration is 'Learn', must be a positive number"),
+        (0, True, "prior_concentration is 0, must be a positive number"),
+        ([1.0, 0.0, 1.0], True, "must be a positive number"),
+        ([1.0, np.inf, 1.0], True, "must be a positive number"),
+        (np.nan, True, "must be a positive number"),
+        ([1.0, 1.0], True, r"prior_concentration has shape \(2,\), must be"),
+        ([[1.0, 1.0, 1.0]], True, r"prior_concentration has shape \(1, 3\), must be"),
+        ([1.0], True, r"prior_concentration has shape \(1,\), must be"),
+    ],
+)
+def test_a_concentration_is_of_all_components_or_of_each(value, learnable, said):
+    if said is None:
+        arguments.require_concentration(value, 3, learnable=learnable)
+    else:
+        with pytest.raises(ValueError, match=said):
+            arguments.require_concentration(value, 3, learnable=learnable)
+
+
+@pytest.mark.parametrize(
+    ("values", "law"),
+    [
+        ([0.0, 1.0], Bernoulli),
+        ([0.5, 0.5], Bernoulli),
+        ([0.0, 1.001], Normal),
+        ([-0.001, 1.0], Normal),
+        ([2.0, 3.0], Normal),
+        ([], Bernoulli),
+    ],
+)
+def test_data_from_0_to_1_are_probabilities_and_others_gaussian(values, law):
+    for x in (np.array([values]), sparse.csr_matrix(np.array([values]))):
+        assert arguments.likelihood_of(x, None) is law
+        assert arguments.likelihood_of(x, Multinomial) is Multinomial
+
+
+@pytest.mark.parametrize(
+    ("options", "is_right"),
+    [
+        ({"patience": 1}, True),
+        ({"patience": 0}, False),
+        ({"validation_fraction": 0}, True),
+        ({"validation_fraction": 0.999}, True),
+        ({"validation_fraction": -0.001}, False),
+        ({"validation_fraction": 1}, False),
+        ({"prior_components": 1}, True),
+        ({"prior_components": 2, "prior_concentration": 1.0}, True),
+        ({"commitment": 0}, True),
+        ({"commitment": 0, "latent": SoftmaxNormal}, True),
+        ({"commitment": 1e9}, True),
+        ({"commitment": np.inf}, False),
+        ({"commitment": -1e-9}, False),
+        ({"learning_rate": np.inf}, False),
+        ({"decoder_hidden_sizes": (0,)}, False),
+        ({"decoder_hidden_sizes": ()}, True),
+        ({"batch_size": 1, "n_components": 1, "max_epochs": 1}, True),
+    ],
+)
+def test_arguments_have_their_ranges(options, is_right):
+    if is_right:
+        small(**options)._check_arguments()
+    else:
+        with pytest.raises(ValueError, match=f"^{next(iter(options))} is .*, must be"):
+            small(**options)._check_arguments()
+
+
+@pytest.mark.parametrize(
+    ("num_rows", "fraction", "held_out"), [(10, 0.1, 1), (9, 0.1, 0), (29, 0.1, 2), (10, 0, 0)]
+)
+def test_a_share_of_rows_is_held_out_with_their_weights(num_rows, fraction, held_out):
+    model = small(validation_fraction=fraction)
+    model._seed, model.likelihood_, model.vae_ = 0, Normal, SimpleNamespace(decoder=None)
+    x, weight = np.arange(1.0, num_rows + 1)[:, None], np.arange(1.0, num_rows + 1)
+    for given in (weight, None):
+        train, validation = model._split(x, given)
+        parts = [train] if validation is None else [train, validation]
+        assert [len(part) for part in parts[1:]] == [held_out] * (held_out > 0)
+        assert sorted(torch.cat([part.x for part in parts]).ravel().tolist()) == weight.tolist()
+        for part in parts:
+            right = None if given is None else (part.x[:, 0] / part.x.mean()).tolist()
+            found = None if part.weight is None else part.weight.tolist()
+            assert found == pytest.approx(right)
+
+
+def test_two_rows_are_enough_and_one_is_not():
+    with pytest.raises(
+        ValueError, match=r"X has one sample \(n_samples=1\); at least 2 are needed"
+    ):
+        small().fit(np.eye(4)[:1])
+    model = small(max_epochs=1).fit(np.eye(4)[:2])
+    assert model.sample().shape == (1, 4)
+    with pytest.raises(ValueError, match="n_samples is 0, must be an integer of 1 or more"):
+        model.sample(0)
+    with pytest.raises(ValueError, match=r"X has shape \(1, 3\), must be \(N, 4\): one latent per"):
+        model.inverse_transform([[1.0, 0.0, 0.0]])
+
+
+def test_a_divergence_that_is_drawn_is_the_exact_one_on_average(monkeypatch):
+    """The draws of the latent are the same, and so is what they say of the data."""
+    torch.manual_seed(0)
+    sizes = {"hidden_sizes": (4,), "decoder_hidden_sizes": (4,)}
+    vae, x = gaussian(3, 2, **sizes).double(), torch.rand(5, 3, dtype=torch.float64)
+    monkeypatch.setattr(module, "ELBO_SAMPLES", 20_000)
+    with torch.no_grad():
+        exact = _elbo_by_row(vae, x)
+        monkeypatch.setattr(module, "closed_form_kl", lambda *_: None)
+        drawn = _elbo_by_row(vae, x)
+    divergence = closed_form_kl(vae.encoder(x), vae.prior())
+    assert divergence.min() > 0.02
+    torch.testing.assert_close(drawn, exact, atol=0.02, rtol=0)  # three standard errors
+    assert (drawn != exact).all()
+    assert exact.shape == (5,)

@@ -14,7 +14,12 @@ from torch.distributions import Bernoulli, Normal, Poisson
 
 from dirvae.distributions import DirichletMultinomial, Multinomial, NegativeBinomial
 from dirvae.estimators import DirichletVAE, SemiSupervisedVAE
-from dirvae.estimators.kinds import warn_of_fractions, warn_of_kind
+from dirvae.estimators.kinds import (
+    _common_sum,
+    _first_fraction,
+    warn_of_fractions,
+    warn_of_kind,
+)
 from dirvae.topics import TopicModel
 
 COUNTS = np.random.default_rng(0).poisson(3, (8, 5)).astype(float) + 1
@@ -85,3 +90,43 @@ def test_estimators_warn_when_they_are_fitted(model, X, message, method):
     y = [np.arange(len(COUNTS)) % 2] if isinstance(model, SemiSupervisedVAE) else []
     with pytest.warns(UserWarning, match=message):
         getattr(clone(model), method)(X, *y)
+
+
+@pytest.mark.parametrize(
+    ("sums", "common"),
+    [
+        ([5.0], 0),
+        ([5.0, 5.0], 5),
+        ([5.0, 0.0], 0),
+        ([5.0, 0.0, 5.0], 5),
+        ([1000.0, 1001.0], 1000.5),
+        ([1000.0, 1001.1], 0),
+        ([1.0, 1.00002], 1),
+        ([-4.0, -4.0], -4),
+        ([0.12345, 0.12345], 0.123),
+    ],
+)
+def test_rows_have_one_sum_if_they_differ_by_a_thousandth_at_most(sums, common):
+    rows = np.stack([sums, np.zeros(len(sums))], 1)
+    assert _common_sum(rows) == _common_sum(sparse.csr_matrix(rows)) == common
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 7, 8])
+def test_the_first_fraction_is_found_wherever_it_is(monkeypatch, at_once):
+    monkeypatch.setattr("dirvae.estimators.kinds.VALUES_AT_ONCE", at_once)
+    for place in range(8):
+        values = np.arange(1.0, 9)
+        assert _first_fraction(values.reshape(2, 4)) is None
+        values[place:] += 0.25
+        for rows in (values.reshape(2, 4), sparse.csr_matrix(values.reshape(2, 4))):
+            assert _first_fraction(rows) == place + 1.25
+
+
+def test_zero_is_a_count_and_the_warning_points_at_the_caller():
+    with pytest.warns(UserWarning, match="X has whole numbers from 0 to ") as told:
+        warn_of_kind(COUNTS - COUNTS.min(), Normal, chosen=True)
+    with pytest.warns(UserWarning, match="X has rows that sum to 1,") as shares:
+        warn_of_kind(SHARES, Bernoulli, chosen=True)
+    with pytest.warns(UserWarning, match="X has fractions") as fractions:
+        warn_of_kind(SHARES, Poisson, chosen=False)
+    assert {entry.filename for entry in (*told, *shares, *fractions)} == {__file__}

@@ -15,7 +15,19 @@ import dirvae
 from dirvae.data import ArrayDataset, Corpus
 from dirvae.distributions import Dirichlet
 from dirvae.estimators import DirichletVAE, SemiSupervisedVAE
-from dirvae.estimators.rows import corpus_moments, mean_and_std, validated_rows
+from dirvae.estimators.rows import (
+    batches,
+    corpus_moments,
+    finite,
+    generator_of,
+    is_on_disk,
+    mean_and_std,
+    split_rows,
+    taken,
+    validated_corpus,
+    validated_rows,
+    weighted,
+)
 from dirvae.models.zoo import gaussian
 from dirvae.training import fit
 
@@ -165,9 +177,148 @@ def test_moments_of_a_corpus_are_those_of_its_counts(weighted, tmp_path, monkeyp
     rng = np.random.default_rng(0)
     counts = rng.poisson(2, (60, 4))
     counts[:, 1] = 3  # a constant has the deviation 1
+    counts[:, 2] = counts[:, 0] > 2  # and others may have less
     weight = rng.random(60) if weighted else None
     corpus = Corpus.of_counts(tmp_path / "corpus", [sparse.csr_matrix(counts)])
     for found, expected in zip(
         corpus_moments(corpus, weight), mean_and_std(counts, weight), strict=True
     ):
         torch.testing.assert_close(found, expected)
+
+
+# --- rows in memory and on disk, of small numbers -------------------------------------------------
+
+
+@pytest.mark.parametrize("num_rows", [1, 3, 4, 7])
+def test_rows_come_some_at_a_time_in_double_precision(monkeypatch, num_rows):
+    monkeypatch.setattr("dirvae.estimators.rows.ROWS_AT_ONCE", 3)
+    x = np.arange(1, 2 * num_rows + 1, dtype=np.float32).reshape(-1, 2)
+    for given in (x, sparse.csr_matrix(x)):
+        parts = list(batches(given))
+        assert [len(part) for part in parts] == [3] * (num_rows // 3) + [1] * (num_rows % 3 > 0)
+        assert torch.cat(parts).dtype is torch.float64
+        assert torch.cat(parts).tolist() == x.tolist()
+    parts[0].zero_()
+    next(batches(x)).zero_()
+    assert x.all()  # what a function of rows does to them is not seen in X
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "dtype"),
+    [
+        (0.0, 2e-12, torch.float32),
+        (0.0, 0.5e-12, torch.float64),
+        (0.0, 0.9e15, torch.float32),
+        (0.0, 1.1e15, torch.float64),
+        (9_990.0, 1.0, torch.float32),
+        (-9_990.0, 1.0, torch.float32),
+        (10_010.0, 1.0, torch.float64),
+        (-10_010.0, 1.0, torch.float64),
+        (0.0, 0.0, torch.float32),
+        (9_000.0, 0.0, torch.float32),
+        (11_000.0, 0.0, torch.float64),  # of which single precision would have fewer digits
+    ],
+)
+def test_moments_are_in_single_precision_where_it_tells_values_apart(mean, std, dtype):
+    column = np.array([mean - std, mean + std])
+    for x in (column[:, None], np.stack([[0.0, 1.0], column], 1)):
+        found = mean_and_std(x, None)
+        assert [part.dtype for part in found] == [dtype, dtype]
+        assert found[0][-1].item() == pytest.approx(mean)
+        assert found[1][-1].item() == pytest.approx(std or 1.0)
+
+
+def test_what_rounding_makes_of_a_constant_is_no_deviation():
+    eps = np.finfo(np.float64).eps
+    for step, std in ((1, 1.0), (8, 4 * eps)):
+        assert mean_and_std(np.array([[1.0], [1 + step * eps]]), None)[1].tolist() == [std]
+
+
+def test_the_largest_value_that_has_a_square_is_taken():
+    mean_and_std(np.array([[-1e150], [1e150]]), None)
+    for value in (1.0001e150, -1.0001e150):
+        with pytest.raises(ValueError, match=r"X has values of up to 1\.0001e\+150, must be"):
+            mean_and_std(np.array([[0.0], [value]]), None)
+
+
+def test_weighted_moments_are_those_of_repeated_rows():
+    x, weight = np.array([[1.0, 0.0], [3.0, 5.0], [8.0, 0.0]]), np.array([1.0, 3.0, 2.0])
+    repeated = np.repeat(x, [1, 3, 2], axis=0)
+    for given in (x, sparse.csr_matrix(x), sparse.csr_matrix(x.astype(np.float32))):
+        mean, std = mean_and_std(given, weight)
+        np.testing.assert_allclose(mean, repeated.mean(0), rtol=1e-6)
+        np.testing.assert_allclose(std, repeated.std(0), rtol=1e-6)
+
+
+def test_rows_of_weight_zero_are_left_out_and_huge_weights_made_smaller():
+    x = np.eye(3)
+    assert weighted(x, None)[0] is x
+    assert weighted(x, None)[1] is None
+    kept, weight = weighted(x, [2.0, 0.0, 4.0])
+    assert (kept.tolist(), weight.tolist()) == (x[[0, 2]].tolist(), [2, 4])
+    assert weighted(x, [1e30, 0, 5e29])[1].tolist() == [1e30, 5e29]
+    np.testing.assert_allclose(weighted(x, [1.5e30, 0.75e30, 0.3e30])[1], [1, 0.5, 0.2])
+    kept, weight = weighted(x, [0.25, 0, 1e-300])
+    assert (kept.tolist(), weight.tolist()) == (x[[0, 2]].tolist(), [0.25, 1e-300])
+    assert weighted(sparse.csr_matrix(x), [0, 0, 1])[0].toarray().tolist() == [[0, 0, 1]]
+    with pytest.raises(ValueError, match="sample_weight is zero in every row"):
+        weighted(x, [0, 0, 0])
+
+
+@pytest.mark.parametrize("num_shards", [10, 11])
+def test_rows_of_many_shards_are_split_in_their_order(tmp_path, monkeypatch, num_shards):
+    monkeypatch.setattr("dirvae.data.corpus.matrices.ROWS", 2)
+    counts = np.arange(1, 2 * num_shards + 1).reshape(-1, 1)
+    corpus = Corpus.of_counts(tmp_path / "corpus", [counts])
+    order = np.random.RandomState(3).permutation(2 * num_shards)
+    drawn = [order[5:].tolist(), order[:5].tolist()]
+    assert [part.tolist() for part in split_rows(counts, 5, 3)] == drawn
+    on_disk = [part.tolist() for part in split_rows(corpus, 5, 3)]
+    assert on_disk == (drawn if num_shards == 10 else list(map(sorted, drawn)))
+
+
+def test_rows_of_a_corpus_are_taken_by_number_or_mask(tmp_path):
+    corpus = Corpus.of_counts(tmp_path / "corpus", [np.arange(1, 6).reshape(-1, 1)])
+    some = taken(corpus, np.array([4, 1, 2]))
+    assert some[:].toarray().ravel().tolist() == [5, 2, 3]
+    assert taken(some, np.array([True, False, True]))[:].toarray().ravel().tolist() == [5, 3]
+    assert taken(some, np.array([2, 0]))[:].toarray().ravel().tolist() == [3, 5]
+    assert taken(np.arange(5), np.array([3, 0])).tolist() == [3, 0]
+    assert [is_on_disk(x) for x in (corpus, some, np.eye(2))] == [True, True, False]
+
+
+def test_the_words_of_a_corpus_are_names_of_features(tmp_path):
+    def corpus(name, words, width=2):
+        return Corpus.of_counts(tmp_path / name, [np.eye(width)], vocabulary=words)
+
+    named, other, bare = corpus("a", ["x", "y"]), corpus("b", ["y", "x"]), corpus("c", None)
+    model = vae()
+    assert validated_corpus(model, named, reset=True) is named
+    assert model.feature_names_in_.tolist() == ["x", "y"]
+    validated_corpus(model, bare, reset=False)
+    with pytest.raises(ValueError, match="has other words than the model, must have the same"):
+        validated_corpus(model, other, reset=False)
+    with pytest.raises(ValueError, match="X has 3 features, but DirichletVAE is expecting 2"):
+        validated_corpus(model, corpus("d", None, 3), reset=False)
+    assert model.feature_names_in_.tolist() == ["x", "y"]
+    validated_corpus(model, bare, reset=True)
+    assert not hasattr(model, "feature_names_in_")
+    validated_corpus(model, other, reset=False)
+
+
+def test_noise_of_a_row_is_seeded_by_its_values():
+    def drawn(*values):
+        return torch.rand(3, generator=generator_of(torch.tensor(values))).tolist()
+
+    assert drawn(0.0, 1.0) == drawn(-0.0, 1.0)
+    assert drawn(0.5, 1.0) != drawn(1.0, 0.5)
+    assert (
+        drawn(0.5) == torch.rand(3, generator=generator_of(torch.tensor([0.5]).double())).tolist()
+    )
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_said_to_have_diverged(wrong):
+    with pytest.raises(FloatingPointError, match=r"^theta is NaN or infinite, because"):
+        finite("theta", np.array([0.0, wrong]))
+    assert finite("theta", [0.0, 1.0]) == [0.0, 1.0]

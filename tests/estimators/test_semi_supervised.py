@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy import sparse
@@ -14,6 +15,7 @@ from torch.distributions import Bernoulli, Normal, Poisson
 import dirvae
 from dirvae.distributions import InverseCDFDirichlet
 from dirvae.estimators import DirichletVAE, SemiSupervisedVAE
+from dirvae.estimators.labels import categories_of, class_indicators, is_missing
 from dirvae.estimators.semi_supervised import _half_axes, _MixedBatches
 from dirvae.models.likelihoods import unit_normal
 from dirvae.persistence import ModelFormatError
@@ -241,3 +243,106 @@ def test_batches_have_enough_labels_and_an_epoch_every_row(labels, share):
     assert known[torch.cat(drawn[:-1])].float().mean() >= 0.125
     if share > 0.15:
         assert sorted(seen.tolist()) == list(range(100))
+
+
+@pytest.mark.parametrize(
+    ("labels", "size", "share", "extra", "lengths"),
+    [
+        (12, 20, 3 / 20, 3, [20] * 5 + [6]),  # 88 others, 17 in a batch
+        (13, 20, 0.13, 0, [20] * 5),  # enough by themselves
+        (1, 1, 1 / 2, 1, [2] * 99),  # one of each at least
+        (2, 2, 1 / 2, 1, [2] * 98),
+        (5, 8, 1 / 8, 1, [8] * 13 + [5]),  # 95 others, 7 in a batch
+        (100, 20, 1.0, 0, [20] * 5),
+    ],
+)
+def test_an_eighth_of_each_batch_has_labels(labels, size, share, extra, lengths):
+    known = torch.arange(100) < labels
+    batches = _MixedBatches(known, size, torch.Generator().manual_seed(0))
+    assert (batches.share, batches.extra) == (pytest.approx(share), extra)
+    drawn = list(batches)
+    assert [len(batch) for batch in drawn] == lengths
+    assert all(known[batch[len(batch) - extra :]].all() for batch in drawn)
+    gone_through = torch.cat([batch[: len(batch) - extra] for batch in drawn]).tolist()
+    assert sorted(gone_through) == list(range(labels if extra else 0, 100))
+
+
+def test_an_eighth_is_enough():
+    known = torch.arange(16) < 2
+    assert _MixedBatches(known, 8).extra == 0
+    assert _MixedBatches(torch.arange(17) < 2, 8).extra == 1
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "places"),
+    [
+        ([3, -1, 1, 3], [1, 3], [1, None, 0, 1]),
+        ([3, None, 1, float("nan")], [1, 3], [1, None, 0, None]),
+        ([-2, 0, -1, 0], [-2, 0], [0, 1, None, 1]),
+        (["b", None, "a", "c"], ["a", "b", "c"], [1, None, 0, 2]),
+        ([True, False, -1, True], [False, True], [1, 0, None, 1]),
+        ([2.0, 1.0, -1.0, 1.0], [1, 2], [1, 0, None, 0]),
+    ],
+)
+def test_classes_are_sorted_and_rows_say_which(y, classes, places):
+    found, rows = class_indicators(y, 4)
+    assert found.tolist() == classes
+    expected = [[float(place == k) for k in range(len(classes))] for place in places]
+    assert rows.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        ([1, 1, -1], "y has one class only, 1; it must have two classes or more"),
+        ([-1, None, -1], "y is -1 or missing in every row, must name two classes or more"),
+        ([1, "a", 2], "y has words and numbers, must be of one kind, except -1 where unknown"),
+        (["-1", "a", "b"], "y has the word '-1': give the number -1, or None, where unknown"),
+        ([1.5, 1, 2], "y has 1.5, must be classes, words or whole numbers"),
+        ([1j, 1, 2], "y has 1j, must be classes"),
+        ([1, 2], "inconsistent numbers of samples"),
+    ],
+)
+def test_labels_that_are_no_classes_are_refused(y, said):
+    with pytest.raises(ValueError, match=said):
+        class_indicators(y, 3)
+
+
+def test_labels_alone_are_missing_as_pandas_and_numpy_say():
+    missing = [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT")]
+    assert [is_missing(value) for value in missing] == [True] * 6
+    assert not any(map(is_missing, (0, "", "nan", -1, np.ones(2), False)))
+    assert categories_of(pd.Series(["b", "a"], dtype="category")) == ["a", "b"]
+    assert categories_of(pd.Series(["b", "a"])) is None
+    assert categories_of(["b", "a"]) is None
+
+
+def test_half_axes_of_a_gaussian_are_in_the_unit_of_each_column():
+    x = np.array([[1.0, 10.0], [3.0, 50.0]])  # deviations 1 and 20
+    assert _half_axes(x, Normal).tolist() == pytest.approx([2**0.5, 20 * 2**0.5])
+    for rows in (x, sparse.csr_matrix(x)):
+        assert _half_axes(rows, Poisson).item() == pytest.approx(401**0.5)
+
+
+@pytest.mark.parametrize(
+    ("smoothness", "is_right"),
+    [(0, True), (200.0, True), (-1e-9, False), (np.inf, False), ("1", False)],
+)
+def test_smoothness_is_a_number_of_0_or_more(smoothness, is_right):
+    if is_right:
+        small(smoothness=smoothness)._check_arguments()
+    else:
+        with pytest.raises(ValueError, match=r"smoothness is .*, must be a number of 0 or more"):
+            small(smoothness=smoothness)._check_arguments()
+
+
+def test_a_class_is_known_by_its_place_and_the_first_unknown_is_named(few_rows):
+    model = small().fit(*few_rows)
+    probability = model.predict_proba(few_rows[0][:20])
+    np.testing.assert_allclose(probability.sum(1), 1)
+    assert (
+        model.predict(few_rows[0][:20]).tolist()
+        == model.classes_[[row.tolist().index(row.max()) for row in probability]].tolist()
+    )
+    with pytest.raises(ValueError, match="y has 12, must be of classes_ "):
+        model.sample([3, 12, 13])

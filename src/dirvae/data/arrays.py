@@ -167,13 +167,13 @@ class OrderedBatches(DistributedSampler[Tensor]):
 
     def __len__(self) -> int:
         steps = -(-self.num_rows // (self.batch_size * self.num_processes))
-        return min(steps, self.num_rows // self.num_processes) if self.num_processes > 1 else steps
+        return min(steps, self.num_rows // self.num_processes)
 
     def __iter__(self) -> Iterator[Tensor]:
         if self.num_processes > 1:
             return self._share()
-        windows, none = self._windows(), torch.empty(0, dtype=torch.int64)
-        first = next(windows, none)  # drawn at once, before whatever else draws
+        windows = self._windows()
+        first = next(windows)  # drawn at once, before whatever else draws
         return self._batches(chain([first], windows))
 
     def _batches(self, windows: Iterable[Tensor]) -> Iterator[Tensor]:

@@ -65,10 +65,15 @@ def _lines(path: Path, raw: BinaryIO) -> Iterator[str]:
     packed = raw.read(len(GZIP)) == GZIP
     raw.seek(0)
     with io.TextIOWrapper(gzip.GzipFile(fileobj=raw) if packed else raw, "latin-1") as file:
+        in_comment = False
         while line := file.readline(LONGEST):
-            if len(line) == LONGEST and not line.startswith("%"):
+            is_comment = in_comment or line.startswith("%")
+            is_cut = len(line) == LONGEST and not line.endswith("\n")
+            if is_cut and not is_comment:
                 raise OverBudgetError(f"{path} has a line of more than {LONGEST:,} characters")
-            yield line
+            if not in_comment:
+                yield line
+            in_comment = is_comment and is_cut  # what comes next is the rest of it
 
 
 def _features_by_samples(path: Path, lines: Iterator[str]) -> sparse.coo_matrix:
@@ -141,7 +146,8 @@ def _beside(path: Path, words: tuple[str, ...]) -> tuple[Path, list[list[str]]] 
             other = path.with_name(name + suffix)
             if other.is_file():
                 text, _ = read_text(other)
-                return other, [line.rstrip("\r").split("\t") for line in text.split("\n") if line]
+                lines = (line.rstrip("\r") for line in text.split("\n"))
+                return other, [line.split("\t") for line in lines if line]
     return None
 
 

@@ -12,9 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from dirvae.data import Corpus, Document
-from dirvae.data.corpus.shards import checksum
+from dirvae.data.corpus import building, unfinished
+from dirvae.data.corpus.counting import Counting
+from dirvae.data.corpus.shards import checksum, digest_of
+from dirvae.data.corpus.vocabulary import Limits
 from tests.data.corpus.killed import contents, run_until
 
 RNG = np.random.default_rng(0)
@@ -219,6 +223,201 @@ def test_lists_of_words_are_counted_as_they_are(tmp_path):
 def test_some_texts_without_spaces_are_counted_with_a_warning(tmp_path):
     with pytest.warns(UserWarning, match="without spaces between words, 1 of 101"):
         Corpus.build(tmp_path / "corpus", [*TEXTS, "我喜欢学习机器学习和自然语言处理"])
+
+
+# --- the steps of a build -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("texts", "lengths"),
+    [
+        (["a"] * 7, [3, 3, 1]),
+        (["a"] * 6, [3, 3]),
+        (["ten letter", "a", "b"], [1, 2]),
+        (["nineteen!", "a", "bc"], [2, 1]),
+        (["12345", "1234", "1", "x"], [3, 1]),
+        ([["12345", "1234"], ["1"], ["x"], ["y"]], [2, 2]),
+        ([["12345", "12345"], []], [1, 1]),
+        ([], []),
+    ],
+)
+def test_a_shard_ends_after_many_rows_or_characters(monkeypatch, texts, lengths):
+    monkeypatch.setattr(building, "ROWS", 3)
+    monkeypatch.setattr(building, "CHARACTERS", 10)
+    documents = [Document(text) for text in texts]
+    chunks = list(building._chunks(documents))
+    assert list(map(len, chunks)) == lengths
+    assert [document for chunk in chunks for document in chunk] == documents
+
+
+def test_totals_are_documents_and_occurrences_of_each_word():
+    dense = np.array([[2, 0, 1, 0], [0, 0, 3, 0], [300, 0, 1, 0]])
+    expected = [(dense > 0).sum(0).tolist(), dense.sum(0).tolist()]
+    assert building._totals(sparse.csr_matrix(dense.astype(np.int32))).tolist() == expected
+
+
+def test_documents_whose_letters_are_parted_otherwise_are_others():
+    told = ["ab", "c"], ["a", "bc"], ["abc", ""], [["ab"], ["c"]], [["a"], ["bc"]], ["\udcff"]
+    digests = {digest_of(*building._as_bytes(rows)) for rows in told}
+    assert len(digests) == len(told)
+
+
+@pytest.mark.parametrize(
+    ("unspaced", "documents", "is_refused"),
+    [(0, 0, False), (0, 1, False), (1, 1, True), (1, 2, True), (1, 3, False), (1000, 2000, True)],
+)
+def test_half_of_the_texts_may_not_be_without_spaces(unspaced, documents, is_refused):
+    if is_refused:
+        with pytest.raises(ValueError, match=f"between words, {unspaced:,} of {documents:,}: give"):
+            building._require_spaces(unspaced, documents)
+    else:
+        building._require_spaces(unspaced, documents)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"ngrams": 1}, None),
+        ({"ngrams": 10}, None),
+        ({"ngrams": 11}, "ngrams is 11, must be at most 10"),
+        ({"ngrams": True}, "ngrams is True, must be a whole number, 1 or more"),
+        ({"vocabulary_size": 0}, "vocabulary_size is 0, must be a whole number, 1 or more"),
+        ({"vocabulary_size": 1}, None),
+        ({"vocabulary_size": 1.5}, "vocabulary_size is 1.5, must be a whole number, 1 or more"),
+        ({"workers": 0}, "workers is 0, must be a whole number, 1 or more"),
+        ({"workers": -1}, "workers is -1, must be a whole number, 1 or more"),
+        ({"min_df": 0.0, "max_df": 1.0}, None),
+        ({"min_df": 5, "max_df": 7}, None),
+        ({"min_df": -0.1}, "min_df is -0.1, must be a number of documents or a share"),
+        ({"max_df": 1.1}, "max_df is 1.1, must be a number of documents or a share"),
+        ({"stop_words": "english"}, None),
+        ({"stop_words": ["a"]}, None),
+        ({"stop_words": None}, None),
+        ({"stop_words": "a"}, "stop_words is 'a', must be a list of words, 'english' or None"),
+    ],
+)
+def test_options_of_a_build_have_their_ranges(options, said):
+    def check(workers=1, ngrams=1, stop_words=None, **limits):
+        building._require_limits(Counting(stop_words, ngrams), Limits(**limits), workers)
+
+    if said is None:
+        check(**options)
+    else:
+        with pytest.raises(ValueError, match=said):
+            check(**options)
+
+
+NONE_KNOWN: dict[str, list[None]] = {"id": [None, None], "label": [None, None], "time": [None] * 2}
+
+
+@pytest.mark.parametrize(
+    ("told", "known", "said"),
+    [
+        ({}, [], None),
+        ({}, ["label", "time"], None),
+        ({"id": [1, 2], "label": ["a", None]}, ["id", "label"], None),
+        ({"id": [1, None]}, ["id"], "some documents have no id; all or none must have one"),
+        ({"id": [None, 2]}, [], "documents have a id, but the first has none"),
+        ({"label": [None, "a"]}, ["id"], "some documents have no id|documents have a label"),
+        ({"time": [None, 5]}, ["label"], "documents have a time, .* named, as columns={'time'"),
+    ],
+)
+def test_what_is_known_of_one_document_is_known_of_all(told, known, said):
+    if said is None:
+        building._require_known(NONE_KNOWN | told, known)
+    else:
+        with pytest.raises(ValueError, match=said):
+            building._require_known(NONE_KNOWN | told, known)
+
+
+def test_a_column_that_is_named_may_be_empty_at_first(tmp_path):
+    rows = [Document("a cat"), Document("a cat and a dog", label="x")]
+    corpus = Corpus.build(tmp_path / "corpus", rows, columns={"label": "kind"})
+    assert corpus.labels == [None, "x"]
+    assert corpus.column("kind") == [None, "x"]
+    assert corpus.ids is None
+
+
+def test_shards_without_words_and_words_of_some_shards_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(building, "ROWS", 1)
+    done = []
+    texts = ["the", "cat dog cat", "...", "emu dog", "the"]
+    corpus = Corpus.build(tmp_path / "corpus", texts, progress=done.append)
+    assert corpus.vocabulary.tolist() == ["cat", "dog", "emu"]
+    assert corpus[:].toarray().tolist() == [[0] * 3, [2, 1, 0], [0] * 3, [0, 1, 1], [0] * 3]
+    assert corpus.ends.tolist() == [0, 1, 2, 3, 4, 5]
+    assert done == [1, 2, 3, 4, 5]
+    some = Corpus.build(tmp_path / "some", texts, vocabulary=["emu", "cat"])
+    assert some[:].toarray().tolist() == [[0, 0], [0, 2], [0, 0], [1, 0], [0, 0]]
+
+
+def test_a_warning_points_at_the_caller_and_counts_all_shards(tmp_path):
+    texts = [
+        *TEXTS[:31],
+        "我喜欢学习机器学习和自然语言处理",
+        *TEXTS[:31],
+        "我喜欢学习机器学习和自然语言处理",
+    ]
+    with pytest.warns(UserWarning, match="without spaces between words, 2 of 64:") as warned:
+        Corpus.build(tmp_path / "corpus", texts)
+    assert [entry.filename for entry in warned] == [__file__]
+
+
+def test_only_the_first_shard_is_asked_for_spaces(tmp_path, monkeypatch):
+    monkeypatch.setattr(building, "ROWS", 2)
+    texts = ["a cat", "a dog", *["我喜欢学习机器学习和自然语言处理"] * 4]
+    with pytest.warns(UserWarning, match="without spaces between words, 4 of 6:"):
+        Corpus.build(tmp_path / "corpus", texts)
+
+
+def test_words_are_limited_by_their_number_and_documents(tmp_path):
+    texts = ["one two three", "two three", "three three three", "four"]
+    found = {
+        name: Corpus.build(tmp_path / name, texts, stop_words=None, **options).vocabulary.tolist()
+        for name, options in {
+            "all": {},
+            "two": {"vocabulary_size": 2},
+            "common": {"min_df": 2},
+            "rare": {"max_df": 1},
+            "share": {"min_df": 0.5, "max_df": 0.5},
+            "pairs": {"ngrams": 2, "min_df": 2},
+        }.items()
+    }
+    assert found == {
+        "all": ["four", "one", "three", "two"],
+        "two": ["three", "two"],
+        "common": ["three", "two"],
+        "rare": ["four", "one"],
+        "share": ["two"],
+        "pairs": ["three", "two", "two three"],
+    }
+
+
+def test_an_error_in_the_middle_leaves_the_shards_that_were_counted(tmp_path):
+    def read(number):
+        yield from TEXTS[:number]
+        raise OSError("the disk is gone")
+
+    for folder, number in (("corpus", 30), ("none", 29)):
+        with pytest.raises(OSError, match="the disk is gone"):
+            Corpus.build(tmp_path / folder, read(number))
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus.unfinished"]
+    assert Corpus.build(tmp_path / "corpus", TEXTS[:30]).shape[0] == 30
+
+
+def test_a_build_of_fewer_documents_is_refused_if_more_were_counted(tmp_path):
+    place = tmp_path / "place"
+    for number in range(3):
+        (place / "counted" / f"{number:06d}").mkdir(parents=True)
+    unfinished.require_no_more(place, 3)
+    (place / "shards" / "000003").mkdir(parents=True)
+    for num_shards in (3, 5):
+        with pytest.raises(ValueError, match="place holds an unfinished build of more documents"):
+            unfinished.require_no_more(place, num_shards)
+    unfinished.require_no_more(place, 4)
+
+
+# --- the command ----------------------------------------------------------------------------------
 
 
 SCRIPT = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import shutil
@@ -91,6 +92,51 @@ def test_its_vectorizer_counts_other_texts_by_the_same_words(built):
 
 def test_it_can_be_pickled_for_other_processes(built):
     assert (pickle.loads(pickle.dumps(built))[7:9] != COUNTS[7:9]).nnz == 0
+
+
+@pytest.mark.parametrize("rows", [[250], [-251], [0, 250], [249, -251], [0, -300, 300]])
+def test_a_row_that_is_not_there_is_told_the_rows_that_are(built, rows):
+    with pytest.raises(IndexError, match=r"rows are out of range, must be from 0 to 249$"):
+        built[rows]
+    assert (built[[-250, 249, 0, -1]] != COUNTS[[0, 249, 0, 249]]).nnz == 0
+
+
+def test_columns_come_in_lists_of_one_length(built):
+    for num_rows in (1, 7, 125, 250, 251):
+        parts = list(built.column_blocks("number", num_rows))
+        assert [cell for part in parts for cell in part] == list(range(250))
+        assert {len(part) for part in parts[:-1]} <= {num_rows}
+        assert 1 <= len(parts[-1]) <= num_rows
+    assert list(built.column_blocks("letter", 40))[2] == LABELS[80:120]
+
+
+def test_it_says_how_large_it_is(built):
+    assert repr(built) == f"Corpus({str(built.folder)!r}: 250 documents, {COUNTS.shape[1]} words)"
+    assert (
+        built.fingerprint
+        == hashlib.sha256((built.folder / "manifest.json").read_bytes()).hexdigest()
+    )
+
+
+def test_an_empty_label_is_none_and_other_empty_cells_are_as_they_were(tmp_path):
+    told = {"ids": ["", "b"], "labels": ["", "x"], "times": ["", "1900"]}
+    corpus = Corpus.of_counts(tmp_path / "corpus", [np.eye(2)], **told, vocabulary=["u", "v"])
+    assert (corpus.ids, corpus.labels) == (["", "b"], [None, "x"])
+    assert corpus.times == ["", "1900"]
+    assert corpus.columns == {"id": "id", "label": "label", "time": "time"}
+    assert corpus.vectorizer is None  # though words are known
+    with pytest.raises(ValueError, match="exists; choose another folder"):
+        Corpus.of_counts(tmp_path / "corpus", [np.eye(2)])
+    other = Corpus.of_counts(tmp_path / "corpus", [np.eye(3)], force=True)
+    assert (other.ids, other.labels, other.times, other.vocabulary) == (None, None, None, None)
+    assert other.shape == (3, 3)
+    with pytest.raises(ValueError, match="has no column 'id'; it has none"):
+        other.column("id")
+    named = Corpus.of_counts(
+        tmp_path / "named", [np.eye(2)], times=[1, 2], columns={"time": "year", "id": "name"}
+    )
+    assert named.columns == {"time": "year"}
+    assert named.column("year") == [1, 2]
 
 
 # --- what strangers may send ----------------------------------------------------------------------
@@ -191,6 +237,81 @@ def test_a_manifest_that_says_something_else_is_refused(copied, told):
     path.write_text(json.dumps(json.loads(path.read_text()) | told))
     with pytest.raises(ValueError, match=r"copy (is|holds|has)"):
         Corpus(copied)
+
+
+@pytest.mark.parametrize(
+    ("told", "is_sound"),
+    [
+        ({}, True),
+        ({"undercount": 5}, True),
+        ({"undercount": -1}, False),
+        ({"undercount": 1.0}, False),
+        ({"columns": {"id": "x"}}, True),
+        ({"columns": {"id": 5}}, False),
+        ({"columns": {"id": "x", "key": "y"}}, False),
+        ({"vocabulary": 5}, False),
+        ({"counting": None}, True),
+        ({"counting": {"stop_words": None, "ngrams": 1}}, True),
+        ({"counting": {"stop_words": ["a"], "ngrams": 10}}, True),
+        ({"counting": {"stop_words": ["a", 5]}}, False),
+        ({"counting": {"stop_words": "german"}}, False),
+        ({"counting": {"ngrams": 0}}, False),
+        ({"counting": {"ngrams": 11}}, False),
+        ({"counting": {"ngrams": 1.0}}, False),
+        ({"counting": {"ngrams": True}}, False),
+        ({"counting": {"are_texts": 1}}, False),
+        ({"counting": {"are_texts": False}}, True),
+        ({"shards": [[250, 5]]}, False),
+        ({"shards": [[250, 5, "0", "0"]]}, False),
+        ({"shards": [[250, 5, 0]]}, False),
+        ({"shards": [5]}, False),
+        ({"shape": [250]}, False),
+        ({"shape": [250, 52, 1]}, False),
+        ({"shape": 250}, False),
+        ({"columns": []}, False),
+        ({"columns": "id"}, False),
+        ({"shards": [[250, -5, "0"]]}, False),
+    ],
+)
+def test_a_manifest_is_read_if_it_is_well_formed(copied, told, is_sound):
+    path = copied / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | told))
+    if is_sound:
+        assert Corpus(copied).shape == COUNTS.shape
+    else:
+        with pytest.raises(ValueError, match=r"copy is a broken corpus: its .* is malformed"):
+            Corpus(copied)
+
+
+@pytest.mark.parametrize(("kind", "number"), [("rows", 0), ("entries", 1)])
+def test_shards_must_add_up(copied, kind, number):
+    path = copied / "manifest.json"
+    found = json.loads(path.read_text())
+    found["shards"][3][number] += 1
+    path.write_text(json.dumps(found))
+    with pytest.raises(ValueError, match="its shards do not add up to its shape"):
+        Corpus(copied)
+
+
+def test_words_must_be_different_words(copied):
+    path = copied / "vocabulary.json"
+    words = json.loads(path.read_text())
+    for wrong in (
+        [*words[:-1], words[0]],
+        words[:-1],
+        [*words, "more"],
+        [*words[:-1], 5],
+        "x" * 52,
+    ):
+        path.write_text(json.dumps(wrong))
+        with pytest.raises(ValueError, match=r"vocabulary\.json must have 52 different words"):
+            Corpus(copied)
+    path.write_text(json.dumps([*words[:-1], "other"]))
+    assert Corpus(copied).vocabulary[-1] == "other"
+    with pytest.raises(
+        ValueError, match=r"vocabulary\.json is not what was written: build .*copy again"
+    ):
+        Corpus(copied).verify()
 
 
 def test_words_must_be_as_many_as_columns(copied):

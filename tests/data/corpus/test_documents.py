@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import gzip
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -141,3 +142,87 @@ def test_what_is_known_is_kept_as_json_has_it():
         *(3, 0.5, None, None, "2001-02-03", "a", True, "b'b'")
     ]
     assert Document("a").label is None
+
+
+# --- thresholds, one row at a time ----------------------------------------------------------------
+
+
+def checked(texts, **options):
+    rows = ((text, None, None, None) for text in texts)
+    return list(module._checked(Path("x.csv"), "text", rows, labelled=False, **options))
+
+
+def test_texts_may_be_numbers_but_not_all_of_the_first(monkeypatch):
+    monkeypatch.setattr(module, "LOOKED_AT", 4)
+    for texts in (["1", "2", "3"], ["1", "2", "3", "word"], ["word", "1", "2", "3"], [""] * 5):
+        assert [row.text for row in checked(texts)] == texts
+    assert len(checked(["1", "word", "3", "4", "5"])) == 5
+    for texts in (["1", "2", "3", "4"], ["", "2,5", "", "-4e3", "word"]):
+        with pytest.raises(ValueError, match=r"x\.csv has numbers in 'text', must be text"):
+            checked(texts)
+
+
+def test_what_is_no_text_is_told_with_its_row():
+    assert [row.text for row in checked([None, float("nan"), "a"])] == ["", "", "a"]
+    with pytest.raises(ValueError, match=r"x\.csv has 5 in row 2 of 'text', must be text"):
+        checked(["a", 5])
+    cells = [("a", "i", None, 1), ("b", "j", 2.0, 2), ("c", "k", 2.5, 3), ("d", "l", "", None)]
+    found = list(module._checked(Path("x"), "text", iter(cells), labelled=True))
+    assert [row.label for row in found] == ["", "2", "2.5", ""]
+    assert [(row.id, row.time) for row in found] == [("i", 1), ("j", 2), ("k", 3), ("l", None)]
+
+
+def test_a_line_of_as_many_characters_as_are_taken(tmp_path, monkeypatch):
+    line = '{"text": "a"}\n'
+    (tmp_path / "x.jsonl").write_text(f"\n{line}")
+    monkeypatch.setattr(module, "LONGEST", len(line) + 1)
+    assert [row.text for row in documents_in(tmp_path / "x.jsonl")] == ["a"]
+    monkeypatch.setattr(module, "LONGEST", len(line))
+    with pytest.raises(ValueError, match=f"more than {len(line)} characters in line 2"):
+        list(documents_in(tmp_path / "x.jsonl"))
+
+
+def test_a_column_that_many_lines_lack_is_missed_early_or_at_the_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "LOOKED_AT", 3)
+    path, lines = tmp_path / "x.jsonl", ['{"body": 1}'] * 2
+    path.write_text("\n".join([*lines, '{"text": "a", "year": 5}', '{"text": "b"}']))
+    assert [row.text for row in documents_in(path)] == ["", "", "a", "b"]
+    assert [row.time for row in documents_in(path, time_column="year")] == [None, None, 5, None]
+    with pytest.raises(ValueError, match="has no 'age' in its lines"):
+        list(documents_in(path, time_column="age"))
+    path.write_text("\n".join([*lines, '{"body": 1}', "no json"]))
+    with pytest.raises(ValueError, match="has no 'text' in its lines"):  # nothing further is read
+        list(documents_in(path))
+    path.write_text("")
+    assert list(documents_in(path)) == []
+
+
+def test_rows_are_counted_without_blank_lines(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "ROWS", 2)
+    path = tmp_path / "x.csv"
+    path.write_text("\nid,text\n\n1,a word\n2,b word\n\n\n3,c word\n")
+    assert [row.text for row in documents_in(path)] == ["a word", "b word", "c word"]
+    monkeypatch.setattr(module, "HEAD", 30)
+    path.write_text("\nid,text\n\n1,a word\n2,b word\n\n\n3\n")
+    with pytest.raises(ValueError, match="has 1 cells in row 3, but the first line has 2"):
+        list(documents_in(path))
+
+
+def test_a_table_is_recognised_by_whole_lines(tmp_path, monkeypatch):
+    """Whose last ones may be cut: in a quote, between its two breaks, or in a number of cells."""
+    text = 'id,text\r\n1,a word\r\n2,"b\r\nword"\r\n3,c word\r\n'
+    (tmp_path / "x.csv").write_text(text, newline="")
+    for head in range(len("id,text\r\n1,a"), len(text) + 2):
+        monkeypatch.setattr(module, "HEAD", head)
+        found = [row.text for row in documents_in(tmp_path / "x.csv")]
+        assert found == ["a word", "b\r\nword", "c word"], head
+
+
+@pytest.mark.parametrize("name", ["x.txt", "a/x.txt"])
+def test_files_of_one_folder_have_no_labels(tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("one")
+    (tmp_path / name).with_name("y.txt").write_text("two")
+    (tmp_path / "folder.txt").mkdir()
+    found = list(documents_in(tmp_path))
+    assert [(row.text, row.label) for row in found] == [("one", None), ("two", None)]

@@ -67,3 +67,45 @@ def test_limits_that_leave_no_word_are_refused():
         tally.chosen(Limits(3, 1), 4)
     with pytest.raises(ValueError, match="no words to count"):
         WordTally().chosen(Limits(), 4)
+
+
+@pytest.mark.parametrize(
+    ("documents", "least", "most"),
+    [(1, 1, 1.0), (99, 1, 1.0), (100, 2, 0.5), (999, 2, 0.5), (1000, 5, 0.5)],
+)
+def test_limits_depend_on_the_number_of_documents(documents, least, most):
+    assert Limits().documents(documents) == (least, most * documents)
+    assert Limits(3, 0.9).documents(documents * 10) == (3, 9 * documents)
+    assert Limits(0.2, 8 * documents).documents(10 * documents) == (2 * documents, 8 * documents)
+
+
+def test_limits_may_be_one_number():
+    assert Limits(3, 3).documents(10) == (3, 3)
+    with pytest.raises(ValueError, match="max_df is 2, must not be fewer documents than min_df, 3"):
+        Limits(3, 2).documents(10)
+
+
+def test_the_words_of_the_fewest_documents_are_forgotten_and_their_level_is_told():
+    """Three quarters of eight words stay at most: those above the level of the sixth."""
+    tally = WordTally(most_words=8)
+    words, documents = list("abcdefghi"), [9, 1, 8, 2, 7, 3, 6, 4, 5]
+    tally.add(words[:8], np.array([documents[:8], [10 * n for n in documents[:8]]]))
+    assert (len(tally._place), tally.undercount) == (8, 0)
+    tally.add(words[8:], np.array([documents[8:], [50]]))
+    assert sorted(tally._place) == ["a", "c", "e", "g", "i"]
+    assert tally.undercount == 4
+    assert {word: tally._totals[:, place].tolist() for word, place in tally._place.items()} == {
+        word: [n, 10 * n] for word, n in zip(words, documents, strict=True) if n > 4
+    }
+    tally.add(["z", "a"], np.array([[2, 1], [3, 1]]))
+    assert tally._totals[:, tally._place["z"]].tolist() == [2, 3]
+    assert tally._totals[:, tally._place["a"]].tolist() == [10, 91]
+
+
+def test_as_many_words_are_kept_as_are_asked_for():
+    tally = WordTally()
+    tally.add(["a", "b", "c"], np.array([[1, 2, 3], [9, 5, 3]]))
+    found = [tally.chosen(Limits(1, 3, size), 3) for size in (1, 2, 3, 4)]
+    assert found == [["a"], ["a", "b"], ["a", "b", "c"], ["a", "b", "c"]]
+    assert tally.chosen(Limits(2, 2), 3) == ["b"]
+    assert tally.chosen(Limits(2, 3, 1), 3) == ["b"]

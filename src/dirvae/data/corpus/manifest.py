@@ -99,15 +99,17 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def _manifest(folder: Path, found: Mapping[str, Any]) -> Manifest:
-    rows, words = found["shape"]
     shards = [tuple(shard) for shard in found["shards"]]
+    lengths = {len(shard) for shard in shards}
+    if len(found["shape"]) != 2 or not isinstance(found["columns"], dict) or lengths - {len(SHARD)}:
+        raise TypeError
+    rows, words = found["shape"]
     numbers = [rows, words, found["entries"], found["undercount"]]
     numbers += chain.from_iterable(shard[:2] for shard in shards)
     texts = [*found["columns"].values(), *(shard[2] for shard in shards)]
     is_sound = (
         all(type(number) is int and number >= 0 for number in numbers)
         and all(isinstance(text, str) for text in texts)
-        and all(len(shard) == len(SHARD) for shard in shards)
         and found["columns"].keys() <= set(KNOWN)
         and isinstance(found["vocabulary"], str | None)
     )
