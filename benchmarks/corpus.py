@@ -23,12 +23,16 @@ from typing import Any
 import numpy as np
 
 from dirvae.data import Corpus, documents_in
-from dirvae.reproduce.record import add
+from dirvae.reproduce.record import add, done
+from dirvae.writing import write_text
+from studies.choosing_tables import filled, table
 
 RESULTS = Path(__file__).parent / "results" / "corpus.jsonl"
+PAGE = Path(__file__).parent.parent / "docs/corpora.md"
 VOCABULARY = 50_000
 TOPICS = 50
 AT_ONCE = 20_000
+OWN = {"papers_abstracts.jsonl.gz": "87,326 abstracts"}  # what texts of ours are called in the docs
 EVERY = 0.2  # seconds between looks at memory
 
 
@@ -225,6 +229,23 @@ def _passed_on(options: argparse.Namespace, own_texts: bool) -> list[str]:
     return [*given, *own] if own_texts else given
 
 
+def written() -> str:
+    """Memory and CPU of each step, by what was built."""
+    runs = {run["documents"]: run["steps"] for run in done(RESULTS)}  # the last of each
+    names = {"build": "`dirvae corpus build`", "epoch": "one epoch of a fit"}
+    names |= {"transform": "`transform`", "page": "`report`"}
+    called = [OWN.get(documents, documents) for documents in runs]
+    lines = [
+        [name, *(_cell(steps[step]) if step in steps else "" for steps in runs.values())]
+        for step, name in names.items()
+    ]
+    return table(("step", *called), lines)
+
+
+def _cell(told: dict[str, Any]) -> str:
+    return f"{told['peak_without_files_gib']:.2f} GiB, {told['cpu_seconds']:,.0f} s"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--documents", type=int, nargs="*", default=[20_000, 200_000, 2_000_000])
@@ -237,9 +258,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="Of the documents and the model.")
     parser.add_argument("--folder", type=Path, help="For files of some GB; deleted in the end.")
     parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--page", action="store_true", help="Write the table of the docs alone.")
     parser.add_argument("--step", choices=list(STEPS), help=argparse.SUPPRESS)
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.page:
+        write_text(PAGE, filled(PAGE.read_text(encoding="utf-8"), {"corpora": written}))
+        return
     if options.step:
         print(json.dumps(STEPS[options.step](options.inside, options)))
         return
