@@ -284,8 +284,6 @@ def test_half_of_the_texts_may_not_be_without_spaces(unspaced, documents, is_ref
         ({"vocabulary_size": 0}, "vocabulary_size is 0, must be a whole number, 1 or more"),
         ({"vocabulary_size": 1}, None),
         ({"vocabulary_size": 1.5}, "vocabulary_size is 1.5, must be a whole number, 1 or more"),
-        ({"workers": 0}, "workers is 0, must be a whole number, 1 or more"),
-        ({"workers": -1}, "workers is -1, must be a whole number, 1 or more"),
         ({"min_df": 0.0, "max_df": 1.0}, None),
         ({"min_df": 5, "max_df": 7}, None),
         ({"min_df": -0.1}, "min_df is -0.1, must be a number of documents or a share"),
@@ -297,8 +295,8 @@ def test_half_of_the_texts_may_not_be_without_spaces(unspaced, documents, is_ref
     ],
 )
 def test_options_of_a_build_have_their_ranges(options, said):
-    def check(workers=1, ngrams=1, stop_words=None, **limits):
-        building._require_limits(Counting(stop_words, ngrams), Limits(**limits), workers)
+    def check(ngrams=1, stop_words=None, **limits):
+        building._require_limits(Counting(stop_words, ngrams), Limits(**limits))
 
     if said is None:
         check(**options)
