@@ -261,6 +261,12 @@ def test_theta_of_other_workers_is_the_same(corpus, fitted, tmp_path, in_blocks,
     assert [path.name for path in tmp_path.iterdir()] == ["theta.npy"]
 
 
+def test_theta_needs_a_worker(corpus, fitted, tmp_path):
+    with pytest.raises(ValueError, match="workers is 0, must be a whole number, 1 or more"):
+        write_theta(fitted, corpus, tmp_path / "theta.npy", workers=0)
+    assert not list(tmp_path.iterdir())
+
+
 def test_theta_of_other_workers_goes_on_after_a_kill(corpus, fitted, tmp_path, in_blocks):
     target, done = tmp_path / "theta[1].npy", []
     assert not run_until(5, lambda: write_theta(fitted, corpus, target))

@@ -133,6 +133,12 @@ def test_several_processes_build_the_same(tmp_path, undisturbed):
     assert done == [30, 60, 90, 100]
 
 
+def test_a_build_needs_a_worker(tmp_path):
+    with pytest.raises(ValueError, match="workers is 0, must be a whole number, 1 or more"):
+        build(tmp_path / "corpus", workers=0)
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_executor_builds_the_same(tmp_path, undisturbed):
     with ThreadPoolExecutor(2) as executor:
         build(tmp_path / "corpus", workers=executor)
