@@ -265,6 +265,23 @@ def test_a_folder_that_lacks_what_was_learned_is_refused(kind: str, tmp_path: Pa
     load(tmp_path / "model")
 
 
+def test_networks_that_do_not_go_with_each_other_are_refused(tmp_path: Path) -> None:
+    few: dict[str, Any] = {"max_epochs": 1, "hidden_sizes": (4,), "random_state": 0}
+    x = np.random.RandomState(0).rand(20, D)
+    classes = dirvae.SemiSupervisedVAE(2, **few).fit(x, np.arange(20) % 2)
+    classes.save(tmp_path / "model")
+    forge_config(tmp_path / "model", lambda c: c["model"].update(label_in_encoder=True))
+    with pytest.raises(ModelFormatError, match=f"cannot take rows of {D} features"):
+        load(tmp_path / "model")
+    rows = dirvae.DirichletVAE(2, **few).fit(x)
+    topics = dirvae.TopicModel(2, **few).fit(np.ceil(x * 3))
+    for fitted, what in ((rows, f"rows of {D} features"), (topics, f"counts of {D} words")):
+        fitted.save(tmp_path / "sound")
+        fitted.vae_.encoder = dirvae.TopicModel(2, **few).fit(np.ones((4, D - 1))).vae_.encoder
+        with pytest.raises(ValueError, match=f"vae_ cannot take {what}"):
+            fitted.save(tmp_path / "other")
+
+
 def test_a_folder_from_before_an_argument_was_added_is_loaded(
     fitted_config: Path, tmp_path: Path
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -211,6 +211,14 @@ class RowEstimator(VAEEstimator):
         found = decoder.event_shape.numel(), self.vae_.prior().event_shape.numel()
         if found != wanted:
             raise ValueError(f"vae_ has {found} features and components, must have {wanted}")
+        try:
+            with torch.no_grad(), suppress(NotImplementedError):  # a likelihood may have no mean
+                self.vae_.reconstruct(torch.zeros(2, self.n_features_in_))
+        except RuntimeError as error:
+            raise ValueError(
+                f"vae_ cannot take rows of {self.n_features_in_} features: its networks do not go "
+                "with each other"
+            ) from error
 
     if TYPE_CHECKING:
         likelihood: Callable[..., Distribution] | str | None
