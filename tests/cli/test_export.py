@@ -54,8 +54,8 @@ def test_tables_have_the_rows_by_their_ids(name, run, models):
 
 def test_pyldavis_and_programs(run, models):
     arguments = ["export", models / "texts", models / "texts.csv", "--format", "pyldavis"]
-    assert run(*arguments, "-o", "new/topics.json").code == 0
-    assert json.loads(Path("new/topics.json").read_text())["doc_lengths"] == [3.0] * 20
+    assert run(*arguments, "-o", "new/folder/topics.json").code == 0
+    assert json.loads(Path("new/folder/topics.json").read_text())["doc_lengths"] == [3.0] * 20
     assert run("export", models / "rows", "--format", "torch-export", "-o", "a.pt2").code == 0
     latent, _ = torch.export.load("a.pt2").module()(torch.from_numpy(X))
     expected = dirvae.load(models / "rows").transform(X)

@@ -53,6 +53,22 @@ def test_a_terminal_breaks_the_lines_of_help_by_its_own_width(run, monkeypatch):
     assert all(len(line) > 45 for line in paragraph[:-1])  # none ends where a docstring's does
 
 
+def switches(command, *names):
+    """Options without a value of a command and of those below it, with their defaults."""
+    for name, below in getattr(command, "commands", {}).items():
+        yield from switches(below, *names, name)
+    for option in command.params:
+        if getattr(option, "is_flag", False):
+            yield (*names, option.name), option.default
+
+
+def test_what_is_not_asked_for_is_not_done():
+    """Above all nothing is replaced, and no progress is hidden."""
+    found = dict(switches(typer.main.get_command(app)))
+    assert {("fit", "topics", "force"), ("compare", "force")} <= found.keys()
+    assert {name: default for name, default in found.items() if default} == {}
+
+
 def test_what_makes_a_model_is_listed_before_what_needs_one():
     program = typer.main.get_command(app)
     names = program.list_commands(Context(program))

@@ -92,8 +92,8 @@ def test_other_covariates_than_the_models_own_are_shown(run, saved) -> None:
 
 
 def test_page_without_documents(run, saved) -> None:
-    assert run("report", "model", "-o", "page.html").code == 0
-    found = data_of((saved / "page.html").read_text())
+    assert run("report", "model", "-o", "new/folder/page.html").code == 0
+    found = data_of((saved / "new/folder/page.html").read_text())
     assert found["documents"] == []
     assert [t["share"] for t in found["topics"]] == pytest.approx(
         model().topic_prevalence_.tolist(), abs=5.1e-6

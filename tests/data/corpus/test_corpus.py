@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 import shutil
 
@@ -13,6 +14,7 @@ from scipy import sparse
 
 from dirvae.data import Corpus, Document
 from dirvae.data.corpus import corpus as module
+from dirvae.data.corpus import shards
 from dirvae.topics.documents import default_vectorizer
 
 RNG = np.random.default_rng(0)
@@ -215,6 +217,22 @@ def test_a_damaged_shard_is_refused_when_it_is_opened(copied, change):
     assert corpus[:30].shape == (30, corpus.shape[1])
     with pytest.raises(ValueError, match=f"000001 is a broken shard: .*{message}"):
         corpus[[31]]
+
+
+class Opened:
+    """Says so where it is unpickled."""
+
+    def __reduce__(self):
+        return os.mkdir, ("opened",)
+
+
+@pytest.mark.parametrize("length", [0, 1])
+def test_objects_in_a_shard_are_not_unpickled(tmp_path, monkeypatch, length):
+    monkeypatch.chdir(tmp_path)
+    np.save("data.npy", np.array([Opened()], dtype=object), allow_pickle=True)
+    with pytest.raises(ValueError, match=r"data\.npy is cut off"):
+        shards._mapped(tmp_path, "data", length)
+    assert not (tmp_path / "opened").exists()
 
 
 @pytest.mark.parametrize(
