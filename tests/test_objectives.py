@@ -370,3 +370,10 @@ def test_a_bound_of_all_samples_is_at_least_the_mean_of_those_of_fewer(log_p, lo
     assert (means[1] <= means[2] + rounding).all()
     assert (means[2] <= (log_p + log_ratio).max(0).values + rounding).all()
     torch.testing.assert_close(means[0], elbo(terms_of(log_p, log_ratio)))
+
+
+def test_a_kl_below_the_free_bits_has_no_gradient():
+    kl = torch.tensor([0.5, 3.0], requires_grad=True)
+    terms = terms_of(torch.ones(1, 2), torch.ones(1, 2), kl=kl)
+    (gradient,) = torch.autograd.grad(elbo(terms, kl_weight=0.7, free_bits=2.0).sum(), kl)
+    assert gradient.tolist() == pytest.approx([0.0, -0.7])
