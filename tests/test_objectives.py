@@ -6,6 +6,8 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.distributions import Bernoulli, Categorical, Independent, Normal, OneHotCategorical
 
 from dirvae.distributions import Dirichlet
@@ -19,9 +21,11 @@ from dirvae.objectives import (
     doubly_reparameterized_bound,
     elbo,
     importance_weighted_bound,
+    labelled_elbo,
     linear_warmup,
     log_likelihood,
 )
+from tests.magnitudes import EPS, EXAMPLES, magnitudes, reals
 
 
 class LinearGaussian(torch.nn.Module):
@@ -304,3 +308,72 @@ def test_mask_is_refused_where_the_law_cannot_split():
     p = torch.distributions.MultivariateNormal(torch.zeros(2), torch.eye(2))
     with pytest.raises(TypeError, match="mask"):
         log_likelihood(p, torch.zeros(1, 2), torch.ones(1, 2, dtype=torch.bool))
+
+
+# --- identities, for any log likelihoods and log ratios ---
+
+LOGS, WEIGHTS = reals(1000.0, 6).map(lambda v: v.view(3, 2)), st.floats(0.0, 10.0)
+
+
+def terms_of(log_likelihood: torch.Tensor, log_ratio: torch.Tensor, **others: object) -> Terms:
+    kl = -log_ratio.mean(0)
+    terms = Terms(log_likelihood, kl, False, log_ratio, None, Normal(kl, 1.0), log_likelihood)
+    return terms._replace(**others)
+
+
+@EXAMPLES
+@given(log_p=LOGS, kl=magnitudes(1e-6, 1e3, 2), weight=WEIGHTS, free=magnitudes(1e-6, 1e3, 1))
+def test_elbo_is_its_formula(log_p, kl, weight, free):
+    log_label = -kl.flip(0)
+    terms = terms_of(log_p, log_p, kl=kl, log_label=log_label)
+    mean = log_p.mean(0)
+    torch.testing.assert_close(elbo(terms), mean - kl)
+    torch.testing.assert_close(elbo(terms, kl_weight=weight), mean - weight * kl)
+    held = torch.tensor([max(float(k), float(free)) for k in kl], dtype=torch.float64)
+    found = elbo(terms, kl_weight=weight, free_bits=float(free))
+    torch.testing.assert_close(found, mean - weight * held)
+    found = labelled_elbo(terms, kl_weight=weight, label_weight=3.0)
+    torch.testing.assert_close(found, mean - weight * kl + 3 * log_label)
+
+
+@EXAMPLES
+@given(log_p=LOGS, log_ratio=LOGS, weight=WEIGHTS)
+def test_importance_weighted_bound_is_the_log_of_a_mean(log_p, log_ratio, weight):
+    found = importance_weighted_bound(terms_of(log_p, log_ratio), kl_weight=weight)
+    logs = log_p + weight * log_ratio
+    top = logs.max(0).values
+    torch.testing.assert_close(found, top + (logs - top).exp().mean(0).log())
+
+
+@EXAMPLES
+@given(log_p=LOGS, log_ratio=LOGS, weight=WEIGHTS)
+def test_one_sample_makes_both_bounds_one(log_p, log_ratio, weight):
+    terms = terms_of(log_p[:1], log_ratio[:1])
+    found = importance_weighted_bound(terms, kl_weight=weight)
+    torch.testing.assert_close(found, elbo(terms, kl_weight=weight))
+
+
+@EXAMPLES
+@given(log_p=LOGS, log_ratio=LOGS)
+def test_a_bound_of_all_samples_is_at_least_the_mean_of_those_of_fewer(log_p, log_ratio):
+    """Why it never falls in expectation: Burda et al. 2016, theorem 1."""
+
+    def bound(samples):
+        return importance_weighted_bound(terms_of(log_p[samples], log_ratio[samples]))
+
+    means = [
+        sum(bound(samples) for samples in subsets) / len(subsets)
+        for subsets in ([[0], [1], [2]], [[0, 1], [0, 2], [1, 2]], [[0, 1, 2]])
+    ]
+    rounding = 64 * EPS * 2000
+    assert (means[0] <= means[1] + rounding).all()
+    assert (means[1] <= means[2] + rounding).all()
+    assert (means[2] <= (log_p + log_ratio).max(0).values + rounding).all()
+    torch.testing.assert_close(means[0], elbo(terms_of(log_p, log_ratio)))
+
+
+def test_a_kl_below_the_free_bits_has_no_gradient():
+    kl = torch.tensor([0.5, 3.0], requires_grad=True)
+    terms = terms_of(torch.ones(1, 2), torch.ones(1, 2), kl=kl)
+    (gradient,) = torch.autograd.grad(elbo(terms, kl_weight=0.7, free_bits=2.0).sum(), kl)
+    assert gradient.tolist() == pytest.approx([0.0, -0.7])

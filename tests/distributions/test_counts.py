@@ -9,6 +9,8 @@ import mpmath
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import sparse, stats
 from torch import Tensor
 from torch.distributions import Distribution
@@ -16,6 +18,7 @@ from torch.distributions import Distribution
 from dirvae import distributions as dd
 from dirvae.data import sparse_rows
 from dirvae.distributions.log_space import log_gamma_ratio, log_multiset, scaled_lgamma1p
+from tests.magnitudes import EXAMPLES, magnitudes
 
 
 def t(*values: float) -> Tensor:
@@ -33,6 +36,22 @@ def test_negative_binomial_is_scipys(mean: float, r: float) -> None:
     law = dd.NegativeBinomial(t(mean), t(r))
     np.testing.assert_allclose(law.log_prob(torch.from_numpy(x)).numpy(), oracle.logpmf(x), 1e-9)
     np.testing.assert_allclose([float(law.mean), float(law.variance)], oracle.stats("mv"), 1e-12)
+
+
+@EXAMPLES
+@given(mean=magnitudes(1e-3, 1e4, 1), r=magnitudes(0.1, 1e4, 1), x=st.integers(0, 1000))
+def test_negative_binomial_is_a_poisson_whose_rate_is_a_gamma(
+    mean: Tensor, r: Tensor, x: int
+) -> None:
+    """By the trapezoid rule over the log of the rate, about where the integrand is largest."""
+    s = torch.linspace(-7, 7, 4001, dtype=torch.float64)
+    width = (x + r).rsqrt()
+    log_rate = ((x + r) / (1 + r / mean)).log() + width * s.sinh()
+    poisson = x * log_rate - log_rate.exp() - math.lgamma(x + 1)
+    joint = dd.LogGamma(r, r / mean).log_prob(log_rate) + poisson + s.cosh().log()
+    expected = (joint.logsumexp(0) + ((s[1] - s[0]) * width).log()).squeeze()
+    found = dd.NegativeBinomial(mean, r).log_prob(t(float(x))).squeeze()
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_zero_inflation_is_a_mixture_with_zero() -> None:

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import scipy.stats as st
 import torch
+from hypothesis import given
 from torch.distributions import kl_divergence
 
 from dirvae.distributions._log_gamma_gradient import log_gamma_gradient
 from dirvae.distributions._log_gamma_sampler import sample_log_gamma
 from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
 from tests.distributions.torch_releases import BACKENDS, LOOKED_AT, OF_THE_COMPILER
+from tests.magnitudes import EXAMPLES, magnitudes
 
 A = torch.tensor([0.3, 1.2, 4.0]).double()
 
@@ -163,6 +165,25 @@ class TestFormulas:
         assert ((square.mean(0) - q.variance).abs() < 5 * square.std(0) / math.sqrt(n)).all()
         score = -q.log_prob(y)
         assert abs(score.mean() - q.entropy()) < 5 * score.std() / math.sqrt(n)
+
+    @EXAMPLES
+    @given(a=magnitudes(0.1, 1e4, 2))
+    def test_log_ratios_have_the_moments_of_a_difference_of_log_gammas(
+        self, a: torch.Tensor
+    ) -> None:
+        """By the trapezoid rule over the log ratio of two parts, from their joint density."""
+        q, spread = LogDirichlet(a), torch.polygamma(1, a).sum()
+        s = torch.linspace(-6, 6, 4001, dtype=torch.float64)
+        ratio = (q.mean[0] - q.mean[1]) + spread.sqrt() * s.sinh()
+        y = torch.nn.functional.logsigmoid(torch.stack((ratio, -ratio), -1))
+        mass = (q.log_prob(y) + y[:, 1]).exp() * spread.sqrt() * s.cosh() * (s[1] - s[0])
+        mean = (mass * ratio).sum()
+        torch.testing.assert_close(mass.sum(), torch.tensor(1.0).double(), rtol=0, atol=1e-9)
+        expected = torch.digamma(a[0]) - torch.digamma(a[1])
+        torch.testing.assert_close(q.mean[0] - q.mean[1], expected)
+        torch.testing.assert_close(mean, expected, rtol=1e-8, atol=1e-8)
+        variance = (mass * (ratio - mean) ** 2).sum()
+        torch.testing.assert_close(variance, spread, rtol=1e-8, atol=0)
 
     @pytest.mark.parametrize(
         ("a", "mode"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
 from torch import Tensor
 from torch.distributions import Distribution, kl_divergence
 
 from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
 from dirvae.distributions.laplace import laplace_softmax_normal
 from dirvae.distributions.softmax_normal import LogSoftmaxNormal, SoftmaxNormal
+from tests.magnitudes import EPS, EXAMPLES, magnitudes
 
 A = torch.tensor([0.7, 3.0, 20.0, 5.0], dtype=torch.float64)
 
@@ -57,3 +59,25 @@ def test_kl_is_monte_carlos(a: float) -> None:
     logs = kl_divergence(q, LogSoftmaxNormal(loc, scale))
     torchs = kl_divergence(torch.distributions.Dirichlet(a * A), SoftmaxNormal(loc, scale))
     torch.testing.assert_close(torch.stack((logs, torchs)), exact.expand(2))
+
+
+@EXAMPLES
+@given(a=magnitudes(1e-2, 1e4, 3))
+def test_precision_at_the_mode_is_the_covariance_of_counts(a: Tensor) -> None:
+    """diag(a) - a a' / A, for the Dirichlet and for independent h_k of variance 1 / a_k."""
+    expected = a.diag() - a.outer(a) / a.sum()
+    for law in (Dirichlet(a), laplace_softmax_normal(a)):
+        curvature = torch.autograd.functional.hessian(
+            lambda h, law=law: in_softmax_basis(law, h), a.log()
+        )
+        torch.testing.assert_close(-curvature, expected, rtol=0, atol=1e3 * EPS * float(a.sum()))
+
+
+@EXAMPLES
+@given(a=magnitudes(1e-4, 1e4, 4))
+def test_the_published_variance_is_its_formula_and_halves_that_of_two(a: Tensor) -> None:
+    published = laplace_softmax_normal(a, diagonal=True).scale ** 2
+    expected = (1 - 2 / 4) / a + (1 / a).sum() / 4**2
+    torch.testing.assert_close(published, expected, rtol=64 * EPS, atol=0)
+    of_ratio = [laplace_softmax_normal(a[:2], diagonal=d).scale.square().sum() for d in (0, 1)]
+    torch.testing.assert_close(of_ratio[1], of_ratio[0] / 2, rtol=64 * EPS, atol=0)

@@ -12,12 +12,15 @@ import pytest
 import scipy.special as sp
 import scipy.stats as st
 import torch
+from hypothesis import given
+from torch import Tensor
 from torch.distributions import kl_divergence
 
 from dirvae.distributions._log_gamma_gradient import log_gamma_gradient, rsample_log_gamma
 from dirvae.distributions._log_gamma_sampler import sample_log_gamma
 from dirvae.distributions.log_gamma import Gamma, LogGamma
 from tests.distributions.torch_releases import BACKENDS, LOOKED_AT, OF_THE_COMPILER
+from tests.magnitudes import EXAMPLES, magnitudes
 
 # Rows (a, log x, d log x / d a): concentrations 1e-6..1e6 at quantiles 1e-12..1 - 1e-12, both
 # rounded to float32 first; the gradient by `exact_gradient` below.
@@ -84,6 +87,14 @@ class TestGradient:
             - 1
         )
         assert error.abs().max() < 1e-9
+
+    @EXAMPLES
+    @given(a=magnitudes(1e-4, 1e4, 1), share=magnitudes(1e-300, 1e-3, 1))
+    def test_of_small_x_it_is_that_of_the_first_power(self, a: Tensor, share: Tensor) -> None:
+        """(digamma(a + 1) - log x) / a; the relative error is of order x / (a + 1)."""
+        log_x = share.log() + (a + 1).log()
+        limit = (torch.digamma(a + 1) - log_x) / a
+        assert float((log_gamma_gradient(a, log_x) / limit - 1).abs()) < 2 * float(share) + 1e-10
 
     def test_reduced_precision_matrix_products_do_not_reach_it(self) -> None:
         torch.set_float32_matmul_precision("medium")

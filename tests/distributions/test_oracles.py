@@ -8,12 +8,15 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import integrate, stats
 from scipy.special import gammaln
 from torch import Tensor
-from torch.distributions import Distribution, Uniform, constraints
+from torch.distributions import Distribution, Normal, Uniform, constraints, kl_divergence
 
 from dirvae import distributions as dd
+from tests.magnitudes import EPS, EXAMPLES, magnitudes, reals
 
 NDArray = np.ndarray
 REAL, POSITIVE = constraints.real, constraints.positive
@@ -340,3 +343,98 @@ def test_sampling_and_its_gradient_run_under_vmap(law: Callable[..., Distributio
     slopes = torch.func.vmap(torch.func.grad(loss), randomness="different")(c)
     assert slopes.shape == (6, 3)
     assert bool(slopes.isfinite().all())
+
+
+# --- identities, over parameters of all sizes ---
+
+ORDERS = st.permutations(range(4))
+LOCS, SCALES = reals(10.0, 4), magnitudes(0.03, 30.0, 4)
+
+
+def sticks_of(a: Tensor) -> dd.StickBreakingBeta:
+    return dd.StickBreakingBeta(a[:-1], a.flip(-1).cumsum(-1).flip(-1)[1:])
+
+
+@EXAMPLES
+@given(a=magnitudes(1e-3, 1e5, 4), b=magnitudes(1e-3, 1e5, 4), y=reals(10.0, 4), order=ORDERS)
+def test_beta_sticks_make_one_dirichlet_in_every_order(
+    a: Tensor, b: Tensor, y: Tensor, order: list[int]
+) -> None:
+    sticks, law, y = sticks_of(a[order]), dd.Dirichlet(a), y.log_softmax(-1)
+    found = sticks.log().log_prob(y[order]) + y[order][-1]
+    terms = float((a * y).abs().sum() + a.sum() * (a.sum().log().abs() + 1)) + 50
+    expected = law.log().log_prob(y) + y[-1]
+    torch.testing.assert_close(found, expected, rtol=0, atol=64 * EPS * terms)
+    rtol = 64 * EPS * (1 + float(a.sum()))  # moments are from differences of log gammas
+    mean, variance = law.mean[order], law.variance[order]
+    torch.testing.assert_close(sticks.mean, mean, rtol=rtol, atol=0)
+    assert ((sticks.variance - variance).abs() <= rtol * (variance + mean**2)).all()
+    for q, p in ((a, b), (b, a)):
+        exact = kl_divergence(dd.Dirichlet(q), dd.Dirichlet(p))
+        size = float((a + b).sum() * ((a + b).sum().log().abs() + 1) + (p / q).sum()) + 50
+        for pair in (
+            (sticks_of(q[order]), sticks_of(p[order])),
+            (sticks_of(q[order]), dd.Dirichlet(p[order])),
+            (dd.Dirichlet(q[order]), sticks_of(p[order])),
+        ):
+            torch.testing.assert_close(kl_divergence(*pair), exact, rtol=0, atol=64 * EPS * size)
+
+
+@EXAMPLES
+@given(a=magnitudes(1e-3, 1e3, 3), b=magnitudes(1e-3, 1e3, 3), y=reals(10.0, 4))
+def test_log_proportions_have_the_density_of_the_logs_of_their_sticks(
+    a: Tensor, b: Tensor, y: Tensor
+) -> None:
+    log_z = y.log_softmax(-1)
+    after = log_z.flip(-1).logcumsumexp(-1).flip(-1)  # of this part and those that follow
+    pairs = torch.stack((log_z[:-1], after[1:]), -1) - after[:-1, None]
+    for sticks, law in (
+        (dd.StickBreakingBeta(a, b), dd.Beta(a, b)),
+        (dd.StickBreakingKumaraswamy(a, b), dd.Kumaraswamy(a, b)),
+    ):
+        expected = law.log().log_prob(pairs).sum()
+        tolerance = 64 * EPS * float(((a + b) * (pairs.abs().sum(-1) + 10)).sum() + 50)
+        found = sticks.log().log_prob(log_z)
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=tolerance)
+
+
+@EXAMPLES
+@given(loc=LOCS, scale=SCALES, y=LOCS, common=reals(100.0, 1))
+def test_softmax_forgets_a_common_shift(
+    loc: Tensor, scale: Tensor, y: Tensor, common: Tensor
+) -> None:
+    log_z = y.log_softmax(-1)
+    q, moved = dd.LogSoftmaxNormal(loc, scale), dd.LogSoftmaxNormal(loc + common, scale)
+    torch.testing.assert_close(moved.log_prob(log_z), q.log_prob(log_z), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(moved.mean, q.mean, rtol=0, atol=1e-7)
+
+
+@EXAMPLES
+@given(loc=LOCS, other_loc=LOCS, scale=SCALES, other_scale=SCALES)
+def test_softmax_has_the_kl_of_the_differences_which_is_at_most_the_gaussians(
+    loc: Tensor, other_loc: Tensor, scale: Tensor, other_scale: Tensor
+) -> None:
+    def differences(loc: Tensor, scale: Tensor) -> Distribution:
+        covariance = (scale[:-1] ** 2).diag() + scale[-1] ** 2
+        return torch.distributions.MultivariateNormal(loc[:-1] - loc[-1], covariance)
+
+    q, p = (loc, scale), (other_loc, other_scale)
+    found = kl_divergence(dd.SoftmaxNormal(*q), dd.SoftmaxNormal(*p))
+    torch.testing.assert_close(
+        found, kl_divergence(differences(*q), differences(*p)), rtol=1e-8, atol=1e-8
+    )
+    assert float(found) <= float(kl_divergence(Normal(*q), Normal(*p)).sum()) * (1 + 64 * EPS)
+
+
+@EXAMPLES
+@given(a=magnitudes(1e-3, 1e5, 4), alpha=magnitudes(1e-3, 1e5, 4))
+def test_kl_of_gammas_is_that_of_their_proportions_and_of_their_totals(
+    a: Tensor, alpha: Tensor
+) -> None:
+    gammas = kl_divergence(dd.Gamma(a, 1.0), dd.Gamma(alpha, 1.0)).sum()
+    totals = kl_divergence(dd.Gamma(a.sum(), 1.0), dd.Gamma(alpha.sum(), 1.0))
+    expected = kl_divergence(dd.Dirichlet(a), dd.Dirichlet(alpha)) + totals
+    both = float((a + alpha).sum())
+    tolerance = 64 * EPS * (both * (abs(np.log(both)) + 1) + float((alpha / a).sum()) + 50)
+    for found in (dd.multi_gamma_kl(a, alpha), gammas):
+        torch.testing.assert_close(found, expected, rtol=0, atol=tolerance)

@@ -8,11 +8,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
 from scipy import integrate
 from scipy.special import betaln, expit, log_expit
 from torch.distributions import kl_divergence
 
 from dirvae.distributions import Dirichlet, LogDirichlet, LogScaledDirichlet, ScaledDirichlet
+from tests.magnitudes import EPS, EXAMPLES, magnitudes, reals
 
 PAIRS = [(0.3, 0.2, 1.0), (2.0, 5.0, -3.0), (1.0, 0.5, 6.0), (400.0, 30.0, 0.7), (0.1, 1.0, 30.0)]
 
@@ -112,3 +114,61 @@ def test_moments_of_a_row_are_the_same_wherever_it_is_in_a_batch(size: int) -> N
     q = ScaledDirichlet(a.expand(61, size).contiguous(), loc.expand(61, size).contiguous())
     for moment in (q.mean, q.variance):
         assert bool((moment == moment[0]).all())
+
+
+# --- identities, over concentrations of all sizes ---
+
+SIZES, SHIFTS = magnitudes(0.1, 1e3, 4), reals(5.0, 4)
+
+
+@EXAMPLES
+@given(a=magnitudes(1e-3, 1e5, 4), loc=SHIFTS, y=reals(20.0, 4))
+def test_density_is_the_dirichlets_at_the_shifted_ratios(
+    a: torch.Tensor, loc: torch.Tensor, y: torch.Tensor
+) -> None:
+    log_z, log_w = y.log_softmax(-1), (y - loc).log_softmax(-1)
+    expected = LogDirichlet(a).log_prob(log_w) + log_w[-1] - log_z[-1]
+    terms = float(a.sum() * (log_z.abs().max() + loc.abs().max() + a.sum().log().abs() + 1))
+    found = LogScaledDirichlet(a, loc).log_prob(log_z)
+    torch.testing.assert_close(found, expected, rtol=0, atol=64 * EPS * (terms + 50))
+
+
+@EXAMPLES
+@given(a=SIZES, b=SIZES, loc=SHIFTS, other=SHIFTS, common=reals(30.0, 1))
+def test_a_shift_of_all_parts_changes_nothing(
+    a: torch.Tensor,
+    b: torch.Tensor,
+    loc: torch.Tensor,
+    other: torch.Tensor,
+    common: torch.Tensor,
+) -> None:
+    q, moved, p = ScaledDirichlet(a, loc), ScaledDirichlet(a, loc + common), Dirichlet(b)
+    torch.testing.assert_close(moved.mean, q.mean, rtol=1e-6, atol=1e-12)
+    torch.testing.assert_close(moved.log().mean, q.log().mean, rtol=1e-6, atol=1e-6)
+    scale = 1 + float((a + b).sum())
+    for target in (p, ScaledDirichlet(b, other)):
+        kl = kl_divergence(q, target)
+        torch.testing.assert_close(kl_divergence(moved, target), kl, rtol=0, atol=1e-9 * scale)
+
+
+@EXAMPLES
+@given(a=SIZES, b=SIZES, loc=SHIFTS, other=SHIFTS)
+def test_kl_is_that_of_both_shifted_alike(
+    a: torch.Tensor, b: torch.Tensor, loc: torch.Tensor, other: torch.Tensor
+) -> None:
+    found = kl_divergence(ScaledDirichlet(a, loc), ScaledDirichlet(b, other))
+    expected = kl_divergence(ScaledDirichlet(a, loc - other), Dirichlet(b))
+    scale = 1 + float((a + b).sum())
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-9 * scale)
+
+
+@EXAMPLES
+@given(a=SIZES, b=SIZES, loc=SHIFTS)
+def test_slope_of_the_kl_in_the_shift_is_that_of_the_mean(
+    a: torch.Tensor, b: torch.Tensor, loc: torch.Tensor
+) -> None:
+    """The mean of log sum w e^c has the slope E z in c."""
+    leaf = loc.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(kl_divergence(ScaledDirichlet(a, leaf), Dirichlet(b)), leaf)
+    expected = b.sum() * ScaledDirichlet(a, loc).mean - b
+    torch.testing.assert_close(slope, expected, rtol=0, atol=1e-6 * float(b.sum()))

@@ -10,6 +10,8 @@ import mpmath
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import gammaln, ive
 from torch import Tensor
@@ -20,6 +22,7 @@ from dirvae.distributions.power_spherical import PowerSpherical
 from dirvae.distributions.spherical import HyperSphericalUniform, _reflect
 from dirvae.distributions.von_mises_fisher import VonMisesFisher
 from dirvae.testing import goodness_of_fit
+from tests.magnitudes import EXAMPLES, magnitudes
 
 
 def axis(dim: int) -> Tensor:
@@ -209,3 +212,17 @@ def test_uniform() -> None:
         HyperSphericalUniform(1)
     with pytest.raises(ValueError, match="at least 2"):
         VonMisesFisher(torch.ones(1), 1.0)
+
+
+@EXAMPLES
+@given(dim=st.integers(2, 200), kappa=magnitudes(1e-3, 1e5, 1))
+def test_squares_of_coordinates_have_the_mean_sum_1(dim: int, kappa: Tensor) -> None:
+    laws = [law(axis(dim), kappa[0]) for law in (VonMisesFisher, PowerSpherical)]
+    for law in laws:
+        torch.testing.assert_close((law.mean**2 + law.variance).sum(), tensor(1.0))
+    uniform = HyperSphericalUniform(dim)
+    torch.testing.assert_close(uniform.variance, torch.full((dim,), 1 / dim))
+    assert not uniform.mean.any()
+    for law in (VonMisesFisher, PowerSpherical):
+        near = law(axis(dim), tensor(1e-9)).variance
+        torch.testing.assert_close(near, uniform.variance.double(), rtol=1e-6, atol=0)

@@ -8,10 +8,12 @@ import mpmath
 import numpy as np
 import pytest
 import torch
+from hypothesis import Phase, given, settings
 from scipy import stats
 from torch import Tensor
 from torch.distributions import kl_divergence
 
+from dirvae.distributions.dirichlet import LogDirichlet
 from dirvae.distributions.log_gamma import Gamma, LogGamma
 from dirvae.distributions.weibull import LogWeibull, Weibull
 from dirvae.distributions.weibull_dirichlet import (
@@ -20,6 +22,7 @@ from dirvae.distributions.weibull_dirichlet import (
     _sums,
     _sums_at_once,
 )
+from tests.magnitudes import EXAMPLES, magnitudes
 
 
 def tensor(*values: float) -> Tensor:
@@ -164,3 +167,24 @@ def test_nodes_all_at_once_have_the_sums_of_one_by_one() -> None:
     expected = _sums(terms[-1].clone(), (-c * step).exp(), offsets, total, height, slopes=True)
     for one, other in zip(_sums_at_once(terms, offsets, total, height), expected, strict=True):
         torch.testing.assert_close(one, other)
+
+
+@settings(EXAMPLES, max_examples=4, phases=[Phase.generate])
+@given(scale=magnitudes(0.1, 10.0, 2), c=magnitudes(0.5, 3.0, 2), a=magnitudes(0.2, 50.0, 2))
+def test_kl_before_normalisation_is_larger_by_that_of_the_totals(
+    scale: Tensor, c: Tensor, a: Tensor
+) -> None:
+    """Of two parts: by the trapezoid rule over their log ratio and the log of their total."""
+    ratio = torch.linspace(-100, 100, 1001, dtype=torch.float64)
+    s = torch.linspace(-90, 12, 511, dtype=torch.float64)
+    y = torch.nn.functional.logsigmoid(torch.stack((ratio, -ratio), -1))
+    log_q, log_p = (law.log_prob(y) for law in (LogWeibullDirichlet(scale, c), LogDirichlet(a)))
+    mass = (log_q + y[:, 1]).exp() * (ratio[1] - ratio[0])
+    given_z = (
+        LogWeibull(scale, c).log_prob(y[:, None] + s[:, None]).sum(-1)  # given z, up to a factor
+    ).log_softmax(-1) - (s[1] - s[0]).log()
+    totals = given_z.exp() * (given_z - LogGamma(a.sum(), 1.0).log_prob(s)) * (s[1] - s[0])
+    torch.testing.assert_close(mass.sum(), torch.ones(()).double(), rtol=0, atol=1e-7)
+    expected = (mass * (log_q - log_p + totals.sum(-1))).sum()
+    found = kl_divergence(Weibull(scale, c), Gamma(a, 1.0)).sum()
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import sparse
 
 from dirvae.evaluation import topic_coherence
+from tests.magnitudes import EXAMPLES
 
 # gensim 4.4.0, CoherenceModel(topics, texts, corpus, dictionary, coherence=..., processes=1) on 60
 # texts of 5 to 145 distinct words: no word is twice in a window, where gensim's counts are right.
@@ -77,6 +80,15 @@ def test_npmi_over_documents_is_its_formula(seed: int) -> None:
     found = topic_coherence(topic[None], sparse.csr_matrix(counts))
     assert found[0] == pytest.approx(np.mean(values), rel=1e-9)
     np.testing.assert_array_equal(found, topic_coherence(topic[None], counts))
+
+
+@EXAMPLES
+@given(first=st.integers(1, 29), second=st.integers(1, 29))
+def test_independent_words_have_an_npmi_of_0(first: int, second: int) -> None:
+    """Each of 30 x 30 documents has the one by its row, the other by its column."""
+    row, column = np.divmod(np.arange(900), 30)
+    counts = np.stack([row < first, column < second], 1).astype(int)
+    assert topic_coherence([[0, 1]], counts)[0] == pytest.approx(0, abs=1e-12)
 
 
 def test_documents_are_the_same_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,13 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import sparse
 
 from dirvae.evaluation import completion_perplexity, split_tokens, split_words
+from dirvae.evaluation.completion import held_out_log_prob
+from tests.magnitudes import EXAMPLES, magnitudes
 
 
 def test_split_is_the_shuffle_it_says(rng: np.random.Generator) -> None:
@@ -77,3 +81,24 @@ def test_documents_of_many_tokens_are_split_by_coins() -> None:
     assert (abs(encoded[0, :2] - counts[0, :2] / 2) < 5 * spread).all()
     with pytest.raises(ValueError, match=r"has 1e\+16, must be 9\.0072e\+15 at most"):
         split_tokens([[1e16]])
+
+
+@EXAMPLES
+@given(size=st.integers(1, 3000), theta=magnitudes(1e-6, 1e6, 2), times=st.integers(1, 10**6))
+def test_words_that_are_equally_likely_have_their_number_as_perplexity(size, theta, times) -> None:
+    theta = (theta / theta.sum()).numpy()[None]
+    counts = times * np.bincount([0, size - 1], minlength=size)[None]
+    found = completion_perplexity(theta, np.full((2, size), 1 / size), counts)
+    assert found == pytest.approx(size, rel=1e-10)
+
+
+@EXAMPLES
+@given(beta=magnitudes(1e-6, 1e6, 8), theta=magnitudes(1e-6, 1e6, 2), counts=st.data())
+def test_perplexity_is_e_to_the_mean_nats_of_a_word(beta, theta, counts) -> None:
+    beta, theta = beta.view(2, 4).numpy(), np.stack([theta.numpy(), theta.numpy()[::-1]])
+    beta, theta = (v / v.sum(1, keepdims=True) for v in (beta, theta))
+    numbers = st.lists(st.integers(0, 9), min_size=8, max_size=8).filter(any)
+    held_out = np.reshape(counts.draw(numbers), (2, 4))
+    nats = -held_out_log_prob(theta, beta, held_out).sum() / held_out.sum()
+    assert nats == pytest.approx(-(held_out * np.log(theta @ beta)).sum() / held_out.sum())
+    assert completion_perplexity(theta, beta, held_out) == pytest.approx(math.exp(nats))

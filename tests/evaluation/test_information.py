@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from dirvae.evaluation import Information, divergence_from_draws, mutual_information
+from tests.magnitudes import EXAMPLES, magnitudes
 
 
 def gaussian_log_q(means: np.ndarray, std: float, seed: int = 0) -> np.ndarray:
@@ -44,6 +47,25 @@ def test_separated_posteriors_hold_all_and_equal_ones_nothing() -> None:
     assert mutual_information(gaussian_log_q(np.zeros(40), 1.0)).value == pytest.approx(
         0, abs=1e-12
     )
+
+
+@EXAMPLES
+@given(
+    draws=st.lists(st.lists(st.integers(0, 4), min_size=12, max_size=12), min_size=3, max_size=3),
+    weights=magnitudes(1e-6, 1e6, 5),
+)
+def test_mean_kl_is_the_information_and_the_kl_of_the_mixture(draws, weights) -> None:
+    """Of classes, whose posteriors are the shares of draws: then the estimate is exact."""
+    share = np.array([np.bincount(row, minlength=5) for row in draws]) / 12
+    prior = (weights / weights.sum()).numpy()
+    own = np.repeat(np.arange(3), 12)
+    with np.errstate(divide="ignore"):
+        log_q = np.log(share[:, np.ravel(draws)]).T
+    found = mutual_information(log_q, own)
+    rows = np.mean([stats.entropy(row, prior) for row in share])
+    mixture = stats.entropy(share.mean(0), prior)
+    assert found.value == pytest.approx(rows - mixture, abs=1e-12)
+    assert -1e-12 < found.value < np.log(3) + 1e-12
 
 
 def test_pieces_join_to_the_whole() -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.special import logsumexp
 
 from dirvae.evaluation import (
@@ -11,6 +13,7 @@ from dirvae.evaluation import (
     log_mean_exp_error,
     pareto_k,
 )
+from tests.magnitudes import EPS, EXAMPLES, reals
 
 
 @pytest.mark.parametrize("shift", [-1e5, -700.0, 0.0, 700.0, 1e5])
@@ -41,6 +44,27 @@ def test_effective_sample_size_against_theory() -> None:
     log_weights = 0.7 * np.random.default_rng(0).normal(size=(200_000, 1)) - 500
     share = float(effective_sample_size(log_weights)[0]) / 200_000
     assert share == pytest.approx(np.exp(-0.49), rel=0.02)
+
+
+def test_an_estimate_is_too_low_by_half_its_squared_error() -> None:
+    # Log-normal weights of mean 1; the standard error of the mean over rows is .0004.
+    log_weights = 0.5 * np.random.default_rng(0).normal(size=(20, 100_000)) - 0.125
+    found = importance_sampled(log_weights)
+    assert -found.value.mean() == pytest.approx((np.exp(0.25) - 1) / 20 / 2, abs=0.0015)
+    assert -found.value.mean() == pytest.approx((found.std_error**2).mean() / 2, abs=0.0015)
+
+
+@EXAMPLES
+@given(logs=reals(600.0, 8), factor=st.floats(-1e4, 1e4))
+def test_samples_count_from_one_to_all_whatever_the_scale_of_weights(logs, factor) -> None:
+    logs = logs.numpy()[:, None]
+    count, other = (float(effective_sample_size(v)[0]) for v in (logs, logs + factor))
+    assert 1 - 8 * EPS <= count <= 8 * (1 + 8 * EPS)
+    rounding = 64 * EPS * (600 + abs(factor))
+    assert other == pytest.approx(count, rel=rounding)
+    error, moved = (float(log_mean_exp_error(v)[0]) for v in (logs, logs + factor))
+    assert moved == pytest.approx(error, rel=8 * rounding, abs=8 * rounding)
+    assert error == pytest.approx(np.sqrt((8 / count - 1) / 7), rel=1e-6, abs=1e-6)
 
 
 def test_zero_weights_count_as_samples() -> None:

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from dirvae.evaluation import match_topics, partners, stability
+from dirvae.evaluation import match_topics, partners, stability, topic_stability
 
 
 def test_matching_undoes_a_permutation(rng: np.random.Generator) -> None:
@@ -49,3 +49,15 @@ def test_partners_of_models_of_other_sizes() -> None:
     assert partners(second, first).order.tolist() == [2, 1]
     with pytest.raises(ValueError, match="must have one V"):
         partners(first, second[:, :3])
+
+
+def test_a_topic_is_as_stable_as_its_matches_and_all_as_the_models(rng: np.random.Generator):
+    models = [rng.dirichlet(np.full(20, 0.2), 4) for _ in range(3)]
+    found = topic_stability(models)
+    both = match_topics(models[0], models[1]), match_topics(models[0], models[2])
+    np.testing.assert_allclose(found[0], (both[0].similarity + both[1].similarity) / 2)
+    to_first = match_topics(models[1], models[0]).similarity
+    np.testing.assert_allclose(
+        found[1], (to_first + match_topics(models[1], models[2]).similarity) / 2
+    )
+    assert found.mean() == pytest.approx(stability(models))

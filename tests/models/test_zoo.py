@@ -76,3 +76,13 @@ def test_a_number_is_the_width_of_a_single_layer() -> None:
     assert repr(by_number) == repr(by_list)
     x = torch.eye(6)
     assert torch.equal(by_number.embed(x), by_list.embed(x))
+
+
+def test_a_dirichlet_posterior_starts_at_the_root_of_its_prior() -> None:
+    prior = torch.tensor([1e-4, 0.02, 1.0, 30.0])
+    for concentration in (None, 1.5):
+        options = {} if concentration is None else {"commitment": concentration}
+        vae = mlp_vae(5, Dirichlet, Fixed(Dirichlet, concentration=prior), **options)
+        least = 0 if concentration is None else concentration * prior
+        started = vae.encoder.law(torch.zeros(1, 4)).concentration[0]
+        torch.testing.assert_close(started, least + prior.sqrt())

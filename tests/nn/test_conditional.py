@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import pytest
@@ -187,3 +188,11 @@ def test_inverse_softplus_at_extremes():
 def test_a_function_without_constraints_is_refused(Law) -> None:
     with pytest.raises(ValueError, match="function with an attribute arg_constraints"):
         Head(nn.Linear(2, 3), 4, Law)
+
+
+def test_an_exponential_parameter_goes_on_along_its_tangent_above_e_to_the_5():
+    head = Head(nn.Linear(4, 8), 4, td.Dirichlet, exponential=("concentration",))
+    raw = torch.tensor([-8.0, 1.0, 4.999, 5.001, 9.0, 1e3, -2.0, 0.0], dtype=torch.float64)
+    found = head.double().law(raw.view(2, 4)).concentration.flatten()
+    expected = torch.where(raw < 5, raw.exp(), math.exp(5) * (1 + raw - 5)) + 1e-4
+    torch.testing.assert_close(found, expected)

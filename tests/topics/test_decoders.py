@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
 from scipy.sparse import csr_matrix
 from torch import nn
 from torch.distributions import Normal
 
 from dirvae import load, save
 from dirvae.data import sparse_rows
-from dirvae.distributions import Dirichlet, MixedMultinomial, Multinomial
+from dirvae.distributions import Dirichlet, DirichletMultinomial, MixedMultinomial, Multinomial
 from dirvae.topics import (
     EmbeddedDecoder,
     MixtureDecoder,
@@ -22,6 +23,7 @@ from dirvae.topics import (
     TopicModel,
 )
 from dirvae.words import DECODERS, named
+from tests.magnitudes import EXAMPLES, magnitudes
 
 SMALL = {"hidden_sizes": (8,), "max_epochs": 2, "batch_size": 20, "random_state": 0}
 COUNTS = np.random.default_rng(0).poisson(1.0, (60, 12)).astype(float)
@@ -155,3 +157,23 @@ def test_what_is_no_decoder_is_told(decoder):
 @pytest.mark.parametrize("word", DECODERS)
 def test_each_word_of_the_command_line_has_its_decoder(word):
     assert issubclass(named(DECODERS, word), TopicDecoder)
+
+
+@EXAMPLES
+@given(precision=magnitudes(1e-3, 1e6, 1), total=magnitudes(1.0, 1e9, 1))
+def test_shares_of_counts_vary_as_those_of_the_effective_number_of_words(precision, total):
+    decoder, p = OverdispersedDecoder(2, 3).double(), torch.tensor([2.0, 5.0, 3.0]).double() / 10
+    with torch.no_grad():
+        decoder.log_precision.copy_(precision.log()[0])
+    total = total.round()
+    number = decoder.effective(total).detach()
+    counts = DirichletMultinomial(precision * p, total[0])
+    torch.testing.assert_close(counts.variance / total**2, p * (1 - p) / number, rtol=1e-12, atol=0)
+    assert 1 - 1e-12 <= float(number) < 1 + float(precision)
+
+
+def test_of_ten_thousand_reads_with_a_precision_of_50_there_are_50_7():
+    decoder = OverdispersedDecoder(2, 3)
+    with torch.no_grad():
+        decoder.log_precision.fill_(50).log_()
+    assert round(float(decoder.effective(torch.tensor(10_000.0)).detach()), 1) == 50.7

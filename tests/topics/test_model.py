@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given
 from scipy import sparse
 from scipy.special import log_softmax
 from sklearn.exceptions import NotFittedError
@@ -30,6 +32,7 @@ from dirvae.topics.decoders import (
     OverdispersedDecoder,
     ProductDecoder,
 )
+from tests.magnitudes import EXAMPLES, magnitudes, reals
 
 SMALL = {"hidden_sizes": (8,), "max_epochs": 2, "batch_size": 50, "random_state": 0}
 TEXTS = ["the cat sat by the dog", "a dog and a cat", "moon and stars", "the moon, a star"] * 5
@@ -425,6 +428,43 @@ def test_topics_leave_batch_statistics_alone():
     for old, new in zip(before, decoder.norm.buffers(), strict=True):
         assert torch.equal(old, new)
     torch.testing.assert_close(topics, decoder.eval().topics)
+
+
+class OfKnownLoss(TopicModel):
+    """Its losses are told one after another, split by split."""
+
+    told = iter(())
+
+    def fit(self, X, y=None, **_):
+        return self
+
+    def _held_out_nats(self, X):
+        return float(next(OfKnownLoss.told))
+
+    def _nats_of_mean(self, X):
+        return math.nan
+
+
+@EXAMPLES
+@given(nats=reals(1.0, 12), level=magnitudes(1e-3, 1e6, 1))
+def test_the_chosen_size_is_the_smallest_within_an_error_of_the_best(nats, level):
+    nats = (level * (nats + 7)).view(3, 4).numpy()  # splits by sizes, in no order
+    OfKnownLoss.told = iter(nats.ravel())
+    sizes = [8, 2, 5, 3]
+    found = compare_sizes(OfKnownLoss(), np.eye(20, dtype=int), sizes, num_splits=3)
+    np.testing.assert_array_equal(found.nats, nats.T)
+    np.testing.assert_allclose(found.mean, nats.mean(0))
+    best = sizes.index(found.best)
+    assert found.mean[best] == found.mean.min()
+    error = [np.std(nats[:, k] - nats[:, best], ddof=1) / 3**0.5 for k in range(4)]
+    np.testing.assert_allclose(found.std_error, error)
+    assert found.std_error[best] == 0
+    near = [
+        s
+        for s, m, e in zip(sizes, found.mean, found.std_error, strict=True)
+        if m <= found.mean.min() + e
+    ]
+    assert found.chosen == min(near)
 
 
 @pytest.mark.parametrize("kind", [np.ndarray.tolist, sparse.coo_matrix, pd.DataFrame])

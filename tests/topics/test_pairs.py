@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
 
 from dirvae import TopicModel
-from dirvae.topics.pairs import pairs_of
+from dirvae.topics.pairs import _ratio, pairs_of
+from tests.magnitudes import EXAMPLES, magnitudes
 from tests.report.explorer.example import documents, model
 
 CERTAIN = 1e7
@@ -40,6 +42,17 @@ def test_pairs_that_are_always_and_never_together() -> None:
     assert found.ratio[[0, 2], [1, 3]] == pytest.approx([3, 3], rel=0.01)
     assert found.upper[:2, 2:].max() < 0.01
     assert np.isnan(found.ratio.diagonal()).all()
+
+
+@EXAMPLES
+@given(shares=magnitudes(1e-3, 1e3, 20))
+def test_ratios_have_the_weighted_average_1(shares: Any) -> None:
+    theta = shares.view(5, 4).numpy()
+    theta = theta / theta.sum(1, keepdims=True)
+    others, mean = ~np.eye(4, dtype=bool), theta.mean(0)
+    found = _ratio(theta)
+    assert np.average(found[others], weights=np.outer(mean, mean)[others]) == pytest.approx(1)
+    np.testing.assert_allclose(found[others], ratio_of(theta)[others], rtol=1e-9)
 
 
 def test_intervals_of_certain_shares_are_those_of_a_bootstrap(uneven: Any) -> None:

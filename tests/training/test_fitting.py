@@ -22,7 +22,7 @@ from dirvae.data import ArrayDataset, Batch, loader
 from dirvae.models import zoo
 from dirvae.nn import MLP, Head
 from dirvae.objectives import elbo, importance_weighted_bound, linear_warmup
-from dirvae.training import CheckpointError, Training, adam, fit
+from dirvae.training import CheckpointError, Training, adam, decaying_adam, fit
 from dirvae.training.checkpoints import BEST, LAST, read_checkpoint
 from dirvae.training.module import _Meter
 
@@ -509,3 +509,15 @@ def test_planned_steps_are_those_of_all_epochs(x):
     quiet(training, x, max_epochs=2, batch_size=50)
     assert set(told) == {6}
     assert training.num_processes == 1
+
+
+def test_step_size_falls_linearly_to_zero():
+    found = decaying_adam(4e-3, 8)([torch.nn.Parameter(torch.ones(2))])
+    optimizer, schedule = found["optimizer"], found["lr_scheduler"]
+    sizes = []
+    for _ in range(10):
+        sizes.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule["scheduler"].step()
+    assert schedule["interval"] == "step"
+    np.testing.assert_allclose(sizes, 4e-3 * np.maximum(0, 1 - np.arange(10) / 8), atol=1e-18)
