@@ -385,6 +385,12 @@ def test_a_run_that_is_cut_off_says_how_to_go_on_and_keeps_what_it_saved(
             assert ("nothing is saved" in message) == (code == 130)
 
 
+def test_the_folders_that_hold_checkpoints_are_made(tmp_path: Path) -> None:
+    checkpoints._open(tmp_path / "new" / "folder", {"seed": 1}, resume=False)
+    [settings] = (tmp_path / "new" / "folder").iterdir()
+    assert json.loads(settings.read_text()) == {"seed": 1}
+
+
 @pytest.mark.parametrize("keep", [False, True])
 def test_what_a_run_left_goes_at_its_end_unless_it_is_kept(tmp_path: Path, keep: bool) -> None:
     folder = tmp_path / "kept"

@@ -32,6 +32,8 @@ def test_the_page_is_that_of_python(run, saved) -> None:
     assert ran.code == 0, ran.err
     expected = compare([model(), saved], documents()[0], names=["one", "two"]).report(title="A")
     assert Path("new/page.html").read_text() == expected
+    size = Path("new/page.html").stat().st_size
+    assert ran.err.endswith(f"new/page.html: {size / 1e6:.1f} MB; open it in a browser\n")
     assert run("compare", "two", "one", "-o", "page.html").code == 0
     alone = compare([saved, model()], names=["two", "one"]).report()
     assert Path("page.html").read_text() == alone
