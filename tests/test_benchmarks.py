@@ -29,6 +29,7 @@ from benchmarks import (
     odd_data,
     processes,
     reliability,
+    scaling,
     topics_shown,
 )
 from benchmarks.gradients import FUNCTIONS, estimators, measure, weights
@@ -502,6 +503,31 @@ def test_cpu_of_a_process_that_has_ended_is_not_forgotten(monkeypatch: pytest.Mo
     monkeypatch.setattr(corpora, "_seconds", lambda process: next(told, 0.0))
     sleeps = [sys.executable, "-c", "import time; time.sleep(1)"]
     assert corpora.used_by(sleeps)[1]["cpu_seconds"] == 2
+
+
+# --- how far it scales ----------------------------------------------------------------------------
+
+
+def test_the_cost_of_a_step_is_found_again() -> None:
+    told = scaling.Cost(0.01, 1e-6, 2e-5)
+    steps = [
+        {"words": v, "batch": b, "seconds": told.step(v, b)} for v in (2e3, 1e6) for b in (200, 5e3)
+    ]
+    assert scaling.fitted(steps) == pytest.approx(told)
+
+
+def test_an_epoch_is_the_sum_of_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"BANDWIDTH": 1e9, "LATENCY": 0.0, "PRICE": 0.5}.items():
+        monkeypatch.setattr(scaling, name, value)
+    monkeypatch.setattr(scaling, "DOCUMENTS", 3.6e6)
+    monkeypatch.setattr(scaling, "WORDS", 1e6)
+    cost = scaling.Cost(0.1, 1e-7, 1e-4)  # .1 + .1 + .1 seconds a step of 1,000 documents
+    alone = scaling.epoch(cost, 1, 1_000)
+    assert alone == pytest.approx({"hours": 0.3, "dollars": 0.15, "waiting": 0, "terabytes": 0})
+    four = scaling.epoch(cost, 4, 1_000)  # 900 steps, in which each sends 2 * 3/4 of 600 MB
+    assert four == pytest.approx(
+        {"hours": 0.3, "dollars": 0.6, "waiting": 0.75, "terabytes": 0.9 * 900 / 1000}
+    )
 
 
 # --- several processes ----------------------------------------------------------------------------
