@@ -91,12 +91,20 @@ def mutants() -> str:
     return table(head, lines)
 
 
+def survivors() -> str:
+    """Changes that nothing noticed, by the reason that was found for each."""
+    found = Counter(run["reason"] for run in done(MUTANTS) if not run["noticed_by"])
+    lines = [(reason, f"{count:,}") for reason, count in found.most_common()]
+    return table(("why a change was not noticed", "changes"), lines)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "models": models,
     "files": files,
     "crashes": crashes,
     "odd": odd_data,
     "mutants": mutants,
+    "survivors": survivors,
 }
 
 

@@ -134,7 +134,7 @@ def parquet_table(path: Path, encoding: str = UTF8) -> tuple[Any, tuple[str, ...
     return (frame if isinstance(frame.index, pandas.RangeIndex) else frame.reset_index()), ()
 
 
-def _typed(cells: Any, are_words: bool = False) -> Any:
+def _typed(cells: Any, are_words: bool) -> Any:
     """A series of strings as numbers or dates, if all are such, or as words."""
     import pandas
 
