@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 from scipy.special import gammaln
@@ -348,6 +348,7 @@ def test_sampling_and_its_gradient_run_under_vmap(law: Callable[..., Distributio
 # --- identities, over parameters of all sizes ---
 
 ORDERS = st.permutations(range(4))
+STEEP = torch.tensor([10.0, 10.0, 1e-3, 1e5], dtype=torch.float64)
 LOCS, SCALES = reals(10.0, 4), magnitudes(0.03, 30.0, 4)
 
 
@@ -357,6 +358,8 @@ def sticks_of(a: Tensor) -> dd.StickBreakingBeta:
 
 @EXAMPLES
 @given(a=magnitudes(1e-3, 1e5, 4), b=magnitudes(1e-3, 1e5, 4), y=reals(10.0, 4), order=ORDERS)
+@example(a=STEEP, b=STEEP, y=STEEP.log(), order=[0, 1, 3, 2])
+@example(a=STEEP, b=STEEP, y=STEEP.log(), order=[3, 0, 1, 2])
 def test_beta_sticks_make_one_dirichlet_in_every_order(
     a: Tensor, b: Tensor, y: Tensor, order: list[int]
 ) -> None:

@@ -106,16 +106,18 @@ class _StickBreaking(OnSimplex):
     @property
     def mean(self) -> Tensor:
         """Mean E[v_k] prod_{j<k} E[1 - v_j], shape (..., K)."""
-        first = self.sticks.mean
-        return _break(first, 1 - first)
+        return _break(self.sticks.mean, self._mean_left())
 
     @property
     def variance(self) -> Tensor:
         """Variance of each component, shape (..., K)."""
-        first = self.sticks.mean
-        second = self.sticks.variance + first**2
-        squares = _break(second, (1 - 2 * first + second).clamp_min(0))
+        spread = self.sticks.variance
+        squares = _break(spread + self.sticks.mean**2, spread + self._mean_left() ** 2)
         return (squares - self.mean**2).clamp_min(0)
+
+    def _mean_left(self) -> Tensor:
+        """E[1 - v_k], shape (..., K-1)."""
+        return 1 - self.sticks.mean
 
 
 class StickBreakingKumaraswamy(_StickBreaking):
@@ -148,6 +150,10 @@ class StickBreakingKumaraswamy(_StickBreaking):
 
 class _BetaSticks(_StickBreaking):
     """Both distributions whose sticks are Betas."""
+
+    def _mean_left(self) -> Tensor:
+        # 1 - v_k is a Beta, too; a difference from 1 would have no digits where v_k is near 1.
+        return Beta(self.concentration0, self.concentration1, validate_args=False).mean
 
     @property
     def mode(self) -> Tensor:
