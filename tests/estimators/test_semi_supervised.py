@@ -309,7 +309,7 @@ def test_labels_that_are_no_classes_are_refused(y, said):
 
 
 def test_labels_alone_are_missing_as_pandas_and_numpy_say():
-    missing = [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT")]
+    missing = [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT", "D")]
     assert [is_missing(value) for value in missing] == [True] * 6
     assert not any(map(is_missing, (0, "", "nan", -1, np.ones(2), False)))
     assert categories_of(pd.Series(["b", "a"], dtype="category")) == ["a", "b"]

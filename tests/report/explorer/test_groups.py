@@ -174,7 +174,10 @@ def test_a_step_is_the_least_round_number_of_which_40_are_enough(width) -> None:
 
 
 def days_after(day, *numbers):
-    return [str(np.datetime64(day) + n) for n in numbers]
+    """Or months or years after, as the first one has it."""
+    first = np.datetime64(day)
+    unit, _ = np.datetime_data(first)
+    return [str(first + np.timedelta64(n, unit)) for n in numbers]
 
 
 @pytest.mark.parametrize(
