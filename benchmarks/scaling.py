@@ -175,13 +175,14 @@ def tables() -> dict[str, str]:
         ],
     )
     epochs = table(
-        ("documents of a process in a step", "processes", "hours", "dollars", "waiting"),
+        ("documents of a process in a step", "processes", "steps", "hours", "dollars", "waiting"),
         [
             [
                 f"{batch:,}",
                 f"{processes:,}",
-                f"{found['hours']:,.1f}",
-                f"{found['dollars']:,.0f}",
+                f"{DOCUMENTS / (processes * batch):,.0f}",
+                f"{found['hours']:,.2f}",
+                f"{found['dollars']:,.2f}",
                 f"{found['waiting']:.0%}",
             ]
             for batch in BATCHES
