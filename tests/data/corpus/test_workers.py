@@ -11,11 +11,14 @@ import threading
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
 from dirvae.data.corpus import workers
 from dirvae.data.corpus.workers import in_order
+from tests.pages import FENCE, ROOT
 
 
 def squared(number):
@@ -88,6 +91,30 @@ def test_an_executor_does_all_tasks_in_order(monkeypatch):
         assert [first, *found] == [number**2 for number in range(8)]
         assert executor.submit(int).result() == 0  # it is its owner's to end
     assert all(name.startswith("ours") for name in threads)
+
+
+def test_the_executor_of_the_docs_does_all_tasks_in_order(monkeypatch):
+    """With what it uses of Ray, in threads: functions made once, their calls, and futures."""
+    page = (ROOT / "docs" / "corpora.md").read_text(encoding="utf-8")
+    [source] = [source for _, source in FENCE.findall(page) if "class OnRay" in source]
+    made = []
+    with ThreadPoolExecutor(2) as threads:
+
+        def called(function, *args):
+            return SimpleNamespace(future=lambda: threads.submit(function, *args))
+
+        def remote(**options):
+            def made_of(function):
+                made.append((function, options))
+                return SimpleNamespace(remote=partial(called, function))
+
+            return made_of
+
+        monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(remote=remote))
+        found = {}
+        exec(source[: source.index("ray.init()")], found)
+        assert list(in_order(abs, ((-n,) for n in range(9)), found["OnRay"]())) == list(range(9))
+    assert made == [(abs, {"max_retries": -1})]
 
 
 def test_what_waits_in_an_executor_is_dropped_after_an_error():
