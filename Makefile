@@ -97,5 +97,5 @@ wheel:
 	tests/wheel.sh $(PYTHON)
 
 clean:
-	rm -rf $(VENV) build dist docs/_build docs/api docs/learn docs/start .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist sbom docs/_build docs/api docs/learn docs/start .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

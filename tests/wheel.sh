@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Build wheel and sdist, and try the wheel in an empty environment, as `make wheel` does.
+# Build wheel and sdist, list what the wheel needs, and try it in an empty environment, as
+# `make wheel` does.
 # usage: tests/wheel.sh PYTHON [FOLDER FOR THE ENVIRONMENT]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -19,8 +20,13 @@ ls -l dist
 
 "$python" -m venv "$environment"
 start=$SECONDS
-"$environment/bin/python" -m pip install -q "$(echo dist/*.whl)[data]" -c constraints.txt pytest
+"$environment/bin/python" -m pip install -q "$(echo dist/*.whl)[data]" -c constraints.txt
 echo "installed in $((SECONDS - start)) s"
+"$work/builder/bin/python" -m pip install -q cyclonedx-bom
+mkdir -p sbom
+"$work/builder/bin/cyclonedx-py" environment "$environment/bin/python" --output-format JSON \
+    --output-file sbom/dirvae.cdx.json
+"$environment/bin/python" -m pip install -q -c constraints.txt pytest
 
 # From another folder, so that it is the wheel that is imported.
 cp tests/wheel_smoke.py "$work"
