@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 import dirvae
 from benchmarks.hostile import MESSAGE, changed_bytes, changed_json, run
+from dirvae.models.vae import VAE
 from dirvae.persistence.folder import CONFIG, MANIFEST, WEIGHTS
 
 X = np.random.default_rng(0).random((30, 6))
@@ -84,9 +86,11 @@ def outcome(folder: Path) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            given = TEXTS if hasattr(model, "vectorizer_") else X
-            model.transform(given)
-            model.get_feature_names_out()
+            if isinstance(model, VAE):  # of an estimator's folder that only says that it is one
+                model.embed(torch.from_numpy(X).float())
+            else:
+                model.transform(TEXTS if hasattr(model, "vectorizer_") else X)
+                model.get_feature_names_out()
             repr(model)
     except (ValueError, TypeError):
         return "loaded, and its use refused"
