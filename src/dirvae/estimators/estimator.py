@@ -182,6 +182,16 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             if found != wanted:
                 raise ValueError(f"{name} has shape {found}, must have {wanted}, as the model has")
 
+    def _require_use(self, use: Callable[[Tensor], Any], what: str) -> None:
+        """Raise ValueError where networks, as loaded, cannot take rows of this width."""
+        try:
+            with torch.no_grad(), suppress(NotImplementedError):  # a likelihood may have no mean
+                use(torch.ones(2, self.n_features_in_))
+        except RuntimeError as error:
+            raise ValueError(
+                f"vae_ cannot take {what}: its networks do not go with each other"
+            ) from error
+
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of attributes, where they are there, as the weights have them."""
         return {"feature_names_in_": (self.n_features_in_,)}
@@ -211,14 +221,7 @@ class RowEstimator(VAEEstimator):
         found = decoder.event_shape.numel(), self.vae_.prior().event_shape.numel()
         if found != wanted:
             raise ValueError(f"vae_ has {found} features and components, must have {wanted}")
-        try:
-            with torch.no_grad(), suppress(NotImplementedError):  # a likelihood may have no mean
-                self.vae_.reconstruct(torch.zeros(2, self.n_features_in_))
-        except RuntimeError as error:
-            raise ValueError(
-                f"vae_ cannot take rows of {self.n_features_in_} features: its networks do not go "
-                "with each other"
-            ) from error
+        self._require_use(self.vae_.reconstruct, f"rows of {self.n_features_in_} features")
 
     if TYPE_CHECKING:
         likelihood: Callable[..., Distribution] | str | None

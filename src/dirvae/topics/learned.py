@@ -282,13 +282,7 @@ class LearnedTopics(VAEEstimator):
         if decoder.num_words != words or decoder.num_topics - topics not in (0, 1):  # a background
             found = decoder.num_words, decoder.num_topics
             raise ValueError(f"vae_ has {found} words and topics, must have {(words, topics)}")
-        try:
-            with torch.no_grad():
-                self.vae_.embed(torch.ones(1, words))
-        except RuntimeError as error:
-            raise ValueError(
-                f"vae_ cannot take counts of {words} words: its networks do not go with each other"
-            ) from error
+        self._require_use(self.vae_.embed, f"counts of {words} words")
         if hasattr(self, "vectorizer_") and len(self.vectorizer_.vocabulary_) != words:
             raise ValueError(f"vectorizer_ must have {words} words, as the model has")
         stability = getattr(self, "_stability", np.zeros(0))
