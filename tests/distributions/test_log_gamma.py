@@ -111,8 +111,9 @@ class TestGradient:
         assert gradient.isfinite().all()
         assert (gradient > 0).all()
 
-    def test_blocks_do_not_change_it(self) -> None:
-        a = torch.rand(50_001) + 0.1
+    @pytest.mark.parametrize(("size", "dtype"), [(300_001, torch.float32), (50_001, torch.float64)])
+    def test_blocks_do_not_change_it(self, size: int, dtype: torch.dtype) -> None:
+        a = torch.rand(size, dtype=dtype) + 0.1
         log_x = sample_log_gamma(a, torch.Generator().manual_seed(0))
         whole = log_gamma_gradient(a, log_x)
         assert whole.shape == a.shape

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from dirvae.distributions._log_gamma_sampler import sample_log_gamma
 from dirvae.distributions._log_gamma_tables import GRADIENT
-from dirvae.distributions._polynomial import BivariatePolynomial, in_blocks
+from dirvae.distributions._polynomial import BLOCK, BivariatePolynomial, in_blocks
 
 _correction = BivariatePolynomial(GRADIENT)
 
@@ -45,8 +45,9 @@ def log_gamma_gradient(concentration: Tensor, log_x: Tensor) -> Tensor:
     References:
         Figurnov, Mohamed, Mnih, "Implicit reparameterization gradients", NeurIPS 2018, eq. 5.
     """
-    method = _by_quadrature if log_x.dtype == torch.float64 else _by_polynomial
-    return in_blocks(method, concentration, log_x)
+    if log_x.dtype == torch.float64:
+        return in_blocks(_by_quadrature, concentration, log_x)
+    return in_blocks(_by_polynomial, concentration, log_x, size=BLOCK)
 
 
 def _by_polynomial(a: Tensor, log_x: Tensor) -> Tensor:

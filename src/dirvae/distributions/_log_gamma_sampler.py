@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dirvae.distributions._log_gamma_tables import QUANTILE
-from dirvae.distributions._polynomial import BivariatePolynomial, in_blocks
+from dirvae.distributions._polynomial import BLOCK, BivariatePolynomial, in_blocks
 
 _quantile = BivariatePolynomial(QUANTILE)
 
@@ -37,7 +37,7 @@ def sample_log_gamma(concentration: Tensor, generator: torch.Generator | None = 
         True
     """
     with torch.no_grad():
-        return in_blocks(partial(_draw, generator=generator), concentration)
+        return in_blocks(partial(_draw, generator=generator), concentration, size=BLOCK)
 
 
 def _draw(a: Tensor, generator: torch.Generator | None) -> Tensor:

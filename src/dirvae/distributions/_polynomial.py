@@ -11,11 +11,14 @@ from torch import Tensor
 Rows = tuple[tuple[tuple[float, ...], ...], ...]
 
 
-# Eager temporaries of this many elements stay in a core's cache; larger ones cost page faults.
-_BLOCK = 16384
+# Elements of a block: larger temporaries cost page faults, smaller ones leave cores idle, since
+# torch shares out operations from 32,768 elements on. A quadrature has many temporaries at once.
+BLOCK, SMALL_BLOCK = 131_072, 16_384
 
 
-def in_blocks(function: Callable[..., Tensor], *arguments: Tensor) -> Tensor:
+def in_blocks(
+    function: Callable[..., Tensor], *arguments: Tensor, size: int = SMALL_BLOCK
+) -> Tensor:
     """An elementwise function of tensors of one shape, block by block where that is faster.
 
     Example:
@@ -24,9 +27,9 @@ def in_blocks(function: Callable[..., Tensor], *arguments: Tensor) -> Tensor:
         tensor([2., 2.])
     """
     first = arguments[0]
-    if torch.compiler.is_compiling() or first.device.type != "cpu" or first.numel() <= 2 * _BLOCK:
+    if torch.compiler.is_compiling() or first.device.type != "cpu" or first.numel() <= 2 * size:
         return function(*arguments)
-    blocks = zip(*(a.reshape(-1).split(_BLOCK) for a in arguments), strict=True)
+    blocks = zip(*(a.reshape(-1).split(size) for a in arguments), strict=True)
     return torch.cat([function(*block) for block in blocks]).view(first.shape)
 
 

@@ -60,15 +60,19 @@ class _LogNormalizer(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor], output: tuple[Tensor, Tensor]) -> None:
+        ctx.set_materialize_grads(False)  # a density has no use for E[log z], nor its derivative
         ctx.save_for_backward(inputs[0], output[1])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor, grad_mean: Tensor) -> Tensor:
+    def backward(ctx: Any, grad: Tensor | None, grad_mean: Tensor | None) -> Tensor | None:
         a, mean_log = ctx.saved_tensors
+        slope = None if grad is None else grad.unsqueeze(-1) * mean_log
+        if grad_mean is None:
+            return slope
         total = a.sum(-1, keepdim=True)
-        curvature = grad_mean * trigamma(a)
+        curvature: Tensor = grad_mean * trigamma(a)
         curvature = curvature - grad_mean.sum(-1, keepdim=True) * trigamma(total)
-        return grad.unsqueeze(-1) * mean_log + curvature
+        return curvature if slope is None else slope + curvature
 
 
 def _normalizer_and_mean_log(concentration: Tensor) -> tuple[Tensor, Tensor]:
