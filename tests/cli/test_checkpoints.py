@@ -180,6 +180,7 @@ def test_topics_that_cannot_be_saved_are_kept(
         (["-k", 3], "n_components 2, not 3"),
         (["--decoder", "overdispersed"], "decoder mixture, not overdispersed"),
         (["--seed", 1], "random_state 0, not 1"),
+        (["--batch-size", 7], "batch_size 200, not 7"),
         (["--label-column", "text"], "had other data"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from dirvae import CompositionModel, TopicModel, load
 from dirvae.cli import counts
 from dirvae.cli.effects import _print as print_effects
 from dirvae.cli.effects import _rows as rows_of_effects
+from dirvae.cli.fit_counts import fit_counts
 from dirvae.data.rows import Rows
 from dirvae.topics.effects import Coefficient
 from tests.cli.command import assert_one_sentence
@@ -62,6 +64,17 @@ def files(tables, tmp_path):
     counts.to_csv(tmp_path / "counts.csv")
     meta.sample(frac=1, random_state=0).to_csv(tmp_path / "meta.csv", index=False)
     return tables
+
+
+def test_batches_are_of_the_size_that_is_asked_for(run, files):
+    counts, _ = files
+    same = CompositionModel(2, max_epochs=2, batch_size=7, random_state=3)
+    same.fit(counts.to_numpy(), features=TAXA)
+    ran = run(*FIT, "--max-epochs", 2, "--batch-size", 7)
+    assert ran.code == 0, ran.err
+    np.testing.assert_array_equal(load("model").components_, same.components_)
+    command, model = (inspect.signature(f).parameters for f in (fit_counts, CompositionModel))
+    assert command["batch_size"].default == model["batch_size"].default
 
 
 def test_from_two_tables_to_components_and_effects(run, files, fitted):

@@ -32,8 +32,9 @@ FIT = ["fit", "topics", "texts.csv", "-o", "model", "-k", 2, "--max-epochs", 3]
 def test_defaults_of_the_command_are_those_of_the_model():
     command = inspect.signature(fit_topics).parameters
     model = inspect.signature(TopicModel).parameters
-    for own, name in {"components": "n_components", "max_epochs": "max_epochs"}.items():
-        assert command[own].default == model[name].default
+    own = {"components": "n_components", "max_epochs": "max_epochs", "batch_size": "batch_size"}
+    for option, name in own.items():
+        assert command[option].default == model[name].default
 
 
 @pytest.fixture
@@ -44,6 +45,12 @@ def texts(tmp_path):
     frame["place"] = np.where(np.arange(60) % 2, "sea", "7")
     frame.to_csv(tmp_path / "texts.csv", index=False)
     return frame
+
+
+def test_batches_are_of_the_size_that_is_asked_for(run, texts):
+    same = TopicModel(2, max_epochs=3, batch_size=7, random_state=0).fit(texts["text"])
+    assert run(*FIT, "--batch-size", 7).code == 0
+    np.testing.assert_array_equal(load("model").topic_word_, same.topic_word_)
 
 
 def words_of_model(run, *options):

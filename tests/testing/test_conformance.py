@@ -349,7 +349,5 @@ class Ring(Distribution):
 
 
 def test_a_place_that_few_draws_reach_is_no_fault() -> None:
-    p = [
-        goodness_of_fit(Ring(), 20_000, torch.Generator().manual_seed(seed)) for seed in range(20)
-    ]
+    p = [goodness_of_fit(Ring(), 20_000, torch.Generator().manual_seed(seed)) for seed in range(20)]
     assert min(p) > 1e-3

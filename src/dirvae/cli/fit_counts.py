@@ -66,6 +66,7 @@ def fit_counts(
             "or more",
         ),
     ] = None,
+    batch_size: Annotated[int, integer(1, help="Samples per step.")] = 100,
     seed: Annotated[
         int, integer(0, help="Seed of the random numbers. The same seed gives the same components.")
     ] = 0,
@@ -97,11 +98,15 @@ def fit_counts(
     from dirvae.topics import CompositionModel
 
     verbose = not quiet and sys.stdout.isatty()
-    model = CompositionModel(components, max_epochs=max_epochs, random_state=seed, verbose=verbose)
+    how: dict[str, Any] = {
+        "max_epochs": max_epochs,
+        "batch_size": batch_size,
+        "random_state": seed,
+    }
+    model = CompositionModel(components, verbose=verbose, **how)
     settings: dict[str, Any] = {
         "n_components": components,
-        "random_state": seed,
-        "max_epochs": max_epochs,
+        **how,
         "data": fingerprint(rows.x, rows.columns, None if told is None else told.to_csv()),
     }
     keep = checkpoint_dir is not None

@@ -83,6 +83,14 @@ def fit_topics(
         ),
     ] = None,
     max_epochs: Annotated[int, integer(1, help="Number of passes over the documents.")] = 15,
+    batch_size: Annotated[
+        int,
+        integer(
+            1,
+            help="Documents per step. With tens of thousands of words, 1000 takes about half the "
+            "time.",
+        ),
+    ] = 200,
     report: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="Also write a page (.html), as dirvae report does."),
@@ -172,6 +180,7 @@ def fit_topics(
         device=available(device),
         verbose=not quiet and sys.stdout.isatty(),
         max_epochs=max_epochs,
+        batch_size=batch_size,
     )
     how_read = as_read(array, encoding, text_column=text_column, strip=strip)
     source = shlex.quote(documents) + how_read
@@ -187,6 +196,7 @@ def fit_topics(
         "decoder": decoder,
         "random_state": seed,
         "max_epochs": max_epochs,
+        "batch_size": batch_size,
         "data": fingerprint(rows_of(X), labels, words),
         **({"counted": fingerprint(counting)} if counting else {}),
         **({"guide": start} if start else {}),

@@ -144,8 +144,8 @@ def _boxes(q: Distribution, z: Tensor, generator: torch.Generator) -> Tensor:
         deviation = weights.std(0) * half**0.5  # of their sum
         score = (weights.sum(0) - half) / deviation
         p = torch.from_numpy(stats.norm.sf(score.abs().numpy())) * 2
-        # Where the density is low, draws are rare and each would give much, so that without them the
-        # deviation is too small. Uniform points find such places; of their boxes nothing is said.
+        # Where the density is low, a rare draw would give much, so that without it the deviation is
+        # too small. Uniform points find such places, and of their boxes nothing is said.
         places = 2 * torch.rand(_POINTS, *center.shape, generator=generator) - 1
         points = (center + places * reach).reshape(_POINTS, *q.batch_shape, -1)
         least = q.log_prob(_from_free(q, points).to(z.dtype)).double().reshape(_POINTS, -1).amin(0)
