@@ -5,7 +5,7 @@ import sys
 
 NAMES = (
     *("cells", "composition_sizes", "compositions", "corpus", "covering"),
-    *("dirichlet_speed", "fit_overhead"),
+    *("all", "dirichlet_speed", "fit_overhead", "growth", "images"),
     *("crash_points", "gpu", "gradients", "hostile_files", "hostile_models", "mutants"),
     *("odd_data", "planted_topics", "planted_trends", "processes", "reliability", "scaling"),
     *("topic_search", "topic_size", "topics", "training_step"),

@@ -1,9 +1,9 @@
-"""Time of a Dirichlet draw and its gradient, side by side: `python -m benchmarks.dirichlet_speed`.
+"""Time of a Dirichlet's draw, KL and entropy: `python -m benchmarks dirichlet_speed`.
 
 Every candidate is timed in turn, round after round in one process, so that a busy machine slows
 all of them alike. A round calls a candidate ten times and keeps the fastest; the figure is the
-median of the rounds. Times are microseconds for one float32 draw, a weighted sum of it and the
-backward pass.
+median of the rounds. Times are microseconds in float32, with the backward pass. Draws are summed
+with weights first. Terms are what a training step asks of the latent, ours beside torch's.
 """
 
 from __future__ import annotations
@@ -14,13 +14,18 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.distributions import Distribution, kl_divergence
 
 from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
+from dirvae.reproduce.record import add
 
+RESULTS = Path(__file__).parent / "results" / "dirichlet_speed.jsonl"
 SHAPES = ((256, 50), (1024, 200))
 Draw = Callable[[Tensor, Tensor], Tensor]
 
@@ -52,22 +57,62 @@ def candidates() -> dict[str, Draw]:
     }
 
 
+def terms() -> dict[str, Draw]:
+    """Each maps a concentration to numbers, by ours and by torch's distribution."""
+    found: dict[str, Draw] = {}
+    laws: dict[str, Callable[..., Distribution]] = {
+        "dirvae": Dirichlet,
+        "torch": torch.distributions.Dirichlet,
+    }
+    for name, law in laws.items():
+
+        def made(raw: Tensor, law: Callable[..., Distribution] = law) -> Distribution:
+            return law(raw, validate_args=False)
+
+        def kl(raw: Tensor, _: Tensor, made: Callable[..., Any] = made) -> Tensor:
+            return kl_divergence(made(raw), made(torch.full_like(raw[0], 0.98)))
+
+        def entropy(raw: Tensor, _: Tensor, made: Callable[..., Any] = made) -> Tensor:
+            found: Tensor = made(raw).entropy()
+            return found
+
+        def draw(raw: Tensor, _: Tensor, made: Callable[..., Any] = made) -> Tensor:
+            found: Tensor = made(raw).rsample()
+            return found
+
+        def together(raw: Tensor, _: Tensor, made: Callable[..., Any] = made) -> Tensor:
+            q = made(raw)
+            z = q.rsample()
+            divergence = kl_divergence(q, made(torch.full_like(raw[0], 0.98)))
+            return z + (q.log_prob(z) + divergence).unsqueeze(-1)
+
+        for term in (kl, entropy, draw, together):
+            found[f"{term.__name__}, {name}"] = term
+    return found
+
+
 def step(draw: Draw, inputs: tuple[Tensor, Tensor], weight: Tensor) -> float:
     for leaf in inputs:
         leaf.grad = None
     start = time.perf_counter()
-    (draw(*inputs) * weight).sum().backward()
+    found = draw(*inputs)
+    (found * weight if found.dim() > 1 else found).sum().backward()
     if weight.is_cuda:
         torch.cuda.synchronize()
     return time.perf_counter() - start
 
 
-def measure(shape: tuple[int, int], rounds: int, device: str) -> dict[str, float]:
+def measure(
+    shape: tuple[int, int],
+    rounds: int,
+    device: str,
+    made: Callable[[], dict[str, Draw]] = candidates,
+) -> dict[str, float]:
     """Microseconds by candidate; concentrations are those of an encoder, from .05 to about 4."""
     torch._dynamo.reset()
     concentration = F.softplus(torch.randn(shape, device=device)) + 0.05
     inputs = (concentration.requires_grad_(), torch.zeros(shape, device=device, requires_grad=True))
-    weight, draws = torch.randn(shape, device=device), candidates()
+    weight, draws = torch.randn(shape, device=device), made()
     times: dict[str, list[float]] = {name: [] for name in draws}
     for turn in range(rounds + 1):
         for name, draw in draws.items():
@@ -89,14 +134,24 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     print(f"torch {torch.__version__}, python {platform.python_version()}, {platform.platform()}")
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, ", end="")
     print(f"{options.threads} threads, load {os.getloadavg()[0]:.1f}, device {options.device}")
+    found: list[dict[str, Any]] = []
     for shape in SHAPES:
-        report(shape, measure(shape, options.rounds, options.device))
+        draws = measure(shape, options.rounds, options.device)
+        report(shape, draws)
+        own = measure(shape, options.rounds, options.device, terms)
+        for term in dict.fromkeys(name.partition(",")[0] for name in own):
+            ours, theirs = own[f"{term}, dirvae"], own[f"{term}, torch"]
+            print(f"{term:<30}{ours:>8.0f}{theirs / ours:>18.2f}")
+        found.append({"shape": list(shape), "draws": draws, "terms": own})
+    setting = {"threads": options.threads, "device": options.device, "rounds": options.rounds}
+    add(options.output, {**setting, "shapes": found})
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ from dirvae.writing import write_text
 RESULTS = Path(__file__).parent / "results" / "topic_size.json"
 
 
-def synthetic(documents: int, words: int, seed: int = 0) -> sparse.csr_matrix:
-    """Documents of 100 tokens, words by Zipf's law, made in pieces."""
+def synthetic(documents: int, words: int, seed: int = 0, tokens: int = 100) -> sparse.csr_matrix:
+    """Documents of so many tokens, words by Zipf's law, made in pieces."""
     rng = np.random.default_rng(seed)
     share = 1 / np.arange(10, words + 10)
     edges = np.cumsum(share / share.sum())
@@ -36,10 +36,10 @@ def synthetic(documents: int, words: int, seed: int = 0) -> sparse.csr_matrix:
     parts = []
     for start in range(0, documents, 20_000):
         rows = min(20_000, documents - start)
-        columns = np.searchsorted(edges, rng.random(100 * rows)).astype(np.int32)
+        columns = np.searchsorted(edges, rng.random(tokens * rows)).astype(np.int32)
         ones = np.ones(len(columns), np.float32)
         part = sparse.csr_matrix(
-            (ones, columns, np.arange(0, len(columns) + 1, 100)), (rows, words)
+            (ones, columns, np.arange(0, len(columns) + 1, tokens)), (rows, words)
         )
         part.sum_duplicates()
         parts.append(part)

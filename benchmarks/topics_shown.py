@@ -71,7 +71,7 @@ def on_file(path: Path) -> list[Row]:
 def cells(row: Row) -> list[str]:
     """A row under `HEADER`: mean ± standard deviation over seeds, of both rankings."""
     measured = [
-        " / ".join(_spread([run[name] for run in row["runs"] if name in run]) for name in names)
+        " / ".join(spread([run[name] for run in row["runs"] if name in run]) for name in names)
         for names in COLUMNS.values()
     ]
     stability = row["mean"].get("stability")
@@ -134,7 +134,7 @@ def _line(texts: Iterable[str]) -> str:
     return f"| {' | '.join(texts)} |"
 
 
-def _spread(values: Sequence[float]) -> str:
+def spread(values: Sequence[float]) -> str:
     if not values:
         return DASH
     mean, digits = float(np.mean(values)), 3
