@@ -55,6 +55,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "pythae": ("pythae",),
 }
 """What is installed in each environment."""
+UNUSED = ("torchvision",)  # TopMost asks for it, and it may not fit our torch
 
 PARTS = (
     Part(HERE, "dirichlet_speed"),
@@ -100,6 +101,8 @@ def environment(folder: Path, packages: Sequence[str]) -> Path:
         ROOT / "constraints.txt",
     ]
     subprocess.run(install, check=True, stderr=subprocess.DEVNULL)
+    remove = [python, "-m", "pip", "uninstall", "-q", "-y", *UNUSED]
+    subprocess.run(remove, check=True, stderr=subprocess.DEVNULL)
     return python
 
 
@@ -263,9 +266,6 @@ TABLES: dict[str, Callable[[], str]] = {
 def report() -> None:
     write_text(PAGE, filled(PAGE.read_text(encoding="utf-8"), TABLES))
     growth_picture(PICTURES / "growth.png")
-    rows = topics_shown.on_file(topics_shown.RESULTS)
-    short = [row for row in rows if (row["corpus"], row["topics"]) == (CORPORA[1], 50)]
-    topics_shown.picture(short, PICTURES / "topics_quality_short.png")
 
 
 def main() -> None:
