@@ -11,6 +11,7 @@ and scikit-learn's 10 passes.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable
 from copy import deepcopy
@@ -49,7 +50,7 @@ class Fitted(NamedTuple):
 
 def installed(package: str) -> str:
     """Import a package, so that this is not timed; why that fails, or nothing."""
-    if package == "topmost":
+    if package == "topmost" and importlib.util.find_spec(package):
         _stand_in_for_torchvision()
     try:
         importlib.import_module(package)
@@ -59,7 +60,7 @@ def installed(package: str) -> str:
 
 
 def _stand_in_for_torchvision() -> None:
-    """TopMost takes a function for downloads from it, and it does not import beside all of torch."""
+    """TopMost takes a function for downloads from it, and it does not fit all builds of torch."""
     for name in ("torchvision", "torchvision.datasets", "torchvision.datasets.utils"):
         sys.modules.setdefault(name, ModuleType(name))
     sys.modules["torchvision.datasets.utils"].__dict__.setdefault("download_url", None)

@@ -198,8 +198,8 @@ def test_labels_of_the_picture_are_apart(tmp_path: Path, monkeypatch: pytest.Mon
     rows = [row(n, 20 + i % 3, 0.3 + i % 4 / 100) for i, n in enumerate(MODELS)]  # near each other
     topics_shown.picture(rows, tmp_path / "quality.png")
     assert imread(tmp_path / "quality.png").shape[:2] == (576, 1320)
-    assert len(boxes) == 16
-    for panel in (boxes[:8], boxes[8:]):
+    assert len(boxes) == 2 * len(MODELS)
+    for panel in (boxes[: len(MODELS)], boxes[len(MODELS) :]):
         assert not any(box.count_overlaps([b for b in panel if b is not box]) for box in panel)
 
 
