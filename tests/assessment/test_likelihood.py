@@ -155,12 +155,13 @@ def test_pieces_do_not_change_what_is_estimated() -> None:
 
     def evidence(draws_at_once: int) -> np.ndarray:
         generator = torch.Generator().manual_seed(0)
-        weights = log_weights(vae, x, 2000, draws_at_once=draws_at_once, generator=generator)
-        assert weights.shape == (2000, 7)
+        weights = log_weights(vae, x, 20_000, draws_at_once=draws_at_once, generator=generator)
+        assert weights.shape == (20_000, 7)
         return weights.logsumexp(0).numpy()
 
-    np.testing.assert_allclose(evidence(100_000), evidence(1000), atol=0.1)
-    np.testing.assert_allclose(evidence(50), evidence(1000), atol=0.1)
+    # The standard deviation of a difference is .02 at most.
+    np.testing.assert_allclose(evidence(200_000), evidence(10_000), atol=0.1)
+    np.testing.assert_allclose(evidence(500), evidence(10_000), atol=0.1)
 
 
 def test_model_is_left_in_its_mode_and_without_gradients() -> None:
