@@ -9,6 +9,7 @@ others go on. `--report` then makes the page of the docs and its pictures from t
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -90,19 +91,10 @@ def environment(folder: Path, packages: Sequence[str]) -> Path:
         )
         ours = f"{sysconfig.get_path('purelib')}\n{ROOT / 'src'}\n"
         write_text(Path(own.stdout.strip()) / "ours.pth", ours)
-    install: list[str | Path] = [
-        python,
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        *packages,
-        "-c",
-        ROOT / "constraints.txt",
-    ]
-    subprocess.run(install, check=True, stderr=subprocess.DEVNULL)
-    remove = [python, "-m", "pip", "uninstall", "-q", "-y", *UNUSED]
-    subprocess.run(remove, check=True, stderr=subprocess.DEVNULL)
+    pip: list[str | Path] = [python, "-m", "pip"]
+    install = [*pip, "install", "-q", *packages, "-c", ROOT / "constraints.txt"]
+    for command in (install, [*pip, "uninstall", "-q", "-y", *UNUSED]):
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     return python
 
 
@@ -181,19 +173,19 @@ def of_terms() -> str:
         own, shape = found["terms"], " x ".join(f"{size:,}" for size in found["shape"])
         for term, name in TERMS.items():
             ours, theirs = own[f"{term}, dirvae"], own[f"{term}, torch"]
-            cells = [f"{ours:,.0f}", f"{theirs:,.0f}", f"{theirs / ours:.2f}"]
-            rows.append([shape, name, *cells])
+            rows.append([shape, name, *_beside(ours, theirs)])
         ours, theirs = (
             found["draws"][name] for name in ("dirvae Dirichlet, compiled", "torch Dirichlet")
         )
-        cells = [f"{ours:,.0f}", f"{theirs:,.0f}", f"{theirs / ours:.2f}"]
-        rows.append([shape, "draw, ours compiled", *cells])
+        rows.append([shape, "draw, ours compiled", *_beside(ours, theirs)])
     return table(("shape", "with its gradient", "dirvae, µs", "torch, µs", "times as fast"), rows)
 
 
-def of_steps() -> str:
-    import json
+def _beside(ours: float, theirs: float) -> list[str]:
+    return [f"{ours:,.0f}", f"{theirs:,.0f}", f"{theirs / ours:.2f}"]
 
+
+def of_steps() -> str:
     found = json.loads(training_step.RESULTS.read_text(encoding="utf-8"))["steps"]
     rows = [
         [

@@ -57,38 +57,41 @@ def candidates() -> dict[str, Draw]:
     }
 
 
+LAWS: dict[str, Callable[..., Distribution]] = {
+    "dirvae": Dirichlet,
+    "torch": torch.distributions.Dirichlet,
+}
+
+
 def terms() -> dict[str, Draw]:
     """Each maps a concentration to numbers, by ours and by torch's distribution."""
-    found: dict[str, Draw] = {}
-    laws: dict[str, Callable[..., Distribution]] = {
-        "dirvae": Dirichlet,
-        "torch": torch.distributions.Dirichlet,
+    return {
+        f"{term.__name__}, {name}": term for name, law in LAWS.items() for term in _terms_of(law)
     }
-    for name, law in laws.items():
 
-        def made(raw: Tensor, law: Callable[..., Distribution] = law) -> Distribution:
-            return law(raw, validate_args=False)
 
-        def kl(raw: Tensor, _: Tensor, made: Callable[..., Any] = made) -> Tensor:
-            return kl_divergence(made(raw), made(torch.full_like(raw[0], 0.98)))
+def _terms_of(law: Callable[..., Distribution]) -> tuple[Draw, ...]:
+    def made(raw: Tensor) -> Any:
+        return law(raw, validate_args=False)
 
-        def entropy(raw: Tensor, _: Tensor, made: Callable[..., Any] = made) -> Tensor:
-            found: Tensor = made(raw).entropy()
-            return found
+    def kl(raw: Tensor, _: Tensor) -> Tensor:
+        return kl_divergence(made(raw), made(torch.full_like(raw[0], 0.98)))
 
-        def draw(raw: Tensor, _: Tensor, made: Callable[..., Any] = made) -> Tensor:
-            found: Tensor = made(raw).rsample()
-            return found
+    def entropy(raw: Tensor, _: Tensor) -> Tensor:
+        found: Tensor = made(raw).entropy()
+        return found
 
-        def together(raw: Tensor, _: Tensor, made: Callable[..., Any] = made) -> Tensor:
-            q = made(raw)
-            z = q.rsample()
-            divergence = kl_divergence(q, made(torch.full_like(raw[0], 0.98)))
-            return z + (q.log_prob(z) + divergence).unsqueeze(-1)
+    def draw(raw: Tensor, _: Tensor) -> Tensor:
+        found: Tensor = made(raw).rsample()
+        return found
 
-        for term in (kl, entropy, draw, together):
-            found[f"{term.__name__}, {name}"] = term
-    return found
+    def together(raw: Tensor, _: Tensor) -> Tensor:
+        q = made(raw)
+        z: Tensor = q.rsample()
+        divergence = kl_divergence(q, made(torch.full_like(raw[0], 0.98)))
+        return z + (q.log_prob(z) + divergence).unsqueeze(-1)
+
+    return kl, entropy, draw, together
 
 
 def step(draw: Draw, inputs: tuple[Tensor, Tensor], weight: Tensor) -> float:
