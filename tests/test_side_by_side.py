@@ -165,7 +165,7 @@ def test_each_part_is_known_and_has_packages() -> None:
 
 @pytest.mark.slow
 def test_an_environment_has_its_packages_before_ours(tmp_path: Path) -> None:
-    python = everything.environment(tmp_path / "own", [])
+    python = everything.environment(tmp_path / "own", ["numpy"])  # which ours has already
     code = "import dirvae, torch, sys; print(sys.prefix, dirvae.__file__)"
     ran = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
     prefix, file = ran.stdout.split()
