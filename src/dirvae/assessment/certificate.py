@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +48,17 @@ class Certificate(NamedTuple):
     below: Evidence
     above: NDArray[np.float64]
 
+    @classmethod
+    def concatenate(cls, parts: Iterable[Certificate]) -> Certificate:
+        """Join the certificates of several parts of x into one, with the rows of all."""
+        rows, drawn, below, above = zip(*parts, strict=True)
+        return cls(
+            Evidence.concatenate(rows),
+            torch.cat(drawn),
+            Evidence.concatenate(below),
+            np.concatenate(above),
+        )
+
     @property
     def lower(self) -> float:
         """Lower bound of the mean log p(x) of the drawn rows, in nats."""
@@ -80,7 +92,8 @@ def certify(
 
     The method is annealed importance sampling, as in `annealed_log_evidence`, but a trial run fixes
     the step sizes, so the bounds have no bias. Rows that the model draws itself also have an upper
-    bound: see `Certificate`. All rows and chains are in memory at once, so pass a large x in parts.
+    bound: see `Certificate`. All rows and chains are in memory at once. Pass a large x in parts,
+    and join their certificates by `Certificate.concatenate`.
 
     Args:
         vae: The model, with a latent of shape (K,) and a prior that has a density. A copy of the

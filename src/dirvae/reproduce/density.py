@@ -35,7 +35,7 @@ from dirvae.training import fit
 from dirvae.training.callbacks import MethodOfMoments
 from dirvae.writing import write_text
 
-__all__ = ["Job", "jobs", "run_all"]
+__all__ = ["Job", "jobs", "run_all", "trained_model"]
 
 QUICK_IMAGES = (4_000, 500, 500)
 QUICK_AMOUNTS = Amounts(samples=100, annealed_images=10, annealed_temperatures=50, probe_rows=2_000)
@@ -161,7 +161,7 @@ def run_all(wanted: Sequence[Job], file: Path, bars: Bars, device: str = "cpu") 
 def run(job: Job, images: Images, folder: Path, bars: Bars, device: str) -> Run:
     """Train and measure one model, or say why training failed."""
     try:
-        vae, trained = _trained(job, images, folder, bars, device)
+        vae, trained = trained_model(job, images, folder, bars, device)
     except FloatingPointError as error:
         return job.key | {"matrix": images.matrix, "failed": str(error)}
     start = time.perf_counter()
@@ -176,10 +176,21 @@ def run(job: Job, images: Images, folder: Path, bars: Bars, device: str) -> Run:
     return job.key | about | figures | trained | {"measuring_seconds": seconds}
 
 
-def _trained(
+def trained_model(
     job: Job, images: Images, folder: Path, bars: Bars, device: str
 ) -> tuple[VAE, dict[str, Any]]:
-    """The model, trained now, from a checkpoint on, or in an earlier process."""
+    """Return a run's model and facts of its training, which may have been done before.
+
+    Args:
+        job: The run.
+        images: The data.
+        folder: Where the model is, or a checkpoint of its training, or both will be.
+        bars: Shows progress.
+        device: "cpu" or "cuda".
+
+    Raises:
+        FloatingPointError: If training fails.
+    """
     row, plan = ROWS[job.row], job.plan
     with torch.random.fork_rng():
         torch.manual_seed(job.seed)

@@ -81,6 +81,9 @@ _density = partial(
     options=("settings", "pixels", "samples", "precision"),
 )
 _view = partial(_density, data="mnist", views=("density-mnist", "density-omniglot"))
+_certificates = partial(
+    Study, runs="certificates", table="tables:certificates_table", options=("settings",)
+)
 _semi_supervised = partial(
     Study, runs="semi_supervised", table="tables:semi_supervised_table", options=("shares",)
 )
@@ -95,6 +98,12 @@ STUDIES = {
             "mnist",
         ),
         _density("density-omniglot", "the same on OMNIGLOT", "omniglot"),
+        _certificates(
+            "certificates-mnist",
+            "bounds of the likelihood from both sides, of the models of density-mnist",
+            "mnist",
+        ),
+        _certificates("certificates-omniglot", "the same on OMNIGLOT", "omniglot"),
         _view(
             "knn",
             "nearest neighbours in the latent space, of the models of density-mnist",
