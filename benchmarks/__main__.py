@@ -8,7 +8,7 @@ NAMES = (
     *("all", "dirichlet_speed", "fit_overhead", "growth", "images"),
     *("crash_points", "gpu", "gradients", "hostile_files", "hostile_models", "mutants"),
     *("odd_data", "planted_topics", "planted_trends", "processes", "reliability", "scaling"),
-    *("topic_search", "topic_size", "topics", "training_step"),
+    *("topic_search", "topic_size", "topics", "topic_frontier", "training_step"),
 )
 
 if len(sys.argv) < 2 or sys.argv[1] not in NAMES:

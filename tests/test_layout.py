@@ -14,6 +14,7 @@ ABOUT_MORE = {
     "test_accelerator": "all that computes, on a GPU",
     "test_any_latent": "training with each distribution of torch and ours",
     "test_benchmarks": "the folder benchmarks/",
+    "test_topic_frontier": "benchmarks/topic_frontier.py",
     "test_side_by_side": "benchmarks/all.py, and what it runs",
     "test_layers": "imports between all packages",
     "test_layout": "the folder tests/",

@@ -64,12 +64,37 @@ def test_words_of_many_documents_come_before_bursts():
     assert top_words_by_documents(absent, last + 1)[:, -1].tolist() == [last] * len(documents)
 
 
+def test_the_weight_of_frequency_in_words_by_documents() -> None:
+    rng = np.random.default_rng(1)
+    documents = rng.gamma(0.5, 20.0, (4, 30))
+    shares = (documents + 1e-3) / (documents + 1e-3).sum(1, keepdims=True)
+    log_lift = np.log(shares) - np.log(documents.sum(0) / documents.sum())
+    orders = {}
+    for weight in (0.0, 0.4, 0.7, 1.0):
+        wanted = np.argsort(-(weight * np.log(shares) + (1 - weight) * log_lift), axis=1)
+        orders[weight] = top_words_by_documents(documents, 30, frequency_weight=weight)
+        np.testing.assert_array_equal(orders[weight], wanted)
+    np.testing.assert_array_equal(top_words_by_documents(documents, 30), orders[0.4])
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: top_word_ids([[0.5, 0.5]], 3), "n is 3, must be from 1 to the 2 words"),
         (lambda: top_word_ids([[0.5, -0.5]], 1), "without negative, NaN or infinite"),
         (lambda: top_word_ids([[0.5, 0.5]], 1, by="idf"), "by is 'idf', must be"),
+        (
+            lambda: top_word_ids([[0.5, 0.5]], 1, by="frex", frequency_weight=1.5),
+            "frequency_weight is 1.5, must be from 0 to 1",
+        ),
+        (
+            lambda: top_words_by_documents([[0.5, 0.5]], 1, frequency_weight=float("nan")),
+            "frequency_weight is nan, must be from 0 to 1",
+        ),
+        (
+            lambda: top_word_ids([[0.5, 0.5]], 1, frequency_weight=0.5),
+            "frequency_weight is for by=frex or relevance, not for 'probability'",
+        ),
     ],
 )
 def test_bad_input(call, message) -> None:

@@ -81,6 +81,9 @@ def test_names_of_features_are_those_of_the_frame_or_given(data, fitted):
     assert plain.fit(sparse.csc_array(data[0]), features=TAXA).features_.tolist() == TAXA
     plain.fit(data[0])
     assert plain.top_features(1)[0][0] in range(12)
+    for weight in (0.0, 1.0):
+        ids = plain.top_word_ids(12, frequency_weight=weight)
+        assert plain.top_features(12, frequency_weight=weight) == ids.tolist()
     with pytest.raises(AttributeError, match="was fitted without names of features"):
         plain.features_  # noqa: B018
     with pytest.raises(ValueError, match="features has 'a' twice, in columns 0 and 1"):

@@ -24,7 +24,12 @@ from dirvae.distributions import (
     SoftmaxNormal,
     StickBreakingKumaraswamy,
 )
-from dirvae.evaluation import match_topics, split_tokens
+from dirvae.evaluation import (
+    match_topics,
+    split_tokens,
+    top_word_ids,
+    top_words_by_documents,
+)
 from dirvae.topics import compare_sizes
 from dirvae.topics.decoders import (
     EmbeddedDecoder,
@@ -183,6 +188,17 @@ def test_texts_to_topics_and_back_from_disk(tmp_path):
     again = TopicModel.load(tmp_path / "model")
     np.testing.assert_array_equal(again.transform(["cat dog", "moon"]), theta)
     assert again.top_words(2) == model.top_words(2)
+
+
+def test_top_words_take_the_weight_of_frequency(fitted) -> None:
+    documents = fitted.word_documents_[: fitted.n_components].astype(float)
+    for weight in (0.0, 1.0):
+        wanted = top_words_by_documents(documents, 5, frequency_weight=weight)
+        np.testing.assert_array_equal(fitted.top_word_ids(5, frequency_weight=weight), wanted)
+        frex = top_word_ids(fitted.topic_word_, 5, by="frex", frequency_weight=weight)
+        assert fitted.top_words(5, by="frex", frequency_weight=weight) == frex.tolist()
+    with pytest.raises(ValueError, match="frequency_weight is 2, must be from 0 to 1"):
+        fitted.top_words(5, frequency_weight=2)
 
 
 def test_a_vectorizer_of_ones_own():

@@ -19,6 +19,7 @@ DOCUMENTS_ADDED = 1e-3  # to what is expected, so that a word without documents 
 DOCUMENTS_WEIGHT = 0.4  # of a word's share in a topic's documents, beside how much larger it is
 LEAST = 1e-200  # of a word in a topic, so that shares of nothing are not divided by 0
 RANKINGS = ("probability", "lift", "frex", "relevance")
+WEIGHTED = ("frex", "relevance")
 
 
 def top_word_ids(
@@ -73,6 +74,10 @@ def top_word_ids(
         raise ValueError(f"n is {n}, must be from 1 to the {beta.shape[1]} words")
     if by not in RANKINGS:
         raise ValueError(f"by is {by!r}, must be one of {', '.join(RANKINGS)}")
+    if frequency_weight is not None and not 0 <= frequency_weight <= 1:
+        raise ValueError(f"frequency_weight is {frequency_weight!r}, must be from 0 to 1")
+    if frequency_weight is not None and by not in WEIGHTED:
+        raise ValueError(f"frequency_weight is for by={' or '.join(WEIGHTED)}, not for {by!r}")
     score = beta
     if by == "relevance":
         score = _relevance(beta, frequency, 0.2 if frequency_weight is None else frequency_weight)
@@ -97,7 +102,9 @@ def _relevance(beta: Floats, frequency: ArrayLike | None, weight: float) -> Floa
     return log_beta - (1 - weight) * np.log(np.maximum(shares, tiny))
 
 
-def top_words_by_documents(documents: ArrayLike, n: int = 10) -> Ints:
+def top_words_by_documents(
+    documents: ArrayLike, n: int = 10, *, frequency_weight: float = DOCUMENTS_WEIGHT
+) -> Ints:
     """Columns of the n words that describe each topic best, by numbers of documents.
 
     Words are ranked by relevance. It weighs the share of a word among the documents of the topic,
@@ -106,9 +113,14 @@ def top_words_by_documents(documents: ArrayLike, n: int = 10) -> Ints:
     Args:
         documents: Expected numbers of documents, from `documents_of_words`, shape (K, V).
         n: Number of words, from 1 to V.
+        frequency_weight: Weight of the share, in [0, 1]. The rest is the weight of how much larger
+            it is. With a larger value, the words are more frequent, and more topics repeat them.
 
     Returns:
         The columns, shape (K, n).
+
+    Raises:
+        ValueError: If an argument is out of range.
 
     Example:
         >>> top_words_by_documents([[5.0, 4.0, 0.0], [5.0, 0.0, 4.0]], 1).tolist()
@@ -124,7 +136,7 @@ def top_words_by_documents(documents: ArrayLike, n: int = 10) -> Ints:
         shares,
         n,
         by="relevance",
-        frequency_weight=DOCUMENTS_WEIGHT,
+        frequency_weight=frequency_weight,
         frequency=frequency,
     )
 

@@ -205,7 +205,9 @@ class CompositionModel(TopicModel):
         check_is_fitted(self)
         return float(self.vae_.decoder.precision.detach())  # type: ignore[operator]
 
-    def top_features(self, n: int = 10, *, by: str = "relevance") -> list[list[Any]]:
+    def top_features(
+        self, n: int = 10, *, by: str = "relevance", frequency_weight: float | None = None
+    ) -> list[list[Any]]:
         """The n features that describe each component best, by name, or else by column number.
 
         Args:
@@ -213,8 +215,13 @@ class CompositionModel(TopicModel):
             by: How features are ranked. "relevance" prefers features that are in many samples of
                 the component, and in few others. "frex", "probability" and "lift" rank features by
                 ``components_``; see `evaluation.top_word_ids`.
+            frequency_weight: In [0, 1], for "relevance" (default .4) and "frex" (default .5). With
+                a larger value, the features are more frequent, and more components repeat them.
+
+        Raises:
+            ValueError: If an argument is out of range.
         """
-        return self.top_words(n, by=by)
+        return self.top_words(n, by=by, frequency_weight=frequency_weight)
 
     # --- samples ----------------------------------------------------------------------------------
 

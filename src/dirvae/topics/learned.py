@@ -138,7 +138,9 @@ class LearnedTopics(VAEEstimator):
             beta = decoder_of(self.vae_).topics.double().numpy()
         return finite("topic_word_", beta / beta.sum(1, keepdims=True))
 
-    def top_words(self, n: int = 10, *, by: str = "relevance") -> list[list[Any]]:
+    def top_words(
+        self, n: int = 10, *, by: str = "relevance", frequency_weight: float | None = None
+    ) -> list[list[Any]]:
         """The n words that describe each topic best; their column numbers if words are not known.
 
         Args:
@@ -146,20 +148,25 @@ class LearnedTopics(VAEEstimator):
             by: How words are ranked. "relevance" prefers words that are in many documents of the
                 topic, and in few others (`evaluation.top_words_by_documents`). "frex",
                 "probability" and "lift" rank words by beta (`evaluation.top_word_ids`).
+            frequency_weight: In [0, 1], for "relevance" (default .4) and "frex" (default .5). With
+                a larger value, the words are more frequent, and more topics repeat them.
         """
-        ids = self.top_word_ids(n, by=by)
+        ids = self.top_word_ids(n, by=by, frequency_weight=frequency_weight)
         if not hasattr(self, "vocabulary_"):
             return [[int(column) for column in row] for row in ids]
         return [[str(word) for word in self.vocabulary_[row]] for row in ids]
 
     @pinned()
-    def top_word_ids(self, n: int = 10, *, by: str = "relevance") -> Any:
+    def top_word_ids(
+        self, n: int = 10, *, by: str = "relevance", frequency_weight: float | None = None
+    ) -> Any:
         """Column numbers of the words that `top_words` returns, shape (K, n)."""
         if by != "relevance":
-            return top_word_ids(self.topic_word_, n, by=by)
+            return top_word_ids(self.topic_word_, n, by=by, frequency_weight=frequency_weight)
         check_is_fitted(self)
         documents = self.word_documents_[: self._n_features_out].astype(np.float64)
-        return top_words_by_documents(documents, n)
+        weight = {} if frequency_weight is None else {"frequency_weight": frequency_weight}
+        return top_words_by_documents(documents, n, **weight)
 
     def topic_info(self, n: int = 10) -> ResultTable:
         """A table with a row for each topic: its name, its share and its first n words."""
