@@ -37,9 +37,9 @@ class Amounts(NamedTuple):
     """
 
     images: int = 1000
-    drawn: int = 20
-    chains: int = 4
-    temperatures: int = 1000
+    drawn: int = 10
+    chains: int = 2
+    temperatures: int = 3000
     samples: int = 1000
 
 
