@@ -19,9 +19,9 @@ from studies import RESULTS
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE, PICTURE = DOCS / "results.md", DOCS / "images" / "components.png"
-DENSITY = ("mnist", "omniglot")
+DENSITY = ("mnist", "omniglot", "svhn-subset")
 SEMI_SUPERVISED = ("mnist", "mnist-few", "mnist-rot", "omniglot", "svhn", "svhn-subset")
-ONLY_IF_RUN = ("mnist-few", "svhn-subset")
+ONLY_IF_RUN = ("mnist-few", "svhn-subset")  # the paper has no such tables
 TOPICS = ("20news-v1995", "20news", "rcv1")
 DRAWN = {
     "gaussian": "Gaussian",
@@ -71,6 +71,7 @@ def page(
 ) -> str:
     """Markdown, from the result files of a folder, and from that of the benchmark of topics."""
     density = {name: done(files / f"density-{name}.jsonl") for name in DENSITY}
+    density = {name: runs for name, runs in density.items() if runs or name not in ONLY_IF_RUN}
     parts = [HEAD]
     for make in (
         tables.density_table,
@@ -79,6 +80,12 @@ def page(
         tables.supervised_table,
     ):
         parts += [markdown(make(name, runs)) for name, runs in density.items()]
+        if make is tables.density_table:
+            parts += [
+                markdown(tables.certificates_table(name, runs))
+                for name in DENSITY
+                if (runs := done(files / f"certificates-{name}.jsonl"))
+            ]
         if make is tables.collapse_table and picture:
             parts.append(f"![Weights, means and spreads by component](images/{PICTURE.name})\n")
     for name in SEMI_SUPERVISED:

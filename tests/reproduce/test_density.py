@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
+from torch.distributions import Independent, Normal
 
 from dirvae.assessment import log_evidence
+from dirvae.models.likelihoods import unit_normal
 from dirvae.reproduce import density, measures, record
 from dirvae.reproduce.density import Job, jobs, run_all
 from dirvae.reproduce.images import Images, drawn
@@ -135,6 +137,33 @@ def test_what_is_on_file_is_not_run_again(tmp_path: Path, monkeypatch: pytest.Mo
         made([job(pixels="grey")], file)
     with pytest.raises(TypeError):
         made([job(precision="bf16-mixed")], file)
+
+
+def test_components_are_neither_drawn_nor_taken_for_probabilities(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def components() -> Images:
+        images = tiny()
+        parts = {name: 4 * getattr(images, name) - 2 for name in ("train", "validation", "test")}
+        return images._replace(likelihood=unit_normal, **parts)
+
+    monkeypatch.setitem(density.IMAGES, "tiny", components)
+    monkeypatch.setitem(density.PIXELS, "tiny", "components")
+    fit, given = density.fit, []
+    monkeypatch.setattr(density, "fit", lambda *a, **o: given.append((*a, o)) or fit(*a, **o))
+    (run,) = made([job("gaussian", epochs=20)], tmp_path / "runs.jsonl")
+    ((_, train, options),) = given
+    images = components()
+    torch.testing.assert_close(train[torch.arange(60)].x, images.train)
+    torch.testing.assert_close(options["validation"], images.validation)
+    assert run["pixels"] == "components"
+    # 16 values of variance 1 have at least 14.7 nats; by the mean of all images it is 35.2.
+    at_mean = Independent(Normal(images.train.mean(0), 1.0), 1).log_prob(images.test).mean()
+    assert 14.7 < run["nll"] < -float(at_mean) - 5
+    with pytest.raises(
+        ValueError, match="--pixels is for images of pixels, but tiny has components"
+    ):
+        job(pixels="grey")
 
 
 @pytest.mark.parametrize(("row", "setting"), [("inverse_cdf_dirichlet_learned", "paper")])

@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 
 from dirvae.reproduce import record, semi_supervised
+from dirvae.reproduce.images import svhn_subset_images
 from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.semi_supervised import (
     DATA,
@@ -109,6 +110,13 @@ def test_the_subset_is_the_first_of_the_official_test_images(
     first = np.r_[data.x[:, 0], data.x_test[:, 0]]
     assert abs(np.corrcoef(first, brightness)[0, 1]) > 0.9999
     assert Job("svhn-subset", "dirichlet", 0.1, 0).key["plan"]["likelihood"] == "unit_normal"
+    images = svhn_subset_images()
+    np.testing.assert_array_equal(images.train.numpy(), data.x[:20])
+    np.testing.assert_array_equal(images.validation.numpy(), data.x[20:])
+    np.testing.assert_array_equal(images.test.numpy(), data.x_test)
+    np.testing.assert_array_equal(images.train_labels, y[:20])
+    np.testing.assert_array_equal(images.test_labels, y[30:])
+    assert images.likelihood is unit_normal
 
 
 def test_numbers_of_labels() -> None:

@@ -33,6 +33,9 @@ def test_a_view_shows_the_second_data_set_where_it_was_run(tmp_path: Path) -> No
     add(STUDIES["density-omniglot"].file(tmp_path, quick=False), run)
     shown = STUDIES["knn"].tables(tmp_path, quick=False)
     assert shown == [tables.knn_table("mnist", []), tables.knn_table("omniglot", [run])]
+    add(STUDIES["density-svhn-subset"].file(tmp_path, quick=False), run)
+    *_, last = STUDIES["collapse"].tables(tmp_path, quick=False)
+    assert last == tables.collapse_table("svhn-subset", [run])
     assert [table.title for table in STUDIES["density-mnist"].tables(tmp_path, quick=False)] == [
         "Density, MNIST, K = 50"
     ]

@@ -72,6 +72,23 @@ def test_grey_pixels_have_a_row_of_their_own() -> None:
     assert cells(table, "gaussian", "paper, grey")["NLL"] == "70.00"
 
 
+def test_data_that_the_paper_has_no_numbers_of() -> None:
+    errors = {"3": 0.5, "5": 0.5, "10": 0.5}
+    found = run(pixels="components", knn_error=errors, svm_error=0.25, used_in_both=7)
+    for make, column, value in (
+        (tables.knn_table, "on posterior means", "50.00 / 50.00 / 50.00"),
+        (tables.supervised_table, "SVM", "25.00"),
+        (tables.collapse_table, "in both", "7.0"),
+        (tables.density_table, "NLL", "90.00"),
+    ):
+        table = make("svhn-subset", [found])
+        assert cells(table, "gaussian", "paper")[column] == value
+        assert "7,000 train, 1,000 validate and 2,000 test" in table.note
+        assert table.title.endswith("SVHN test subset")
+    assert "raw pixels" not in tables.knn_table("svhn-subset", []).note
+    assert "For raw pixels the paper has 3.00 / 3.21 / 3.44" in tables.knn_table("mnist", []).note
+
+
 def test_components_beside_the_priors() -> None:
     moments = {"skewness": [1.0, None, 2.0], "kurtosis": [3.0, 3.0, 3.0]}
     prior = {f"prior_{name}": [0.0] * 3 for name in moments}

@@ -24,7 +24,7 @@ from torch import Tensor
 from dirvae.data import ArrayDataset
 from dirvae.models.vae import VAE
 from dirvae.persistence import load, save
-from dirvae.reproduce.images import IMAGES, Images, drawn
+from dirvae.reproduce.images import IMAGES, PIXELS, Images, drawn
 from dirvae.reproduce.measures import Amounts, measure
 from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.record import Run
@@ -50,7 +50,7 @@ class Job(NamedTuple):
         row: Name of the model.
         setting: Name of the training.
         seed: Of weights, order and noise.
-        pixels: "binarised" or "grey".
+        pixels: "binarised", "grey" or "components".
         plan: The `Setting` in numbers.
         amounts: How much is measured.
         images: Most images of training, validation and test; None for all.
@@ -93,7 +93,7 @@ def jobs(
     rows: Sequence[str] | None = None,
     settings: Sequence[str] | None = None,
     seeds: Sequence[int] = (0,),
-    pixels: str = "binarised",
+    pixels: str | None = None,
     epochs: int | None = None,
     samples: int | None = None,
     precision: str | None = None,
@@ -102,18 +102,18 @@ def jobs(
     """Yield the runs of a study, all models of one seed before the next.
 
     Args:
-        data: "mnist" or "omniglot".
+        data: One of `images.IMAGES`.
         rows: Names in `rows.ROWS`; all by default, the four of `rows.QUICK_ROWS` for a quick study.
         settings: Names in `settings.SETTINGS`; all by default, "ours" for a quick study.
         seeds: One run each.
-        pixels: "binarised" or "grey".
+        pixels: "binarised" (the default) or "grey"; None if the data have no pixels.
         epochs: In place of the settings' own.
         samples: Draws for each image's likelihood, in place of the study's own.
         precision: Lightning's, in place of the settings' own.
         quick: Whether to take few images, epochs and draws.
 
     Raises:
-        ValueError: If a row or a setting is not known.
+        ValueError: If a row or a setting is not known, or ``pixels`` is given where there are none.
 
     Example:
         >>> [job.row for job in jobs("mnist", rows=["weibull"], settings=["ours"])]
@@ -123,6 +123,9 @@ def jobs(
     settings = settings or (("ours",) if quick else tuple(SETTINGS))
     require_known("rows", rows, ROWS)
     require_known("settings", settings, SETTINGS)
+    if pixels is not None and data in PIXELS:
+        raise ValueError(f"--pixels is for images of pixels, but {data} has {PIXELS[data]}")
+    kind = PIXELS.get(data, pixels or "binarised")
     epochs = epochs or (QUICK_EPOCHS if quick else None)
     amounts = QUICK_AMOUNTS if quick else Amounts()
     amounts = amounts._replace(samples=samples) if samples else amounts
@@ -133,7 +136,7 @@ def jobs(
         for row in rows:
             for setting in settings:
                 plan = SETTINGS[setting]._replace(**own)
-                yield Job(data, row, setting, seed, pixels, plan, amounts, images)
+                yield Job(data, row, setting, seed, kind, plan, amounts, images)
 
 
 def run_all(wanted: Sequence[Job], file: Path, bars: Bars, device: str = "cpu") -> None:
@@ -165,7 +168,7 @@ def run(job: Job, images: Images, folder: Path, bars: Bars, device: str) -> Run:
     except FloatingPointError as error:
         return job.key | {"matrix": images.matrix, "failed": str(error)}
     start = time.perf_counter()
-    x = images.test if job.pixels == "grey" else drawn(images.test)
+    x = drawn(images.test) if job.pixels == "binarised" else images.test
     multi_gamma = ROWS[job.row].as_multi_gamma
     with warnings.catch_warnings():
         # The paper scores grey values by the density of a Bernoulli.
@@ -194,7 +197,7 @@ def trained_model(
     row, plan = ROWS[job.row], job.plan
     with torch.random.fork_rng():
         torch.manual_seed(job.seed)
-        vae = build(row, plan, images.num_latent, images.train)
+        vae = build(row, plan, images.num_latent, images.train, images.likelihood)
     facts = folder / "training.json"
     if facts.is_file():
         return load(folder / "model", into=vae).to(device), json.loads(facts.read_text())
@@ -227,9 +230,9 @@ def trained_model(
 
 
 def _datasets(images: Images, pixels: str) -> tuple[ArrayDataset, Tensor]:
-    if pixels == "grey":
-        return ArrayDataset(images.train), images.validation
-    return ArrayDataset(images.train, binarize=True), drawn(images.validation)
+    if pixels == "binarised":
+        return ArrayDataset(images.train, binarize=True), drawn(images.validation)
+    return ArrayDataset(images.train), images.validation
 
 
 def _summary(run: Run) -> str:

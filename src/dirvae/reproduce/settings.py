@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
+from torch.distributions import Bernoulli
 
 from dirvae.distributions.inverse_cdf import multi_gamma_kl
 from dirvae.models.vae import VAE
@@ -86,14 +88,21 @@ SETTINGS = {
 }
 
 
-def build(row: Row, setting: Setting, num_latent: int, images: Tensor) -> VAE:
+def build(
+    row: Row,
+    setting: Setting,
+    num_latent: int,
+    images: Tensor,
+    likelihood: Callable[..., Any] = Bernoulli,
+) -> VAE:
     """Return the untrained model: 2 x 500 units in the encoder, 500 in the decoder.
 
     Args:
         row: Latent and prior.
         setting: What the networks are like.
         num_latent: K.
-        images: Training images in [0, 1], shape (N, D), whose moments the decoder may start at.
+        images: Training images, shape (N, D), whose moments the decoder may start at.
+        likelihood: Distribution of an image given the latent.
 
     Example:
         >>> import torch
@@ -106,6 +115,7 @@ def build(row: Row, setting: Setting, num_latent: int, images: Tensor) -> VAE:
         images.shape[1],
         row.Latent,
         row.prior(num_latent),
+        likelihood=likelihood,
         layer_norm=setting.layer_norm,
         activation=getattr(nn, setting.activation),
         moments=(images.mean(0), images.std(0)) if setting.start_at_mean else None,

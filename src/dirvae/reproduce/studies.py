@@ -80,7 +80,9 @@ _density = partial(
     table="tables:density_table",
     options=("settings", "pixels", "samples", "precision"),
 )
-_view = partial(_density, data="mnist", views=("density-mnist", "density-omniglot"))
+_view = partial(
+    _density, data="mnist", views=("density-mnist", "density-omniglot", "density-svhn-subset")
+)
 _certificates = partial(
     Study, runs="certificates", table="tables:certificates_table", options=("settings",)
 )
@@ -98,6 +100,11 @@ STUDIES = {
             "mnist",
         ),
         _density("density-omniglot", "the same on OMNIGLOT", "omniglot"),
+        _density(
+            "density-svhn-subset",
+            "the same on components of 10,000 of SVHN's test images, of which 7,000 train",
+            "svhn-subset",
+        ),
         _certificates(
             "certificates-mnist",
             "bounds of the likelihood from both sides, of the models of density-mnist",

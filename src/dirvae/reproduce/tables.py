@@ -11,6 +11,7 @@ import numpy as np
 
 from dirvae.reproduce import paper
 from dirvae.reproduce.certificates import Amounts
+from dirvae.reproduce.images import PIXELS
 from dirvae.reproduce.record import Run
 from dirvae.reproduce.rows import ROWS
 from dirvae.reproduce.semi_supervised import ROWS as LABELLED_ROWS
@@ -41,6 +42,11 @@ TITLES = {
     "svhn-subset": "SVHN test subset",
 }
 
+SUBSET = (
+    "The data are the first 10,000 official test images: 7,000 train, 1,000 validate and 2,000 "
+    "test. Each is 500 principal components, with a Gaussian likelihood of variance 1. The paper "
+    "trains on 65,000 images and tests on 26,032."
+)
 Value = Callable[[Run], Any]
 
 
@@ -80,7 +86,7 @@ def density_table(data: str, runs: Sequence[Run]) -> Table:
     """Likelihood and bound of every model."""
 
     def cells(name: str, found: list[Run]) -> list[str]:
-        theirs = paper.DENSITY[data].get(name)
+        theirs = paper.DENSITY.get(data, {}).get(name)
         return [
             _joined(theirs, " / "),
             mean_of(found, lambda r: r["nll"]),
@@ -105,7 +111,7 @@ def density_table(data: str, runs: Sequence[Run]) -> Table:
         "sampling, which needs no encoder, the second by importance sampling. By the paper's "
         "estimators: NLL / -ELBO as the paper computes them."
     )
-    return _table(f"Density, {TITLES[data]}", note, (*header, *more), runs, cells)
+    return _table("Density", data, note, (*header, *more), runs, cells)
 
 
 def certificates_table(data: str, runs: Sequence[Run]) -> Table:
@@ -136,12 +142,12 @@ def certificates_table(data: str, runs: Sequence[Run]) -> Table:
         f"importance sampling with {amounts.samples:,} draws from the encoder, of the same images. "
         "Drawn images: those two bounds."
     )
-    title = f"Bounds of the likelihood, {TITLES[data]}"
-    return _table(title, note, (*header, *more), runs, cells)
+    return _table("Bounds of the likelihood", data, note, (*header, *more), runs, cells)
 
 
 def knn_table(data: str, runs: Sequence[Run]) -> Table:
     """Nearest neighbours on posterior means, as they are and as decoded, and on draws."""
+    theirs = paper.KNN.get(data, {})
 
     def cells(name: str, found: list[Run]) -> list[str]:
         ours = (
@@ -149,28 +155,29 @@ def knn_table(data: str, runs: Sequence[Run]) -> Table:
             for of in ("knn_error", "knn_error_as_decoded", "knn_error_of_samples")
         )
         return [
-            _joined(paper.KNN[data].get(name), " / "),
+            _joined(theirs.get(name), " / "),
             *(" / ".join(c) if c != [DASH] * 3 else DASH for c in ours),
             seeds_of(found),
         ]
 
     ways = ("on posterior means", "on means as decoded", "on one draw of each posterior")
     header = ("the paper's", *ways, "seeds")
+    raw = f"For raw pixels the paper has {_joined(theirs['raw pixels'], ' / ')}. " if theirs else ""
     note = (
-        "Error in % of 3 / 5 / 10 nearest neighbours among all training images. For raw pixels the "
-        f"paper has {_joined(paper.KNN[data]['raw pixels'], ' / ')}. The paper does not say "
-        "whether it uses posterior means or draws. Means as decoded: the posterior means in the "
-        "form in which the decoder takes them. That is in units of the prior, as log ratios for a "
-        'scaled Dirichlet (Aitchison\'s distance), and unchanged in "paper" rows.'
+        "Error in % of 3 / 5 / 10 nearest neighbours among all training images. "
+        f"{raw}The paper does not say whether it uses posterior means or draws. Means as decoded: "
+        "the posterior means in the form in which the decoder takes them. That is in units of the "
+        "prior, as log ratios for a scaled Dirichlet (Aitchison's distance), and unchanged in "
+        '"paper" rows.'
     )
-    return _table(f"Nearest neighbours, {TITLES[data]}", note, header, runs, cells)
+    return _table("Nearest neighbours", data, note, header, runs, cells)
 
 
 def collapse_table(data: str, runs: Sequence[Run]) -> Table:
     """Which components are used, beside the prior's own values."""
 
     def cells(name: str, found: list[Run]) -> list[str]:
-        theirs = paper.ACTIVE_UNITS[data].get(name)
+        theirs = paper.ACTIVE_UNITS.get(data, {}).get(name)
         shape = paper.SKEWNESS_KURTOSIS.get(name) if data == "mnist" else None
         return [
             DASH if theirs is None else f"{theirs:.1f}",
@@ -201,7 +208,7 @@ def collapse_table(data: str, runs: Sequence[Run]) -> Table:
         "prior's own are in brackets."
     )
     columns = (*header, *more, "skewness (prior's)", "kurtosis (prior's)", "seeds")
-    return _table(f"Components, {TITLES[data]}", note, columns, runs, cells)
+    return _table("Components", data, note, columns, runs, cells)
 
 
 def supervised_table(data: str, runs: Sequence[Run]) -> Table:
@@ -219,7 +226,7 @@ def supervised_table(data: str, runs: Sequence[Run]) -> Table:
         "Both are trained on the standardized means of the first 10,000 training images. Nearest "
         "neighbours use all training images."
     )
-    return _table(f"Supervised, {TITLES[data]}", note, header, runs, cells)
+    return _table("Supervised", data, note, header, runs, cells)
 
 
 def semi_supervised_table(data: str, runs: Sequence[Run]) -> Table:
@@ -252,11 +259,7 @@ def _of_labels(data: str, runs: Sequence[Run]) -> str:
     if data == "svhn" and not runs:
         parts.append("These runs have not been made, because SVHN's data are not at hand.")
     if data == "svhn-subset":
-        parts.append(
-            "The data are the first 10,000 official test images: 7,000 train, 1,000 validate and "
-            "2,000 test. The paper trains on 65,000 images and tests on 26,032. So the paper's "
-            "numbers are for other data."
-        )
+        parts.append(f"{SUBSET} So the paper's numbers are for other data.")
     if any(name.endswith("not_smoothed") for name in _shown(runs)):
         parts.append(
             "Rows that are not smoothed are without the smoothness term (virtual adversarial "
@@ -275,26 +278,29 @@ def _of_labels(data: str, runs: Sequence[Run]) -> str:
 
 def _table(
     title: str,
+    data: str,
     note: str,
     header: Sequence[str],
     runs: Sequence[Run],
     cells: Callable[[str, list[Run]], list[str]],
 ) -> Table:
     rows = []
-    for name, setting, pixels in _groups(runs):
+    for name, setting, pixels in _groups(data, runs):
         found = latest(runs, row=name, setting=setting, pixels=pixels)
-        training = setting if pixels == "binarised" else f"{setting}, {pixels}"
+        training = f"{setting}, grey" if pixels == "grey" else setting
         rows.append([name.replace("_", " "), training, *cells(name, found)])
-    return Table(title, note, ("model", "training", *header), rows)
+    note = f"{note} {SUBSET}" if data in PIXELS else note
+    return Table(f"{title}, {TITLES[data]}", note, ("model", "training", *header), rows)
 
 
-def _groups(runs: Sequence[Run]) -> Iterator[tuple[str, str, str]]:
+def _groups(data: str, runs: Sequence[Run]) -> Iterator[tuple[str, str, str]]:
     """What was run, and all of the paper's models as it trained them, run or not."""
-    known = {(r["row"], r["setting"], r.get("pixels", "binarised")) for r in runs}
-    known |= {(name, "paper", "binarised") for name in paper.DENSITY["mnist"]}
+    own = PIXELS.get(data, "binarised")
+    known = {(r["row"], r["setting"], r.get("pixels", own)) for r in runs}
+    known |= {(name, "paper", own) for name in paper.DENSITY["mnist"]}
     for name in ROWS:
         for setting in SETTINGS:
-            for pixels in ("binarised", "grey"):
+            for pixels in (own, "grey"):
                 if (name, setting, pixels) in known:
                     yield name, setting, pixels
 
