@@ -151,9 +151,16 @@ def test_components_are_neither_drawn_nor_taken_for_probabilities(
     monkeypatch.setitem(density.PIXELS, "tiny", "components")
     fit, given = density.fit, []
     monkeypatch.setattr(density, "fit", lambda *a, **o: given.append((*a, o)) or fit(*a, **o))
+    measure, scored = density.measure, []
+    monkeypatch.setattr(
+        density,
+        "measure",
+        lambda vae, i, x, *a, **o: scored.append(x) or measure(vae, i, x, *a, **o),
+    )
     (run,) = made([job("gaussian", epochs=20)], tmp_path / "runs.jsonl")
     ((_, train, options),) = given
     images = components()
+    torch.testing.assert_close(scored, [images.test])
     torch.testing.assert_close(train[torch.arange(60)].x, images.train)
     torch.testing.assert_close(options["validation"], images.validation)
     assert run["pixels"] == "components"
