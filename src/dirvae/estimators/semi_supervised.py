@@ -124,7 +124,7 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         hidden_sizes: Sequence[int] = (500, 500),
         decoder_hidden_sizes: Sequence[int] = (500,),
         classifier_hidden_sizes: Sequence[int] = (500, 500),
-        max_epochs: int = 20,
+        max_epochs: int = 40,
         batch_size: int = 250,
         learning_rate: float = 2e-3,
         random_state: Any = None,
