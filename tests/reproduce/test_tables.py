@@ -111,10 +111,14 @@ def test_neighbours_and_classifiers() -> None:
 
 
 def test_few_labels_and_the_open_row() -> None:
-    runs = [{"row": "dirichlet", "share": 0.01, "test_error": e} for e in (0.05, 0.07)]
+    about = {"row": "dirichlet", "share": 0.01, "plan": {"max_epochs": 40}}
+    runs = [{**about, "test_error": error} for error in (0.05, 0.07)]
+    older = {**about, "plan": {"max_epochs": 20}, "test_error": 0.5}
+    runs = [older, *runs, {**older, "share": 0.05}]
     found = cells(tables.semi_supervised_table("mnist", runs), "dirichlet")
     assert found["1 %"] == "6.00 ± 1.41"
-    assert (found["10 %"], found["seeds"]) == ("-", "0/0/2")
+    assert (found["10 %"], found["5 %"]) == ("-", "50.00")
+    assert (found["epochs"], found["seeds"]) == ("-/20/40", "0/1/2")
     assert found["the paper's, 10 / 5 / 1 %"] == "4.60 / 5.05 / 7.00"
     svhn = tables.semi_supervised_table("svhn", [])
     assert "data are not at hand" in svhn.note
@@ -126,20 +130,36 @@ def test_rows_without_smoothness_are_shown_once_they_are_run() -> None:
     assert len(none.rows) == 3
     assert "7,000 train, 1,000 validate and 2,000 test" in none.note
     assert "moothness" not in none.note
-    runs = [{"row": "dirichlet_not_smoothed", "share": 0.1, "test_error": 0.25}]
+    runs = [
+        {
+            "row": "dirichlet_not_smoothed",
+            "share": 0.1,
+            "test_error": 0.25,
+            "plan": {"max_epochs": 1},
+        }
+    ]
     table = tables.semi_supervised_table("svhn-subset", runs)
     found = cells(table, "dirichlet not smoothed")
     assert (found["10 %"], found["the paper's, 10 / 5 / 1 %"]) == ("25.00", "-")
     assert cells(table, "dirichlet")["the paper's, 10 / 5 / 1 %"] == "24.81 / 28.45 / 55.99"
     assert "without the smoothness term" in table.note
     assert "gently" not in table.note
-    gently = [{"row": "dirichlet_gently_smoothed", "share": 0.1, "test_error": 0.05}]
+    gently = [
+        {
+            "row": "dirichlet_gently_smoothed",
+            "share": 0.1,
+            "test_error": 0.05,
+            "plan": {"max_epochs": 1},
+        }
+    ]
     table = tables.semi_supervised_table("mnist-few", gently)
     assert "weight 30 in place of 200" in table.note
 
 
 def test_numbers_of_labels_have_their_columns() -> None:
-    runs = [{"row": "dirichlet", "share": 100 / 45_000, "test_error": 0.05}]
+    runs = [
+        {"row": "dirichlet", "share": 100 / 45_000, "test_error": 0.05, "plan": {"max_epochs": 1}}
+    ]
     found = cells(tables.semi_supervised_table("mnist-few", runs), "dirichlet")
     assert (found["1,000"], found["600"], found["100"]) == ("-", "-", "5.00")
 

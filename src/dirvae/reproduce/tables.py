@@ -236,16 +236,22 @@ def semi_supervised_table(data: str, runs: Sequence[Run]) -> Table:
     shares = shares_of(data)
     for name in _shown(runs):
         cells = [name.replace("_", " "), _joined(theirs.get(name), " / ")]
-        counts = []
+        counts, epochs = [], []
         for share in shares:
             found = latest(runs, row=name, share=share)
             cells.append(mean_of(found, lambda r: 100 * r["test_error"]))
-            counts.append(len(found))
-        rows.append([*cells, "/".join(map(str, counts)) if any(counts) else DASH])
-    note = "Test error in %. A column's name says how many training images have a label."
+            counts.append(f"{len(found)}")
+            epochs.append(f"{found[0]['plan']['max_epochs']}" if found else DASH)
+        rows.append(
+            [*cells, *("/".join(c) if set(counts) != {"0"} else DASH for c in (epochs, counts))]
+        )
+    note = (
+        "Test error in %. A column's name says how many training images have a label. Epochs and "
+        "seeds are given for each column."
+    )
     note = f"{note} {_of_labels(data, runs)}".strip()
     header = ("model", "the paper's, 10 / 5 / 1 %", *(labelled(data, share) for share in shares))
-    return Table(f"Few labels, {TITLES[data]}", note, (*header, "seeds"), rows)
+    return Table(f"Few labels, {TITLES[data]}", note, (*header, "epochs", "seeds"), rows)
 
 
 def _shown(runs: Sequence[Run]) -> list[str]:
