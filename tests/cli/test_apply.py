@@ -200,12 +200,13 @@ def test_each_mean_is_followed_by_the_ends_of_its_interval():
         (0.9, "x.parquet", "CompositionModel", None),
         (1.0, "x.csv", "TopicModel", r"level is 1\.0, must be in \(0, 1\)"),
         (0.0, "x.csv", "TopicModel", r"level is 0\.0, must be in \(0, 1\)"),
-        (0.9, "x.csv", "DirichletVAE", "--level cannot be used with m, which has no topics"),
+        (0.9, "x.csv", "DirichletVAE", None),
+        (0.9, "x.csv", "SemiSupervisedVAE", "--level cannot be used with m, which has no interv"),
         (0.9, "x.h5ad", "CompositionModel", r"x\.h5ad, which always has intervals of 90%"),
         (0.9, "x.npy", "TopicModel", r"x\.npy must end in \.csv or \.parquet: --level adds named"),
     ],
 )
-def test_intervals_need_topics_and_columns_with_names(level, output, kind, said):
+def test_intervals_need_a_model_that_has_them_and_columns_with_names(level, output, kind, said):
     given = level, Path(output), "texts.csv", Path("m"), kind
     if said is None:
         apply._require_intervals(*given)

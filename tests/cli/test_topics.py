@@ -116,11 +116,15 @@ def test_intervals_stand_beside_the_proportions_in_a_table(run, saved):
     assert run("fit", "vae", "x.npy", "-k", 2, "--max-epochs", 1, "-o", "rows").code == 0
     for arguments, said in (
         (["model", "texts.csv", "-o", "t.npy"], "t.npy must end in .csv or .parquet: --level"),
-        (["rows", "x.npy", "-o", "t.csv"], "--level cannot be used with rows, which has no topics"),
         (["model", "texts.csv", "-o", "t.csv", "--level", 2], "level is 2.0, must be in (0, 1)"),
     ):
         ran = run("transform", *arguments[:4], "--level", *(arguments[5:] or [0.9]))
         assert (ran.code, said in ran.err) == (2, True), ran
+    assert run("transform", "rows", "x.npy", "--level", 0.5, "-o", "rows.csv").code == 0
+    table, found = pd.read_csv("rows.csv"), load("rows").posterior(np.eye(4), level=0.5)
+    for end, values in (("", found.mean), ("_lower", found.lower), ("_upper", found.upper)):
+        shown = table[[f"dirichletvae{k}{end}" for k in range(2)]]
+        np.testing.assert_allclose(shown, values, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import typer
 
 from dirvae.cli.counts import (
     COMPOSITION,
+    OF_ROWS,
     TOPICS,
     CovariateColumns,
     Covariates,
@@ -89,8 +90,8 @@ def transform(
     level: Annotated[
         float | None,
         number(
-            help="For topics and components: also write intervals of this level, such as .9, in "
-            "columns NAME_lower and NAME_upper."
+            help="Also write intervals of this level, such as .9, in columns NAME_lower and "
+            "NAME_upper."
         ),
     ] = None,
     force: Force = False,
@@ -142,8 +143,8 @@ def _with_ends(found: Any) -> Any:
 def _require_intervals(level: float, output: Path, data: str, model: Path, kind: str) -> None:
     """Refuse intervals where there are none, or where a table has no columns for them."""
     require_level(level)
-    if kind not in (TOPICS, COMPOSITION):
-        refuse(f"{model}, which has no topics", {"--level": True})
+    if kind not in (TOPICS, COMPOSITION, OF_ROWS):
+        refuse(f"{model}, which has no intervals", {"--level": True})
     if output.suffix == ".h5ad":
         refuse(f"{output}, which always has intervals of {in_percent(LEVEL)}", {"--level": True})
     if output.suffix not in (".csv", ".parquet"):

@@ -42,6 +42,7 @@ __all__ = [
 
 COMPOSITION = "CompositionModel"
 TOPICS = "TopicModel"
+OF_ROWS = "DirichletVAE"
 
 COUNTS_HELP = f"Counts of features in samples, one row per sample: {listed(NUMBERS)}."
 Transpose = Annotated[
