@@ -26,7 +26,7 @@ from matplotlib.figure import Figure
 from benchmarks import dirichlet_speed, growth, images, topics_shown, training_step
 from dirvae.reproduce.record import done
 from dirvae.writing import whole, write_text
-from studies.choosing_tables import filled, table
+from studies.choosing_tables import fill, table
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "side_by_side.md"
@@ -256,7 +256,7 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def report() -> None:
-    write_text(PAGE, filled(PAGE.read_text(encoding="utf-8"), TABLES))
+    fill(PAGE, TABLES)
     growth_picture(PICTURES / "growth.png")
 
 

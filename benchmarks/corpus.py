@@ -24,8 +24,7 @@ import numpy as np
 
 from dirvae.data import Corpus, documents_in
 from dirvae.reproduce.record import add, done
-from dirvae.writing import write_text
-from studies.choosing_tables import filled, table
+from studies.choosing_tables import fill, table
 
 RESULTS = Path(__file__).parent / "results" / "corpus.jsonl"
 PAGE = Path(__file__).parent.parent / "docs/corpora.md"
@@ -263,7 +262,7 @@ def main() -> None:
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.page:
-        write_text(PAGE, filled(PAGE.read_text(encoding="utf-8"), {"corpora": written}))
+        fill(PAGE, {"corpora": written})
         return
     if options.step:
         print(json.dumps(STEPS[options.step](options.inside, options)))

@@ -139,6 +139,7 @@ def said(model: Any, X: Any, y: Any) -> Iterator[tuple[str, Any]]:
     if hasattr(model, "posterior"):
         posterior = model.posterior(X)
         yield from (("mean", posterior.mean), ("lower", posterior.lower))
+    if hasattr(model, "top_words"):
         yield "top words", model.top_words()
     if hasattr(model, "report"):
         yield "report", model.report(X)

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dirvae.reproduce.record import done
-from dirvae.writing import write_text
-from studies.choosing_tables import filled, table
+from studies.choosing_tables import fill, table
 
 ROOT = Path(__file__).parent.parent
 ATTACKS = ROOT / "benchmarks/results/attacks.jsonl"
@@ -109,4 +108,4 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 if __name__ == "__main__":
-    write_text(PAGE, filled(PAGE.read_text(encoding="utf-8"), TABLES))
+    fill(PAGE, TABLES)

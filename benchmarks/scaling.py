@@ -26,8 +26,7 @@ from torch import distributed, multiprocessing
 from benchmarks.topic_size import synthetic
 from dirvae import TopicModel
 from dirvae.reproduce.record import add, done
-from dirvae.writing import write_text
-from studies.choosing_tables import filled, table
+from studies.choosing_tables import fill, table
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results/scaling.jsonl"
@@ -200,7 +199,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.page:
         made = {name: (lambda text=text: text) for name, text in tables().items()}
-        write_text(PAGE, filled(PAGE.read_text(encoding="utf-8"), made))
+        fill(PAGE, made)
         return
     torch.set_num_threads(1)
     found: dict[str, Any] = {"steps": [], "averaged": averaged()}

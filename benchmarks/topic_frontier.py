@@ -28,8 +28,8 @@ from dirvae.assessment import word_scores
 from dirvae.evaluation.top_words import DOCUMENTS_WEIGHT
 from dirvae.reproduce.bags import Bags, bags
 from dirvae.reproduce.record import Run, add, done
-from dirvae.writing import whole, write_text
-from studies.choosing_tables import filled
+from dirvae.writing import whole
+from studies.choosing_tables import fill
 
 RESULTS = Path(__file__).parent / "results" / "topic_frontier.jsonl"
 DOCS = Path(__file__).parents[1] / "docs"
@@ -171,7 +171,7 @@ def main() -> None:
         runs = done(options.output)
         picture(runs)
         made = {"frontier": partial(table, runs)}
-        write_text(PAGE, filled(PAGE.read_text(encoding="utf-8"), made))
+        fill(PAGE, made)
         return
     here = [name for name in options.models if not installed(MODELS[name][0])]
     for corpus in options.corpora:

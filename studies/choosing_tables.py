@@ -207,5 +207,10 @@ def filled(text: str, tables: Mapping[str, Callable[[], str]] = TABLES) -> str:
     return PLACE.sub(lambda found: f"{found[1]}{tables[found[2]]()}{found[3]}", text)
 
 
+def fill(page: Path = PAGE, tables: Mapping[str, Callable[[], str]] = TABLES) -> None:
+    """Write each of a page's tables anew."""
+    write_text(page, filled(page.read_text(encoding="utf-8"), tables))
+
+
 if __name__ == "__main__":
-    write_text(PAGE, filled(PAGE.read_text(encoding="utf-8")))
+    fill()
