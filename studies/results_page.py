@@ -40,12 +40,13 @@ Joo, Lee, Park & Moon, "Dirichlet Variational Autoencoder", Pattern Recognition 
 stands for a number that the paper does not give, or for a run that has not been made yet. A row
 with several seeds gives mean ± standard deviation.
 
-- **Training** is one of three. "paper": as the paper says (an encoder of 2 x 500 and a decoder of
+- **Training** is one of four. "paper": as the paper says (an encoder of 2 x 500 and a decoder of
   1 x 500 ReLU units, Xavier initialisation, Adam with a learning rate of 5e-4, or of 3e-4 for
-  sticks, batches of 100, gradients clipped, early stopping). "ours": what trains best at the same
-  network size. "iwae": like "ours", but with the importance-weighted bound of five draws and the
-  doubly reparameterised gradient, in bfloat16 (in float32 where the processor has no instructions
-  for bfloat16). `dirvae/reproduce/settings.py` has the details.
+  sticks, batches of 100, gradients clipped, early stopping). "paper-15": the same with batches of
+  15, which the paper has for OMNIGLOT. "ours": what trains best at the same network size. "iwae":
+  like "ours", but with the importance-weighted bound of five draws and the doubly reparameterised
+  gradient, in bfloat16 (in float32 where the processor has no instructions for bfloat16).
+  `dirvae/reproduce/settings.py` has the details.
 - **Scaled Dirichlet**: a posterior whose place and certainty are both free, under the Dirichlet
   prior ([the distributions](distributions.md)). "committed": the prior's concentration is 5, and
   each concentration of the posterior is at least 1.5 times that. So a component that is not used
@@ -54,7 +55,7 @@ with several seeds gives mean ± standard deviation.
 - **OMNIGLOT**: K = 100, with 22,095 images to train, 2,250 to validate and 8,115 to test. They are
   the official drawings, averaged over area to 28 x 28 pixels. The paper has 8,070 test images from
   another data file (the one of the IWAE paper). So the paper's numbers are for a similar setting,
-  not for this one. The paper's batches also have 15 images; ours have 100.
+  not for this one.
 - **Pixels** are drawn as 0 or 1, with the grey value as the probability of 1. They are drawn anew
   at each training step, and once for the test set. "grey" marks runs on the grey values.
 - [The paper's likelihood](paper_likelihood.md) says how much of the paper's likelihoods comes from

@@ -54,7 +54,9 @@ def reproduce(
     ] = None,
     settings: Annotated[
         str | None,
-        typer.Option(metavar="LIST", help="Ways of training (density): paper, ours, iwae."),
+        typer.Option(
+            metavar="LIST", help="Ways of training (density): paper, paper-15, ours, iwae."
+        ),
     ] = None,
     shares: Annotated[
         str | None,
