@@ -16,6 +16,7 @@ from dirvae.reproduce.tables import Table, latest
 from dirvae.reproduce.topics_table import topics_table
 from dirvae.writing import whole, write_text
 from studies import RESULTS
+from studies.claims import claims_table
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE, PICTURE = DOCS / "results.md", DOCS / "images" / "components.png"
@@ -73,7 +74,8 @@ def page(
     """Markdown, from the result files of a folder, and from that of the benchmark of topics."""
     density = {name: done(files / f"density-{name}.jsonl") for name in DENSITY}
     density = {name: runs for name, runs in density.items() if runs or name not in ONLY_IF_RUN}
-    parts = [HEAD]
+    studies = {path.stem: done(path) for path in sorted(files.glob("*.jsonl"))}
+    parts = [HEAD, markdown(claims_table(studies))]
     for make in (
         tables.density_table,
         tables.knn_table,

@@ -11,6 +11,7 @@ from dirvae.reproduce import paper, tables
 from dirvae.reproduce.record import add, done
 from dirvae.reproduce.tables import Table, latest
 from studies import choosing_tables, results_page
+from studies.claims import claims_table
 
 RUN = {"row": "gaussian", "setting": "paper", "pixels": "binarised", "plan": {"epochs": 2}}
 FIGURES = {"nll": 90.0, "negative_elbo": 95.0, "kl": 20.0, "nll_unreliable_share": 0.5}
@@ -162,6 +163,25 @@ def test_numbers_of_labels_have_their_columns() -> None:
     ]
     found = cells(tables.semi_supervised_table("mnist-few", runs), "dirichlet")
     assert (found["1,000"], found["600"], found["100"]) == ("-", "-", "5.00")
+
+
+def test_a_claim_holds_where_the_mean_of_the_dirichlet_is_the_better_one() -> None:
+    dirichlet = {"row": "inverse_cdf_dirichlet", "used_in_both": 40}
+    rows = {"density-mnist": [run(**dirichlet, nll=80.0), run(**dirichlet, nll=99.0)]}
+    rows["density-mnist"].append(run(used_in_both=50))  # of the Gaussian, with an NLL of 90
+    topics = {"gsm_own": [0.2, 0.25], "gsm_inverse_cdf_dirichlet": [0.3]}
+    rows["topics-20news-v1995"] = [
+        {"row": row, "npmi": npmi} for row, values in topics.items() for npmi in values
+    ]
+    found = {row[0]: row[1:] for row in claims_table(rows).rows}
+    likelihood, learned, used, gsm = (
+        next(cells for text, cells in found.items() if part in text)
+        for part in ("the Gaussian VAE (MNIST, NLL", "learned prior", "in use", "of GSM")
+    )
+    assert likelihood == ["87.64 / 94.54", "89.50 ± 13.44 / 90.00", "yes"]
+    assert learned == ["84.76 / 87.64", "-", "-"]
+    assert used == ["45 / 18", "40 ± 0 / 50", "no"]
+    assert gsm == ["0.201 / 0.199", "0.300 / 0.225 ± 0.035", "yes"]
 
 
 def test_the_page_is_the_one_that_the_files_make() -> None:
