@@ -114,6 +114,12 @@ def test_precision_is_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.Mon
     assert [options["precision"] for options in given] == ["bf16-mixed", "32-true"]
 
 
+def test_small_batches_are_the_papers_training_else() -> None:
+    plan, small = SETTINGS["paper"], SETTINGS["paper-15"]
+    assert (plan.batch_size, small.batch_size) == (100, 15)
+    assert small._replace(batch_size=100) == plan
+
+
 def test_a_model_that_has_learned_the_images(tmp_path: Path) -> None:
     gaussian = job("gaussian", epochs=10)
     slowly = AMOUNTS._replace(samples=500, annealed_chains=8, annealed_temperatures=100)
