@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from sklearn.datasets import load_digits
 from torch.distributions import Normal
 
 from dirvae import DirichletVAE
-from dirvae.distributions import Dirichlet, StandardizedDirichlet
+from dirvae.distributions import Dirichlet, StandardizedDirichlet, draw
 from dirvae.estimators import RowPosterior
 from dirvae.estimators.posterior import DRAWS
 
@@ -72,3 +73,17 @@ def test_a_level_that_is_no_probability_is_refused(rows: np.ndarray) -> None:
         model.posterior(rows, level=90)
     with pytest.raises(ValueError, match="12 features"):
         model.posterior(rows[:, :3])
+
+
+@pytest.mark.learning
+def test_intervals_hold_the_shares_of_rows_that_the_model_draws() -> None:
+    X = load_digits().data / 16
+    model = DirichletVAE(10, prior_concentration=0.5, random_state=0).fit(X)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        z = draw(model.vae_.prior(), torch.Size([2000]), generator)
+        drawn = draw(model.vae_.decoder(z), torch.Size(), generator).double().numpy()
+    found = model.posterior(drawn)
+    held = (found.lower <= z.numpy()) & (z.numpy() <= found.upper)
+    assert 0.8 < held.mean() < 0.9
+    assert held[found.mean > 0.05].mean() > 0.75

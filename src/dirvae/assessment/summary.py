@@ -79,6 +79,9 @@ class Summary(NamedTuple):
         """The `table` as a DataFrame of pandas or polars; see `ResultTable.to_frame`."""
         return self.table().to_frame()
 
+    def __repr__(self) -> str:
+        return repr(self.table())
+
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
 
