@@ -4,8 +4,8 @@
 share at one end, rare words at the other. Every model has the same counts and seeds, and its words
 are ranked by the same function with the same weights. Data are read from the folder that the
 environment variable DIRVAE_DATA names; peers that are not installed are left out. No times are
-measured. `--table` runs nothing: it draws what is on file, and writes the table of
-docs/topics_measured.md.
+measured. Runs on file are not made again. `--table` runs nothing: it draws what is on file, and
+writes the table of docs/topics_measured.md.
 """
 
 from __future__ import annotations
@@ -64,7 +64,10 @@ def mean_curve(runs: Sequence[Run]) -> Curve:
     [{'weight': 1.0, 'npmi': 0.375, 'td25': 0.5}]
     """
     return [
-        {name: float(np.mean([point[name] for point in points])) for name in points[0]}
+        {
+            "weight": points[0]["weight"],  # as it is: a mean of equal numbers may differ from it
+            **{name: float(np.mean([p[name] for p in points])) for name in ("npmi", "td25")},
+        }
         for points in zip(*(run["curve"] for run in runs), strict=True)
     ]
 
@@ -98,9 +101,10 @@ def table(runs: Sequence[Run]) -> str:
     header = ("", "K", "LDA's points that ours is above", "our points that LDA is above")
     lines = [_line(header), "|---" * len(header) + "|"]
     for (corpus, topics), models in groups(runs).items():
-        ours, theirs = (mean_curve(models[name]) for name in (OURS, REFERENCE))
-        cells = [_weights(beaten(ours, theirs)), _weights(beaten(theirs, ours))]
-        lines.append(_line([TITLES[corpus], str(topics), *cells]))
+        if {OURS, REFERENCE} <= models.keys():
+            ours, theirs = (mean_curve(models[name]) for name in (OURS, REFERENCE))
+            cells = [_weights(beaten(ours, theirs)), _weights(beaten(theirs, ours))]
+            lines.append(_line([TITLES.get(corpus, corpus), str(topics), *cells]))
     return "\n".join(lines)
 
 
@@ -167,18 +171,22 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    runs = done(options.output)
     if options.table:
-        runs = done(options.output)
+        if not runs:
+            parser.error(f"--output is {options.output}, which has no runs to show")
         picture(runs)
-        made = {"frontier": partial(table, runs)}
-        fill(PAGE, made)
+        fill(PAGE, {"frontier": partial(table, runs)})
         return
     here = [name for name in options.models if not installed(MODELS[name][0])]
+    made = {(run["corpus"], run["topics"], run["seed"], run["model"]) for run in runs}
     for corpus in options.corpora:
         data = bags(corpus)
         for topics in options.topics:
             for seed in options.seeds:
                 for name in here:
+                    if (corpus, topics, seed, name) in made:
+                        continue
                     found = {"corpus": corpus, **run(name, data, topics, seed, options.threads)}
                     add(options.output, found)
                     print(corpus, topics, name, seed, found["curve"], flush=True)

@@ -208,8 +208,11 @@ def filled(text: str, tables: Mapping[str, Callable[[], str]] = TABLES) -> str:
 
 
 def fill(page: Path = PAGE, tables: Mapping[str, Callable[[], str]] = TABLES) -> None:
-    """Write each of a page's tables anew."""
-    write_text(page, filled(page.read_text(encoding="utf-8"), tables))
+    """Write each of a page's tables anew; each must have its place there."""
+    text = page.read_text(encoding="utf-8")
+    if missing := tables.keys() - {found[2] for found in PLACE.finditer(text)}:
+        raise ValueError(f"{page} has no place for the table {min(missing)}")
+    write_text(page, filled(text, tables))
 
 
 if __name__ == "__main__":

@@ -56,9 +56,10 @@ with several seeds gives mean ± standard deviation.
 - **OMNIGLOT**: K = 100, with 22,095 images to train, 2,250 to validate and 8,115 to test. They are
   the official drawings, averaged over area to 28 x 28 pixels. The paper has 8,070 test images from
   another data file (the one of the IWAE paper). So the paper's numbers are for a similar setting,
-  not for this one.
+  not for this one. The paper's batches also have 15 images; ours have 100, but in "paper-15".
 - **Pixels** are drawn as 0 or 1, with the grey value as the probability of 1. They are drawn anew
-  at each training step, and once for the test set. "grey" marks runs on the grey values.
+  at each training step, and once for the test set. "grey" marks runs on the grey values. The
+  components of the SVHN subset are real numbers, and are not drawn.
 - [The paper's likelihood](paper_likelihood.md) says how much of the paper's likelihoods comes from
   their estimator, and why the concentration of its learned prior grows without bound.
 - **Topics** are at the end, with our models and those of other libraries. `python -m benchmarks

@@ -55,11 +55,13 @@ def test_sparse_rows_and_no_likelihood(model: DirichletVAE, counts: Any) -> None
     np.testing.assert_array_equal(dense.diagnosis.decoding_cost, thin.diagnosis.decoding_cost)
 
 
-def test_a_summary_is_shown_as_its_table(model: DirichletVAE, counts: Any) -> None:
-    found = summarize(model, counts[:40], 0)
+def test_a_summary_is_shown_as_its_whole_table(model: DirichletVAE, counts: Any) -> None:
+    found = summarize(model, counts[:40], 30)
     shown = dict(line.split() for line in repr(found).splitlines())
-    assert (shown["measure"], shown["rows"], shown["components"]) == ("value", "40", "3")
+    assert list(shown) == ["measure", *found.table()["measure"]]
+    assert (shown["rows"], shown["components"]) == ("40", "3")
     assert float(shown["elbo"]) == pytest.approx(found.bound.elbo.mean(), rel=1e-3)
+    assert float(shown["prior_variance"]) == pytest.approx(found.prior_variance, rel=1e-3)
 
 
 def test_a_vae_is_told_where_to_go():

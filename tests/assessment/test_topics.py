@@ -71,3 +71,6 @@ def test_a_model_is_scored_on_documents(model: Any, accuracy: float | None, coun
     assert found.words == word_scores(model.top_word_ids, model.counts(counts))
     assert found.labels == label_scores(THETA, LABELS)._replace(accuracy=accuracy)
     assert score_topics(model, counts).labels is None
+    shown = dict(line.split() for line in repr(found).splitlines())
+    assert list(shown) == ["measure", *found.table()["measure"]]
+    assert float(shown["nmi"]) == pytest.approx(found.labels.nmi, rel=1e-3)

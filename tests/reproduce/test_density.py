@@ -118,6 +118,11 @@ def test_small_batches_are_the_papers_training_else() -> None:
     plan, small = SETTINGS["paper"], SETTINGS["paper-15"]
     assert (plan.batch_size, small.batch_size) == (100, 15)
     assert small._replace(batch_size=100) == plan
+    assert {found.setting for found in jobs("mnist", rows=["dirichlet"])} == {
+        "paper",
+        "ours",
+        "iwae",
+    }
 
 
 def test_a_model_that_has_learned_the_images(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_data_that_the_paper_has_no_numbers_of() -> None:
         assert cells(table, "gaussian", "paper")[column] == value
         assert "7,000 train, 1,000 validate and 2,000 test" in table.note
         assert table.title.endswith("SVHN test subset")
-    assert "raw pixels" not in tables.knn_table("svhn-subset", []).note
+    assert "the paper" not in tables.knn_table("svhn-subset", []).note.lower()
     assert "For raw pixels the paper has 3.00 / 3.21 / 3.44" in tables.knn_table("mnist", []).note
 
 
@@ -182,6 +182,16 @@ def test_a_claim_holds_where_the_mean_of_the_dirichlet_is_the_better_one() -> No
     assert learned == ["84.76 / 87.64", "-", "-"]
     assert used == ["45 / 18", "40 ± 0 / 50", "no"]
     assert gsm == ["0.201 / 0.199", "0.300 / 0.225 ± 0.035", "yes"]
+
+
+def test_a_table_without_a_place_on_its_page_is_refused(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- table: one -->\nold\n<!-- end -->\nb\n", encoding="utf-8")
+    choosing_tables.fill(page, {"one": lambda: "new\n"})
+    assert page.read_text(encoding="utf-8") == "a\n<!-- table: one -->\nnew\n<!-- end -->\nb\n"
+    with pytest.raises(ValueError, match=r"page\.md has no place for the table two"):
+        choosing_tables.fill(page, {"one": lambda: "newer\n", "two": lambda: "lost\n"})
+    assert "newer" not in page.read_text(encoding="utf-8")
 
 
 def test_the_page_is_the_one_that_the_files_make() -> None:

@@ -73,7 +73,8 @@ class Summary(NamedTuple):
             "posterior_mean_variance": self.posterior_mean_variance,
             "prior_variance": self.prior_variance,
         }
-        return ResultTable({"measure": list(measured), "value": list(measured.values())})
+        columns = {"measure": list(measured), "value": list(measured.values())}
+        return ResultTable(columns, rows_shown=len(measured))
 
     def to_frame(self) -> Any:
         """The `table` as a DataFrame of pandas or polars; see `ResultTable.to_frame`."""

@@ -105,11 +105,14 @@ class TopicScores(NamedTuple):
             known = [self.intervals.get(name) for name in measured]
             for place, part in enumerate(Interval._fields):
                 columns[part] = [None if one is None else one[place] for one in known]
-        return ResultTable(columns)
+        return ResultTable(columns, rows_shown=len(measured))
 
     def to_frame(self) -> Any:
         """The `table` as a DataFrame of pandas or polars; see `ResultTable.to_frame`."""
         return self.table().to_frame()
+
+    def __repr__(self) -> str:
+        return repr(self.table())
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()

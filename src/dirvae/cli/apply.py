@@ -11,7 +11,7 @@ import typer
 
 from dirvae.cli.counts import (
     COMPOSITION,
-    OF_ROWS,
+    DIRICHLET_VAE,
     TOPICS,
     CovariateColumns,
     Covariates,
@@ -143,7 +143,7 @@ def _with_ends(found: Any) -> Any:
 def _require_intervals(level: float, output: Path, data: str, model: Path, kind: str) -> None:
     """Refuse intervals where there are none, or where a table has no columns for them."""
     require_level(level)
-    if kind not in (TOPICS, COMPOSITION, OF_ROWS):
+    if kind not in (TOPICS, COMPOSITION, DIRICHLET_VAE):
         refuse(f"{model}, which has no intervals", {"--level": True})
     if output.suffix == ".h5ad":
         refuse(f"{output}, which always has intervals of {in_percent(LEVEL)}", {"--level": True})

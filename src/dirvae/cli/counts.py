@@ -21,6 +21,7 @@ __all__ = [
     "COLUMNS_HELP",
     "COMPOSITION",
     "COUNTS_HELP",
+    "DIRICHLET_VAE",
     "TOPICS",
     "CovariateColumns",
     "Covariates",
@@ -42,7 +43,7 @@ __all__ = [
 
 COMPOSITION = "CompositionModel"
 TOPICS = "TopicModel"
-OF_ROWS = "DirichletVAE"
+DIRICHLET_VAE = "DirichletVAE"
 
 COUNTS_HELP = f"Counts of features in samples, one row per sample: {listed(NUMBERS)}."
 Transpose = Annotated[

@@ -55,7 +55,8 @@ def reproduce(
     settings: Annotated[
         str | None,
         typer.Option(
-            metavar="LIST", help="Ways of training (density): paper, paper-15, ours, iwae."
+            metavar="LIST",
+            help="Ways of training (density, certificates): paper, ours, iwae, paper-15.",
         ),
     ] = None,
     shares: Annotated[
@@ -103,7 +104,7 @@ def reproduce(
 
     Runs whose results are in the output folder are not repeated. An interrupted run is continued.
     Several processes may use the same folder, each with its own models or seeds. Options
-    marked (density) or (semi-supervised) can only be used with those studies.
+    marked (density), (certificates) or (semi-supervised) can only be used with those studies.
     """
     if name is None:
         _list_studies()

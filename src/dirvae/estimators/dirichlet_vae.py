@@ -363,7 +363,8 @@ class DirichletVAE(RowEstimator):
 
         Args:
             X: Rows, as in `fit`.
-            level: Probability of the credible intervals, in (0, 1).
+            level: Probability of the credible intervals, in (0, 1). Above .99 the ends are rough,
+                because few of the draws are beyond them.
 
         Raises:
             ValueError: If ``level`` or a value of X is out of range.

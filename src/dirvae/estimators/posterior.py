@@ -25,9 +25,10 @@ class RowPosterior(NamedTuple):
     """The encoder's posterior q(z|x) of the latent of N rows, component by component.
 
     Attributes:
-        mean: Posterior means, shape (N, K): what ``transform`` returns.
+        mean: Posterior means, shape (N, K): those of ``transform``, in double precision.
         std: Posterior standard deviations, shape (N, K).
-        lower: Lower ends of the credible intervals, which have equal tails, shape (N, K).
+        lower: Lower ends of the credible intervals, shape (N, K). The intervals have equal tails:
+            if a share is almost surely near 0, its interval may leave out the most probable values.
         upper: Upper ends of the credible intervals, shape (N, K).
         dominates: Probability that the component is the largest, shape (N, K).
 

@@ -30,7 +30,7 @@ from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.record import Run
 from dirvae.reproduce.rows import QUICK_ROWS, ROWS
 from dirvae.reproduce.runs import make_missing, require_known
-from dirvae.reproduce.settings import SETTINGS, Setting, build, training_of
+from dirvae.reproduce.settings import SETTINGS, USUAL, Setting, build, training_of
 from dirvae.training import fit
 from dirvae.training.callbacks import MethodOfMoments
 from dirvae.writing import write_text
@@ -104,7 +104,8 @@ def jobs(
     Args:
         data: One of `images.IMAGES`.
         rows: Names in `rows.ROWS`; all by default, the four of `rows.QUICK_ROWS` for a quick study.
-        settings: Names in `settings.SETTINGS`; all by default, "ours" for a quick study.
+        settings: Names in `settings.SETTINGS`; those of `settings.USUAL` by default, "ours" for a
+            quick study.
         seeds: One run each.
         pixels: "binarised" (the default) or "grey"; None if the data have no pixels.
         epochs: In place of the settings' own.
@@ -120,7 +121,7 @@ def jobs(
         ['weibull']
     """
     rows = rows or (QUICK_ROWS if quick else tuple(ROWS))
-    settings = settings or (("ours",) if quick else tuple(SETTINGS))
+    settings = settings or (("ours",) if quick else USUAL)
     require_known("rows", rows, ROWS)
     require_known("settings", settings, SETTINGS)
     if pixels is not None and data in PIXELS:

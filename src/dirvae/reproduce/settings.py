@@ -16,7 +16,7 @@ from dirvae.objectives import Terms, doubly_reparameterized_bound, linear_warmup
 from dirvae.reproduce.rows import Row
 from dirvae.training import Training, adam, decaying_adam
 
-__all__ = ["SETTINGS", "Setting", "build", "paper_bound", "training_of"]
+__all__ = ["SETTINGS", "USUAL", "Setting", "build", "paper_bound", "training_of"]
 
 
 class Setting(NamedTuple):
@@ -85,6 +85,7 @@ SETTINGS = {
         precision="bf16-mixed",
     ),
 }
+USUAL = tuple(SETTINGS)
 SETTINGS["paper-15"] = SETTINGS["paper"]._replace(batch_size=15)  # as the paper has for OMNIGLOT
 
 

@@ -44,8 +44,7 @@ TITLES = {
 
 SUBSET = (
     "The data are the first 10,000 official test images: 7,000 train, 1,000 validate and 2,000 "
-    "test. Each is 500 principal components, with a Gaussian likelihood of variance 1. The paper "
-    "trains on 65,000 images and tests on 26,032."
+    "test. Each is 500 principal components, with a Gaussian likelihood of variance 1."
 )
 Value = Callable[[Run], Any]
 
@@ -162,13 +161,17 @@ def knn_table(data: str, runs: Sequence[Run]) -> Table:
 
     ways = ("on posterior means", "on means as decoded", "on one draw of each posterior")
     header = ("the paper's", *ways, "seeds")
-    raw = f"For raw pixels the paper has {_joined(theirs['raw pixels'], ' / ')}. " if theirs else ""
+    raw = ""
+    if theirs:
+        raw = (
+            f"For raw pixels the paper has {_joined(theirs['raw pixels'], ' / ')}. The paper does "
+            "not say whether it uses posterior means or draws. "
+        )
     note = (
         "Error in % of 3 / 5 / 10 nearest neighbours among all training images. "
-        f"{raw}The paper does not say whether it uses posterior means or draws. Means as decoded: "
-        "the posterior means in the form in which the decoder takes them. That is in units of the "
-        "prior, as log ratios for a scaled Dirichlet (Aitchison's distance), and unchanged in "
-        '"paper" rows.'
+        f"{raw}Means as decoded: the posterior means in the form in which the decoder takes them. "
+        "That is in units of the prior, as log ratios for a scaled Dirichlet (Aitchison's "
+        'distance), and unchanged in "paper" rows.'
     )
     return _table("Nearest neighbours", data, note, header, runs, cells)
 
@@ -223,7 +226,7 @@ def supervised_table(data: str, runs: Sequence[Run]) -> Table:
     note = (
         "Error in % of classifiers of posterior means. The linear probe is scikit-learn's "
         "LogisticRegression, and the SVM is its SVC (Gaussian kernel), both with their defaults. "
-        "Both are trained on the standardized means of the first 10,000 training images. Nearest "
+        "Both are trained on the standardized means of at most 10,000 training images. Nearest "
         "neighbours use all training images."
     )
     return _table("Supervised", data, note, header, runs, cells)
@@ -265,7 +268,10 @@ def _of_labels(data: str, runs: Sequence[Run]) -> str:
     if data == "svhn" and not runs:
         parts.append("These runs have not been made, because SVHN's data are not at hand.")
     if data == "svhn-subset":
-        parts.append(f"{SUBSET} So the paper's numbers are for other data.")
+        parts.append(
+            f"{SUBSET} The paper trains on 65,000 images and tests on 26,032. So its numbers are "
+            "for other data."
+        )
     if any(name.endswith("not_smoothed") for name in _shown(runs)):
         parts.append(
             "Rows that are not smoothed are without the smoothness term (virtual adversarial "

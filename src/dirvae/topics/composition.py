@@ -215,11 +215,12 @@ class CompositionModel(TopicModel):
             by: How features are ranked. "relevance" prefers features that are in many samples of
                 the component, and in few others. "frex", "probability" and "lift" rank features by
                 ``components_``; see `evaluation.top_word_ids`.
-            frequency_weight: In [0, 1], for "relevance" (default .4) and "frex" (default .5). With
-                a larger value, the features are more frequent, and more components repeat them.
+            frequency_weight: In [0, 1], for "relevance" (default .4) and "frex" (default .5) only.
+                With a larger value, the features are more frequent, and more components repeat
+                them.
 
         Raises:
-            ValueError: If an argument is out of range.
+            ValueError: If an argument is out of range, or ``by`` uses no ``frequency_weight``.
         """
         return self.top_words(n, by=by, frequency_weight=frequency_weight)
 

@@ -148,8 +148,11 @@ class LearnedTopics(VAEEstimator):
             by: How words are ranked. "relevance" prefers words that are in many documents of the
                 topic, and in few others (`evaluation.top_words_by_documents`). "frex",
                 "probability" and "lift" rank words by beta (`evaluation.top_word_ids`).
-            frequency_weight: In [0, 1], for "relevance" (default .4) and "frex" (default .5). With
-                a larger value, the words are more frequent, and more topics repeat them.
+            frequency_weight: In [0, 1], for "relevance" (default .4) and "frex" (default .5) only.
+                With a larger value, the words are more frequent, and more topics repeat them.
+
+        Raises:
+            ValueError: If an argument is out of range, or ``by`` uses no ``frequency_weight``.
         """
         ids = self.top_word_ids(n, by=by, frequency_weight=frequency_weight)
         if not hasattr(self, "vocabulary_"):
