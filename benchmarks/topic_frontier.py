@@ -97,15 +97,16 @@ def groups(runs: Sequence[Run]) -> dict[tuple[str, int], dict[str, list[Run]]]:
 
 
 def table(runs: Sequence[Run]) -> str:
-    """Which of LDA's points ours is above, and the other way round."""
-    header = ("", "K", "LDA's points that ours is above", "our points that LDA is above")
+    """Which of LDA's points are beaten by ours, and which of ours by LDA's."""
+    header = ("", "K", "weights at which LDA is beaten", "weights at which we are beaten", "seeds")
     lines = [_line(header), "|---" * len(header) + "|"]
     for (corpus, topics), models in groups(runs).items():
         if {OURS, REFERENCE} <= models.keys():
             ours, theirs = (mean_curve(models[name]) for name in (OURS, REFERENCE))
             cells = [_weights(beaten(ours, theirs)), _weights(beaten(theirs, ours))]
+            cells.append(str(min(len(models[name]) for name in (OURS, REFERENCE))))
             lines.append(_line([TITLES.get(corpus, corpus), str(topics), *cells]))
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n"
 
 
 def _weights(found: Sequence[float]) -> str:

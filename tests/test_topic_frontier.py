@@ -19,6 +19,8 @@ from dirvae.evaluation import (
     top_words_by_documents,
     topic_coherence,
 )
+from dirvae.reproduce.record import done
+from studies.choosing_tables import filled
 
 
 def test_a_curve_is_scored_at_its_weights_without_the_background() -> None:
@@ -55,9 +57,17 @@ def test_a_point_is_beaten_by_one_that_is_better_in_both() -> None:
     assert beaten(ours, theirs) == [1.0]
     assert beaten(theirs, ours) == [1.0]
     (header, _, line) = table(runs(ours, [*theirs, point(0.1, 0.39, 0.89)])).splitlines()
-    assert line == "| Associated Press | 20 | 1, 0.1 | 1 |"
+    assert line == "| Associated Press | 20 | 1, 0.1 | 1 | 1 |"
     assert len(header.split("|")) == len(line.split("|"))
-    assert table(runs(ours, theirs[1:])).splitlines()[-1] == "| Associated Press | 20 | none | 1 |"
+    assert (
+        table(runs(ours, theirs[1:])).splitlines()[-1] == "| Associated Press | 20 | none | 1 | 1 |"
+    )
+
+
+def test_the_page_has_the_table_of_the_runs_on_file() -> None:
+    text = topic_frontier.PAGE.read_text(encoding="utf-8")
+    made = {"frontier": lambda: table(done(topic_frontier.RESULTS))}
+    assert text == filled(text, made)
 
 
 def test_a_picture_has_a_panel_for_each_corpus(
