@@ -141,7 +141,8 @@ def certificates_table(data: str, runs: Sequence[Run]) -> Table:
         f"importance sampling with {amounts.samples:,} draws from the encoder, of the same images. "
         "Drawn images: those two bounds."
     )
-    return _table("Bounds of the likelihood", data, note, (*header, *more), runs, cells)
+    table = _table("Bounds of the likelihood", data, note, (*header, *more), runs, cells)
+    return table._replace(rows=[row for row in table.rows if row[-1] != DASH])
 
 
 def knn_table(data: str, runs: Sequence[Run]) -> Table:
