@@ -46,7 +46,11 @@ class Claim(NamedTuple):
         return [self.text, paper_says, here, DASH if here == DASH else self.verdict(found)]
 
     def verdict(self, found: Sequence[Sequence[Run]]) -> str:
-        """Whether the Dirichlet's mean is the better one."""
+        """Whether the Dirichlet's mean is the better one, where both had as many epochs."""
+        epochs = [{run.get("plan", {}).get("max_epochs") for run in part} for part in found]
+        if epochs[0] != epochs[1]:
+            told = " and ".join(str(number) for part in epochs for number in sorted(part))
+            return f"not to be told: {told} epochs"
         values = [list(values_of(part, self.value)) for part in found]
         ours, other = (sum(part) / len(part) for part in values)
         return "yes" if (ours < other if self.lower else ours > other) else "no"

@@ -182,6 +182,16 @@ def test_a_claim_holds_where_the_mean_of_the_dirichlet_is_the_better_one() -> No
     assert learned == ["84.76 / 87.64", "-", "-"]
     assert used == ["45 / 18", "40 ± 0 / 50", "no"]
     assert gsm == ["0.201 / 0.199", "0.300 / 0.225 ± 0.035", "yes"]
+    few = [
+        {"row": row, "share": 0.01, "test_error": error, "plan": {"max_epochs": epochs}}
+        for row, error, epochs in (("dirichlet", 0.02, 40), ("gaussian", 0.03, 20))
+    ]
+    for epochs, verdict in ((20, "not to be told: 40 and 20 epochs"), (40, "yes")):
+        few[1]["plan"]["max_epochs"] = epochs
+        (classes,) = [
+            row for row in claims_table({"semi-supervised-mnist": few}).rows if "labels" in row[0]
+        ]
+        assert classes[1:] == ["7.00 / 11.55", "2.00 / 3.00", verdict]
 
 
 def test_a_table_without_a_place_on_its_page_is_refused(tmp_path: Path) -> None:
