@@ -120,9 +120,9 @@ def _line(cells: Sequence[str]) -> str:
 def picture(runs: Sequence[Run], path: Path = PICTURE) -> None:
     """Draw a panel for each corpus and number of topics; seeds are thin, their mean is thick."""
     panels = groups(runs)
-    across = min(4, len(panels))
+    across = min(2, len(panels))  # so that texts can be read at the width of a page
     down = -(-len(panels) // across)
-    figure = Figure(figsize=(3.1 * across, 2.9 * down + 0.6), dpi=120, layout="constrained")
+    figure = Figure(figsize=(3.6 * across, 2.6 * down + 0.6), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(down, across, squeeze=False).ravel()
     for axis in axes[len(panels) :]:
