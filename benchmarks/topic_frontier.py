@@ -29,7 +29,7 @@ from dirvae.evaluation.top_words import DOCUMENTS_WEIGHT
 from dirvae.reproduce.bags import Bags, bags
 from dirvae.reproduce.record import Run, add, done
 from dirvae.writing import whole
-from studies.choosing_tables import fill
+from studies import choosing_tables
 
 RESULTS = Path(__file__).parent / "results" / "topic_frontier.jsonl"
 DOCS = Path(__file__).parents[1] / "docs"
@@ -99,22 +99,18 @@ def groups(runs: Sequence[Run]) -> dict[tuple[str, int], dict[str, list[Run]]]:
 def table(runs: Sequence[Run]) -> str:
     """Which of LDA's points are beaten by ours, and which of ours by LDA's."""
     header = ("", "K", "weights at which LDA is beaten", "weights at which we are beaten", "seeds")
-    lines = [_line(header), "|---" * len(header) + "|"]
+    rows = []
     for (corpus, topics), models in groups(runs).items():
         if {OURS, REFERENCE} <= models.keys():
             ours, theirs = (mean_curve(models[name]) for name in (OURS, REFERENCE))
             cells = [_weights(beaten(ours, theirs)), _weights(beaten(theirs, ours))]
             cells.append(str(min(len(models[name]) for name in (OURS, REFERENCE))))
-            lines.append(_line([TITLES.get(corpus, corpus), str(topics), *cells]))
-    return "\n".join(lines) + "\n"
+            rows.append([TITLES.get(corpus, corpus), str(topics), *cells])
+    return choosing_tables.table(header, rows)
 
 
 def _weights(found: Sequence[float]) -> str:
     return ", ".join(f"{weight:g}" for weight in found) or "none"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def picture(runs: Sequence[Run], path: Path = PICTURE) -> None:
@@ -177,7 +173,7 @@ def main() -> None:
         if not runs:
             parser.error(f"--output is {options.output}, which has no runs to show")
         picture(runs)
-        fill(PAGE, {"frontier": partial(table, runs)})
+        choosing_tables.fill(PAGE, {"frontier": partial(table, runs)})
         return
     here = [name for name in options.models if not installed(MODELS[name][0])]
     made = {(run["corpus"], run["topics"], run["seed"], run["model"]) for run in runs}

@@ -73,10 +73,14 @@ def page(
     files: Path = RESULTS, picture: bool = True, benchmark: Path = topics_shown.RESULTS
 ) -> str:
     """Markdown, from the result files of a folder, and from that of the benchmark of topics."""
-    density = {name: done(files / f"density-{name}.jsonl") for name in DENSITY}
-    density = {name: runs for name, runs in density.items() if runs or name not in ONLY_IF_RUN}
-    studies = {path.stem: done(path) for path in sorted(files.glob("*.jsonl"))}
-    parts = [HEAD, markdown(claims_table(studies))]
+    known = {path.stem: done(path) for path in sorted(files.glob("*.jsonl"))}
+
+    def of(kind: str, names: Sequence[str], only_if_run: Sequence[str]) -> dict[str, list[Run]]:
+        found = {name: known.get(f"{kind}-{name}", []) for name in names}
+        return {name: runs for name, runs in found.items() if runs or name not in only_if_run}
+
+    density = of("density", DENSITY, ONLY_IF_RUN)
+    parts = [HEAD, markdown(claims_table(known))]
     for make in (
         tables.density_table,
         tables.knn_table,
@@ -85,20 +89,13 @@ def page(
     ):
         parts += [markdown(make(name, runs)) for name, runs in density.items()]
         if make is tables.density_table:
-            parts += [
-                markdown(tables.certificates_table(name, runs))
-                for name in DENSITY
-                if (runs := done(files / f"certificates-{name}.jsonl"))
-            ]
+            bounded = of("certificates", DENSITY, DENSITY)
+            parts += [markdown(tables.certificates_table(*one)) for one in bounded.items()]
         if make is tables.collapse_table and picture:
             parts.append(f"![Weights, means and spreads by component](images/{PICTURE.name})\n")
-    for name in SEMI_SUPERVISED:
-        runs = done(files / f"semi-supervised-{name}.jsonl")
-        if runs or name not in ONLY_IF_RUN:
-            parts.append(markdown(tables.semi_supervised_table(name, runs)))
-    for name in TOPICS:
-        if runs := done(files / f"topics-{name}.jsonl"):
-            parts.append(markdown(topics_table(name, runs)))
+    few_labels = of("semi-supervised", SEMI_SUPERVISED, ONLY_IF_RUN)
+    parts += [markdown(tables.semi_supervised_table(*one)) for one in few_labels.items()]
+    parts += [markdown(topics_table(*one)) for one in of("topics", TOPICS, TOPICS).items()]
     if rows := topics_shown.on_file(benchmark):
         parts.append(f"## Topics\n\n{textwrap.fill(topics_shown.NOTE, 100)}\n")
         parts += [markdown(table, "###") for table in topics_shown.tables(rows)]

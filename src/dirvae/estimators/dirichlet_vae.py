@@ -370,9 +370,8 @@ class DirichletVAE(RowEstimator):
             ValueError: If ``level`` or a value of X is out of range.
         """
         require_level(level)
-        mean = self._rowwise(X, VAE.embed)
-        rest = self._rowwise(X, partial(intervals_by_row, level=level))
-        return RowPosterior(mean, *rest.transpose(1, 0, 2))
+        found = self._rowwise(X, partial(intervals_by_row, level=level))
+        return RowPosterior(*found.transpose(1, 0, 2))
 
     @pinned()
     def inverse_transform(self, X: Any) -> Any:

@@ -49,7 +49,7 @@ class RowPosterior(NamedTuple):
 
 
 def intervals_by_row(vae: VAE, x: Tensor, level: float) -> Tensor:
-    """Spreads, ends of intervals, and chances to be the largest, from draws that each row seeds.
+    """Means, and from draws that each row seeds spreads, ends of intervals, chances to be largest.
 
     Args:
         vae: The model; its encoder is a `Head`.
@@ -57,19 +57,19 @@ def intervals_by_row(vae: VAE, x: Tensor, level: float) -> Tensor:
         level: Probability of the intervals, in (0, 1).
 
     Returns:
-        Shape (N, 4, K): ``std``, ``lower``, ``upper`` and ``dominates`` of `RowPosterior`.
+        Shape (N, 5, K): the parts of `RowPosterior`, in their order.
 
     Example:
         >>> from dirvae.models.zoo import dirichlet
         >>> intervals_by_row(dirichlet(4, 3), torch.zeros(2, 4), 0.9).shape
-        torch.Size([2, 4, 3])
+        torch.Size([2, 5, 3])
     """
     encoder = cast(Head, vae.encoder)
     tails = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=x.dtype)
     found = []
-    for raw, row in zip(encoder.raw(x), x, strict=True):
+    for mean, raw, row in zip(vae.embed(x), encoder.raw(x), x, strict=True):
         law: Any = encoder.law(raw)
         z = draw(law, torch.Size([DRAWS]), generator_of(row))
         largest = torch.nn.functional.one_hot(z.argmax(-1), z.shape[-1]).to(z).mean(0)
-        found.append(torch.stack([z.std(0), *z.quantile(tails.to(z), 0), largest]))
+        found.append(torch.stack([mean, z.std(0), *z.quantile(tails.to(z), 0), largest]))
     return torch.stack(found)

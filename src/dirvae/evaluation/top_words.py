@@ -103,7 +103,7 @@ def _relevance(beta: Floats, frequency: ArrayLike | None, weight: float) -> Floa
 
 
 def top_words_by_documents(
-    documents: ArrayLike, n: int = 10, *, frequency_weight: float = DOCUMENTS_WEIGHT
+    documents: ArrayLike, n: int = 10, *, frequency_weight: float | None = None
 ) -> Ints:
     """Columns of the n words that describe each topic best, by numbers of documents.
 
@@ -113,8 +113,9 @@ def top_words_by_documents(
     Args:
         documents: Expected numbers of documents, from `documents_of_words`, shape (K, V).
         n: Number of words, from 1 to V.
-        frequency_weight: Weight of the share, in [0, 1]. The rest is the weight of how much larger
-            it is. With a larger value, the words are more frequent, and more topics repeat them.
+        frequency_weight: Weight of the share, in [0, 1] (default .4). The rest is the weight of how
+            much larger it is. With a larger value, the words are more frequent, and more topics
+            repeat them.
 
     Returns:
         The columns, shape (K, n).
@@ -136,7 +137,7 @@ def top_words_by_documents(
         shares,
         n,
         by="relevance",
-        frequency_weight=frequency_weight,
+        frequency_weight=DOCUMENTS_WEIGHT if frequency_weight is None else frequency_weight,
         frequency=frequency,
     )
 

@@ -168,8 +168,7 @@ class LearnedTopics(VAEEstimator):
             return top_word_ids(self.topic_word_, n, by=by, frequency_weight=frequency_weight)
         check_is_fitted(self)
         documents = self.word_documents_[: self._n_features_out].astype(np.float64)
-        weight = {} if frequency_weight is None else {"frequency_weight": frequency_weight}
-        return top_words_by_documents(documents, n, **weight)
+        return top_words_by_documents(documents, n, frequency_weight=frequency_weight)
 
     def topic_info(self, n: int = 10) -> ResultTable:
         """A table with a row for each topic: its name, its share and its first n words."""
