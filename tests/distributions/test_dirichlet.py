@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.stats as st
@@ -143,6 +144,16 @@ class TestLaw:
         torch.testing.assert_close(z, y.exp())
 
 
+def _kl_by_mpmath(a: list[float], b: list[float]) -> float:
+    with mpmath.workdps(40):
+        mean = [mpmath.digamma(x) - mpmath.digamma(mpmath.fsum(a)) for x in a]
+        normalizers = [
+            mpmath.fsum(map(mpmath.loggamma, c)) - mpmath.loggamma(mpmath.fsum(c)) for c in (b, a)
+        ]
+        kernel = mpmath.fsum((x - y) * m for x, y, m in zip(a, b, mean, strict=True))
+        return float(kernel + normalizers[0] - normalizers[1])
+
+
 class TestFormulas:
     def test_against_scipy(self) -> None:
         q, z = Dirichlet(A), torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
@@ -211,6 +222,56 @@ class TestFormulas:
         assert kl_divergence(large, Dirichlet(torch.full((50,), 300.0))).abs() < 1e-6
         for pair in ((p, q), (p, theirs[1]), (theirs[0], q), (p.log(), q.log())):
             torch.testing.assert_close(kl_divergence(*pair), kl_divergence(*theirs))
+
+    @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e6])
+    @pytest.mark.parametrize("apart", [1.0, 1e-2])
+    def test_kl_of_float32_keeps_the_digits_of_nearly_equal_laws(
+        self, scale: float, apart: float
+    ) -> None:
+        a = scale * torch.tensor([0.3, 1.7, 0.9, 2.2])
+        b = a * (1 + apart * torch.tensor([0.1, -0.3, 0.4, 0.8]))
+        found = kl_divergence(Dirichlet(a), Dirichlet(b))
+        exact = _kl_by_mpmath(a.tolist(), b.tolist())
+        torch.testing.assert_close(found.item(), exact, rtol=2e-7, atol=0)
+
+    def test_kl_of_many_laws_from_one(self) -> None:
+        """Gradients of what is broadcast are summed, each in its own precision."""
+        a = torch.rand(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 0.1
+        b = torch.tensor([0.7, 2.0, 1.2], requires_grad=True)
+        a.requires_grad_()
+        kl = kl_divergence(Dirichlet(a), Dirichlet(b))
+        each = torch.stack([kl_divergence(Dirichlet(row), Dirichlet(b)) for row in a])
+        assert (kl.dtype, kl.shape) == (torch.float64, (4,))
+        torch.testing.assert_close(kl, each, rtol=1e-12, atol=0)
+        weights = torch.arange(1.0, 5.0)
+        for leaf in (a, b):
+            found, expected = (
+                torch.autograd.grad((weights * value).sum(), leaf, retain_graph=True)[0]
+                for value in (kl, each)
+            )
+            assert (found.dtype, found.shape) == (leaf.dtype, leaf.shape)
+            torch.testing.assert_close(found, expected)
+        turned = kl_divergence(Dirichlet(b), Dirichlet(a))
+        (found,) = torch.autograd.grad(turned.sum(), b)
+        one = [torch.autograd.grad(kl_divergence(Dirichlet(b), Dirichlet(r)), b)[0] for r in a]
+        torch.testing.assert_close(found, torch.stack(one).sum(0))
+
+    def test_second_derivatives_and_batched_gradients_of_kl_and_entropy(self) -> None:
+        a, b = A.clone().requires_grad_(), (A.flip(0) + 1).requires_grad_()
+
+        def kl(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+            return kl_divergence(
+                Dirichlet(a, validate_args=False), Dirichlet(b, validate_args=False)
+            )
+
+        assert torch.autograd.gradgradcheck(kl, (a, b))
+        assert torch.autograd.gradgradcheck(lambda a: Dirichlet(a).entropy(), (a,))
+        rows = torch.stack((A, 2 * A, A.flip(0)))
+        for arguments, dims in (((rows, A), (0, None)), ((A, rows), (None, 0))):
+            found = torch.func.vmap(torch.func.grad(kl), in_dims=dims)(*arguments)
+            first, second = torch.broadcast_tensors(*arguments)
+            one = [torch.func.grad(kl)(x, y) for x, y in zip(first, second, strict=True)]
+            torch.testing.assert_close(found, torch.stack(one))
 
     def test_gradcheck(self) -> None:
         a = A.clone().requires_grad_()
