@@ -144,6 +144,10 @@ class TestLaw:
         torch.testing.assert_close(z, y.exp())
 
 
+def _kl(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return kl_divergence(Dirichlet(a, validate_args=False), Dirichlet(b, validate_args=False))
+
+
 def _kl_by_mpmath(a: list[float], b: list[float]) -> float:
     with mpmath.workdps(40):
         mean = [mpmath.digamma(x) - mpmath.digamma(mpmath.fsum(a)) for x in a]
@@ -233,6 +237,9 @@ class TestFormulas:
         found = kl_divergence(Dirichlet(a), Dirichlet(b))
         exact = _kl_by_mpmath(a.tolist(), b.tolist())
         torch.testing.assert_close(found.item(), exact, rtol=2e-7, atol=0)
+        slopes = torch.func.grad(_kl, (0, 1))
+        single, double = slopes(a, b), slopes(a.double(), b.double())
+        torch.testing.assert_close([v.double() for v in single], [*double], rtol=1e-6, atol=0)
 
     def test_kl_of_many_laws_from_one(self) -> None:
         """Gradients of what is broadcast are summed, each in its own precision."""
@@ -259,18 +266,13 @@ class TestFormulas:
     def test_second_derivatives_and_batched_gradients_of_kl_and_entropy(self) -> None:
         a, b = A.clone().requires_grad_(), (A.flip(0) + 1).requires_grad_()
 
-        def kl(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-            return kl_divergence(
-                Dirichlet(a, validate_args=False), Dirichlet(b, validate_args=False)
-            )
-
-        assert torch.autograd.gradgradcheck(kl, (a, b))
+        assert torch.autograd.gradgradcheck(_kl, (a, b))
         assert torch.autograd.gradgradcheck(lambda a: Dirichlet(a).entropy(), (a,))
         rows = torch.stack((A, 2 * A, A.flip(0)))
         for arguments, dims in (((rows, A), (0, None)), ((A, rows), (None, 0))):
-            found = torch.func.vmap(torch.func.grad(kl), in_dims=dims)(*arguments)
+            found = torch.func.vmap(torch.func.grad(_kl), in_dims=dims)(*arguments)
             first, second = torch.broadcast_tensors(*arguments)
-            one = [torch.func.grad(kl)(x, y) for x, y in zip(first, second, strict=True)]
+            one = [torch.func.grad(_kl)(x, y) for x, y in zip(first, second, strict=True)]
             torch.testing.assert_close(found, torch.stack(one))
 
     def test_gradcheck(self) -> None:
