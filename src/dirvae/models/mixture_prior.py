@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, Normal
 
 from dirvae.distributions import Dirichlet, SoftmaxNormal, StandardizedDirichlet
+from dirvae.distributions._vectors import rows_for_all
+from dirvae.distributions.precision import to_float64
 from dirvae.nn import Conditional, Fixed
 
 __all__ = ["MixturePrior"]
@@ -75,4 +79,19 @@ class MixturePrior(Conditional):
         scale = scale * (-self.log_certainty / 2).exp()
         if unit.Law is SoftmaxNormal:
             return SoftmaxNormal(loc, scale, validate_args=False)
-        return Independent(Normal(loc, scale, validate_args=False), 1, validate_args=False)
+        return _Gaussians(Normal(loc, scale, validate_args=False), 1, validate_args=False)
+
+
+class _Gaussians(Independent):
+    """J Gaussians of K independent numbers, whose densities at many rows are matrix products."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        rows = rows_for_all(value, self)
+        if rows is None:
+            return super().log_prob(value)
+        loc, scale, z = (to_float64(v) for v in (self.base_dist.loc, self.base_dist.scale, rows))
+        weight = scale.square().reciprocal()
+        pull = loc * weight
+        distance = z.square() @ weight.t() - 2 * z @ pull.t() + (loc * pull).sum(-1)
+        volume = (scale.log() + math.log(2 * math.pi) / 2).sum(-1)
+        return (-distance / 2 - volume).to(value.dtype)
