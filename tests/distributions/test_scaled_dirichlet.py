@@ -172,3 +172,52 @@ def test_slope_of_the_kl_in_the_shift_is_that_of_the_mean(
     (slope,) = torch.autograd.grad(kl_divergence(ScaledDirichlet(a, leaf), Dirichlet(b)), leaf)
     expected = b.sum() * ScaledDirichlet(a, loc).mean - b
     torch.testing.assert_close(slope, expected, rtol=0, atol=1e-6 * float(b.sum()))
+
+
+class TestRowsUnderManyLaws:
+    """A mixture asks for rows (..., 1, K) under J laws: there densities are matrix products."""
+
+    @EXAMPLES
+    @given(a=magnitudes(1e-3, 1e4, 12), loc=reals(40.0, 12))
+    def test_densities_are_those_of_each_law(self, a: torch.Tensor, loc: torch.Tensor) -> None:
+        a, loc = a.view(4, 3), loc.view(4, 3)
+        y = LogDirichlet(torch.tensor([0.05, 1.0, 20.0]).double()).sample(
+            torch.Size([2, 5]), generator=torch.Generator().manual_seed(0)
+        )
+        each = [LogScaledDirichlet(*row).log_prob(y) for row in zip(a, loc, strict=True)]
+        found = LogScaledDirichlet(a, loc).log_prob(y.unsqueeze(-2))
+        torch.testing.assert_close(found, torch.stack(each, -1), rtol=1e-9, atol=1e-9)
+
+    def test_gradients_are_those_of_each_law(self) -> None:
+        source = torch.Generator().manual_seed(0)
+        a, loc = (torch.randn(4, 3, dtype=torch.float64, generator=source) for _ in range(2))
+        y = torch.randn(5, 3, dtype=torch.float64, generator=source).log_softmax(-1)
+        leaves = [v.requires_grad_() for v in (a.exp(), loc, y)]
+        weights = torch.randn(5, 4, dtype=torch.float64, generator=source)
+
+        def loss(together: bool) -> torch.Tensor:
+            a, loc, y = leaves
+            if together:
+                return (weights * LogScaledDirichlet(a, loc).log_prob(y.unsqueeze(-2))).sum()
+            laws = [LogScaledDirichlet(a[j], loc[j]) for j in range(4)]
+            return sum((weights[:, j] * law.log_prob(y)).sum() for j, law in enumerate(laws))
+
+        found, expected = (torch.autograd.grad(loss(way), leaves) for way in (True, False))
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-10)
+
+    @pytest.mark.parametrize("far", [500.0, 2000.0])
+    def test_far_shifts_do_not_underflow(self, far: float) -> None:
+        loc = torch.tensor([[0.0, far, 0.0], [-far / 2, 0.0, far / 2]]).double()
+        a = torch.tensor([[0.5, 0.2, 1.0], [2.0, 0.1, 0.3]]).double()
+        y = torch.tensor([[0.2, 0.3, 0.5], [0.6, 0.3, 0.1]]).double().log()
+        each = [LogScaledDirichlet(*row).log_prob(y) for row in zip(a, loc, strict=True)]
+        found = LogScaledDirichlet(a, loc).log_prob(y.unsqueeze(-2))
+        torch.testing.assert_close(found, torch.stack(each, -1), rtol=1e-12, atol=0)
+
+    def test_float32_keeps_its_digits_at_large_concentrations(self) -> None:
+        a, loc = torch.full((2, 3), 1e5), torch.tensor([[0.0, 1.0, 2.0], [3.0, 0.0, 1.0]])
+        y = LogScaledDirichlet(a, loc).sample(torch.Size([4]))
+        found = LogScaledDirichlet(a, loc).log_prob(y.unsqueeze(-2))
+        exact = LogScaledDirichlet(a.double(), loc.double()).log_prob(y.double().unsqueeze(-2))
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found.double(), exact, rtol=1e-6, atol=0)

@@ -51,6 +51,22 @@ def test_density_of_a_mixture_on_the_simplex() -> None:
     assert float(found.log_prob(Z).exp().detach()) == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_mixture_of_gaussians_at_many_rows_and_its_gradients() -> None:
+    """Far from 0 and narrow, where the squares of a product of matrices cancel."""
+    middle, width = torch.tensor([1e3, 0.0, -5.0]), torch.tensor([0.01, 1.0, 7.0])
+    prior, source = of_two(Fixed(Normal, loc=middle, scale=width)), torch.Generator().manual_seed(0)
+    z = middle + width * torch.randn(2, 4, 3, generator=source)
+    leaves = [z.requires_grad_(), *prior.parameters()]
+    loc, scale = middle + width * prior.place, width * (-prior.log_certainty / 2).exp()
+    laws = Normal(loc, scale)
+    each = laws.log_prob(z.unsqueeze(-2)).sum(-1)
+    expected = (each + prior.logits.log_softmax(-1)).logsumexp(-1)
+    found = prior().log_prob(z)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    slopes = (torch.autograd.grad(value.sum(), leaves) for value in (found, expected))
+    torch.testing.assert_close(*slopes, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("Law", [Normal, SoftmaxNormal, Dirichlet])
 def test_laws_at_the_fixed_prior_are_the_fixed_prior(Law: type) -> None:
     unit = standard_prior(Law, 3)

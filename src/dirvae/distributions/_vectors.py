@@ -36,8 +36,8 @@ real_vector = _Vectors(constraints.real)
 def rows_for_all(value: Tensor, law: Distribution) -> Tensor | None:
     """Return the rows, shape (..., K), if ``value`` holds them for each of J laws, else None.
 
-    A mixture asks so: ``value`` is (..., 1, K) and ``law`` a batch of J laws of K numbers. Sums over
-    k are then products of matrices, and no (..., J, K) numbers are written. None in a compiled
+    A mixture asks so: ``value`` is (..., 1, K), and ``law`` a batch of J laws of K numbers. Sums
+    over k are then products of matrices, and no (..., J, K) numbers are written. None in a compiled
     graph, which fuses those anyway, and on a GPU, where to look at a value takes long.
 
     Example:

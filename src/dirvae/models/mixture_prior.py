@@ -82,13 +82,13 @@ class MixturePrior(Conditional):
         return _Gaussians(Normal(loc, scale, validate_args=False), 1, validate_args=False)
 
 
-class _Gaussians(Independent):
+class _Gaussians(Independent):  # type: ignore[type-arg]
     """J Gaussians of K independent numbers, whose densities at many rows are matrix products."""
 
     def log_prob(self, value: Tensor) -> Tensor:
         rows = rows_for_all(value, self)
         if rows is None:
-            return super().log_prob(value)
+            return Independent.log_prob(self, value)
         loc, scale, z = (to_float64(v) for v in (self.base_dist.loc, self.base_dist.scale, rows))
         weight = scale.square().reciprocal()
         pull = loc * weight
