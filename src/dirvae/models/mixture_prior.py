@@ -33,6 +33,9 @@ class MixturePrior(Conditional):
         unit: The fixed prior: a Dirichlet, a Gaussian or the softmax of a Gaussian, with events of
             shape (K,).
         num_components: J, number of distributions in the mixture.
+        less_certain: Whether all J distributions stay less certain than ``unit``. A posterior that
+            is always more certain than ``unit`` then differs from the prior in every component,
+            so that a component out of use costs nats too (``commitment`` in `zoo.mlp_vae`).
 
     Raises:
         ValueError: If ``unit`` is of another kind, or ``num_components`` is below 1.
@@ -47,7 +50,10 @@ class MixturePrior(Conditional):
         torch.Size([5, 3])
     """
 
-    def __init__(self, unit: nn.Module, num_components: int) -> None:
+    log_certainty: Tensor  # one of the two is there
+    certainty_logit: Tensor
+
+    def __init__(self, unit: nn.Module, num_components: int, less_certain: bool = False) -> None:
         super().__init__()
         law = getattr(unit, "Law", None)
         if law not in (Dirichlet, Normal, SoftmaxNormal):
@@ -57,11 +63,19 @@ class MixturePrior(Conditional):
             )
         if num_components < 1:
             raise ValueError(f"num_components is {num_components}, must be 1 or more")
-        self.unit, self.num_components = unit, num_components
+        self.unit, self.num_components, self.less_certain = unit, num_components, less_certain
         shape = num_components, *unit().event_shape
         self.logits = nn.Parameter(torch.zeros(num_components))
         self.place = nn.Parameter(SPREAD * torch.randn(shape))
-        self.log_certainty = nn.Parameter(torch.zeros(shape))
+        name = "certainty_logit" if less_certain else "log_certainty"
+        self.register_parameter(name, nn.Parameter(torch.zeros(shape)))
+
+    @property
+    def certainty(self) -> Tensor:
+        """Certainty of each distribution in units of ``unit``, shape (J, K)."""
+        if self.less_certain:
+            return self.certainty_logit.sigmoid()
+        return self.log_certainty.exp()
 
     def forward(self, *context: Tensor) -> Distribution:
         """Return the mixture; ``context`` is ignored."""
@@ -72,11 +86,11 @@ class MixturePrior(Conditional):
         unit = self.unit
         assert isinstance(unit, Fixed)
         if unit.Law is Dirichlet:
-            certainty, reference = self.log_certainty.exp(), unit.parameter("concentration")
-            return StandardizedDirichlet(self.place, certainty, reference, validate_args=False)
+            reference = unit.parameter("concentration")
+            return StandardizedDirichlet(self.place, self.certainty, reference, validate_args=False)
         scale = unit.parameter("scale")
         loc = unit.parameter("loc") + scale * self.place
-        scale = scale * (-self.log_certainty / 2).exp()
+        scale = scale * self.certainty.rsqrt()
         if unit.Law is SoftmaxNormal:
             return SoftmaxNormal(loc, scale, validate_args=False)
         return _Gaussians(Normal(loc, scale, validate_args=False), 1, validate_args=False)

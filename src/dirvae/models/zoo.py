@@ -84,7 +84,8 @@ def mlp_vae(
         commitment: The smallest concentration of a posterior, as a multiple of the prior's
             concentration at the start. Only for latents of a Dirichlet kind with a Dirichlet
             prior. Above 1, no component's posterior can equal its prior. So even a component that
-            is out of use costs nats.
+            is out of use costs nats. With ``prior_components``, this also limits how certain the
+            distributions of the `MixturePrior` become: they stay less certain than ``prior``.
         prior_components: Number of distributions of a `MixturePrior`, which starts around ``prior``
             and is learned. If None, ``prior`` itself is used.
 
@@ -110,7 +111,9 @@ def mlp_vae(
     num_latent = prior().event_shape[0]
     decoder = _network(num_latent + num_covariates, decoder_hidden_sizes, view, **options)
     q = _posterior(encoder, Latent, prior, commitment)
-    p = prior if prior_components is None else MixturePrior(prior, prior_components)
+    p: nn.Module = prior
+    if prior_components is not None:
+        p = MixturePrior(prior, prior_components, less_certain=commitment > 1)
     return VAE(q, likelihood_head(decoder, num_features, likelihood, moments), p)
 
 

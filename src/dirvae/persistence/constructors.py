@@ -193,8 +193,10 @@ def _module_from_json(value: Any, source: _Source, kind: type[nn.Module] = nn.Mo
     name = value.get("module") if isinstance(value, dict) else None
     cls: Any = module_from_name(name)
     kinds = _arguments(cls)
-    if set(value) != {"module", *kinds}:
+    missing = {"module", *kinds} - set(value)
+    if not missing <= _optional(cls) or set(value) - {"module", *kinds}:
         raise ModelFormatError(f"the arguments of {name} must be {sorted(kinds)}")
+    kinds = {key: kind for key, kind in kinds.items() if key not in missing}
     made = {key: kind.from_json(value[key], source.child(key)) for key, kind in kinds.items()}
     if TENSORS in made:
         tensors = {key: source.tensor(key) for key in made.pop(TENSORS)}
@@ -279,6 +281,12 @@ def _arguments(cls: Any) -> dict[str, _Kind]:
         if not any(_has_tensors(option) for option in options):
             found[name] = _kind_of(options[-1])
     return found
+
+
+def _optional(cls: Any) -> set[str]:
+    """Arguments with a default, which a file from before they were there does not have."""
+    parameters = inspect.signature(cls).parameters.items()
+    return {name for name, one in parameters if one.default is not inspect.Parameter.empty}
 
 
 def _kind_of(hint: Any) -> _Kind:

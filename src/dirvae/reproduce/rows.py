@@ -82,6 +82,9 @@ ROWS = {
     "standardized_dirichlet": Row(StandardizedDirichlet, _dirichlet),
     "standardized_dirichlet_committed": Row(StandardizedDirichlet, _dirichlet, commitment=1.0),
     "standardized_dirichlet_mixture": Row(StandardizedDirichlet, _dirichlet, prior_components=100),
+    "standardized_dirichlet_mixture_committed": Row(
+        StandardizedDirichlet, _flat_dirichlet, commitment=1.5, prior_components=100
+    ),
     "concrete": Row(RelaxedOneHotCategorical, partial(standard_prior, RelaxedOneHotCategorical)),
     "gaussian_mixture": Row(Normal, partial(standard_prior, Normal), prior_components=100),
 }
