@@ -87,9 +87,10 @@ def test_scikit_learn_estimator_contract(estimator, check):
 @pytest.mark.parametrize("latent", [StandardizedDirichlet, torch.distributions.Normal])
 def test_a_mixture_prior_is_learned(digits, latent):
     estimator = small(latent=latent, prior_components=5).fit(digits)
-    laws = estimator.vae_.prior().component_distribution
-    assert laws.batch_shape == (5,)
-    assert bool((estimator.vae_.prior.log_certainty != 0).any())
+    prior = estimator.vae_.prior
+    assert prior().component_distribution.batch_shape == (5,)
+    assert prior.less_certain == (latent is StandardizedDirichlet)  # it has a commitment
+    assert bool((prior.certainty != (0.5 if prior.less_certain else 1.0)).any())
     assert np.isfinite(estimator.score_samples(digits[:5])).all()
     assert not hasattr(estimator, "prior_concentration_")
 

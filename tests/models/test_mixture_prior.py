@@ -18,7 +18,7 @@ from dirvae.models import MixturePrior, zoo
 from dirvae.models.latents import standard_prior
 from dirvae.nn import Fixed
 from dirvae.objectives import elbo
-from dirvae.persistence import load, save
+from dirvae.persistence import ModelFormatError, constructors, load, save
 
 Z = torch.tensor([0.2, 0.3, 0.5])
 
@@ -91,6 +91,42 @@ def test_it_learns_the_law_of_draws(Law: type) -> None:
     assert abs(float(gap.mean())) < 0.05
     weights = prior.logits.detach().softmax(-1)
     assert float(weights.max()) == pytest.approx(0.75, abs=0.1)
+
+
+@pytest.mark.parametrize("Law", [Normal, Dirichlet])
+def test_laws_may_stay_less_certain_than_the_fixed_prior(Law: type) -> None:
+    unit = standard_prior(Law, 3)
+    prior = MixturePrior(unit, 2, less_certain=True)
+    torch.nn.init.zeros_(prior.place)
+    torch.nn.init.constant_(prior.certainty_logit, 100.0)  # as certain as they can be
+    torch.testing.assert_close(prior().log_prob(Z), unit().log_prob(Z))
+    torch.nn.init.constant_(prior.certainty_logit, float(np.log(0.25 / 0.75)))
+    free = MixturePrior(unit, 2)
+    torch.nn.init.zeros_(free.place)
+    torch.nn.init.constant_(free.log_certainty, float(np.log(0.25)))
+    torch.testing.assert_close(prior.certainty, free.certainty)
+    torch.testing.assert_close(prior().log_prob(Z), free().log_prob(Z))
+
+
+@pytest.mark.parametrize(("commitment", "less"), [(0.0, False), (1.0, False), (1.5, True)])
+def test_with_a_commitment_no_posterior_equals_the_prior(commitment: float, less: bool) -> None:
+    vae = zoo.standardized_dirichlet(12, torch.ones(3), commitment=commitment, prior_components=4)
+    assert vae.prior.less_certain == less
+    if less:
+        of_posteriors, of_laws = vae.encoder(torch.eye(12)).certainty, vae.prior.certainty
+        assert bool((of_posteriors >= commitment).all() and (of_laws < 1).all())
+
+
+def test_a_file_from_before_that_choice_has_laws_of_any_certainty() -> None:
+    prior = MixturePrior(standard_prior(Dirichlet, 3), 4)
+    described = constructors.describe(prior)
+    assert described.pop("less_certain") is False
+    again = constructors.build(described, prior.state_dict())
+    again.load_state_dict(prior.state_dict())
+    torch.testing.assert_close(again().log_prob(Z), prior().log_prob(Z), rtol=0, atol=0)
+    del described["num_components"]  # which has no default
+    with pytest.raises(ModelFormatError, match="the arguments of MixturePrior must be"):
+        constructors.build(described, prior.state_dict())
 
 
 @pytest.mark.parametrize(
