@@ -412,6 +412,22 @@ def test_softmax_forgets_a_common_shift(
     torch.testing.assert_close(moved.mean, q.mean, rtol=0, atol=1e-7)
 
 
+@pytest.mark.parametrize("away", [0.0, -700.0])
+def test_rows_under_each_of_many_softmax_normals(away: float) -> None:
+    """A mixture asks for rows (..., 1, K) under J laws: there densities are matrix products."""
+    source = torch.Generator().manual_seed(0)
+    loc, log_scale, y = (torch.randn(n, 3, generator=source).double() for n in (4, 4, 5))
+    y = (y + torch.tensor([0.0, away, 0.0]).double()).log_softmax(-1)
+    leaves = [v.requires_grad_() for v in (loc, log_scale, y)]
+    found = dd.LogSoftmaxNormal(loc, log_scale.exp()).log_prob(y.unsqueeze(-2))
+    laws = [dd.LogSoftmaxNormal(*row) for row in zip(loc, log_scale.exp(), strict=True)]
+    each = torch.stack([law.log_prob(y) for law in laws], -1)
+    torch.testing.assert_close(found, each, rtol=1e-10, atol=1e-10)
+    weights = torch.randn(5, 4, generator=source).double()
+    slopes = (torch.autograd.grad((weights * value).sum(), leaves) for value in (found, each))
+    torch.testing.assert_close(*slopes, rtol=1e-8, atol=1e-8)
+
+
 @EXAMPLES
 @given(loc=LOCS, other_loc=LOCS, scale=SCALES, other_scale=SCALES)
 def test_softmax_has_the_kl_of_the_differences_which_is_at_most_the_gaussians(
