@@ -241,6 +241,24 @@ class TestFormulas:
         single, double = slopes(a, b), slopes(a.double(), b.double())
         torch.testing.assert_close([v.double() for v in single], [*double], rtol=1e-6, atol=0)
 
+    @pytest.mark.parametrize("weight", [0.0, 1e-4])
+    def test_rows_of_little_weight_with_tiny_concentrations(self, weight: float) -> None:
+        """The slope itself is beyond float32, the gradient is not."""
+        a = torch.tensor([[1e-20, 1.0, 2.0], [0.5, 1.0, 2.0]], requires_grad=True)
+        weights = torch.tensor([weight, 1.0])
+        uniform = Dirichlet(torch.ones(3))
+        for of_laws, sign in ((lambda q: kl_divergence(q, uniform), 1), (Dirichlet.entropy, -1)):
+            (found,) = torch.autograd.grad((weights * of_laws(Dirichlet(a))).sum(), a)
+            assert bool(found.isfinite().all())
+            torch.testing.assert_close(found[0, 0].item(), -sign * weight * 1e40, rtol=1e-5, atol=0)
+
+    def test_the_gradient_of_a_prior_of_many_rows_keeps_its_digits(self) -> None:
+        """A sum over rows whose terms nearly cancel."""
+        a = torch.rand(20_000, 5, generator=torch.Generator().manual_seed(0)) + 0.1
+        b, slopes = a.mean(0), torch.func.grad(lambda b, a: _kl(a, b).sum())
+        found, exact = slopes(b, a), slopes(b.double(), a.double())
+        torch.testing.assert_close(found.double(), exact, rtol=1e-6, atol=0)
+
     def test_kl_of_many_laws_from_one(self) -> None:
         """Gradients of what is broadcast are summed, each in its own precision."""
         a = torch.rand(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 0.1

@@ -71,6 +71,7 @@ FORGERIES: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (at("prior", "tensors", value=["forward"]), "no tensor prior.forward"),
     (at("prior", "tensors", value=[1]), "prior.tensors is .* must be a list of names"),
     (at("prior", "extra", value=1), "the arguments of Fixed must be"),
+    (lambda c: c["model"]["encoder"]["net"].pop("activation"), "the arguments of MLP must be"),
     (at("encoder", "project", value=1), "encoder.project is '1' .* must be true or false"),
     (at("encoder", "event_shape", value=3), "event_shape is '3' .* must be a list of integers"),
     (at("encoder", "event_shape", value=[]), "cannot be built"),

@@ -9,7 +9,11 @@ from torch import Tensor
 from torch.distributions import Distribution, biject_to, constraints, transform_to
 from torch.distributions.transforms import IndependentTransform
 
-__all__ = ["positive_vector", "real_vector", "rows_for_all"]
+from dirvae.distributions.precision import to_float64
+
+__all__ = ["is_true", "positive_vector", "real_vector", "rows_for_all", "sums_about"]
+
+LARGEST = 1e8  # of squares, whose differences are then right to 1e-7
 
 
 class _Vectors(constraints.independent):
@@ -36,15 +40,55 @@ real_vector = _Vectors(constraints.real)
 def rows_for_all(value: Tensor, law: Distribution) -> Tensor | None:
     """Return the rows, shape (..., K), if ``value`` holds them for each of J laws, else None.
 
-    A mixture asks so: ``value`` is (..., 1, K), and ``law`` a batch of J laws of K numbers. Sums
-    over k are then products of matrices, and no (..., J, K) numbers are written. None in a compiled
-    graph, which fuses those anyway, and on a GPU, where to look at a value takes long.
+    Mixtures ask so, and what compares each row with each posterior: ``value`` is (..., 1, K), and
+    ``law`` a batch of J laws of K numbers. Sums over k are then products of matrices, and no
+    (..., J, K) numbers are written. None in a compiled graph, which fuses those anyway, and off a
+    CPU, where to find out whether a product is exact would wait for all that is queued.
 
     Example:
         >>> from dirvae.distributions import Dirichlet
         >>> rows_for_all(torch.ones(5, 1, 3), Dirichlet(torch.ones(2, 3))).shape
         torch.Size([5, 3])
     """
-    plain = value.device.type == "cpu" and not torch.compiler.is_compiling()
-    each = len(law.batch_shape) == 1 and value.dim() > 1 and value.shape[-2] == 1
-    return value.squeeze(-2) if plain and each else None
+    if value.device.type != "cpu" or torch.compiler.is_compiling():
+        return None
+    many = len(law.batch_shape) == 1 and value.shape[-2:] == (1, *law.event_shape)
+    return value.squeeze(-2) if many else None
+
+
+def sums_about(rows: Tensor, places: Tensor, weights: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Sum over k of w_jk (y_k - c_jk)^2, and of w_jk (y_k - c_jk), as products of matrices.
+
+    Args:
+        rows: y, shape (..., K).
+        places: c, shape (J, K).
+        weights: w, positive, shape (J, K).
+
+    Returns:
+        Both of shape (..., J), in float64; None if digits would be lost in differences.
+
+    Example:
+        >>> sums_about(torch.ones(1, 2), torch.zeros(1, 2), torch.ones(1, 2))
+        (tensor([[2.]], dtype=torch.float64), tensor([[2.]], dtype=torch.float64))
+    """
+    y, c, w = to_float64(rows), to_float64(places), to_float64(weights)
+    centre = c.detach().mean(0)
+    y, c = y - centre, c - centre
+    pull = w * c
+    of_rows, of_places = y.square() @ w.t(), (c * pull).sum(-1)
+    if not is_true((of_rows.detach() < LARGEST).all() & (of_places.detach() < LARGEST).all()):
+        return None
+    return of_rows - 2 * y @ pull.t() + of_places, y @ w.t() - pull.sum(-1)
+
+
+def is_true(condition: Tensor) -> bool:
+    """Whether a condition is true; not if it has no value yet, as under `torch.func.vmap`.
+
+    Example:
+        >>> is_true(torch.tensor(True))
+        True
+    """
+    try:
+        return bool(condition)
+    except RuntimeError:
+        return False

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
 from torch.distributions import constraints, register_kl
 
-from dirvae.distributions._gamma_functions import lgamma_and_digamma, trigamma
+from dirvae.distributions._gamma_functions import digamma, lgamma_and_digamma, trigamma
 from dirvae.distributions._log_gamma_gradient import attach_gradient
 from dirvae.distributions._log_gamma_sampler import sample_log_gamma
-from dirvae.distributions._vectors import positive_vector
+from dirvae.distributions._vectors import positive_vector, rows_for_all
 from dirvae.distributions.base import Reparameterized
 from dirvae.distributions.log_space import log_simplex
 from dirvae.distributions.precision import full_precision, to_float64, validate_if_eager
@@ -77,10 +77,10 @@ class _LogNormalizer(torch.autograd.Function):
 
 
 class _Divergence(torch.autograd.Function):
-    """KL(Dir(a) || Dir(b)), inside in float64, and its gradients in closed form.
+    """KL(Dir(a) || Dir(b)) and its gradients in closed form, computed in float64.
 
-    As one function, since those of the terms cancel: what is left in a is
-    (a - b) trigamma(a) - (A - B) trigamma(A), without a digamma.
+    The gradient in a is (a - b) trigamma(a) - (A - B) trigamma(A): the digammas in the gradients
+    of the single terms cancel.
     """
 
     generate_vmap_rule = True
@@ -104,17 +104,16 @@ class _Divergence(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
         given, against = ctx.saved_tensors
-        a, b, grad = to_float64(given), to_float64(against), grad.unsqueeze(-1)
+        a, b = to_float64(given), to_float64(against)
+        grad = to_float64(grad).unsqueeze(-1)  # a slope may be too large for float32, its share not
         total, other = a.sum(-1, keepdim=True), b.sum(-1, keepdim=True)
         of_a = of_b = None
         if ctx.needs_input_grad[0]:
-            whole = (other - total) * trigamma(total)
-            slope = torch.addcmul(whole, a - b, trigamma(a)).to(given.dtype)
-            of_a = (slope * grad).sum_to_size(given.shape)
+            slope = torch.addcmul((other - total) * trigamma(total), a - b, trigamma(a))
+            of_a = (slope * grad).sum_to_size(given.shape).to(given.dtype)
         if ctx.needs_input_grad[1]:
-            mean_log = torch.digamma(b) - torch.digamma(other)
-            slope = mean_log - (torch.digamma(a) - torch.digamma(total))
-            of_b = (slope.to(against.dtype) * grad).sum_to_size(against.shape)
+            slope = (digamma(b) - digamma(other)) - (digamma(a) - digamma(total))
+            of_b = (slope * grad).sum_to_size(against.shape).to(against.dtype)
         return of_a, of_b
 
 
@@ -223,7 +222,9 @@ class LogDirichlet(_DirichletParameters):
 
     def log_prob(self, value: Tensor) -> Tensor:
         value = self._checked(value)
-        kernel = (to_float64(self.concentration) * value).sum(-1) - value[..., -1]
+        a, rows = to_float64(self.concentration), rows_for_all(value, self)
+        kernel = (a * value).sum(-1) if rows is None else to_float64(rows) @ a.t()
+        kernel = kernel - value[..., -1]
         log_prob = kernel - self._log_normalizer()
         return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
 

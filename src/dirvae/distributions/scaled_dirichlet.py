@@ -11,7 +11,7 @@ from torch.distributions import Dirichlet as TorchDirichlet
 from torch.distributions import Distribution, kl_divergence, register_kl
 
 from dirvae.distributions._once import once
-from dirvae.distributions._vectors import positive_vector, real_vector, rows_for_all
+from dirvae.distributions._vectors import is_true, positive_vector, real_vector, rows_for_all
 from dirvae.distributions.base import OfProportions, OnSimplex
 from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
 from dirvae.distributions.log_space import log_simplex
@@ -23,9 +23,7 @@ __all__ = ["LogScaledDirichlet", "ScaledDirichlet"]
 # Nodes on the line of s, where u = sinh(s) - log A: close together at the hump, and far out where
 # a concentration below 1 leaves a long tail. There they are far apart too: see `ScaledDirichlet`.
 _NODES = {torch.float32: (-3.6, 6.4, 40), torch.float64: (-4.4, 7.4, 320)}
-
-
-FARTHEST = 600.0  # nats between shifts, from which exponentials of them underflow in float64
+LEAST = 1e-100  # of a sum of exponentials, whose inverse is squared in a second derivative
 
 
 class _Line(NamedTuple):
@@ -51,11 +49,6 @@ def _line(a: Tensor, loc: Tensor) -> _Line:
     softplus = F.softplus(logits)
     phi = (-(a * softplus).sum(-1, keepdim=True)).exp()
     return _Line(u, logits, softplus, s.cosh() * ((high - low) / (count - 1)), phi)
-
-
-def _within(loc: Tensor, nats: float) -> bool:
-    """Whether the shifts of each law are so near to each other."""
-    return bool((loc.detach().amax(-1) - loc.detach().amin(-1) < nats).all())
 
 
 def _over_nodes(values: Tensor) -> Tensor:
@@ -161,27 +154,33 @@ class LogScaledDirichlet(_Parameters):
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
         value = self._checked(value)
-        rows = rows_for_all(value, self)
-        if rows is not None and _within(self.loc, FARTHEST):
-            return self._log_probs(rows)
+        log_probs = self._log_probs(value)
+        if log_probs is not None:
+            return log_probs
         base = LogDirichlet(self.concentration, validate_args=False)
         # Moving on the simplex adds constants to the log ratios, whose Jacobian is 1.
         moved = torch.log_softmax(value - self.loc, -1)
         log_prob: Tensor = base.log_prob(moved) + moved[..., -1] - value[..., -1]
         return log_prob
 
-    def _log_probs(self, value: Tensor) -> Tensor:
-        """Log densities of each of J laws at log z of shape (..., K), shape (..., J).
+    def _log_probs(self, value: Tensor) -> Tensor | None:
+        """Log densities at rows for each of J laws, if that is asked for and can be exact.
 
         Both sums over k in the formula of `ScaledDirichlet` are products of matrices.
         """
-        a, c, y = (to_float64(v) for v in (self.concentration, self.loc, value))
+        rows = rows_for_all(value, self)
+        if rows is None:
+            return None
+        a, c, y = (to_float64(v) for v in (self.concentration, self.loc, rows))
         least, most = c.detach().amin(-1, keepdim=True), y.detach().amax(-1, keepdim=True)
         total = (y - most).exp() @ (least - c).exp().t()
+        if not is_true((total.detach() > LEAST).all()):
+            return None
         log_total = total.log() + most - least.squeeze(-1)
-        known = LogDirichlet(a, validate_args=False)._log_normalizer() + (a * c).sum(-1)
-        log_probs = y @ a.t() - a.sum(-1) * log_total - known - y[..., -1:]
-        return log_probs.to(torch.promote_types(value.dtype, self.loc.dtype))
+        constant = LogDirichlet(a, validate_args=False)._log_normalizer() + (a * c).sum(-1)
+        log_probs = y @ a.t() - a.sum(-1) * log_total - constant - y[..., -1:]
+        dtype = torch.promote_types(self.loc.dtype, self.concentration.dtype)
+        return log_probs.to(torch.promote_types(value.dtype, dtype))
 
 
 class ScaledDirichlet(OnSimplex, _Parameters):

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import register_kl
 
 from dirvae.distributions._log_sum_of_log_normals import mean_log_sum
-from dirvae.distributions._vectors import positive_vector, real_vector, rows_for_all
+from dirvae.distributions._vectors import positive_vector, real_vector, rows_for_all, sums_about
 from dirvae.distributions.base import OfProportions, OnSimplex
 from dirvae.distributions.log_space import log_simplex
 from dirvae.distributions.noise import standard_normal
@@ -78,17 +78,25 @@ class LogSoftmaxNormal(_Parameters):
         """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
         value = self._checked(value)
         log_weight = -2 * self.scale.log()
-        rows = rows_for_all(value, self)
-        if rows is None:
-            spread = _spread(value - self.loc, log_weight)
-        else:
-            spread = _spreads(rows, self.loc, log_weight).to(value.dtype)
         size = self.event_shape[0]
         constant = (
             log_weight.sum(-1) - log_weight.logsumexp(-1) - (size - 1) * math.log(2 * math.pi)
         )
+        spread = self._spreads(value)
+        if spread is None:
+            spread = _spread(value - self.loc, log_weight)
         log_prob: Tensor = (constant - spread) / 2 - value[..., -1]
-        return log_prob
+        return log_prob.to(torch.promote_types(value.dtype, self.loc.dtype))
+
+    def _spreads(self, value: Tensor) -> Tensor | None:
+        """`_spread` of rows about each of J laws, if that is asked for and can be exact."""
+        rows, weight = rows_for_all(value, self), to_float64(self.scale).square().reciprocal()
+        if rows is None:
+            return None
+        rows, loc = to_float64(rows), to_float64(self.loc)
+        rows, loc = (v - v.detach().mean(-1, keepdim=True) for v in (rows, loc))
+        sums = sums_about(rows, loc, weight)  # no common shift changes what follows
+        return None if sums is None else sums[0] - sums[1].square() / weight.sum(-1)
 
 
 class SoftmaxNormal(OnSimplex, _Parameters):
@@ -130,17 +138,6 @@ def _spread(d: Tensor, log_weight: Tensor) -> Tensor:
     center = (torch.softmax(log_weight, -1) * d).sum(-1, keepdim=True)
     spread: Tensor = (log_weight.exp() * (d - center) ** 2).sum(-1)
     return spread
-
-
-def _spreads(rows: Tensor, loc: Tensor, log_weight: Tensor) -> Tensor:
-    """`_spread` of rows, (..., K), about each of J places, (J, K): (..., J), in float64."""
-    y, loc, weight = to_float64(rows), to_float64(loc), to_float64(log_weight).exp()
-    y, loc = (v - v.mean(-1, keepdim=True).detach() for v in (y, loc))  # it changes no spread
-    pull = weight * loc
-    squares = y.square() @ weight.t() - 2 * y @ pull.t() + (loc * pull).sum(-1)
-    firsts = y @ weight.t() - pull.sum(-1)
-    spreads: Tensor = squares - firsts.square() / weight.sum(-1)
-    return spreads
 
 
 def _kl_softmax_normal(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, Normal
 
 from dirvae.distributions import Dirichlet, SoftmaxNormal, StandardizedDirichlet
-from dirvae.distributions._vectors import rows_for_all
+from dirvae.distributions._vectors import rows_for_all, sums_about
 from dirvae.distributions.precision import to_float64
 from dirvae.nn import Conditional, Fixed
 
@@ -33,9 +33,9 @@ class MixturePrior(Conditional):
         unit: The fixed prior: a Dirichlet, a Gaussian or the softmax of a Gaussian, with events of
             shape (K,).
         num_components: J, number of distributions in the mixture.
-        less_certain: Whether all J distributions stay less certain than ``unit``. A posterior that
-            is always more certain than ``unit`` then differs from the prior in every component,
-            so that a component out of use costs nats too (``commitment`` in `zoo.mlp_vae`).
+        less_certain: Whether none of the J distributions becomes more certain than ``unit``. A
+            posterior that always is then differs from the prior in every component, so that a
+            component out of use costs nats too (``commitment`` in `zoo.mlp_vae`).
 
     Raises:
         ValueError: If ``unit`` is of another kind, or ``num_components`` is below 1.
@@ -50,6 +50,8 @@ class MixturePrior(Conditional):
         torch.Size([5, 3])
     """
 
+    added_later = ("less_certain",)  # which a model saved before has not
+    less_certain = False
     log_certainty: Tensor  # one of the two is there
     certainty_logit: Tensor
 
@@ -100,12 +102,10 @@ class _Gaussians(Independent):  # type: ignore[type-arg]
     """J Gaussians of K independent numbers, whose densities at many rows are matrix products."""
 
     def log_prob(self, value: Tensor) -> Tensor:
-        rows = rows_for_all(value, self)
-        if rows is None:
+        loc, scale = self.base_dist.loc, self.base_dist.scale
+        rows, weight = rows_for_all(value, self), to_float64(scale).square().reciprocal()
+        sums = None if rows is None else sums_about(rows, loc, weight)
+        if sums is None:
             return Independent.log_prob(self, value)
-        loc, scale, z = (to_float64(v) for v in (self.base_dist.loc, self.base_dist.scale, rows))
-        weight = scale.square().reciprocal()
-        pull = loc * weight
-        distance = z.square() @ weight.t() - 2 * z @ pull.t() + (loc * pull).sum(-1)
-        volume = (scale.log() + math.log(2 * math.pi) / 2).sum(-1)
-        return (-distance / 2 - volume).to(value.dtype)
+        constant = (to_float64(scale).log() + math.log(2 * math.pi) / 2).sum(-1)
+        return (-sums[0] / 2 - constant).to(torch.promote_types(value.dtype, loc.dtype))

@@ -84,8 +84,8 @@ def mlp_vae(
         commitment: The smallest concentration of a posterior, as a multiple of the prior's
             concentration at the start. Only for latents of a Dirichlet kind with a Dirichlet
             prior. Above 1, no component's posterior can equal its prior. So even a component that
-            is out of use costs nats. With ``prior_components``, this also limits how certain the
-            distributions of the `MixturePrior` become: they stay less certain than ``prior``.
+            is out of use costs nats. With ``prior_components`` too, no distribution of the
+            `MixturePrior` then becomes more certain than ``prior``.
         prior_components: Number of distributions of a `MixturePrior`, which starts around ``prior``
             and is learned. If None, ``prior`` itself is used.
 

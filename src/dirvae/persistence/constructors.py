@@ -3,7 +3,7 @@
 Nothing here knows any module. A module's arguments are those of its constructor, each kept as an
 attribute of the same name. What an argument may be follows from its annotation. One made of tensors
 is among the module's parameters and buffers already. A class method ``tensor_arguments`` says how
-it comes back from them.
+it comes back from them. An attribute ``added_later`` names arguments that older files do not have.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ def _module_from_json(value: Any, source: _Source, kind: type[nn.Module] = nn.Mo
     cls: Any = module_from_name(name)
     kinds = _arguments(cls)
     missing = {"module", *kinds} - set(value)
-    if not missing <= _optional(cls) or set(value) - {"module", *kinds}:
+    if missing - set(getattr(cls, "added_later", ())) or set(value) - {"module", *kinds}:
         raise ModelFormatError(f"the arguments of {name} must be {sorted(kinds)}")
     kinds = {key: kind for key, kind in kinds.items() if key not in missing}
     made = {key: kind.from_json(value[key], source.child(key)) for key, kind in kinds.items()}
@@ -281,12 +281,6 @@ def _arguments(cls: Any) -> dict[str, _Kind]:
         if not any(_has_tensors(option) for option in options):
             found[name] = _kind_of(options[-1])
     return found
-
-
-def _optional(cls: Any) -> set[str]:
-    """Arguments with a default, which a file from before they were there does not have."""
-    parameters = inspect.signature(cls).parameters.items()
-    return {name for name, one in parameters if one.default is not inspect.Parameter.empty}
 
 
 def _kind_of(hint: Any) -> _Kind:
