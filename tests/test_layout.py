@@ -26,6 +26,7 @@ ABOUT_MORE = {
     "test_sparse_entries": "every function that takes a sparse matrix",
     "distributions/test_contract": "every distribution, against torch's contract",
     "distributions/test_oracles": "every distribution, against SciPy",
+    "distributions/test_rows_for_all": "rows under each of many distributions",
     "distributions/test_pyro": "every distribution, inside Pyro",
     "report/explorer/test_browser": "the page of topics in a browser",
     "report/explorer/test_browser_components": "the page of components in a browser",

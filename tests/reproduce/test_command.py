@@ -55,8 +55,11 @@ def test_names_are_listed(run: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["knn", "--rows", "gauss"], "--rows: 'gauss' is unknown, must be of gaussian"),
-        (["knn", "--rows", "dirichelt"], "; did you mean dirichlet?"),
+        (
+            ["knn", "--rows", "gauss"],
+            "'gauss' is unknown (did you mean gaussian?), must be of gaussian",
+        ),
+        (["knn", "--rows", "dirichelt"], "'dirichelt' is unknown (did you mean dirichlet?), must"),
         (["knn", "--settings", "best"], "--settings: 'best' is unknown, must be of paper, ours"),
         (["knn", "--shares", "0.1"], "--shares cannot be used with knn"),
         (["semi-supervised-mnist", "--settings", "ours"], "--settings cannot be used with"),

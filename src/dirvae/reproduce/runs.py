@@ -34,12 +34,15 @@ def require_known(option: str, names: Sequence[str], known: Collection[str]) -> 
     Example:
         >>> require_known("rows", ["gauss"], ["gaussian"])
         Traceback (most recent call last):
-        ValueError: --rows: 'gauss' is unknown, must be of gaussian; did you mean gaussian?
+        ValueError: --rows: 'gauss' is unknown (did you mean gaussian?), must be of gaussian
     """
     for name in names:
         if name not in known:
-            of = f"must be of {', '.join(known)}{nearest(name, known)}"
-            raise ValueError(f"--{option}: {name!r} is unknown, {of}")
+            hint = nearest(name, known).removeprefix("; ")
+            meant = f" ({hint})" if hint else ""  # first, since long messages are cut
+            raise ValueError(
+                f"--{option}: {name!r} is unknown{meant}, must be of {', '.join(known)}"
+            )
 
 
 def make_missing(
