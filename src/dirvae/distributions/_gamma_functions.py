@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["digamma", "lgamma_and_digamma", "trigamma"]
+__all__ = ["digamma", "lgamma", "lgamma_and_digamma", "trigamma"]
 
 SHIFT = 8  # from there on nine terms of the asymptotic series leave less than float64 rounds away
 BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798)
@@ -23,6 +23,11 @@ def lgamma_and_digamma(a: Tensor) -> tuple[Tensor, Tensor]:
     if torch.compiler.is_compiling():
         return _by_series(a)[:2]
     return torch.lgamma(a), torch.digamma(a)
+
+
+def lgamma(a: Tensor) -> Tensor:
+    """Return log Gamma(a), a > 0 in float64, to 1e-14 of max(1, its size)."""
+    return _by_series(a)[0] if torch.compiler.is_compiling() else torch.lgamma(a)
 
 
 def digamma(a: Tensor) -> Tensor:

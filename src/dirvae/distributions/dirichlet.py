@@ -11,7 +11,12 @@ from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
 from torch.distributions import constraints, register_kl
 
-from dirvae.distributions._gamma_functions import digamma, lgamma_and_digamma, trigamma
+from dirvae.distributions._gamma_functions import (
+    digamma,
+    lgamma,
+    lgamma_and_digamma,
+    trigamma,
+)
 from dirvae.distributions._log_gamma_gradient import attach_gradient
 from dirvae.distributions._log_gamma_sampler import sample_log_gamma
 from dirvae.distributions._vectors import positive_vector, rows_for_all
@@ -92,7 +97,7 @@ class _Divergence(torch.autograd.Function):
         total, other = a.sum(-1), b.sum(-1)
         parts, means = lgamma_and_digamma(a)
         whole, mean_whole = lgamma_and_digamma(total)
-        of_b = lgamma_and_digamma(b)[0].sum(-1) - lgamma_and_digamma(other)[0]
+        of_b = lgamma(b).sum(-1) - lgamma(other)
         parts = (a - b).mul_(means).sub_(parts).sum(-1)
         whole = (total - other) * mean_whole - whole
         return (parts - whole + of_b).to(dtype)

@@ -90,9 +90,10 @@ class LogSoftmaxNormal(_Parameters):
 
     def _spreads(self, value: Tensor) -> Tensor | None:
         """`_spread` of rows about each of J laws, if that is asked for and can be exact."""
-        rows, weight = rows_for_all(value, self), to_float64(self.scale).square().reciprocal()
+        rows = rows_for_all(value, self)
         if rows is None:
             return None
+        weight = to_float64(self.scale).square().reciprocal()
         rows, loc = to_float64(rows), to_float64(self.loc)
         rows, loc = (v - v.detach().mean(-1, keepdim=True) for v in (rows, loc))
         sums = sums_about(rows, loc, weight)  # no common shift changes what follows

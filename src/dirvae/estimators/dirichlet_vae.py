@@ -83,7 +83,7 @@ class DirichletVAE(RowEstimator):
             the GEM: one number, 5 if None. `SoftmaxNormal` and `Normal` need None.
         prior_components: Number of distributions in a learned mixture prior (`MixturePrior`). They
             start near the prior that would be used without a mixture. With a ``commitment`` above
-            1, they stay less certain than it. If None, the prior is not a mixture.
+            1, none becomes more certain than it. If None, the prior is not a mixture.
         latent: Distribution of the latent: `distributions.StandardizedDirichlet`,
             `ScaledDirichlet` (the same distribution, with parameters that are harder to learn),
             `Dirichlet` (the same family as the prior, with looser bounds),
