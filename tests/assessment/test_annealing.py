@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -7,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Multinomial, MultivariateNormal, Normal
 
-from dirvae.assessment.annealing import annealed_log_evidence
+from dirvae.assessment.annealing import AnnealedPath, annealed_log_evidence
 from dirvae.distributions import Dirichlet
 from dirvae.models import zoo
 from dirvae.models.vae import VAE
@@ -25,7 +27,7 @@ class Misled(nn.Module):
 
 class Linear(nn.Module):
     def forward(self, z: Tensor) -> Independent:
-        return Independent(Normal(z @ LOADING.T, 0.5), 1)
+        return Independent(Normal(z @ LOADING.T.to(z), 0.5), 1)
 
 
 class Counts(nn.Module):
@@ -49,6 +51,39 @@ def test_the_evidence_of_a_linear_gaussian_model() -> None:
     assert found.mean_std_error < 0.05 / 3
     assert abs(found.mean - float(exact.mean())) < 3 * found.mean_std_error
     assert (np.abs(found.value - exact.numpy()) < 5 * found.std_error).all()
+
+
+class Misguided(nn.Module):
+    def forward(self, z: Tensor) -> Independent:
+        assert z.dtype is torch.float32
+        return Independent(Normal(z @ LOADING.T.to(z).flip(1), 1.0), 1)
+
+
+def test_the_evidence_is_right_whatever_trajectories_follow() -> None:
+    prior = Fixed(Normal, loc=torch.zeros(2), scale=torch.ones(2))
+    x = torch.tensor([[0.4, -1.0, 0.3, 1.2]]).double()
+    exact = MultivariateNormal(
+        torch.zeros(4).double(), LOADING @ LOADING.T + 0.25 * torch.eye(4).double()
+    ).log_prob(x)
+    generator = torch.Generator().manual_seed(0)
+    path = AnnealedPath(VAE(Misled(), Linear(), prior), x, None, 3, generator)
+    path.guide = Misguided()
+    steps = [torch.full((1, 1), 0.4).double()] * 30
+    weight = (path.forward(path.start(20_000), steps) - exact).exp()
+    assert abs(float(weight.mean()) - 1) < 4 * float(weight.std()) / 20_000**0.5
+    assert float(weight.std()) < 2
+
+
+def test_weights_are_in_double_precision() -> None:
+    torch.manual_seed(0)
+    vae = zoo.dirichlet(4, torch.full((3,), 0.5))
+    path = AnnealedPath(vae, torch.eye(4), None, 1, torch.Generator().manual_seed(0))
+    u = path.start(2)
+    # At one temperature they are the likelihoods of the prior's draws.
+    weight = path.forward(u, [torch.full((4, 1), 0.1).double()])
+    decoder = copy.deepcopy(vae.decoder).double()
+    exact = decoder(path.coordinates.latent(u)).log_prob(torch.eye(4).double())
+    torch.testing.assert_close(weight, exact, rtol=1e-13, atol=0)
 
 
 @pytest.mark.learning

@@ -24,7 +24,7 @@ PRIORS = {
 def test_the_density_integrates_to_1_with_the_priors_own_mean(name: str) -> None:
     prior: Distribution = PRIORS[name]
     found = coordinates_of(prior.expand(torch.Size([1])))
-    u = found.sample(20_000, torch.Generator().manual_seed(0))[:, 0]
+    u = found.sample(torch.Size([20_000]), torch.Generator().manual_seed(0))[:, 0]
     # Weights of the prior's draws against a wide Gaussian: their mean is the integral, 1.
     wide = torch.distributions.MultivariateNormal(u.mean(0), 2 * torch.cov(u.T))
     other = wide.sample((20_000,))

@@ -14,7 +14,7 @@ from dirvae.distributions import draw, log_law
 __all__ = ["Coordinates", "coordinates_of"]
 
 
-_FOR_SCALE = 100  # draws a row; the scale only speeds chains up
+_FOR_SCALE = 1000  # draws; the scale only speeds chains up
 
 
 class Coordinates(Protocol):
@@ -26,12 +26,12 @@ class Coordinates(Protocol):
     def log_prob(self, u: Tensor) -> Tensor:
         """Log density of ``u`` under the prior, shape (...)."""
 
-    def sample(self, num_chains: int, generator: torch.Generator | None) -> Tensor:
-        """Draws of the prior, shape (C, N, M)."""
+    def sample(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
+        """Draws of the prior, shape (*shape, N..., M)."""
 
 
 def coordinates_of(prior: Distribution) -> Coordinates:
-    """Return those of a prior of batch shape (N,) and event shape (K,).
+    """Return those of a prior of batch shape (N,), or () for all rows, and event shape (K,).
 
     Of a law on the simplex that gives the one of log z they are isometric log ratios: K - 1 of them
     in units of the prior's spread, that are near a Gaussian where the prior is a Dirichlet. Of
@@ -44,7 +44,7 @@ def coordinates_of(prior: Distribution) -> Coordinates:
     Example:
         >>> from dirvae.distributions import Dirichlet
         >>> found = coordinates_of(Dirichlet(torch.ones(2, 3)))
-        >>> u = found.sample(4, None)
+        >>> u = found.sample(torch.Size([4]), None)
         >>> u.shape, found.log_prob(u).shape, found.latent(u).shape
         (torch.Size([4, 2, 2]), torch.Size([4, 2]), torch.Size([4, 2, 3]))
     """
@@ -68,8 +68,8 @@ class _Bijection(NamedTuple):
         log_prob: Tensor = self.prior.log_prob(z) + self.transform.log_abs_det_jacobian(u, z)
         return log_prob
 
-    def sample(self, num_chains: int, generator: torch.Generator | None) -> Tensor:
-        u: Tensor = self.transform.inv(draw(self.prior, torch.Size([num_chains]), generator))
+    def sample(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
+        u: Tensor = self.transform.inv(draw(self.prior, shape, generator))
         return u
 
 
@@ -88,8 +88,8 @@ class _LogRatios(NamedTuple):
         log_prob: Tensor = self.log_prior.log_prob(log_z) + log_z[..., -1] + constant
         return log_prob
 
-    def sample(self, num_chains: int, generator: torch.Generator | None) -> Tensor:
-        log_z = draw(self.log_prior, torch.Size([num_chains]), generator)
+    def sample(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
+        log_z = draw(self.log_prior, shape, generator)
         return log_z @ self.contrasts.T / self.std
 
 
