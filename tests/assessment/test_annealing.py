@@ -78,6 +78,7 @@ def test_weights_are_in_double_precision() -> None:
     torch.manual_seed(0)
     vae = zoo.dirichlet(4, torch.full((3,), 0.5))
     path = AnnealedPath(vae, torch.eye(4), None, 1, torch.Generator().manual_seed(0))
+    assert {weight.dtype for weight in path.guide.parameters()} == {torch.float32}
     u = path.start(2)
     # At one temperature they are the likelihoods of the prior's draws.
     weight = path.forward(u, [torch.full((4, 1), 0.1).double()])
