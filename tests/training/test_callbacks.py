@@ -8,10 +8,13 @@ from types import SimpleNamespace as Named
 
 import pytest
 import torch
+from lightning.pytorch.callbacks import Callback
 
+from dirvae.distributions import Dirichlet
 from dirvae.models import zoo
 from dirvae.nn import Fixed
-from dirvae.training import CollapseWarning, CollapseWatch, Training, fit
+from dirvae.training import CollapseWarning, CollapseWatch, CommitmentRelease, Training, fit
+from dirvae.training.callbacks import settled
 
 quiet = partial(fit, verbose=False, seed=0, batch_size=30)
 FAST = partial(torch.optim.Adam, lr=0.01)
@@ -134,3 +137,60 @@ def _told_at(used):
         for warning in caught:
             told[epoch] = int(str(warning.message).split()[0])
     return told
+
+
+def committed():
+    torch.manual_seed(0)
+    prior = Fixed(Dirichlet, concentration=torch.tensor([1.0, 2.0, 4.0]))
+    sizes = {"hidden_sizes": (8,), "decoder_hidden_sizes": (8,)}
+    return zoo.mlp_vae(6, Dirichlet, prior, commitment=1.5, **sizes)
+
+
+class Bounds(Callback):
+    """Keeps the smallest concentrations of each epoch."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_train_epoch_end(self, trainer, training):
+        self.seen.append(training.vae.encoder.bounds["concentration"].tolist())
+
+
+def test_a_commitment_is_let_go_in_the_second_third(x):
+    watch = Bounds()
+    quiet(committed(), x, max_epochs=6, callbacks=[CommitmentRelease(6), watch])
+    start = [1.5, 3.0, 6.0]
+    assert watch.seen == [[share * value for value in start] for share in (1, 1, 1, 0.5, 0, 0)]
+
+
+def test_a_released_commitment_that_was_broken_off_goes_on(x, tmp_path):
+    class BreakOff(CommitmentRelease):
+        def on_train_epoch_start(self, trainer, training):
+            super().on_train_epoch_start(trainer, training)
+            if trainer.current_epoch == 4 and not self.resumed:
+                raise KeyboardInterrupt
+
+    whole, broken, watch = committed(), committed(), Bounds()
+    quiet(whole, x, max_epochs=6, callbacks=[CommitmentRelease(6)])
+    BreakOff.resumed = False
+    with pytest.raises(KeyboardInterrupt):
+        quiet(broken, x, max_epochs=6, callbacks=[BreakOff(6)], checkpoint_dir=tmp_path)
+    BreakOff.resumed = True
+    again = committed()
+    options = {"checkpoint_dir": tmp_path, "resume": True}
+    quiet(again, x, max_epochs=6, callbacks=[BreakOff(6), watch], **options)
+    assert watch.seen == [[0.0] * 3] * 2
+    for name, value in whole.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value)
+
+
+def test_components_are_not_told_of_while_a_commitment_is_let_go():
+    schedule = {"kl_schedule": lambda step: 1.0}
+    steps = {"global_step": 5, "estimated_stepping_batches": 9}
+    found = [
+        settled(
+            Named(callbacks=[CommitmentRelease(6)], current_epoch=epoch, **steps), Named(**schedule)
+        )
+        for epoch in range(6)
+    ]
+    assert found == [False] * 4 + [True] * 2

@@ -211,7 +211,7 @@ class Head(Conditional):
         for name, (constraint, shape) in self.layout.items():
             wanted = initial.get(name)
             if wanted is not None and name in self.least:
-                wanted = wanted - getattr(self, f"least_{name}")
+                wanted = wanted - self.bounds[name]
                 if bool((wanted <= 0).any()):
                     raise ValueError(f"initial {name} must be above its least value")
             start = from_parameter(constraint, wanted, name in self.exponential)
@@ -228,6 +228,11 @@ class Head(Conditional):
 
     def extra_repr(self) -> str:
         return f"{self.Law.__name__}, event_shape={tuple(self.event_shape)}"
+
+    @property
+    def bounds(self) -> dict[str, Tensor]:
+        """The lower bounds that ``least`` names. A training may change them in place."""
+        return {name: getattr(self, f"least_{name}") for name in self.least}
 
     @property
     def num_raw(self) -> int:
@@ -265,7 +270,7 @@ class Head(Conditional):
             free = free + getattr(self, f"offset_{name}")
             found[name] = to_parameter(constraint, free, name in self.exponential)
             if name in self.least:
-                found[name] = found[name] + getattr(self, f"least_{name}")
+                found[name] = found[name] + self.bounds[name]
         return found
 
 

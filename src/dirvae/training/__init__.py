@@ -1,6 +1,11 @@
 """Training of models, in one call, by Lightning."""
 
-from dirvae.training.callbacks import CollapseWarning, CollapseWatch, MethodOfMoments
+from dirvae.training.callbacks import (
+    CollapseWarning,
+    CollapseWatch,
+    CommitmentRelease,
+    MethodOfMoments,
+)
 from dirvae.training.checkpoints import CheckpointError
 from dirvae.training.fitting import fit
 from dirvae.training.module import History, Training
@@ -10,6 +15,7 @@ __all__ = [
     "CheckpointError",
     "CollapseWarning",
     "CollapseWatch",
+    "CommitmentRelease",
     "History",
     "MethodOfMoments",
     "Training",

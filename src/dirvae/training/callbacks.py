@@ -1,4 +1,4 @@
-"""Lightning callbacks: a prior that is learned from moments, and a warning of collapse."""
+"""Lightning callbacks: a prior learned from moments, commitments, a warning of collapse."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from torch import Tensor
 __all__ = [
     "CollapseWarning",
     "CollapseWatch",
+    "CommitmentRelease",
     "MethodOfMoments",
     "concentration_by_moments",
     "settled",
@@ -47,6 +48,45 @@ def concentration_by_moments(mean: Tensor, mean_square: Tensor) -> Tensor:
     return (total * mean).clamp(min=1e-3)
 
 
+class CommitmentRelease(Callback):
+    """Lets a commitment fall to 0, in the second third of the epochs.
+
+    A commitment brings every component of the latent into use, but a posterior that must be more
+    certain than the prior costs nats. Components that are in use by then mostly stay so without it.
+
+    Args:
+        max_epochs: Number of epochs of all three thirds together.
+
+    Example:
+        >>> release = CommitmentRelease(max_epochs=30)
+        >>> [release.share(epoch) for epoch in (0, 10, 15, 20, 29)]
+        [1.0, 1.0, 0.5, 0.0, 0.0]
+    """
+
+    def __init__(self, max_epochs: int) -> None:
+        self.first, self.last = _second_third(max_epochs)
+        self.start: dict[str, Tensor] = {}
+
+    def share(self, epoch: int) -> float:
+        """Share of the commitment that is left in an epoch."""
+        return min(1.0, max(0.0, (self.last - epoch) / (self.last - self.first)))
+
+    def on_train_epoch_start(self, trainer: Any, training: Any) -> None:
+        """Set what is left of the commitment."""
+        bounds = training.vae.encoder.bounds
+        self.start = self.start or {name: bound.clone() for name, bound in bounds.items()}
+        for name, bound in bounds.items():
+            bound.copy_(self.share(trainer.current_epoch) * self.start[name])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state that a resumed training needs."""
+        return {"start": self.start}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the state."""
+        self.start = state_dict["start"]
+
+
 class MethodOfMoments(Callback):
     """Learns a Dirichlet prior from the sampled latents, in three stages (Joo et al.).
 
@@ -68,8 +108,7 @@ class MethodOfMoments(Callback):
     """
 
     def __init__(self, max_epochs: int) -> None:
-        self.first = max_epochs // 3
-        self.last = max(self.first + 1, 2 * max_epochs // 3)
+        self.first, self.last = _second_third(max_epochs)
         self.sums: Tensor | None = None
         self.rows: Tensor | float = 0.0
 
@@ -185,7 +224,7 @@ def _epitaph(last_used: Tensor, dead: Tensor) -> CollapseWarning:
 
 
 def settled(trainer: Any, training: Any) -> bool:
-    """Whether the KL has its final weight and the prior is no longer being learned.
+    """Whether the KL has its final weight, and prior and commitment are not being changed.
 
     Args:
         trainer: Lightning's trainer.
@@ -198,10 +237,15 @@ def settled(trainer: Any, training: Any) -> bool:
         False
     """
     schedule = training.kl_schedule
-    learning = [c for c in trainer.callbacks if isinstance(c, MethodOfMoments)]
+    staged = [c for c in trainer.callbacks if isinstance(c, (CommitmentRelease, MethodOfMoments))]
     return schedule(trainer.global_step) == schedule(_planned(trainer)) and all(
-        trainer.current_epoch >= callback.last for callback in learning
+        trainer.current_epoch >= callback.last for callback in staged
     )
+
+
+def _second_third(max_epochs: int) -> tuple[int, int]:
+    first = max_epochs // 3
+    return first, max(first + 1, 2 * max_epochs // 3)
 
 
 def _planned(trainer: Any) -> int:
