@@ -158,28 +158,30 @@ class Bounds(Callback):
 
 def test_a_commitment_is_let_go_in_the_second_third(x):
     watch = Bounds()
-    quiet(committed(), x, max_epochs=6, callbacks=[CommitmentRelease(6), watch])
-    start = [1.5, 3.0, 6.0]
-    assert watch.seen == [[share * value for value in start] for share in (1, 1, 1, 0.5, 0, 0)]
+    quiet(committed(), x, max_epochs=12, callbacks=[CommitmentRelease(12), watch])
+    shares = torch.tensor([1, 1, 1, 1, 1, 0.75, 0.5, 0.25, 0, 0, 0, 0])
+    expected = shares.unsqueeze(-1) * torch.tensor([1.5, 3.0, 6.0])
+    torch.testing.assert_close(torch.tensor(watch.seen), expected)
 
 
 def test_a_released_commitment_that_was_broken_off_goes_on(x, tmp_path):
     class BreakOff(CommitmentRelease):
         def on_train_epoch_start(self, trainer, training):
             super().on_train_epoch_start(trainer, training)
-            if trainer.current_epoch == 4 and not self.resumed:
+            if trainer.current_epoch == 7 and not self.resumed:
                 raise KeyboardInterrupt
 
     whole, broken, watch = committed(), committed(), Bounds()
-    quiet(whole, x, max_epochs=6, callbacks=[CommitmentRelease(6)])
+    quiet(whole, x, max_epochs=12, callbacks=[CommitmentRelease(12)])
     BreakOff.resumed = False
     with pytest.raises(KeyboardInterrupt):
-        quiet(broken, x, max_epochs=6, callbacks=[BreakOff(6)], checkpoint_dir=tmp_path)
+        quiet(broken, x, max_epochs=12, callbacks=[BreakOff(12)], checkpoint_dir=tmp_path)
     BreakOff.resumed = True
     again = committed()
     options = {"checkpoint_dir": tmp_path, "resume": True}
-    quiet(again, x, max_epochs=6, callbacks=[BreakOff(6), watch], **options)
-    assert watch.seen == [[0.0] * 3] * 2
+    quiet(again, x, max_epochs=12, callbacks=[BreakOff(12), watch], **options)
+    assert watch.seen[0] == [0.25 * value for value in (1.5, 3.0, 6.0)]
+    assert watch.seen[1:] == [[0.0] * 3] * 4
     for name, value in whole.state_dict().items():
         assert torch.equal(again.state_dict()[name], value)
 
