@@ -90,8 +90,12 @@ ROWS = {
     "standardized_dirichlet_mixture_released": Row(
         StandardizedDirichlet, _flat_dirichlet, commitment=1.5, released=True, prior_components=100
     ),
+    "standardized_dirichlet_mixture_500": Row(
+        StandardizedDirichlet, _flat_dirichlet, prior_components=500
+    ),
     "concrete": Row(RelaxedOneHotCategorical, partial(standard_prior, RelaxedOneHotCategorical)),
     "gaussian_mixture": Row(Normal, partial(standard_prior, Normal), prior_components=100),
+    "gaussian_mixture_500": Row(Normal, partial(standard_prior, Normal), prior_components=500),
 }
 
 QUICK_ROWS = ("gaussian", "stick_breaking_kumaraswamy", "inverse_cdf_dirichlet", "dirichlet")
