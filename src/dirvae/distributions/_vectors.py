@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution, biject_to, constraints, transform_to
 from torch.distributions.transforms import IndependentTransform
 
 from dirvae.distributions.precision import to_float64
 
-__all__ = ["is_true", "positive_vector", "real_vector", "rows_for_all", "sums_about"]
+__all__ = [
+    "centred",
+    "is_true",
+    "positive_vector",
+    "real_vector",
+    "rows_for_all",
+    "squares",
+]
 
 LARGEST = 1e8  # of squares, whose differences are then right to 1e-7
 
@@ -56,29 +64,41 @@ def rows_for_all(value: Tensor, law: Distribution) -> Tensor | None:
     return value.squeeze(-2) if many else None
 
 
-def sums_about(rows: Tensor, places: Tensor, weights: Tensor) -> tuple[Tensor, Tensor] | None:
-    """Sum over k of w_jk (y_k - c_jk)^2, and of w_jk (y_k - c_jk), as products of matrices.
+def centred(rows: Tensor, places: Tensor, weights: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Rows and places about a common centre, in float64; None if `squares` would lose digits.
 
     Args:
         rows: y, shape (..., K).
         places: c, shape (J, K).
         weights: w, positive, shape (J, K).
 
-    Returns:
-        Both of shape (..., J), in float64; None if digits would be lost in differences.
-
     Example:
-        >>> sums_about(torch.ones(1, 2), torch.zeros(1, 2), torch.ones(1, 2))
-        (tensor([[2.]], dtype=torch.float64), tensor([[2.]], dtype=torch.float64))
+        >>> centred(torch.ones(1, 2), torch.ones(1, 2), torch.ones(1, 2))[0].tolist()
+        [[0.0, 0.0]]
     """
     y, c, w = to_float64(rows), to_float64(places), to_float64(weights)
     centre = c.detach().mean(0)
     y, c = y - centre, c - centre
+    # The largest weights in place of each law's own: a number a row and not one a row and law.
+    of_rows = y.detach().square() @ w.detach().amax(0)
+    of_places = (w * c.square()).detach().sum(-1)
+    exact = is_true((of_rows < LARGEST).all() & (of_places < LARGEST).all())
+    return (y, c) if exact else None
+
+
+def squares(y: Tensor, c: Tensor, w: Tensor, factor: float, plus: Tensor) -> Tensor:
+    """``factor`` times the sum over k of w_jk (y_k - c_jk)^2, plus ``plus`` of shape (J,).
+
+    It is one product of matrices: (..., J) numbers are written once.
+
+    Example:
+        >>> squares(torch.ones(1, 2), torch.zeros(1, 2), torch.ones(1, 2), 1.0, torch.zeros(1))
+        tensor([[2.]])
+    """
+    w = factor * w
     pull = w * c
-    of_rows, of_places = y.square() @ w.t(), (c * pull).sum(-1)
-    if not is_true((of_rows.detach() < LARGEST).all() & (of_places.detach() < LARGEST).all()):
-        return None
-    return of_rows - 2 * y @ pull.t() + of_places, y @ w.t() - pull.sum(-1)
+    of_law, of_row = torch.cat((w, -2 * pull), -1), torch.cat((y.square(), y), -1)
+    return F.linear(of_row, of_law, (pull * c).sum(-1) + plus)
 
 
 def is_true(condition: Tensor) -> bool:

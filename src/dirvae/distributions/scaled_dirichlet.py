@@ -176,9 +176,13 @@ class LogScaledDirichlet(_Parameters):
         total = (y - most).exp() @ (least - c).exp().t()
         if not is_true((total.detach() > LEAST).all()):
             return None
-        log_total = total.log() + most - least.squeeze(-1)
+        sums = a.sum(-1, keepdim=True)
         constant = LogDirichlet(a, validate_args=False)._log_normalizer() + (a * c).sum(-1)
-        log_probs = y @ a.t() - a.sum(-1) * log_total - constant - y[..., -1:]
+        # All that is linear in the rows is one product, so that (..., J) numbers are written once.
+        of_law = torch.cat((a, -sums, -torch.ones_like(sums)), -1)
+        of_row = torch.cat((y, most, y[..., -1:]), -1)
+        log_probs = F.linear(of_row, of_law, (sums * least).squeeze(-1) - constant)
+        log_probs = torch.addcmul(log_probs, total.log(), sums.squeeze(-1), value=-1)
         dtype = torch.promote_types(self.loc.dtype, self.concentration.dtype)
         return log_probs.to(torch.promote_types(value.dtype, dtype))
 

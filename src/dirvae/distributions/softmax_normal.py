@@ -6,11 +6,18 @@ import math
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import register_kl
 
 from dirvae.distributions._log_sum_of_log_normals import mean_log_sum
-from dirvae.distributions._vectors import positive_vector, real_vector, rows_for_all, sums_about
+from dirvae.distributions._vectors import (
+    centred,
+    positive_vector,
+    real_vector,
+    rows_for_all,
+    squares,
+)
 from dirvae.distributions.base import OfProportions, OnSimplex
 from dirvae.distributions.log_space import log_simplex
 from dirvae.distributions.noise import standard_normal
@@ -96,8 +103,14 @@ class LogSoftmaxNormal(_Parameters):
         weight = to_float64(self.scale).square().reciprocal()
         rows, loc = to_float64(rows), to_float64(self.loc)
         rows, loc = (v - v.detach().mean(-1, keepdim=True) for v in (rows, loc))
-        sums = sums_about(rows, loc, weight)  # no common shift changes what follows
-        return None if sums is None else sums[0] - sums[1].square() / weight.sum(-1)
+        parts = centred(rows, loc, weight)  # no common shift changes what follows
+        if parts is None:
+            return None
+        y, c = parts
+        total = weight.sum(-1, keepdim=True)
+        share = weight * total.rsqrt()
+        along = F.linear(y, share, -(share * c).sum(-1))
+        return squares(y, c, weight, 1.0, torch.zeros_like(total[..., 0])) - along.square()
 
 
 class SoftmaxNormal(OnSimplex, _Parameters):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, Normal
 
 from dirvae.distributions import Dirichlet, SoftmaxNormal, StandardizedDirichlet
-from dirvae.distributions._vectors import rows_for_all, sums_about
+from dirvae.distributions._vectors import centred, rows_for_all, squares
 from dirvae.distributions.precision import to_float64
 from dirvae.nn import Conditional, Fixed
 
@@ -104,8 +104,9 @@ class _Gaussians(Independent):  # type: ignore[type-arg]
     def log_prob(self, value: Tensor) -> Tensor:
         loc, scale = self.base_dist.loc, self.base_dist.scale
         rows, weight = rows_for_all(value, self), to_float64(scale).square().reciprocal()
-        sums = None if rows is None else sums_about(rows, loc, weight)
-        if sums is None:
+        parts = None if rows is None else centred(rows, loc, weight)
+        if parts is None:
             return Independent.log_prob(self, value)
         constant = (to_float64(scale).log() + math.log(2 * math.pi) / 2).sum(-1)
-        return (-sums[0] / 2 - constant).to(torch.promote_types(value.dtype, loc.dtype))
+        log_probs = squares(*parts, weight, -0.5, -constant)
+        return log_probs.to(torch.promote_types(value.dtype, loc.dtype))
