@@ -33,12 +33,14 @@ from dirvae.data import mnist, omniglot
 from dirvae.distributions import Dirichlet, Multinomial, ScaledDirichlet, StandardizedDirichlet
 from dirvae.evaluation import knn_errors
 from dirvae.reproduce import record
+from dirvae.training import CommitmentRelease
 from studies import RESULTS
 
 FILE = RESULTS / "default_latent.jsonl"
 MEASURED = 2_000  # rows by which the use of components is judged
 
 NEAR_ONE = "1 - 1/K"  # the prior's concentration that stands for the Gaussian's (MacKay 1998)
+RELEASED = "standardized, prior 10.0, commitment 1.5, released"  # that falls to 0 in training
 STANDARDIZED = {"latent": StandardizedDirichlet, "prior_concentration": NEAR_ONE, "commitment": 0.0}
 VARIANTS: dict[str, dict[str, Any]] = {
     "gaussian": {"latent": Normal},
@@ -56,6 +58,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
     "standardized, commitment 1.0": {**STANDARDIZED, "commitment": 1.0},
     "standardized, commitment 1.5": {**STANDARDIZED, "commitment": 1.5},
+    RELEASED: {**STANDARDIZED, "prior_concentration": 10.0, "commitment": 1.5},
     "gaussian, mixture prior": {"latent": Normal, "prior_components": 100},
     "standardized, mixture prior": {**STANDARDIZED, "prior_components": 100},
 }
@@ -139,8 +142,9 @@ def run(data: Data, variant: str, seed: int) -> dict[str, Any]:
     settings = {"likelihood": data.likelihood, **data.options, **VARIANTS[variant]}
     if settings.get("prior_concentration") == NEAR_ONE:
         settings["prior_concentration"] = 1 - 1 / settings["n_components"]
-    start = time.perf_counter()
-    model = DirichletVAE(random_state=seed, **settings).fit(data.x)
+    start, model = time.perf_counter(), DirichletVAE(random_state=seed, **settings)
+    callbacks = [CommitmentRelease(model.max_epochs)] if variant == RELEASED else []
+    model.fit(data.x, trainer={"callbacks": callbacks})
     seconds = time.perf_counter() - start
     vae, rows = model.vae_, torch.from_numpy(_dense(data.validation)).float()
     with torch.no_grad():

@@ -13,7 +13,6 @@ from torch.distributions import Independent, Normal
 
 from dirvae.assessment import log_evidence
 from dirvae.models.likelihoods import unit_normal
-from dirvae.persistence import load
 from dirvae.reproduce import density, measures, record
 from dirvae.reproduce.density import Job, jobs, run_all
 from dirvae.reproduce.images import Images, drawn
@@ -124,44 +123,6 @@ def test_small_batches_are_the_papers_training_else() -> None:
         "ours",
         "iwae",
     }
-
-
-def test_a_training_after_another_goes_on_with_its_model(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fit, given = density.fit, []
-
-    def watched(training: Any, *args: Any, **options: Any) -> Any:
-        start = {name: value.clone() for name, value in training.vae.state_dict().items()}
-        history = fit(training, *args, **options)
-        end = {name: value.clone() for name, value in training.vae.state_dict().items()}
-        given.append((training.num_samples, options["max_epochs"], start, end))
-        return history
-
-    monkeypatch.setattr(density, "fit", watched)
-    row = "standardized_dirichlet_mixture_released"
-    (run,) = made([job(row, "iwae-20")], tmp_path / "runs.jsonl")
-    (first, first_epochs, _, end), (second, second_epochs, start, _) = given
-    assert (first, second, first_epochs, second_epochs) == (5, 20, 2, 2)
-    assert end.keys() == start.keys()
-    assert all(torch.equal(end[name], start[name]) for name in end)
-    assert run["before"]["setting"] == "iwae"
-    # The first one is there for a run of its own, whose key is that of runs before there were two.
-    made([job(row, "iwae")], tmp_path / "runs.jsonl")
-    assert len(given) == 2
-    assert not {"before", "after"} & {*job(row, "iwae").key, *job(row, "iwae").key["plan"]}
-
-
-def test_a_released_commitment_is_gone_in_the_end(tmp_path: Path) -> None:
-    row = "standardized_dirichlet_mixture_released"
-    wanted = job(row, epochs=3)
-    made([wanted], tmp_path / "runs.jsonl")
-    vae = load(tmp_path / "runs" / wanted.name / "model")
-    assert vae.encoder.bounds["certainty"].tolist() == [0.0] * 4
-    assert not vae.prior.less_certain
-    kept = build(ROWS["standardized_dirichlet_mixture_committed"], wanted.plan, 4, tiny().train)
-    assert kept.encoder.bounds["certainty"].tolist() == [1.5] * 4
-    assert kept.prior.less_certain
 
 
 def test_a_model_that_has_learned_the_images(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from dirvae.reproduce.rows import QUICK_ROWS, ROWS
 from dirvae.reproduce.runs import make_missing, require_known
 from dirvae.reproduce.settings import SETTINGS, USUAL, Setting, build, training_of
 from dirvae.training import fit
-from dirvae.training.callbacks import CommitmentRelease, MethodOfMoments
+from dirvae.training.callbacks import MethodOfMoments
 from dirvae.writing import write_text
 
 __all__ = ["Job", "jobs", "run_all", "trained_model"]
@@ -54,7 +54,6 @@ class Job(NamedTuple):
         plan: The `Setting` in numbers.
         amounts: How much is measured.
         images: Most images of training, validation and test; None for all.
-        before: The run whose model is trained on; None to begin anew.
     """
 
     data: str
@@ -65,19 +64,19 @@ class Job(NamedTuple):
     plan: Setting
     amounts: Amounts = Amounts()
     images: tuple[int | None, int | None, int | None] = (None, None, None)
-    before: Job | None = None
 
     @property
     def key(self) -> Run:
         """What a run on file must agree with to be this one."""
-        told = self._asdict() | {
-            "plan": self.plan._asdict() | {"row": ROWS[self.row].learning_rate},
-            "amounts": self.amounts._asdict(),
-        }
-        # Files of runs that begin anew are older than these two.
-        del told["plan"]["after"], told["before"]
-        told |= {} if self.before is None else {"before": self.before.key}
-        key: Run = json.loads(json.dumps(told))
+        key: Run = json.loads(
+            json.dumps(
+                {
+                    **self._asdict(),
+                    "plan": self.plan._asdict() | {"row": ROWS[self.row].learning_rate},
+                    "amounts": self.amounts._asdict(),
+                }
+            )
+        )
         return key
 
     @property
@@ -134,16 +133,11 @@ def jobs(
     images = QUICK_IMAGES if quick else (None, None, None)
     own: dict[str, Any] = {"epochs": epochs, "precision": precision}
     own = {name: value for name, value in own.items() if value is not None}
-
-    def job(row: str, setting: str, seed: int) -> Job:
-        plan = SETTINGS[setting]._replace(**own)
-        before = job(row, plan.after, seed) if plan.after else None
-        return Job(data, row, setting, seed, kind, plan, amounts, images, before)
-
     for seed in seeds:
         for row in rows:
             for setting in settings:
-                yield job(row, setting, seed)
+                plan = SETTINGS[setting]._replace(**own)
+                yield Job(data, row, setting, seed, kind, plan, amounts, images)
 
 
 def run_all(wanted: Sequence[Job], file: Path, bars: Bars, device: str = "cpu") -> None:
@@ -208,9 +202,6 @@ def trained_model(
     facts = folder / "training.json"
     if facts.is_file():
         return load(folder / "model", into=vae).to(device), json.loads(facts.read_text())
-    if job.before is not None:
-        before, _ = trained_model(job.before, images, folder.parent / job.before.name, bars, device)
-        vae.load_state_dict(before.state_dict())
     start = time.perf_counter()
     checkpoints = folder / "checkpoints"
     steps = plan.epochs * math.ceil(len(images.train) / plan.batch_size)
@@ -230,11 +221,7 @@ def trained_model(
             gradient_clip_val=plan.clip,
             precision=plan.precision,
             accelerator=device,
-            callbacks=[
-                bar,
-                *([MethodOfMoments(plan.epochs)] if row.by_moments else []),
-                *([CommitmentRelease(plan.epochs)] if row.released else []),
-            ],
+            callbacks=[bar, *([MethodOfMoments(plan.epochs)] if row.by_moments else [])],
         )
     trained = {"epochs": len(history), "training_seconds": round(time.perf_counter() - start)}
     save(vae, folder / "model")

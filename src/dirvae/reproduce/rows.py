@@ -35,7 +35,6 @@ class Row(NamedTuple):
         by_moments: Whether the prior is learned by the method of moments, in three stages.
         as_multi_gamma: Whether the paper trains and scores it as if it drew true gammas.
         commitment: The posterior's least concentration, in units of the prior's.
-        released: Whether the commitment falls to 0 in training.
         prior_components: Laws of a prior that is a learned mixture around ``prior``; None for none.
 
     Example:
@@ -49,7 +48,6 @@ class Row(NamedTuple):
     by_moments: bool = False
     as_multi_gamma: bool = False
     commitment: float = 0.0
-    released: bool = False
     prior_components: int | None = None
 
 
@@ -86,9 +84,6 @@ ROWS = {
     "standardized_dirichlet_mixture": Row(StandardizedDirichlet, _dirichlet, prior_components=100),
     "standardized_dirichlet_mixture_committed": Row(
         StandardizedDirichlet, _flat_dirichlet, commitment=1.5, prior_components=100
-    ),
-    "standardized_dirichlet_mixture_released": Row(
-        StandardizedDirichlet, _flat_dirichlet, commitment=1.5, released=True, prior_components=100
     ),
     "standardized_dirichlet_mixture_500": Row(
         StandardizedDirichlet, _flat_dirichlet, prior_components=500

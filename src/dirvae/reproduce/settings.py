@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli
 
 from dirvae.distributions.inverse_cdf import multi_gamma_kl
-from dirvae.models.mixture_prior import MixturePrior
 from dirvae.models.vae import VAE
 from dirvae.models.zoo import mlp_vae
 from dirvae.objectives import Terms, doubly_reparameterized_bound, linear_warmup
@@ -42,7 +41,6 @@ class Setting(NamedTuple):
         precision: Lightning's, of the training. bfloat16 is for a GPU, or a CPU with instructions
             for it (avx512_bf16, AMX). On another, products of matrices take seven times as long and
             more: use ``dirvae reproduce --precision 32-true``.
-        after: Name of the setting whose trained model is trained on; None to begin anew.
     """
 
     epochs: int
@@ -60,7 +58,6 @@ class Setting(NamedTuple):
     paper_kl: bool = False
     samples: int = 1
     precision: str = "32-true"
-    after: str | None = None
 
 
 # The paper gives neither epochs nor the clip nor how it stopped.
@@ -90,9 +87,6 @@ SETTINGS = {
 }
 USUAL = tuple(SETTINGS)
 SETTINGS["paper-15"] = SETTINGS["paper"]._replace(batch_size=15)  # as the paper has for OMNIGLOT
-SETTINGS["iwae-20"] = SETTINGS["iwae"]._replace(
-    epochs=30, patience=30, learning_rate=1e-3, warmup=0, samples=20, after="iwae"
-)
 
 
 def build(
@@ -130,8 +124,6 @@ def build(
         prior_components=row.prior_components,
     )
     networks: Any = vae
-    if row.released and row.prior_components:
-        vae.prior = MixturePrior(row.prior(num_latent), row.prior_components)
     if not setting.exponential:
         networks.encoder.exponential = ()
     if not setting.standardize:
