@@ -143,7 +143,7 @@ def run(data: Data, variant: str, seed: int) -> dict[str, Any]:
     if settings.get("prior_concentration") == NEAR_ONE:
         settings["prior_concentration"] = 1 - 1 / settings["n_components"]
     start, model = time.perf_counter(), DirichletVAE(random_state=seed, **settings)
-    callbacks = [CommitmentRelease(model.max_epochs)] if variant == RELEASED else []
+    callbacks = [CommitmentRelease()] if variant == RELEASED else []
     model.fit(data.x, trainer={"callbacks": callbacks})
     seconds = time.perf_counter() - start
     vae, rows = model.vae_, torch.from_numpy(_dense(data.validation)).float()

@@ -7,7 +7,14 @@ import pytest
 import scipy.stats
 import torch
 from torch import Tensor, nn
-from torch.distributions import Independent, Multinomial, MultivariateNormal, Normal
+from torch.distributions import (
+    Bernoulli,
+    Independent,
+    LogNormal,
+    Multinomial,
+    MultivariateNormal,
+    Normal,
+)
 
 from dirvae.assessment.annealing import AnnealedPath, annealed_log_evidence
 from dirvae.distributions import Dirichlet
@@ -54,8 +61,11 @@ def test_the_evidence_of_a_linear_gaussian_model() -> None:
 
 
 class Misguided(nn.Module):
+    calls = 0
+
     def forward(self, z: Tensor) -> Independent:
         assert z.dtype is torch.float32
+        self.calls += 1
         return Independent(Normal(z @ LOADING.T.to(z).flip(1), 1.0), 1)
 
 
@@ -70,8 +80,62 @@ def test_the_evidence_is_right_whatever_trajectories_follow() -> None:
     path.guide = Misguided()
     steps = [torch.full((1, 1), 0.4).double()] * 30
     weight = (path.forward(path.start(20_000), steps) - exact).exp()
+    assert path.guide.calls == 1 + 30 * 3
     assert abs(float(weight.mean()) - 1) < 4 * float(weight.std()) / 20_000**0.5
     assert float(weight.std()) < 2
+
+
+class OfLogs(nn.Module):
+    """Sees log z, which is -inf in single precision for one draw in six of a sparse prior."""
+
+    def forward(self, z: Tensor) -> Independent:
+        logits = z.log() @ torch.linspace(-0.05, 0.05, 20).to(z).unsqueeze(-1)
+        return Independent(Bernoulli(logits=logits.expand(-1, -1, 4), validate_args=False), 1)
+
+
+def test_chains_move_where_single_precision_has_no_gradient() -> None:
+    prior = Fixed(Dirichlet, concentration=torch.full((20,), 0.05))
+    generator = torch.Generator().manual_seed(0)
+    path = AnnealedPath(VAE(Misled(), OfLogs(), prior), torch.ones(1, 4), None, 3, generator)
+    u = path.start(300)
+    assert bool((path.coordinates.latent(u).float() == 0).any())
+    moved = torch.zeros(300, 1, dtype=torch.bool)
+    state = path._state(u)
+    for _ in range(20):
+        after, _ = path._trajectory(state, 1.0, torch.full((1, 1), 0.05).double())
+        moved |= (after.u != state.u).any(-1)
+        state = after
+    assert bool(moved.all())
+
+
+class OnlyDouble(nn.Module):
+    def forward(self, z: Tensor) -> Independent:
+        return Independent(Normal(z @ LOADING.T, 0.5), 1)
+
+
+class OnlyLargeNumbers(nn.Module):
+    def forward(self, z: Tensor) -> Independent:
+        return Independent(LogNormal(z @ LOADING.T.to(z) - 115, 0.5), 1)
+
+
+@pytest.mark.parametrize(
+    ("decoder", "x"), [(OnlyDouble(), 0.5), (OnlyLargeNumbers(), 1e-50)], ids=["constants", "data"]
+)
+def test_a_model_for_double_precision_only(decoder: nn.Module, x: float) -> None:
+    prior = Fixed(Normal, loc=torch.zeros(2), scale=torch.ones(2))
+    rows = torch.full((1, 4), x, dtype=torch.float64)
+    mean, change = (0.0, 0.0) if x == 0.5 else (-115.0, -float(rows.log().sum()))
+    at = rows if x == 0.5 else rows.log()
+    covariance = LOADING @ LOADING.T + 0.25 * torch.eye(4).double()
+    exact = MultivariateNormal(torch.full((4,), mean).double(), covariance).log_prob(at) + change
+    found = annealed_log_evidence(
+        VAE(Misled(), decoder, prior),
+        rows,
+        num_chains=64,
+        num_temperatures=100,
+        generator=torch.Generator().manual_seed(1),
+    )
+    assert abs(found.mean - float(exact)) < 4 * found.mean_std_error < 0.4
 
 
 def test_weights_are_in_double_precision() -> None:

@@ -5,8 +5,9 @@ import torch
 from torch.distributions import Categorical, Distribution, Gamma, Independent, MixtureSameFamily
 from torch.distributions import Dirichlet as TorchDirichlet
 
+from dirvae.assessment import coordinates
 from dirvae.assessment.coordinates import coordinates_of
-from dirvae.distributions import Dirichlet, ScaledDirichlet
+from dirvae.distributions import Dirichlet, ScaledDirichlet, draw
 
 A = torch.tensor([0.7, 1.5, 3.0]).double()
 PRIORS = {
@@ -33,3 +34,18 @@ def test_the_density_integrates_to_1_with_the_priors_own_mean(name: str) -> None
     of_latent = weight.unsqueeze(-1) * found.latent(other)
     error = of_latent.std(0) / 20_000**0.5
     assert bool(((of_latent.mean(0) - prior.mean).abs() < 5 * error).all())
+
+
+def test_priors_of_many_rows_take_no_more_draws_for_their_scale(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shapes = []
+    monkeypatch.setattr(
+        coordinates,
+        "draw",
+        lambda law, shape, source: shapes.append(shape) or draw(law, shape, source),
+    )
+    for rows in (1, 50, 5000):
+        coordinates_of(Dirichlet(torch.ones(rows, 3)))
+    coordinates_of(Dirichlet(torch.ones(3)))
+    assert shapes == [(1000,), (20,), (2,), (1000,)]

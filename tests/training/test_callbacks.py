@@ -14,7 +14,6 @@ from dirvae.distributions import Dirichlet
 from dirvae.models import zoo
 from dirvae.nn import Fixed
 from dirvae.training import CollapseWarning, CollapseWatch, CommitmentRelease, Training, fit
-from dirvae.training.callbacks import settled
 
 quiet = partial(fit, verbose=False, seed=0, batch_size=30)
 FAST = partial(torch.optim.Adam, lr=0.01)
@@ -55,9 +54,9 @@ def test_components_out_of_use_are_named_by_their_column():
     steps = {"global_step": 0, "estimated_stepping_batches": 9, "current_epoch": 0}
     trainer = Named(callbacks=[], is_global_zero=True, **steps)
     active = torch.tensor([True, False, True, False, True])
-    training = Named(history=[{}], active=active, kl_schedule=lambda step: 1.0)
+    training = Named(history=[{"epoch": 0.0}], active=active, kl_schedule=lambda step: 1.0)
     watch.on_train_epoch_start(trainer, training)
-    training.history = [{}, {}]
+    training.history = [{"epoch": 0.0}, {"epoch": 1.0}]
     with pytest.warns(CollapseWarning) as caught:
         watch.on_train_epoch_start(trainer, training)
     (warning,) = caught
@@ -128,7 +127,7 @@ def _told_at(used):
     training = Named(kl_schedule=lambda step: 1.0, history=[], active=None)
     told = {}
     for epoch, active in enumerate(used, 1):
-        training.history.append({})
+        training.history.append({"epoch": float(len(training.history))})
         training.active = torch.tensor(active, dtype=torch.bool)
         look = watch.on_train_end if epoch == len(used) else watch.on_train_epoch_start
         with warnings.catch_warnings(record=True) as caught:
@@ -158,7 +157,7 @@ class Bounds(Callback):
 
 def test_a_commitment_is_let_go_in_the_second_third(x):
     watch = Bounds()
-    quiet(committed(), x, max_epochs=12, callbacks=[CommitmentRelease(12), watch])
+    quiet(committed(), x, max_epochs=12, callbacks=[CommitmentRelease(), watch])
     shares = torch.tensor([1, 1, 1, 1, 1, 0.75, 0.5, 0.25, 0, 0, 0, 0])
     expected = shares.unsqueeze(-1) * torch.tensor([1.5, 3.0, 6.0])
     torch.testing.assert_close(torch.tensor(watch.seen), expected)
@@ -172,27 +171,54 @@ def test_a_released_commitment_that_was_broken_off_goes_on(x, tmp_path):
                 raise KeyboardInterrupt
 
     whole, broken, watch = committed(), committed(), Bounds()
-    quiet(whole, x, max_epochs=12, callbacks=[CommitmentRelease(12)])
+    quiet(whole, x, max_epochs=12, callbacks=[CommitmentRelease()])
     BreakOff.resumed = False
     with pytest.raises(KeyboardInterrupt):
-        quiet(broken, x, max_epochs=12, callbacks=[BreakOff(12)], checkpoint_dir=tmp_path)
+        quiet(broken, x, max_epochs=12, callbacks=[BreakOff()], checkpoint_dir=tmp_path)
     BreakOff.resumed = True
     again = committed()
     options = {"checkpoint_dir": tmp_path, "resume": True}
-    quiet(again, x, max_epochs=12, callbacks=[BreakOff(12), watch], **options)
+    quiet(again, x, max_epochs=12, callbacks=[BreakOff(), watch], **options)
     assert watch.seen[0] == [0.25 * value for value in (1.5, 3.0, 6.0)]
     assert watch.seen[1:] == [[0.0] * 3] * 4
     for name, value in whole.state_dict().items():
         assert torch.equal(again.state_dict()[name], value)
 
 
-def test_components_are_not_told_of_while_a_commitment_is_let_go():
-    schedule = {"kl_schedule": lambda step: 1.0}
-    steps = {"global_step": 5, "estimated_stepping_batches": 9}
-    found = [
-        settled(
-            Named(callbacks=[CommitmentRelease(6)], current_epoch=epoch, **steps), Named(**schedule)
-        )
-        for epoch in range(6)
-    ]
-    assert found == [False] * 4 + [True] * 2
+def test_a_watch_does_not_count_epochs_with_a_commitment_that_is_let_go(x):
+    watch, told = CollapseWatch(patience=100), []
+    quiet(committed(), x, max_epochs=12, callbacks=[CommitmentRelease(), Told(watch, told)])
+    assert told == [*[0] * 8, *range(1, 5)]  # nothing of it is left from the ninth on
+
+
+class Told(Callback):
+    """How many settled epochs a watch has counted, when it has judged an epoch."""
+
+    def __init__(self, watch, told):
+        self.watch, self.told = watch, told
+
+    def on_train_epoch_start(self, trainer, training):
+        self.watch.on_train_epoch_start(trainer, training)
+        if training.history:
+            self.told.append(self.watch.settled_for)
+
+    def on_train_end(self, trainer, training):
+        self.watch.on_train_end(trainer, training)
+        self.told.append(self.watch.settled_for)
+
+
+def test_a_release_may_serve_another_model(x):
+    release, first, second = CommitmentRelease(), committed(), committed()
+    second.encoder.bounds["concentration"].mul_(2)
+    watch = Bounds()
+    quiet(first, x, max_epochs=3, callbacks=[release])
+    quiet(second, x, max_epochs=3, callbacks=[release, watch])
+    assert watch.seen[0] == [3.0, 6.0, 12.0]
+
+
+def test_a_release_needs_a_commitment_and_two_epochs(x):
+    vae = zoo.gaussian(6, 2, hidden_sizes=(8,), decoder_hidden_sizes=(8,))
+    with pytest.raises(ValueError, match="the encoder must have a commitment to let go"):
+        quiet(vae, x, max_epochs=3, callbacks=[CommitmentRelease()])
+    with pytest.raises(ValueError, match="max_epochs is 1, must be 2 or more"):
+        quiet(committed(), x, max_epochs=1, callbacks=[CommitmentRelease()])

@@ -3,8 +3,8 @@
 The path leads from the prior to the posterior: p_t(z) is proportional to p(z) p(x|z)^t. Hamiltonian
 Monte Carlo walks it, in unconstrained coordinates. Densities, which say what is accepted and how it
 weighs, are in double precision. The decoder's gradients are in single precision, at half the time:
-a trajectory along any function of the place is reversible and keeps volumes, so that the bounds
-stay bounds (Neal 2011, "MCMC using Hamiltonian dynamics", on approximate trajectories).
+a trajectory along any function of the place alone is reversible and keeps volumes, so that the
+bounds stay bounds (Neal 2011, "MCMC using Hamiltonian dynamics", on approximate trajectories).
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class AnnealedPath:
         generator: Source of the noise.
 
     Attributes:
-        guide: The decoder that trajectories follow, in single precision.
+        guide: The decoder that trajectories follow, in single precision where it can be run so.
 
     Example:
         >>> from dirvae.models.zoo import gaussian
@@ -149,13 +149,18 @@ class AnnealedPath:
     ) -> None:
         self.vae = copy.deepcopy(vae).double().eval().requires_grad_(False)
         self.guide = copy.deepcopy(self.vae.decoder).float()
-        self.x, self.num_leapfrog_steps, self.generator = x.double(), num_leapfrog_steps, generator
+        self.observe(x)
+        self.num_leapfrog_steps, self.generator = num_leapfrog_steps, generator
         self.context = () if covariates is None else (covariates.double(),)
         with torch.no_grad():
             prior = self.vae.prior(*self.context)
             self.coordinates: Coordinates = coordinates_of(prior)
         # A prior of all rows is left so: then a mixture's densities are products of matrices.
         self.rows = () if prior.batch_shape else (len(x),)
+
+    def observe(self, x: Tensor) -> None:
+        """Take the rows, shape (N, D...)."""
+        self.x, self.guide_x = x.double(), x.float()
 
     def start(self, num_chains: int) -> Tensor:
         """Coordinates of draws of the prior, shape (C, N, M)."""
@@ -215,11 +220,20 @@ class AnnealedPath:
     def _slope(self, u: Tensor) -> _Slope:
         with torch.enable_grad():
             u = u.detach().requires_grad_()
-            context = (value.float() for value in self.context)
-            law = self.guide(self.coordinates.latent(u).float(), *context)
-            likelihood = log_likelihood(law, self.x.float())
-            prior = self.coordinates.log_prob(u)
-            return _Slope(*(torch.autograd.grad(of.sum(), u)[0] for of in (prior, likelihood)))
+            of_both = self.coordinates.log_prob(u), self._guiding(u)
+            # A place without a gradient is passed straight on: no chain must stay there for ever.
+            return _Slope(
+                *(torch.autograd.grad(of.sum(), u)[0].nan_to_num(0.0, 0.0, 0.0) for of in of_both)
+            )
+
+    def _guiding(self, u: Tensor) -> Tensor:
+        """The log likelihood whose gradient trajectories follow."""
+        z = self.coordinates.latent(u)
+        try:
+            law = self.guide(z.float(), *(value.float() for value in self.context))
+            return log_likelihood(law, self.guide_x)
+        except (RuntimeError, ValueError):  # numbers, or a decoder, for double precision only
+            return log_likelihood(self.vae.decoder(z, *self.context), self.x)
 
     def _trajectory(self, start: _State, t: float, step_size: Tensor) -> tuple[_State, Tensor]:
         """One Metropolis-corrected Hamiltonian trajectory of all chains; a step size a row.

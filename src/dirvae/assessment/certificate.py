@@ -159,5 +159,5 @@ def _drawn(path: AnnealedPath, num_drawn: int) -> tuple[AnnealedPath, Tensor]:
     with torch.no_grad():
         exact = drawn.start(1)
         law = drawn.vae.decoder(drawn.coordinates.latent(exact[0]), *drawn.context)
-        drawn.x = draw(law, torch.Size(), path.generator).double()
+        drawn.observe(draw(law, torch.Size(), path.generator))
     return drawn, exact

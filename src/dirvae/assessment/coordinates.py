@@ -14,7 +14,7 @@ from dirvae.distributions import draw, log_law
 __all__ = ["Coordinates", "coordinates_of"]
 
 
-_FOR_SCALE = 1000  # draws; the scale only speeds chains up
+_FOR_SCALE = 1000  # draws of all rows' priors together; the scale only speeds chains up
 
 
 class Coordinates(Protocol):
@@ -94,7 +94,8 @@ class _LogRatios(NamedTuple):
 
 
 def _log_ratios(log_prior: Distribution) -> _LogRatios:
-    draws = draw(log_prior, torch.Size([_FOR_SCALE]), torch.Generator().manual_seed(0))
+    each = max(2, _FOR_SCALE // max(1, log_prior.batch_shape.numel()))
+    draws = draw(log_prior, torch.Size([each]), torch.Generator().manual_seed(0))
     contrasts = _contrasts(log_prior.event_shape[0]).to(draws)
     return _LogRatios(log_prior, contrasts, (draws @ contrasts.T).flatten(0, -2).std(0))
 

@@ -172,6 +172,7 @@ class LogScaledDirichlet(_Parameters):
         if rows is None:
             return None
         a, c, y = (to_float64(v) for v in (self.concentration, self.loc, rows))
+        c = c - c.detach().mean(-1, keepdim=True)  # a common shift changes nothing but digits
         least, most = c.detach().amin(-1, keepdim=True), y.detach().amax(-1, keepdim=True)
         total = (y - most).exp() @ (least - c).exp().t()
         if not is_true((total.detach() > LEAST).all()):

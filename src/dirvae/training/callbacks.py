@@ -49,34 +49,46 @@ def concentration_by_moments(mean: Tensor, mean_square: Tensor) -> Tensor:
 
 
 class CommitmentRelease(Callback):
-    """Lets a commitment fall to 0, in the second third of the epochs.
+    """Lets every lower bound of the encoder fall to 0, in the second third of the epochs.
 
-    A commitment brings every component of the latent into use, but a posterior that must be more
-    certain than the prior costs nats. Components that are in use by then mostly stay so without it.
+    A commitment brings components of the latent into use, but a posterior that must be more certain
+    than the prior costs nats. After this training the model has no commitment.
 
-    Args:
-        max_epochs: Number of epochs of all three thirds together.
+    Raises:
+        ValueError: When training begins: if the encoder has no lower bounds
+            (`nn.Head(least=...)`, or ``commitment`` in `zoo.mlp_vae`), or there is one epoch only.
 
     Example:
-        >>> release = CommitmentRelease(max_epochs=30)
-        >>> [release.share(epoch) for epoch in (0, 10, 15, 20, 29)]
-        [1.0, 1.0, 0.5, 0.0, 0.0]
+        >>> from dirvae.models import zoo
+        >>> from dirvae.training import fit
+        >>> prior = torch.ones(3)
+        >>> vae = zoo.dirichlet(4, prior, hidden_sizes=8, decoder_hidden_sizes=8, commitment=1.5)
+        >>> release = CommitmentRelease()
+        >>> _ = fit(vae, torch.eye(4), max_epochs=3, callbacks=[release], verbose=False)
+        >>> vae.encoder.bounds["concentration"]
+        tensor([0., 0., 0.])
     """
 
-    def __init__(self, max_epochs: int) -> None:
-        self.first, self.last = _second_third(max_epochs)
-        self.start: dict[str, Tensor] = {}
+    first = last = 0
+    start: dict[str, Tensor]
 
-    def share(self, epoch: int) -> float:
-        """Share of the commitment that is left in an epoch."""
-        return min(1.0, max(0.0, (self.last - epoch) / (self.last - self.first)))
+    def setup(self, trainer: Any, training: Any, stage: str) -> None:
+        """Check the model, and keep its bounds: the callback may have served another one."""
+        bounds = getattr(training.vae.encoder, "bounds", None)
+        if not bounds:
+            raise ValueError("CommitmentRelease: the encoder must have a commitment to let go")
+        if trainer.max_epochs < 2:
+            raise ValueError(
+                f"CommitmentRelease: max_epochs is {trainer.max_epochs}, must be 2 or more"
+            )
+        self.first, self.last = _second_third(trainer.max_epochs)
+        self.start = {name: bound.clone() for name, bound in bounds.items()}
 
     def on_train_epoch_start(self, trainer: Any, training: Any) -> None:
-        """Set what is left of the commitment."""
-        bounds = training.vae.encoder.bounds
-        self.start = self.start or {name: bound.clone() for name, bound in bounds.items()}
-        for name, bound in bounds.items():
-            bound.copy_(self.share(trainer.current_epoch) * self.start[name])
+        """Set what is left of the bounds."""
+        left = (self.last - trainer.current_epoch) / (self.last - self.first)
+        for name, bound in training.vae.encoder.bounds.items():
+            bound.copy_(min(1.0, max(0.0, left)) * self.start[name])
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state that a resumed training needs."""
@@ -149,8 +161,8 @@ class CollapseWatch(Callback):
 
     A component is out of use if its posterior mean hardly varies between rows: the variance is
     at most 1 % of the prior's variance. Only epochs in which the objective is settled count: the KL
-    has its final weight, and the prior is no longer being learned. So a component that goes out of
-    use during a warm-up of the KL can come back without a warning.
+    has its final weight, and no other callback still changes the prior or the commitment. So a
+    component that goes out of use during a warm-up of the KL can come back without a warning.
 
     Args:
         patience: Number of settled epochs in a row, at least 1, in which a component must be out of
@@ -201,7 +213,8 @@ class CollapseWatch(Callback):
         unseen = torch.zeros(active.shape, dtype=torch.long)
         last_used = unseen if self.last_used is None else self.last_used
         self.last_used = last_used.masked_fill(active, epochs)
-        self.settled_for = self.settled_for + 1 if settled(trainer, training) else 0
+        epoch = int(training.history[-1]["epoch"])
+        self.settled_for = self.settled_for + 1 if settled(trainer, training, epoch) else 0
         if self.settled_for < self.patience or self.warned:
             return
         unused_for = epochs - self.last_used
@@ -223,23 +236,24 @@ def _epitaph(last_used: Tensor, dead: Tensor) -> CollapseWarning:
     )
 
 
-def settled(trainer: Any, training: Any) -> bool:
+def settled(trainer: Any, training: Any, epoch: int) -> bool:
     """Whether the KL has its final weight, and prior and commitment are not being changed.
 
     Args:
         trainer: Lightning's trainer.
         training: The `training.Training` that the trainer trains.
+        epoch: The epoch in question.
 
     Example:
         >>> from types import SimpleNamespace as Named
         >>> trainer = Named(callbacks=[], global_step=5, estimated_stepping_batches=9)
-        >>> settled(trainer, Named(kl_schedule=lambda step: min(1, step / 8)))
+        >>> settled(trainer, Named(kl_schedule=lambda step: min(1, step / 8)), epoch=0)
         False
     """
     schedule = training.kl_schedule
     staged = [c for c in trainer.callbacks if isinstance(c, (CommitmentRelease, MethodOfMoments))]
     return schedule(trainer.global_step) == schedule(_planned(trainer)) and all(
-        trainer.current_epoch >= callback.last for callback in staged
+        epoch >= callback.last for callback in staged
     )
 
 

@@ -142,7 +142,7 @@ class _KeepBest(_InOnePlace):
         super().load_state_dict(state_dict)
 
     def on_train_epoch_end(self, trainer: Any, training: Any) -> None:
-        if settled(trainer, training):
+        if settled(trainer, training, trainer.current_epoch):
             super().on_train_epoch_end(trainer, training)
 
 
@@ -154,7 +154,7 @@ class _StopEarly(EarlyStopping):
         super().__init__("val_elbo", mode="max", patience=patience, **validated)
 
     def on_validation_end(self, trainer: Any, training: Any) -> None:
-        if settled(trainer, training):
+        if settled(trainer, training, trainer.current_epoch):
             super().on_validation_end(trainer, training)
 
 

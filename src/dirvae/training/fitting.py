@@ -57,10 +57,11 @@ def fit(
     """Train a VAE in place.
 
     With validation data, training stops when the validation ELBO has not risen for ``patience``
-    epochs. The best weights are then restored. Epochs before the KL has its final weight do not
-    count. At the end of every epoch a checkpoint is written to ``checkpoint_dir``. With
-    ``resume=True`` an interrupted training goes on from this checkpoint and gives the same result.
-    On a CPU the result of one process is the same in every bit. If components stay out of use, one
+    epochs. The best weights are then restored. Epochs do not count before the KL has its final
+    weight, or while a callback of `dirvae.training` still changes the prior or the commitment. At
+    the end of every epoch a checkpoint is written to ``checkpoint_dir``. With ``resume=True`` an
+    interrupted training goes on from this checkpoint and gives the same result. On a CPU the result
+    of one process is the same in every bit. If components stay out of use, one
     `training.CollapseWarning` says so.
 
     Args:
