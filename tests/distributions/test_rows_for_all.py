@@ -22,6 +22,7 @@ from dirvae.distributions import (
     SoftmaxNormal,
     log_law,
 )
+from dirvae.distributions._vectors import centred, squares
 from dirvae.models import MixturePrior
 from dirvae.models.latents import standard_prior
 from dirvae.models.mixture_prior import _Gaussians
@@ -135,6 +136,28 @@ def test_no_digits_are_lost(build: Any, scale: float, away: float) -> None:
     law, exact = build(loc, positive), build(loc.double(), positive.double())
     found, expected = law.log_prob(y.unsqueeze(-2)), each(exact, y.double())
     torch.testing.assert_close(found.double(), expected, rtol=3e-6, atol=3e-6)
+
+
+@pytest.mark.parametrize(
+    ("rows", "places", "weights", "exact"),
+    [
+        ([1.0, -2.0], [0.5, -1.0], [1.0, 2.0], True),
+        ([1e6 + 1, 1e6 - 2], [1e6 + 0.5, 1e6 - 1], [1.0, 2.0], True),  # far from 0 together
+        ([1e6, 0.0], [0.5, -1.0], [1.0, 2.0], False),
+        ([1.0, -2.0], [0.5, -1.0], [1.0, 1e9], False),  # one law is narrow
+        ([1.0, torch.nan], [0.5, -1.0], [1.0, 2.0], False),
+    ],
+)
+def test_where_products_are_exact(
+    rows: list[float], places: list[float], weights: list[float], exact: bool
+) -> None:
+    y, c, w = (torch.tensor(v).double().unsqueeze(-1) for v in (rows, places, weights))
+    found = centred(y, c, w)
+    assert (found is not None) == exact
+    if found is not None:
+        expected = 3 - 2 * (w.T * (y - c.T).square())
+        products = squares(*found, w, -2.0, torch.full((2,), 3.0).double())
+        torch.testing.assert_close(products, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_rows_far_from_0_under_gaussians() -> None:
