@@ -24,6 +24,8 @@ PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", flags=re.DOTAL
 # As it is called, and the row and training of the paper's tables.
 COMMITTED = "standardized_dirichlet_mixture_committed"
 LATENTS = (
+    ("Gaussian, mixture prior of 500", "gaussian_mixture_500", "iwae"),
+    ("`StandardizedDirichlet`, mixture prior of 500", "standardized_dirichlet_mixture_500", "iwae"),
     ("Gaussian, mixture prior", "gaussian_mixture", "iwae"),
     ("`StandardizedDirichlet`, committed, mixture prior", COMMITTED, "iwae"),
     ("Gaussian", "gaussian", "iwae"),

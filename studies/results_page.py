@@ -52,8 +52,8 @@ with several seeds gives mean ± standard deviation.
   prior ([the distributions](distributions.md)). "committed": the prior's concentration is 5, and
   each concentration of the posterior is at least 1.5 times that. So a component that is not used
   costs KL as well ([training](training.md)).
-- **Mixture**: the prior is a learned mixture of 100 distributions. In "mixture committed" none of
-  them is more certain than the fixed prior that it starts from.
+- **Mixture**: the prior is a learned mixture of 100 distributions, or of 500 where the name says
+  so. In "mixture committed" none of them is more certain than the fixed prior that it starts from.
 - **MNIST**: K = 50, with 45,000 images to train, 5,000 to validate and 10,000 to test.
 - **OMNIGLOT**: K = 100, with 22,095 images to train, 2,250 to validate and 8,115 to test. They are
   the official drawings, averaged over area to 28 x 28 pixels. The paper has 8,070 test images from
