@@ -253,3 +253,22 @@ def test_the_standard_error_is_the_spread_of_the_values() -> None:
     spread = found.value.std()  # of 2,000 values, which is known to 2 %
     told = found.std_error.square().mean().sqrt()
     assert float(told) == pytest.approx(float(spread), rel=0.1)
+
+
+def test_many_draws_of_a_mixture_are_made_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = Normal(torch.tensor([-5.0, 5.0]), 1.0)
+    law = MixtureSameFamily(Categorical(torch.tensor([0.25, 0.75])), parts)
+    monkeypatch.setattr("dirvae.distributions.draws.MOST_AT_ONCE", 2_000)
+    sizes, sample = [], MixtureSameFamily.sample
+    monkeypatch.setattr(
+        MixtureSameFamily,
+        "sample",
+        lambda self, shape: sizes.append(shape.numel()) or sample(self, shape),
+    )
+    found = [dd.draw(law, torch.Size([30, 101]), seeded()) for _ in range(2)]
+    assert sizes == [1000, 1000, 1000, 30] * 2
+    assert torch.equal(*found)
+    assert found[0].shape == (30, 101)
+    assert found[0].unique().numel() > 3000  # no part is the same as another
+    share = float((found[0] > 0).double().mean())
+    assert abs(share - 0.75) < 4 * (0.75 * 0.25 / 3030) ** 0.5

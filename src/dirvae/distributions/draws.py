@@ -21,6 +21,8 @@ from dirvae.distributions.global_random import DrawingFrom, forked_generators
 
 __all__ = ["Draws", "KLResult", "draw", "draw_with_log_ratio", "kl", "log_law"]
 
+MOST_AT_ONCE = 2**24  # numbers: torch's mixtures draw from all of their parts and keep one
+
 
 class KLResult(NamedTuple):
     """A KL divergence, and how it was computed.
@@ -142,6 +144,13 @@ def draw(
         True
     """
     shape = torch.Size(sample_shape)
+    if isinstance(q, MixtureSameFamily):
+        numbers = q.component_distribution.batch_shape.numel() * q.event_shape.numel()
+        most = max(1, MOST_AT_ONCE // max(1, numbers))
+        if shape.numel() > most:
+            parts = torch.arange(shape.numel()).split(most)
+            z = torch.cat([draw(q, torch.Size([len(part)]), generator) for part in parts])
+            return z.reshape(shape + z.shape[1:])
     if generator is None:
         return q.rsample(shape) if q.has_rsample else q.sample(shape)
     if isinstance(q, Independent):
@@ -150,8 +159,8 @@ def draw(
     device = _device_of(q)
     same_device = generator.device.type == device.type
     if same_device and _takes_generator(method.__func__):
-        z: Tensor = method(shape, generator=generator)
-        return z
+        drawn: Tensor = method(shape, generator=generator)
+        return drawn
     seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
     if _is_plain(q) and device.type != "meta":
         with DrawingFrom(torch.Generator(device).manual_seed(seed)):
