@@ -100,10 +100,10 @@ def test_chains_move_where_single_precision_has_no_gradient() -> None:
     u = path.start(300)
     assert bool((path.coordinates.latent(u).float() == 0).any())
     moved = torch.zeros(300, 1, dtype=torch.bool)
-    state = path._state(u)
+    state = path._state(path._place(u))
     for _ in range(20):
         after, _ = path._trajectory(state, 1.0, torch.full((1, 1), 0.05).double())
-        moved |= (after.u != state.u).any(-1)
+        moved |= (after.place.u != state.place.u).any(-1)
         state = after
     assert bool(moved.all())
 

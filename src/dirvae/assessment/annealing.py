@@ -27,36 +27,36 @@ __all__ = ["AnnealedPath", "annealed_log_evidence", "require_numbers"]
 TARGET_ACCEPTANCE = 0.65
 
 
-class _Slope(NamedTuple):
-    """Gradients at u of shape (C, N, M)."""
-
-    prior: Tensor
-    likelihood: Tensor
-
-    def at(self, t: float) -> Tensor:
-        return self.prior + t * self.likelihood
-
-
-class _State(NamedTuple):
-    """Where the chains are: u of shape (C, N, M), and what follows from it."""
+class _Place(NamedTuple):
+    """A place u of chains, shape (C, N, M), and what a trajectory needs of it."""
 
     u: Tensor
     log_prior: Tensor
+    grad_prior: Tensor
+    grad_likelihood: Tensor
+
+    def grad(self, t: float) -> Tensor:
+        return self.grad_prior + t * self.grad_likelihood
+
+
+class _State(NamedTuple):
+    """Where the chains are, and how likely the rows are there, shape (C, N)."""
+
+    place: _Place
     log_likelihood: Tensor
-    slope: _Slope
 
     def log_density(self, t: float) -> Tensor:
-        return self.log_prior + t * self.log_likelihood
+        return self.place.log_prior + t * self.log_likelihood
 
     def where(self, chosen: Tensor, other: _State) -> _State:
         """This state in the chains that are ``chosen``, shape (C, N); the other one elsewhere."""
-        rows = chosen.unsqueeze(-1)
-        pairs = zip(self.slope, other.slope, strict=True)
+
+        def pick(here: Tensor, there: Tensor) -> Tensor:
+            return torch.where(chosen.reshape(chosen.shape + (1,) * (here.dim() - 2)), here, there)
+
         return _State(
-            torch.where(rows, self.u, other.u),
-            torch.where(chosen, self.log_prior, other.log_prior),
-            torch.where(chosen, self.log_likelihood, other.log_likelihood),
-            _Slope(*(torch.where(rows, here, there) for here, there in pairs)),
+            _Place(*map(pick, self.place, other.place)),
+            pick(self.log_likelihood, other.log_likelihood),
         )
 
 
@@ -175,9 +175,9 @@ class AnnealedPath:
         Returns:
             Log weights, shape (C, N), and the step sizes of each temperature, shapes (N, 1).
         """
-        state, before = self._state(u), 0.0
+        state, before = self._state(self._place(u)), 0.0
         step_size = torch.full((len(self.x), 1), 0.1, dtype=u.dtype, device=u.device)
-        log_weight, used = torch.zeros_like(state.log_prior), []
+        log_weight, used = torch.zeros_like(state.log_likelihood), []
         for t in schedule(num_temperatures):
             log_weight = log_weight + (t - before) * state.log_likelihood
             used.append(step_size)
@@ -191,7 +191,7 @@ class AnnealedPath:
 
         The mean of the weights is p(x), whatever the number of temperatures.
         """
-        state, before, log_weight = self._state(u), 0.0, torch.zeros(1).to(u)
+        state, before, log_weight = self._state(self._place(u)), 0.0, torch.zeros(1).to(u)
         for t, step_size in zip(schedule(len(step_sizes)), step_sizes, strict=True):
             log_weight = log_weight + (t - before) * state.log_likelihood
             state, _ = self._trajectory(state, t, step_size)
@@ -204,27 +204,28 @@ class AnnealedPath:
         The mean of 1 / weight is 1 / p(x).
         """
         temperatures = [0.0, *schedule(len(step_sizes))]
-        state, log_weight = self._state(u), torch.zeros(1).to(u)
+        state, log_weight = self._state(self._place(u)), torch.zeros(1).to(u)
         for step in range(len(step_sizes), 0, -1):
             t, before = temperatures[step], temperatures[step - 1]
             state, _ = self._trajectory(state, t, step_sizes[step - 1])
             log_weight = log_weight + (t - before) * state.log_likelihood
         return log_weight
 
-    def _state(self, u: Tensor, slope: _Slope | None = None) -> _State:
+    def _state(self, place: _Place) -> _State:
         with torch.no_grad():
-            law = self.vae.decoder(self.coordinates.latent(u), *self.context)
-            likelihood = log_likelihood(law, self.x)
-            return _State(u, self.coordinates.log_prob(u), likelihood, slope or self._slope(u))
+            law = self.vae.decoder(self.coordinates.latent(place.u), *self.context)
+            return _State(place, log_likelihood(law, self.x))
 
-    def _slope(self, u: Tensor) -> _Slope:
+    def _place(self, u: Tensor) -> _Place:
         with torch.enable_grad():
             u = u.detach().requires_grad_()
-            of_both = self.coordinates.log_prob(u), self._guiding(u)
+            log_prior = self.coordinates.log_prob(u)
+            of_both = log_prior, self._guiding(u)
             # A place without a gradient is passed straight on: no chain must stay there for ever.
-            return _Slope(
-                *(torch.autograd.grad(of.sum(), u)[0].nan_to_num(0.0, 0.0, 0.0) for of in of_both)
+            grads = (
+                torch.autograd.grad(of.sum(), u)[0].nan_to_num(0.0, 0.0, 0.0) for of in of_both
             )
+            return _Place(u.detach(), log_prior.detach(), *grads)
 
     def _guiding(self, u: Tensor) -> Tensor:
         """The log likelihood whose gradient trajectories follow."""
@@ -241,14 +242,13 @@ class AnnealedPath:
         Returns:
             Where they are, and the mean acceptance of each row's chains, shape (N, 1).
         """
-        momentum = _randn_like(start.u, self.generator)
-        u, p, slope = start.u, momentum + step_size / 2 * start.slope.at(t), start.slope
+        place, momentum = start.place, _randn_like(start.place.u, self.generator)
+        p = momentum + step_size / 2 * place.grad(t)
         for step in range(self.num_leapfrog_steps):
-            u = u + step_size * p
-            slope = self._slope(u)
+            place = self._place(place.u + step_size * p)
             last = step == self.num_leapfrog_steps - 1
-            p = p + (step_size / 2 if last else step_size) * slope.at(t)
-        end = self._state(u, slope)
+            p = p + (step_size / 2 if last else step_size) * place.grad(t)
+        end = self._state(place)
         log_ratio = end.log_density(t) - start.log_density(t)
         log_ratio = log_ratio + (momentum.square() - p.square()).sum(-1) / 2
         # A path that left the numbers' range is one that is not accepted.

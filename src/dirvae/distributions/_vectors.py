@@ -84,13 +84,15 @@ def centred(rows: Tensor, places: Tensor, weights: Tensor) -> tuple[Tensor, Tens
     return (y, c) if is_true((of_rows < LARGEST).all()) else None
 
 
-def squares(y: Tensor, c: Tensor, w: Tensor, factor: float, plus: Tensor) -> Tensor:
+def squares(
+    y: Tensor, c: Tensor, w: Tensor, factor: float = 1.0, plus: Tensor | float = 0.0
+) -> Tensor:
     """``factor`` times the sum over k of w_jk (y_k - c_jk)^2, plus ``plus`` of shape (J,).
 
     It is one product of matrices: (..., J) numbers are written once.
 
     Example:
-        >>> squares(torch.ones(1, 2), torch.zeros(1, 2), torch.ones(1, 2), 1.0, torch.zeros(1))
+        >>> squares(torch.ones(1, 2), torch.zeros(1, 2), torch.ones(1, 2))
         tensor([[2.]])
     """
     w = factor * w

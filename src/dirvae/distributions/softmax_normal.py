@@ -110,7 +110,7 @@ class LogSoftmaxNormal(_Parameters):
         total = weight.sum(-1, keepdim=True)
         share = weight * total.rsqrt()
         along = F.linear(y, share, -(share * c).sum(-1))
-        return squares(y, c, weight, 1.0, torch.zeros_like(total[..., 0])) - along.square()
+        return squares(y, c, weight) - along.square()
 
 
 class SoftmaxNormal(OnSimplex, _Parameters):
