@@ -40,6 +40,9 @@ with its seed, settings, versions and machine. `dirvae reproduce NAME` makes the
 Joo, Lee, Park & Moon, "Dirichlet Variational Autoencoder", Pattern Recognition 107 (2020). A dash
 stands for a number that the paper does not give, or for a run that has not been made yet. A row
 with several seeds gives mean ± standard deviation.
+"""
+
+READING = """## How to read the tables
 
 - **Training** is one of four. "paper": as the paper says (an encoder of 2 x 500 and a decoder of
   1 x 500 ReLU units, Xavier initialisation, Adam with a learning rate of 5e-4, or of 3e-4 for
@@ -82,7 +85,7 @@ def page(
         return {name: runs for name, runs in found.items() if runs or name not in only_if_run}
 
     density = of("density", DENSITY, ONLY_IF_RUN)
-    parts = [HEAD, markdown(claims_table(known))]
+    parts = [HEAD, markdown(claims_table(known)), READING]
     for make in (
         tables.density_table,
         tables.knn_table,

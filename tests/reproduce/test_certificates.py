@@ -61,6 +61,12 @@ def test_bounds_are_of_the_model_that_the_density_study_trained(
         made([job(seed=1)], file)
 
 
+def test_the_number_of_temperatures_can_be_chosen() -> None:
+    (found,) = jobs("tiny", rows=["gaussian"], settings=["ours"], temperatures=7)
+    assert found.amounts == Amounts(temperatures=7)
+    assert found.key["amounts"]["temperatures"] == 7
+
+
 def test_bounds_hold_the_likelihood(monkeypatch: pytest.MonkeyPatch) -> None:
     images = tiny()
     torch.manual_seed(0)
@@ -93,6 +99,7 @@ def test_the_table_says_nats_of_minus_the_log_likelihood() -> None:
         "NLL sampled": "89.75",
         "drawn images, at least": "88.00",
         "at most": "88.50",
+        "temperatures": "3",
         "seeds": "1",
     }
     assert "the first 5 test images" in table.note

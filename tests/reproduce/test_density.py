@@ -13,6 +13,7 @@ from torch.distributions import Independent, Normal
 
 from dirvae.assessment import log_evidence
 from dirvae.models.likelihoods import unit_normal
+from dirvae.persistence import load
 from dirvae.reproduce import density, measures, record
 from dirvae.reproduce.density import Job, jobs, run_all
 from dirvae.reproduce.images import Images, drawn
@@ -123,6 +124,18 @@ def test_small_batches_are_the_papers_training_else() -> None:
         "ours",
         "iwae",
     }
+
+
+def test_a_released_commitment_is_gone_in_the_end(tmp_path: Path) -> None:
+    row = "standardized_dirichlet_mixture_500_released"
+    wanted = job(row, epochs=3)
+    made([wanted], tmp_path / "runs.jsonl")
+    vae = load(tmp_path / "runs" / wanted.name / "model")
+    assert vae.encoder.bounds["certainty"].tolist() == [0.0] * 4
+    assert not vae.prior.less_certain
+    kept = build(ROWS["standardized_dirichlet_mixture_committed"], wanted.plan, 4, tiny().train)
+    assert kept.encoder.bounds["certainty"].tolist() == [1.5] * 4
+    assert kept.prior.less_certain
 
 
 def test_a_model_that_has_learned_the_images(tmp_path: Path) -> None:

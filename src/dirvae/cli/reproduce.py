@@ -83,6 +83,10 @@ def reproduce(
             25, help="Draws per image, to estimate the likelihood (density).", show_default="1,000"
         ),
     ] = None,
+    temperatures: Annotated[
+        int | None,
+        integer(1, help="Steps from prior to posterior (certificates).", show_default="3,000"),
+    ] = None,
     precision: Annotated[
         str | None,
         typer.Option(
@@ -120,6 +124,7 @@ def reproduce(
         "settings": settings,
         "pixels": pixels,
         "samples": samples,
+        "temperatures": temperatures,
         "precision": precision,
     }
     refuse(name, {f"--{key}": own[key] for key in own if key not in study.options})

@@ -71,6 +71,7 @@ def jobs(
     settings: Sequence[str] | None = None,
     seeds: Sequence[int] = (0,),
     epochs: int | None = None,
+    temperatures: int | None = None,
     quick: bool = False,
 ) -> Iterator[Job]:
     """Yield the runs of a study, all models of one seed before the next.
@@ -81,6 +82,7 @@ def jobs(
         settings: Ways of training.
         seeds: One run each.
         epochs: In place of the settings' own.
+        temperatures: Steps from prior to posterior, in place of the study's own.
         quick: Whether to take few images, epochs and draws.
 
     Raises:
@@ -90,9 +92,11 @@ def jobs(
         >>> [job.model.row for job in jobs("mnist", rows=["weibull"], settings=["ours"])]
         ['weibull']
     """
+    amounts = QUICK_AMOUNTS if quick else Amounts()
+    amounts = amounts._replace(temperatures=temperatures) if temperatures else amounts
     how = {"rows": rows, "settings": settings, "seeds": seeds, "epochs": epochs, "quick": quick}
     for model in density.jobs(data, **how):  # type: ignore[arg-type]
-        yield Job(model, QUICK_AMOUNTS if quick else Amounts())
+        yield Job(model, amounts)
 
 
 def run_all(wanted: Sequence[Job], file: Path, bars: Bars, device: str = "cpu") -> None:

@@ -32,7 +32,7 @@ from dirvae.reproduce.rows import QUICK_ROWS, ROWS
 from dirvae.reproduce.runs import make_missing, require_known
 from dirvae.reproduce.settings import SETTINGS, USUAL, Setting, build, training_of
 from dirvae.training import fit
-from dirvae.training.callbacks import MethodOfMoments
+from dirvae.training.callbacks import CommitmentRelease, MethodOfMoments
 from dirvae.writing import write_text
 
 __all__ = ["Job", "jobs", "run_all", "trained_model"]
@@ -221,7 +221,11 @@ def trained_model(
             gradient_clip_val=plan.clip,
             precision=plan.precision,
             accelerator=device,
-            callbacks=[bar, *([MethodOfMoments(plan.epochs)] if row.by_moments else [])],
+            callbacks=[
+                bar,
+                *([MethodOfMoments(plan.epochs)] if row.by_moments else []),
+                *([CommitmentRelease()] if row.released else []),
+            ],
         )
     trained = {"epochs": len(history), "training_seconds": round(time.perf_counter() - start)}
     save(vae, folder / "model")

@@ -35,6 +35,7 @@ class Row(NamedTuple):
         by_moments: Whether the prior is learned by the method of moments, in three stages.
         as_multi_gamma: Whether the paper trains and scores it as if it drew true gammas.
         commitment: The posterior's least concentration, in units of the prior's.
+        released: Whether the commitment falls to 0 in training. A mixture prior is then free.
         prior_components: Laws of a prior that is a learned mixture around ``prior``; None for none.
 
     Example:
@@ -48,6 +49,7 @@ class Row(NamedTuple):
     by_moments: bool = False
     as_multi_gamma: bool = False
     commitment: float = 0.0
+    released: bool = False
     prior_components: int | None = None
 
 
@@ -87,6 +89,9 @@ ROWS = {
     ),
     "standardized_dirichlet_mixture_500": Row(
         StandardizedDirichlet, _flat_dirichlet, prior_components=500
+    ),
+    "standardized_dirichlet_mixture_500_released": Row(
+        StandardizedDirichlet, _flat_dirichlet, commitment=1.5, released=True, prior_components=500
     ),
     "concrete": Row(RelaxedOneHotCategorical, partial(standard_prior, RelaxedOneHotCategorical)),
     "gaussian_mixture": Row(Normal, partial(standard_prior, Normal), prior_components=100),

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli
 
 from dirvae.distributions.inverse_cdf import multi_gamma_kl
+from dirvae.models.mixture_prior import MixturePrior
 from dirvae.models.vae import VAE
 from dirvae.models.zoo import mlp_vae
 from dirvae.objectives import Terms, doubly_reparameterized_bound, linear_warmup
@@ -124,6 +125,8 @@ def build(
         prior_components=row.prior_components,
     )
     networks: Any = vae
+    if row.released and row.prior_components:
+        vae.prior = MixturePrior(row.prior(num_latent), row.prior_components)
     if not setting.exponential:
         networks.encoder.exponential = ()
     if not setting.standardize:

@@ -84,7 +84,10 @@ _view = partial(
     _density, data="mnist", views=("density-mnist", "density-omniglot", "density-svhn-subset")
 )
 _certificates = partial(
-    Study, runs="certificates", table="tables:certificates_table", options=("settings",)
+    Study,
+    runs="certificates",
+    table="tables:certificates_table",
+    options=("settings", "temperatures"),
 )
 _semi_supervised = partial(
     Study, runs="semi_supervised", table="tables:semi_supervised_table", options=("shares",)
