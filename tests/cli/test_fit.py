@@ -303,6 +303,7 @@ def test_defaults_of_the_command_are_those_of_the_estimator():
         "latent",
         "prior_concentration",
         "commitment",
+        "num_samples",
         "max_epochs",
         "batch_size",
         "learning_rate",
@@ -337,6 +338,14 @@ def test_a_mixture_prior(latent, run):
     assert dirvae.load("model").vae_.prior().component_distribution.batch_shape == (3,)
     found = json.loads(run("evaluate", "model", "x.npy", "--samples", 2, "--json").out)
     assert found["elbo"] == pytest.approx(dirvae.load("model").score(binary), abs=1e-6)
+
+
+def test_several_draws_train_the_importance_weighted_bound(run):
+    np.save("x.npy", X)
+    assert run(*fit("--num-samples", 3, "--prior-components", 2)).code == 0
+    model = dirvae.load("model")
+    assert model.num_samples == 3
+    assert all(metrics["val_bound"] > metrics["val_elbo"] for metrics in model.history_)
 
 
 # --- what options become, and what is said at the end ---------------------------------------------

@@ -36,6 +36,7 @@ from dirvae.estimators import dirichlet_vae as module
 from dirvae.estimators.dirichlet_vae import _elbo_by_row
 from dirvae.models.vae import closed_form_kl
 from dirvae.models.zoo import gaussian
+from dirvae.objectives import doubly_reparameterized_bound
 from dirvae.training.callbacks import MethodOfMoments
 
 SMALL = {
@@ -93,6 +94,28 @@ def test_a_mixture_prior_is_learned(digits, latent):
     assert bool((prior.certainty != (0.5 if prior.less_certain else 1.0)).any())
     assert np.isfinite(estimator.score_samples(digits[:5])).all()
     assert not hasattr(estimator, "prior_concentration_")
+
+
+def test_several_draws_train_the_importance_weighted_bound(digits, monkeypatch):
+    counts = []
+
+    def counted(terms, *, kl_weight):
+        counts.append(len(terms.z))
+        return doubly_reparameterized_bound(terms, kl_weight=kl_weight)
+
+    monkeypatch.setattr(module, "doubly_reparameterized_bound", counted)
+    estimator = small(num_samples=3, prior_components=2, validation_fraction=0.25).fit(digits)
+    assert {*counts} == {3}
+    # Both are of the same draws, since the KL of a mixture is estimated: log E[w] >= E[log w].
+    assert all(epoch["val_bound"] > epoch["val_elbo"] for epoch in estimator.history_)
+    best = max(estimator.history_, key=lambda epoch: epoch["val_bound"])
+    assert estimator.best_epoch_ == best["epoch"]
+    counts.clear()
+    estimator.partial_fit(digits)
+    assert {*counts} == {3}
+    counts.clear()
+    assert "val_bound" not in small(validation_fraction=0.25).fit(digits).history_[0]
+    assert not counts
 
 
 def test_a_standardized_posterior_starts_at_the_prior(digits):
@@ -415,6 +438,7 @@ def test_checkpoint_and_resume(digits, tmp_path):
         ({"prior_concentration": "lern"}, "prior_concentration is 'lern'"),
         ({"prior_concentration": [1.0, 2.0]}, "shape"),
         ({"prior_concentration": "learn", "latent": SoftmaxNormal}, "Dirichlet latent"),
+        ({"num_samples": 0}, "num_samples is 0, must be an integer of 1 or more"),
         ({"prior_components": 0}, "prior_components is 0, must be an integer of 1 or more"),
         ({"prior_components": 5, "prior_concentration": "learn"}, "components needs .*concentr"),
         ({"prior_components": 5, "latent": StickBreakingKumaraswamy}, "must be a Dirichlet"),

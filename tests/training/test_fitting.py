@@ -21,7 +21,7 @@ from torch.distributions import Bernoulli, Poisson
 from dirvae.data import ArrayDataset, Batch, loader
 from dirvae.models import zoo
 from dirvae.nn import MLP, Head
-from dirvae.objectives import elbo, importance_weighted_bound, linear_warmup
+from dirvae.objectives import constant, elbo, importance_weighted_bound, linear_warmup
 from dirvae.training import CheckpointError, Training, adam, decaying_adam, fit
 from dirvae.training.checkpoints import BEST, LAST, read_checkpoint
 from dirvae.training.module import _Meter
@@ -265,6 +265,35 @@ def test_early_stopping_restores_the_best_weights(x):
     spread = 0.5  # the validation metric is from one sample of each of 60 rows
     assert abs(float(elbo(terms).mean()) - best) < spread
     assert history[-1]["val_elbo"] < best
+
+
+def test_an_importance_weighted_training_is_judged_by_its_own_bound(x):
+    vae = small()
+    training = Training(vae, num_samples=5, importance=True)
+
+    def best_in_epoch_2(terms, *, kl_weight):
+        bound = importance_weighted_bound(terms, kl_weight=kl_weight)
+        return bound - 100 * abs(training.current_epoch - 2)
+
+    training.objective = best_in_epoch_2
+    history = quiet(training, x[:30], validation=x[60:], max_epochs=20, patience=3)
+    assert training.best_epoch == 2
+    assert len(history) == 6
+    assert max(range(6), key=lambda epoch: history[epoch]["val_elbo"]) != 2
+    with torch.no_grad():
+        terms = vae.terms(x[60:].repeat(200, 1), num_samples=5, importance=True)
+    bound = float(importance_weighted_bound(terms).mean())
+    assert history[2]["val_bound"] == pytest.approx(bound, abs=0.2)
+    assert history[2]["val_bound"] > history[2]["val_elbo"] + 0.2
+
+
+def test_the_validation_bound_is_weighted_and_has_the_whole_kl(x):
+    training = Training(small(), kl_schedule=constant(0.5), importance=True)
+    bounds = torch.tensor([1.0, 2.0, 6.0])
+    training.objective = lambda terms, *, kl_weight: 0 * terms.kl + kl_weight * bounds
+    validation = ArrayDataset(x[:3], weight=torch.tensor([1.0, 2.0, 0.0]))
+    (metrics,) = quiet(training, x[:3], validation=validation, max_epochs=1, batch_size=3)
+    assert metrics["val_bound"] == pytest.approx((1 * 1 + 2 * 2) / 3)
 
 
 def test_interrupted_training_keeps_a_checkpoint_and_says_how_to_resume(tmp_path):

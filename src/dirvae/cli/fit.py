@@ -91,6 +91,14 @@ def fit_vae(
     decoder_hidden_sizes: Annotated[
         str, typer.Option(metavar="LIST", help="Widths of the hidden layers of the decoder.")
     ] = "500",
+    num_samples: Annotated[
+        int,
+        integer(
+            1,
+            help="Draws of the latent for each row and step. With more than one, the "
+            "importance-weighted bound is trained: a better likelihood, in more time.",
+        ),
+    ] = 1,
     max_epochs: Annotated[int, integer(1, help="Maximum number of passes over the data.")] = 150,
     batch_size: Annotated[int, integer(1, help="Rows per step.")] = 100,
     learning_rate: Annotated[
@@ -100,7 +108,7 @@ def fit_vae(
         float, number(help="Share of rows held out for early stopping. With 0, no rows are.")
     ] = 0.1,
     patience: Annotated[
-        int, integer(1, help="Stop after N epochs without a better ELBO of the held-out rows.")
+        int, integer(1, help="Stop after N epochs without a better bound of the held-out rows.")
     ] = 15,
     seed: Annotated[
         int, integer(0, help="Seed of the random numbers. The same seed gives the same model.")
@@ -142,6 +150,7 @@ def fit_vae(
         "commitment": commitment,
         "hidden_sizes": _sizes("--hidden-sizes", hidden_sizes),
         "decoder_hidden_sizes": _sizes("--decoder-hidden-sizes", decoder_hidden_sizes),
+        "num_samples": num_samples,
         "max_epochs": max_epochs,
         "batch_size": batch_size,
         "learning_rate": learning_rate,

@@ -57,7 +57,7 @@ from dirvae.models.vae import VAE, closed_form_kl, mean_by_row
 from dirvae.models.zoo import mlp_vae
 from dirvae.nn import Head
 from dirvae.nn.surroundings import pinned
-from dirvae.objectives import log_likelihood
+from dirvae.objectives import doubly_reparameterized_bound, log_likelihood
 from dirvae.tables import ResultTable
 from dirvae.training import Training, resumed_adam
 from dirvae.training.callbacks import MethodOfMoments
@@ -101,12 +101,16 @@ class DirichletVAE(RowEstimator):
             each epoch. Other real numbers are Gaussian. Counts of a corpus are multinomial.
         hidden_sizes: Widths of the encoder's layers.
         decoder_hidden_sizes: Widths of the decoder's layers.
+        num_samples: S, draws of the latent for each row and step. With more than one, the model is
+            trained by the importance-weighted bound, with the doubly reparameterised gradient. Its
+            likelihood is then better, and a step takes longer: it decodes S times as many rows.
         max_epochs: Largest number of passes over the data.
         batch_size: Rows per step. If several processes train together, those of each process.
         learning_rate: Adam's step size at the start. It falls linearly to 0.
         validation_fraction: Share of rows, in [0, 1), held out to stop early and to keep the best
             weights. With 0, training takes ``max_epochs`` on all rows.
-        patience: Epochs without a rise of the validation ELBO before training stops.
+        patience: Epochs without a rise of the validation ELBO before training stops; with several
+            draws, of the importance-weighted bound.
         random_state: Seed or `numpy.random.RandomState`. The same seed gives the same model.
         device: "cpu", "cuda", "mps" or "auto".
         verbose: Whether to show a progress bar.
@@ -155,6 +159,7 @@ class DirichletVAE(RowEstimator):
         likelihood: Callable[..., Distribution] | str | None = None,
         hidden_sizes: Sequence[int] = (500, 500),
         decoder_hidden_sizes: Sequence[int] = (500,),
+        num_samples: int = 1,
         max_epochs: int = 150,
         batch_size: int = 100,
         learning_rate: float = 4e-3,
@@ -172,6 +177,7 @@ class DirichletVAE(RowEstimator):
         self.likelihood = likelihood
         self.hidden_sizes = hidden_sizes
         self.decoder_hidden_sizes = decoder_hidden_sizes
+        self.num_samples = num_samples
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -225,7 +231,7 @@ class DirichletVAE(RowEstimator):
         sample_weight = matched("sample_weight", sample_weight, X)
         X, weight = self._begin(self._validated(X, reset=True), sample_weight)
         train, validation = self._split(X, weight)
-        training = scheduled(Training(self.vae_), self.learning_rate)
+        training = scheduled(self._training(), self.learning_rate)
         learn = isinstance(self.prior_concentration, str)
         self.history_ = self._train(
             training,
@@ -263,7 +269,8 @@ class DirichletVAE(RowEstimator):
             self._require_support(X)
             X, weight = weighted(X, sample_weight)
         optimizer = resumed_adam(self.learning_rate, self._optimizer_state)
-        training = Training(self.vae_, optimizer=optimizer)
+        training = self._training()
+        training.optimizer = optimizer
         data = self._dataset(X, weight)
         epoch = len(self.history_)
         self._train(
@@ -320,6 +327,12 @@ class DirichletVAE(RowEstimator):
         concentration = getattr(self.vae_.prior, "concentration", None)
         if concentration is not None:
             self.prior_concentration_ = concentration.numpy().copy()
+
+    def _training(self) -> Training:
+        if self.num_samples == 1:
+            return Training(self.vae_)
+        bound = doubly_reparameterized_bound
+        return Training(self.vae_, objective=bound, num_samples=self.num_samples, importance=True)
 
     def _build(self, X: Any, weight: Any) -> VAE:
         Latent, commitment = self._latent(), self.commitment
@@ -495,6 +508,7 @@ class DirichletVAE(RowEstimator):
     def _check_arguments(self) -> None:
         super()._check_arguments()
         require_integer("patience", self.patience, 1)
+        require_integer("num_samples", self.num_samples, 1)
         fraction = self.validation_fraction
         if not isinstance(fraction, Real) or not 0 <= fraction < 1:
             raise ValueError(

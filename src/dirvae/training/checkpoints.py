@@ -95,11 +95,14 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 
 def keepers(
-    folder: Path, keep: bool, validate: bool, patience: int
+    folder: Path, keep: bool, monitor: str | None, patience: int
 ) -> tuple[list[Callback], ModelCheckpoint | None]:
-    """Return callbacks that save checkpoints and stop early, and the one that saves the best."""
-    best = _KeepBest(folder) if validate else None
-    kept: list[Callback] = [best, _StopEarly(patience)] if best else []
+    """Return callbacks that save checkpoints and stop early, and the one that saves the best.
+
+    The two that judge epochs do so by the metric ``monitor``; None leaves them out.
+    """
+    best = _KeepBest(folder, monitor) if monitor else None
+    kept: list[Callback] = [best, _StopEarly(monitor, patience)] if best and monitor else []
     if keep:
         # At the very end of an epoch, after validation, when nothing of it is left to do.
         name = LAST.removesuffix(".ckpt")
@@ -130,9 +133,9 @@ class _InOnePlace(ModelCheckpoint):
 class _KeepBest(_InOnePlace):
     """Weights of the best epoch, of those that can be compared."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, monitor: str) -> None:
         name = BEST.removesuffix(".ckpt")
-        options: dict[str, Any] = {"monitor": "val_elbo", "mode": "max", "save_weights_only": True}
+        options: dict[str, Any] = {"monitor": monitor, "mode": "max", "save_weights_only": True}
         options |= {"save_on_train_epoch_end": True, "enable_version_counter": False}
         super().__init__(folder, name, **options)
 
@@ -149,9 +152,9 @@ class _KeepBest(_InOnePlace):
 class _StopEarly(EarlyStopping):
     """Early stopping that counts only epochs that can be compared."""
 
-    def __init__(self, patience: int) -> None:
+    def __init__(self, monitor: str, patience: int) -> None:
         validated: dict[str, Any] = {"check_on_train_epoch_end": False}
-        super().__init__("val_elbo", mode="max", patience=patience, **validated)
+        super().__init__(monitor, mode="max", patience=patience, **validated)
 
     def on_validation_end(self, trainer: Any, training: Any) -> None:
         if settled(trainer, training, trainer.current_epoch):

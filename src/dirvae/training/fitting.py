@@ -57,7 +57,8 @@ def fit(
     """Train a VAE in place.
 
     With validation data, training stops when the validation ELBO has not risen for ``patience``
-    epochs. The best weights are then restored. Epochs do not count before the KL has its final
+    epochs. The best weights are then restored. A `Training` with ``importance=True`` is judged by
+    its own bound in place of the ELBO. Epochs do not count before the KL has its final
     weight, or while a callback of `dirvae.training` still changes the prior or the commitment. At
     the end of every epoch a checkpoint is written to ``checkpoint_dir``. With ``resume=True`` an
     interrupted training goes on from this checkpoint and gives the same result. On a CPU the result
@@ -74,7 +75,7 @@ def fit(
         max_epochs: Passes over the data.
         batch_size: Number of rows in each step. If several processes train together, the number
             in each process.
-        patience: Number of epochs without a rise of the validation ELBO after which training stops.
+        patience: Number of epochs without a rise of that bound after which training stops.
         checkpoint_dir: Folder for ``last.ckpt`` and ``best.ckpt``. If None, no checkpoint is saved.
         resume: Whether to go on from ``checkpoint_dir/last.ckpt``.
         seed: Seed of the order of rows and of the noise. With an integer, torch's global generators
@@ -130,9 +131,8 @@ def fit(
         _require_support(training.vae, {"data": train_loader, "validation": valid_loader})
         _materialize(training.vae, train_loader)
         folder = Path(checkpoint_dir or temporary)
-        kept_by, best = keepers(
-            folder, checkpoint_dir is not None, validation is not None, patience
-        )
+        monitor = None if validation is None else training.monitor
+        kept_by, best = keepers(folder, checkpoint_dir is not None, monitor, patience)
         run = _trainer(verbose, [*kept_by, CollapseWatch(), *callbacks], max_epochs, trainer)
         last = str(folder / LAST) if resume else None
         training.num_processes = _num_processes(run)

@@ -34,6 +34,8 @@ History = list[dict[str, float]]
 - ``active``: number of components in use. It is left out if the posterior has no formula for its
   mean, or if the prior is not a `Fixed`. `diagnose` then gives the number after training;
 - ``val_elbo``, ``val_reconstruction``, ``val_kl``, ``val_active``: the same for validation data;
+- ``val_bound``: mean of the objective over the validation data, where `Training` has
+  ``importance=True``. Training stops by it, and the epoch with the best one is kept;
 - ``epoch``: number of the epoch, from 0.
 """
 
@@ -50,7 +52,8 @@ class Training(lightning.LightningModule):
             ``LightningModule.configure_optimizers`` may return. The default is `adam` with step
             size 1e-3.
         num_samples: S, draws of the latent for each example and step.
-        importance: Whether the objective needs ``terms.log_ratio``.
+        importance: Whether the objective needs ``terms.log_ratio``, as an importance-weighted bound
+            does. The validation data are then judged by the objective, else by the ELBO.
 
     Attributes:
         history: One dict of metrics for each epoch.
@@ -98,6 +101,11 @@ class Training(lightning.LightningModule):
         """
         return int(self.trainer.estimated_stepping_batches)
 
+    @property
+    def monitor(self) -> str:
+        """Name of the metric that tells the best epoch: of the bound that is trained."""
+        return "val_bound" if self.importance else "val_elbo"
+
     def configure_optimizers(self) -> Any:
         """Return the optimiser, for the trainer."""
         return self.optimizer(self.vae.parameters())
@@ -134,14 +142,16 @@ class Training(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Add a batch to the validation metrics, with KL weight 1 at every step."""
-        self._validation.add(self._terms(batch), batch.weight)
+        terms = self._terms(batch)
+        bound = self.objective(terms, kl_weight=1.0) if self.importance else None
+        self._validation.add(terms, batch.weight, bound)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the validation metrics; the progress bar only shows the ELBO."""
+        """Log the validation metrics; the progress bar only shows the one that is monitored."""
         self._validation.gather(self._of_all)
         results = {f"val_{k}": value for k, value in self._results(self._validation).items()}
         told: dict[str, Any] = {"batch_size": 1, "sync_dist": True}
-        self.log("val_elbo", results.pop("val_elbo"), prog_bar=True, **told)
+        self.log(self.monitor, results.pop(self.monitor), prog_bar=True, **told)
         self.log_dict(results, **told)
 
     def on_train_epoch_end(self) -> None:
@@ -229,12 +239,13 @@ class _Meter:
         self.sums: Tensor | float = 0.0
         self.embedding: Tensor | None = None
 
-    def add(self, terms: Terms, weight: Tensor | None) -> None:
+    def add(self, terms: Terms, weight: Tensor | None, bound: Tensor | None = None) -> None:
         with torch.no_grad():
             likelihood = terms.log_likelihood.mean(0)
             weight = torch.ones_like(terms.kl) if weight is None else weight
             # Not as a product of matrices, which autocast would shorten to half precision.
-            columns = torch.stack([likelihood, terms.kl, torch.ones_like(weight)])
+            bounds = [] if bound is None else [bound]
+            columns = torch.stack([likelihood, terms.kl, torch.ones_like(weight), *bounds])
             self.sums = self.sums + (columns * weight).double().sum(1)
             mean = _mean_where_known(terms)
             if mean is not None:
@@ -250,9 +261,10 @@ class _Meter:
             self.embedding = of_all(self.embedding)
 
     def results(self) -> dict[str, float]:
-        likelihood, divergence, weight = torch.as_tensor(self.sums).tolist()
+        likelihood, divergence, weight, *bounds = torch.as_tensor(self.sums).tolist()
         likelihood, divergence = likelihood / weight, divergence / weight
-        return {"elbo": likelihood - divergence, "reconstruction": likelihood, "kl": divergence}
+        results = {"elbo": likelihood - divergence, "reconstruction": likelihood, "kl": divergence}
+        return results | ({"bound": bounds[0] / weight} if bounds else {})
 
     def embedding_var(self) -> Tensor:
         assert self.embedding is not None
