@@ -25,7 +25,7 @@ ALL = (DirichletVAE, SemiSupervisedVAE, TopicModel)
 # What was measured and is quoted in the docs was measured with these, but for some rows of few
 # labels, whose tables say that they had 20 epochs.
 DEFAULTS = {
-    DirichletVAE: "10 (500, 500) (500,) 150 100 0.004 0.1 15",
+    DirichletVAE: "10 (500, 500) (500,) 1 150 100 0.004 0.1 15",
     SemiSupervisedVAE: "10 False 50.0 200.0 0.275 (500, 500) (500,) (500, 500) 40 250 0.002",
     TopicModel: "50 learn True 30.0 (100, 100) 15 200 0.005",
     CompositionModel: "8 learn (100, 100) None 100 0.005",

@@ -16,7 +16,7 @@ from dirvae.models.likelihoods import unit_normal
 from dirvae.persistence import load
 from dirvae.reproduce import density, measures, record
 from dirvae.reproduce.density import Job, jobs, run_all
-from dirvae.reproduce.images import Images, drawn
+from dirvae.reproduce.images import Images, all_mnist_images, drawn, mnist_images
 from dirvae.reproduce.measures import Amounts
 from dirvae.reproduce.progress import Bars
 from dirvae.reproduce.rows import ROWS
@@ -25,6 +25,13 @@ from dirvae.reproduce.settings import SETTINGS, build
 AMOUNTS = Amounts(
     samples=30, annealed_images=4, annealed_chains=2, annealed_temperatures=5, probe_rows=30
 )
+_PIXELS = np.random.default_rng(0).integers(0, 256, (60_010, 1, 2), dtype=np.uint8)
+MNIST = {
+    "x_train": _PIXELS[:60_000],
+    "x_test": _PIXELS[60_000:],
+    "y_train": np.arange(60_000) % 10,
+    "y_test": np.arange(10),
+}
 TIMES = ("training_seconds", "measuring_seconds")
 
 
@@ -124,6 +131,39 @@ def test_small_batches_are_the_papers_training_else() -> None:
         "ours",
         "iwae",
     }
+
+
+def test_networks_of_the_field_and_records_of_before(tmp_path: Path) -> None:
+    """Runs on file are found again although settings have got more fields since."""
+    wanted = job("gaussian", "iwae-200")
+    vae = build(ROWS["gaussian"], wanted.plan, 4, tiny().train)
+    widths = [m.out_features for m in vae.modules() if isinstance(m, torch.nn.Linear)]
+    assert widths == [200, 200, 8, 200, 200, 16]
+    assert sum(isinstance(m, torch.nn.Tanh) for m in vae.modules()) == 4
+    assert wanted.key["plan"]["hidden_sizes"] == [200, 200]
+    old = {"epochs", "batch_size", "precision", "row"}
+    told = job("gaussian", "iwae").key["plan"]
+    assert old <= told.keys()
+    assert not {"hidden_sizes", "decoder_hidden_sizes"} & told.keys()
+
+
+def test_all_images_train_and_none_validate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = tiny()
+    monkeypatch.setitem(density.IMAGES, "tiny", lambda: images._replace(validation=images.test[:0]))
+    fit, given = density.fit, []
+    monkeypatch.setattr(density, "fit", lambda *a, **o: given.append(o) or fit(*a, **o))
+    (run,) = made([job("gaussian", "iwae-200", epochs=3)], tmp_path / "runs.jsonl")
+    assert given[0]["validation"] is None
+    assert run["epochs"] == 3
+    # Real pixels: 60,000 train in the order of the file.
+    monkeypatch.setattr("dirvae.reproduce.images.mnist", lambda part: MNIST[part])
+    found, usual = all_mnist_images(), mnist_images()
+    assert (len(found.train), len(found.validation), len(found.test)) == (60_000, 0, 10)
+    assert torch.equal(found.train[:45_000], usual.train)
+    assert torch.equal(found.train[45_000:50_000], usual.validation)
+    assert len(found.train_labels) == 60_000
 
 
 def test_a_released_commitment_is_gone_in_the_end(tmp_path: Path) -> None:

@@ -90,6 +90,15 @@ def test_data_that_the_paper_has_no_numbers_of() -> None:
     assert "For raw pixels the paper has 3.00 / 3.21 / 3.44" in tables.knn_table("mnist", []).note
 
 
+def test_all_training_images_have_only_rows_that_were_run() -> None:
+    table = tables.density_table("mnist-60000", [run(setting="iwae-200", nll=85.5)])
+    (row,) = table.rows
+    assert row[:2] == ["gaussian", "iwae-200"]
+    assert cells(table, "gaussian", "iwae-200")["NLL"] == "85.50"
+    assert "85.54 with the importance-weighted bound of 5 draws" in table.note
+    assert table.title == "Density, MNIST, 60,000 training images, K = 50"
+
+
 def test_components_beside_the_priors() -> None:
     moments = {"skewness": [1.0, None, 2.0], "kurtosis": [3.0, 3.0, 3.0]}
     prior = {f"prior_{name}": [0.0] * 3 for name in moments}

@@ -56,7 +56,7 @@ def reproduce(
         str | None,
         typer.Option(
             metavar="LIST",
-            help="Ways of training (density, certificates): paper, ours, iwae, paper-15.",
+            help="Ways of training (density, certificates): paper, ours, iwae, iwae-200, paper-15.",
         ),
     ] = None,
     shares: Annotated[

@@ -72,7 +72,7 @@ class Job(NamedTuple):
             json.dumps(
                 {
                     **self._asdict(),
-                    "plan": self.plan._asdict() | {"row": ROWS[self.row].learning_rate},
+                    "plan": self.plan.as_recorded() | {"row": ROWS[self.row].learning_rate},
                     "amounts": self.amounts._asdict(),
                 }
             )
@@ -234,10 +234,11 @@ def trained_model(
     return vae.to(device), trained
 
 
-def _datasets(images: Images, pixels: str) -> tuple[ArrayDataset, Tensor]:
-    if pixels == "binarised":
-        return ArrayDataset(images.train, binarize=True), drawn(images.validation)
-    return ArrayDataset(images.train), images.validation
+def _datasets(images: Images, pixels: str) -> tuple[ArrayDataset, Tensor | None]:
+    train = ArrayDataset(images.train, binarize=pixels == "binarised")
+    if not len(images.validation):
+        return train, None
+    return train, drawn(images.validation) if pixels == "binarised" else images.validation
 
 
 def _summary(run: Run) -> str:

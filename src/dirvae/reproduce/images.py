@@ -19,6 +19,7 @@ __all__ = [
     "IMAGES",
     "PIXELS",
     "Images",
+    "all_mnist_images",
     "drawn",
     "mnist_images",
     "omniglot_images",
@@ -77,6 +78,17 @@ def mnist_images() -> Images:
     )
 
 
+def all_mnist_images() -> Images:
+    """Return MNIST with all training images, and so without validation (Burda et al. 2016)."""
+    x = _grey(mnist("x_train"))
+    return mnist_images()._replace(
+        matrix="mnist.npz, 60,000 / 0 / 10,000",
+        train=x,
+        validation=x[:0],
+        train_labels=mnist("y_train"),
+    )
+
+
 def omniglot_images() -> Images:
     """Return OMNIGLOT: of the images of 15 drawers of 20 a random 2,250 validate."""
     order = np.random.RandomState(0).permutation(len(omniglot("y_train")))
@@ -114,6 +126,7 @@ def svhn_subset_images() -> Images:
 
 IMAGES: dict[str, Callable[[], Images]] = {
     "mnist": mnist_images,
+    "mnist-60000": all_mnist_images,
     "omniglot": omniglot_images,
     "svhn-subset": svhn_subset_images,
 }

@@ -42,6 +42,8 @@ class Setting(NamedTuple):
         precision: Lightning's, of the training. bfloat16 is for a GPU, or a CPU with instructions
             for it (avx512_bf16, AMX). On another, products of matrices take seven times as long and
             more: use ``dirvae reproduce --precision 32-true``.
+        hidden_sizes: Widths of the encoder's layers.
+        decoder_hidden_sizes: Widths of the decoder's layers.
     """
 
     epochs: int
@@ -59,6 +61,21 @@ class Setting(NamedTuple):
     paper_kl: bool = False
     samples: int = 1
     precision: str = "32-true"
+    hidden_sizes: tuple[int, ...] = (500, 500)
+    decoder_hidden_sizes: tuple[int, ...] = (500,)
+
+    def as_recorded(self) -> dict[str, Any]:
+        """What a run's record says of it.
+
+        Example:
+            >>> "hidden_sizes" in SETTINGS["iwae"].as_recorded()
+            False
+        """
+        told = self._asdict()
+        for name in ("hidden_sizes", "decoder_hidden_sizes"):  # records of others are older
+            if told[name] == self._field_defaults[name]:
+                del told[name]
+        return told
 
 
 # The paper gives neither epochs nor the clip nor how it stopped.
@@ -87,6 +104,14 @@ SETTINGS = {
     ),
 }
 USUAL = tuple(SETTINGS)
+SETTINGS["iwae-200"] = SETTINGS["iwae"]._replace(  # networks of Burda et al. 2016, sec. 5.1
+    epochs=300,
+    patience=300,
+    activation="Tanh",
+    layer_norm=False,
+    hidden_sizes=(200, 200),
+    decoder_hidden_sizes=(200, 200),
+)
 SETTINGS["paper-15"] = SETTINGS["paper"]._replace(batch_size=15)  # as the paper has for OMNIGLOT
 
 
@@ -97,7 +122,7 @@ def build(
     images: Tensor,
     likelihood: Callable[..., Any] = Bernoulli,
 ) -> VAE:
-    """Return the untrained model: 2 x 500 units in the encoder, 500 in the decoder.
+    """Return the untrained model.
 
     Args:
         row: Latent and prior.
@@ -118,6 +143,8 @@ def build(
         row.Latent,
         row.prior(num_latent),
         likelihood=likelihood,
+        hidden_sizes=setting.hidden_sizes,
+        decoder_hidden_sizes=setting.decoder_hidden_sizes,
         layer_norm=setting.layer_norm,
         activation=getattr(nn, setting.activation),
         moments=(images.mean(0), images.std(0)) if setting.start_at_mean else None,

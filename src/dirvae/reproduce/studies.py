@@ -102,6 +102,11 @@ STUDIES = {
             "likelihood, bound and all other measures of the models on MNIST",
             "mnist",
         ),
+        _density(
+            "density-mnist-60000",
+            "the same with all 60,000 training images, for --settings iwae-200",
+            "mnist-60000",
+        ),
         _density("density-omniglot", "the same on OMNIGLOT", "omniglot"),
         _density(
             "density-svhn-subset",
