@@ -208,7 +208,7 @@ def test_a_word_is_what_the_tokenizer_says(run, tmp_path, tokenizer, words, coun
         ),
         (["--stop-words", "klingon"], "must be a file that exists, the word english, or a"),
         (["--device", "gpu"], "'gpu' is not one of auto, cpu, cuda, mps"),
-        (["--time-column", "place"], "smooth names 'place', which has words"),
+        (["--time-column", "place"], "--time-column has 'sea' in row 2 of texts.csv, must have"),
     ],
 )
 def test_bad_options_are_refused_in_one_sentence(run, texts, options, said):

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 import pytest
 
-from dirvae.data.typed_cells import typed
+from dirvae.data.typed_cells import require_times, typed
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,10 @@ from dirvae.data.typed_cells import typed
         (["2001", "2001-02-03"], ["2001", "2001-02-03"]),
         (["sea", "7"], ["sea", "7"]),
         ([1, 2.5], [1, 2.5]),
+        (["1_000", "2"], ["1_000", "2"]),
+        (["now", "today"], ["now", "today"]),
+        (["NA", "sea"], ["NA", "sea"]),  # the word of a country, say
+        (["NA", "NA"], ["NA", "NA"]),
     ],
 )
 def test_all_cells_are_of_the_first_kind_that_takes_all(cells, found):
@@ -28,3 +32,30 @@ def test_all_cells_are_of_the_first_kind_that_takes_all(cells, found):
 def test_a_missing_cell_is_named(missing):
     with pytest.raises(ValueError, match=r"x.csv has nothing in row 2 of 'year'"):
         typed("year", ["1", missing], "x.csv")
+
+
+@pytest.mark.parametrize("cells", [["1", "NA"], ["2001-02-03", "nan"], ["2001-02-03T04:05", "NA"]])
+def test_a_missing_number_or_date_is_named(cells):
+    with pytest.raises(ValueError, match=r"x.csv has nothing in row 2 of 'year', must be complete"):
+        typed("year", cells, "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("cells", "row", "cell"),
+    [
+        (["Jan 2001", "2001"], 1, "Jan 2001"),
+        (["2001", "2002", "May"], 3, "May"),
+        (["2001", "2001-01-01"], 2, "2001-01-01"),
+        (["2001-01-01", "2001-13-01"], 2, "2001-13-01"),
+        (["now", "now"], 1, "now"),
+    ],
+)
+def test_a_cell_that_is_no_time_is_named(cells, row, cell):
+    message = f"--time-column has '{cell}' in row {row} of x.csv, must have numbers only, or dates"
+    with pytest.raises(ValueError, match=message):
+        require_times("--time-column", typed("at", cells, "x.csv"), "x.csv")
+
+
+@pytest.mark.parametrize("cells", [["2001", "1e3"], ["2001-02-03"], ["2001-02-03T04:05"]])
+def test_times_pass(cells):
+    require_times("--time-column", typed("at", cells, "x.csv"), "x.csv")

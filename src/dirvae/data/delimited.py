@@ -21,6 +21,7 @@ __all__ = [
     "Delimited",
     "cells_of_any_length",
     "identifiers",
+    "is_number",
     "read_delimited",
     "table_of",
 ]
@@ -35,6 +36,16 @@ BREAK = re.compile("\r\n|\n|\r")
 LINE = re.compile(f"[^\r\n]*(?:{BREAK.pattern})|[^\r\n]+")
 ROWS_LOOKED_AT = 100
 LIMIT = threading.Lock()
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number as English and programs write it.
+
+    Example:
+        >>> [is_number(cell) for cell in ("1e3", " -.5", "0,5", "1_000", "now")]
+        [True, True, False, False, False]
+    """
+    return NUMBER.fullmatch(cell) is not None and "," not in cell
 
 
 class Delimited(NamedTuple):

@@ -9,7 +9,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
-from dirvae.data.delimited import MISSING, NUMBER, read_delimited
+from dirvae.data.delimited import MISSING, is_number, read_delimited
 from dirvae.data.images import required
 from dirvae.data.parquet import DAMAGE, opened_parquet, require_fitting
 from dirvae.data.text_files import UTF8, damaged
@@ -141,7 +141,7 @@ def _typed(cells: Any, are_words: bool) -> Any:
     known = cells[~cells.isin(MISSING)]
     if are_words:
         found = known
-    elif len(known) and all(NUMBER.fullmatch(cell) and "," not in cell for cell in known):
+    elif len(known) and all(map(is_number, known)):
         found = known.astype(float)
     elif len(known) and all(map(DATE.fullmatch, known)):
         found = pandas.to_datetime(known)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-__all__ = ["typed"]
+from dirvae.data.delimited import MISSING, is_number
+
+__all__ = ["require_times", "typed"]
 
 
 def typed(name: str, cells: Sequence[Any], source: str) -> list[Any]:
@@ -18,7 +20,8 @@ def typed(name: str, cells: Sequence[Any], source: str) -> list[Any]:
         source: What has the column.
 
     Raises:
-        ValueError: If a cell is empty.
+        ValueError: If a cell is empty, or says NA or the like where the others are numbers or
+            dates.
 
     Example:
         >>> typed("year", ["2001", "1999"], "x.csv"), typed("at", ["sea", "7"], "x.csv")
@@ -26,17 +29,76 @@ def typed(name: str, cells: Sequence[Any], source: str) -> list[Any]:
         >>> typed("day", ["2001-02-03"], "x.csv")
         [datetime.date(2001, 2, 3)]
     """
+    _require_none(name, cells, source, lambda cell: cell is None or cell != cell or cell == "")
+    if not all(isinstance(cell, str) for cell in cells):
+        return list(cells)
+    known = [cell for cell in cells if cell not in MISSING]
+    for kind in KINDS:
+        try:
+            found: list[Any] = [kind(cell) for cell in known]
+        except ValueError:
+            continue
+        if known:
+            _require_none(name, cells, source, MISSING.__contains__)
+            return found
+    return list(cells)
+
+
+def require_times(option: str, cells: Sequence[Any], source: str) -> None:
+    """Raise ValueError if `typed` left cells as words, since they are not all numbers or dates.
+
+    Args:
+        option: That named the column.
+        cells: What `typed` returned.
+        source: What has the column.
+
+    Example:
+        >>> require_times("--time-column", ["2001", "May"], "x.csv")
+        Traceback (most recent call last):
+        ValueError: --time-column has 'May' in row 2 of x.csv, must have numbers only, or dates ...
+    """
+    if not all(isinstance(cell, str) for cell in cells):
+        return
+    kind = _kind(cells[0])
+    rows = (row for row, cell in enumerate(cells, 1) if kind is None or not _is(kind, cell))
+    row = next(rows, 1)
+    raise ValueError(
+        f"{option} has {cells[row - 1][:40]!r} in row {row} of {source}, must have numbers only, "
+        "or dates only, such as 2024-05-31"
+    )
+
+
+def _kind(cell: str) -> Callable[[str], Any] | None:
+    return next((kind for kind in KINDS if _is(kind, cell)), None)
+
+
+def _is(kind: Callable[[str], Any], cell: str) -> bool:
+    try:
+        kind(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _require_none(
+    name: str, cells: Sequence[Any], source: str, is_missing: Callable[[Any], bool]
+) -> None:
     for row, cell in enumerate(cells, 1):
-        if cell is None or cell != cell or cell == "":
+        if is_missing(cell):
             raise ValueError(
                 f"{source} has nothing in row {row} of {name!r}, must be complete: fill in this "
                 "cell or leave the row out"
             )
-    if not all(isinstance(cell, str) for cell in cells):
-        return list(cells)
-    for kind in (float, date.fromisoformat, datetime.fromisoformat):
-        try:
-            return [kind(cell) for cell in cells]
-        except ValueError:
-            continue
-    return list(cells)
+
+
+def _number(cell: str) -> float:
+    if not is_number(cell):
+        raise ValueError(f"{cell!r} is no number")
+    return float(cell)
+
+
+KINDS: tuple[Callable[[str], Any], ...] = (
+    _number,
+    date.fromisoformat,
+    datetime.fromisoformat,
+)

@@ -116,6 +116,8 @@ def test_too_many_numbers_of_both_are_not_shown(topics, are_shown, monkeypatch) 
         ([0.05, 0.0, 1.0], ["0\u20130.05", "0.05\u20130.1", "1\u20131.05"], [1, 0, 2]),
         (list(range(1900, 2000)), [f"{y}\u2013{y + 4}" for y in range(1900, 2000, 5)], None),
         ([None, float("nan")], [], [-1, -1]),
+        (["2024-05-31T23:59:59.5+02:00", "2024-05-30 01:00"], ["2024-05-30", "2024-05-31"], [1, 0]),
+        (["2024-05", "2024-06-02"], ["2024-05-01", "2024-06-02"], [0, 1]),
     ],
 )
 def test_times_are_cut_to_steps(times, names, places) -> None:
@@ -216,6 +218,14 @@ def test_years_that_are_too_many_begin_at_their_years() -> None:
     ("times", "said"),
     [
         (["yesterday", "2"], "times has 'yesterday', must have numbers, or dates"),
+        (["now", "2024"], "times has 'now', must have numbers, or dates"),
+        (["2024", "today"], "times has 'today', must have numbers, or dates"),
+        (["NaT", "2024-05-31"], "times has 'NaT', must have numbers, or dates"),
+        (["2024-05-31garbage", "2024"], "times has '2024-05-31garbage', must have numbers"),
+        (["2024-05-311", "2024"], "times has '2024-05-311', must have numbers"),
+        (["2024-05-31", "20240531"], "times has '20240531', must have numbers, or dates"),
+        (["2024-02-31", "2024"], "times has '2024-02-31', must have numbers, or dates"),
+        (["1_000", "2024"], "times has '1_000', must have numbers, or dates"),
         ([1], "times has 1 values, must have one for each of 2 documents"),
         ("ab", "times is a str"),
         (5, "times is a int"),

@@ -33,6 +33,7 @@ from dirvae.data.corpus.shards import (
 )
 from dirvae.data.corpus.unfinished import (
     COUNTED,
+    LIMITS,
     building,
     different,
     finish,
@@ -47,7 +48,6 @@ from dirvae.writing import write_text
 
 __all__ = ["build_documents"]
 
-LIMITS = "limits.json"
 CHARACTERS = 20_000_000  # of a shard, after which it ends
 
 

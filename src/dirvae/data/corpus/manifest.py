@@ -14,7 +14,7 @@ from dirvae.data.sparse_matrix import require_size
 from dirvae.formats import MANIFEST, is_corpus
 from dirvae.writing import write_text
 
-__all__ = ["Manifest", "read_manifest", "shard_folder", "write_manifest"]
+__all__ = ["Manifest", "read_manifest", "says_corpus", "shard_folder", "write_manifest"]
 
 VOCABULARY, SHARDS = "vocabulary.json", "shards"
 FORMAT = 1
@@ -86,7 +86,7 @@ def read_manifest(folder: Path) -> Manifest:
     if not is_corpus(folder):
         raise FileNotFoundError(f"{folder} holds no corpus: it has no {MANIFEST}")
     found = read_json(folder / MANIFEST)
-    if not isinstance(found, dict) or found.get("kind") != "corpus":
+    if not _is_of_corpus(found):
         raise ValueError(f"{folder} holds no corpus: its {MANIFEST} is not of a corpus")
     if found.get("format") != FORMAT:
         raise ValueError(
@@ -96,6 +96,23 @@ def read_manifest(folder: Path) -> Manifest:
         return _manifest(folder, found)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{folder} is a broken corpus: its {MANIFEST} is malformed") from error
+
+
+def says_corpus(folder: Path) -> bool:
+    """Whether a folder says that it holds a corpus, sound or broken.
+
+    Example:
+        >>> says_corpus(Path("nowhere"))
+        False
+    """
+    try:
+        return is_corpus(folder) and _is_of_corpus(read_json(folder / MANIFEST))
+    except ValueError:
+        return False
+
+
+def _is_of_corpus(found: Any) -> bool:
+    return isinstance(found, dict) and found.get("kind") == "corpus"
 
 
 def _manifest(folder: Path, found: Mapping[str, Any]) -> Manifest:

@@ -22,6 +22,7 @@ __all__ = [
     "ARRAYS",
     "KNOWN",
     "ROWS",
+    "SHARD_FILES",
     "Facts",
     "checksum",
     "compact",
@@ -37,6 +38,7 @@ __all__ = [
 ARRAYS = ("data", "indices", "indptr")
 KNOWN = ("id", "label", "time")
 FACTS, ABOUT = "shard.json", "documents.json"
+SHARD_FILES = {*(f"{name}.npy" for name in ARRAYS), FACTS, ABOUT}
 COUNTS = tuple(map(np.dtype, ("u1", "u2", "u4")))
 WEIGHTS = tuple(map(np.dtype, ("f4", "f8")))
 ROWS = 20_000  # of a shard, at most

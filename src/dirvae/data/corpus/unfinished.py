@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dirvae.data.corpus.manifest import SHARDS, write_manifest
-from dirvae.data.corpus.shards import facts_of, is_whole
-from dirvae.formats import is_corpus
+from dirvae.data.corpus.manifest import SHARDS, VOCABULARY, says_corpus, write_manifest
+from dirvae.data.corpus.shards import SHARD_FILES, facts_of, is_whole
+from dirvae.formats import MANIFEST
 from dirvae.writing import partial_of, reach_disk, write_text
 
 __all__ = [
     "COUNTED",
+    "LIMITS",
     "building",
     "different",
     "finish",
@@ -25,7 +28,8 @@ __all__ = [
     "require_no_more",
 ]
 
-COUNTED, SETTINGS = "counted", "settings.json"
+COUNTED, SETTINGS, LIMITS = "counted", "settings.json", "limits.json"
+FILES = {MANIFEST, VOCABULARY, SETTINGS, LIMITS}  # of a corpus, besides those of its shards
 
 
 def unfinished(folder: Path) -> Path:
@@ -62,10 +66,8 @@ def other_options(place: Path) -> ValueError:
 
 
 def _begun(folder: Path, settings: Mapping[str, Any], force: bool) -> Path:
-    if folder.exists() and not is_corpus(folder):
-        raise ValueError(f"{folder} exists and is not a corpus; choose another folder")
-    if folder.exists() and not force:
-        raise ValueError(f"{folder} exists; choose another folder, or replace it with force")
+    if folder.exists():
+        _require_replaceable(folder, force)
     place = unfinished(folder)
     told = json.dumps({"building": settings}, sort_keys=True)
     if place.exists() and any(not partial_of(entry.name) for entry in place.iterdir()):
@@ -81,6 +83,35 @@ def _begun(folder: Path, settings: Mapping[str, Any], force: bool) -> Path:
     for kind in (COUNTED, SHARDS):
         (place / kind).mkdir(exist_ok=True)
     return place
+
+
+def _require_replaceable(folder: Path, force: bool) -> None:
+    """Raise ValueError unless a folder holds a corpus, nothing else, and is to be replaced."""
+    if not says_corpus(folder):  # other things have a file of that name, too
+        raise ValueError(f"{folder} exists and is not a corpus; choose another folder")
+    if not force:
+        raise ValueError(f"{folder} exists; choose another folder, or replace it with force")
+    others = (entry for entry in sorted(folder.rglob("*")) if not _is_own(entry, folder))
+    if other := next(others, None):
+        raise ValueError(
+            f"{folder} has files that are not part of a corpus ({other.relative_to(folder)}); "
+            "choose another folder"
+        )
+
+
+def _is_own(entry: Path, folder: Path) -> bool:
+    """Whether a build makes such a file or folder; what was left of one by a kill is its own."""
+    parts = entry.relative_to(folder).parts
+    if any(map(partial_of, parts)):
+        return True
+    match parts:
+        case (name,):
+            return name in FILES or (name == SHARDS and entry.is_dir())
+        case (_, shard):
+            return re.fullmatch(r"\d{6,}", shard) is not None and entry.is_dir()
+        case (_, _, name):
+            return name in SHARD_FILES
+    return False
 
 
 def is_there(shard: Path, source: str) -> bool:
@@ -129,12 +160,12 @@ def finish(place: Path, folder: Path, num_shards: int, num_words: int, **told: A
     shutil.rmtree(place / COUNTED, ignore_errors=True)
     reach_disk(place)  # before a manifest says what is there
     write_manifest(place, num_shards, num_words, **told)
-    old = folder.with_name(f"{folder.name}.replaced")
     if folder.exists():
-        shutil.rmtree(old, ignore_errors=True)
-        os.rename(folder, old)
+        os.rename(folder, folder.with_name(f".{folder.name}.{secrets.token_hex(8)}.replaced"))
     os.rename(place, folder)
-    shutil.rmtree(old, ignore_errors=True)
+    for old in folder.parent.iterdir():  # this build's, or that of one that was killed here
+        if re.fullmatch(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{16}}\.replaced", old.name):
+            old.unlink() if old.is_symlink() else shutil.rmtree(old, ignore_errors=True)
 
 
 def different(words: Sequence[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dirvae.data.delimited import is_number
 from dirvae.text import visible
 
 __all__ = ["Differences", "Groups", "Means", "bins_of", "groups_of", "labels_of"]
@@ -18,6 +20,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 MOST_LABELS = 30
 TO = "\u2013"
+DATE = re.compile(r"\d{4}(-\d{2}(-\d{2}([T ]\d{2}(:\d{2}){0,2}(\.\d+)?(Z|[+-]\d{2}:?\d{2})?)?)?)?")
 MOST_BINS = 60
 MOST_NUMBERS = 40_000  # of labels by times by topics that a page holds
 
@@ -196,6 +199,8 @@ def _numbers(values: list[Any]) -> Floats | None:
     """Values as finite numbers; None if one is none."""
     if any(isinstance(v, np.datetime64) or hasattr(v, "isoformat") for v in values):
         return None
+    if not all(is_number(v) for v in values if isinstance(v, str)):
+        return None
     try:
         numbers = np.array([float(v) for v in values])
     except (TypeError, ValueError):
@@ -239,8 +244,8 @@ def _of_dates(values: list[Any]) -> tuple[list[str], Floats, Ints]:
 def _date(value: Any) -> ArrayLike:
     text = value.isoformat() if hasattr(value, "isoformat") else str(value).strip()
     try:
-        return np.datetime64(text[:10], "D")
-    except ValueError as error:
-        raise ValueError(
-            f"times has {text[:40]!r}, must have numbers, or dates such as 2024-05-31"
-        ) from error
+        if DATE.fullmatch(text):  # else NumPy would know words such as "now"
+            return np.datetime64(text[:10], "D")
+    except ValueError:
+        pass  # such as the 31st of February
+    raise ValueError(f"times has {text[:40]!r}, must have numbers, or dates such as 2024-05-31")
