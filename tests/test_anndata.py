@@ -146,6 +146,16 @@ def test_without_x_the_layer_must_be_named():
         dirvae.anndata.fit(adata, MODEL)
 
 
+def test_what_is_no_anndata_and_no_composition_model_is_named(fitted):
+    _, model = fitted
+    counts = np.ones((5, 8))
+    for act, given in ((dirvae.anndata.fit, MODEL), (dirvae.anndata.transform, model)):
+        with pytest.raises(ValueError, match="adata is a ndarray, must be an AnnData object"):
+            act(counts, given)
+        with pytest.raises(ValueError, match="model is a TopicModel, must be a CompositionModel"):
+            act(cells(5), dirvae.TopicModel(2), "counts")
+
+
 def test_a_sparse_matrix_is_never_dense(monkeypatch):
     """Neither the counts nor what is made of them on the way; parts of a few rows may be."""
     adata = cells()

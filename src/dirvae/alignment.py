@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["matched"]
+import numpy as np
+
+__all__ = ["is_missing", "matched"]
 
 
 def matched(name: str, given: Any, X: Any, *, rows: str = "X") -> Any:
@@ -52,3 +54,16 @@ def _require_all(side: str, index: Any, other: str, others: Any) -> None:
             f"{side} has {entry!r} in its index and {other} has not, but they are matched by "
             "index: select the same rows in both, or reset both indexes to match by position"
         )
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN, NA or NaT.
+
+    Example:
+        >>> [is_missing(value) for value in (None, float("nan"), "nan", -1)]
+        [True, True, False, False]
+    """
+    if value is None or type(value).__name__ == "NAType":  # pandas.NA equals nothing
+        return True
+    unequal = value != value
+    return isinstance(unequal, bool | np.bool_) and bool(unequal)

@@ -70,8 +70,10 @@ def fit(
         The fitted model, with the names of the features.
 
     Raises:
-        ValueError: If there is no such layer or column, and as in `CompositionModel.fit`.
+        ValueError: If ``adata`` or ``model`` is of another kind, there is no such layer or column,
+            or as in `CompositionModel.fit`.
     """
+    _require(adata, model)
     counts, told = _counts(adata, layer), _told(adata, covariates)
     fitted: CompositionModel = clone(model)
     fitted.fit(counts, features=_names(adata.var_names), covariates=told)
@@ -112,8 +114,10 @@ def transform(
         key: Replaces "dirvae" in the names, as in `fit`.
 
     Raises:
-        ValueError: If there is no such layer or column, or the model knows none of the genes.
+        ValueError: If ``adata`` or ``model`` is of another kind, there is no such layer or column,
+            or the model knows none of the genes.
     """
+    _require(adata, model)
     counts, told = _counts(adata, layer), _told(adata, covariates)
     if hasattr(model, "vocabulary_"):
         counts = _selected(counts, _names(adata.var_names), model.features_)
@@ -145,6 +149,13 @@ def to_frame(adata: AnnData, *, key: str = KEY) -> Any:
 
 
 # --- reading --------------------------------------------------------------------------------------
+
+
+def _require(adata: Any, model: Any) -> None:
+    if not all(hasattr(adata, name) for name in ("layers", "obs", "obsm", "var_names")):
+        raise ValueError(f"adata is a {type(adata).__name__}, must be an AnnData object")
+    if not isinstance(model, CompositionModel):
+        raise ValueError(f"model is a {type(model).__name__}, must be a CompositionModel")
 
 
 def _counts(adata: Any, layer: str | None) -> sparse.csr_matrix:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 
 from dirvae import evaluation
-from dirvae.assessment.topics import label_scores, score_topics, word_scores
+from dirvae.assessment.topics import are_predicted, label_scores, score_topics, word_scores
 
 THETA = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]])
 LABELS = [7, None, 7, 8, 8]
@@ -62,6 +63,25 @@ def test_documents_without_a_label_have_no_part() -> None:
     assert found.nmi == evaluation.normalized_mutual_information(THETA[known], told)
     with pytest.raises(ValueError, match="labels has None for every document"):
         label_scores(THETA, [None] * 5)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [7, None, 7, 8, 8],
+        [7.0, float("nan"), 7.0, 8.0, 8.0],
+        pd.Series([7, pd.NA, 7, 8, 8], dtype="Int64", index=[4, 3, 2, 1, 0]),
+    ],
+)
+def test_numbers_are_the_same_whole_or_not_and_gaps_have_no_part(labels: Any, counts: Any) -> None:
+    class Fractions(Classifier):
+        def predict(self, X: Any) -> Any:
+            return super().predict(X).astype(float)
+
+    for model in (Classifier(), Fractions()):
+        found = score_topics(model, counts, labels).labels
+        assert found == label_scores(THETA, LABELS)._replace(accuracy=0.75)
+        assert are_predicted(model, counts, labels).tolist() == [True, True, True, False]
 
 
 @pytest.mark.parametrize(("model", "accuracy"), [(Model(), None), (Classifier(), 0.75)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 
 import pytest
 import typer.main
@@ -51,6 +52,26 @@ def test_a_reader_that_went_away_is_left_to_python(run, monkeypatch):
     monkeypatch.setattr("dirvae.persistence.load", gone)
     with pytest.raises(BrokenPipeError):
         typer.main.get_command(app).main(["info", "model"])
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("n_components is 9, must be 3", "Error: --components is 9, must be 3"),
+        ("max_epochs is 0, must be 1", "Error: --max-epochs is 0, must be 1"),
+        ("random_state is -1, must be 0", "Error: --seed is -1, must be 0"),
+        ("y has one class only", "Error: --label-column has one class only"),
+        ("documents is empty", "Error: documents is empty"),  # an argument, not an option
+        ("X has max_epochs is 0", "Error: X has max_epochs is 0"),
+    ],
+)
+def test_errors_speak_of_options(run, monkeypatch, said, told):
+    def fail(*_, **__):
+        raise ValueError(said)
+
+    monkeypatch.setattr(sys.modules["dirvae.cli.fit_topics"], "require_model_folder", fail)
+    ran = run("fit", "topics", "docs.csv", "-o", "model")
+    assert (ran.code, ran.err) == (2, told + "\n")
 
 
 def test_too_little_memory_is_told(run, monkeypatch):

@@ -145,7 +145,7 @@ TEXTS: dict[str, tuple[str, bytes, dict[str, Any], Words | str]] = {
         "x.csv",
         utf('text\nstars shine\n""\ndogs bark\n""\n'),
         {},
-        Words(["stars shine", "", "dogs bark", ""]),
+        Words(["stars shine", "", "dogs bark", ""], notes=("rows without a text: 2",)),
     ),
     "NA, null and 007": (
         "x.csv",
@@ -302,7 +302,7 @@ TEXTS: dict[str, tuple[str, bytes, dict[str, Any], Words | str]] = {
         "x.jsonl",
         utf('{"text": "stars", "label": "007"}\n\n{"text": null, "label": 1}\n{"label": null}\n'),
         LABELS,
-        Words(["stars", "", ""], ["007", "1", ""]),
+        Words(["stars", "", ""], ["007", "1", ""], notes=("rows without a text: 2",)),
     ),
     "lines of JSON in gzip": ("x.jsonl.gz", gzip.compress(b'{"text": "NA"}\n'), {}, Words(["NA"])),
     "lines of JSON with a mark": (
@@ -333,7 +333,7 @@ TEXTS: dict[str, tuple[str, bytes, dict[str, Any], Words | str]] = {
         "x.parquet",
         parquet(text=["stars", None, "NA"], label=pd.array([1, None, 7], dtype="Int64")),
         LABELS,
-        Words(["stars", "", "NA"], ["1", "", "7"]),
+        Words(["stars", "", "NA"], ["1", "", "7"], notes=("rows without a text: 1",)),
     ),
     "parquet with identifiers": (
         "x.parquet",

@@ -460,7 +460,7 @@ def test_checkpoint_and_resume(digits, tmp_path):
         ),
         (
             {"latent": RelaxedOneHotCategorical, "prior_concentration": 1.0},
-            "prior_concentration does not apply to latent=RelaxedOneHotCategorical; leave it None",
+            "prior_concentration does not apply to latent=RelaxedOneHotCategorical; leave it out",
         ),
         ({"likelihood": "bernouli"}, "likelihood is 'bernouli', must be a class or one of auto, b"),
         ({"hidden_sizes": 10}, "hidden_sizes is 10"),

@@ -70,6 +70,27 @@ def test_a_random_state_is_drawn_from_and_its_seed_is_kept(Estimator):
     assert model._seed == np.random.RandomState(7).randint(2**31 - 1)
 
 
+@pytest.mark.parametrize(
+    ("state", "right"),
+    [
+        (-1, "must be an integer from 0 to 4294967295"),
+        (2**32, "must be an integer from 0 to 4294967295"),
+        (True, "must be an integer, a numpy.random.RandomState or None"),
+        (1.5, "must be an integer, a numpy.random.RandomState or None"),
+        (np.random.default_rng(0), "must be an integer, a numpy.random.RandomState or None"),
+    ],
+)
+@pytest.mark.parametrize("Estimator", ALL)
+def test_a_random_state_that_is_none_is_named(Estimator, state, right):
+    with pytest.raises(ValueError, match=f"random_state is .*, {right}"):
+        estimator(Estimator, random_state=state).fit(X, Y)
+
+
+@pytest.mark.parametrize("state", [0, 2**32 - 1, np.int64(3), None, np.random])
+def test_random_states_of_scikit_learn_are_taken(state):
+    estimator(DirichletVAE, random_state=state).fit(X)
+
+
 @pytest.mark.parametrize("Estimator", ALL)
 @pytest.mark.parametrize(
     ("options", "message"),

@@ -13,9 +13,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch.distributions import Bernoulli, Normal, Poisson
 
 import dirvae
+from dirvae.alignment import is_missing
 from dirvae.distributions import InverseCDFDirichlet
 from dirvae.estimators import DirichletVAE, SemiSupervisedVAE
-from dirvae.estimators.labels import categories_of, class_indicators, is_missing
+from dirvae.estimators.labels import categories_of, class_indicators
 from dirvae.estimators.semi_supervised import _half_axes, _MixedBatches
 from dirvae.models.likelihoods import unit_normal
 from dirvae.persistence import ModelFormatError
@@ -346,3 +347,34 @@ def test_a_class_is_known_by_its_place_and_the_first_unknown_is_named(few_rows):
     )
     with pytest.raises(ValueError, match="y has 12, must be of classes_ "):
         model.sample([3, 12, 13])
+
+
+def test_rows_of_unknown_class_do_not_count_in_the_score():
+    X = np.random.default_rng(0).random((40, 8))
+    y = np.array([1, 2, -1, 2] * 10)
+    weight = np.arange(40.0)
+    model = small(max_epochs=1).fit(X, y)
+    right = (model.predict(X) == y)[y > 0]
+    assert model.score(X, y) == pytest.approx(right.mean())
+    weighted = np.average(right, weights=weight[y > 0])
+    assert model.score(X, y, sample_weight=weight) == pytest.approx(weighted)
+    assert model.score(X[y > 0], y[y > 0]) == pytest.approx(right.mean())
+    with pytest.raises(ValueError, match="y is -1 or missing in every row, so there is no accur"):
+        model.score(X, np.full(40, -1))
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        lambda y: pd.Series(y, dtype="object").replace(-1, None),
+        lambda y: pd.Series(y, dtype="Int64").replace(-1, pd.NA),
+        lambda y: [None if label == -1 else label for label in y.tolist()],
+    ],
+)
+def test_whole_numbers_beside_missing_ones_stay_whole(unknown):
+    X = np.random.default_rng(0).random((40, 8))
+    y = np.array([1, 2, -1, 2] * 10)
+    model, same = small(max_epochs=1).fit(X, unknown(y)), small(max_epochs=1).fit(X, y)
+    assert model.classes_.dtype.kind == "i"
+    np.testing.assert_array_equal(model.predict_proba(X), same.predict_proba(X))
+    assert model.score(X, unknown(y)) == same.score(X, y)

@@ -282,7 +282,11 @@ def test_perplexity_of_a_product_is_by_its_own_law(data, latent):
 @pytest.mark.parametrize(
     ("X", "sentence"),
     [
-        (["", " "], "X has empty strings only"),
+        (["", " "], "X has empty strings only, must have texts with words"),
+        ([[1, 2], [2, 3], [1]], "X has 2 numbers in row 0 and 1 in row 2, must have a count of"),
+        ([[], [1, 2]], "X has 0 numbers in row 0 and 2 in row 1, must have a count of each word"),
+        ([1, 2, 3], "X has one number in row 0, must have a count of each word in every row"),
+        ([[1, 2], 3], "X has one number in row 1, must have a count of each word in every row"),
         (["some words here"], "X has one document"),
         (["the and of", "or the"], "X has no words to count"),
         (["a text", None], "X has a NoneType in row 1, must be strings only"),

@@ -237,6 +237,25 @@ def _plain(value):
     return [_plain(kept) for kept in value] if isinstance(value, list | tuple) else value
 
 
+@pytest.mark.parametrize("max_epochs", [1, 3])
+def test_fewer_epochs_than_the_checkpoint_has_are_refused(begun, max_epochs):
+    folder, _ = begun
+    vae = small(seed=5)
+    before = {name: value.clone() for name, value in vae.state_dict().items()}
+    message = f"max_epochs is {max_epochs}, must be 4 or more: the training to resume has 4 epochs"
+    with pytest.raises(ValueError, match=message):
+        _rising_then_falling(vae, max_epochs=max_epochs, checkpoint_dir=folder, resume=True)
+    assert all(torch.equal(before[name], value) for name, value in vae.state_dict().items())
+
+
+def test_a_training_that_had_come_to_its_end_is_resumed_at_it(begun):
+    folder, _ = begun
+    content = {path.name: path.read_bytes() for path in folder.iterdir()}
+    again = _rising_then_falling(small(seed=5), max_epochs=4, checkpoint_dir=folder, resume=True)
+    assert (len(again.history), again.best_epoch) == (4, 1)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == content
+
+
 def test_damaged_or_missing_checkpoints_are_told_before_training(begun, tmp_path):
     class Never(lightning.Callback):
         def on_train_epoch_start(self, trainer, module):

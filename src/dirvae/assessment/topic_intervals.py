@@ -8,7 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dirvae.assessment.topics import TopicEstimator, TopicScores, label_scores
+from dirvae.assessment.topics import (
+    TopicEstimator,
+    TopicScores,
+    are_predicted,
+    known_rows,
+    label_scores,
+)
 from dirvae.evaluation import mean_document_frequency, topic_coherence
 from dirvae.evaluation.bootstrap import Interval, bootstrap_std, normal_interval
 from dirvae.levels import LEVEL
@@ -78,7 +84,7 @@ def score_intervals(
     if labels is not None:
         told = {} if covariates is None else {"covariates": covariates}
         theta = model.transform(documents, **told)
-        right = _right(model, documents, labels) if hasattr(model, "predict") else None
+        right = are_predicted(model, documents, labels) if hasattr(model, "predict") else None
         spread |= _spread_of_labels(theta, labels, right)
     table = scores.table()
     values = dict(zip(table["measure"], table["value"], strict=True))
@@ -114,8 +120,8 @@ def spread_of_scores(
 
 
 def _spread_of_labels(theta: Any, labels: Sequence[Any], right: Any) -> dict[str, float]:
-    known = [row for row, label in enumerate(labels) if label is not None]
-    truth, shares = [labels[row] for row in known], np.asarray(theta)[known]
+    known, listed = known_rows(labels), list(labels)
+    truth, shares = [listed[row] for row in known], np.asarray(theta)[known]
 
     def measures(rows: Ints) -> Mapping[str, float]:
         found = label_scores(shares[rows], [truth[row] for row in rows])
@@ -123,9 +129,3 @@ def _spread_of_labels(theta: Any, labels: Sequence[Any], right: Any) -> dict[str
         return {"purity": found.purity, "nmi": found.nmi, **accuracy}
 
     return bootstrap_std(measures, len(known))
-
-
-def _right(model: Any, documents: Any, labels: Sequence[Any]) -> NDArray[np.bool_]:
-    """Whether each label that is known is predicted."""
-    pairs = zip(model.predict(documents), labels, strict=True)
-    return np.array([str(told) == str(label) for told, label in pairs if label is not None])

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dirvae.alignment import is_missing
 from dirvae.evaluation import (
     diversity,
     mean_document_frequency,
@@ -206,7 +207,7 @@ def label_scores(theta: ArrayLike, labels: Sequence[Any]) -> LabelScores:
         >>> label_scores([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]], ["a", "b", None])
         LabelScores(purity=1.0, nmi=1.0, accuracy=None)
     """
-    known = _known(labels)
+    known = known_rows(labels)
     of_known, truth = np.asarray(theta)[known], _truth(labels)
     return LabelScores(purity(of_known, truth), normalized_mutual_information(of_known, truth))
 
@@ -215,16 +216,28 @@ def _all_label_scores(model: Any, documents: Any, theta: Any, labels: Sequence[A
     scores = label_scores(theta, labels)
     if not hasattr(model, "predict"):
         return scores
-    predicted = model.predict(documents)[_known(labels)].astype(str)
-    return scores._replace(accuracy=float((predicted == _truth(labels).astype(str)).mean()))
+    return scores._replace(accuracy=float(are_predicted(model, documents, labels).mean()))
 
 
-def _known(labels: Sequence[Any]) -> list[int]:
-    known = [row for row, label in enumerate(labels) if label is not None]
+def are_predicted(model: Any, documents: Any, labels: Sequence[Any]) -> NDArray[np.bool_]:
+    """Whether the model predicts the label of each document whose label is known.
+
+    Numbers are compared as such: a model may have learned 2.0 from a column with gaps.
+    """
+    predicted, truth = np.asarray(model.predict(documents))[known_rows(labels)], _truth(labels)
+    if not {predicted.dtype.kind, truth.dtype.kind} <= set("iuf"):
+        predicted, truth = predicted.astype(str), truth.astype(str)
+    right: NDArray[np.bool_] = predicted == truth
+    return right
+
+
+def known_rows(labels: Sequence[Any]) -> list[int]:
+    """Rows whose label is known; ValueError if there is none."""
+    known = [row for row, label in enumerate(labels) if not is_missing(label)]
     if not known:
         raise ValueError("labels has None for every document, must have a label for one at least")
     return known
 
 
 def _truth(labels: Sequence[Any]) -> NDArray[Any]:
-    return np.array([label for label in labels if label is not None])
+    return np.array([label for label in labels if not is_missing(label)])

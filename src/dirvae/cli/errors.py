@@ -31,6 +31,7 @@ __all__ = [
 EXPECTED = (ValueError, TypeError, OSError, ArithmeticError, ImportError, MemoryError)
 INTERRUPTED = 130
 LONGEST = 500  # characters of what is told
+OPTIONS = {"n_components": "components", "random_state": "seed", "y": "label_column"}
 
 
 class Stop(Exception):  # noqa: N818 - not always an error
@@ -42,7 +43,11 @@ class Stop(Exception):  # noqa: N818 - not always an error
 
 
 class PlainCommand(TyperCommand):
-    """A command whose help names no types of Python, such as ``<bool>`` beside a flag."""
+    """A command that speaks of options: neither help nor errors name types or arguments of Python.
+
+    An error that begins with the name of an argument, such as ``max_epochs is 0``, is told with
+    that of the option.
+    """
 
     def __init__(self, *args: Any, help: str | None = None, **options: Any) -> None:
         super().__init__(*args, help=_in_paragraphs(help), **options)
@@ -50,6 +55,17 @@ class PlainCommand(TyperCommand):
     def get_params(self, ctx: Any) -> Any:
         """Options and arguments, with what help shows beside them."""
         return _without_types(super().get_params(ctx))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (ValueError, TypeError) as error:
+            name, _, said = str(error).partition(" ")
+            option = next((p for p in self.params if p.name == OPTIONS.get(name, name)), None)
+            if option is None or option.param_type_name != "option":
+                raise
+            raise ValueError(f"{option.opts[0]} {said}") from error
 
 
 class PlainGroup(TyperGroup):

@@ -139,6 +139,8 @@ def _table(
     cells, notes = read_columns(path, wanted, encoding)
     found = dict(zip(wanted, cells, strict=True))
     texts = as_texts(path, text_column, found[text_column])
+    if empty := sum(not text.strip() for text in texts):
+        notes += (f"rows without a text: {empty}",)
     labels = as_classes(found[label_column]) if label_column else None
     rows = {"row": list(range(1, len(texts) + 1))}
     others = {name: found[name] for name in columns}

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import check_random_state
 from torch.distributions import Bernoulli, Normal
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "require_integer",
     "require_likelihood",
     "require_positive",
+    "require_random_state",
     "require_resumable",
     "require_sizes",
 ]
@@ -55,6 +57,18 @@ def require_concentration(value: Any, size: int, *, learnable: bool) -> None:
         raise ValueError(f"prior_concentration is {value!r}, {right}")
     if array.shape not in ((), (size,)):
         raise ValueError(f"prior_concentration has shape {array.shape}, {right}")
+
+
+def require_random_state(value: Any) -> None:
+    """Raise ValueError unless an argument is what scikit-learn takes as ``random_state``."""
+    if isinstance(value, Integral) and not isinstance(value, bool) and not 0 <= int(value) < 2**32:
+        raise ValueError(f"random_state is {value}, must be an integer from 0 to {2**32 - 1}")
+    try:
+        check_random_state("True" if isinstance(value, bool) else value)
+    except ValueError:
+        raise ValueError(
+            f"random_state is {value!r}, must be an integer, a numpy.random.RandomState or None"
+        ) from None
 
 
 def require_resumable(resume: bool, random_state: Any) -> None:

@@ -210,7 +210,9 @@ class DirichletVAE(RowEstimator):
                 X is a pandas DataFrame.
             checkpoint_dir: Folder for a checkpoint after each epoch. If None, none is written.
             resume: Whether to continue from the last checkpoint in ``checkpoint_dir``. Data and
-                arguments must be the same, and ``random_state`` must be an integer.
+                arguments must be the same, and ``random_state`` must be an integer. With a larger
+                ``max_epochs`` training goes on for longer, but not as one that was planned so from
+                the start: step sizes depend on the number of planned epochs.
             trainer: Arguments of ``lightning.pytorch.Trainer`` by name, such as ``logger``,
                 ``callbacks``, ``precision``, ``accelerator`` (in place of ``device``) and
                 ``devices``. `training.History` names the metrics that are logged. A saved model

@@ -25,6 +25,7 @@ from dirvae.estimators.arguments import (
     require_integer,
     require_likelihood,
     require_positive,
+    require_random_state,
     require_sizes,
 )
 from dirvae.estimators.kinds import warn_of_kind
@@ -174,6 +175,7 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self._require_epochs()
         require_sizes("hidden_sizes", self.hidden_sizes)
         require_positive("learning_rate", self.learning_rate)
+        require_random_state(self.random_state)
 
     def _require_consistent(self) -> None:
         """Raise ValueError where what was learned does not go with ``vae_``, as loaded it may."""

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_consistent_length
 
-__all__ = ["as_objects", "categories_of", "class_indicators", "is_missing", "levels_of"]
+from dirvae.alignment import is_missing
+
+__all__ = [
+    "as_objects",
+    "categories_of",
+    "class_indicators",
+    "known_labels",
+    "levels_of",
+]
 
 UNLABELLED = -1
 
@@ -31,14 +39,11 @@ def class_indicators(y: Any, num_rows: int) -> tuple[NDArray[Any], NDArray[np.fl
         >>> classes.tolist(), rows.tolist()
         (['air', 'sea'], [[0.0, 1.0], [0.0, 0.0], [1.0, 0.0]])
     """
-    given = as_objects(y) if isinstance(y, list | tuple) else y
-    labels = column_or_1d(given, warn=True).tolist()
-    check_consistent_length(labels, range(num_rows))
-    known = [row for row, label in enumerate(labels) if not _is_unknown(label)]
+    known, labels = known_labels(y, num_rows)
     if not known:
         raise ValueError("y is -1 or missing in every row, must name two classes or more")
-    _require_classes([labels[row] for row in known])
-    classes, place = np.unique([labels[row] for row in known], return_inverse=True)
+    _require_classes(labels)
+    classes, place = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(
             f"y has one class only, {classes[0].item()!r}; it must have two classes or more"
@@ -46,6 +51,25 @@ def class_indicators(y: Any, num_rows: int) -> tuple[NDArray[Any], NDArray[np.fl
     rows = np.zeros((num_rows, len(classes)), dtype=np.float32)
     rows[known, place] = 1
     return classes, rows
+
+
+def known_labels(y: Any, num_rows: int) -> tuple[list[int], list[Any]]:
+    """Return the rows whose label is known, and their labels; other rows have -1, None or NaN.
+
+    Raises:
+        ValueError: If there are not N labels.
+
+    Example:
+        >>> known_labels(["sea", None, "air"], 3)
+        ([0, 2], ['sea', 'air'])
+    """
+    # From a Series, so that whole numbers beside missing ones stay whole.
+    listed = y.to_list() if hasattr(y, "to_list") else y
+    given = as_objects(listed) if isinstance(listed, list | tuple) else listed
+    labels = column_or_1d(given, warn=True).tolist()
+    check_consistent_length(labels, range(num_rows))
+    known = [row for row, label in enumerate(labels) if not _is_unknown(label)]
+    return known, [labels[row] for row in known]
 
 
 def as_objects(values: Any) -> NDArray[np.object_]:
@@ -63,19 +87,6 @@ def as_objects(values: Any) -> NDArray[np.object_]:
             value = value.astype(f"{value.dtype.kind}8[us]")  # of nanoseconds Python has no date
         objects[row] = value.item() if isinstance(value, np.generic) else value
     return objects
-
-
-def is_missing(value: Any) -> bool:
-    """Whether a value is None, NaN, NA or NaT.
-
-    Example:
-        >>> [is_missing(value) for value in (None, float("nan"), "nan", -1)]
-        [True, True, False, False]
-    """
-    if value is None or type(value).__name__ == "NAType":  # pandas.NA equals nothing
-        return True
-    unequal = value != value
-    return isinstance(unequal, bool | np.bool_) and bool(unequal)
 
 
 def categories_of(values: Any) -> list[Any] | None:

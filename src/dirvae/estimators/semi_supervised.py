@@ -16,6 +16,7 @@ from scipy import sparse
 from sklearn.base import (
     ClassifierMixin,
 )
+from sklearn.metrics import accuracy_score
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
@@ -33,7 +34,7 @@ from dirvae.estimators.arguments import (
     require_sizes,
 )
 from dirvae.estimators.estimator import RowEstimator, scheduled
-from dirvae.estimators.labels import class_indicators
+from dirvae.estimators.labels import class_indicators, known_labels
 from dirvae.estimators.rows import mean_and_std, precision_of
 from dirvae.models.latents import standard_prior
 from dirvae.models.likelihoods import takes_counts
@@ -264,11 +265,21 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
 
         Args:
             X: As in `fit`.
-            y: True classes, shape (N,). Pandas objects are matched to X as in `fit`.
+            y: True classes, shape (N,). Rows of an unknown class, as in `fit`, are left out. Pandas
+                objects are matched to X as in `fit`.
             sample_weight: Weights of the rows, shape (N,), or None. Matched to X as y is.
+
+        Raises:
+            ValueError: If no class is known.
         """
-        y = matched("y", y, X)
-        return float(super().score(X, y, matched("sample_weight", sample_weight, X)))
+        predicted = self.predict(X)
+        known, labels = known_labels(matched("y", y, X), len(predicted))
+        if not known:
+            raise ValueError("y is -1 or missing in every row, so there is no accuracy")
+        weight = matched("sample_weight", sample_weight, X)
+        if weight is not None:
+            weight = np.asarray(weight)[known]
+        return float(accuracy_score(labels, predicted[known], sample_weight=weight))
 
     @pinned()
     def sample(self, y: Any) -> Any:

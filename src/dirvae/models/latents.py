@@ -257,7 +257,7 @@ def _gem(num_latent: int, concentration: Tensor | None) -> Fixed:
 def _standard(Law: Any, num_latent: int, concentration: Tensor | None = None) -> Fixed:
     if concentration is not None:
         raise ValueError(
-            f"prior_concentration does not apply to latent={Law.__name__}; leave it None"
+            f"prior_concentration does not apply to latent={Law.__name__}; leave it out"
         )
     return Fixed(Law, loc=torch.zeros(num_latent), scale=torch.ones(num_latent))
 
@@ -266,7 +266,7 @@ def _concrete(num_latent: int, concentration: Tensor | None = None) -> Fixed:
     """One-hot vectors of equal probability, relaxed; Maddison et al. use 1/2 and 2/3."""
     if concentration is not None:
         raise ValueError(
-            "prior_concentration does not apply to latent=RelaxedOneHotCategorical; leave it None"
+            "prior_concentration does not apply to latent=RelaxedOneHotCategorical; leave it out"
         )
     temperature, logits = torch.tensor(0.5), torch.zeros(num_latent)
     return Fixed(RelaxedOneHotCategorical, temperature=temperature, logits=logits)

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from dirvae.alignment import is_missing
 from dirvae.data.sparse_matrix import sound_csr
-from dirvae.estimators.labels import as_objects, categories_of, is_missing, levels_of
+from dirvae.estimators.labels import as_objects, categories_of, levels_of
 
 __all__ = ["Column", "columns_of", "names_of"]
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
 from enum import StrEnum
+from numbers import Number
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
+from dirvae.alignment import is_missing
 from dirvae.data.corpus import Corpus
-from dirvae.estimators.labels import is_missing
 
 __all__ = ["Documents", "Kind", "documents_of", "listed"]
+
+COUNTS_OR_WORDS = (
+    "must have a count of each word in every row, or texts, or lists of words as strings"
+)
 
 
 class Kind(StrEnum):
@@ -73,6 +78,7 @@ def documents_of(X: Any) -> Documents:
     for number, row in enumerate(rows):
         if row is None or isinstance(row, bytes | Mapping | Set | Iterator):
             raise _refusal(row, number, "a text, a list of words or a row of counts")
+    _require_table(rows)
     return Documents(rows if isinstance(X, Iterator) else X, Kind.COUNTS)
 
 
@@ -94,6 +100,20 @@ def _require_many(X: Any) -> None:
     if X is None or isinstance(X, bytes | bytearray | Mapping | Set):
         hint = ": give list(X.values())" if isinstance(X, Mapping) else ""
         raise ValueError(f"X is of type {type(X).__name__}, must be a list of documents{hint}")
+
+
+def _require_table(rows: list[Any]) -> None:
+    """Refuse numbers that are no table of counts, such as words given by their numbers."""
+    for number, row in enumerate(rows):
+        if isinstance(row, Number):
+            raise ValueError(f"X has one number in row {number}, {COUNTS_OR_WORDS}")
+    widths = [len(row) for row in rows if _is_list(row)]
+    other = next((row for row, width in enumerate(widths) if width != widths[0]), None)
+    if other is not None and len(widths) == len(rows):
+        raise ValueError(
+            f"X has {widths[0]} numbers in row 0 and {widths[other]} in row {other}, "
+            f"{COUNTS_OR_WORDS}"
+        )
 
 
 def _is_number(dtype: Any) -> bool:

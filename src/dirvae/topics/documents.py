@@ -164,7 +164,7 @@ def _require_words(documents: Documents) -> None:
     rows = documents.rows
     if documents.kind is Kind.TEXTS:
         if not any(text.strip() for text in rows):
-            raise ValueError("X has empty strings only; at least two texts must have words")
+            raise ValueError("X has empty strings only, must have texts with words")
     elif not any(rows):
         raise ValueError("X has empty lists only; at least two must have words")
     elif all(len(words) == 1 for words in rows) and any(" " in words[0] for words in rows):

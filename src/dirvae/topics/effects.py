@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.linalg import solve_triangular
 
-from dirvae.estimators.labels import as_objects, categories_of, is_missing, levels_of
+from dirvae.alignment import is_missing
+from dirvae.estimators.labels import as_objects, categories_of, levels_of
 from dirvae.levels import LEVEL, in_percent, require_level
 from dirvae.tables import ResultTable
 from dirvae.topics.columns import Column, columns_of, names_of

@@ -77,7 +77,8 @@ def fit(
             in each process.
         patience: Number of epochs without a rise of that bound after which training stops.
         checkpoint_dir: Folder for ``last.ckpt`` and ``best.ckpt``. If None, no checkpoint is saved.
-        resume: Whether to go on from ``checkpoint_dir/last.ckpt``.
+        resume: Whether to go on from ``checkpoint_dir/last.ckpt``. Then ``max_epochs`` counts the
+            epochs before it as well.
         seed: Seed of the order of rows and of the noise. With an integer, torch's global generators
             are seeded, and restored in the end. During the training other threads must not draw
             from these generators, and other fits with an integer seed wait. The seed may also be a
@@ -99,7 +100,8 @@ def fit(
     Raises:
         ValueError: If there are no rows, an argument is out of range, or the data are impossible
             under the decoder's distribution. A Bernoulli needs values in [0, 1]; counts must be 0
-            or more. Or if several processes have generators of different seeds, or fewer rows than
+            or more. Or if the checkpoint to resume from has more than ``max_epochs`` epochs, or
+            several processes have generators of different seeds, or fewer rows than
             processes.
         FileNotFoundError: If there is no checkpoint to resume from.
         CheckpointError: If the last checkpoint is damaged, or the best one is damaged or missing.

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dirvae.alignment import is_missing
 from dirvae.data.delimited import is_number
 from dirvae.text import visible
 
@@ -133,7 +134,7 @@ def labels_of(labels: Any, count: int) -> tuple[list[str], Ints, int]:
     """
     if labels is None:
         return [], np.full(count, -1), 0
-    texts = ["" if _is_missing(label) else visible(label) for label in _values("labels", labels)]
+    texts = ["" if is_missing(label) else visible(label) for label in _values("labels", labels)]
     _require_count("labels", len(texts), count)
     known, inverse, sizes = np.unique(
         np.array(texts, dtype=object), return_inverse=True, return_counts=True
@@ -167,7 +168,7 @@ def bins_of(times: Any, count: int) -> tuple[list[str], Floats, Ints]:
         return [], np.empty(0), np.full(count, -1)
     values = _values("times", times)
     _require_count("times", len(values), count)
-    known = np.array([not (_is_missing(v) or str(v).strip() == "") for v in values], dtype=bool)
+    known = np.array([not (is_missing(v) or str(v).strip() == "") for v in values], dtype=bool)
     place = np.full(count, -1)
     if not known.any():
         return [], np.empty(0), place
@@ -186,13 +187,6 @@ def _values(name: str, values: Any) -> list[Any]:
 def _require_count(name: str, found: int, count: int) -> None:
     if found != count:
         raise ValueError(f"{name} has {found} values, must have one for each of {count} documents")
-
-
-def _is_missing(value: Any) -> bool:
-    if value is None or type(value).__name__ == "NAType":
-        return True
-    unequal = value != value
-    return isinstance(unequal, bool | np.bool_) and bool(unequal)
 
 
 def _numbers(values: list[Any]) -> Floats | None:
