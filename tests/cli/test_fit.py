@@ -116,7 +116,10 @@ def test_data_of_zeros_alone_have_a_defined_result(run):
         (["--prior-concentration", -1], "--prior-concentration is -1.0, must be"),
         (["--prior-concentration", "nan"], "--prior-concentration is nan, must be"),
         (["--prior-concentration", "high"], "--prior-concentration is 'high'"),
-        (["--latent", "gaussian", "--prior-concentration", 2], "--prior-concentration does not apply"),
+        (
+            ["--latent", "gaussian", "--prior-concentration", 2],
+            "--prior-concentration does not apply",
+        ),
         (["--commitment", -1], "--commitment is -1.0"),
         (["--latent", "gaussian", "--commitment", 1.5], "commitment"),
         (["--components", "many"], "'many' must be a whole number, 1 or more"),

@@ -147,6 +147,12 @@ TEXTS: dict[str, tuple[str, bytes, dict[str, Any], Words | str]] = {
         {},
         Words(["stars shine", "", "dogs bark", ""], notes=("rows without a text: 2",)),
     ),
+    "a first text of spaces": (
+        "x.csv",
+        utf("text,label\n  ,1\nstars,2\n"),
+        LABELS,
+        Words(["  ", "stars"], ["1", "2"], notes=("rows without a text: 1",)),
+    ),
     "NA, null and 007": (
         "x.csv",
         utf("text,label\nNA,NA\nnull,null\n007,007\nnan,None\nstars,\n"),

@@ -63,7 +63,7 @@ class PlainCommand(TyperCommand):
         except (ValueError, TypeError) as error:
             name, _, said = str(error).partition(" ")
             option = next((p for p in self.params if p.name == OPTIONS.get(name, name)), None)
-            if option is None or option.param_type_name != "option":
+            if option is None:
                 raise
             raise ValueError(f"{option.opts[0]} {said}") from error
 
