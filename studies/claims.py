@@ -144,7 +144,8 @@ NOTE = (
     "Our likelihoods are "
     "by the true density. The components in use are, for the paper, its active units; here, those "
     "that are used in encoding and in decoding. The last column says whether the mean of DirVAE is "
-    "the better one here; a figure without ± is of one seed. The tables below have all models, and how the figures are made."
+    "the better one here; a figure without ± is of one seed. The tables below have all models, and "
+    "how the figures are made."
 )
 
 

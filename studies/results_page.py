@@ -44,19 +44,21 @@ with several seeds gives mean ± standard deviation.
 
 READING = """## How to read the tables
 
-- **Training** is one of four. "paper": as the paper says (an encoder of 2 x 500 and a decoder of
+- **Training** is one of five. "paper": as the paper says (an encoder of 2 x 500 and a decoder of
   1 x 500 ReLU units, Xavier initialisation, Adam with a learning rate of 5e-4, or of 3e-4 for
   sticks, batches of 100, gradients clipped, early stopping). "paper-15": the same with batches of
   15, which the paper has for OMNIGLOT. "ours": what trains best at the same network size. "iwae":
   like "ours", but with the importance-weighted bound of five draws and the doubly reparameterised
   gradient, in bfloat16 (in float32 where the processor has no instructions for bfloat16).
-  `dirvae/reproduce/settings.py` has the details.
+  "iwae-200": like "iwae", with the networks of Burda et al. 2016 (2 x 200 tanh units in the encoder
+  and in the decoder). `dirvae/reproduce/settings.py` has the details.
 - **Scaled Dirichlet**: a posterior whose place and certainty are both free, under the Dirichlet
   prior ([the distributions](distributions.md)). "committed": the prior's concentration is 5, and
   each concentration of the posterior is at least 1.5 times that. So a component that is not used
   costs KL as well ([training](training.md)).
 - **Mixture**: the prior is a learned mixture of 100 distributions, or of 500 where the name says
   so. In "mixture committed" none of them is more certain than the fixed prior that it starts from.
+  In "released" the commitment falls to 0 in the second third of the epochs.
 - **MNIST**: K = 50, with 45,000 images to train, 5,000 to validate and 10,000 to test.
 - **OMNIGLOT**: K = 100, with 22,095 images to train, 2,250 to validate and 8,115 to test. They are
   the official drawings, averaged over area to 28 x 28 pixels. The paper has 8,070 test images from

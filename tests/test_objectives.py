@@ -12,7 +12,7 @@ from torch.distributions import Bernoulli, Categorical, Independent, Normal, One
 
 from dirvae.distributions import Dirichlet
 from dirvae.models.vae import VAE
-from dirvae.models.zoo import gaussian
+from dirvae.models.zoo import dirichlet, gaussian
 from dirvae.nn import Fixed
 from dirvae.objectives import (
     Terms,
@@ -259,6 +259,48 @@ def test_second_reparameterisation_leaves_decoder_and_prior_alone():
         gradients.append(torch.autograd.grad(bound(terms).mean(), decoder))
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("make", [gaussian, dirichlet])
+def test_second_reparameterisation_leaves_other_objectives_of_the_terms_alone(make):
+    """What is computed from the same terms has the gradient that it has from terms of its own."""
+    torch.manual_seed(0)
+    prior = torch.ones(2) if make is dirichlet else 2
+    model = make(3, prior, hidden_sizes=(4,), decoder_hidden_sizes=(4,))
+    bounds = {
+        "elbo": elbo,
+        "bound": doubly_reparameterized_bound,
+        "of z": lambda terms: terms.z.square().sum((0, 2)),
+        "of the path": lambda terms: terms.path.square().sum((0, 2)),
+    }
+
+    def gradient(*names):
+        torch.manual_seed(1)
+        terms = model.terms(X, num_samples=3, importance=True)
+        total = sum(bounds[name](terms).mean() for name in names[::-1])
+        doubly_reparameterized_bound(terms, kl_weight=0.3)  # as for a log
+        return gradient_of(total)
+
+    def gradient_of(total):
+        parts = torch.autograd.grad(total, list(model.parameters()), materialize_grads=True)
+        return torch.cat([part.flatten() for part in parts])
+
+    alone = {name: gradient(name) for name in bounds}
+    torch.manual_seed(1)
+    untouched = elbo(model.terms(X, num_samples=3, importance=True)).mean()
+    torch.testing.assert_close(alone["elbo"], gradient_of(untouched))
+    for other in ("elbo", "of z", "of the path", "bound"):
+        torch.testing.assert_close(gradient("bound", other), alone["bound"] + alone[other])
+    assert not torch.allclose(alone["bound"], alone["elbo"])
+
+
+def test_second_reparameterisation_is_not_differentiated_again():
+    model = gaussian(3, 2, hidden_sizes=(4,), decoder_hidden_sizes=(4,))
+    bound = doubly_reparameterized_bound(model.terms(X, num_samples=3, importance=True)).sum()
+    weight = model.encoder.projection.weight
+    (first,) = torch.autograd.grad(bound, weight, create_graph=True)
+    with pytest.raises(RuntimeError, match="bound cannot be differentiated twice"):
+        torch.autograd.grad(first.square().sum(), weight)
 
 
 def test_second_reparameterisation_needs_a_path():

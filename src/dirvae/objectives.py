@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
 from dirvae.distributions import log_law
+from dirvae.distributions._once import once
 
 __all__ = [
     "KLSchedule",
@@ -179,7 +180,8 @@ def doubly_reparameterized_bound(terms: Terms, *, kl_weight: float = 1.0) -> Ten
               \frac{\partial \log \bar w_s}{\partial z_s} \frac{\partial z_s}{\partial \phi}
 
     With one sample this is the pathwise gradient of the ELBO ("sticking the landing"). It vanishes
-    as q becomes the true posterior.
+    as q becomes the true posterior. The gradient goes through the decoder once more than that of
+    `importance_weighted_bound`, and a second derivative raises.
 
     Args:
         terms: Terms with ``log_ratio``, from ``vae.terms(x, num_samples=S, importance=True)``.
@@ -210,12 +212,33 @@ def doubly_reparameterized_bound(terms: Terms, *, kl_weight: float = 1.0) -> Ten
     share = log_weights.detach().softmax(0)
     law = terms.q if path is terms.z else cast(Distribution, log_law(terms.q))
     score = law.log_prob(path.detach())
-    if path.requires_grad:
-        factor = 1 - kl_weight + kl_weight * share
-        factor = factor.reshape(*factor.shape, *[1] * (path.dim() - factor.dim()))
-        path.register_hook(lambda grad: (grad * factor).to(grad.dtype))
     surrogate = (share * (log_weights + kl_weight * score)).sum(0)
+    if path.requires_grad and torch.is_grad_enabled():
+        # Not by a hook on the path, which other objectives of the same terms would meet, too.
+        (grad,) = torch.autograd.grad(surrogate.sum(), path, retain_graph=True)
+        direction = _beside(kl_weight * (share - 1), grad) * grad
+        surrogate = surrogate + _Along.apply(path, direction)  # type: ignore[no-untyped-call]
     return surrogate + (bound - surrogate).detach()
+
+
+class _Along(torch.autograd.Function):
+    """Zeros, shape (B,), whose gradient is a given direction of the path, shape (S, B, ...)."""
+
+    @staticmethod
+    def forward(ctx: Any, path: Tensor, direction: Tensor) -> Tensor:
+        ctx.save_for_backward(path, direction)
+        return direction.new_zeros(direction.shape[1])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        path, direction = ctx.saved_tensors
+        told = once(direction, "the doubly reparameterised bound", path)
+        return told * _beside(grad, direction), None
+
+
+def _beside(weight: Tensor, path: Tensor) -> Tensor:
+    """Weights of rows, shape (..., B), so that they multiply (S, B, ...) of the same type."""
+    return weight.reshape(*weight.shape, *[1] * (path.dim() - 2)).to(path.dtype)
 
 
 def _score_function(reward: Tensor, log_q: Tensor) -> Tensor:

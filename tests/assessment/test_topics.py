@@ -61,7 +61,7 @@ def test_documents_without_a_label_have_no_part() -> None:
     assert found.purity == 0.75  # 7 of the first topic; 7, 8, 8 of the second
     known, told = [0, 2, 3, 4], ["7", "7", "8", "8"]
     assert found.nmi == evaluation.normalized_mutual_information(THETA[known], told)
-    with pytest.raises(ValueError, match="labels has None for every document"):
+    with pytest.raises(ValueError, match="labels is missing for every document"):
         label_scores(THETA, [None] * 5)
 
 

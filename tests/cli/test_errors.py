@@ -58,6 +58,8 @@ def test_a_reader_that_went_away_is_left_to_python(run, monkeypatch):
     ("said", "told"),
     [
         ("n_components is 9, must be 3", "Error: --components is 9, must be 3"),
+        ("times has 'May'", "Error: --time-column has 'May'"),
+        ("covariates has levels", "Error: covariates has levels"),  # --covariates was not given
         ("max_epochs is 0, must be 1", "Error: --max-epochs is 0, must be 1"),
         ("random_state is -1, must be 0", "Error: --seed is -1, must be 0"),
         ("y has one class only", "Error: --label-column has one class only"),
@@ -70,7 +72,7 @@ def test_errors_speak_of_options(run, monkeypatch, said, told):
         raise ValueError(said)
 
     monkeypatch.setattr(sys.modules["dirvae.cli.fit_topics"], "require_model_folder", fail)
-    ran = run("fit", "topics", "docs.csv", "-o", "model")
+    ran = run("fit", "topics", "docs.csv", "-o", "model", "--max-epochs", 5)
     assert (ran.code, ran.err) == (2, told + "\n")
 
 

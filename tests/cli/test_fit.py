@@ -379,6 +379,9 @@ def test_the_bound_of_the_epoch_that_was_kept_is_told(capsys):
         "my model: 3 epochs, held-out ELBO -2.50 nats a row",
         "Next: dirvae transform 'my model' DATA --array x -o theta.csv",
     ]
+    history[1]["val_bound"] = -2.25
+    _summarise(model, Path("model"), "")
+    assert capsys.readouterr().err.startswith("model: 3 epochs, held-out bound -2.25 nats a row\n")
     model.best_epoch_ = 2
     _summarise(model, Path("model"), "")
     assert capsys.readouterr().err.startswith("model: 3 epochs, ELBO -1.00 nats a row\n")

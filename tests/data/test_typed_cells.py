@@ -36,7 +36,8 @@ def test_a_missing_cell_is_named(missing):
 
 @pytest.mark.parametrize("cells", [["1", "NA"], ["2001-02-03", "nan"], ["2001-02-03T04:05", "NA"]])
 def test_a_missing_number_or_date_is_named(cells):
-    with pytest.raises(ValueError, match=r"x.csv has nothing in row 2 of 'year', must be complete"):
+    said = f"x.csv has '{cells[1]}' in row 2 of 'year', where other cells are numbers or dates"
+    with pytest.raises(ValueError, match=said):
         typed("year", cells, "x.csv")
 
 
@@ -48,6 +49,8 @@ def test_a_missing_number_or_date_is_named(cells):
         (["2001", "2001-01-01"], 2, "2001-01-01"),
         (["2001-01-01", "2001-13-01"], 2, "2001-13-01"),
         (["now", "now"], 1, "now"),
+        (["20240531", "2024-05-31", "May"], 3, "May"),
+        (["2024-05-30", "2024-05-31T10:00", "May"], 3, "May"),
     ],
 )
 def test_a_cell_that_is_no_time_is_named(cells, row, cell):

@@ -359,6 +359,9 @@ def test_rows_of_unknown_class_do_not_count_in_the_score():
     weighted = np.average(right, weights=weight[y > 0])
     assert model.score(X, y, sample_weight=weight) == pytest.approx(weighted)
     assert model.score(X[y > 0], y[y > 0]) == pytest.approx(right.mean())
+    for wrong in (weight[:30], np.ones(50)):
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            model.score(X, y, sample_weight=wrong)
     with pytest.raises(ValueError, match="y is -1 or missing in every row, so there is no accur"):
         model.score(X, np.full(40, -1))
 

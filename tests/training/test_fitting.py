@@ -248,6 +248,26 @@ def test_fewer_epochs_than_the_checkpoint_has_are_refused(begun, max_epochs):
     assert all(torch.equal(before[name], value) for name, value in vae.state_dict().items())
 
 
+@pytest.mark.filterwarnings("ignore::lightning.fabric.utilities.warnings.PossibleUserWarning")
+def test_a_checkpoint_serves_lightning_in_other_ways(begun, x):
+    """Only `fit` is about epochs; -1 is Lightning's word for no end."""
+    folder, _ = begun
+    path, vae = folder / LAST, small(seed=5)
+    loaded = Training.load_from_checkpoint(path, vae=vae)
+    assert len(loaded.history) == 4
+    rows = loader(ArrayDataset(x), 30)
+    options = {"logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
+    options |= {"enable_model_summary": False, "accelerator": "cpu"}
+    for trainer in (
+        lightning.Trainer(max_epochs=-1, max_steps=12, **options),
+        lightning.Trainer(max_epochs=5, **options),
+    ):
+        trainer.fit(Training(small(), optimizer=FAST), rows, ckpt_path=path, weights_only=True)
+    lightning.Trainer(max_epochs=1, **options).validate(
+        Training(small(), optimizer=FAST), rows, ckpt_path=path, verbose=False, weights_only=True
+    )
+
+
 def test_a_training_that_had_come_to_its_end_is_resumed_at_it(begun):
     folder, _ = begun
     content = {path.name: path.read_bytes() for path in folder.iterdir()}

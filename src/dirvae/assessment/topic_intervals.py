@@ -12,7 +12,7 @@ from dirvae.assessment.topics import (
     TopicEstimator,
     TopicScores,
     are_predicted,
-    known_rows,
+    known_labels,
     label_scores,
 )
 from dirvae.evaluation import mean_document_frequency, topic_coherence
@@ -120,11 +120,11 @@ def spread_of_scores(
 
 
 def _spread_of_labels(theta: Any, labels: Sequence[Any], right: Any) -> dict[str, float]:
-    known, listed = known_rows(labels), list(labels)
-    truth, shares = [listed[row] for row in known], np.asarray(theta)[known]
+    known, truth = known_labels(labels)
+    shares = np.asarray(theta)[known]
 
     def measures(rows: Ints) -> Mapping[str, float]:
-        found = label_scores(shares[rows], [truth[row] for row in rows])
+        found = label_scores(shares[rows], truth[rows].tolist())
         accuracy = {} if right is None else {"accuracy": float(right[rows].mean())}
         return {"purity": found.purity, "nmi": found.nmi, **accuracy}
 

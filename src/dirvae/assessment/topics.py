@@ -207,8 +207,8 @@ def label_scores(theta: ArrayLike, labels: Sequence[Any]) -> LabelScores:
         >>> label_scores([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]], ["a", "b", None])
         LabelScores(purity=1.0, nmi=1.0, accuracy=None)
     """
-    known = known_rows(labels)
-    of_known, truth = np.asarray(theta)[known], _truth(labels)
+    known, truth = known_labels(labels)
+    of_known = np.asarray(theta)[known]
     return LabelScores(purity(of_known, truth), normalized_mutual_information(of_known, truth))
 
 
@@ -224,20 +224,17 @@ def are_predicted(model: Any, documents: Any, labels: Sequence[Any]) -> NDArray[
 
     Numbers are compared as such: a model may have learned 2.0 from a column with gaps.
     """
-    predicted, truth = np.asarray(model.predict(documents))[known_rows(labels)], _truth(labels)
+    known, truth = known_labels(labels)
+    predicted = np.asarray(model.predict(documents))[known]
     if not {predicted.dtype.kind, truth.dtype.kind} <= set("iuf"):
         predicted, truth = predicted.astype(str), truth.astype(str)
     right: NDArray[np.bool_] = predicted == truth
     return right
 
 
-def known_rows(labels: Sequence[Any]) -> list[int]:
-    """Rows whose label is known; ValueError if there is none."""
-    known = [row for row, label in enumerate(labels) if not is_missing(label)]
+def known_labels(labels: Sequence[Any]) -> tuple[list[int], NDArray[Any]]:
+    """Rows whose label is known, and these labels; ValueError if there are none."""
+    known = {row: label for row, label in enumerate(labels) if not is_missing(label)}
     if not known:
-        raise ValueError("labels has None for every document, must have a label for one at least")
-    return known
-
-
-def _truth(labels: Sequence[Any]) -> NDArray[Any]:
-    return np.array([label for label in labels if not is_missing(label)])
+        raise ValueError("labels is missing for every document, must be there for one at least")
+    return list(known), np.array(list(known.values()))

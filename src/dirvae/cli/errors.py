@@ -31,7 +31,12 @@ __all__ = [
 EXPECTED = (ValueError, TypeError, OSError, ArithmeticError, ImportError, MemoryError)
 INTERRUPTED = 130
 LONGEST = 500  # characters of what is told
-OPTIONS = {"n_components": "components", "random_state": "seed", "y": "label_column"}
+OPTIONS = {
+    "n_components": "components",
+    "random_state": "seed",
+    "y": "label_column",
+    "times": "time_column",
+}
 
 
 class Stop(Exception):  # noqa: N818 - not always an error
@@ -43,10 +48,10 @@ class Stop(Exception):  # noqa: N818 - not always an error
 
 
 class PlainCommand(TyperCommand):
-    """A command that speaks of options: neither help nor errors name types or arguments of Python.
+    """A command whose help names no types of Python, such as ``<bool>`` beside a flag.
 
-    An error that begins with the name of an argument, such as ``max_epochs is 0``, is told with
-    that of the option.
+    An error that begins with the name of an argument of Python, such as ``max_epochs is 0``, is
+    told with that of the option, if it was given.
     """
 
     def __init__(self, *args: Any, help: str | None = None, **options: Any) -> None:
@@ -63,9 +68,15 @@ class PlainCommand(TyperCommand):
         except (ValueError, TypeError) as error:
             name, _, said = str(error).partition(" ")
             option = next((p for p in self.params if p.name == OPTIONS.get(name, name)), None)
-            if option is None:
+            if option is None or not self._may_mean(option, name, ctx):
                 raise
             raise ValueError(f"{option.opts[0]} {said}") from error
+
+    @staticmethod
+    def _may_mean(option: Any, name: str, ctx: Any) -> bool:
+        # A default may be what is wrong, but under another name only that of this very option.
+        given = ctx.get_parameter_source(option.name)
+        return name in OPTIONS or (given is not None and given.name == "COMMANDLINE")
 
 
 class PlainGroup(TyperGroup):

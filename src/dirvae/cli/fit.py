@@ -232,7 +232,7 @@ def _show_progress(quiet: bool) -> bool:
 
 def _summarise(model: Any, output: Path, how_read: str) -> None:
     kept = model.history_[model.best_epoch_]
-    held_out = "held-out " if "val_elbo" in kept else ""
-    elbo = kept.get("val_elbo", kept["elbo"])
-    say(f"{output}: {model.n_iter_} epochs, {held_out}ELBO {elbo:.2f} nats a row")
+    told = {"val_bound": "held-out bound", "val_elbo": "held-out ELBO", "elbo": "ELBO"}
+    name = next(name for name in told if name in kept)
+    say(f"{output}: {model.n_iter_} epochs, {told[name]} {kept[name]:.2f} nats a row")
     say(f"Next: dirvae transform {shlex.quote(str(output))} DATA{how_read} -o theta.csv")

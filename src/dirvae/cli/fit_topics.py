@@ -155,8 +155,6 @@ def fit_topics(
             f"{documents}, which has counts",
             {f"--{name.replace('_', '-')}": True for name in counting},
         )
-    from dirvae.data.typed_cells import require_times
-
     start = None if guide is None else guide_of(guide, encoding)
     X = read_documents(
         documents,
@@ -171,6 +169,8 @@ def fit_topics(
     words = words or (None if hasattr(X, "texts") else X.columns)
     labels = None if label_column is None else known_or_none(X.labels)
     told, smooth = covariates_of(X), [time_column] if time_column else []
+    from dirvae.data.typed_cells import require_times
+
     for column in smooth:
         require_times("--time-column", told[column], documents)
     from dirvae.topics import TopicModel

@@ -29,7 +29,12 @@ def typed(name: str, cells: Sequence[Any], source: str) -> list[Any]:
         >>> typed("day", ["2001-02-03"], "x.csv")
         [datetime.date(2001, 2, 3)]
     """
-    _require_none(name, cells, source, lambda cell: cell is None or cell != cell or cell == "")
+    for row, cell in enumerate(cells, 1):
+        if cell is None or cell != cell or cell == "":
+            raise ValueError(
+                f"{source} has nothing in row {row} of {name!r}, must be complete: fill in this "
+                "cell or leave the row out"
+            )
     if not all(isinstance(cell, str) for cell in cells):
         return list(cells)
     known = [cell for cell in cells if cell not in MISSING]
@@ -39,7 +44,7 @@ def typed(name: str, cells: Sequence[Any], source: str) -> list[Any]:
         except ValueError:
             continue
         if known:
-            _require_none(name, cells, source, MISSING.__contains__)
+            _require_known(name, cells, source)
             return found
     return list(cells)
 
@@ -59,17 +64,12 @@ def require_times(option: str, cells: Sequence[Any], source: str) -> None:
     """
     if not all(isinstance(cell, str) for cell in cells):
         return
-    kind = _kind(cells[0])
-    rows = (row for row, cell in enumerate(cells, 1) if kind is None or not _is(kind, cell))
-    row = next(rows, 1)
+    # The first that is not of the kind of most before it.
+    row = max(next(r for r, cell in enumerate(cells, 1) if not _is(kind, cell)) for kind in KINDS)
     raise ValueError(
         f"{option} has {cells[row - 1][:40]!r} in row {row} of {source}, must have numbers only, "
         "or dates only, such as 2024-05-31"
     )
-
-
-def _kind(cell: str) -> Callable[[str], Any] | None:
-    return next((kind for kind in KINDS if _is(kind, cell)), None)
 
 
 def _is(kind: Callable[[str], Any], cell: str) -> bool:
@@ -80,14 +80,13 @@ def _is(kind: Callable[[str], Any], cell: str) -> bool:
     return True
 
 
-def _require_none(
-    name: str, cells: Sequence[Any], source: str, is_missing: Callable[[Any], bool]
-) -> None:
+def _require_known(name: str, cells: Sequence[str], source: str) -> None:
     for row, cell in enumerate(cells, 1):
-        if is_missing(cell):
+        if cell in MISSING:
             raise ValueError(
-                f"{source} has nothing in row {row} of {name!r}, must be complete: fill in this "
-                "cell or leave the row out"
+                f"{source} has {cell!r} in row {row} of {name!r}, where other cells are numbers or "
+                "dates: fill in this cell or leave the row out; if it is a class, name all classes "
+                "by words"
             )
 
 

@@ -19,7 +19,7 @@ from sklearn.base import (
 from sklearn.metrics import accuracy_score
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 from torch.utils.data import DataLoader
@@ -278,6 +278,7 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
             raise ValueError("y is -1 or missing in every row, so there is no accuracy")
         weight = matched("sample_weight", sample_weight, X)
         if weight is not None:
+            check_consistent_length(predicted, weight)
             weight = np.asarray(weight)[known]
         return float(accuracy_score(labels, predicted[known], sample_weight=weight))
 

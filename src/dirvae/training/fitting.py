@@ -137,6 +137,7 @@ def fit(
         kept_by, best = keepers(folder, checkpoint_dir is not None, monitor, patience)
         run = _trainer(verbose, [*kept_by, CollapseWatch(), *callbacks], max_epochs, trainer)
         last = str(folder / LAST) if resume else None
+        _require_epochs(last, max_epochs)
         training.num_processes = _num_processes(run)
         with (
             interruptible(folder if checkpoint_dir is not None else None),
@@ -147,6 +148,15 @@ def fit(
     require_finite_weights(training.vae)
     training.vae.eval()
     return training.history
+
+
+def _require_epochs(checkpoint: str | None, max_epochs: int) -> None:
+    done = 0 if checkpoint is None else len(read_checkpoint(checkpoint)["history"])
+    if max_epochs < done:
+        raise ValueError(
+            f"max_epochs is {max_epochs}, must be {done} or more: the training to resume has "
+            f"{done} epochs already"
+        )
 
 
 def _trainer(

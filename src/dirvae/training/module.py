@@ -168,17 +168,7 @@ class Training(lightning.LightningModule):
         checkpoint["history"], checkpoint["rng"] = self.history, source.get_state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the history and the state of the generator.
-
-        Raises:
-            ValueError: If the checkpoint is of more epochs than are wanted.
-        """
-        done, wanted = len(checkpoint["history"]), self.trainer.max_epochs
-        if wanted is not None and wanted < done:
-            raise ValueError(
-                f"max_epochs is {wanted}, must be {done} or more: the training to resume has "
-                f"{done} epochs already"
-            )
+        """Restore the history and the state of the generator."""
         self.history = checkpoint["history"]
         source = self.generator or torch.default_generator
         source.set_state(checkpoint["rng"].cpu())

@@ -214,6 +214,39 @@ def test_files_of_others_in_a_corpus_are_not_deleted(tmp_path, name):
     assert contents(folder) == there
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_what_came_in_the_way_of_a_build_is_not_deleted(tmp_path, monkeypatch, force):
+    folder = tmp_path / "corpus"
+    if force:
+        build(folder, TEXTS[:40])
+
+    def meanwhile(*args, **options):
+        folder.mkdir(exist_ok=True)
+        (folder / "thesis.txt").write_text("mine")
+        return write_manifest(*args, **options)
+
+    write_manifest = unfinished.write_manifest
+    with monkeypatch.context() as patch:
+        patch.setattr(unfinished, "write_manifest", meanwhile)
+        with pytest.raises(ValueError, match=r"not a corpus|not part of a corpus \(thesis"):
+            build(folder, force=force)
+    assert (folder / "thesis.txt").read_text() == "mine"
+    (folder / "thesis.txt").unlink()
+    if not force:
+        folder.rmdir()
+    build(folder, force=force)  # goes on
+    assert Corpus(folder).shape[0] == 100
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "shards/Thumbs.db"])
+def test_what_systems_leave_in_folders_does_not_keep_a_corpus(tmp_path, undisturbed, name):
+    folder = tmp_path / "corpus"
+    build(folder, TEXTS[:40])
+    (folder / name).write_bytes(b"")
+    build(folder, force=True)
+    assert contents(folder) == undisturbed
+
+
 def test_what_a_kill_left_in_a_corpus_does_not_keep_it(tmp_path, undisturbed):
     folder = tmp_path / "corpus"
     build(folder, TEXTS[:40])

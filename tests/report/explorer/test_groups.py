@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 
 import numpy as np
 import pandas as pd
@@ -118,6 +118,18 @@ def test_too_many_numbers_of_both_are_not_shown(topics, are_shown, monkeypatch) 
         ([None, float("nan")], [], [-1, -1]),
         (["2024-05-31T23:59:59.5+02:00", "2024-05-30 01:00"], ["2024-05-30", "2024-05-31"], [1, 0]),
         (["2024-05", "2024-06-02"], ["2024-05-01", "2024-06-02"], [0, 1]),
+        (
+            ["2024-05-31 10:00:00 +0200", "2024-05-30 10:00 UTC"],
+            ["2024-05-30", "2024-05-31"],
+            [1, 0],
+        ),
+        (["2024-05-31T10:00:00,5"], ["2024-05-31"], [0]),
+        (pd.period_range("2024-05-27", periods=2, freq="W"), ["2024-05-27", "2024-06-03"], [0, 1]),
+        (
+            [datetime(1900, 1, 2, tzinfo=timezone(timedelta(minutes=20, seconds=-28)))],
+            ["1900-01-02"],
+            [0],
+        ),
     ],
 )
 def test_times_are_cut_to_steps(times, names, places) -> None:

@@ -85,7 +85,7 @@ def build_documents(
             pass
         width, undercount = len(_columns_of(place / VOCABULARY)), _undercount(place, limits)
         how: dict[str, Any] = {"counting": counting, "undercount": undercount}
-        finish(place, folder, num_shards, width, columns=names, **how)
+        finish(place, folder, num_shards, width, force=force, columns=names, **how)
 
 
 def _count(

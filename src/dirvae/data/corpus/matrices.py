@@ -40,7 +40,7 @@ def build_matrices(
             write_text(place / VOCABULARY, json.dumps(words))
         matrices = _matrices(blocks, None if words is None else len(words))
         shape = _write(place, matrices, values, progress)
-        finish(place, folder, *shape, columns=columns)
+        finish(place, folder, *shape, force=force, columns=columns)
 
 
 def _write(

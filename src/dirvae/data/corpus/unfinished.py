@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 COUNTED, SETTINGS, LIMITS = "counted", "settings.json", "limits.json"
+OF_SYSTEMS = {".DS_Store", "Thumbs.db", "desktop.ini"}  # which leave them in any folder
 FILES = {MANIFEST, VOCABULARY, SETTINGS, LIMITS}  # of a corpus, besides those of its shards
 
 
@@ -95,14 +96,14 @@ def _require_replaceable(folder: Path, force: bool) -> None:
     if other := next(others, None):
         raise ValueError(
             f"{folder} has files that are not part of a corpus ({other.relative_to(folder)}); "
-            "choose another folder"
+            "move them away, or choose another folder"
         )
 
 
 def _is_own(entry: Path, folder: Path) -> bool:
     """Whether a build makes such a file or folder; what was left of one by a kill is its own."""
     parts = entry.relative_to(folder).parts
-    if any(map(partial_of, parts)):
+    if any(map(partial_of, parts)) or entry.name in OF_SYSTEMS:
         return True
     match parts:
         case (name,):
@@ -143,7 +144,9 @@ def require_no_more(place: Path, num_shards: int) -> None:
         )
 
 
-def finish(place: Path, folder: Path, num_shards: int, num_words: int, **told: Any) -> None:
+def finish(
+    place: Path, folder: Path, num_shards: int, num_words: int, *, force: bool, **told: Any
+) -> None:
     """Delete what the build alone needed, and put the corpus in its place.
 
     Args:
@@ -151,6 +154,7 @@ def finish(place: Path, folder: Path, num_shards: int, num_words: int, **told: A
         folder: Its place.
         num_shards: S.
         num_words: V.
+        force: Whether a corpus that is there is replaced.
         told: What else `write_manifest` takes.
     """
     for inside in (place, place / SHARDS):
@@ -161,10 +165,18 @@ def finish(place: Path, folder: Path, num_shards: int, num_words: int, **told: A
     reach_disk(place)  # before a manifest says what is there
     write_manifest(place, num_shards, num_words, **told)
     if folder.exists():
+        _require_replaceable(folder, force)  # again: it may be another than when the build began
         os.rename(folder, folder.with_name(f".{folder.name}.{secrets.token_hex(8)}.replaced"))
     os.rename(place, folder)
-    for old in folder.parent.iterdir():  # this build's, or that of one that was killed here
-        if re.fullmatch(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{16}}\.replaced", old.name):
+    with suppress(OSError):  # the corpus is there
+        _delete_replaced(folder)
+
+
+def _delete_replaced(folder: Path) -> None:
+    """Delete the corpus that was replaced, and those of builds that were killed at this point."""
+    name = rf"\.{re.escape(folder.name)}\.[0-9a-f]{{16}}\.replaced"
+    for old in folder.parent.glob(".*.replaced"):
+        if re.fullmatch(name, old.name):
             old.unlink() if old.is_symlink() else shutil.rmtree(old, ignore_errors=True)
 
 

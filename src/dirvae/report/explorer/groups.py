@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 MOST_LABELS = 30
 TO = "\u2013"
-DATE = re.compile(r"\d{4}(-\d{2}(-\d{2}([T ]\d{2}(:\d{2}){0,2}(\.\d+)?(Z|[+-]\d{2}:?\d{2})?)?)?)?")
+DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?(/.*|[T ]\d{2}.*)?")  # a time of day is not read
 MOST_BINS = 60
 MOST_NUMBERS = 40_000  # of labels by times by topics that a page holds
 
