@@ -419,3 +419,11 @@ def test_a_kl_below_the_free_bits_has_no_gradient():
     terms = terms_of(torch.ones(1, 2), torch.ones(1, 2), kl=kl)
     (gradient,) = torch.autograd.grad(elbo(terms, kl_weight=0.7, free_bits=2.0).sum(), kl)
     assert gradient.tolist() == pytest.approx([0.0, -0.7])
+
+
+def test_a_mask_takes_no_random_numbers_of_others():
+    model = gaussian(3, 2, hidden_sizes=(4,), decoder_hidden_sizes=(4,))
+    mask = torch.tensor([[True, False, True]]).expand(len(X), 3)
+    before = torch.get_rng_state()
+    model.terms(X, mask=mask, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(torch.get_rng_state(), before)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
-from dirvae.distributions import log_law
+from dirvae.distributions import draw, log_law
 from dirvae.distributions._once import once
 
 __all__ = [
@@ -284,7 +284,9 @@ def log_likelihood(p: Distribution, x: Tensor, mask: Tensor | None = None) -> Te
 
 def _inside(p: Distribution, x: Tensor) -> Tensor:
     """Values in the support of ``p``, so that what is masked out cannot make a NaN gradient."""
-    return p.sample().to(x.dtype).expand(torch.broadcast_shapes(p.batch_shape, x.shape))
+    with torch.no_grad():
+        fixed = draw(p, torch.Size(), torch.Generator(x.device).manual_seed(0))
+    return fixed.to(x.dtype).expand(torch.broadcast_shapes(p.batch_shape, x.shape))
 
 
 def constant(weight: float = 1.0) -> KLSchedule:

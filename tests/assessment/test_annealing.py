@@ -17,10 +17,10 @@ from torch.distributions import (
 )
 
 from dirvae.assessment.annealing import AnnealedPath, annealed_log_evidence
-from dirvae.distributions import Dirichlet
+from dirvae.distributions import Dirichlet, HyperSphericalUniform, PowerSpherical
 from dirvae.models import zoo
 from dirvae.models.vae import VAE
-from dirvae.nn import Fixed
+from dirvae.nn import Fixed, Head
 
 LOADING = torch.tensor([[1.0, 0.2], [-0.4, 0.9], [0.3, 0.0], [0.8, -0.7]]).double()
 
@@ -193,3 +193,19 @@ def test_the_model_and_the_global_generator_stay_as_they_were() -> None:
 def test_numbers_are_checked(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} is 0, must be 1 or more"):
         annealed_log_evidence(zoo.gaussian(4, 2), torch.eye(4), **{name: 0})
+
+
+def test_a_prior_whose_draws_are_of_the_default_type_and_a_plain_decoder() -> None:
+    """A uniform sphere has no parameter that is made double with the model."""
+    torch.manual_seed(0)
+    prior = Fixed(HyperSphericalUniform, dim=torch.tensor(3))
+    encoder = Head(nn.Linear(4, 8), 3, PowerSpherical)
+    vae = VAE(encoder, Head(nn.Linear(3, 4), 4, Bernoulli), prior)
+    x = torch.tensor([[1.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 0.0]])
+    seeded = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        z = prior().sample(torch.Size([200_000]))
+        likelihood = vae.decoder(z.unsqueeze(1)).log_prob(x)
+    exact = likelihood.logsumexp(0) - np.log(len(z))
+    found = annealed_log_evidence(vae, x, num_chains=50, num_temperatures=50, generator=seeded)
+    np.testing.assert_allclose(found.value, exact, atol=0.03)

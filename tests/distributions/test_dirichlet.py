@@ -396,3 +396,12 @@ class TestCitizenship:
         torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-6)
         torch.manual_seed(0)
         assert torch.equal(compiled(a)[0], z)
+
+
+@pytest.mark.parametrize("a", [[1.5, 1e6], [1e-3, 1e6], [0.5, 1e4], [2.0, 3.0]])
+def test_moments_of_logs_keep_their_digits_beside_a_dominant_part(a):
+    q, exact = (LogDirichlet(torch.tensor(a, dtype=d)) for d in (torch.float32, torch.float64))
+    for name in ("mean", "variance"):
+        found = getattr(q, name)
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found.double(), getattr(exact, name), rtol=1e-6, atol=0)

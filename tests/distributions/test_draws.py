@@ -23,6 +23,7 @@ from torch.distributions import (
 )
 
 from dirvae import distributions as dd
+from dirvae.distributions.draws import formula_of_kl
 
 G = torch.Generator
 
@@ -272,3 +273,16 @@ def test_many_draws_of_a_mixture_are_made_in_parts(monkeypatch: pytest.MonkeyPat
     assert found[0].unique().numel() > 3000  # no part is the same as another
     share = float((found[0] > 0).double().mean())
     assert abs(share - 0.75) < 4 * (0.75 * 0.25 / 3030) ** 0.5
+
+
+def test_formulas_that_index_by_masks_have_the_shape_of_both():
+    """torch's of two Bernoullis fails, or takes rows for columns, where one has fewer axes."""
+    probs = torch.tensor([[0.3, 0.0], [0.6, 0.5]])
+    q, p = Bernoulli(probs), Bernoulli(torch.tensor([0.5, 0.0]))
+    expected = (probs * (probs / 0.5)[:, :1].log() + (1 - probs) * ((1 - probs) / 0.5).log())[:, 0]
+    for found in (formula_of_kl(q, p), dd.kl(q, p).value):
+        torch.testing.assert_close(found[:, 0], expected)
+        assert found[:, 1].tolist() == [0.0, math.inf]
+    found = formula_of_kl(Independent(q, 1), Independent(Bernoulli(torch.full((2,), 0.5)), 1))
+    by_hand = Independent(Bernoulli(torch.full((2, 2), 0.5)), 1)
+    torch.testing.assert_close(found, kl_divergence(Independent(q, 1), by_hand))

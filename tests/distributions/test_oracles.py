@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from torch import Tensor
 from torch.distributions import Distribution, Normal, Uniform, constraints, kl_divergence
 
 from dirvae import distributions as dd
+from dirvae.distributions._log_sum_of_log_normals import mean_log_sum
+from dirvae.distributions.softmax_normal import LogSoftmaxNormal
 from tests.magnitudes import EPS, EXAMPLES, magnitudes, reals
 
 NDArray = np.ndarray
@@ -457,3 +460,20 @@ def test_kl_of_gammas_is_that_of_their_proportions_and_of_their_totals(
     tolerance = 64 * EPS * (both * (abs(np.log(both)) + 1) + float((alpha / a).sum()) + 50)
     for found in (dd.multi_gamma_kl(a, alpha), gammas):
         torch.testing.assert_close(found, expected, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 30.0, 1000.0])
+def test_the_mean_of_a_log_of_two_log_normals_at_any_scale(scale):
+    """E log(e^a + e^b) = E max(a, b) + E log(1 + exp(-|a - b|)); quick at wide scales, too."""
+    spread = math.sqrt(2) * scale
+    rest = integrate.quad(
+        lambda d: 2 * math.log1p(math.exp(-d)) * stats.norm.pdf(d, scale=spread),
+        0,
+        min(60.0, 12 * spread),
+        points=[min(1.0, spread)],
+    )[0]
+    zeros = torch.zeros(2, dtype=torch.float64)
+    found = mean_log_sum(zeros, zeros + scale)
+    assert float(found) == pytest.approx(spread / math.sqrt(2 * math.pi) + rest, rel=1e-8)
+    mean = LogSoftmaxNormal(zeros, zeros + scale).mean
+    torch.testing.assert_close(mean, (-found).expand(2), rtol=1e-8, atol=0)

@@ -10,6 +10,7 @@ import torch
 import torch.distributions as td
 from torch import nn
 
+from dirvae.distributions import PowerSpherical, VonMisesFisher
 from dirvae.nn import MLP, ConvDecoder, ConvEncoder, Fixed, Head, Learned, inverse_softplus
 
 HALF = torch.tensor(0.5)
@@ -41,6 +42,8 @@ LAWS = [
     (td.StudentT, {}),
     (td.Uniform, {}),
     (td.Weibull, {}),
+    (PowerSpherical, {}),  # one scale for all of a vector
+    (VonMisesFisher, {}),
 ]
 
 

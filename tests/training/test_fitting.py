@@ -248,7 +248,7 @@ def test_fewer_epochs_than_the_checkpoint_has_are_refused(begun, max_epochs):
     assert all(torch.equal(before[name], value) for name, value in vae.state_dict().items())
 
 
-@pytest.mark.filterwarnings("ignore::lightning.fabric.utilities.warnings.PossibleUserWarning")
+@pytest.mark.filterwarnings("ignore")  # advice of Lightning
 def test_a_checkpoint_serves_lightning_in_other_ways(begun, x):
     """Only `fit` is about epochs; -1 is Lightning's word for no end."""
     folder, _ = begun

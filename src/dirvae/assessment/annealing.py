@@ -165,7 +165,9 @@ class AnnealedPath:
     def start(self, num_chains: int) -> Tensor:
         """Coordinates of draws of the prior, shape (C, N, M)."""
         with torch.no_grad():
-            return self.coordinates.sample(torch.Size([num_chains, *self.rows]), self.generator)
+            # Some draws are of the default type whatever the model's is, as of a uniform sphere.
+            shape = torch.Size([num_chains, *self.rows])
+            return self.coordinates.sample(shape, self.generator).double()
 
     def adapt(
         self, u: Tensor, num_temperatures: int, rate: float = 0.1

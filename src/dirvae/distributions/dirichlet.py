@@ -198,13 +198,15 @@ class LogDirichlet(_DirichletParameters):
 
     @property
     def mean(self) -> Tensor:
-        a = self.concentration
-        return torch.digamma(a) - torch.digamma(a.sum(-1, keepdim=True))
+        a = to_float64(self.concentration)  # of two numbers that are near each other
+        mean = torch.digamma(a) - torch.digamma(a.sum(-1, keepdim=True))
+        return mean.to(self.concentration.dtype)
 
     @property
     def variance(self) -> Tensor:
-        a = self.concentration
-        return torch.polygamma(1, a) - torch.polygamma(1, a.sum(-1, keepdim=True))
+        a = to_float64(self.concentration)
+        variance = torch.polygamma(1, a) - torch.polygamma(1, a.sum(-1, keepdim=True))
+        return variance.to(self.concentration.dtype)
 
     @property
     def mode(self) -> Tensor:

@@ -19,7 +19,7 @@ from torch.distributions import (
 
 from dirvae.distributions.global_random import DrawingFrom, forked_generators
 
-__all__ = ["Draws", "KLResult", "draw", "draw_with_log_ratio", "kl", "log_law"]
+__all__ = ["Draws", "KLResult", "draw", "draw_with_log_ratio", "formula_of_kl", "kl", "log_law"]
 
 MOST_AT_ONCE = 2**24  # numbers: torch's mixtures draw from all of their parts and keep one
 
@@ -104,7 +104,7 @@ def kl(
     if num_samples < 1:
         raise ValueError(f"num_samples is {num_samples}, must be at least 1")
     try:
-        return KLResult(kl_divergence(q, p), exact=True, std_error=None)
+        return KLResult(formula_of_kl(q, p), exact=True, std_error=None)
     except NotImplementedError:
         pass
     draws = draw_with_log_ratio(q, p, torch.Size([num_samples]), generator)
@@ -113,6 +113,25 @@ def kl(
         terms = terms + terms.detach() * (draws.log_q - draws.log_q.detach())
     error = None if num_samples == 1 else terms.detach().std(0) / num_samples**0.5
     return KLResult(terms.mean(0), exact=False, std_error=error)
+
+
+def formula_of_kl(q: Distribution, p: Distribution) -> Tensor:
+    """KL(q || p) by the formula that is registered for the two, shape (B,).
+
+    Raises:
+        NotImplementedError: If there is none.
+
+    Example:
+        >>> from torch.distributions import Bernoulli
+        >>> formula_of_kl(Bernoulli(torch.tensor([0.5, 0.5])), Bernoulli(0.5))
+        tensor([0., 0.])
+    """
+    own = p.base_dist if isinstance(p, Independent) else p
+    # Some formulas of torch index by masks of one side, which must be of the shape of both.
+    if type(own).__module__.startswith("torch.") and not isinstance(own, MixtureSameFamily):
+        p = p.expand(torch.broadcast_shapes(q.batch_shape, p.batch_shape))
+    divergence: Tensor = kl_divergence(q, p)
+    return divergence
 
 
 def draw(

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, kl_divergence
+from torch.distributions import Distribution
 
 from dirvae.distributions import draw, draw_with_log_ratio
+from dirvae.distributions.draws import formula_of_kl
 from dirvae.distributions.moments import has_mean, posterior_mean
 from dirvae.nn import Head
 from dirvae.objectives import Terms, log_likelihood
@@ -180,7 +181,7 @@ def closed_form_kl(q: Distribution, p: Distribution) -> Tensor | None:
         None
     """
     try:
-        return kl_divergence(q, p).expand(q.batch_shape)
+        return formula_of_kl(q, p).expand(q.batch_shape)
     except NotImplementedError:
         return None
 

@@ -79,16 +79,24 @@ def layout_of(Law: Any, event_shape: torch.Size, given: Mapping[str, Tensor]) ->
     """
     wanted = {n: c for n, c in _constraints_of(Law).items() if n not in given}
     build = partial(constructor(Law), validate_args=False)
-    # A simplex of K parts may have K or K - 1 parameters: the distribution itself says which.
-    for less in (0, 1):
+    # A simplex of K parts may have K or K - 1 parameters, and a vector one number for all of its
+    # components, such as how concentrated it is: the distribution itself says which.
+    for less, is_one_for_all in ((0, False), (1, False), (0, True)):
         size = torch.Size([*event_shape[:-1], event_shape[-1] - less])
-        layout = {n: (c, _parameter_shape(c, size)) for n, c in wanted.items()}
+        layout = {
+            n: (
+                c,
+                torch.Size() if is_one_for_all and not c.event_dim else _parameter_shape(c, size),
+            )
+            for n, c in wanted.items()
+        }
         values = {n: to_parameter(c, torch.zeros(s)) for n, (c, s) in layout.items()}
         try:
             law = build(**values, **given)
         except (TypeError, ValueError, RuntimeError, IndexError):
             continue
-        if law.batch_shape + law.event_shape in (event_shape, event_shape + event_shape):
+        is_matrix = not law.batch_shape and law.event_shape == event_shape + event_shape
+        if law.batch_shape + law.event_shape == event_shape or is_matrix:
             return layout
     name = getattr(Law, "__name__", repr(Law))
     raise ValueError(
