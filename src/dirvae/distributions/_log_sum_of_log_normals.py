@@ -34,9 +34,8 @@ def mean_log_sum(loc: Tensor, scale: Tensor) -> Tensor:
         0.693147
     """
     with torch.no_grad():
-        center = loc.amax(
-            -1
-        )  # any number near log T; the log of T's mean is far off at wide scales
+        # Any number near log T; the log of T's mean is far from it where scales are wide.
+        center = loc.amax(-1)
         low = (-loc - 9 * scale).amin(-1) - math.log(loc.shape[-1]) - _TAIL
         high = (-loc + 9 * scale).amin(-1) + math.log(_TAIL)
         low, high = torch.minimum(low, -center - _TAIL), torch.maximum(high, 4 - center)
