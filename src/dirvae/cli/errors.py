@@ -74,7 +74,7 @@ class PlainCommand(TyperCommand):
 
     @staticmethod
     def _may_mean(option: Any, name: str, ctx: Any) -> bool:
-        # A default may be what is wrong, but under another name only that of this very option.
+        # An argument of the option's own name may be another thing's, if the option is not given.
         given = ctx.get_parameter_source(option.name)
         return name in OPTIONS or (given is not None and given.name == "COMMANDLINE")
 
