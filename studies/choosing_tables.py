@@ -26,6 +26,11 @@ COMMITTED = "standardized_dirichlet_mixture_committed"
 LATENTS = (
     ("Gaussian, mixture prior of 500", "gaussian_mixture_500", "iwae"),
     ("`StandardizedDirichlet`, mixture prior of 500", "standardized_dirichlet_mixture_500", "iwae"),
+    (
+        "`StandardizedDirichlet`, mixture prior of 500, commitment let go",
+        "standardized_dirichlet_mixture_500_released",
+        "iwae",
+    ),
     ("Gaussian, mixture prior", "gaussian_mixture", "iwae"),
     ("`StandardizedDirichlet`, committed, mixture prior", COMMITTED, "iwae"),
     ("Gaussian", "gaussian", "iwae"),

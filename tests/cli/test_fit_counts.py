@@ -325,7 +325,7 @@ def test_two_features_of_one_name_are_refused(run, files, fitted, tmp_path):
         ),
         ([*FIT[:3], *FIT[5:]], "that are not numbers: 'sample'; remove them, or name the column"),
         ([*FIT, "--transpose", *META], "no row for 8 of the 8 samples, such as 'taxon 0'"),
-        ([*FIT, "-k", 99], "n_components is 99, must be at most the number of samples, 60"),
+        ([*FIT, "-k", 99], "--components is 99, must be at most the number of samples, 60"),
     ],
 )
 def test_what_goes_wrong_is_one_sentence(run, files, options, said):

@@ -297,7 +297,7 @@ def test_from_a_table_to_topics_proportions_and_scores(run, table):
     assert code == 0, err
     ends = model.evaluate(TEXTS, labels, level=0.8).intervals["nmi"]
     assert (json.loads(out)["nmi_lower"], json.loads(out)["nmi_upper"]) == (ends.lower, ends.upper)
-    assert run(*scored, "--level", 1.5)[::2] == (2, "Error: level is 1.5, must be in (0, 1)\n")
+    assert run(*scored, "--level", 1.5)[::2] == (2, "Error: --level is 1.5, must be in (0, 1)\n")
     code, out, err = run("info", "model", "--json")
     assert code == 0, err
     facts = json.loads(out)
@@ -439,7 +439,7 @@ def test_what_goes_wrong_is_one_sentence(run, table):
     assert "has no column 'text'; its columns are body, class; text_column (--text-column" in err
     code, _, err = run("fit", "topics", table, "--text-column", "body", "-o", "model")
     assert code == 2
-    assert "n_components is 50, must be at most the number of documents, 24" in err
+    assert "--components is 50, must be at most the number of documents, 24" in err
     code, _, err = run("fit", "topics", table, "--vocabulary", "w.txt", "-o", "model")
     assert code == 2
     assert "--vocabulary needs counts" in err

@@ -54,7 +54,7 @@ def test_a_missing_number_or_date_is_named(cells):
     ],
 )
 def test_a_cell_that_is_no_time_is_named(cells, row, cell):
-    message = f"--time-column has '{cell}' in row {row} of x.csv, must have numbers only, or dates"
+    message = f"--time-column has '{cell}' in row {row} of x.csv, must have only numbers, or"
     with pytest.raises(ValueError, match=message):
         require_times("--time-column", typed("at", cells, "x.csv"), "x.csv")
 

@@ -58,17 +58,18 @@ def require_times(option: str, cells: Sequence[Any], source: str) -> None:
         source: What has the column.
 
     Example:
-        >>> require_times("--time-column", ["2001", "May"], "x.csv")
+        >>> require_times("--at", ["2001", "May"], "x.csv")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        ValueError: --time-column has 'May' in row 2 of x.csv, must have numbers only, or dates ...
+        ...
+        ValueError: --at has 'May' in row 2 of x.csv, must have only numbers, or only dates such ...
     """
     if not all(isinstance(cell, str) for cell in cells):
         return
     # The first that is not of the kind of most before it.
     row = max(next(r for r, cell in enumerate(cells, 1) if not _is(kind, cell)) for kind in KINDS)
     raise ValueError(
-        f"{option} has {cells[row - 1][:40]!r} in row {row} of {source}, must have numbers only, "
-        "or dates only, such as 2024-05-31"
+        f"{option} has {cells[row - 1][:40]!r} in row {row} of {source}, must have only numbers, or "
+        "only dates such as 2024-05-31"
     )
 
 
