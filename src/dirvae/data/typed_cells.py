@@ -65,11 +65,11 @@ def require_times(option: str, cells: Sequence[Any], source: str) -> None:
     """
     if not all(isinstance(cell, str) for cell in cells):
         return
-    # The first that is not of the kind of most before it.
+    # Each kind fails somewhere: the cell is told at which the one fails that goes furthest.
     row = max(next(r for r, cell in enumerate(cells, 1) if not _is(kind, cell)) for kind in KINDS)
     raise ValueError(
-        f"{option} has {cells[row - 1][:40]!r} in row {row} of {source}, must have only numbers, or "
-        "only dates such as 2024-05-31"
+        f"{option} has {cells[row - 1][:40]!r} in row {row} of {source}, must have only numbers, "
+        "or only dates such as 2024-05-31"
     )
 
 
