@@ -137,8 +137,7 @@ CLAIMS = (
 )
 
 NOTE = (
-    "Each claim says that DirVAE is better than another model in one figure. Both columns of "
-    "figures have DirVAE first and the other model second. Our models are trained as the paper "
+    "Each claim says that DirVAE is better than another model in one figure. Our models are trained as the paper "
     "says, with two exceptions: on OMNIGLOT our batches have 100 images where the paper's have 15, "
     "and our classifiers, but those of SVHN, have a smoothness term that the paper does not have. "
     "Our likelihoods are "

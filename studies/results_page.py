@@ -35,14 +35,16 @@ DRAWN = {
 
 HEAD = """# The paper's tables, and ours
 
-`python -m studies.results_page` makes this page from `studies/results/`, where each run is stored
-with its seed, settings, versions and machine. `dirvae reproduce NAME` makes the runs. The paper is
-Joo, Lee, Park & Moon, "Dirichlet Variational Autoencoder", Pattern Recognition 107 (2020). A dash
-stands for a number that the paper does not give, or for a run that has not been made yet. A row
-with several seeds gives mean ± standard deviation.
+The paper is Joo, Lee, Park & Moon, "Dirichlet Variational Autoencoder", Pattern Recognition 107
+(2020). `dirvae reproduce NAME` makes our runs. In each pair of figures below, the first is DirVAE's.
 """
 
 READING = """## How to read the tables
+
+A dash stands for a number that the paper does not give, or for a run that has not been made yet. A
+row with several seeds gives mean ± standard deviation. `python -m studies.results_page` makes this
+page from `studies/results/`, where each run is stored with its seed, settings, versions and
+machine.
 
 - **Training** is one of five. "paper": as the paper says (an encoder of 2 x 500 and a decoder of
   1 x 500 ReLU units, Xavier initialisation, Adam with a learning rate of 5e-4, or of 3e-4 for
@@ -87,7 +89,7 @@ def page(
         return {name: runs for name, runs in found.items() if runs or name not in only_if_run}
 
     density = of("density", DENSITY, ONLY_IF_RUN)
-    parts = [HEAD, markdown(claims_table(known)), READING]
+    parts = [HEAD, markdown(claims_table(known), note_last=True), READING]
     for make in (
         tables.density_table,
         tables.knn_table,
@@ -109,10 +111,12 @@ def page(
     return "\n".join(parts)
 
 
-def markdown(table: Table, level: str = "##") -> str:
+def markdown(table: Table, level: str = "##", *, note_last: bool = False) -> str:
     lines = [_line(table.header), "|---" * len(table.header) + "|", *map(_line, table.rows)]
     note = textwrap.fill(table.note, 100)
-    return f"{level} {table.title}\n\n{note}\n\n" + "\n".join(lines) + "\n"
+    shown = "\n".join(lines)
+    parts = (shown, note) if note_last else (note, shown)
+    return "\n\n".join([f"{level} {table.title}", *parts]) + "\n"
 
 
 def _line(cells: Sequence[str]) -> str:
