@@ -137,14 +137,13 @@ CLAIMS = (
 )
 
 NOTE = (
-    "Each claim says that DirVAE is better than another model in one figure. Our models are trained as the paper "
-    "says, with two exceptions: on OMNIGLOT our batches have 100 images where the paper's have 15, "
-    "and our classifiers, but those of SVHN, have a smoothness term that the paper does not have. "
-    "Our likelihoods are "
-    "by the true density. The components in use are, for the paper, its active units; here, those "
-    "that are used in encoding and in decoding. The last column says whether the mean of DirVAE is "
-    "the better one here; a figure without ± is of one seed. The tables below have all models, and "
-    "how the figures are made."
+    "Each claim says that DirVAE is better than another model in one figure. Our models are "
+    "trained as the paper says, with two exceptions: on OMNIGLOT our batches have 100 images "
+    "where the paper's have 15, and our classifiers, but those of SVHN, have a smoothness term "
+    "that the paper does not have. Our likelihoods are by the true density. The components in use "
+    "are, for the paper, its active units; here, those that are used in encoding and in decoding. "
+    "The last column says whether the mean of DirVAE is the better one here; a figure without ± "
+    "is of one seed. The tables below have all models, and how the figures are made."
 )
 
 

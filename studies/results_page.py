@@ -36,7 +36,8 @@ DRAWN = {
 HEAD = """# The paper's tables, and ours
 
 The paper is Joo, Lee, Park & Moon, "Dirichlet Variational Autoencoder", Pattern Recognition 107
-(2020). `dirvae reproduce NAME` makes our runs. In each pair of figures below, the first is DirVAE's.
+(2020). `dirvae reproduce NAME` makes our runs. In each pair of figures below, the first is of
+DirVAE.
 """
 
 READING = """## How to read the tables
