@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from dirvae.data.delimited import MISSING, is_number
+from dirvae.data.text_tables import is_missing
 
 __all__ = ["require_times", "typed"]
 
@@ -30,7 +31,7 @@ def typed(name: str, cells: Sequence[Any], source: str) -> list[Any]:
         [datetime.date(2001, 2, 3)]
     """
     for row, cell in enumerate(cells, 1):
-        if cell is None or cell != cell or cell == "":
+        if is_missing(cell):
             raise ValueError(
                 f"{source} has nothing in row {row} of {name!r}, must be complete: fill in this "
                 "cell or leave the row out"

@@ -83,13 +83,7 @@ def layout_of(Law: Any, event_shape: torch.Size, given: Mapping[str, Tensor]) ->
     # components, such as how concentrated it is: the distribution itself says which.
     for less, is_one_for_all in ((0, False), (1, False), (0, True)):
         size = torch.Size([*event_shape[:-1], event_shape[-1] - less])
-        layout = {
-            n: (
-                c,
-                torch.Size() if is_one_for_all and not c.event_dim else _parameter_shape(c, size),
-            )
-            for n, c in wanted.items()
-        }
+        layout = {n: (c, _parameter_shape(c, size, is_one_for_all)) for n, c in wanted.items()}
         values = {n: to_parameter(c, torch.zeros(s)) for n, (c, s) in layout.items()}
         try:
             law = build(**values, **given)
@@ -105,7 +99,11 @@ def layout_of(Law: Any, event_shape: torch.Size, given: Mapping[str, Tensor]) ->
     )
 
 
-def _parameter_shape(constraint: Constraint, event_shape: torch.Size) -> torch.Size:
+def _parameter_shape(
+    constraint: Constraint, event_shape: torch.Size, is_one_for_all: bool
+) -> torch.Size:
+    if constraint.event_dim == 0 and is_one_for_all:
+        return torch.Size()
     if constraint.event_dim < 2:
         return event_shape
     if isinstance(constraint, constraints.independent):  # the factor of a low-rank covariance

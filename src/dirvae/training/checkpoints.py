@@ -101,8 +101,11 @@ def keepers(
 
     The two that judge epochs do so by the metric ``monitor``; None leaves them out.
     """
-    best = _KeepBest(folder, monitor) if monitor else None
-    kept: list[Callback] = [best, _StopEarly(monitor, patience)] if best and monitor else []
+    kept: list[Callback] = []
+    best = None
+    if monitor is not None:
+        best = _KeepBest(folder, monitor)
+        kept += [best, _StopEarly(monitor, patience)]
     if keep:
         # At the very end of an epoch, after validation, when nothing of it is left to do.
         name = LAST.removesuffix(".ckpt")
