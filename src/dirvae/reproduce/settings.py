@@ -107,6 +107,7 @@ USUAL = tuple(SETTINGS)
 SETTINGS["iwae-200"] = SETTINGS["iwae"]._replace(  # networks of Burda et al. 2016, sec. 5.1
     epochs=300,
     patience=300,
+    learning_rate=6e-3,
     activation="Tanh",
     layer_norm=False,
     hidden_sizes=(200, 200),
