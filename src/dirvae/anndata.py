@@ -19,7 +19,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 
-from dirvae.data.sparse_matrix import checked_csr
+from dirvae.alignment import matched
+from dirvae.data.sparse_matrix import checked_csr, widened
 from dirvae.topics.composition import CompositionModel
 from dirvae.topics.inference import MixtureVAE
 from dirvae.topics.posterior import beta_of, evidence_of, marginals
@@ -110,7 +111,7 @@ def transform(
         model: The fitted model.
         layer: Layer with the counts. If None, ``X``.
         covariates: The same columns of ``obs`` as in `fit`. Or a data frame of them with a row for
-            each cell.
+            each cell. Its index is matched to ``obs_names``; without one, it is in their order.
         key: Replaces "dirvae" in the names, as in `fit`.
 
     Raises:
@@ -163,18 +164,22 @@ def _counts(adata: Any, layer: str | None) -> sparse.csr_matrix:
         # From anndata 0.13 on, None is one of them: X.
         others = ", ".join(repr(name) for name in adata.layers if name is not None) or "none"
         raise ValueError(f"layer is {layer!r}, must be one of adata's layers ({others}) or None")
+    if getattr(adata, "isbacked", False) and adata.is_view:  # whose arrays anndata does not read
+        adata = adata.to_memory()
     found = adata.X if layer is None else adata.layers[layer]
     if found is None:
         raise ValueError("adata has no X: name the layer of counts")
     if hasattr(found, "to_memory"):  # of a file that is open
         found = found.to_memory()
     name = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
-    return checked_csr(name, found if sparse.issparse(found) else sparse.csr_matrix(found))
+    return checked_csr(name, found if sparse.issparse(found) else sparse.csr_matrix(widened(np.asarray(found))))
 
 
 def _told(adata: Any, covariates: Any) -> Any:
     if hasattr(covariates, "columns"):
-        return covariates
+        if type(getattr(covariates, "index", None)).__name__ in ("NoneType", "RangeIndex"):
+            return covariates
+        return matched("covariates", covariates, adata.obs, rows="adata.obs")
     if isinstance(covariates, str):
         raise ValueError(f"covariates is one string, must be a list of names: [{covariates!r}]")
     for name in covariates:

@@ -37,6 +37,7 @@ class Format(NamedTuple):
             the reader of numbers takes.
         table: Reader from a path and an encoding to a DataFrame of all columns and notes, or "".
         is_text: Whether it is a file of text, which may be packed by gzip.
+        names_rows: Whether the first column of ``table`` is always the names of the rows.
     """
 
     numbers: str = ""
@@ -44,6 +45,7 @@ class Format(NamedTuple):
     options: tuple[str, ...] = ()
     table: str = ""
     is_text: bool = False
+    names_rows: bool = False
 
 
 _DELIMITED = Format(
@@ -71,6 +73,7 @@ FORMATS = {
         "dirvae.data.annotated:read_h5ad",
         options=("layer",),
         table="dirvae.data.annotated:read_obs",
+        names_rows=True,
     ),
     ".h5mu": Format("dirvae.data.annotated:read_h5mu", options=("modality", "layer")),
     ".biom": Format("dirvae.data.biom_tables:read_biom"),

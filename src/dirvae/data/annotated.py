@@ -14,7 +14,7 @@ from scipy import sparse
 from dirvae.data.hdf5 import COPIES, member, names_in, opened, require_own
 from dirvae.data.images import required
 from dirvae.data.rows import SAMPLE, Rows, require_numbers, require_rows
-from dirvae.data.sparse_matrix import checked_csr, require_size
+from dirvae.data.sparse_matrix import checked_csr, require_size, widened
 from dirvae.text import some_of
 
 __all__ = ["read_h5ad", "read_h5mu", "read_obs", "streamed_h5ad"]
@@ -70,8 +70,10 @@ def read_obs(path: Path, encoding: str = "") -> tuple[Any, tuple[str, ...]]:
         frame = _element(path, member(path, file, "obs"))
     if not isinstance(frame, import_module("pandas").DataFrame):
         raise ValueError(f"{path} has an obs that is not a table of cells")
-    frame.index.name = frame.index.name or SAMPLE
-    return frame.reset_index(), ()
+    name = frame.index.name or SAMPLE
+    while name in frame.columns:
+        name = f"{name}_name"
+    return frame.rename_axis(index=name).reset_index(), ()
 
 
 @contextmanager
@@ -190,7 +192,7 @@ def _blocks(path: Path, stored: Any) -> Iterator[sparse.csr_matrix]:
         require_own(path, stored, 0)
         step = max(1, VALUES_AT_ONCE // max(1, width))
         for start in range(0, rows, step):
-            yield sparse.csr_matrix(stored[start : start + step])
+            yield sparse.csr_matrix(widened(stored[start : start + step]))
     elif stored.attrs.get("encoding-type") == "csr_matrix":
         yield from _csr_blocks(path, stored, width)
     else:

@@ -39,7 +39,8 @@ def read_metadata(
     Args:
         path: A file of a kind in `dirvae.formats.TABLES`.
         ids: What identifies the samples; compared as they are written.
-        id_column: The table's column of ids; the first, if it has none of that name.
+        id_column: The table's column of ids. It is the first if there is none of that name, or if
+            the first alone has all ids. Of .h5ad files it is always the names of the cells.
         columns: Which others to read; all by default.
         encoding: Of a file of text.
         kinds: From columns to what a model was fitted to; those of "words" stay words, even where
@@ -71,9 +72,13 @@ def read_metadata(
     if not len(frame) or not len(frame.columns):
         raise ValueError(f"{path} has no rows")
     found = list(frame.columns)
-    key = found[found.index(id_column) if id_column in found else 0]
-    place = _places(path, key, [str(cell) for cell in frame[key]])
     wanted = [str(entry) for entry in ids]
+    key = found[0]
+    if id_column in found and not FORMATS[kind_of(path)].names_rows:
+        # A column called "sample" may also be that of donors.
+        having_all = [name for name in (id_column, key) if set(wanted) <= set(map(str, frame[name]))]
+        key = (having_all or [id_column])[0]
+    place = _places(path, key, [str(cell) for cell in frame[key]])
     absent = [entry for entry in dict.fromkeys(wanted) if entry not in place]
     if absent:
         hint = "; if the counts have a row for each feature, add --transpose"

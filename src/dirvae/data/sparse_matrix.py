@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-__all__ = ["LARGEST_COUNT", "MOST_COLUMNS", "MOST_ROWS", "checked_csr", "require_size", "sound_csr"]
+__all__ = ["LARGEST_COUNT", "MOST_COLUMNS", "MOST_ROWS", "checked_csr", "require_size", "sound_csr", "widened"]
 
 MOST_COLUMNS = 10_000_000  # a model has weights for each column; ten times a hashed vocabulary
 LARGEST_COUNT = 2.0**53  # float64 does not tell whole numbers beyond from their neighbours
@@ -48,6 +48,16 @@ def checked_csr(name: str, matrix: Any) -> sparse.csr_matrix:
     if csr.dtype.kind == "f" and not np.isfinite(csr.data).all():
         raise ValueError(_not_finite(name, csr))
     return csr
+
+
+def widened(values: NDArray[Any]) -> NDArray[Any]:
+    """Return float16 as float32, since SciPy has no sparse matrix of it; else the same array.
+
+    Example:
+        >>> widened(np.ones((1, 2), np.float16)).dtype
+        dtype('float32')
+    """
+    return values.astype(np.float32) if values.dtype == np.float16 else values
 
 
 def sound_csr(name: str, matrix: Any) -> sparse.csr_matrix:

@@ -23,6 +23,7 @@ from dirvae.distributions._polynomial import in_blocks
 from dirvae.distributions._quadrature import LOG_DROP, distance_to_drop
 from dirvae.distributions._quantile import quantile
 from dirvae.distributions.log_space import (
+    in_order,
     log_gamma_ratio,
     log_of_neg_log1mexp,
     scaled_lgamma1p,
@@ -191,5 +192,5 @@ def _tails(near: Tensor, below: Tensor) -> Tails:
 
 
 def _log_beta(p: Tensor, q: Tensor) -> Tensor:
-    less, more = torch.minimum(p, q), torch.maximum(p, q)
+    less, more = in_order(p, q)
     return torch.lgamma(less) - log_gamma_ratio(more, less)

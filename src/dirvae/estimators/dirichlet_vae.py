@@ -30,7 +30,7 @@ from dirvae.estimators.arguments import (
     require_resumable,
 )
 from dirvae.estimators.components import standing_out
-from dirvae.estimators.estimator import RowEstimator, scheduled
+from dirvae.estimators.estimator import RowEstimator, learning, scheduled
 from dirvae.estimators.kinds import warn_of_kind
 from dirvae.estimators.posterior import RowPosterior, intervals_by_row
 from dirvae.estimators.report import page_of
@@ -189,7 +189,7 @@ class DirichletVAE(RowEstimator):
 
     # --- fitting ----------------------------------------------------------------------------------
 
-    @pinned()
+    @learning
     def fit(
         self,
         X: Any,
@@ -251,7 +251,7 @@ class DirichletVAE(RowEstimator):
         self._end(training.best_epoch)
         return self
 
-    @pinned()
+    @learning
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> DirichletVAE:
         """Make one more pass over rows, old or new, at a constant step size.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 import numpy as np
 import torch
@@ -42,7 +42,7 @@ from dirvae.training import History, Training, decaying_adam, fit
 from dirvae.training.trainer import trainer_options
 from dirvae.words import meant
 
-__all__ = ["RowEstimator", "VAEEstimator", "scheduled"]
+__all__ = ["RowEstimator", "VAEEstimator", "learning", "scheduled"]
 
 WARMUP = 1000  # steps in which the KL's weight rises to 1; half of those planned if that is less
 
@@ -62,6 +62,34 @@ def scheduled(training: Training, learning_rate: float) -> Training:
 
     training.kl_schedule, training.optimizer = warmup, decay
     return training
+
+
+P, R = ParamSpec("P"), TypeVar("R")
+Estimator = TypeVar("Estimator", bound="VAEEstimator")
+
+
+def learning(
+    method: Callable[Concatenate[Estimator, P], R],
+) -> Callable[Concatenate[Estimator, P], R]:
+    """Make of a method one that learns: with torch's own defaults, and all or nothing.
+
+    If it is refused before training, the estimator stays as it was. If its training is cut off, the
+    estimator is not fitted any more.
+    """
+
+    @wraps(method)
+    def whole(self: Estimator, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        before = dict(vars(self))
+        try:
+            with pinned():
+                return method(self, *args, **kwargs)
+        except BaseException:
+            if hasattr(self, "vae_") or "vae_" not in before:
+                vars(self).clear()
+                vars(self).update(before)
+            raise
+
+    return whole
 
 
 class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -183,6 +211,9 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             found = np.shape(getattr(self, name)) if hasattr(self, name) else wanted
             if found != wanted:
                 raise ValueError(f"{name} has shape {found}, must have {wanted}, as the model has")
+
+    def _restore_unsaved(self) -> None:
+        """Set what a saved folder leaves out but the loaded weights have."""
 
     def _require_use(self, use: Callable[[Tensor], Any], what: str) -> None:
         """Raise ValueError where networks, as loaded, cannot take rows of this width."""

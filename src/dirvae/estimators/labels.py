@@ -63,8 +63,9 @@ def known_labels(y: Any, num_rows: int) -> tuple[list[int], list[Any]]:
         >>> known_labels(["sea", None, "air"], 3)
         ([0, 2], ['sea', 'air'])
     """
-    # From a Series, so that whole numbers beside missing ones stay whole.
-    listed = y.to_list() if hasattr(y, "to_list") else y
+    # Whole numbers beside missing ones stay whole in lists of pandas' series and arrays.
+    as_list = getattr(y, "to_list", None) or (hasattr(y, "isna") and getattr(y, "tolist", None))
+    listed = as_list() if as_list else y
     given = as_objects(listed) if isinstance(listed, list | tuple) else listed
     labels = column_or_1d(given, warn=True).tolist()
     check_consistent_length(labels, range(num_rows))

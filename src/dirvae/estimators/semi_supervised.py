@@ -33,7 +33,7 @@ from dirvae.estimators.arguments import (
     require_resumable,
     require_sizes,
 )
-from dirvae.estimators.estimator import RowEstimator, scheduled
+from dirvae.estimators.estimator import RowEstimator, learning, scheduled
 from dirvae.estimators.labels import class_indicators, known_labels
 from dirvae.estimators.rows import mean_and_std, precision_of
 from dirvae.models.latents import standard_prior
@@ -151,7 +151,7 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
 
     # --- fitting ----------------------------------------------------------------------------------
 
-    @pinned()
+    @learning
     def fit(
         self,
         X: Any,

@@ -56,10 +56,11 @@ def as_anndata(
     anndata, pandas = (required(name, "h5ad", "anndata") for name in ("anndata", "pandas"))
     from dirvae import __version__
 
-    counts = model.counts(X)
+    counts, covariates = model.counts(X), matched("covariates", covariates, X)
+    ids = {name: matched("ids", given, X) for name, given in (ids or {}).items()}
     adata = anndata.AnnData(
         counts.astype(np.float32),
-        obs=_obs(ids or {}, matched("covariates", covariates, X), counts.shape[0]),
+        obs=_obs(ids, covariates, counts.shape[0]),
         var=pandas.DataFrame(index=pandas.Index(names_of(model), dtype=object)),
     )
     if isinstance(model.vae_, MixtureVAE):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from dirvae.alignment import matched
 from dirvae.export.documents import names_of, theta_of
 from dirvae.topics import TopicModel
 from dirvae.writing import made, write_text
@@ -76,7 +77,8 @@ def to_csv(
     tables = _learned(model)
     if X is not None:
         theta = theta_of(model, X, covariates)
-        names, before = _columns(model), dict(ids or {})
+        names = _columns(model)
+        before = {name: matched("ids", given, X) for name, given in (ids or {}).items()}
         for name in before.keys() & set(names):
             raise ValueError(f"ids has {name!r}, which is a column of theta; call it otherwise")
         tables[THETA] = {**before, **dict(zip(names, theta.T, strict=True))}

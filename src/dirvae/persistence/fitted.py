@@ -91,6 +91,7 @@ def build_estimator(
         vars(estimator).update({**dict.fromkeys(cls.not_saved - parameters.keys()), **learned})
         estimator.vae_ = vae
         estimator._require_consistent()
+        estimator._restore_unsaved()
         return estimator.set_output(transform=described["output"])
     except ModelFormatError:
         raise

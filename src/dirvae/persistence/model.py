@@ -125,7 +125,7 @@ def load(path: str | Path, *, into: nn.Module | None = None) -> Any:
     tensors = _tensors(files[WEIGHTS], Path(path) / WEIGHTS)
     arrays = {name: tensors.pop(name) for name in list(tensors) if name.startswith(ARRAYS)}
     try:
-        problem = _not_finite(tensors)
+        problem = _not_finite({**tensors, **arrays})
         if problem:
             raise ModelFormatError(problem)
         return _built(config, tensors, arrays) if into is None else _filled(into, tensors)
@@ -196,6 +196,8 @@ def _state(vae: nn.Module) -> dict[str, Tensor]:
 def _not_finite(state: Mapping[str, Tensor]) -> str | None:
     """Say in one sentence which weights are no numbers to compute with; None if all are."""
     for name, value in state.items():
+        if value.is_floating_point() and value.dtype.itemsize == 1:
+            return f"{name} is {value.dtype}, in which nothing is computed"
         if value.is_floating_point() and not value.isfinite().all():
             return f"{name} has values that are NaN or infinite"
     return None

@@ -146,7 +146,10 @@ def _unnamed(covariates: Any) -> Any:
             f"covariates is a {type(covariates).__name__} of shape {tuple(shape)}, must be (N, C) "
             "or (N,), or a data frame"
         )
-    return [covariates] if len(shape) == 1 else np.asarray(covariates).T
+    if len(shape) == 1:
+        return [covariates]
+    columns = np.asarray(covariates).T
+    return [_maybe_numbers(column) for column in columns] if columns.dtype.kind == "U" else columns
 
 
 def _column(name: str, given: Any) -> Column:
@@ -169,8 +172,6 @@ def _kind_and_values(name: str, given: Any) -> tuple[str, NDArray[Any]]:
         _require_known(name, [is_missing(value) for value in values])
         return "words", as_objects([str(value) for value in values])
     values = as_objects(given) if isinstance(given, list | tuple) else np.asarray(given)
-    if values.dtype.kind == "U":
-        values = _maybe_numbers(values)
     if values.dtype.kind not in "biufMm":
         values = as_objects(values)
         _require_known(name, [is_missing(value) for value in values])
@@ -187,7 +188,7 @@ def _days(durations: NDArray[Any]) -> Floats:
 
 
 def _maybe_numbers(values: NDArray[Any]) -> NDArray[Any]:
-    """Numbers, where an array of words has no others: it cannot say what they were."""
+    """Numbers, where a column of an array of words has no others: NumPy made words of both."""
     try:
         return values.astype(np.float64)
     except ValueError:

@@ -248,6 +248,19 @@ def _require_same_words(corpus: Corpus, words: Any, whose: str) -> None:
         )
 
 
+def _named(X: Any) -> Any:
+    """A data frame whose columns have numbers for names, with words for them.
+
+    Without words scikit-learn would go by position. 0, 1, 2 and so on, in this order, are no names.
+    """
+    if not hasattr(X, "iloc") or not hasattr(X, "columns"):
+        return X
+    names = X.columns.tolist()
+    if names == list(range(len(names))) or any(isinstance(name, str) for name in names):
+        return X
+    return X.set_axis([str(name) for name in names], axis=1)
+
+
 def _without_names(X: Any, words: Any) -> Any:
     """The values of a data frame whose columns are the words of a model fitted to an array."""
     names = _get_feature_names(X)
@@ -286,6 +299,7 @@ def checked_counts(estimator: Any, X: Any, *, reset: bool, single: bool = False)
         if not reset:
             _require_same_words(X, getattr(estimator, "vocabulary_", None), "the model")
         return X
+    X = _named(X)
     if not reset and not hasattr(estimator, "feature_names_in_"):
         X = _without_names(X, getattr(estimator, "vocabulary_", None))
     X = validate_data(

@@ -19,6 +19,7 @@ from dirvae.data.processes import share, summed
 from dirvae.distributions import Dirichlet
 from dirvae.estimators.arguments import require_integer, require_resumable
 from dirvae.estimators.kinds import warn_of_fractions
+from dirvae.estimators.estimator import learning
 from dirvae.estimators.labels import class_indicators
 from dirvae.evaluation import (
     documents_of_words,
@@ -181,7 +182,7 @@ class TopicModel(DocumentQuestions):
 
     # --- fitting ----------------------------------------------------------------------------------
 
-    @pinned()
+    @learning
     def fit(
         self,
         X: Any,
@@ -282,7 +283,7 @@ class TopicModel(DocumentQuestions):
         )
         return self.transform(X, covariates=covariates)
 
-    @pinned()
+    @learning
     def partial_fit(
         self, X: Any, y: Any = None, *, vocabulary: Sequence[str] | None = None
     ) -> TopicModel:
@@ -314,6 +315,13 @@ class TopicModel(DocumentQuestions):
 
     def _num_epochs(self, num_rows: int) -> int:
         return int(self.max_epochs)
+
+    def _restore_unsaved(self) -> None:
+        vectors = getattr(decoder_of(self.vae_), "word_vectors", None)
+        if vectors is not None and not vectors.requires_grad:  # they were given
+            words = getattr(self, "vocabulary_", None)
+            rows = vectors.detach().numpy()
+            self.word_vectors = rows if words is None else dict(zip(words, rows, strict=True))
 
     def _begin(self, counts: sparse.csr_matrix, covariates: Any = None) -> None:
         """Build the model at its starting topics."""

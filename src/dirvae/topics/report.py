@@ -175,7 +175,7 @@ def _documents(
     known = getattr(model, "_covariates", [])
     numbers = own_numbers(covariates, known, counts.shape[0], model._terms.row)
     effects = None if covariates is None else _effects(model, counts, covariates)
-    known_by, called = _called(ids, counts.shape[0], model._terms.row)
+    known_by, called = _called(ids, X, counts.shape[0], model._terms.row)
     samples = None
     if model._terms is COUNTS:
         theta, shapes, _ = marginals(evidence_of(model.vae_, counts, numbers), model.n_components)
@@ -255,14 +255,14 @@ def _labelled(labels: Any) -> tuple[str, Any]:
     return str(name), values
 
 
-def _called(ids: Any, count: int, row: str) -> tuple[str, list[str]]:
+def _called(ids: Any, X: Any, count: int, row: str) -> tuple[str, list[str]]:
     if ids is None:
         return document_names({}, count)
     named = ids if isinstance(ids, Mapping) else {str(getattr(ids, "name", None) or "id"): ids}
     for name, values in named.items():
         if isinstance(values, str) or not hasattr(values, "__len__") or len(values) != count:
             raise ValueError(f"ids has {name!r}, must have a value for each of {count} {row}s")
-    return document_names(named, count)
+    return document_names({key: matched("ids", ids, X) for key, ids in named.items()}, count)
 
 
 def _texts(model: TopicModel, X: Any, counts: sparse.csr_matrix, rows: Any) -> list[str]:
@@ -278,9 +278,13 @@ def _texts(model: TopicModel, X: Any, counts: sparse.csr_matrix, rows: Any) -> l
 def _counted(row: sparse.csr_matrix, words: Any) -> str:
     order = np.argsort(-row.data, kind="stable")[:40]
     return ", ".join(
-        f"{column if words is None else words[column]} {number:g}"
+        f"{column if words is None else words[column]} {_digits(number)}"
         for column, number in zip(row.indices[order].tolist(), row.data[order], strict=True)
     )
+
+
+def _digits(number: float) -> str:
+    return f"{number:.0f}" if number % 1 == 0 else f"{number:g}"
 
 
 def _shown(

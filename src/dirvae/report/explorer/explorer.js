@@ -138,6 +138,8 @@ function topicList() {
   return h("nav", { "aria-label": capital(`${say.part}s`) },
     h("h2", {}, many(K, say.part),
       isFiltered() && found ? h("small", {}, ` in ${many(found.n, say.row)}`) : null),
+    found ? null : h("p", { class: "soft" }, data.by_both ? `There are no such ${say.row}s.`
+      : `This page has no shares by ${labelled} and time together. Choose one of the two.`),
     h("ol", { class: "topics" }, order.map((k) =>
       h("li", {}, h("a", {
         href: to({ topic: k }), "data-topic": k,
@@ -145,9 +147,9 @@ function topicList() {
       },
       h("span", { class: "place", title: `${say.part} ${k}` }, dot(k), h("small", {}, k)),
       text("span", called(k), { class: "name", "data-name": k }),
-      h("span", { class: "number" }, percent(share(k))),
+      found ? h("span", { class: "number" }, percent(share(k))) : null,
       names[k] ? text("small", three(k), { class: "words" }) : null,
-      bar(k, [share(k), null, null], most))))));
+      found ? bar(k, [share(k), null, null], most) : null)))));
 }
 
 function overview() {
@@ -160,7 +162,7 @@ function overview() {
     h("details", { class: "mapped", open: !data.apart.length && !matchMedia("(max-width: 599px)").matches },
       h("summary", {}, `Map: near ${say.part}s share ${say.column}s, larger ones have more of the ${say.row}s`),
       later(map)),
-    T > 1 ? later(() => overTime(order)) : null,
+    T > 1 && groupsInTime().length ? later(() => overTime(order)) : null,
     data.labels?.length && !data.samples ? later(byLabels) : null,
     data.quality.length ? later(quality) : null,
   ];

@@ -208,7 +208,10 @@ def _of_numbers(numbers: Floats) -> tuple[list[str], Floats, Ints]:
     if not whole or len(np.unique(numbers)) > MOST_BINS:
         # Of numbers that are all alike a step is still one that they can be divided by.
         step = _step(numbers, least=1.0 if whole else 1e-15 * float(np.abs(numbers).max()))
-    floor, place = np.unique(np.floor(numbers / step), return_inverse=True)
+    steps = numbers / step
+    nearest = np.rint(steps)  # 0.3 / 0.1 is a little below 3
+    steps = np.where(np.abs(steps - nearest) <= 4 * np.spacing(np.abs(steps)), nearest, steps)
+    floor, place = np.unique(np.floor(steps), return_inverse=True)
     at: Floats = floor * step
     if whole and step == 1:
         return [str(int(a)) for a in at], at, place

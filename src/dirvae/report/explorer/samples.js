@@ -21,15 +21,21 @@ function stackGroups() {
   const { ids, label, time, share, scale, groupings } = data.samples;
   const rows = ids.map((_, i) => i).filter((i) => known({ label: label[i], time: time[i] }));
   const grouping = groupings[state.by ?? 0];
-  const drawn = (k, of) => of.reduce((sum, i) => sum + share[i][k], 0) / scale / of.length;
-  const found = grouping === undefined
-    ? [{ name: `All ${say.row}s`, n: data.total, rows, mean: (k) => data.topics[k].share }]
+  const groups = grouping === undefined
+    ? [{ name: `All ${say.row}s`, rows, n: data.total, mean: (k) => data.topics[k].share }]
     : grouping.levels.map((name, g) => ({
-      name, n: grouping.n[g], rows: rows.filter((i) => grouping.of[i] === g),
+      name, rows: rows.filter((i) => grouping.of[i] === g), n: grouping.n[g],
       mean: (k) => grouping.mean[g][k],
     }));
-  return found.filter((g) => g.rows.length).map((g) =>
-    isFiltered() ? { ...g, n: g.rows.length, mean: (k) => drawn(k, g.rows) } : g);
+  const byLabel = grouping?.name === labelled && data.labels?.length > 1;
+  // Of what a filter leaves, a page of many samples knows sums by label and time, else its bars.
+  const left = ({ name, rows }, g) => {
+    const found = grouping === undefined ? group(state.label) : byLabel ? group(g) : null;
+    if (found) return { name, rows, n: found.n, mean: found.share };
+    const mean = (k) => rows.reduce((sum, i) => sum + share[i][k], 0) / scale / rows.length;
+    return { name, rows, n: rows.length, mean, ofBars: ids.length < data.total };
+  };
+  return (isFiltered() ? groups.map(left) : groups).filter((g) => g.rows.length);
 }
 
 function stacks() {
@@ -41,7 +47,8 @@ function stacks() {
       groupings.map((g, i) =>
         text("option", g.name, { value: i, selected: i === (state.by ?? 0) }))));
   const few = ids.length < data.total
-    ? `${grouped(ids.length)} of ${grouped(data.total)}, evenly chosen. ` : "";
+    ? `${grouped(ids.length)} of ${grouped(data.total)}, evenly chosen. `
+    + (groups.some((g) => g.ofBars) ? "The numbers of each group are of these alone. " : "") : "";
   return section(`The ${say.row}s`,
     h("p", { class: "soft" }, `Each upright bar is a ${say.row}, parted by its shares of ${say.part}s. ${few}`
       + `Point at a bar, or go along with the arrow keys, for its name; click for the ${say.row}.`),
