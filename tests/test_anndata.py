@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -169,3 +171,38 @@ def test_a_sparse_matrix_is_never_dense(monkeypatch):
     monkeypatch.setattr(sparse.csr_matrix, "toarray", watched)
     monkeypatch.setattr(sparse.csr_matrix, "todense", watched)
     dirvae.anndata.fit(adata, clone(MODEL).set_params(max_epochs=1), "counts")
+
+
+def test_a_frame_of_covariates_is_matched_to_the_cells(fitted):
+    adata, model = fitted
+    right = adata.obsm["X_dirvae"].copy()
+    told = adata.obs[["donor"]]
+    for given in (told.iloc[::-1], told.reset_index(drop=True)):
+        again = cells()
+        dirvae.anndata.transform(again, model, "counts", covariates=given)
+        np.testing.assert_allclose(again.obsm["X_dirvae"], right, rtol=1e-12)
+    other = told.rename(index={"c0": "x"})
+    with pytest.raises(ValueError, match="has 'c0' in its index and covariates has not"):
+        dirvae.anndata.transform(cells(), model, "counts", covariates=other)
+
+
+def test_half_precision_and_open_files_are_read(fitted, tmp_path):
+    adata, _ = fitted
+    model = dirvae.anndata.fit(cells(), MODEL, "counts")
+    dense = adata.layers["counts"].toarray()
+    right = model.transform(dense)
+    for matrix in (dense.astype(np.float16), dense, adata.layers["counts"]):
+        made = anndata.AnnData(X=matrix, obs=adata.obs.copy(), var=adata.var.copy())
+        dirvae.anndata.transform(made, model)
+        np.testing.assert_allclose(made.obsm["X_dirvae"], right, rtol=1e-6)
+        made.obsm.clear()
+        made.write_h5ad(tmp_path / "x.h5ad")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the libraries' own
+            whole = anndata.read_h5ad(tmp_path / "x.h5ad", backed="r")
+            some = whole[5:20]
+        dirvae.anndata.transform(whole, model)
+        np.testing.assert_allclose(whole.obsm["X_dirvae"], right, rtol=1e-6)
+        with pytest.raises(ValueError, match="adata is a part of a file that is open, to which"):
+            dirvae.anndata.transform(some, model)
+        whole.file.close()

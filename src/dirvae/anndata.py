@@ -155,6 +155,11 @@ def to_frame(adata: AnnData, *, key: str = KEY) -> Any:
 def _require(adata: Any, model: Any) -> None:
     if not all(hasattr(adata, name) for name in ("layers", "obs", "obsm", "var_names")):
         raise ValueError(f"adata is a {type(adata).__name__}, must be an AnnData object")
+    if getattr(adata, "isbacked", False) and adata.is_view:
+        raise ValueError(
+            "adata is a part of a file that is open, to which nothing can be written: use "
+            "to_memory() before you select cells or genes"
+        )
     if not isinstance(model, CompositionModel):
         raise ValueError(f"model is a {type(model).__name__}, must be a CompositionModel")
 
@@ -164,15 +169,15 @@ def _counts(adata: Any, layer: str | None) -> sparse.csr_matrix:
         # From anndata 0.13 on, None is one of them: X.
         others = ", ".join(repr(name) for name in adata.layers if name is not None) or "none"
         raise ValueError(f"layer is {layer!r}, must be one of adata's layers ({others}) or None")
-    if getattr(adata, "isbacked", False) and adata.is_view:  # whose arrays anndata does not read
-        adata = adata.to_memory()
     found = adata.X if layer is None else adata.layers[layer]
     if found is None:
         raise ValueError("adata has no X: name the layer of counts")
     if hasattr(found, "to_memory"):  # of a file that is open
         found = found.to_memory()
     name = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
-    return checked_csr(name, found if sparse.issparse(found) else sparse.csr_matrix(widened(np.asarray(found))))
+    if not sparse.issparse(found):
+        found = sparse.csr_matrix(widened(np.asarray(found)))
+    return checked_csr(name, found)
 
 
 def _told(adata: Any, covariates: Any) -> Any:

@@ -13,6 +13,7 @@ from scipy import sparse
 
 from dirvae.data import read_rows
 from dirvae.data.annotated import read_obs, streamed_h5ad
+from dirvae.data.metadata import read_metadata
 
 anndata = pytest.importorskip("anndata")
 h5py = pytest.importorskip("h5py")
@@ -183,3 +184,29 @@ def test_cells_are_called_by_the_name_of_their_index(tmp_path):
         made.write_h5ad(tmp_path / "x.h5ad")
         frame, notes = read_obs(tmp_path / "x.h5ad")
         assert (frame.columns.tolist(), notes) == ([column, "age"], ())
+
+
+@pytest.mark.parametrize(
+    ("sample", "name", "key"),
+    [
+        (CELLS[::-1], "cell", "cell"),  # names of other cells
+        (["d1", "d2", "d1", "d2"], "cell", "cell"),
+        (["d1", "d2", "d1", "d2"], None, "sample_name"),
+    ],
+)
+def test_cells_are_matched_by_their_names_whatever_columns_are_called(sample, name, key, tmp_path):
+    obs = pd.DataFrame({"age": [3.0, 1.0, 4.0, 1.5]}, index=pd.Index(CELLS, dtype=object))
+    obs["sample"] = pd.Series(sample, obs.index, dtype=object)
+    obs.index.name = name
+    made = anndata.AnnData(X=X, obs=obs, var=pd.DataFrame(index=plain(GENES)))
+    made.write_h5ad(tmp_path / "x.h5ad")
+    frame, _ = read_obs(tmp_path / "x.h5ad")
+    assert frame.columns[0] == key
+    found, _ = read_metadata(tmp_path / "x.h5ad", CELLS[:2], id_column="sample")
+    assert found["age"].tolist() == [3.0, 1.0]
+    assert found["sample"].tolist() == list(sample[:2])
+
+
+def test_half_precision_is_read_in_single(tmp_path):
+    rows = read_rows(written(tmp_path / "x.h5ad", X.astype(np.float16)))
+    np.testing.assert_array_equal(rows.x.toarray(), X)

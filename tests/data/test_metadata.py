@@ -41,6 +41,19 @@ def test_ids_are_compared_as_written(tmp_path):
     assert read_metadata(path, ["007"])[0]["age"].tolist() == [1.0]
 
 
+@pytest.mark.parametrize(
+    ("text", "ages"),
+    [
+        ("cell,sample,age\na,d1,1\nb,d2,2\n", [1, 2]),  # of donors
+        ("cell,sample,age\nx,b,1\ny,a,2\n", [2, 1]),
+        ("cell,sample,age\na,b,1\nb,a,2\n", [2, 1]),  # both could be meant: the one of that name
+    ],
+)
+def test_a_column_of_that_name_that_lacks_ids_is_another(text, ages, tmp_path):
+    frame, _ = read_metadata(table(tmp_path, text), ["a", "b"], id_column="sample")
+    assert frame["age"].tolist() == ages
+
+
 def test_a_parquet_table_keeps_its_types(tmp_path):
     diet = pd.Categorical(["swap", "home"], categories=["swap", "home"])
     frame = pd.DataFrame({"key": ["a", "b"], "diet": diet, "age": [1, 2]})

@@ -95,6 +95,32 @@ class TestFormulas:
         assert check(lambda *v: kl_divergence(Beta(*v), Beta(A + 1, B + 1)), (a, b))
 
 
+class TestTails:
+    @pytest.mark.parametrize("a", [0.5, 1.0, 2.0])
+    @pytest.mark.parametrize("of", ["cdf", "icdf"])
+    def test_second_derivatives_where_both_parameters_are_equal(self, a: float, of: str) -> None:
+        at = torch.tensor(0.3, dtype=torch.float64)
+        both = torch.tensor([a, a], dtype=torch.float64)
+        step = 1e-3 * torch.eye(2, dtype=torch.float64)
+
+        def slope(values: torch.Tensor) -> torch.Tensor:
+            values = values.detach().requires_grad_()
+            return torch.autograd.grad(getattr(Beta(*values), of)(at), values)[0]
+
+        # Beside equal parameters they are another branch of the formula.
+        rough = torch.stack([(slope(both + h) - slope(both - h)) / 2e-3 for h in step])
+        hessian = torch.autograd.functional.hessian(lambda v: getattr(Beta(*v), of)(at), both)
+        torch.testing.assert_close(hessian, rough, rtol=1e-4, atol=1e-5)
+
+    def test_a_second_derivative_in_closed_form(self) -> None:
+        """I_x(a, 1) = x^a, so that its second derivative at a = 1 is x log(x)^2."""
+        a = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
+        x = torch.tensor(0.5, dtype=torch.float64)
+        (slope,) = torch.autograd.grad(Beta(a, torch.ones_like(a)).cdf(x), a, create_graph=True)
+        (found,) = torch.autograd.grad(slope, a)
+        torch.testing.assert_close(found, x * x.log() ** 2)
+
+
 class TestCitizenship:
     def test_shapes_and_expand(self) -> None:
         q = Beta(torch.ones(3, 1), torch.ones(2)).expand((5, 3, 2))

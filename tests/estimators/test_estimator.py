@@ -6,6 +6,7 @@ import csv
 import inspect
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from lightning.pytorch.callbacks import LambdaCallback
@@ -62,6 +63,56 @@ def test_what_is_cut_off_is_not_fitted(Estimator, monkeypatch):
         model.fit(X, Y)
     with pytest.raises(NotFittedError):
         model.transform(X)
+
+
+REFUSED = {
+    DirichletVAE: lambda m: m.set_params(likelihood="multinomial").fit(X - 1),
+    SemiSupervisedVAE: lambda m: m.set_params(likelihood="multinomial").fit(X - 1, ["z", "w"] * 10),
+    TopicModel: lambda m: m.fit(X[:, ::-1], ["z"] * 20, vocabulary=list("UVWXY")),
+    CompositionModel: lambda m: m.fit(X[:, ::-1], features=list("UVWXY"), covariates=[np.nan] * 20),
+}
+
+
+@pytest.mark.parametrize("Estimator", REFUSED)
+def test_a_refused_fit_leaves_what_was_learned(Estimator):
+    model = estimator(Estimator).fit(X, Y)
+    before, theta = dict(vars(model)), model.transform(X)
+    with pytest.raises(ValueError, match=r"X has|y has one class|covariates has missing"):
+        REFUSED[Estimator](model)
+    after = dict(vars(model))
+    after["likelihood"] = before["likelihood"] = None  # which the test has set
+    assert after == before
+    np.testing.assert_array_equal(model.transform(X), theta)
+
+
+@pytest.mark.parametrize("Estimator", REFUSED)
+def test_a_first_fit_that_is_refused_leaves_nothing(Estimator):
+    model = estimator(Estimator)
+    before = set(vars(model))
+    with pytest.raises(ValueError, match=r"X has|y has one class|covariates has missing"):
+        REFUSED[Estimator](model)
+    assert set(vars(model)) == before
+
+
+def test_a_refused_pass_leaves_what_was_learned():
+    model = estimator(TopicModel).fit(X, Y)
+    with pytest.raises(ValueError, match="X has 4 features"):
+        model.partial_fit(X[:, :4])
+    assert model.classes_.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("callbacks", [3, [LambdaCallback(), "a"]])
+def test_callbacks_are_of_lightning(callbacks):
+    with pytest.raises(ValueError, match=r"trainer has (3|'a') among its callbacks, must have"):
+        estimator(DirichletVAE).fit(X, trainer={"callbacks": callbacks})
+
+
+@pytest.mark.parametrize("as_given", [pd.array, lambda y, dtype: pd.Series(y, dtype=dtype)])
+def test_whole_numbers_beside_missing_ones_stay_whole(as_given):
+    large = 10**17
+    y = as_given([large + 1, large + 2, None, large + 3] * 5, dtype="Int64")
+    model = estimator(SemiSupervisedVAE).fit(X, y)
+    assert model.classes_.tolist() == [large + 1, large + 2, large + 3]
 
 
 @pytest.mark.parametrize("Estimator", ALL)

@@ -83,3 +83,15 @@ def test_of_another_latent_there_are_means_alone():
 def test_what_is_no_topic_model_is_refused(rows):
     with pytest.raises(TypeError, match="model is a DirichletVAE, must be a TopicModel"):
         as_anndata(rows.model, rows.X)
+
+
+def test_results_and_ids_are_those_of_the_rows(of_known):
+    """Covariates and ids in another order go by index, in all parts of the object."""
+    index = [f"r{row}" for row in range(40)]
+    X, known = pd.DataFrame(COUNTS, index), pd.Series(KNOWN, index)[::-1]
+    ids = {"id": pd.Series(index, index)[::-1]}
+    found = as_anndata(of_known.model, X, covariates=known, ids=ids)
+    right = of_known.model.transform(COUNTS, covariates=KNOWN)
+    np.testing.assert_allclose(found.obsm["X_dirvae"], right, rtol=1e-12)
+    assert found.obs_names.tolist() == index
+    assert found.obs["covariate0"].tolist() == KNOWN.tolist()

@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dirvae import DirichletVAE
@@ -80,3 +81,11 @@ def test_covariates_tell(of_known, tmp_path):
     _, lines = read(tmp_path / "theta.csv")
     theta = np.array([[float(cell) for cell in line] for line in lines])
     np.testing.assert_array_equal(theta, of_known.model.transform(COUNTS, covariates=KNOWN))
+
+
+def test_ids_go_by_index(topics, tmp_path):
+    index = [f"r{row}" for row in range(40)]
+    ids = pd.Series(index, index)[::-1]
+    to_csv(topics.model, tmp_path, pd.DataFrame(COUNTS, index, WORDS), ids={"id": ids})
+    _, lines = read(tmp_path / "theta.csv")
+    assert [line[0] for line in lines] == index

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 import pytest
+import safetensors.torch
+import torch
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
@@ -34,7 +36,7 @@ from dirvae.distributions import (
 )
 from dirvae.persistence.fitted import _of_type
 from dirvae.persistence.vectorizers import MOST_NGRAMS
-from tests.persistence.saved import D, K, OwnLaw, forge_config, left_in
+from tests.persistence.saved import D, K, OwnLaw, forge, forge_config, left_in
 
 
 def rows(likelihood: Any) -> Any:
@@ -478,3 +480,50 @@ def test_a_name_for_a_type_stands_for_its_class():
     assert _of_type(value, array[np.float64], "x") is value
     with pytest.raises(ModelFormatError, match="x is '0', must be of type ndarray"):
         _of_type("0", array[np.float64], "x")
+
+
+def forged_tensor(model: Path, name: str, change: Any) -> None:
+    state = safetensors.torch.load((model / "model.safetensors").read_bytes())
+    state[name] = change(state[name])
+    forge(model, "model.safetensors", safetensors.torch.save(state))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("fitted.topic_prevalence_", lambda v: v * np.nan, "values that are NaN or infinite"),
+        ("fitted.word_documents_", lambda v: v + np.inf, "values that are NaN or infinite"),
+        ("encoder.net.0.weight", lambda v: v.to(torch.float8_e4m3fn), "in which nothing is"),
+    ],
+)
+def test_numbers_that_are_none_are_refused(
+    name: str, change: Any, said: str, model_with_covariates: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(model_with_covariates, model)
+    state = safetensors.torch.load((model / "model.safetensors").read_bytes())
+    name = name if name in state else next(key for key in state if key.endswith("weight"))
+    forged_tensor(model, name, change)
+    with pytest.raises(ModelFormatError, match=f"{name} (has|is) .*{said}"):
+        load(model)
+
+
+@pytest.mark.parametrize("words", [None, list("abcdef")])
+def test_word_vectors_that_were_given_are_there_for_another_fit(words: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    counts, vectors = rng.poisson(2.0, (30, D)), rng.normal(size=(D, 4)).astype(np.float32)
+    model = dirvae.TopicModel(
+        2, decoder="embedded", word_vectors=vectors, max_epochs=2, hidden_sizes=(4,), random_state=0
+    )
+    model.fit(counts, vocabulary=words).save(tmp_path / "model")
+    again = load(tmp_path / "model").fit(counts, vocabulary=words)
+    np.testing.assert_array_equal(again.transform(counts), model.transform(counts))
+    if words:
+        np.testing.assert_array_equal(again.word_vectors["c"], vectors[2])
+
+
+def test_word_vectors_that_were_learned_are_learned_anew(tmp_path: Path) -> None:
+    counts = np.random.default_rng(0).poisson(2.0, (30, D))
+    model = dirvae.TopicModel(2, decoder="embedded", max_epochs=1, hidden_sizes=(4,))
+    model.fit(counts).save(tmp_path / "model")
+    assert load(tmp_path / "model").word_vectors is None

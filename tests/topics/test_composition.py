@@ -210,3 +210,18 @@ def test_sizes_are_compared_by_hidden_features(data):
     assert found.mean_composition[1, 1] == pytest.approx(of_mean, rel=1e-12)
     np.testing.assert_allclose(found.mean_composition[0], found.nats[0])  # one: it is the mean
     assert (found.mean_composition[1] > found.nats[1] + 5).all()
+
+
+def test_names_that_are_numbers_are_names(data):
+    """Such as those of taxa in a database: rows and columns in any order are matched by them."""
+    numbered = pd.DataFrame(data[0], columns=range(100, 112))
+    model = CompositionModel(2, **SMALL, max_epochs=2).fit(numbered)
+    assert model.features_.tolist() == [str(name) for name in range(100, 112)]
+    with pytest.raises(ValueError, match="The feature names should match"):
+        model.transform(numbered.iloc[:, ::-1])
+    named = CompositionModel(2, **SMALL, max_epochs=2).fit(data[0], features=TAXA)
+    with pytest.raises(ValueError, match="X has other columns than the fit, such as '100'"):
+        named.transform(numbered)
+    plain = pd.DataFrame(data[0])  # 0, 1, 2 and so on are no names
+    np.testing.assert_array_equal(named.transform(plain), named.transform(data[0]))
+    assert not hasattr(CompositionModel(2, **SMALL, max_epochs=1).fit(plain), "feature_names_in_")

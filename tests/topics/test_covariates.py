@@ -35,6 +35,7 @@ def numbers_of(covariates):
         ([Decimal("1.5"), 2], {"covariate0": [1.5, 2]}),
         (["b", "a"], {"covariate0_a": [0, 1], "covariate0_b": [1, 0]}),
         (["1", "2"], {"covariate0_1": [1, 0], "covariate0_2": [0, 1]}),
+        (np.array(["1", "2"]), {"covariate0_1": [1, 0], "covariate0_2": [0, 1]}),
         (np.array([2, 3]), {"covariate0": [2, 3]}),
         (np.array([[2, 3], [4, 5]]), {"covariate0": [2, 4], "covariate1": [3, 5]}),
         (np.array([[2], [True]], dtype=object), {"covariate0": [2, 1]}),

@@ -38,6 +38,25 @@ def test_series_go_by_index() -> None:
     assert data_of(straight)["labelled_by"] == "board"
 
 
+def test_ids_go_by_index() -> None:
+    texts, _, years, ids = documents()
+    names = pd.Index(ids)
+    X, last_first = pd.Series(texts, names), np.arange(len(ids))[::-1]
+    called = pd.Series(ids, names, name="paper").iloc[last_first]
+    straight = data_of(model().report(X, ids={"paper": ids}, times=years))
+    assert data_of(model().report(X, ids=called, times=years)) == straight
+    assert data_of(model().report(X, ids={"paper": called}, times=years)) == straight
+    assert {d["id"] for d in straight["documents"]} <= set(ids)
+
+
+def test_large_counts_have_all_their_digits() -> None:
+    large = COUNTS.astype(float)
+    large[0, 0], large[1, 1] = 1234567, 1000001
+    first, second = data_of(fitted().report(large))["documents"][:2]
+    told = {d["text"].split(", ")[0] for d in (first, second)}
+    assert told == {"0 1234567", "1 1000001"}
+
+
 def test_a_page_is_written_and_returned(tmp_path) -> None:
     page = model().report(path=tmp_path / "page.html", title="Any title")
     assert (tmp_path / "page.html").read_text() == page

@@ -76,8 +76,8 @@ def read_metadata(
     key = found[0]
     if id_column in found and not FORMATS[kind_of(path)].names_rows:
         # A column called "sample" may also be that of donors.
-        having_all = [name for name in (id_column, key) if set(wanted) <= set(map(str, frame[name]))]
-        key = (having_all or [id_column])[0]
+        either = [id_column, key]
+        key = next((k for k in either if set(wanted) <= set(map(str, frame[k]))), id_column)
     place = _places(path, key, [str(cell) for cell in frame[key]])
     absent = [entry for entry in dict.fromkeys(wanted) if entry not in place]
     if absent:

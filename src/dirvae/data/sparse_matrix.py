@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-__all__ = ["LARGEST_COUNT", "MOST_COLUMNS", "MOST_ROWS", "checked_csr", "require_size", "sound_csr", "widened"]
+__all__ = [
+    "LARGEST_COUNT",
+    "MOST_COLUMNS",
+    "MOST_ROWS",
+    "checked_csr",
+    "require_size",
+    "sound_csr",
+    "widened",
+]
 
 MOST_COLUMNS = 10_000_000  # a model has weights for each column; ten times a hashed vocabulary
 LARGEST_COUNT = 2.0**53  # float64 does not tell whole numbers beyond from their neighbours

@@ -64,7 +64,8 @@ def scheduled(training: Training, learning_rate: float) -> Training:
     return training
 
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 Estimator = TypeVar("Estimator", bound="VAEEstimator")
 
 
@@ -85,8 +86,7 @@ def learning(
                 return method(self, *args, **kwargs)
         except BaseException:
             if hasattr(self, "vae_") or "vae_" not in before:
-                vars(self).clear()
-                vars(self).update(before)
+                self.__dict__ = before
             raise
 
     return whole

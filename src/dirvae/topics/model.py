@@ -18,8 +18,8 @@ from dirvae.alignment import matched
 from dirvae.data.processes import share, summed
 from dirvae.distributions import Dirichlet
 from dirvae.estimators.arguments import require_integer, require_resumable
-from dirvae.estimators.kinds import warn_of_fractions
 from dirvae.estimators.estimator import learning
+from dirvae.estimators.kinds import warn_of_fractions
 from dirvae.estimators.labels import class_indicators
 from dirvae.evaluation import (
     documents_of_words,

@@ -49,6 +49,14 @@ def require_trainer(trainer: Any, *, sparse: bool = False) -> None:
                 f"trainer has {name!r}, must have arguments of lightning's Trainer"
                 f"{nearest(str(name), known)}"
             )
+    callbacks = trainer.get("callbacks") or []
+    callbacks = [callbacks] if isinstance(callbacks, Callback) else callbacks
+    for callback in callbacks if isinstance(callbacks, list | tuple) else [callbacks]:
+        if not isinstance(callback, Callback):
+            raise ValueError(
+                f"trainer has {callback!r} among its callbacks, must have objects of lightning's "
+                "Callback"
+            )
     if sparse and "16" in str(trainer.get("precision")):
         raise ValueError(
             f"trainer has precision {trainer['precision']!r}, must be '32-true' or '64-true': "

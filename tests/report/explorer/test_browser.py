@@ -37,6 +37,27 @@ def test_first_screen_has_topics_by_share(opened: Any, path: Path) -> None:
     assert tab.locator(".map circle").count() == 4
 
 
+def test_shares_that_the_page_has_not_are_not_those_of_all(
+    opened: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("dirvae.report.explorer.groups.MOST_NUMBERS", 3)
+    rows, labels, years, _ = documents()
+    model().report(rows, tmp_path / "page.html", labels=labels, times=years)
+    tab = opened(tmp_path / "page.html")
+    tab.select_option("#label", label="b")
+    theta = model().transform(rows)[np.array(labels) == "b"].mean(0)
+    assert texts(tab, ".topics .number") == [f"{share:.1%}" for share in -np.sort(-theta)]
+    assert "no shares by" not in tab.inner_text("body")
+    tab.select_option("#from", label="2001")
+    assert texts(tab, ".topics .number") == []
+    assert len(texts(tab, ".topics .name")) == 4
+    assert tab.locator(".topics .bar").count() == 0
+    assert "no shares by label and time together. Choose one of the two." in (
+        tab.inner_text("body")
+    )
+    assert "Over time" not in texts(tab, "h3")
+
+
 @pytest.mark.parametrize("step", [None, 0, 5, 20])
 def test_slider_goes_from_lift_to_probability(opened: Any, path: Path, step: int | None) -> None:
     tab = opened(path)

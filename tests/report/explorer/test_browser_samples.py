@@ -123,6 +123,30 @@ def test_groups_of_samples_are_chosen_filtered_and_read_as_a_table(
     assert texts(tab, ".stacks small") == [f"{inside[name]} samples" for name in ("old", "young")]
 
 
+def test_a_page_of_many_samples_tells_which_numbers_are_of_its_bars(
+    opened: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("dirvae.report.explorer.samples.MOST_BARS", 20)
+    counts, known = samples()
+    old = known.assign(old=np.where(known["age"] > 35, "old", "young"))
+    composition().report(counts, tmp_path / "page.html", labels=known["diet"], covariates=old)
+    tab = opened(tmp_path / "page.html")
+    theta, swaps = shares_by_name(), known["diet"] == "swap"
+    tab.select_option("#label", label="swap")
+    settle(tab)
+    tab.locator("summary", has_text="As a table").first.click()
+    means = "\t".join(f"{share:.1%}" for share in theta[swaps].mean())
+    assert texts(tab, "tbody tr") == [f"swap\t{swaps.sum()}\t{means}"]
+    assert "are of these alone" not in tab.inner_text("body")
+    tab.select_option("#by", label="old")
+    settle(tab)
+    bars = [int(told.split()[0]) for told in texts(tab, ".stacks small")]
+    assert 0 < sum(bars) < swaps.sum()
+    assert "20 of 48, evenly chosen. The numbers of each group are of these alone." in (
+        tab.inner_text("body")
+    )
+
+
 def test_features_stand_against_the_mean(opened: Any, counted: Path) -> None:
     tab = opened(counted)
     tab.wait_for_selector(".apart")

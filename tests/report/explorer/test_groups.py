@@ -156,6 +156,14 @@ def test_numbers_that_are_not_whole_are_cut_to_steps_however_few_they_are() -> N
     assert place.tolist() == [0, 2, 1]
 
 
+def test_a_number_at_the_start_of_a_step_is_in_it() -> None:
+    tenths = np.round(np.arange(0, 3.01, 0.1), 1)  # of which 0.3 / 0.1 is a little below 3
+    names, at, place = bins_of(np.tile(tenths, 2), 62)
+    assert place.tolist() == [*range(31), *range(31)]
+    np.testing.assert_allclose(at, tenths, atol=1e-12)
+    assert names[:4] == ["0\u20130.1", "0.1\u20130.2", "0.2\u20130.3", "0.3\u20130.4"]
+
+
 def test_numbers_beyond_those_that_a_computer_counts_are_cut_to_steps() -> None:
     largest = 10**15
     assert bins_of([largest - 1, 5], 2)[0] == ["5", str(largest - 1)]
