@@ -4,7 +4,7 @@ import runpy
 import sys
 
 NAMES = (
-    *("cells", "composition_sizes", "compositions", "corpus", "covering"),
+    *("cells", "composition_intervals", "composition_sizes", "compositions", "corpus", "covering"),
     *("all", "dirichlet_speed", "fit_overhead", "growth", "images"),
     *("crash_points", "gpu", "gradients", "hostile_files", "hostile_models", "mutants"),
     *("odd_data", "planted_topics", "planted_trends", "processes", "reliability", "scaling"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-__all__ = ["is_missing", "matched"]
+__all__ = ["UNKNOWN", "is_missing", "is_unknown", "matched"]
+
+UNKNOWN = -1  # a label that says that the class is not known
 
 
 def matched(name: str, given: Any, X: Any, *, rows: str = "X") -> Any:
@@ -17,7 +20,7 @@ def matched(name: str, given: Any, X: Any, *, rows: str = "X") -> Any:
 
     Args:
         name: Of the argument, for messages.
-        given: An entry or a row for each row of X, or None.
+        given: An entry or a row for each row of X, or a mapping from names to such, or None.
         X: The rows.
         rows: What they are called in messages.
 
@@ -30,6 +33,8 @@ def matched(name: str, given: Any, X: Any, *, rows: str = "X") -> Any:
         >>> matched("y", pd.Series([1, 2], index=["b", "a"]), texts).tolist()
         [2, 1]
     """
+    if isinstance(given, Mapping):
+        return {key: matched(name, values, X, rows=rows) for key, values in given.items()}
     if not (hasattr(given, "iloc") and hasattr(X, "iloc")) or given.index.equals(X.index):
         return given
     sides = (name, given.index), (rows, X.index)
@@ -54,6 +59,16 @@ def _require_all(side: str, index: Any, other: str, others: Any) -> None:
             f"{side} has {entry!r} in its index and {other} has not, but they are matched by "
             "index: select the same rows in both, or reset both indexes to match by position"
         )
+
+
+def is_unknown(label: Any) -> bool:
+    """Whether a label says that the class is not known: the number -1, or a missing value.
+
+    Example:
+        >>> [is_unknown(label) for label in (-1, None, "-1", 0)]
+        [True, True, False, False]
+    """
+    return is_missing(label) or (label == UNKNOWN and not isinstance(label, str))
 
 
 def is_missing(value: Any) -> bool:

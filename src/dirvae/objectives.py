@@ -272,10 +272,15 @@ def log_likelihood(p: Distribution, x: Tensor, mask: Tensor | None = None) -> Te
     """
     if mask is None:
         return p.log_prob(x)
+    mask = mask.bool()
     if isinstance(p, Independent):
-        dims = tuple(range(-p.reinterpreted_batch_ndims, 0))
-        filled = torch.where(mask, x, _inside(p.base_dist, x))
-        return torch.where(mask, p.base_dist.log_prob(filled), 0.0).sum(dims)
+        base, size = p, 0
+        while isinstance(base, Independent):
+            base, size = base.base_dist, size + base.reinterpreted_batch_ndims
+        if base.event_shape:
+            raise TypeError(f"mask: {type(base).__name__} gives no likelihood of a part of x")
+        filled = torch.where(mask, x, _inside(base, x))
+        return torch.where(mask, base.log_prob(filled), 0.0).sum(tuple(range(-size, 0)))
     if not hasattr(p, "masked_log_prob"):
         raise TypeError(f"mask: {type(p).__name__} gives no likelihood of a part of x")
     partial: Tensor = p.masked_log_prob(x, mask)

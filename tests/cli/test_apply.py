@@ -202,7 +202,7 @@ def test_each_mean_is_followed_by_the_ends_of_its_interval():
         (0.0, "x.csv", "TopicModel", r"level is 0\.0, must be in \(0, 1\)"),
         (0.9, "x.csv", "DirichletVAE", None),
         (0.9, "x.csv", "SemiSupervisedVAE", "--level cannot be used with m, which has no interv"),
-        (0.9, "x.h5ad", "CompositionModel", r"x\.h5ad, which always has intervals of 90%"),
+        (0.9, "x.h5ad", "CompositionModel", r"x\.h5ad, which always has quantiles of 5% and 95%"),
         (0.9, "x.npy", "TopicModel", r"x\.npy must end in \.csv or \.parquet: --level adds named"),
     ],
 )

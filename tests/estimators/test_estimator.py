@@ -7,6 +7,7 @@ import inspect
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import torch
 from lightning.pytorch.callbacks import LambdaCallback
@@ -107,10 +108,17 @@ def test_callbacks_are_of_lightning(callbacks):
         estimator(DirichletVAE).fit(X, trainer={"callbacks": callbacks})
 
 
-@pytest.mark.parametrize("as_given", [pd.array, lambda y, dtype: pd.Series(y, dtype=dtype)])
+@pytest.mark.parametrize(
+    "as_given",
+    [
+        lambda y: pd.array(y, dtype="Int64"),
+        lambda y: pd.Series(y, dtype="Int64"),
+        lambda y: pl.Series(y, dtype=pl.Int64),
+    ],
+)
 def test_whole_numbers_beside_missing_ones_stay_whole(as_given):
     large = 10**17
-    y = as_given([large + 1, large + 2, None, large + 3] * 5, dtype="Int64")
+    y = as_given([large + 1, large + 2, None, large + 3] * 5)
     model = estimator(SemiSupervisedVAE).fit(X, y)
     assert model.classes_.tolist() == [large + 1, large + 2, large + 3]
 

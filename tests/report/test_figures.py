@@ -112,7 +112,7 @@ def test_a_dotted_curve_has_the_colour_of_the_one_before():
     assert [line.line.dash for line in drawn.data] == ["solid", "solid", "dot", "solid"]
     assert [line.showlegend for line in drawn.data] == [True, True, False, True]
     assert dotted.line.width < b.line.width == other.line.width < 4
-    assert (list(a.x), list(a.y)) == ([0, 1], [0.123, -2])
+    assert (list(a.x), list(a.y)) == ([0, 1], [LONG, -2])
     assert {line.mode for line in drawn.data} == {"lines"}
     assert tuple(drawn.layout.yaxis.range) == (-3, 5)
     assert titles_of(drawn) == ("across", "up")
@@ -127,7 +127,7 @@ def test_colours_of_curves_begin_again_after_the_last():
 def test_bars_have_numbers_or_names():
     figure = bars([LONG, 1, 2], color="red", **TITLES)
     (bar,) = figure.data
-    assert (list(bar.x), list(bar.y)) == ([0, 1, 2], [0.1235, 1, 2])
+    assert (list(bar.x), list(bar.y)) == ([0, 1, 2], [LONG, 1, 2])
     assert bar.marker.color == "red"
     assert titles_of(figure) == ("across", "up")
     assert figure.layout.xaxis.type == "linear"
@@ -145,8 +145,8 @@ def test_means_stand_beside_those_of_the_prior():
     )
     prior, model = figure.data
     assert (prior.name, model.name) == ("prior", "posterior means")
-    assert (list(model.y), list(prior.y)) == ([0.1235, 3], [0.3704, 5])
-    assert (list(model.error_y.array), list(prior.error_y.array)) == ([0.2469, 4], [0.4938, 6])
+    assert (list(model.y), list(prior.y)) == ([LONG, 3], [3 * LONG, 5])
+    assert (list(model.error_y.array), list(prior.error_y.array)) == ([2 * LONG, 4], [4 * LONG, 6])
     assert (model.marker.color, model.error_y.color) == ("red", "red")
     assert (prior.marker.color, prior.error_y.color) == (GREY, GREY)
     assert (model.mode, prior.mode) == ("markers", "markers")
@@ -166,7 +166,7 @@ def test_means_stand_beside_those_of_the_prior():
 def test_heat_goes_from_clear_to_the_colour():
     figure = heatmap([[LONG, 1], [0, 2]], ["r", STRANGE], ["c", "3"], color="#ff8001", **TITLES)
     (heat,) = figure.data
-    np.testing.assert_array_equal(heat.z, [[0.123, 1], [0, 2]])
+    np.testing.assert_array_equal(heat.z, [[LONG, 1], [0, 2]])
     assert (list(heat.y), list(heat.x)) == (["r", SHOWN], ["c", "3"])
     assert heat.zmin == 0
     (start, clear), (end, full) = heat.colorscale
@@ -174,7 +174,7 @@ def test_heat_goes_from_clear_to_the_colour():
     red, green, blue, alpha = map(float, clear.removeprefix("rgba(").removesuffix(")").split(","))
     assert (red, green, blue) == (255, 128, 1)
     assert 0 < alpha < 0.06  # nearly nothing
-    assert heat.hovertemplate == "up %{y}<br>across %{x}<br>%{z}<extra></extra>"
+    assert heat.hovertemplate == "up %{y}<br>across %{x}<br>%{z:.4~g}<extra></extra>"
     assert figure.layout.yaxis.autorange == "reversed"  # the first row is on top
     assert (figure.layout.xaxis.type, figure.layout.yaxis.type) == ("category", "category")
     assert (figure.layout.xaxis.automargin, figure.layout.yaxis.automargin) == (True, True)
@@ -192,7 +192,7 @@ def test_points_have_the_colour_of_their_class():
     other, b = figure.data
     assert (other.name, b.name) == (SHOWN, "b")
     assert (list(other.x), list(other.y)) == ([2], [3])
-    assert (list(b.x), list(b.y)) == ([0.12, 4], [1, 5])
+    assert (list(b.x), list(b.y)) == ([LONG, 4], [1, 5])
     assert b.hovertemplate == "%{fullData.name}<extra></extra>"
     assert (b.mode, b.marker.size < 8) == ("markers", True)
     assert (figure.layout.xaxis.visible, figure.layout.yaxis.visible) == (False, False)

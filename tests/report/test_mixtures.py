@@ -21,7 +21,7 @@ def test_bars_stand_upon_each_other_by_component():
     figure = stack([[0.2, 0.8], [0.71239, 0.28761]], [STRANGE, "b"], ids=[STRANGE, "y"])
     assert figure.layout.barmode == "stack"
     assert [list(bar.x) for bar in figure.data] == [[0, 1], [0, 1]]
-    assert [list(bar.y) for bar in figure.data] == [[0.2, 0.7124], [0.8, 0.2876]]
+    assert [list(bar.y) for bar in figure.data] == [[0.2, 0.71239], [0.8, 0.28761]]
     assert [bar.name for bar in figure.data] == [SHOWN, "b"]
     assert list(figure.layout.xaxis.tickvals) == [0, 1]
     assert list(figure.layout.xaxis.ticktext) == [SHOWN, "y"]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dirvae.alignment import matched
 from dirvae.assessment.topics import (
     TopicEstimator,
     TopicScores,
@@ -79,7 +80,7 @@ def score_intervals(
         >>> sorted(model.evaluate(texts, level=0.9).intervals)
         ['completion_perplexity', 'mean_document_frequency', 'npmi_document']
     """
-    counts = model.counts(documents)
+    counts, labels = model.counts(documents), matched("labels", labels, documents)
     spread = spread_of_scores(counts, model.top_word_ids(min(10, counts.shape[1])), held_out)
     if labels is not None:
         told = {} if covariates is None else {"covariates": covariates}
@@ -120,7 +121,7 @@ def spread_of_scores(
 
 
 def _spread_of_labels(theta: Any, labels: Sequence[Any], right: Any) -> dict[str, float]:
-    known, truth = known_labels(labels)
+    known, truth = known_labels(labels, len(theta))
     shares = np.asarray(theta)[known]
 
     def measures(rows: Ints) -> Mapping[str, float]:

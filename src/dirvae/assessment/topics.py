@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dirvae.alignment import is_missing
+from dirvae.alignment import is_unknown, matched
 from dirvae.evaluation import (
     diversity,
     mean_document_frequency,
@@ -147,7 +147,7 @@ def score_topics(
     Args:
         model: The fitted model. It ranks the words of its topics itself.
         documents: N documents, in a form that the model takes.
-        labels: Class of each document, None where unknown. None if there are no labels.
+        labels: Class of each document; -1, None or NaN where unknown. None if there are no labels.
         covariates: Covariates of the documents, as in ``transform`` of the model.
 
     Raises:
@@ -160,7 +160,7 @@ def score_topics(
         >>> score_topics(model, texts, ["pets", "pets", "sky", None] * 5).labels.purity
         1.0
     """
-    counts = model.counts(documents)
+    counts, labels = model.counts(documents), matched("labels", labels, documents)
     told: dict[str, Any] = {} if covariates is None else {"covariates": covariates}
     theta = model.transform(documents, **told)
     return TopicScores(
@@ -198,7 +198,7 @@ def label_scores(theta: ArrayLike, labels: Sequence[Any]) -> LabelScores:
 
     Args:
         theta: Proportions of topics, shape (N, K).
-        labels: Class of each document, None where unknown.
+        labels: Class of each document; -1, None or NaN where unknown.
 
     Raises:
         ValueError: If no label is known.
@@ -207,8 +207,9 @@ def label_scores(theta: ArrayLike, labels: Sequence[Any]) -> LabelScores:
         >>> label_scores([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]], ["a", "b", None])
         LabelScores(purity=1.0, nmi=1.0, accuracy=None)
     """
-    known, truth = known_labels(labels)
-    of_known = np.asarray(theta)[known]
+    theta = np.asarray(theta)
+    known, truth = known_labels(labels, len(theta))
+    of_known = theta[known]
     return LabelScores(purity(of_known, truth), normalized_mutual_information(of_known, truth))
 
 
@@ -224,17 +225,20 @@ def are_predicted(model: Any, documents: Any, labels: Sequence[Any]) -> NDArray[
 
     Numbers are compared as such: a model may have learned 2.0 from a column with gaps.
     """
-    known, truth = known_labels(labels)
-    predicted = np.asarray(model.predict(documents))[known]
+    predicted = np.asarray(model.predict(documents))
+    known, truth = known_labels(labels, len(predicted))
+    predicted = predicted[known]
     if not {predicted.dtype.kind, truth.dtype.kind} <= set("iuf"):
         predicted, truth = predicted.astype(str), truth.astype(str)
     right: NDArray[np.bool_] = predicted == truth
     return right
 
 
-def known_labels(labels: Sequence[Any]) -> tuple[list[int], NDArray[Any]]:
-    """Rows whose label is known, and these labels; ValueError if there are none."""
-    known = {row: label for row, label in enumerate(labels) if not is_missing(label)}
+def known_labels(labels: Sequence[Any], count: int) -> tuple[list[int], NDArray[Any]]:
+    """Rows whose label is known, and these labels; ValueError if there are none, or not N."""
+    if len(labels) != count:
+        raise ValueError(f"labels has {len(labels)} values, must have one for each of {count}")
+    known = {row: label for row, label in enumerate(labels) if not is_unknown(label)}
     if not known:
         raise ValueError("labels is missing for every document, must be there for one at least")
     return list(known), np.array(list(known.values()))

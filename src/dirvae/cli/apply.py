@@ -45,7 +45,7 @@ from dirvae.cli.options import integer, number
 from dirvae.cli.outputs import AsJson, Force, require_table, write_table
 from dirvae.cli.texts import Strip, parts_of
 from dirvae.formats import is_corpus, kind_of
-from dirvae.levels import LEVEL, in_percent, require_level
+from dirvae.levels import require_level
 from dirvae.text import literal
 from dirvae.words import meant
 from dirvae.writing import whole
@@ -146,7 +146,7 @@ def _require_intervals(level: float, output: Path, data: str, model: Path, kind:
     if kind not in (TOPICS, COMPOSITION, DIRICHLET_VAE):
         refuse(f"{model}, which has no intervals", {"--level": True})
     if output.suffix == ".h5ad":
-        refuse(f"{output}, which always has intervals of {in_percent(LEVEL)}", {"--level": True})
+        refuse(f"{output}, which always has quantiles of 5% and 95%", {"--level": True})
     if output.suffix not in (".csv", ".parquet"):
         raise ValueError(f"{output} must end in .csv or .parquet: --level adds named columns")
     if is_corpus(data):

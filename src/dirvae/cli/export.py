@@ -98,8 +98,8 @@ def export(
 
     csv: tables of the topics, their words, and the proportions (theta).
 
-    h5ad: counts and topics for scanpy. The proportions are in obsm, and so are the ends of their
-    90 % intervals (_q05, _q95). The covariates are in obs.
+    h5ad: counts and topics for scanpy. The proportions are in obsm, and so are their 5 % and 95 %
+    quantiles (_q05, _q95). The covariates are in obs.
 
     pyldavis: the arguments of pyLDAvis.prepare, as JSON.
 

@@ -93,10 +93,10 @@ class ArrayDataset(Dataset[Batch]):
             matched(name, value, x, rows="x") for name, value in given.items()
         )
         self.x: Any = x if isinstance(x, Corpus | CorpusPart) else _in_memory(x, dtype)
-        self.covariates = None if covariates is None else _tensor(covariates).float()
-        self.mask = None if mask is None else _tensor(mask).bool()
-        self.weight = None if weight is None else _mean_one(_tensor(weight).float())
-        self.label = None if label is None else _tensor(label).float()
+        self.covariates = None if covariates is None else _tensor(covariates, "covariates").float()
+        self.mask = None if mask is None else _tensor(mask, "mask").bool()
+        self.weight = None if weight is None else _mean_one(_tensor(weight, "weight").float())
+        self.label = None if label is None else _tensor(label, "label").float()
         self.binarize, self.generator, self.dtype = binarize, generator, dtype
         if self.mask is not None and self.mask.shape != self.x.shape:
             shapes = tuple(self.mask.shape), tuple(self.x.shape)
@@ -273,13 +273,20 @@ def loader(
 
 
 def _in_memory(x: Any, dtype: torch.dtype) -> Any:
-    return sound_csr("x", x) if sparse.issparse(x) else _tensor(x, dtype)
+    return sound_csr("x", x) if sparse.issparse(x) else _tensor(x, "x", dtype)
 
 
-def _tensor(values: Any, dtype: torch.dtype = torch.float32) -> Tensor:
+def _tensor(values: Any, name: str, dtype: torch.dtype = torch.float32) -> Tensor:
     if isinstance(values, Tensor):
+        if values.layout is not torch.strided:
+            raise ValueError(f"{name} is a sparse tensor, must be dense, or a SciPy sparse matrix")
         return values
     array = np.ascontiguousarray(values)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} is a {type(values).__name__}, must have rows of numbers")
+    if array.dtype.kind == "u" and array.dtype.itemsize > 1:  # of which torch can do little
+        array = array.astype(np.int64)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     copied = torch.from_numpy(array.copy())
     return copied.to(dtype) if array.dtype.kind == "f" else copied
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_consistent_length
 
-from dirvae.alignment import is_missing
+from dirvae.alignment import UNKNOWN, is_unknown
 
 __all__ = [
     "as_objects",
@@ -19,8 +19,6 @@ __all__ = [
     "known_labels",
     "levels_of",
 ]
-
-UNLABELLED = -1
 
 
 def class_indicators(y: Any, num_rows: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
@@ -69,7 +67,7 @@ def known_labels(y: Any, num_rows: int) -> tuple[list[int], list[Any]]:
     given = as_objects(listed) if isinstance(listed, list | tuple) else listed
     labels = column_or_1d(given, warn=True).tolist()
     check_consistent_length(labels, range(num_rows))
-    known = [row for row, label in enumerate(labels) if not _is_unknown(label)]
+    known = [row for row, label in enumerate(labels) if not is_unknown(label)]
     return known, [labels[row] for row in known]
 
 
@@ -111,15 +109,11 @@ def levels_of(values: Any, categories: list[Any] | None = None) -> list[Any]:
     return [category for category in categories if category in found]
 
 
-def _is_unknown(label: Any) -> bool:
-    return is_missing(label) or (label == UNLABELLED and not isinstance(label, str))
-
-
 def _require_classes(labels: list[Any]) -> None:
     words = [isinstance(label, str) for label in labels]
     if any(words) and not all(words):
         raise ValueError("y has words and numbers, must be of one kind, except -1 where unknown")
-    if str(UNLABELLED) in labels:
+    if str(UNKNOWN) in labels:
         raise ValueError("y has the word '-1': give the number -1, or None, where unknown")
     for label in () if any(words) else labels:
         if not isinstance(label, Real) or label % 1:

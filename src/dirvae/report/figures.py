@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
+from dirvae.alignment import is_missing
 from dirvae.text import visible
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "bars",
     "classes",
     "curves",
+    "distinct_texts",
     "heatmap",
     "image_strip",
     "literal_text",
@@ -33,6 +36,7 @@ _CLASS_COLORS = (
     *("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd"),
     *("#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"),
 )
+HOVER = ".4~g"  # four digits, where a reader points
 _GRID = "rgba(128, 128, 128, 0.22)"
 _INK = [[0.0, "#ffffff"], [1.0, "#14171c"]]
 
@@ -125,7 +129,7 @@ def curves(
         color += not dotted
         figure.add_scatter(
             x=np.asarray(x),
-            y=np.round(np.asarray(y, dtype=np.float64), 3),
+            y=np.asarray(y, dtype=np.float64),
             name=literal_text(name.removesuffix("*").strip()),
             mode="lines",
             showlegend=not dotted,
@@ -137,7 +141,7 @@ def curves(
         )
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
     figure.update_xaxes(title=x_title)
-    figure.update_yaxes(title=y_title, range=y_range)
+    figure.update_yaxes(title=y_title, range=y_range, hoverformat=HOVER)
     return plain(figure, margin={"l": 54, "r": 8, "t": 34, "b": 44})
 
 
@@ -163,10 +167,10 @@ def bars(
         [0, 1]
     """
     tall = np.asarray(heights, dtype=np.float64)
-    places: Any = [literal_text(name) for name in names] if len(names) else np.arange(len(tall))
-    figure = go.Figure(go.Bar(x=places, y=np.round(tall, 4), marker={"color": color}))
+    places: Any = distinct_texts(names) if len(names) else np.arange(len(tall))
+    figure = go.Figure(go.Bar(x=places, y=tall, marker={"color": color}))
     figure.update_xaxes(title=x_title, showgrid=False, type="category" if len(names) else "linear")
-    figure.update_yaxes(title=y_title, rangemode="tozero")
+    figure.update_yaxes(title=y_title, rangemode="tozero", hoverformat=HOVER)
     return plain(figure, margin={"l": 50, "r": 6, "t": 8, "b": 42})
 
 
@@ -200,12 +204,12 @@ def means_and_spreads(
     figure = go.Figure()
     drawn = (("prior", prior_mean, prior_std, GREY), ("posterior means", mean, std, color))
     for side, (name, middle, spread, shade) in zip((0.16, -0.16), drawn, strict=True):
-        height = np.round(np.asarray(middle, dtype=np.float64), 4)
+        height = np.asarray(middle, dtype=np.float64)
         figure.add_scatter(
             x=np.arange(len(height)) + side,
             y=height,
             error_y={
-                "array": np.round(np.asarray(spread, dtype=np.float64), 4),
+                "array": np.asarray(spread, dtype=np.float64),
                 "thickness": 1.6,
                 "width": 0,
                 "color": shade,
@@ -216,7 +220,7 @@ def means_and_spreads(
         )
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
     figure.update_xaxes(title=x_title, showgrid=False)
-    figure.update_yaxes(title=y_title)
+    figure.update_yaxes(title=y_title, hoverformat=HOVER)
     return plain(figure, margin={"l": 50, "r": 6, "t": 34, "b": 42})
 
 
@@ -246,15 +250,15 @@ def heatmap(
     """
     figure = go.Figure(
         go.Heatmap(
-            z=np.round(np.asarray(values, dtype=np.float64), 3),
-            x=[literal_text(label) for label in columns],
-            y=[literal_text(label) for label in rows],
+            z=np.asarray(values, dtype=np.float64),
+            x=distinct_texts(columns),
+            y=distinct_texts(rows),
             zmin=0,
             colorscale=[[0.0, _clear(color)], [1.0, color]],
             colorbar={"thickness": 10, "outlinewidth": 0},
             xgap=1,
             ygap=1,
-            hovertemplate=f"{y_title} %{{y}}<br>{x_title} %{{x}}<br>%{{z}}<extra></extra>",
+            hovertemplate=f"{y_title} %{{y}}<br>{x_title} %{{x}}<br>%{{z:{HOVER}}}<extra></extra>",
         )
     )
     axes: dict[str, Any] = {"type": "category", "showgrid": False, "automargin": True}
@@ -268,20 +272,27 @@ def classes(points: ArrayLike, labels: Sequence[Any] | NDArray[Any]) -> go.Figur
 
     Args:
         points: Shape (N, 2).
-        labels: Class of each point, shape (N,); more than ten share colours.
+        labels: Class of each point, shape (N,); more than ten share colours. None or NaN where
+            there is none; these points are grey.
 
     Example:
         >>> [trace.name for trace in classes([[0, 0], [1, 1], [2, 0]], ["b", "a", "b"]).data]
         ['a', 'b']
     """
-    placed, names = np.asarray(points, dtype=np.float64), np.asarray(labels)
+    placed = np.asarray(points, dtype=np.float64)
+    known = np.array([not is_missing(label) for label in labels], dtype=bool)
+    names = np.array([label for label in labels if not is_missing(label)])
     figure = go.Figure()
-    for number, name in enumerate(np.unique(names)):
-        x, y = np.round(placed[names == name], 2).T
-        color = _CLASS_COLORS[number % len(_CLASS_COLORS)]
+    drawn = [
+        (name, _CLASS_COLORS[number % len(_CLASS_COLORS)], placed[known][names == name])
+        for number, name in enumerate(np.unique(names))
+    ]
+    if not known.all():
+        drawn.append(("no label", GREY, placed[~known]))
+    for name, color, own in drawn:
         figure.add_scatter(
-            x=x,
-            y=y,
+            x=own[:, 0],
+            y=own[:, 1],
             name=literal_text(name),
             mode="markers",
             marker={"color": color, "size": 5},
@@ -343,6 +354,22 @@ def literal_text(text: Any) -> str:
         '&lt;b&gt;a&lt;/b&gt;'
     """
     return escape(visible(text), quote=False)
+
+
+def distinct_texts(names: Sequence[Any]) -> list[str]:
+    """Texts of a category each: those that repeat differ by spaces without width.
+
+    Example:
+        >>> [len(text) for text in distinct_texts(["sea", "sea", "air"])]
+        [3, 4, 3]
+    """
+    texts: list[str] = []
+    seen = Counter[str]()
+    for name in names:
+        text = literal_text(name)
+        texts.append(text + "\u200b" * seen[text])
+        seen[text] += 1
+    return texts
 
 
 def _clear(color: str) -> str:

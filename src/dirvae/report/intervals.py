@@ -87,8 +87,8 @@ def bands(
     Args:
         x: Numbers or dates, length G.
         estimate: The lines, shape (G, K).
-        lower: Lower ends of the bands, shape (G, K).
-        upper: Upper ends of the bands, shape (G, K).
+        lower: Lower ends of the bands, shape (G, K); NaN where there is no band.
+        upper: Upper ends of the bands, shape (G, K); NaN where there is no band.
         names: Names of the K lines.
         x_title: Title of the x axis.
         y_title: Title of the y axis.
@@ -104,9 +104,10 @@ def bands(
         color = COLORS[k % len(COLORS)]
         red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
         shared = {"name": literal_text(name), "legendgroup": str(k), "mode": "lines"}
+        around, edge = _outline(places, low[:, k], high[:, k])
         figure.add_scatter(
-            x=[*places, *places[::-1]],
-            y=np.concatenate([low[:, k], high[::-1, k]]),
+            x=around,
+            y=edge,
             fill="toself",
             fillcolor=f"rgba({red}, {green}, {blue}, 0.18)",
             line={"width": 0},
@@ -121,6 +122,24 @@ def bands(
     figure.update_xaxes(title=literal_text(x_title))
     figure.update_yaxes(title=literal_text(y_title), rangemode="tozero")
     return plain(figure, margin={"l": 54, "r": 8, "t": 34, "b": 44})
+
+
+def _outline(places: list[Any], low: Any, high: Any) -> tuple[list[Any], Any]:
+    """The edge of a band, in parts where ends between are not known."""
+    known = ~np.isnan(low + high)
+    parts = np.split(np.arange(len(places)), np.flatnonzero(np.diff(known)) + 1)
+    around: list[Any] = []
+    edge: list[Any] = []
+    for part in parts:
+        if not len(part) or not known[part[0]]:
+            continue
+        if around:
+            around.append(None)
+            edge.append([np.nan])
+        there = [places[row] for row in part]
+        around += [*there, *there[::-1]]
+        edge.append(np.concatenate([low[part], high[part[::-1]]]))
+    return around, np.concatenate(edge) if edge else np.empty(0)
 
 
 def calibration(levels: ArrayLike, held: Mapping[str, ArrayLike]) -> go.Figure:

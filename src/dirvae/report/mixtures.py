@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
 
-from dirvae.report.figures import COLORS, GREY, classes, literal_text, plain
+from dirvae.report.figures import COLORS, GREY, HOVER, classes, literal_text, plain
 
 __all__ = ["simplex", "stack", "topic_map"]
 
@@ -37,10 +37,10 @@ def stack(theta: ArrayLike, names: Sequence[Any] = (), ids: Sequence[Any] = ()) 
     for k, name in enumerate(_named(names, shares.shape[1])):
         pattern = ("", "/", "x", ".")[k // len(COLORS) % 4]
         marker = {"color": COLORS[k % len(COLORS)], "pattern": {"shape": pattern}}
-        figure.add_bar(x=places, y=np.round(shares[:, k], 4), name=name, marker=marker)
+        figure.add_bar(x=places, y=shares[:, k], name=name, marker=marker)
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
     figure.update_layout(barmode="stack", bargap=0.05, legend=legend)
-    figure.update_yaxes(title="share", range=[0, 1])
+    figure.update_yaxes(title="share", range=[0, 1], hoverformat=HOVER)
     if len(ids):
         figure.update_xaxes(tickvals=places, ticktext=[literal_text(i) for i in ids])
     else:

@@ -12,12 +12,13 @@ from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
 from dirvae.alignment import matched
+from dirvae.data.corpus import Corpus
 from dirvae.evaluation import partners
 from dirvae.report.explorer.comparison import Compared, Partners, comparison_page
 from dirvae.tables import ResultTable
 from dirvae.terms import Terms
 from dirvae.topics.covariates import own_numbers
-from dirvae.topics.document_kinds import listed
+from dirvae.topics.document_kinds import Kind, documents_of, listed
 from dirvae.topics.measures import halves_of, measures_of
 from dirvae.topics.model import TopicModel
 from dirvae.writing import write_text
@@ -113,10 +114,24 @@ def compare(
     """
     _require_models(models)
     X = listed(X)
+    if X is not None:
+        _require_same_columns(models, X)
     counts = None if X is None else [model.counts(X) for model in models]
     return compare_counts(
         models, counts, names=names, covariates=matched("covariates", covariates, X), seed=seed
     )
+
+
+def _require_same_columns(models: Sequence[TopicModel], X: Any) -> None:
+    """Refuse counts whose columns would be taken for other words by each model."""
+    if isinstance(X, Corpus) or hasattr(X, "columns") or documents_of(X).kind is not Kind.COUNTS:
+        return  # texts are counted by each model, and names of columns are checked
+    words = [[*getattr(model, "vocabulary_", ())] for model in models]
+    if any(own != words[0] for own in words):
+        raise ValueError(
+            f"X has counts without names, but the models have different {models[0]._terms.column}s "
+            "or another order of them: give what all models can count, or compare without X"
+        )
 
 
 def compare_counts(

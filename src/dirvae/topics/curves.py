@@ -12,7 +12,7 @@ from scipy import stats
 from dirvae.levels import LEVEL, in_percent, require_level
 from dirvae.tables import ResultTable
 from dirvae.topics.columns import columns_of
-from dirvae.topics.results import Result
+from dirvae.topics.results import Result, require_places
 
 __all__ = ["Trends", "knots_of", "spline_basis", "trends_of"]
 
@@ -58,10 +58,14 @@ class Trends(Result, _Curves):
 
         Args:
             topics: The topics to draw. If None, the six whose curves have the largest range.
+
+        Raises:
+            ValueError: If there is no such topic.
         """
         from dirvae.report.intervals import bands  # plotly, only where a figure is asked for
 
         names = self._names(self.share.shape[1])
+        require_places("topics", topics, len(names))
         most = np.argsort(-np.ptp(self.share, axis=0), kind="stable")[:6].tolist()
         chosen = most if topics is None else list(topics)
         parts = [values[:, chosen] for values in (self.share, self.lower, self.upper)]

@@ -16,7 +16,7 @@ from dirvae.levels import LEVEL, in_percent, require_level
 from dirvae.tables import ResultTable
 from dirvae.topics.columns import Column, columns_of, names_of
 from dirvae.topics.contrasts import Contrast
-from dirvae.topics.results import Result
+from dirvae.topics.results import Result, require_places
 
 __all__ = ["Coefficient", "Effects", "Shares", "effects_of", "shares_of"]
 
@@ -186,11 +186,15 @@ class Shares(Result, _GroupMeans):
 
         Args:
             topics: The topics to draw. If None, the six largest as lines, or all in a heat map.
+
+        Raises:
+            ValueError: If there is no such topic.
         """
         from dirvae.report.figures import heatmap  # plotly, only where a figure is asked for
         from dirvae.report.intervals import bands
 
         names, size = self._names(self.share.shape[1]), self.share.shape[1]
+        require_places("topics", topics, size)
         if any(isinstance(group, str | bool) for group in self.groups):
             chosen = list(range(size)) if topics is None else list(topics)
             shown = [names[k] for k in chosen]
@@ -199,7 +203,7 @@ class Shares(Result, _GroupMeans):
         largest = np.argsort(-self.share.mean(0), kind="stable")[:LINES]
         chosen = largest.tolist() if topics is None else list(topics)
         share = self.share[:, chosen]
-        half = stats.norm.ppf((1 + LEVEL) / 2) * np.nan_to_num(self.std_error[:, chosen])
+        half = stats.norm.ppf((1 + LEVEL) / 2) * self.std_error[:, chosen]
         axes = {"x_title": "group", "y_title": f"share of the {self._terms.row}s"}
         shown = [names[k] for k in chosen]
         return bands(self.groups, share, share - half, share + half, shown, **axes)

@@ -23,7 +23,7 @@ from dirvae.topics.contrasts import Contrast
 from dirvae.topics.decoder import decoder_of
 from dirvae.topics.inference import MixtureVAE
 from dirvae.topics.information import WordEvidence, shape_of_sum, widened
-from dirvae.topics.results import Result
+from dirvae.topics.results import Result, require_places
 
 __all__ = [
     "TopicPosterior",
@@ -96,11 +96,11 @@ class TopicPosterior(Result, _Marginals):
         Raises:
             ValueError: If an argument is out of range, or the posterior was not made by a model.
         """
-        size = self.mean.shape[1]
+        size, topics = self.mean.shape[1], list(topics)
         found = set(topics)
         if not topics or len(found) < len(topics) or not found <= set(range(size)):
             raise ValueError(
-                f"topics is {list(topics)}, must name topics from 0 to {size - 1}, each once"
+                f"topics is {topics}, must name topics from 0 to {size - 1}, each once"
             )
         if len(found) == size:
             raise ValueError("topics names all topics, whose share is 1; must leave some out")
@@ -125,9 +125,13 @@ class TopicPosterior(Result, _Marginals):
 
         Args:
             document: Index of the document, from 0.
+
+        Raises:
+            ValueError: If there is no such document.
         """
         from dirvae.report.intervals import forest  # plotly, only where a figure is asked for
 
+        require_places("document", [document], len(self.mean))
         mean, lower, upper = (v[document] for v in (self.mean, self.lower, self.upper))
         order, names = np.argsort(-mean, kind="stable"), self._names(len(mean))
         parts = mean[order], lower[order], upper[order]

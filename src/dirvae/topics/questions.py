@@ -206,7 +206,8 @@ class DocumentQuestions(LearnedTopics):
         Args:
             X: Documents, as in `fit`. Of a corpus of more than 100,000 documents, a random sample
                 of 100,000 is used.
-            y: Class of each document, None where unknown. None if there are no classes.
+            y: Class of each document, matched as in `fit`; -1, None or NaN where unknown. None if
+                there are no classes.
             covariates: As in `transform`.
             level: Probability of intervals of the measures, in (0, 1). None for no intervals. The
                 intervals say how far the measures vary between samples of documents of the same
@@ -216,7 +217,7 @@ class DocumentQuestions(LearnedTopics):
         if level is not None:
             require_level(level)
         X = listed(X)
-        covariates = matched("covariates", covariates, X)
+        y, covariates = matched("y", y, X), matched("covariates", covariates, X)
         if isinstance(X, Corpus):
             size = X.shape[0]
             X, rows = sampled(self._rows(X), np.arange(size))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +12,20 @@ import numpy as np
 from dirvae.tables import ResultTable
 from dirvae.terms import TEXTS, Terms
 
-__all__ = ["Labels", "Result"]
+__all__ = ["Labels", "Result", "require_places"]
+
+
+def require_places(name: str, places: Sequence[Any] | None, size: int) -> None:
+    """Raise ValueError unless all of these are places from 0; None for none asked for.
+
+    Example:
+        >>> require_places("topics", [0, -1], 3)
+        Traceback (most recent call last):
+        ValueError: topics has -1, must be from 0 to 2
+    """
+    for place in () if places is None else places:
+        if isinstance(place, bool) or not isinstance(place, Integral) or not 0 <= int(place) < size:
+            raise ValueError(f"{name} has {place!r}, must be from 0 to {size - 1}")
 
 
 @dataclass(frozen=True)

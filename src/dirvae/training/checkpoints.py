@@ -159,6 +159,10 @@ class _StopEarly(EarlyStopping):
         validated: dict[str, Any] = {"check_on_train_epoch_end": False}
         super().__init__(monitor, mode="max", patience=patience, **validated)
 
+    def on_train_start(self, trainer: Any, training: Any) -> None:
+        # A training that is resumed may have ended by this before.
+        trainer.should_stop = self.wait_count >= self.patience
+
     def on_validation_end(self, trainer: Any, training: Any) -> None:
         if settled(trainer, training, trainer.current_epoch):
             super().on_validation_end(trainer, training)

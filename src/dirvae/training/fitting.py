@@ -125,11 +125,17 @@ def fit(
         _QUIET_LIGHTNING,
         tempfile.TemporaryDirectory() as temporary,
     ):
-        training.generator = generator
+        training.generator, training.others = generator, []
         train_loader = _as_loader(data, "data", batch_size, generator, shuffle=True)
         valid_loader = None
         if validation is not None:
             valid_loader = _as_loader(validation, "validation", batch_size, generator)
+        training.others = [
+            own
+            for part in (train_loader, valid_loader)
+            for of in (part, getattr(part, "dataset", None))
+            if (own := getattr(of, "generator", None)) is not None and own is not generator
+        ]
         _require_support(training.vae, {"data": train_loader, "validation": valid_loader})
         _materialize(training.vae, train_loader)
         folder = Path(checkpoint_dir or temporary)
@@ -151,7 +157,7 @@ def fit(
 
 
 def _require_epochs(checkpoint: str | None, max_epochs: int) -> None:
-    done = 0 if checkpoint is None else len(read_checkpoint(checkpoint)["history"])
+    done = 0 if checkpoint is None else read_checkpoint(checkpoint)["epoch"] + 1
     if max_epochs < done:
         raise ValueError(
             f"max_epochs is {max_epochs}, must be {done} or more: the training to resume has "
@@ -210,7 +216,8 @@ def _restore_best(training: Training, best: ModelCheckpoint | None, run: lightni
         kept = read_checkpoint(best.best_model_path) if run.is_global_zero else {}
         kept = agreed(kept, run.world_size)
         training.load_state_dict(kept["state_dict"])
-        training.best_epoch = kept["epoch"]
+        before = len(training.history) - 1 - int(training.history[-1]["epoch"])  # of other fits
+        training.best_epoch = before + kept["epoch"]
 
 
 @contextmanager

@@ -58,6 +58,7 @@ class Training(lightning.LightningModule):
     Attributes:
         history: One dict of metrics for each epoch.
         generator: Source of noise, if `fit` was given one; None for torch's global generator.
+        others: Generators of the data's own, if they have some.
         num_processes: Number of processes that trained together in the last `fit`.
         best_epoch: Index in ``history`` of the epoch whose weights the model has after `fit`.
             Without validation it is the last epoch. With validation it is the best epoch of those
@@ -88,6 +89,7 @@ class Training(lightning.LightningModule):
         self.num_samples, self.importance = num_samples, importance
         self.history: History = []
         self.generator: torch.Generator | None = None
+        self.others: list[torch.Generator] = []
         self.best_epoch, self.num_processes = -1, 1
         self.noise: torch.Generator | None = None
         self.active: Tensor | None = None
@@ -163,15 +165,18 @@ class Training(lightning.LightningModule):
         self.history.append({"epoch": float(self.current_epoch), **metrics})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the history and the state of the generator, which an exact resume needs."""
+        """Add the history and the states of generators, which an exact resume needs."""
         source = self.generator or torch.default_generator
         checkpoint["history"], checkpoint["rng"] = self.history, source.get_state()
+        checkpoint["other_rngs"] = [other.get_state() for other in self.others]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the history and the state of the generator."""
+        """Restore the history and the states of generators."""
         self.history = checkpoint["history"]
         source = self.generator or torch.default_generator
         source.set_state(checkpoint["rng"].cpu())
+        for other, state in zip(self.others, checkpoint.get("other_rngs", []), strict=False):
+            other.set_state(state.cpu())
 
     def on_fit_start(self) -> None:
         """Make a generator on the accelerator, since draws there need one of that device."""
