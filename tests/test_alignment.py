@@ -237,3 +237,48 @@ def test_what_goes_with_rows_goes_by_index_in_datasets(documents):
     np.testing.assert_allclose(batch.weight, weight / weight.mean(), rtol=1e-5)
     told = CountDataset(counts, shuffled(covariates))[list(range(N))].covariates
     np.testing.assert_array_equal(told, covariates)
+
+
+def test_entries_of_a_mapping_go_by_index():
+    X = pd.Series(["t", "u"], index=["a", "b"])
+    given = {"age": pd.Series([2, 1], index=["b", "a"]), "group": ["x", "y"]}
+    found = matched("covariates", given, X)
+    assert (found["age"].tolist(), found["group"]) == ([1, 2], ["x", "y"])
+
+
+def test_covariates_of_a_mapping_have_the_effects_of_a_frame(documents):
+    counts, known, _ = documents
+    model = TopicModel(2, **TINY).fit(counts)
+    right = model.effects(counts, known).effect
+    columns = {name: shuffled(known[name]) for name in known}
+    np.testing.assert_array_equal(model.effects(counts, columns).effect, right)
+
+
+@pytest.mark.parametrize("level", [None, 0.9])
+def test_classes_that_are_scored_go_by_index(level):
+    index = [f"doc{row}" for row in range(N)]
+    half = np.arange(N) % 2
+    rates = np.where(half[:, None] == 0, [5, 5, 5, 0.1, 0.1, 0.1], [0.1, 0.1, 0.1, 5, 5, 5])
+    counts = pd.DataFrame(np.random.default_rng(0).poisson(rates), index).add_prefix("w")
+    y = pd.Series(np.where(half, "yes", "no"), index)
+    model = TopicModel(2, **{**TINY, "max_epochs": 20}).fit(counts, y)
+    right = model.evaluate(counts, y, level=level)
+    assert (right.labels.purity, right.labels.accuracy) == (1, 1)
+    assert model.evaluate(counts, shuffled(y), level=level) == right
+    assert model.evaluate(counts, shuffled(y).tolist()).labels.purity < 1
+    with pytest.raises(ValueError, match="X has 'doc0' in its index and y has not"):
+        model.evaluate(counts, y.rename(index={"doc0": "doc0x"}))
+
+
+def test_there_is_a_class_for_each_document(documents, model):
+    counts, known, y = documents
+    with pytest.raises(ValueError, match="labels has 23 values, must have one for each of 24"):
+        model.evaluate(counts, y.tolist()[1:], covariates=known)
+
+
+def test_unknown_classes_are_scored_as_they_are_fitted(documents):
+    counts, _, y = documents
+    numbers = [-1 if row % 3 == 0 else int(word == "yes") for row, word in enumerate(y)]
+    model = TopicModel(2, **TINY).fit(counts, numbers)
+    missing = [None if number == -1 else number for number in numbers]
+    assert model.evaluate(counts, numbers).labels == model.evaluate(counts, missing).labels

@@ -346,6 +346,23 @@ def test_mask_leaves_finite_gradients():
     torch.testing.assert_close(loc.grad, torch.tensor([[0.0, 1.0]]))
 
 
+def test_mask_looks_into_nested_laws_and_may_be_numbers():
+    loc, x = torch.arange(6.0).view(1, 2, 3), torch.ones(1, 2, 3)
+    mask = torch.tensor([[[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]]])
+    right = log_likelihood(Independent(Normal(loc, 1.0), 2), x, mask.bool())
+    expected = Normal(loc, 1.0).log_prob(x)[mask.bool()].sum()
+    assert float(right[0]) == pytest.approx(float(expected))
+    for p in (Independent(Normal(loc, 1.0), 2), Independent(Independent(Normal(loc, 1.0), 1), 1)):
+        torch.testing.assert_close(log_likelihood(p, x, mask), right)
+
+
+def test_mask_is_refused_where_a_part_is_a_vector():
+    p = Independent(OneHotCategorical(logits=torch.zeros(1, 3, 4)), 1)
+    x = torch.eye(4)[torch.zeros(1, 3).long()]
+    with pytest.raises(TypeError, match="mask: OneHotCategorical gives no likelihood of a part"):
+        log_likelihood(p, x, torch.ones(1, 3, 4, dtype=torch.bool))
+
+
 def test_mask_is_refused_where_the_law_cannot_split():
     p = torch.distributions.MultivariateNormal(torch.zeros(2), torch.eye(2))
     with pytest.raises(TypeError, match="mask"):

@@ -13,6 +13,8 @@ from scipy import sparse
 from dirvae.data import ArrayDataset, Batch, Corpus, arrays, processes
 from dirvae.data.arrays import OrderedBatches, ShuffledBatches, loader
 from dirvae.data.counts import CountDataset
+from dirvae.models.zoo import gaussian
+from dirvae.training import fit
 
 LABEL = np.array([[0, 1], [0, 0], [1, 0]], dtype=np.float32)
 
@@ -292,3 +294,26 @@ def test_a_process_reads_only_some_of_many_blocks(monkeypatch):
     found = shares(monkeypatch, ShuffledBatches(800, 50, blocks=blocks), 2)
     read = [set((torch.cat(batches) // 100).tolist()) for batches in found]
     assert [len(of_rank) for of_rank in read] == [4, 4]
+
+
+@pytest.mark.parametrize("dtype", ["u2", "u4", "u8", ">f4", ">i4", "<f8"])
+def test_numbers_of_any_machine_are_read(dtype):
+    x = np.array([[0, 3], [2, 1]], dtype=dtype)
+    assert ArrayDataset(x)[[0, 1]].x.tolist() == [[0, 3], [2, 1]]
+    quiet = {"max_epochs": 1, "verbose": False}
+    assert np.isfinite(fit(gaussian(2, 2, hidden_sizes=4), x / 3, **quiet)[0]["elbo"])
+    assert float(ArrayDataset(x).observed().min()) == 0
+
+
+@pytest.mark.parametrize(
+    ("x", "said"),
+    [
+        ((row for row in [[1.0]]), "x is a generator, must have rows of numbers"),
+        (np.ones(3), r"x has shape \(3,\), must be \(N, D...\), with a row for each example"),
+        (torch.eye(2).to_sparse(), "x is a sparse tensor, must be dense, or a SciPy sparse"),
+        ([["a"]], "x is a list, must have rows of numbers"),
+    ],
+)
+def test_what_has_no_rows_of_numbers_is_told(x, said):
+    with pytest.raises(ValueError, match=said):
+        ArrayDataset(x)

@@ -199,3 +199,11 @@ def test_an_exponential_parameter_goes_on_along_its_tangent_above_e_to_the_5():
     found = head.double().law(raw.view(2, 4)).concentration.flatten()
     expected = torch.where(raw < 5, raw.exp(), math.exp(5) * (1 + raw - 5)) + 1e-4
     torch.testing.assert_close(found, expected)
+
+
+def test_what_is_learned_starts_where_it_is_told():
+    for start in (1.5e-4, 1e-3, 7.0):
+        found = Learned(td.Dirichlet, concentration=torch.full((3,), start))().concentration
+        torch.testing.assert_close(found, torch.full((3,), start), rtol=1e-3, atol=0)
+    with pytest.raises(ValueError, match=r"to start at 1e-05, must be above 0.0001, the least"):
+        Learned(td.Dirichlet, concentration=torch.tensor([1.0, 1e-5]))

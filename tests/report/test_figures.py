@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dirvae.report.figures import (
@@ -282,3 +283,23 @@ def test_plain_changes_the_figure_and_returns_it():
 
 def test_text_keeps_its_quotes():
     assert literal_text("\"a\" 'b' <") == "\"a\" 'b' &lt;"
+
+
+def test_names_that_repeat_are_places_of_their_own():
+    heat = heatmap([[1, 2, 3], [4, 5, 6]], ["r", "r"], ["c", "d", "c"], **TITLES).data[0]
+    assert [len(set(heat.x)), len(set(heat.y))] == [3, 2]
+    assert [text.strip("\u200b") for text in heat.x] == ["c", "d", "c"]
+    assert [text.strip("\u200b") for text in heat.y] == ["r", "r"]
+    bar = bars([1, 2, 3], names=["c", "c", "c"]).data[0]
+    assert len(set(bar.x)) == 3
+    assert {text.strip("\u200b") for text in bar.x} == {"c"}
+
+
+@pytest.mark.parametrize(
+    "labels", [["b", None, "a", "b"], [2.0, np.nan, 1.0, 2.0], pd.Series(["b", pd.NA, "a", "b"])]
+)
+def test_points_without_a_class_are_grey(labels):
+    drawn = classes([[0, 1], [2, 3], [4, 5], [6, 7]], labels).data
+    assert [list(trace.x) for trace in drawn] == [[4], [0, 6], [2]]
+    assert (drawn[-1].name, drawn[-1].marker.color) == ("no label", GREY)
+    assert GREY not in {trace.marker.color for trace in drawn[:-1]}

@@ -130,3 +130,13 @@ def test_titles_of_axes_are_text():
 def test_shapes_that_differ_are_refused(ends):
     with pytest.raises(ValueError, match="estimate, lower and upper have shapes"):
         forest([1.0], *ends, ["a"])
+
+
+def test_a_band_has_gaps_where_its_ends_are_not_known():
+    low = np.array([[1.0], [np.nan], [2.0], [3.0], [np.nan]])
+    band, line = bands(range(5), low + 1, low, low + 2, ["a"]).data
+    assert list(band.x) == [0, 0, None, 2, 3, 3, 2]
+    np.testing.assert_array_equal(band.y, [1, 3, np.nan, 2, 3, 5, 4])
+    assert list(line.x) == list(range(5))
+    nothing, _ = bands([0], [[1.0]], [[np.nan]], [[np.nan]], ["a"]).data
+    assert list(nothing.x) == list(nothing.y) == []

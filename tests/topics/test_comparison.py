@@ -150,3 +150,14 @@ def test_what_cannot_be_compared_is_told(models, options, said) -> None:
         return
     with pytest.raises(ValueError, match=said):
         compare(models(), **options)
+
+
+def test_counts_of_columns_that_models_name_otherwise_are_refused():
+    counts = np.random.default_rng(0).poisson(2, (20, 4))
+    names, turned = list("abcd"), list("dcba")
+    ours = TopicModel(2, **SMALL).fit(counts, vocabulary=names)
+    theirs = TopicModel(2, **SMALL).fit(counts[:, ::-1], vocabulary=turned)
+    with pytest.raises(ValueError, match="X has counts without names, but the models have diff"):
+        compare([ours, theirs], counts)
+    assert compare([ours, theirs]).shared == 4
+    assert compare([ours, ours], counts).documents == 20

@@ -389,3 +389,19 @@ def test_covariates_need_a_model_with_covariates(data):
     model = TopicModel(2, hidden_sizes=(8,), max_epochs=1, random_state=0).fit(data[0])
     with pytest.raises(ValueError, match="the model was fitted without any"):
         model.transform(data[0], covariates=data[2][:, None])
+
+
+def test_a_group_of_one_document_has_no_band(data, fitted):
+    years = [2000, *[2001] * 299]
+    found = fitted.shares(data[0], years, covariates=data[2][:, None])
+    assert np.isnan(found.std_error[0]).all()
+    band, line = found.plot([1]).data
+    assert list(band.x) == [2001, 2001]
+    np.testing.assert_allclose(line.y, found.share[:, 1])
+
+
+@pytest.mark.parametrize("topics", [[2], [-1], [0.5], [True]])
+def test_topics_that_are_not_there_are_not_drawn(data, fitted, topics):
+    found = fitted.shares(data[0], np.arange(300) % 3, covariates=data[2][:, None])
+    with pytest.raises(ValueError, match=r"topics has .*, must be from 0 to 1"):
+        found.plot(topics)

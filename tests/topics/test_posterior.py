@@ -237,3 +237,19 @@ def test_effects_draw_from_shapes_and_means():
     moved = effects_of(np.full((400, 3), 1e6), x, mean=mean)  # without width: least squares
     exact = np.linalg.lstsq(np.column_stack([np.ones(400), x]), mean, rcond=None)[0]
     np.testing.assert_allclose(moved.effect, exact, atol=1e-3)
+
+
+def test_documents_that_are_not_there_are_told(fitted):
+    model, counts, _ = fitted
+    found = model.posterior(counts[:3])
+    for place in (3, -1):
+        with pytest.raises(ValueError, match=f"document has {place}, must be from 0 to 2"):
+            found.plot(place)
+
+
+def test_topics_may_be_an_array(fitted):
+    model, counts, _ = fitted
+    found = model.posterior(counts[:3])
+    np.testing.assert_array_equal(*(found.share(pair)[0] for pair in (np.array([0, 2]), [0, 2])))
+    with pytest.raises(ValueError, match=r"topics is \[\], must name topics from 0 to 4"):
+        found.share(np.array([], dtype=int))

@@ -551,6 +551,62 @@ def test_probabilities_are_in_the_unit_interval():
         ArrayDataset(sparse.csr_matrix(2 * np.eye(2)), binarize=True)
 
 
+def test_a_training_that_stopped_by_itself_stays_stopped(x, tmp_path):
+    def stopped(**options):
+        training = Training(small(), optimizer=FASTER)
+        history = quiet(
+            training, x, validation=x[:20], max_epochs=30, patience=1, checkpoint_dir=tmp_path,
+            **options,
+        )  # fmt: skip
+        return history, training.best_epoch, training.vae.state_dict()
+
+    history, best, weights = stopped()
+    assert len(history) < 30
+    again, same, others = stopped(resume=True)
+    assert (again, same) == (history, best)
+    assert all(torch.equal(weights[name], others[name]) for name in weights)
+
+
+@pytest.mark.parametrize("own", ["dataset", "loader"])
+def test_generators_of_the_data_go_on_where_they_were(x, own, tmp_path):
+    class BreakOff(lightning.Callback):
+        def on_train_epoch_start(self, trainer, training):
+            if trainer.current_epoch == 2:
+                raise KeyboardInterrupt
+
+    def run(**options):
+        source = torch.Generator().manual_seed(3)
+        if own == "dataset":
+            data = ArrayDataset(x * 0.8, binarize=True, generator=source)
+        else:
+            rows = ArrayDataset(x)
+            draw = torch.utils.data.RandomSampler(rows, generator=source)
+            batches = torch.utils.data.BatchSampler(draw, 30, drop_last=False)
+            data = torch.utils.data.DataLoader(
+                rows, sampler=batches, batch_size=None, generator=source
+            )
+        training = Training(small(), optimizer=FAST)
+        quiet(training, data, max_epochs=4, **options)
+        return training.vae.state_dict()
+
+    whole = run()
+    with pytest.raises(KeyboardInterrupt):
+        run(checkpoint_dir=tmp_path, callbacks=[BreakOff()])
+    parts = run(checkpoint_dir=tmp_path, resume=True)
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_a_second_fit_of_one_training_is_told_from_the_first(x, tmp_path):
+    training = Training(small(), optimizer=FAST)
+    quiet(training, x, max_epochs=3)
+    options = {"validation": x[:20], "checkpoint_dir": tmp_path}
+    history = quiet(training, x, max_epochs=3, **options)
+    assert [metrics["epoch"] for metrics in history] == [0, 1, 2, 0, 1, 2]
+    assert training.best_epoch == 3 + int(np.argmax([m["val_elbo"] for m in history[3:]]))
+    again = Training(small(), optimizer=FAST)
+    assert len(quiet(again, x, max_epochs=4, resume=True, **options)) == 7
+
+
 def test_best_epoch_is_that_of_the_weights_kept(x):
     training = Training(zoo.gaussian(6, 2, hidden_sizes=(16,)), optimizer=FASTER)
     history = quiet(training, x, validation=x[:20], max_epochs=12, patience=3)

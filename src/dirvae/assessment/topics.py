@@ -163,9 +163,10 @@ def score_topics(
     counts, labels = model.counts(documents), matched("labels", labels, documents)
     told: dict[str, Any] = {} if covariates is None else {"covariates": covariates}
     theta = model.transform(documents, **told)
+    named = hasattr(documents, "columns")  # scikit-learn warns where names of columns are gone
     return TopicScores(
         num_documents=counts.shape[0],
-        perplexity=model.perplexity(counts, **told),
+        perplexity=model.perplexity(documents if named else counts, **told),
         words=word_scores(model.top_word_ids, counts),
         labels=None if labels is None else _all_label_scores(model, documents, theta, labels),
     )

@@ -93,6 +93,9 @@ class ArrayDataset(Dataset[Batch]):
             matched(name, value, x, rows="x") for name, value in given.items()
         )
         self.x: Any = x if isinstance(x, Corpus | CorpusPart) else _in_memory(x, dtype)
+        if len(self.x.shape) < 2:
+            shape = tuple(self.x.shape)
+            raise ValueError(f"x has shape {shape}, must be (N, D...), with a row for each example")
         self.covariates = None if covariates is None else _tensor(covariates, "covariates").float()
         self.mask = None if mask is None else _tensor(mask, "mask").bool()
         self.weight = None if weight is None else _mean_one(_tensor(weight, "weight").float())
@@ -285,7 +288,7 @@ def _tensor(values: Any, name: str, dtype: torch.dtype = torch.float32) -> Tenso
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} is a {type(values).__name__}, must have rows of numbers")
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:  # of which torch can do little
-        array = array.astype(np.int64)
+        array = array.astype(np.int64 if array.dtype.itemsize < 8 else np.float64)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     copied = torch.from_numpy(array.copy())
     return copied.to(dtype) if array.dtype.kind == "f" else copied
