@@ -95,6 +95,15 @@ def test_a_first_fit_that_is_refused_leaves_nothing(Estimator):
     assert set(vars(model)) == before
 
 
+@pytest.mark.parametrize("Estimator", ALL)
+def test_a_fit_without_its_checkpoint_leaves_what_was_learned(Estimator, tmp_path):
+    model = estimator(Estimator).fit(X, Y)
+    before = dict(vars(model))
+    with pytest.raises(FileNotFoundError, match=r"resume: there is no last\.ckpt in"):
+        model.fit(X, Y, resume=True, checkpoint_dir=tmp_path)
+    assert dict(vars(model)) == before
+
+
 def test_a_refused_pass_leaves_what_was_learned():
     model = estimator(TopicModel).fit(X, Y)
     with pytest.raises(ValueError, match="X has 4 features"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import linear_sum_assignment
 from sklearn.feature_extraction.text import CountVectorizer
@@ -159,5 +160,7 @@ def test_counts_of_columns_that_models_name_otherwise_are_refused():
     theirs = TopicModel(2, **SMALL).fit(counts[:, ::-1], vocabulary=turned)
     with pytest.raises(ValueError, match="X has counts without names, but the models have diff"):
         compare([ours, theirs], counts)
+    with pytest.raises(ValueError, match="X has counts without names"):
+        compare([ours, theirs], pd.DataFrame(counts))
     assert compare([ours, theirs]).shared == 4
     assert compare([ours, ours], counts).documents == 20

@@ -202,7 +202,7 @@ def label_scores(theta: ArrayLike, labels: Sequence[Any]) -> LabelScores:
         labels: Class of each document; -1, None or NaN where unknown.
 
     Raises:
-        ValueError: If no label is known.
+        ValueError: If no label is known, or there are not N.
 
     Example:
         >>> label_scores([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]], ["a", "b", None])
@@ -238,7 +238,9 @@ def are_predicted(model: Any, documents: Any, labels: Sequence[Any]) -> NDArray[
 def known_labels(labels: Sequence[Any], count: int) -> tuple[list[int], NDArray[Any]]:
     """Rows whose label is known, and these labels; ValueError if there are none, or not N."""
     if len(labels) != count:
-        raise ValueError(f"labels has {len(labels)} values, must have one for each of {count}")
+        raise ValueError(
+            f"labels has {len(labels)} values, must have one for each of {count} documents"
+        )
     known = {row: label for row, label in enumerate(labels) if not is_unknown(label)}
     if not known:
         raise ValueError("labels is missing for every document, must be there for one at least")

@@ -12,6 +12,8 @@ from scipy import sparse
 from sklearn.utils import check_random_state
 from torch.distributions import Bernoulli, Normal
 
+from dirvae.training.checkpoints import require_checkpoint
+
 __all__ = [
     "likelihood_of",
     "require_concentration",
@@ -71,13 +73,19 @@ def require_random_state(value: Any) -> None:
         ) from None
 
 
-def require_resumable(resume: bool, random_state: Any) -> None:
-    """Raise ValueError if a run cannot go on as it would have gone."""
+def require_resumable(resume: bool, random_state: Any, checkpoint_dir: Any) -> None:
+    """Raise an error if a run cannot go on as it would have gone.
+
+    Raises:
+        ValueError: If the random state is no integer.
+        FileNotFoundError: If there is no checkpoint.
+    """
     if resume and not isinstance(random_state, Integral):
         raise ValueError(
             f"random_state is {random_state!r}, must be an integer if resume=True: only then does "
             "the continued run draw the same random numbers"
         )
+    require_checkpoint(resume, checkpoint_dir)
 
 
 def require_sizes(name: str, sizes: Any) -> None:

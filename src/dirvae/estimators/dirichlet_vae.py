@@ -228,7 +228,7 @@ class DirichletVAE(RowEstimator):
             UserWarning: If X looks like counts but was given a Gaussian because ``likelihood`` is
                 None. Or if X has fractions and the likelihood is a distribution of counts.
         """
-        require_resumable(resume, self.random_state)
+        require_resumable(resume, self.random_state, checkpoint_dir)
         require_trainer(trainer)
         sample_weight = matched("sample_weight", sample_weight, X)
         X, weight = self._begin(self._validated(X, reset=True), sample_weight)

@@ -183,7 +183,7 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
                 which.
         """
         self._check_arguments()
-        require_resumable(resume, self.random_state)
+        require_resumable(resume, self.random_state, checkpoint_dir)
         require_trainer(trainer)
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")

@@ -124,8 +124,10 @@ def compare(
 
 def _require_same_columns(models: Sequence[TopicModel], X: Any) -> None:
     """Refuse counts whose columns would be taken for other words by each model."""
-    if isinstance(X, Corpus) or hasattr(X, "columns") or documents_of(X).kind is not Kind.COUNTS:
-        return  # texts are counted by each model, and names of columns are checked
+    if isinstance(X, Corpus) or documents_of(X).kind is not Kind.COUNTS:
+        return  # texts are counted by each model, and a corpus has its words
+    if hasattr(X, "columns") and [*X.columns] != [*range(len(X.columns))]:
+        return  # names of columns are checked
     words = [[*getattr(model, "vocabulary_", ())] for model in models]
     if any(own != words[0] for own in words):
         raise ValueError(

@@ -231,7 +231,7 @@ class TopicModel(DocumentQuestions):
             ValueError: If an argument or a value of X or y is out of range; the message says which.
         """
         self._check_arguments()
-        require_resumable(resume, self.random_state)
+        require_resumable(resume, self.random_state, checkpoint_dir)
         require_trainer(trainer, sparse=True)
         y, covariates = matched("y", y, X), matched("covariates", covariates, X)
         counts = self._counts_to_fit(X, vocabulary)

@@ -161,11 +161,24 @@ class _StopEarly(EarlyStopping):
 
     def on_train_start(self, trainer: Any, training: Any) -> None:
         # A training that is resumed may have ended by this before.
-        trainer.should_stop = self.wait_count >= self.patience
+        if self.wait_count >= self.patience:
+            trainer.should_stop = True
 
     def on_validation_end(self, trainer: Any, training: Any) -> None:
         if settled(trainer, training, trainer.current_epoch):
             super().on_validation_end(trainer, training)
+
+
+def require_checkpoint(resume: bool, folder: str | Path | None) -> None:
+    """Raise FileNotFoundError if a training is to be resumed that has no checkpoint.
+
+    Example:
+        >>> require_checkpoint(True, "no-such-folder")
+        Traceback (most recent call last):
+        FileNotFoundError: resume: there is no last.ckpt in checkpoint_dir=no-such-folder
+    """
+    if resume and (folder is None or not (Path(folder) / LAST).is_file()):
+        raise FileNotFoundError(f"resume: there is no {LAST} in checkpoint_dir={folder}")
 
 
 @contextmanager

@@ -33,6 +33,7 @@ from dirvae.training.checkpoints import (
     interruptible,
     keepers,
     read_checkpoint,
+    require_checkpoint,
 )
 from dirvae.training.module import History, Training, require_finite_weights
 
@@ -125,7 +126,7 @@ def fit(
         _QUIET_LIGHTNING,
         tempfile.TemporaryDirectory() as temporary,
     ):
-        training.generator, training.others = generator, []
+        training.generator = generator
         train_loader = _as_loader(data, "data", batch_size, generator, shuffle=True)
         valid_loader = None
         if validation is not None:
@@ -298,8 +299,7 @@ def _check(
     for name, value in (("max_epochs", max_epochs), ("batch_size", batch_size)):
         if value < 1:
             raise ValueError(f"{name} is {value}, must be 1 or more")
-    if resume and (checkpoint_dir is None or not (Path(checkpoint_dir) / LAST).is_file()):
-        raise FileNotFoundError(f"resume: there is no {LAST} in checkpoint_dir={checkpoint_dir}")
+    require_checkpoint(resume, checkpoint_dir)
 
 
 @contextmanager
