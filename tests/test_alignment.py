@@ -265,6 +265,8 @@ def test_classes_that_are_scored_go_by_index(level):
     right = model.evaluate(counts, y, level=level)
     assert (right.labels.purity, right.labels.accuracy) == (1, 1)
     assert model.evaluate(counts, shuffled(y), level=level) == right
+    assert model.evaluate(counts, y.to_numpy()[:, None], level=level) == right
+    assert model.evaluate(counts, shuffled(y).to_frame(), level=level) == right
     assert model.evaluate(counts, shuffled(y).tolist()).labels.purity < 1
     with pytest.raises(ValueError, match="X has 'doc0' in its index and y has not"):
         model.evaluate(counts, y.rename(index={"doc0": "doc0x"}))

@@ -356,6 +356,12 @@ def test_mask_looks_into_nested_laws_and_may_be_numbers():
         torch.testing.assert_close(log_likelihood(p, x, mask), right)
 
 
+def test_mask_keeps_rows_of_numbers_apart():
+    p, x = Independent(Normal(torch.zeros(2, 3), 1.0), 0), torch.ones(2, 3)
+    found = log_likelihood(p, x, torch.eye(2, 3))
+    torch.testing.assert_close(found, p.log_prob(x) * torch.eye(2, 3))
+
+
 def test_mask_is_refused_where_a_part_is_a_vector():
     p = Independent(OneHotCategorical(logits=torch.zeros(1, 3, 4)), 1)
     x = torch.eye(4)[torch.zeros(1, 3).long()]

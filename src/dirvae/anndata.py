@@ -111,7 +111,8 @@ def transform(
         model: The fitted model.
         layer: Layer with the counts. If None, ``X``.
         covariates: The same columns of ``obs`` as in `fit`. Or a data frame of them with a row for
-            each cell. Its index is matched to ``obs_names``; without one, it is in their order.
+            each cell, matched to ``obs_names`` by its index. One with the index 0, 1, 2, ... of a
+            new data frame is in their order.
         key: Replaces "dirvae" in the names, as in `fit`.
 
     Raises:
@@ -182,7 +183,9 @@ def _counts(adata: Any, layer: str | None) -> sparse.csr_matrix:
 
 def _told(adata: Any, covariates: Any) -> Any:
     if hasattr(covariates, "columns"):
-        if type(getattr(covariates, "index", None)).__name__ in ("NoneType", "RangeIndex"):
+        import pandas
+
+        if isinstance(getattr(covariates, "index", None), pandas.RangeIndex):
             return covariates
         return matched("covariates", covariates, adata.obs, rows="adata.obs")
     if isinstance(covariates, str):

@@ -280,7 +280,8 @@ def log_likelihood(p: Distribution, x: Tensor, mask: Tensor | None = None) -> Te
         if base.event_shape:
             raise TypeError(f"mask: {type(base).__name__} gives no likelihood of a part of x")
         filled = torch.where(mask, x, _inside(base, x))
-        return torch.where(mask, base.log_prob(filled), 0.0).sum(tuple(range(-size, 0)))
+        log_probs = torch.where(mask, base.log_prob(filled), 0.0)
+        return log_probs.sum(tuple(range(-size, 0))) if size else log_probs
     if not hasattr(p, "masked_log_prob"):
         raise TypeError(f"mask: {type(p).__name__} gives no likelihood of a part of x")
     partial: Tensor = p.masked_log_prob(x, mask)

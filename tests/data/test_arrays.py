@@ -308,10 +308,10 @@ def test_numbers_of_any_machine_are_read(dtype):
 @pytest.mark.parametrize(
     ("x", "said"),
     [
-        ((row for row in [[1.0]]), "x is a generator, must have rows of numbers"),
+        ((row for row in [[1.0]]), "x is a generator, must hold numbers only"),
         (np.ones(3), r"x has shape \(3,\), must be \(N, D...\), with a row for each example"),
         (torch.eye(2).to_sparse(), "x is a sparse tensor, must be dense, or a SciPy sparse"),
-        ([["a"]], "x is a list, must have rows of numbers"),
+        ([["a"]], "x is a list, must hold numbers only"),
     ],
 )
 def test_what_has_no_rows_of_numbers_is_told(x, said):

@@ -587,8 +587,8 @@ INTEGER, POSITIVE = "must be an integer of 2 or more", "must be a positive numbe
             (arguments.require_sizes, ("w", value), "w is .*, must be")
             for value in ("12", 5, (0,), (1, 2.5), (3, -1))
         ),
-        *((arguments.require_resumable, value, None) for value in ((False, None), (True, 0))),
-        (arguments.require_resumable, (True, None), "random_state is None, must be an integer if"),
+        (arguments.require_resumable, (False, None, None), None),
+        (arguments.require_resumable, (True, None, None), "random_state is None, must be an"),
         (arguments.require_likelihood, (None,), None),
         (arguments.require_likelihood, (Multinomial,), None),
         (arguments.require_likelihood, (3,), "likelihood is 3, must be a distribution or None"),

@@ -205,5 +205,6 @@ def test_what_is_learned_starts_where_it_is_told():
     for start in (1.5e-4, 1e-3, 7.0):
         found = Learned(td.Dirichlet, concentration=torch.full((3,), start))().concentration
         torch.testing.assert_close(found, torch.full((3,), start), rtol=1e-3, atol=0)
-    with pytest.raises(ValueError, match=r"to start at 1e-05, must be above 0.0001, the least"):
+    assert float(Learned(td.Poisson, rate=torch.zeros(1))().mean.detach()) < 2e-4
+    with pytest.raises(ValueError, match=r"concentration is 1e-05, must be above 0\.0001"):
         Learned(td.Dirichlet, concentration=torch.tensor([1.0, 1e-5]))

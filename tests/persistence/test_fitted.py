@@ -493,7 +493,7 @@ def forged_tensor(model: Path, name: str, change: Any) -> None:
     [
         ("fitted.topic_prevalence_", lambda v: v * np.nan, "values that are NaN or infinite"),
         ("fitted.word_documents_", lambda v: v + np.inf, "values that are NaN or infinite"),
-        ("encoder.net.0.weight", lambda v: v.to(torch.float8_e4m3fn), "in which nothing is"),
+        ("encoder.net.features.weight", lambda v: v.to(torch.float8_e4m3fn), "in which nothing is"),
     ],
 )
 def test_numbers_that_are_none_are_refused(
@@ -502,7 +502,7 @@ def test_numbers_that_are_none_are_refused(
     model = tmp_path / "model"
     shutil.copytree(model_with_covariates, model)
     state = safetensors.torch.load((model / "model.safetensors").read_bytes())
-    name = name if name in state else next(key for key in state if key.endswith("weight"))
+    assert name in state
     forged_tensor(model, name, change)
     with pytest.raises(ModelFormatError, match=f"{name} (has|is) .*{said}"):
         load(model)

@@ -175,7 +175,7 @@ def test_heat_goes_from_clear_to_the_colour():
     red, green, blue, alpha = map(float, clear.removeprefix("rgba(").removesuffix(")").split(","))
     assert (red, green, blue) == (255, 128, 1)
     assert 0 < alpha < 0.06  # nearly nothing
-    assert heat.hovertemplate == "up %{y}<br>across %{x}<br>%{z:.4~g}<extra></extra>"
+    assert heat.hovertemplate == "up %{y}<br>across %{x}<br>%{z:.6~g}<extra></extra>"
     assert figure.layout.yaxis.autorange == "reversed"  # the first row is on top
     assert (figure.layout.xaxis.type, figure.layout.yaxis.type) == ("category", "category")
     assert (figure.layout.xaxis.automargin, figure.layout.yaxis.automargin) == (True, True)

@@ -213,7 +213,7 @@ def test_sizes_are_compared_by_hidden_features(data):
 
 
 def test_names_that_are_numbers_are_names(data):
-    """Such as those of taxa in a database: rows and columns in any order are matched by them."""
+    """Such as those of taxa in a database: columns in another order are refused."""
     numbered = pd.DataFrame(data[0], columns=range(100, 112))
     model = CompositionModel(2, **SMALL, max_epochs=2).fit(numbered)
     assert model.features_.tolist() == [str(name) for name in range(100, 112)]

@@ -567,7 +567,7 @@ def test_a_training_that_stopped_by_itself_stays_stopped(x, tmp_path):
     assert all(torch.equal(weights[name], others[name]) for name in weights)
 
 
-@pytest.mark.parametrize("own", ["dataset", "loader"])
+@pytest.mark.parametrize("own", ["dataset", "loader", "sampler"])
 def test_generators_of_the_data_go_on_where_they_were(x, own, tmp_path):
     class BreakOff(lightning.Callback):
         def on_train_epoch_start(self, trainer, training):
@@ -583,7 +583,10 @@ def test_generators_of_the_data_go_on_where_they_were(x, own, tmp_path):
             draw = torch.utils.data.RandomSampler(rows, generator=source)
             batches = torch.utils.data.BatchSampler(draw, 30, drop_last=False)
             data = torch.utils.data.DataLoader(
-                rows, sampler=batches, batch_size=None, generator=source
+                rows,
+                sampler=batches,
+                batch_size=None,
+                generator=source if own == "loader" else torch.Generator(),
             )
         training = Training(small(), optimizer=FAST)
         quiet(training, data, max_epochs=4, **options)
@@ -594,6 +597,14 @@ def test_generators_of_the_data_go_on_where_they_were(x, own, tmp_path):
         run(checkpoint_dir=tmp_path, callbacks=[BreakOff()])
     parts = run(checkpoint_dir=tmp_path, resume=True)
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_a_stopped_training_goes_on_with_more_patience(x, tmp_path):
+    options = {"validation": x[:20], "max_epochs": 30, "checkpoint_dir": tmp_path}
+    first, more = (Training(small(), optimizer=FASTER) for _ in range(2))
+    done = len(quiet(first, x, patience=1, **options))
+    assert done < 30
+    assert len(quiet(more, x, patience=5, resume=True, **options)) > done
 
 
 def test_a_second_fit_of_one_training_is_told_from_the_first(x, tmp_path):

@@ -81,6 +81,7 @@ def score_intervals(
         ['completion_perplexity', 'mean_document_frequency', 'npmi_document']
     """
     counts, labels = model.counts(documents), matched("labels", labels, documents)
+    covariates = matched("covariates", covariates, documents)
     spread = spread_of_scores(counts, model.top_word_ids(min(10, counts.shape[1])), held_out)
     if labels is not None:
         told = {} if covariates is None else {"covariates": covariates}

@@ -161,6 +161,7 @@ def score_topics(
         1.0
     """
     counts, labels = model.counts(documents), matched("labels", labels, documents)
+    covariates = matched("covariates", covariates, documents)
     told: dict[str, Any] = {} if covariates is None else {"covariates": covariates}
     theta = model.transform(documents, **told)
     named = hasattr(documents, "columns")  # scikit-learn warns where names of columns are gone
@@ -235,8 +236,10 @@ def are_predicted(model: Any, documents: Any, labels: Sequence[Any]) -> NDArray[
     return right
 
 
-def known_labels(labels: Sequence[Any], count: int) -> tuple[list[int], NDArray[Any]]:
+def known_labels(labels: Any, count: int) -> tuple[list[int], NDArray[Any]]:
     """Rows whose label is known, and these labels; ValueError if there are none, or not N."""
+    if np.ndim(labels) == 2:  # a column
+        labels = np.asarray(labels, dtype=object)[:, 0]
     if len(labels) != count:
         raise ValueError(
             f"labels has {len(labels)} values, must have one for each of {count} documents"

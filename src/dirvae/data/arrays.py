@@ -286,7 +286,7 @@ def _tensor(values: Any, name: str, dtype: torch.dtype = torch.float32) -> Tenso
         return values
     array = np.ascontiguousarray(values)
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} is a {type(values).__name__}, must have rows of numbers")
+        raise ValueError(f"{name} is a {type(values).__name__}, must hold numbers only")
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:  # of which torch can do little
         array = array.astype(np.int64 if array.dtype.itemsize < 8 else np.float64)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)

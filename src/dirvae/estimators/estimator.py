@@ -72,10 +72,10 @@ Estimator = TypeVar("Estimator", bound="VAEEstimator")
 def learning(
     method: Callable[Concatenate[Estimator, P], R],
 ) -> Callable[Concatenate[Estimator, P], R]:
-    """Make of a method one that learns: with torch's own defaults, and all or nothing.
+    """Run a method with torch's own defaults, and see to the estimator if the method fails.
 
-    If it is refused before training, the estimator stays as it was. If its training is cut off, the
-    estimator is not fitted any more.
+    If it fails before training, the estimator stays as it was. If it fails in training, the
+    estimator is not fitted.
     """
 
     @wraps(method)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
 from dirvae.nn.parameters import (
+    POSITIVE_FLOOR,
     constructor,
     from_parameter,
     is_positive,
@@ -110,7 +111,12 @@ class Learned(Fixed):
         known: Any = Law
         for name, value in parameters.items():
             delattr(self, name)
-            raw = from_parameter(known.arg_constraints[name], value, exponential=True)
+            constraint = known.arg_constraints[name]
+            raw = from_parameter(constraint, value, exponential=True)
+            least = to_parameter(constraint, raw, exponential=True)
+            if is_positive(constraint) and bool(((value > 0) & (value < 0.99 * least)).any()):
+                told = float(value.min())
+                raise ValueError(f"{name} is {told:g}, must be above {POSITIVE_FLOOR}")
             self.register_parameter(f"raw_{name}", nn.Parameter(raw.clone()))
 
     @classmethod

@@ -156,13 +156,7 @@ def from_parameter(
     if isinstance(constraint, constraints.independent):
         return from_parameter(constraint.base_constraint, value, exponential)
     if isinstance(constraint, constraints.greater_than | constraints.greater_than_eq):
-        least = constraint.lower_bound + POSITIVE_FLOOR
-        if bool((value <= least).any()):
-            raise ValueError(
-                f"a parameter is to start at {float(value.min()):g}, must be above {least:g}, the "
-                "least that is learned"
-            )
-        positive = (value - least).clamp(min=1e-8)
+        positive = (value - constraint.lower_bound - POSITIVE_FLOOR).clamp(min=1e-8)
         return _inverse_tamed_exp(positive) if exponential else inverse_softplus(positive)
     free: Tensor = torch_transform_to(constraint).inv(value)
     return free

@@ -36,7 +36,7 @@ _CLASS_COLORS = (
     *("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd"),
     *("#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"),
 )
-HOVER = ".4~g"  # four digits, where a reader points
+HOVER = ".6~g"  # digits, where a reader points
 _GRID = "rgba(128, 128, 128, 0.22)"
 _INK = [[0.0, "#ffffff"], [1.0, "#14171c"]]
 

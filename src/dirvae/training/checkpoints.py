@@ -159,6 +159,9 @@ class _StopEarly(EarlyStopping):
         validated: dict[str, Any] = {"check_on_train_epoch_end": False}
         super().__init__(monitor, mode="max", patience=patience, **validated)
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict({**state_dict, "patience": self.patience})
+
     def on_train_start(self, trainer: Any, training: Any) -> None:
         # A training that is resumed may have ended by this before.
         if self.wait_count >= self.patience:

@@ -134,8 +134,8 @@ def fit(
         training.others = [
             own
             for part in (train_loader, valid_loader)
-            for of in (part, getattr(part, "dataset", None))
-            if (own := getattr(of, "generator", None)) is not None and own is not generator
+            for own in _generators_of(part)
+            if own is not generator
         ]
         _require_support(training.vae, {"data": train_loader, "validation": valid_loader})
         _materialize(training.vae, train_loader)
@@ -275,6 +275,16 @@ def _as_loader(
         data = copy.copy(data)  # the caller's, and another fit's, keeps its own
         data.generator = generator
     return loader(data, batch_size, shuffle=shuffle, generator=generator)
+
+
+def _generators_of(loader: Any) -> Iterator[torch.Generator]:
+    """Generators of a loader's own, of its data and of what orders them."""
+    parts = [loader, getattr(loader, "dataset", None)]
+    order = [getattr(loader, name, None) for name in ("sampler", "batch_sampler")]
+    for part in (*parts, *order, *(getattr(one, "sampler", None) for one in order)):
+        own = getattr(part, "generator", None)
+        if own is not None:
+            yield own
 
 
 def _require_support(vae: VAE | LabelledVAE, loaders: dict[str, Any]) -> None:
