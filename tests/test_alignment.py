@@ -274,6 +274,8 @@ def test_classes_that_are_scored_go_by_index(level):
 
 def test_there_is_a_class_for_each_document(documents, model):
     counts, known, y = documents
+    with pytest.raises(ValueError, match=r"1d array, got an array of shape \(24, 2\)"):
+        model.evaluate(counts, np.column_stack([y, y]), covariates=known)
     with pytest.raises(ValueError, match="labels has 23 values, must have one for each of 24"):
         model.evaluate(counts, y.tolist()[1:], covariates=known)
 

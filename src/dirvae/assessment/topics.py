@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import column_or_1d
 
 from dirvae.alignment import is_unknown, matched
 from dirvae.evaluation import (
@@ -238,8 +239,8 @@ def are_predicted(model: Any, documents: Any, labels: Sequence[Any]) -> NDArray[
 
 def known_labels(labels: Any, count: int) -> tuple[list[int], NDArray[Any]]:
     """Rows whose label is known, and these labels; ValueError if there are none, or not N."""
-    if np.ndim(labels) == 2:  # a column
-        labels = np.asarray(labels, dtype=object)[:, 0]
+    if np.ndim(labels) > 1:
+        labels = column_or_1d(np.asarray(labels, dtype=object))
     if len(labels) != count:
         raise ValueError(
             f"labels has {len(labels)} values, must have one for each of {count} documents"

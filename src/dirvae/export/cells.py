@@ -57,7 +57,7 @@ def as_anndata(
     from dirvae import __version__
 
     counts, covariates = model.counts(X), matched("covariates", covariates, X)
-    ids = {name: matched("ids", given, X) for name, given in (ids or {}).items()}
+    ids = matched("ids", ids or {}, X)
     adata = anndata.AnnData(
         counts.astype(np.float32),
         obs=_obs(ids, covariates, counts.shape[0]),

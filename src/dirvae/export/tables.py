@@ -77,8 +77,7 @@ def to_csv(
     tables = _learned(model)
     if X is not None:
         theta = theta_of(model, X, covariates)
-        names = _columns(model)
-        before = {name: matched("ids", given, X) for name, given in (ids or {}).items()}
+        names, before = _columns(model), matched("ids", ids or {}, X)
         for name in before.keys() & set(names):
             raise ValueError(f"ids has {name!r}, which is a column of theta; call it otherwise")
         tables[THETA] = {**before, **dict(zip(names, theta.T, strict=True))}

@@ -113,8 +113,8 @@ class Learned(Fixed):
             delattr(self, name)
             constraint = known.arg_constraints[name]
             raw = from_parameter(constraint, value, exponential=True)
-            least = to_parameter(constraint, raw, exponential=True)
-            if is_positive(constraint) and bool(((value > 0) & (value < 0.99 * least)).any()):
+            start = to_parameter(constraint, raw, exponential=True)
+            if is_positive(constraint) and bool(((value > 0) & (value < 0.99 * start)).any()):
                 told = float(value.min())
                 raise ValueError(f"{name} is {told:g}, must be above {POSITIVE_FLOOR}")
             self.register_parameter(f"raw_{name}", nn.Parameter(raw.clone()))

@@ -281,7 +281,7 @@ def classes(points: ArrayLike, labels: Sequence[Any] | NDArray[Any]) -> go.Figur
     """
     placed = np.asarray(points, dtype=np.float64)
     known = np.array([not is_missing(label) for label in labels], dtype=bool)
-    names = np.array([label for label in labels if not is_missing(label)])
+    names = np.array([label for label, has in zip(labels, known, strict=True) if has])
     figure = go.Figure()
     drawn = [
         (name, _CLASS_COLORS[number % len(_CLASS_COLORS)], placed[known][names == name])

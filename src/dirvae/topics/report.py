@@ -262,7 +262,7 @@ def _called(ids: Any, X: Any, count: int, row: str) -> tuple[str, list[str]]:
     for name, values in named.items():
         if isinstance(values, str) or not hasattr(values, "__len__") or len(values) != count:
             raise ValueError(f"ids has {name!r}, must have a value for each of {count} {row}s")
-    return document_names({key: matched("ids", ids, X) for key, ids in named.items()}, count)
+    return document_names(matched("ids", named, X), count)
 
 
 def _texts(model: TopicModel, X: Any, counts: sparse.csr_matrix, rows: Any) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import lightning.pytorch as lightning
@@ -50,7 +50,7 @@ def require_trainer(trainer: Any, *, sparse: bool = False) -> None:
                 f"{nearest(str(name), known)}"
             )
     callbacks = trainer.get("callbacks") or []
-    for callback in callbacks if isinstance(callbacks, Iterable) else [callbacks]:
+    for callback in callbacks if isinstance(callbacks, Collection) else [callbacks]:
         if not isinstance(callback, Callback):
             raise ValueError(
                 f"trainer has {callback!r} among its callbacks, must have objects of lightning's "
