@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import itertools
 import json
 import os
 import platform
@@ -36,8 +37,9 @@ from sklearn.decomposition import NMF, LatentDirichletAllocation
 from sklearn.model_selection import GroupShuffleSplit
 
 from benchmarks.compositions_picture import picture
+from dirvae import CompositionModel
 from dirvae.topics import TopicModel
-from dirvae.topics.decoders import MixtureDecoder, OverdispersedDecoder
+from dirvae.topics.decoders import OverdispersedDecoder
 from dirvae.topics.posterior import proportions
 from dirvae.writing import write_text
 
@@ -47,7 +49,7 @@ COVARIATES = {
     "atlas1006": ("nationality", "bmi_group", "sex", "age"),
     "dietswap": ("nationality", "bmi_group", "sex", "group"),
 }
-STEPS = 100  # of a hundred samples each, of our fits
+STEPS = 100  # of a hundred samples each, of our multinomial fits
 MASKS = 4  # halves of the taxa that are hidden in turn
 PRECISIONS = np.geomspace(10, 1500, 16)
 SHARES = (1e-6, 1e-3, 1e-2, 0.05, 0.2, 0.4)  # of the mean composition, mixed in
@@ -93,11 +95,18 @@ def samples(name: str) -> Samples:
 # --- models ---------------------------------------------------------------------------------------
 
 
-def _ours(decoder: Any, told: bool, train: Samples, size: int, seed: int) -> Fitted:
+def _multinomial(train: Samples, size: int, seed: int) -> TopicModel:
     epochs = int(np.ceil(STEPS * 100 / len(train.counts)))
-    options = {"background": False, "max_epochs": epochs, "batch_size": 100}
-    model = TopicModel(size, decoder=decoder, random_state=seed, **options)
-    model.fit(train.counts, covariates=train.covariates if told else None)
+    options: dict[str, Any] = {"background": False, "max_epochs": epochs, "batch_size": 100}
+    return TopicModel(size, random_state=seed, **options).fit(train.counts)
+
+
+def _overdispersed(told: bool, train: Samples, size: int, seed: int) -> TopicModel:
+    model = CompositionModel(size, random_state=seed)
+    return model.fit(train.counts, covariates=train.covariates if told else None)
+
+
+def _ours(model: TopicModel, told: bool = False) -> Fitted:
     beta = np.maximum(model.topic_word_, 1e-12)
 
     def infer(x: Any, observed: Any, covariates: pd.DataFrame) -> Any:
@@ -153,9 +162,9 @@ def _normalized(a: Any) -> Any:
 
 
 MODELS: dict[str, Callable[[Samples, int, int], Fitted]] = {
-    "dirvae, over-dispersed": lambda *a: _ours(OverdispersedDecoder, False, *a),
-    "dirvae, over-dispersed, covariates": lambda *a: _ours(OverdispersedDecoder, True, *a),
-    "dirvae, multinomial": lambda *a: _ours(MixtureDecoder, False, *a),
+    "dirvae, over-dispersed": lambda *a: _ours(_overdispersed(False, *a)),
+    "dirvae, over-dispersed, covariates": lambda *a: _ours(_overdispersed(True, *a), True),
+    "dirvae, multinomial": lambda *a: _ours(_multinomial(*a)),
     "scikit-learn LDA": _lda,
     "scikit-learn NMF, KL": lambda *a: _nmf("kullback-leibler", *a),
     "scikit-learn NMF, Frobenius": lambda *a: _nmf("frobenius", *a),
@@ -285,14 +294,18 @@ def main() -> None:
         "components": options.components,
     }
     every = {name: samples(name) for name in options.data}
-    results = []
+    asked = set(itertools.product(options.data, options.models, options.seeds))
+    found = json.loads(options.output.read_text())["results"] if options.output.exists() else []
+    results = [r for r in found if (r["data"], r["model"], r["seed"]) not in asked]
     for seed in options.seeds:
         for name, data in every.items():
             parts = split(data, seed)
             for model in options.models:
-                results.append({"data": name, **run(model, parts, options.components, seed)})
-                print(name, seed, model, results[-1]["scores"], file=sys.stderr, flush=True)
+                done = {"data": name, **run(model, parts, options.components, seed)}
+                print(name, seed, model, done["scores"], file=sys.stderr, flush=True)
+                results.append(done)
             options.output.parent.mkdir(exist_ok=True)
+            results.sort(key=lambda r: (r["data"], r["seed"], list(MODELS).index(r["model"])))
             content = {"setting": setting, "results": results}
             write_text(options.output, json.dumps(content, indent=1) + "\n")
     print(table(results))

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dirvae.topics import TopicModel
-from dirvae.topics.decoders import OverdispersedDecoder
+from dirvae import CompositionModel
 from dirvae.writing import whole
 
 COLORS = ("#3b6fb6", "#e08a2e", "#4c9f70", "#c2504d", "#8064a2", "#8c6d4f", "#d98cb3", "#7f7f7f")
@@ -42,9 +41,7 @@ def picture(data: dict[str, Any], size: int, path: Path) -> None:
     for part, (name, samples) in zip(
         np.atleast_1d(figure.subfigures(len(data), 1, hspace=0.04)), data.items(), strict=True
     ):
-        epochs = int(np.ceil(100 * 100 / len(samples.counts)))
-        options = {"background": False, "max_epochs": epochs, "batch_size": 100, "random_state": 0}
-        model = TopicModel(size, decoder=OverdispersedDecoder, **options).fit(samples.counts)
+        model = CompositionModel(size, random_state=0).fit(samples.counts)
         theta, beta = model.transform(samples.counts), model.topic_word_
         order = np.argsort(-theta.mean(0))
         order = order[theta.mean(0)[order] > SHOWN]

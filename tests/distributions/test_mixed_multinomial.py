@@ -10,7 +10,7 @@ from scipy import sparse, special, stats
 from dirvae.data import sparse_rows
 from dirvae.distributions import MixedMultinomial, Multinomial
 from dirvae.distributions._sparse import (
-    DigammaDifference,
+    RisingFactorials,
     as_sparse_rows,
     assigned_counts,
     fresh_counts,
@@ -114,12 +114,23 @@ def test_probabilities_are_those_of_the_places_of_counts(counts):
     torch.testing.assert_close(found, (theta @ beta)[counts.nonzero()])
 
 
-def test_differences_of_digamma_are_scipys_for_counts_of_any_kind():
+def test_rising_factorials_are_scipys_for_counts_of_any_kind():
     x = np.array([3.0, 0.5, 17.0, 1.0, 0.0, 16.0, 1e6, 2.0, 2.5])
     a = np.array([0.2, 1.0, 1e-3, 7.0, 2.0, 0.9, 30.0, 1e-8, 0.1])
-    found = DigammaDifference(torch.from_numpy(x).float())(torch.from_numpy(a))
-    np.testing.assert_allclose(found, special.digamma(x + a) - special.digamma(a), rtol=1e-12)
-    assert DigammaDifference(torch.zeros(0))(torch.zeros(0)).shape == (0,)
+    rising = RisingFactorials(torch.from_numpy(x).float())
+    slope = special.digamma(x + a) - special.digamma(a)
+    np.testing.assert_allclose(rising.slope(torch.from_numpy(a)), slope, rtol=1e-12)
+    wanted = special.gammaln(x + a) - special.gammaln(a)
+    np.testing.assert_allclose(rising.log(torch.from_numpy(a)), wanted, rtol=1e-12)
+    given = torch.from_numpy(a).clamp(min=0.1).requires_grad_()
+    assert torch.autograd.gradcheck(rising.log, (given,))
+    assert torch.autograd.gradgradcheck(rising.log, (given,))
+    assert RisingFactorials(torch.zeros(0)).slope(torch.zeros(0)).shape == (0,)
+
+
+def test_a_small_count_at_a_vast_concentration_loses_no_digits():
+    found = RisingFactorials(torch.tensor([2.0])).log(torch.tensor([1e15], dtype=torch.float64))
+    assert float(found) == pytest.approx(2 * np.log(1e15), rel=1e-15)
 
 
 def fresh(count, concentration):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,10 +11,11 @@ from scipy import sparse
 from torch import Tensor
 
 from dirvae.distributions._once import once
+from dirvae.distributions.log_space import log_multiset
 from dirvae.distributions.precision import to_float64
 
 __all__ = [
-    "DigammaDifference",
+    "RisingFactorials",
     "as_sparse_rows",
     "assigned_counts",
     "flat_places",
@@ -302,17 +304,19 @@ def assigned_counts(
     return counts
 
 
-class DigammaDifference:
-    r""":math:`\psi(x + a) - \psi(a)` for many a: of small whole x a sum of reciprocals.
+class RisingFactorials:
+    r"""Log of :math:`\Gamma(x + a) / \Gamma(a)` and its derivative in a, for many a.
 
-    That sum is many times as fast, and exact where a is large and the two are nearly equal.
+    Of small whole x they are sums of logs and of reciprocals. These are many times as fast, and
+    exact where a is large and the two terms are nearly equal.
 
     Args:
         x: 0 or more, shape (N,).
 
     Example:
-        >>> DigammaDifference(torch.tensor([2.0]))(torch.tensor([1.0]).double())
-        tensor([1.5000], dtype=torch.float64)
+        >>> rising, a = RisingFactorials(torch.tensor([2.0])), torch.tensor([1.0]).double()
+        >>> rising.log(a), rising.slope(a)
+        (tensor([0.6931], dtype=torch.float64), tensor([1.5000], dtype=torch.float64))
     """
 
     def __init__(self, x: Tensor) -> None:
@@ -324,20 +328,49 @@ class DigammaDifference:
         first = self.sizes[0] if self.sizes else 0
         self.rest = x[self.order[first:]].double()
 
-    def __call__(self, a: Tensor) -> Tensor:
-        """Return the differences for a of shape (N,), positive, in float64."""
+    def log(self, a: Tensor) -> Tensor:
+        """Return log Gamma(x + a) - log Gamma(a) for a of shape (N,), positive, in float64."""
+        found: Tensor = _LogRising.apply(a.double(), self)  # type: ignore[no-untyped-call]
+        return found
+
+    def slope(self, a: Tensor) -> Tensor:
+        r"""Return :math:`\psi(x + a) - \psi(a)` for a of shape (N,), positive, in float64."""
+        return self._summed(
+            a, torch.reciprocal, lambda x, a: torch.digamma(x + a) - torch.digamma(a)
+        )
+
+    def _summed(
+        self,
+        a: Tensor,
+        term_of: Callable[[Tensor], Tensor],
+        rest_of: Callable[[Tensor, Tensor], Tensor],
+    ) -> Tensor:
         ordered, total = a.double()[self.order], torch.zeros_like(a, dtype=torch.float64)
         for term, size in enumerate(self.sizes):  # the longest sums come first
-            total[:size] += (ordered[:size] + term).reciprocal()
+            total[:size] += term_of(ordered[:size] + term)
         first = len(a) - len(self.rest)
-        others = ordered[first:]
-        total[first:] = torch.digamma(self.rest + others) - torch.digamma(others)
+        total[first:] = rest_of(self.rest, ordered[first:])
         return torch.empty_like(total).index_copy_(0, self.order, total)
+
+
+class _LogRising(torch.autograd.Function):
+    """As a function, since autograd would keep and go through every term of the sums."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, rising: RisingFactorials) -> Tensor:
+        ctx.rising = rising
+        ctx.save_for_backward(a)
+        return rising._summed(a, torch.log, lambda x, a: log_multiset(x, a) + torch.lgamma(x + 1))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        (a,) = ctx.saved_tensors
+        return grad * ctx.rising.slope(a), None
 
 
 @torch.no_grad()
 def fresh_counts(
-    x: Tensor, probs: Tensor, precision: Tensor, difference: DigammaDifference | None = None
+    x: Tensor, probs: Tensor, precision: Tensor, rising: RisingFactorials | None = None
 ) -> Tensor:
     r"""Expected number of counts that are draws of their own, the others being repeats.
 
@@ -352,7 +385,7 @@ def fresh_counts(
         x: Sparse, shape (B, V).
         probs: p where ``x`` has entries, as `mixture_probs` has it.
         precision: s, positive, shape ().
-        difference: That of the values of ``x``, where it is there already.
+        rising: That of the values of ``x``, where it is there already.
 
     Returns:
         Sparse, the places of ``x``, of the type of the probabilities.
@@ -365,10 +398,10 @@ def fresh_counts(
         >>> fresh_counts(x, torch.tensor([0.5]), torch.tensor(2.0)).values()
         tensor([5.1874])
     """
-    difference = DigammaDifference(x.values()) if difference is None else difference
+    rising = RisingFactorials(x.values()) if rising is None else rising
     # In double precision, since for large a the two are nearly equal.
     a = (precision * probs.clamp(min=torch.finfo(probs.dtype).tiny)).double()
-    return with_values(x, (a * difference(a)).to(probs.dtype))
+    return with_values(x, (a * rising.slope(a)).to(probs.dtype))
 
 
 class _MixtureProbs(torch.autograd.Function):

@@ -24,8 +24,7 @@ from dirvae.topics.model import TopicModel
 
 __all__ = ["CompositionModel"]
 
-ROWS_TRAINED = 10_000  # in all passes together, at least: a hundred steps of a hundred samples
-PASSES, ROWS_OF_PASSES = 3, 30_000  # passes over more samples, and how many all together
+ROWS_TRAINED = 40_000  # in all passes together, at least: 400 steps of a hundred samples
 
 
 class CompositionModel(TopicModel):
@@ -44,8 +43,7 @@ class CompositionModel(TopicModel):
             "learn" (one for each component, all starting at .1). With covariates the prior is
             always learned.
         hidden_sizes: Widths of the encoder's layers.
-        max_epochs: Passes over the samples. If None, enough passes to see 10,000 samples in total,
-            and at least 3. But for 15,000 samples or more there are 2 passes, for 30,000 or more 1.
+        max_epochs: Passes over the samples. If None, as many as it takes to see 40,000 samples.
         batch_size: Samples per step. If several processes train together, those of each process.
         learning_rate: Adam's step size for the encoder at the start. It falls to 0.
         random_state: Seed or `numpy.random.RandomState`. The same seed gives the same components.
@@ -173,8 +171,7 @@ class CompositionModel(TopicModel):
     def _num_epochs(self, num_rows: int) -> int:
         if self.max_epochs is not None:
             return super()._num_epochs(num_rows)
-        many = min(PASSES, math.ceil(ROWS_OF_PASSES / num_rows))
-        return max(many, math.ceil(ROWS_TRAINED / num_rows))
+        return math.ceil(ROWS_TRAINED / num_rows)
 
     def _require_epochs(self) -> None:
         if self.max_epochs is not None:

@@ -32,11 +32,12 @@ class TopicDecoder(Conditional):
         mixes: Whether :math:`p(w) = \sum_k \theta_k \beta_{kw}`. The latent is then on the simplex:
             it has the shares of the topics. With a Dirichlet latent, such a mixture has inference
             by `infer`, and may have a background and covariates.
-        independent_words: Whether words are independent given theta.
         takes_word_vectors: Whether there is a class method `of_vectors`.
         step_size: Step size of the decoder's parameters, as a multiple of the encoder's.
         num_steps: Number of steps of `infer` in training.
         more_steps: Factor by which evaluation takes more of these steps.
+        num_samples: Draws of theta for each document in training. With more than one, the decoder
+            is trained by the importance-weighted bound, else by the ELBO.
 
     Example:
         >>> from dirvae.distributions import MixedMultinomial
@@ -55,11 +56,11 @@ class TopicDecoder(Conditional):
     """
 
     mixes: ClassVar[bool] = True
-    independent_words: ClassVar[bool] = True
     takes_word_vectors: ClassVar[bool] = False
     step_size: ClassVar[float] = 1.0
     num_steps: ClassVar[int] = 2
     more_steps: ClassVar[int] = 2
+    num_samples: ClassVar[int] = 1
 
     def __init__(self, num_topics: int, num_words: int) -> None:
         super().__init__()
@@ -114,6 +115,22 @@ class TopicDecoder(Conditional):
         for _ in range(num_steps - 1):
             concentration = prior + assigned_counts(x, concentration, words)
         return Dirichlet(concentration, validate_args=False)
+
+    def information(self, x: Tensor, theta: Tensor) -> Tensor:
+        """Return what each count tells of theta, as a number of independent words.
+
+        It is the observed information about the log probability of the word. The posterior's
+        intervals are computed from it. The default is the counts themselves, which is right for
+        words that are independent given theta.
+
+        Args:
+            x: Counts, sparse CSR, shape (B, V).
+            theta: Posterior means, shape (B, K).
+
+        Returns:
+            Sparse CSR, with the places of ``x``.
+        """
+        return x
 
     def merged(self, parts: Sequence[Sequence[int]], prevalence: Any) -> Self:
         """Return a decoder whose topics are means of topics of this decoder, weighted by share.

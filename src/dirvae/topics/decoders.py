@@ -17,12 +17,14 @@ from dirvae.distributions import (
     Multinomial,
 )
 from dirvae.distributions._count_rows import require_rows, rows_of
+from dirvae.distributions._gamma_functions import trigamma
 from dirvae.distributions._sparse import (
-    DigammaDifference,
+    RisingFactorials,
     assigned_counts,
     fresh_counts,
     mixture_probs,
     row_sums,
+    with_values,
 )
 from dirvae.distributions.global_random import DrawingFrom
 from dirvae.distributions.log_space import log_multiset
@@ -115,9 +117,9 @@ class OverdispersedDecoder(MixtureDecoder):
         torch.Size([1, 4])
     """
 
-    independent_words = False
     num_steps = 4  # repeated counts tell little of theta, so it moves slowly
     more_steps = 5
+    num_samples = 2  # by the ELBO alone, components end inside the corners that samples reach
     START = 100.0  # of the precision
     LONGEST_STEP = 1.7  # in steps of words; 2 and more need not converge
     FLOOR = 1e-12  # of a probability: one of 0 could not be counted, ever
@@ -151,17 +153,30 @@ class OverdispersedDecoder(MixtureDecoder):
         q(theta|x) follows from `effective`. Steps are longer than those for independent words.
         """
         precision, known = self.precision.detach(), self.effective(row_sums(x)).detach()
-        log_weights, difference = weights.log().log_softmax(-1), DigammaDifference(x.values())
+        log_weights, rising = weights.log().log_softmax(-1), RisingFactorials(x.values())
         for _ in range(num_steps):
             weights = log_weights.exp()
             probs = mixture_probs(x, weights.detach(), words.detach())
-            fresh = fresh_counts(x, probs, precision, difference)
+            fresh = fresh_counts(x, probs, precision, rising)
             mean = prior + assigned_counts(fresh, weights, words, probs)
             mean = mean / mean.sum(-1, keepdim=True)
             longer = (row_sums(fresh) / known.clamp(min=1e-6)).clamp(1, self.LONGEST_STEP)
             step = longer.unsqueeze(-1) * (mean.log() - log_weights)
             log_weights = (log_weights + step).log_softmax(-1)
         return Dirichlet(mean * (prior.sum(-1) + known).unsqueeze(-1), validate_args=False)
+
+    @torch.no_grad()
+    def information(self, x: Tensor, theta: Tensor) -> Tensor:
+        r"""Return a^2 (psi'(a) - psi'(x + a)), with a = s p and psi' the trigamma function.
+
+        This is the number of fresh counts of a word (see `MixtureVAE`), minus the derivative of
+        that number in log a.
+        """
+        words = self.topics.t().contiguous()
+        probs = mixture_probs(x.to(words.dtype), theta.to(words.dtype), words)
+        a = to_float64(self.precision) * to_float64(probs).clamp(min=self.FLOOR)
+        counts = to_float64(x.values())
+        return with_values(x, a.square() * (trigamma(a) - trigamma(counts + a)))
 
     @torch.no_grad()
     def merged(self, parts: Sequence[Sequence[int]], prevalence: Any) -> Self:
@@ -192,10 +207,11 @@ class _AroundMixture(DirichletMultinomial):
         counts, totals = to_float64(x.values()), to_float64(row_sums(x))
         words = self.topics.t().contiguous()
         masses, precision = to_float64(self.topics).sum(-1), to_float64(self.precision)
+        rising, orders = RisingFactorials(counts), row_sums(x, torch.lgamma(counts + 1))
         found = []
         for theta in rows_of(self.weights, x):
             probs = mixture_probs(x.to(words.dtype), theta, words).clamp(min=self.floor)
-            known = row_sums(x, log_multiset(counts, precision * to_float64(probs)))
+            known = row_sums(x, rising.log(precision * to_float64(probs))) - orders
             found.append(known - log_multiset(totals, precision * (to_float64(theta) @ masses)))
         return torch.stack(found).view(*self.batch_shape[:-1], -1).to(self.concentration.dtype)
 

@@ -191,11 +191,11 @@ def evidence_of(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> WordE
     Raises:
         ValueError: If the posterior is no Dirichlet.
     """
-    # Of a network's concentrations, and of counts that repeat, the shapes are as they are.
-    words = isinstance(vae, MixtureVAE) and vae.decoder.independent_words
+    words = isinstance(vae, MixtureVAE)  # of a network's concentrations the shapes are as they are
     topics = decoder_of(vae).topics.double().numpy()
-    concentration, prior = [], []
+    concentration, prior, told = [], [], []
     exact = _in_float64(vae)
+    decoder = decoder_of(exact)
     for x, context, rows in _batches(X, covariates):
         q = exact.infer(x, *context)
         if not isinstance(q, Dirichlet):
@@ -206,7 +206,12 @@ def evidence_of(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> WordE
         of_prior = exact.prior(*context).concentration.numpy()
         concentration.append(_or_prior(q.concentration.numpy(), of_prior, rows))
         prior.append(np.broadcast_to(of_prior, concentration[-1].shape))
+        if words and (known := decoder.information(x, q.mean)) is not x:
+            told.append(
+                sparse.csr_matrix((known.values().numpy(), rows.indices, rows.indptr), rows.shape)
+            )
     gamma = finite("posterior", np.concatenate(concentration))
+    X = sparse.vstack(told, format="csr") if told else X
     return WordEvidence(gamma, np.concatenate(prior), X, topics, words)
 
 

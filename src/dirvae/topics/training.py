@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
@@ -14,7 +15,8 @@ from dirvae.data.counts import CountDataset
 from dirvae.distributions import posterior_mean
 from dirvae.distributions.global_random import DrawingFrom
 from dirvae.models.vae import VAE
-from dirvae.objectives import Terms, labelled_elbo
+from dirvae.objectives import Terms, elbo, importance_weighted_bound
+from dirvae.topics.decoder import decoder_of
 from dirvae.topics.inference import MixtureVAE
 from dirvae.topics.zoo import topic_parameter_groups
 from dirvae.training import Training, decaying_adam, fit, resumed_adam
@@ -65,16 +67,25 @@ def train_topics(
             return decaying_adam(learning_rate, training.planned_steps)(groups)
         return resumed_adam(learning_rate, optimizer_state)(groups)
 
-    how: dict[str, Any] = {"optimizer": configure}
+    how: dict[str, Any] = {"optimizer": configure, "objective": elbo}
+    if (draws := decoder_of(vae).num_samples) > 1:
+        told = {"objective": importance_weighted_bound, "num_samples": draws, "importance": True}
+        how.update(told)
     if head is None:
         training = Training(vae, **how)
     else:
-        bound = partial(labelled_elbo, label_weight=label_weight)
-        training = _LabelledTraining(vae, head, objective=bound, **how)
+        how["objective"] = partial(_with_labels, how["objective"], label_weight)
+        training = _LabelledTraining(vae, head, **how)
     generator = torch.Generator("cpu").manual_seed(seed)
     fit(training, CountDataset(counts, covariates, label=labels), seed=generator, **options)
     training.cpu().eval()
     return training, head
+
+
+def _with_labels(
+    bound: Callable[..., Tensor], label_weight: float, terms: Terms, **options: Any
+) -> Tensor:
+    return bound(terms, **options) + label_weight * cast(Tensor, terms.log_label)
 
 
 class _LabelledTraining(Training):
