@@ -20,10 +20,11 @@ class WordEvidence(NamedTuple):
     Attributes:
         concentration: gamma, shape (N, J).
         prior: alpha, shape (N, J).
-        X: Counts, shape (N, V).
+        X: What counts tell, as numbers of independent words, shape (N, V); see
+            `TopicDecoder.information`.
         topic_word: beta, shape (J, V).
-        independent_words: Whether words are independent given theta; if not, the posteriors are
-            taken for Dirichlets.
+        independent_words: Whether gamma was inferred from these words. If not, as with a network's
+            gamma, the posteriors are taken for Dirichlets.
     """
 
     concentration: Floats

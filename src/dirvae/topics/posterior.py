@@ -193,9 +193,9 @@ def evidence_of(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> WordE
     """
     words = isinstance(vae, MixtureVAE)  # of a network's concentrations the shapes are as they are
     topics = decoder_of(vae).topics.double().numpy()
-    concentration, prior, told = [], [], []
+    concentration, prior = [], []
     exact = _in_float64(vae)
-    decoder = decoder_of(exact)
+    decoder, told, first = decoder_of(exact), X, 0
     for x, context, rows in _batches(X, covariates):
         q = exact.infer(x, *context)
         if not isinstance(q, Dirichlet):
@@ -207,12 +207,13 @@ def evidence_of(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> WordE
         concentration.append(_or_prior(q.concentration.numpy(), of_prior, rows))
         prior.append(np.broadcast_to(of_prior, concentration[-1].shape))
         if words and (known := decoder.information(x, q.mean)) is not x:
-            told.append(
-                sparse.csr_matrix((known.values().numpy(), rows.indices, rows.indptr), rows.shape)
-            )
+            if told is X:
+                values = np.empty(X.nnz, np.result_type(X.dtype, np.float32))
+                told = sparse.csr_matrix((values, X.indices, X.indptr), X.shape)
+            told.data[first : first + rows.nnz] = known.values().numpy()
+            first += rows.nnz
     gamma = finite("posterior", np.concatenate(concentration))
-    X = sparse.vstack(told, format="csr") if told else X
-    return WordEvidence(gamma, np.concatenate(prior), X, topics, words)
+    return WordEvidence(gamma, np.concatenate(prior), told, topics, words)
 
 
 @pinned()
