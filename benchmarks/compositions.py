@@ -121,7 +121,7 @@ def _ours(model: TopicModel, told: bool = False) -> Fitted:
             if isinstance(vae.decoder, OverdispersedDecoder):
                 vae.decoder.log_precision += np.log(mean)
         rows = sparse.csr_matrix(np.where(observed, x, 0))
-        values = model._told(covariates, len(x)) if told else None
+        values = model._covariate_values(covariates, len(x)) if told else None
         return _normalized(proportions(vae, rows, values) / part)
 
     return Fitted(beta, infer)
