@@ -571,3 +571,40 @@ def test_the_benchmark_of_processes_runs(tmp_path: Path) -> None:
     one, two = (found["tasks"]["rows"][number] for number in ("1", "2"))
     assert one["elbo"] != two["elbo"]
     assert found["tasks"]["rows"]["ratio"] > 0
+
+
+def test_compositions_are_scored_and_what_is_not_asked_for_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchmarks import compositions
+    from dirvae.topics import composition
+
+    rng, levels = np.random.default_rng(0), {"nationality": ("AAM", "AFR"), "bmi_group": ("lean",)}
+    levels |= {"sex": ("female", "male"), "group": ("DI", "HE")}
+    codes = {name: rng.integers(len(words), size=60) for name, words in levels.items()}
+    counts = rng.multinomial(500, rng.dirichlet(np.ones(12), 60))
+    np.savez(tmp_path / "dietswap.npz", counts=counts, subject=np.arange(60) // 2, **codes)
+    lines = ["\t".join((name, *words)) for name, words in levels.items()]
+    (tmp_path / "dietswap_categories.txt").write_text("\n".join(lines))
+    (tmp_path / "dietswap_taxa.txt").write_text("\n".join(f"taxon {i}" for i in range(12)))
+    monkeypatch.setenv("DIRVAE_DATA", str(tmp_path))
+    monkeypatch.setattr(composition, "ROWS_TRAINED", 300)
+    told = ["--data", "dietswap", "--components", "2", "--seeds", "0", "--shown", "2"]
+    told += ["--output", str(tmp_path / "found.json"), "--picture", str(tmp_path / "found.png")]
+
+    def run(*models: str) -> list[dict[str, Any]]:
+        monkeypatch.setattr(sys, "argv", ["compositions", *told, "--models", *models])
+        compositions.main()
+        found: list[dict[str, Any]] = json.loads((tmp_path / "found.json").read_text())["results"]
+        return found
+
+    every = run(*compositions.MODELS)
+    assert len(every) == len(compositions.MODELS)
+    scores = [score["nats"] for result in every for score in result["scores"].values()]
+    assert np.isfinite(scores).all()
+    of_covariates = list(compositions.MODELS)[1]
+    again = run(of_covariates)
+    assert [(r["model"], r["seed"]) for r in again] == [(r["model"], r["seed"]) for r in every]
+    for old, new in zip(every, again, strict=True):
+        assert old["scores"] == new["scores"]  # the same seeds
+        assert (old == new) == (old["model"] != of_covariates)  # its seconds alone are others
