@@ -565,6 +565,31 @@ def test_covariates_are_matched_by_one_column_of_ids(tmp_path):
         counts.read_labels(None, "diet", rows, csv)
 
 
+def test_labels_that_may_be_missing_are_those_of_the_same_table_in_text(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "key": ["i", "j", "k"],
+            "whole": pd.array([1, None, 2], dtype="Int64"),
+            "either": pd.array([None, True, False], dtype="boolean"),
+            "word": pd.array(["x", "y", None], dtype="string"),
+            "day": pd.to_datetime(["2001-02-03", None, "2001-02-04"]),
+        }
+    )
+    frame.to_parquet(tmp_path / "x.parquet")
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    rows = Rows(np.eye(3), ids={"key": ["i", "j", "k"]})
+
+    def labels(name, column):
+        return counts.read_labels(tmp_path / name, column, rows, counts.Source("counts.csv"))
+
+    assert labels("x.parquet", "whole") == ["1", None, "2"]
+    assert labels("x.parquet", "either") == [None, "True", "False"]
+    assert labels("x.parquet", "word") == ["x", "y", None]
+    assert labels("x.parquet", "day") == ["2001-02-03 00:00:00", None, "2001-02-04 00:00:00"]
+    for column in ("whole", "either", "word"):
+        assert labels("x.csv", column) == labels("x.parquet", column)
+
+
 def test_effects_have_a_row_for_each_coefficient_but_the_intercept(capsys, monkeypatch):
     numbers = np.array([[9.0, 9.0], [0.5, -0.25], [0.125, 0.0]])
     found = SimpleNamespace(
