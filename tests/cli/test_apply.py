@@ -59,7 +59,8 @@ def test_a_classifier_transforms_but_is_not_evaluated(run):
 
 
 @pytest.mark.parametrize(
-    "options", [["--text-column", "a"], ["--label-column", "a"], ["--encoding", "latin1"]]
+    "options",
+    [["--text-column", "a"], ["--label-column", "a"], ["--encoding", "latin1"], ["--drop-missing"]],
 )
 def test_options_of_texts_do_not_go_with_a_model_of_rows(run, fitted, options):
     np.save("x.npy", X)

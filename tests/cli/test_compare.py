@@ -66,6 +66,14 @@ def test_features_go_by_name_and_covariates_to_those_that_know_them(run, saved) 
             "models of dirvae fit topics only, or of fit counts only",
         ),
         (["one", "two", "texts.csv", "--layer", "a"], "--layer cannot be used with"),
+        (
+            ["one", "two", "texts.csv", "--drop-missing"],
+            "--drop-missing cannot be used with models of dirvae fit topics",
+        ),
+        (
+            ["counted", "counted", "--drop-missing"],
+            "--drop-missing cannot be used with a comparison without data",
+        ),
         (["one", "two", "texts.csv", "-o", "one/page.html"], "is in the input one"),
         (["one", "two", "texts.csv", "-o", "page.txt"], "page.txt must end in .html"),
         (["one", "none", "texts.csv"], "none"),

@@ -97,6 +97,13 @@ def test_h5ad(run, models):
             ["texts", "--format", "csv", "-o", "a", "--strip", "quotes"],
             "--strip cannot be used with",
         ),
+        *(
+            (
+                ["counts", "--format", "csv", "-o", "a", *option],
+                f"{option[0]} cannot be used with an export without DATA",
+            )
+            for option in (["--covariate-columns", "age"], ["--drop-missing"])
+        ),
         (["texts", "texts.csv", "--format", "csv", "-o", "texts.csv"], "is the input"),
         (["rows", "--format", "onnx", "-o", "old.onnx"], "old.onnx is a folder; --output must be"),
     ],

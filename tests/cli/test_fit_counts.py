@@ -279,6 +279,98 @@ def test_samples_with_missing_covariates_are_left_out_if_asked(run, files, fitte
     assert_one_sentence(ran, "meta.csv has missing values in all samples: age (60)")
 
 
+@pytest.fixture
+def holed(files, fitted):
+    """A table that lacks what is known of two samples; the rows of the others, and their shares."""
+    counts, meta = files
+    holes = meta.copy()
+    holes.loc[[0, 9], "age"] = np.nan
+    holes.loc[9, "diet"] = None
+    holes.to_csv("holes.csv", index=False)
+    kept = meta.drop(index=[0, 9])[["diet", "age"]]
+    x = counts.to_numpy()[kept.index]
+    return kept.index, x, kept, fitted[1].transform(x, covariates=kept)
+
+
+HOLES = ["counts.csv", "--id-column", "sample", "--covariates", "holes.csv"]
+TOLD = "holes.csv has missing values in 2 of the 60 samples: age (2), diet (1); leave these samples"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["transform", "MODEL", *HOLES, "-o", "theta.csv"],
+        ["evaluate", "MODEL", *HOLES],
+        ["topics", "MODEL", *HOLES],
+        ["export", "MODEL", *HOLES, "--format", "csv", "-o", "tables"],
+        ["export", "MODEL", *HOLES, "--format", "h5ad", "-o", "out.h5ad"],
+        ["compare", "MODEL", "MODEL", *HOLES, "-o", "page.html"],
+        ["report", "MODEL", *HOLES, "-o", "page.html"],
+        ["effects", "MODEL", *HOLES],
+    ],
+    ids=lambda command: "-".join(command[:1] + command[7:9]),
+)
+def test_every_command_tells_of_missing_covariates_alike(run, holed, fitted, command) -> None:
+    folder = str(fitted[0])
+    command = [folder if word == "MODEL" else word for word in command]
+    assert_one_sentence(run(*command), TOLD, "--drop-missing")
+    assert not any(Path(name).exists() for name in ("theta.csv", "out.h5ad", "page.html"))
+    ran = run(*command, "--drop-missing")
+    assert ran.code == 0, ran.err
+    left_out = "holes.csv: left out 2 samples with missing values: age (2), diet (1)"
+    assert ran.err.splitlines().count(left_out) == 1
+    without = [word for word in command if word not in ("--covariates", "holes.csv")]
+    ran = run(*without, "--drop-missing", *(["--force"] if "-o" in command else []))
+    assert ran.code != 0
+    if command[0] != "effects":  # which always needs the table
+        assert_one_sentence(ran, "--drop-missing needs --covariates")
+
+
+def test_what_is_written_is_of_the_samples_that_are_left(run, holed, fitted) -> None:
+    (rows, x, known, theta), (folder, same) = holed, fitted
+    ids = [IDS[row] for row in rows]
+    for command, path in (
+        (["transform", folder, *HOLES, "-o", "theta.csv"], "theta.csv"),
+        (["export", folder, *HOLES, "--format", "csv", "-o", "tables"], "tables/theta.csv"),
+    ):
+        ran = run(*command, "--drop-missing")
+        assert ran.code == 0, ran.err
+        table = pd.read_csv(path)
+        assert table["sample"].tolist() == ids
+        np.testing.assert_allclose(table.iloc[:, 1:], theta, atol=1e-12)
+    said = json.loads(run("evaluate", folder, *HOLES, "--drop-missing", "--json").out)
+    log_prob = same.completion_log_prob(x, covariates=known)
+    assert said["samples"] == 58
+    assert said["completion_log_prob"] == pytest.approx(log_prob.mean(), rel=1e-12)
+    ran = run("compare", folder, folder, *HOLES, "--drop-missing", "-o", "page.html")
+    assert ran.code == 0, ran.err
+    page = Path("page.html").read_text()
+    assert "on 58 samples" in page
+    for k, share in enumerate(theta.mean(0)):
+        assert f"component {k}, {share:.1%}" in page
+
+
+def test_rows_of_examples_are_those_of_the_file(run, holed, fitted) -> None:
+    rows, _, _, theta = holed
+    asked = ["--drop-missing", "--json", "--examples", 3]
+    for topic in json.loads(run("topics", fitted[0], *HOLES, *asked).out):
+        k = topic["component"]
+        best = np.argsort(-theta[:, k])[:3]
+        found = topic["examples"]
+        assert [example["row"] for example in found] == [int(rows[row]) + 1 for row in best]
+        assert [example["sample"] for example in found] == [IDS[rows[row]] for row in best]
+        np.testing.assert_allclose([example["theta"] for example in found], theta[best, k])
+
+
+def test_a_file_that_keeps_all_its_cells_leaves_none_out(run, holed, fitted, tmp_path) -> None:
+    source = shapes_of_counts("h5ad", pd.read_csv("counts.csv", index_col="sample"), tmp_path)
+    told = ["--covariates", "holes.csv", "-o", "out.h5ad"]
+    assert_one_sentence(run("transform", fitted[0], *source, *told), TOLD)
+    ran = run("transform", fitted[0], *source, *told, "--drop-missing")
+    assert_one_sentence(ran, "--drop-missing cannot be used with out.h5ad, which keeps the cells")
+    assert not Path("out.h5ad").exists()
+
+
 def test_samples_of_a_file_without_ids_are_not_matched(run, files, fitted):
     np.save("counts.npy", files[0].to_numpy())
     ran = run("effects", fitted[0], "counts.npy", *META)
@@ -524,7 +616,7 @@ def test_samples_with_missing_values_are_counted_by_column(capsys):
         counts.complete(gaps, rows, False, path)
     frame, kept = counts.complete(gaps, rows, True, path)
     assert (frame["age"].tolist(), frame.index.tolist()) == ([1, 4], [0, 1])
-    assert (kept.x.tolist(), kept.ids) == ([[0], [3]], {"id": ["i", "l"]})
+    assert (kept.x.tolist(), kept.ids, kept.kept) == ([[0], [3]], {"id": ["i", "l"]}, [0, 3])
     said = "meta.csv: left out 2 samples with missing values: age (2), diet (1)\n"
     assert capsys.readouterr().err == said
     with pytest.raises(ValueError, match=r"missing values in all samples: age \(4\)$"):
@@ -563,6 +655,31 @@ def test_covariates_are_matched_by_one_column_of_ids(tmp_path):
     assert counts.read_labels(meta, None, rows, csv) is None
     with pytest.raises(ValueError, match="--label-column names a column of --covariates: give"):
         counts.read_labels(None, "diet", rows, csv)
+
+
+def test_labels_that_may_be_missing_are_those_of_the_same_table_in_text(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "key": ["i", "j", "k"],
+            "whole": pd.array([1, None, 2], dtype="Int64"),
+            "either": pd.array([None, True, False], dtype="boolean"),
+            "word": pd.array(["x", "y", None], dtype="string"),
+            "day": pd.to_datetime(["2001-02-03", None, "2001-02-04"]),
+        }
+    )
+    frame.to_parquet(tmp_path / "x.parquet")
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    rows = Rows(np.eye(3), ids={"key": ["i", "j", "k"]})
+
+    def labels(name, column):
+        return counts.read_labels(tmp_path / name, column, rows, counts.Source("counts.csv"))
+
+    assert labels("x.parquet", "whole") == ["1", None, "2"]
+    assert labels("x.parquet", "either") == [None, "True", "False"]
+    assert labels("x.parquet", "word") == ["x", "y", None]
+    assert labels("x.parquet", "day") == ["2001-02-03 00:00:00", None, "2001-02-04 00:00:00"]
+    for column in ("whole", "either", "word"):
+        assert labels("x.csv", column) == labels("x.parquet", column)
 
 
 def test_effects_have_a_row_for_each_coefficient_but_the_intercept(capsys, monkeypatch):

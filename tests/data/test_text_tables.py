@@ -445,6 +445,9 @@ def test_classes_are_words_and_whole_numbers_whole():
     assert as_classes(["1.0", "1.5"]) == ["1.0", "1.5"]
     assert as_classes(["1.0", 1.0]) == ["1.0", "1"]
     assert as_classes([True, None, "x"]) == ["True", "", "x"]
+    assert as_classes([1, pd.NA, 2]) == ["1", "", "2"]
+    assert as_classes([pd.NA, True]) == ["", "True"]
+    assert as_texts(Path("x.csv"), "text", ["one", pd.NA, ""]) == ["one", "", ""]
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 from sklearn.feature_extraction.text import CountVectorizer
 
 from dirvae import DirichletVAE, TopicModel
 from dirvae.evaluation import split_tokens, topic_coherence
 from dirvae.topics import ProductDecoder, compare
+from dirvae.topics.comparison import compare_counts
 from dirvae.topics.posterior import proportions
 from tests.report.explorer.example import composition, documents, model, samples
 
@@ -81,6 +84,64 @@ def test_perplexity_is_of_the_shared_words_with_the_same_halves() -> None:
         law /= law.sum(1, keepdims=True)
         total = (scored.toarray() * np.log(law)).sum() / scored.sum()
         assert found().models[place].measures["perplexity"] == pytest.approx(np.exp(-total))
+
+
+def own_ranking(expected: np.ndarray) -> np.ndarray:
+    """Words by relevance: of the logs of a share of documents, and of its ratio to that of all."""
+    share = (expected + 1e-3) / (expected + 1e-3).sum(1, keepdims=True)
+    overall = expected.sum(0) / expected.sum()
+    return np.argsort(-(0.4 * np.log(share) + 0.6 * np.log(share / overall)), axis=1)
+
+
+def npmi_of(words: np.ndarray, present: np.ndarray) -> float:
+    found = []
+    for a, b in combinations(words, 2):
+        joint = (present[:, a] & present[:, b]).mean()
+        apart = present[:, a].mean() * present[:, b].mean()
+        found.append(np.log(joint / apart) / -np.log(joint) if joint else -1)
+    return float(np.mean(found))
+
+
+def test_coherence_and_diversity_are_of_the_shared_words() -> None:
+    assert 10 < found().shared < 25  # so that the lists of 25 words are of all shared words
+    for m, own, told in zip((model(), other()), columns(), found().models, strict=True):
+        expected = m.word_documents_[: m.n_components, own].astype(float)
+        present = m.counts(documents()[0]).toarray()[:, own] > 0
+        order = own_ranking(expected)
+        coherence = np.mean([npmi_of(words[:10], present) for words in order])
+        assert told.measures["coherence"] == pytest.approx(coherence, rel=1e-6)
+        assert told.measures["diversity"] == pytest.approx(1 / m.n_components)
+
+
+def test_lists_of_25_words_are_of_the_shared_ones() -> None:
+    """Of 60 words, of which the second model knows 40, in another order, and 5 others."""
+    counts = np.random.default_rng(0).poisson(0.6, (80, 60))
+    names = [f"w{n:02}" for n in range(65)]
+    order = np.random.default_rng(1).permutation(40)
+    first = TopicModel(4, **SMALL).fit(counts, vocabulary=names[:60])
+    own = [names[n] for n in order] + names[60:]
+    more = np.hstack([counts[:, order], counts[:, :5]])
+    second = TopicModel(4, **SMALL).fit(more, vocabulary=own)
+    told = compare_counts([first, second], [*map(sparse.csr_matrix, (counts, more))])
+    for m, of, given in ((first, range(40), counts), (second, np.argsort(order), more)):
+        among = np.asarray(of)
+        ranked = own_ranking(m.word_documents_[:4, among].astype(float))
+        measures = told.models[m is second].measures
+        assert measures["diversity"] == len(np.unique(ranked[:, :25])) / 100
+        present = given[:, among] > 0
+        coherence = np.mean([npmi_of(words[:10], present) for words in ranked])
+        assert measures["coherence"] == pytest.approx(coherence, rel=1e-6)
+    assert told.shared == 40
+
+
+def test_one_shared_word_has_no_coherence() -> None:
+    texts = ["sand salt", "salt sugar"] * 3
+    told = compare([model(), TopicModel(2, **SMALL).fit(["sand moon", "moon iron"] * 3)], texts)
+    assert told.shared == 1
+    assert [compared.measures.keys() & {"coherence", "diversity"} for compared in told.models] == [
+        set(),
+        set(),
+    ]
 
 
 def test_one_vocabulary_has_each_models_own_perplexity() -> None:

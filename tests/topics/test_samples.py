@@ -27,11 +27,24 @@ def test_labels_come_first_and_categories_keep_their_order() -> None:
     size = pd.Categorical(["small", "big"] * 20, ["small", "big", "none"])
     frame = pd.DataFrame({"age": range(40), "size": size, "site": ["x", "y"] * 20})
     assert grouped(site, frame, "site") == [
-        ("site", ["sea", "air"], [0, 1, -1, 0] * 10),
+        ("site", ["sea", "air", "no site"], [0, 1, 2, 0] * 10),
         ("size", ["small", "big"], [0, 1] * 20),
     ]
     assert [name for name, *_ in grouped(None, frame)] == ["size", "site"]
     assert [name for name, *_ in grouped(site, None)] == ["label"]
+
+
+@pytest.mark.parametrize("with_none", [True, False])
+def test_samples_of_small_labels_and_of_none_are_of_groups_too(with_none) -> None:
+    # Of 31 labels the last is the smallest by name; The other rows are of the first, or of none.
+    labels = [f"site {row:02}" for row in range(31)] + [None if with_none else "site 00"] * 9
+    [(name, levels, of)] = grouped(labels, None, "site")
+    assert name == "site"
+    kept = [f"site {n:02}" for n in range(30)]
+    assert levels == [*kept, "other", *(["no site"] if with_none else [])]
+    assert [levels[place] for place in of] == [
+        "no site" if label is None else "other" if label == "site 30" else label for label in labels
+    ]
 
 
 def test_one_word_or_too_many_make_no_groups() -> None:

@@ -15,6 +15,7 @@ from dirvae.cli.counts import (
     TOPICS,
     CovariateColumns,
     Covariates,
+    DropMissing,
     Layer,
     Modality,
     Source,
@@ -84,6 +85,7 @@ def transform(
     encoding: Encoding = UTF8,
     covariates: Covariates = None,
     covariate_columns: CovariateColumns = None,
+    drop_missing: DropMissing = False,
     transpose: Transpose = False,
     layer: Layer = None,
     modality: Modality = None,
@@ -109,9 +111,10 @@ def transform(
         _require_cells(output, data, model, kind)
     require_table(output, force, [data, model, covariates], more=(".h5ad",) * into_h5ad)
     if into_h5ad:
-        refuse(f"{output}, which keeps the cells of {data}", {"--transpose": transpose})
+        changed = {"--transpose": transpose, "--drop-missing": drop_missing}
+        refuse(f"{output}, which keeps the cells of {data}", changed)
     source = Source(data, array, id_column, encoding, transpose, layer, modality)
-    known = covariates, covariate_columns
+    known = covariates, covariate_columns, drop_missing
     estimator, ids, X, told = read_for(model, source, text_column, strip, *known, named=False)
     if into_h5ad:
         _write_h5ad(output, data, ids, estimator, X, told.get("covariates"))
@@ -187,6 +190,7 @@ def read_for(
     strip: str = "",
     covariates: Path | None = None,
     covariate_columns: str | None = None,
+    drop_missing: bool = False,
     *,
     named: bool = True,
 ) -> tuple[Any, Any, Any, dict[str, Any]]:
@@ -199,6 +203,7 @@ def read_for(
         strip: Parts of messages that are left out.
         covariates: Table of what is known of samples.
         covariate_columns: Its columns.
+        drop_missing: Whether samples are left out whose covariates are missing.
         named: Whether documents of a corpus need what identifies them, all in memory.
 
     Returns:
@@ -210,8 +215,8 @@ def read_for(
     if kind == COMPOSITION:
         refuse_texts(f"{data}, which has counts", text_column)
         refuse(f"{data}, which has counts", {"--strip": strip})
-        return _composition(model, source, covariates, covariate_columns)
-    _refuse_counts(model, covariates, covariate_columns, transpose, layer, modality)
+        return _composition(model, source, covariates, covariate_columns, drop_missing)
+    _refuse_counts(model, covariates, covariate_columns, drop_missing, transpose, layer, modality)
     columns = None if id_column is None else list(id_column)
     if kind == TOPICS:
         topics = _load(model)
@@ -254,6 +259,7 @@ def evaluate(
     encoding: Encoding = UTF8,
     covariates: Covariates = None,
     covariate_columns: CovariateColumns = None,
+    drop_missing: DropMissing = False,
     transpose: Transpose = False,
     layer: Layer = None,
     modality: Modality = None,
@@ -283,10 +289,11 @@ def evaluate(
         )
         refuse_texts(f"{data}, which has counts", text_column, label_column)
         source = Source(data, array, id_column, encoding, transpose, layer, modality)
-        estimator, _, X, told = _composition(model, source, covariates, covariate_columns)
+        known_of = covariates, covariate_columns, drop_missing
+        estimator, _, X, told = _composition(model, source, *known_of)
         _print(measure_composition(estimator, X, **told), as_json)
         return
-    _refuse_counts(model, covariates, covariate_columns, transpose, layer, modality)
+    _refuse_counts(model, covariates, covariate_columns, drop_missing, transpose, layer, modality)
     if kind == TOPICS:
         refuse(f"{model}, which has topics", {"--samples": samples is not None})
         topics = _load(model)
@@ -368,11 +375,11 @@ def _prior(estimator: Any) -> Any:
 
 
 def _composition(
-    path: Path, source: Source, covariates: Path | None, columns: str | None
+    path: Path, source: Source, covariates: Path | None, columns: str | None, drop_missing: bool
 ) -> tuple[Any, Any, Any, dict[str, Any]]:
     """The model, what identifies samples, their counts, and what is known of them if anything."""
     estimator = _load(path)
-    rows, X, told = read_samples(estimator, source, covariates, columns)
+    rows, X, told = read_samples(estimator, source, covariates, columns, drop_missing=drop_missing)
     return estimator, rows.ids, X, {} if told is None else {"covariates": told}
 
 
@@ -405,14 +412,16 @@ def _refuse_counts(
     model: Path,
     covariates: Path | None,
     columns: str | None,
+    drop_missing: bool,
     transpose: bool,
     layer: str | None,
     modality: str | None,
 ) -> None:
     """Refuse the options of counts, given for a model that is not of them."""
-    given = {"--covariates": covariates, "--covariate-columns": columns, "--transpose": transpose}
-    of_files = {"--layer": layer, "--modality": modality}
-    refuse(f"{model}, which is not a model of dirvae fit counts", {**given, **of_files})
+    told = {"--covariates": covariates, "--covariate-columns": columns}
+    of_files = {"--transpose": transpose, "--layer": layer, "--modality": modality}
+    given = {**told, "--drop-missing": drop_missing, **of_files}
+    refuse(f"{model}, which is not a model of dirvae fit counts", given)
 
 
 def _load(path: Path) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from dirvae.cli.counts import (
     COMPOSITION,
     TOPICS,
     Covariates,
+    DropMissing,
     Layer,
     Modality,
     Source,
@@ -19,7 +20,7 @@ from dirvae.cli.counts import (
     features_in_order,
     kind_of_model,
     read_counts,
-    read_covariates,
+    read_known,
 )
 from dirvae.cli.errors import refuse, say
 from dirvae.cli.inputs import (
@@ -62,6 +63,7 @@ def compare(
     encoding: Encoding = UTF8,
     array: Array = None,
     covariates: Covariates = None,
+    drop_missing: DropMissing = False,
     transpose: Transpose = False,
     layer: Layer = None,
     modality: Modality = None,
@@ -81,23 +83,30 @@ def compare(
         "--strip": strip,
         "--array": array,
     }
-    of_counts = {"--transpose": transpose, "--layer": layer, "--modality": modality}
+    of_counts = {
+        "--covariates": covariates,
+        "--drop-missing": drop_missing,
+        "--transpose": transpose,
+        "--layer": layer,
+        "--modality": modality,
+    }
     if data is None:
-        refuse("a comparison without data", {**options, **of_counts, "--covariates": covariates})
+        refuse("a comparison without data", {**options, **of_counts})
     classes = {kind_of_model(folder) for folder in folders}
     if not classes <= {TOPICS, COMPOSITION} or len(classes) > 1:
         raise ValueError("MODEL must be models of dirvae fit topics only, or of fit counts only")
     models = [load_estimator(folder, "top_words", "") for folder in folders]
     kinds = {name: kind for model in models for name, kind in model.covariate_kinds_.items()}
-    rows = told = None
+    rows: Any = None
+    told = None
     if data is not None and classes == {COMPOSITION}:
         refuse_texts(f"{data}, which has counts", text_column)
         refuse(f"{data}, which has counts", {"--strip": strip})
         source = Source(data, array, id_column, encoding, transpose, layer, modality)
-        rows = read_counts(source)
-        told = read_covariates(covariates, None, rows, source, kinds=kinds)
+        asked: dict[str, Any] = {"kinds": kinds, "drop_missing": drop_missing}
+        told, rows = read_known(covariates, None, read_counts(source), source, **asked)
     elif data is not None:
-        refuse("models of dirvae fit topics", {**of_counts, "--covariates": covariates})
+        refuse("models of dirvae fit topics", of_counts)
         rows = read_documents(
             data,
             array=array,

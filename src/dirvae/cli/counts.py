@@ -37,6 +37,7 @@ __all__ = [
     "kind_of_model",
     "read_counts",
     "read_covariates",
+    "read_known",
     "read_labels",
     "read_samples",
 ]
@@ -207,7 +208,12 @@ def features_in_order(model: Any, rows: Any, path: str) -> Any:
 
 
 def read_samples(
-    model: Any, source: Source, covariates: Path | None, columns: str | None = None
+    model: Any,
+    source: Source,
+    covariates: Path | None,
+    columns: str | None = None,
+    *,
+    drop_missing: bool = False,
 ) -> tuple[Rows, Any, Any]:
     """Samples as read, their counts by the features of the model, and what is known of them.
 
@@ -216,10 +222,37 @@ def read_samples(
         source: The samples.
         covariates: The table of what is known of them.
         columns: Its columns, as the option has them.
+        drop_missing: Whether samples are left out whose covariates are missing.
     """
-    rows = read_counts(source)
-    told = read_covariates(covariates, columns, rows, source, kinds=model.covariate_kinds_)
+    known = {"kinds": model.covariate_kinds_, "drop_missing": drop_missing}
+    told, rows = read_known(covariates, columns, read_counts(source), source, **known)
     return rows, features_in_order(model, rows, source.path), told
+
+
+def read_known(
+    path: Path | None,
+    columns: str | None,
+    rows: Rows,
+    source: Source,
+    *,
+    drop_missing: bool,
+    kinds: Mapping[str, str] = NO_KINDS,
+) -> tuple[Any, Rows]:
+    """Read what is known of samples, and return it with these samples; see `complete`.
+
+    Args:
+        path: As in `read_covariates`, as are those that follow.
+        columns: Its columns.
+        rows: The samples.
+        source: Where they are from.
+        drop_missing: Whether samples are left out of which something is missing.
+        kinds: Columns by default.
+    """
+    told = read_covariates(path, columns, rows, source, kinds=kinds)
+    if path is None:
+        require_also("--covariates", {"--drop-missing": drop_missing})
+        return None, rows
+    return complete(told, rows, drop_missing, path)
 
 
 def read_covariates(
@@ -307,7 +340,7 @@ def complete(frame: Any, rows: Rows, drop: bool, path: Path) -> tuple[Any, Rows]
     if not drop:
         raise ValueError(
             f"{path} has missing values in {count} of the {len(frame)} samples: {worst}; leave "
-            "these samples out with --drop-missing, or choose other --covariate-columns"
+            "these samples out with --drop-missing"
         )
     kept = (~missing.any(axis=1)).to_numpy()
     if not kept.any():
@@ -317,4 +350,5 @@ def complete(frame: Any, rows: Rows, drop: bool, path: Path) -> tuple[Any, Rows]
         name: [value for value, keep in zip(values, kept, strict=True) if keep]
         for name, values in rows.ids.items()
     }
-    return frame[kept].reset_index(drop=True), rows._replace(x=rows.x[kept], ids=ids)
+    left = rows._replace(x=rows.x[kept], ids=ids, kept=kept.nonzero()[0].tolist())
+    return frame[kept].reset_index(drop=True), left

@@ -19,11 +19,8 @@ from dirvae.cli.counts import (
     SampleIds,
     Source,
     Transpose,
-    complete,
-    features_in_order,
     is_composition,
-    read_counts,
-    read_covariates,
+    read_samples,
 )
 from dirvae.cli.errors import print_json, say
 from dirvae.cli.inputs import UTF8, Array, Encoding, load_estimator
@@ -80,11 +77,10 @@ def effects(
         )
     estimator = load_estimator(model, "effects", "")
     source = Source(counts, array, id_column, encoding, transpose, layer, modality)
-    rows = read_counts(source)
-    known = estimator.covariate_kinds_
-    told = read_covariates(covariates, covariate_columns, rows, source, kinds=known)
-    told, rows = complete(told, rows, drop_missing, covariates)
-    found = estimator.effects(features_in_order(estimator, rows, counts), told, level=level)
+    _, X, told = read_samples(
+        estimator, source, covariates, covariate_columns, drop_missing=drop_missing
+    )
+    found = estimator.effects(X, told, level=level)
     table = _rows(found, list(estimator.get_feature_names_out()), estimator.topic_names_)
     if output is not None:
         columns = {name: [row[name] for row in table] for name in table[0]}

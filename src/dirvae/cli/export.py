@@ -12,6 +12,7 @@ from dirvae.cli.apply import Model, read_for
 from dirvae.cli.counts import (
     CovariateColumns,
     Covariates,
+    DropMissing,
     Layer,
     Modality,
     Source,
@@ -89,6 +90,7 @@ def export(
     encoding: Encoding = UTF8,
     covariates: Covariates = None,
     covariate_columns: CovariateColumns = None,
+    drop_missing: DropMissing = False,
     transpose: Transpose = False,
     layer: Layer = None,
     modality: Modality = None,
@@ -121,6 +123,7 @@ def export(
     if data is None:
         options = {"--array": array, "--id-column": id_column, "--text-column": text_column}
         others = {"--strip": strip, "--covariates": covariates, "--transpose": transpose}
+        others |= {"--covariate-columns": covariate_columns, "--drop-missing": drop_missing}
         files = {"--layer": layer, "--modality": modality}
         refuse("an export without DATA", {**options, **others, **files})
         from dirvae.cli.inputs import load_estimator
@@ -131,7 +134,8 @@ def export(
         estimator = load_estimator(model, "transform", in_python) if row.takes_data else load(model)
     else:
         source = Source(data, array, id_column, encoding, transpose, layer, modality)
-        read = read_for(model, source, text_column, strip, covariates, covariate_columns)
+        known = covariates, covariate_columns, drop_missing
+        read = read_for(model, source, text_column, strip, *known)
         estimator, ids, X, told = read
         given = {"X": X, **told, **({"ids": ids} if row.takes_ids else {})}
     write = resolve_name(row.write)

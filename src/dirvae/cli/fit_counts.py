@@ -26,11 +26,10 @@ from dirvae.cli.counts import (
     SampleIds,
     Source,
     Transpose,
-    complete,
     read_counts,
-    read_covariates,
+    read_known,
 )
-from dirvae.cli.errors import require_also, say
+from dirvae.cli.errors import say
 from dirvae.cli.inputs import UTF8, Array, Encoding
 from dirvae.cli.options import integer
 from dirvae.cli.outputs import Force, Quiet, require_model_folder
@@ -89,12 +88,9 @@ def fit_counts(
     folder = place(output, checkpoint_dir, inputs)
     trainer = logged(logger, output, inputs)
     source = Source(counts, array, id_column, encoding, transpose, layer, modality)
-    rows = read_counts(source)
-    told = read_covariates(covariates, covariate_columns, rows, source)
-    if covariates is None:
-        require_also("--covariates", {"--drop-missing": drop_missing})
-    else:
-        told, rows = complete(told, rows, drop_missing, covariates)
+    told, rows = read_known(
+        covariates, covariate_columns, read_counts(source), source, drop_missing=drop_missing
+    )
     from dirvae.topics import CompositionModel
 
     verbose = not quiet and sys.stdout.isatty()

@@ -14,14 +14,12 @@ from dirvae.cli.counts import (
     Modality,
     Source,
     Transpose,
-    complete,
     features_in_order,
     is_composition,
-    read_counts,
-    read_covariates,
     read_labels,
+    read_samples,
 )
-from dirvae.cli.errors import refuse, require_also, say
+from dirvae.cli.errors import refuse, say
 from dirvae.cli.inputs import (
     UTF8,
     Array,
@@ -176,13 +174,7 @@ def _write_composition(
     if covariates is not None and len(covariates) > 1:
         raise ValueError(f"--covariates is {' '.join(covariates)}, must be one table for counts")
     table = None if covariates is None else Path(covariates[0])
-    rows = read_counts(source)
-    told = read_covariates(table, columns, rows, source, kinds=estimator.covariate_kinds_)
-    if table is None:
-        require_also("--covariates", {"--drop-missing": drop_missing})
-    else:
-        told, rows = complete(told, rows, drop_missing, table)
-    X = features_in_order(estimator, rows, source.path)
+    rows, X, told = read_samples(estimator, source, table, columns, drop_missing=drop_missing)
     labels = read_labels(table, label_column, rows, source)
     named = None if labels is None else {label_column: labels}
     given |= {"covariates": told, "ids": rows.ids or None, "labels": named}

@@ -9,6 +9,7 @@ import typer
 
 from dirvae.cli.counts import (
     Covariates,
+    DropMissing,
     Layer,
     Modality,
     Source,
@@ -66,6 +67,7 @@ def topics(
     layer: Layer = None,
     modality: Modality = None,
     covariates: Covariates = None,
+    drop_missing: DropMissing = False,
     as_json: AsJson = False,
 ) -> None:
     """Print each topic's mean share, words, and the documents with the largest share of the topic.
@@ -88,13 +90,13 @@ def topics(
     if called is TEXTS:
         options = {"--transpose": transpose, "--layer": layer, "--modality": modality}
         what = f"{model}, which is not a model of dirvae fit counts"
-        refuse(what, {**options, "--covariates": covariates})
+        refuse(what, {**options, "--covariates": covariates, "--drop-missing": drop_missing})
     if documents is not None and examples:
         if called is COUNTS:
             refuse_texts(f"{documents}, which has counts", text_column)
             refuse(f"{documents}, which has counts", {"--strip": strip})
             source = Source(documents, array, id_column, encoding, transpose, layer, modality)
-            X, counts, told = read_samples(estimator, source, covariates)
+            X, counts, told = read_samples(estimator, source, covariates, drop_missing=drop_missing)
         else:
             X = read_documents(
                 documents,
@@ -122,12 +124,13 @@ def _add_examples(
     from dirvae.report.examples import document_names, most_of
 
     known_by, names = document_names(X.ids, len(theta))
+    kept = getattr(X, "kept", None) or range(len(theta))
     for topic in found:
         k = topic[called.part]
         topic["examples"] = [
             {
                 called.row: names[row],
-                "row": int(row) + 1,
+                "row": kept[row] + 1,
                 "ids": {name: values[row] for name, values in X.ids.items()},
                 "theta": float(theta[row, k]),
                 **_text(X, row),

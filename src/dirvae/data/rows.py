@@ -23,6 +23,7 @@ class Rows(NamedTuple):
         columns: Names of the D columns, or None if the file has none.
         ids: Columns that identify the rows and are not data, each of length N, by name.
         notes: Sentences that say what was recognised in the file, and what was done to its values.
+        kept: Which rows of the file these are, from 0; None for all.
 
     Example:
         >>> Rows(np.eye(2), columns=["a", "b"]).columns
@@ -33,6 +34,7 @@ class Rows(NamedTuple):
     columns: list[str] | None = None
     ids: Mapping[str, Sequence[Any]] = {}
     notes: tuple[str, ...] = ()
+    kept: Sequence[int] | None = None
 
 
 def transposed(name: Any, rows: Rows) -> Rows:

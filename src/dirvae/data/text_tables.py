@@ -9,6 +9,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
+from dirvae import alignment
 from dirvae.data.delimited import NUMBER, read_delimited
 from dirvae.data.parquet import batches, opened_parquet
 from dirvae.data.text_files import UTF8, read_text
@@ -116,8 +117,8 @@ def _class(cell: Any, is_whole: bool) -> str:
 
 
 def is_missing(cell: Any) -> bool:
-    """Whether a cell is None, NaN or the empty string."""
-    return bool(cell is None or cell != cell or cell == "")
+    """Whether a cell is None, NaN, NA, NaT or the empty string."""
+    return alignment.is_missing(cell) or (isinstance(cell, str) and cell == "")
 
 
 def places_of(path: Path, found: Sequence[str], names: Sequence[str]) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -47,6 +48,8 @@ def measures_of(
 ) -> dict[str, float]:
     """Perplexity, coherence and diversity of a `TopicModel`, as far as they are defined.
 
+    All are those of the given words alone, so that they can be compared with those of other models.
+
     Args:
         model: The fitted model.
         counts: Of its words, shape (N, V).
@@ -55,8 +58,19 @@ def measures_of(
         numbers: Its covariates as numbers, shape (N, C), or None.
     """
     held_out = _held_out(model, columns, *halves, numbers)
-    of_words = _of_words(model.top_word_ids, counts, model._terms)
+    of_words: dict[str, float] = {}
+    if len(columns) > 1:  # one word goes together with nothing
+        of_words = _of_words(_ranked_among(model, columns), counts[:, columns], model._terms)
     return of_words if held_out is None else {"perplexity": held_out.perplexity(), **of_words}
+
+
+def _ranked_among(model: Any, columns: Ints) -> Callable[[int], Ints]:
+    """From n to the first n of these columns in the model's ranking, by their places, (K, n)."""
+    place = np.full(model.n_features_in_, -1)
+    place[columns] = np.arange(len(columns))
+    ranked = place[model.top_word_ids(len(place))]
+    among: Ints = ranked[ranked >= 0].reshape(len(ranked), len(columns))
+    return lambda n: among[:, :n]
 
 
 def spread_of_measures(

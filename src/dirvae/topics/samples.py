@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dirvae.report.explorer import Grouping, Groups, Samples
+from dirvae.report.explorer.groups import NONE, OTHER
 from dirvae.topics.columns import Column, columns_of
 from dirvae.topics.posterior import credible_intervals
 
@@ -22,6 +23,8 @@ ASKED = 200  # samples whose intervals are computed, to find the widest
 def groupings_of(labelled_by: str, groups: Groups, covariates: Any) -> list[Grouping]:
     """Ways to part samples: by labels, then by each covariate of two to 30 words.
 
+    Each sample is of a group. Those of labels that are not kept, and those without one, come last.
+
     Args:
         labelled_by: What labels are.
         groups: Samples by label.
@@ -33,13 +36,23 @@ def groupings_of(labelled_by: str, groups: Groups, covariates: Any) -> list[Grou
         >>> groupings_of("label", none, {"sea": ["b", "a", "b"], "age": [1, 2, 3]})
         [Grouping(name='sea', levels=['a', 'b'], of=array([1, 0, 1]))]
     """
-    found = [Grouping(labelled_by, groups.labels, groups.label)] if len(groups.labels) > 1 else []
+    found = [_by_label(labelled_by, groups)] if len(groups.labels) > 1 else []
     columns = [] if covariates is None else columns_of(covariates)
     return found + [
         Grouping(column.name, column.levels, _places(column))
         for column in columns
         if 1 < len(column.levels) <= MOST_LEVELS and not (found and column.name == labelled_by)
     ]
+
+
+def _by_label(name: str, groups: Groups) -> Grouping:
+    levels, of = list(groups.labels), groups.label.copy()
+    for place, level in ((OTHER, "other"), (NONE, f"no {name}")):
+        inside = groups.label == place
+        if inside.any():
+            of[inside] = len(levels)
+            levels.append(level)
+    return Grouping(name, levels, of)
 
 
 def _places(column: Column) -> NDArray[np.int64]:

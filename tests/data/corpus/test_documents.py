@@ -141,6 +141,8 @@ def test_what_is_known_is_kept_as_json_has_it():
     assert [plain(value) for value in values] == [
         *(3, 0.5, None, None, "2001-02-03", "a", True, "b'b'")
     ]
+    missing = [pd.NA, pd.NaT, np.datetime64("NaT"), np.float32("nan")]
+    assert [plain(value) for value in missing] == [None] * 4
     assert Document("a").label is None
 
 

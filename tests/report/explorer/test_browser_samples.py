@@ -147,6 +147,42 @@ def test_a_page_of_many_samples_tells_which_numbers_are_of_its_bars(
     )
 
 
+def test_every_sample_has_a_bar_whatever_its_label(opened: Any, tmp_path: Path) -> None:
+    counts, _ = samples()
+    labels = [f"site {row % 34:02}" for row in range(43)] + [None] * 5  # nine sites have two
+    composition().report(counts, tmp_path / "page.html", labels={"site": labels})
+    tab = opened(tmp_path / "page.html")
+    kept = [f"site {n:02}" for n in range(30)]
+    assert texts(tab, ".stacks b") == [*kept, "other", "no site"]
+    sizes = [2] * 9 + [1] * 21 + [4, 5]
+    told = [f"{n} sample{'s' if n > 1 else ''}" for n in sizes]
+    assert texts(tab, ".stacks small") == told
+    bars = [bar.get_attribute("aria-valuemax") for bar in tab.locator(".stack").all()]
+    assert [int(count or 0) for count in bars] == sizes
+    tab.locator("summary", has_text="As a table").first.click()
+    theta = shares_by_name().to_numpy()
+    of = np.array(
+        [label if label in kept else "no site" if label is None else "other" for label in labels]
+    )
+    for name, row in zip(("other", "no site"), texts(tab, "tbody tr")[-2:], strict=True):
+        inside = theta[of == name]
+        means = "\t".join(f"{share:.1%}" for share in inside.mean(axis=0))
+        assert row == f"{name}\t{len(inside)}\t{means}"
+    tab.select_option("#label", label="site 03")
+    assert texts(tab, ".stacks b") == ["site 03"]
+    tab.select_option("#label", label="all")
+    tab.locator("#app nav a").first.click()
+    said = "Share of the samples of each site, with 90% intervals."
+    [by] = [part for part in texts(tab, "#detail section") if part.startswith("By site")]
+    assert f"{said} The 30 largest of 34." in by
+
+
+def test_a_list_of_all_labels_says_nothing_of_the_largest(opened: Any, counted: Path) -> None:
+    tab = opened(counted, "#topic=1")
+    assert "By diet" in texts(tab, "#detail h3")
+    assert "largest of" not in tab.inner_text("#detail")
+
+
 def test_features_stand_against_the_mean(opened: Any, counted: Path) -> None:
     tab = opened(counted)
     tab.wait_for_selector(".apart")

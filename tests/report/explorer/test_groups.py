@@ -10,25 +10,27 @@ import pandas as pd
 import pytest
 
 from dirvae.report.explorer import groups
-from dirvae.report.explorer.groups import bins_of, groups_of, labels_of
+from dirvae.report.explorer.groups import NONE, OTHER, bins_of, groups_of, labels_of
 
 TO = "\u2013"
 
 
 def test_the_largest_labels_are_kept() -> None:
-    labels = [f"label {n}" for n in range(40) for _ in range(n + 1)]
+    labels = [f"label {n}" for n in range(40) for _ in range(n + 1)] + [None] * 50
     names, place, number = labels_of(labels, len(labels))
     assert names == [f"label {n}" for n in range(39, 9, -1)]
     assert number == 40
     assert {labels[row] for row in np.flatnonzero(place == 3)} == {"label 36"}
-    assert {labels[row] for row in np.flatnonzero(place == -1)} == {f"label {n}" for n in range(10)}
+    other = {labels[row] for row in np.flatnonzero(place == OTHER)}
+    assert other == {f"label {n}" for n in range(10)}
+    assert np.flatnonzero(place == NONE).tolist() == [*range(len(labels))][-50:]
 
 
 @pytest.mark.parametrize("count", [29, 30, 31])
 def test_up_to_thirty_labels_are_all_kept(count) -> None:
     names, place, number = labels_of([f"{n:02}" for n in range(count)], count)
     assert names == [f"{n:02}" for n in range(min(count, 30))]  # of one size: by name
-    assert place.tolist() == [n if n < 30 else -1 for n in range(count)]
+    assert place.tolist() == [n if n < 30 else OTHER for n in range(count)]
     assert number == count
 
 

@@ -12,6 +12,7 @@ from itertools import islice, repeat
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from dirvae import alignment
 from dirvae.data.corpora import BREAKS, read_texts
 from dirvae.data.delimited import NUMBER, cells_of_any_length, table_of
 from dirvae.data.parquet import DAMAGE, opened_parquet
@@ -72,11 +73,11 @@ def document_of(given: Any) -> Document:
 
 def plain(value: Any) -> Any:
     """Return what is known of a document as JSON has it; dates as ISO 8601 has them."""
+    if alignment.is_missing(value):  # NaT has an isoformat, too
+        return None
     if hasattr(value, "isoformat"):
         return value.isoformat()
     value = value.item() if hasattr(value, "item") else value
-    if value is None or value != value:
-        return None
     return value if isinstance(value, str | int | float) else str(value)
 
 

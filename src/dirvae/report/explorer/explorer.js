@@ -217,9 +217,8 @@ function byLabels() {
           text("span", called(k), { "data-name": k }),
           h("span", { class: "number" }, percent(found.share(k))))))));
   };
-  const largest = data.num_labels > data.labels.length
-    ? `The ${data.labels.length} largest of ${data.num_labels}.` : "";
-  return section(`What each ${labelled} is about`, largest && h("p", { class: "soft" }, largest),
+  return section(`What each ${labelled} is about`,
+    largestLabels() && h("p", { class: "soft" }, largestLabels()),
     h("ul", { class: "plain labels" }, rows.map(drawn)));
 }
 

@@ -15,11 +15,12 @@ from dirvae.alignment import is_missing
 from dirvae.data.delimited import is_number
 from dirvae.text import visible
 
-__all__ = ["Differences", "Groups", "Means", "bins_of", "groups_of", "labels_of"]
+__all__ = ["NONE", "OTHER", "Differences", "Groups", "Means", "bins_of", "groups_of", "labels_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 MOST_LABELS = 30
+NONE, OTHER = -1, -2  # places of documents without a label, and of those whose label is not kept
 TO = "\u2013"
 DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?(/.*|[T ]\d{2}.*)?")  # a time of day is not read
 MOST_BINS = 60
@@ -67,7 +68,7 @@ class Groups:
 
     Attributes:
         labels: Names of the labels, the largest first, length L.
-        label: Place of each document's label, -1 without, shape (N,).
+        label: Place of each document's label, `NONE` or `OTHER`, shape (N,).
         num_labels: How many labels there are, of which the largest are kept.
         times: Names of the times, in order, length T.
         at: Numbers at which the times stand, shape (T,).
@@ -133,14 +134,14 @@ def labels_of(labels: Any, count: int) -> tuple[list[str], Ints, int]:
         (['sea', 'air'], [0, -1, 1, 0], 2)
     """
     if labels is None:
-        return [], np.full(count, -1), 0
+        return [], np.full(count, NONE), 0
     texts = ["" if is_missing(label) else visible(label) for label in _values("labels", labels)]
     _require_count("labels", len(texts), count)
     known, inverse, sizes = np.unique(
         np.array(texts, dtype=object), return_inverse=True, return_counts=True
     )
     order = [g for g in np.argsort(-sizes, kind="stable") if known[g]]
-    place = np.full(len(known), -1)
+    place = np.where(known == "", NONE, OTHER)
     place[order[:MOST_LABELS]] = range(len(order[:MOST_LABELS]))
     return [str(known[g]) for g in order[:MOST_LABELS]], place[inverse], len(order)
 

@@ -133,6 +133,10 @@ function table(header, rows) {
       cells.map((cell) => h("td", {}, cell))))))));
 }
 
+// Where some are left out.
+const largestLabels = () => (data.num_labels > data.labels.length
+  ? `The ${data.labels.length} largest of ${data.num_labels}.` : "");
+
 function topicByLabel(k) {
   const rows = data.labels.flatMap((label, place) => {
     const found = group(place);
@@ -149,7 +153,7 @@ function topicByLabel(k) {
   const [list, more] = [listed(rows, drawn, 12, "")].flat();
   list.className = "bars by";
   return section(`By ${labelled}`, h("p", { class: "soft" },
-    `Share of the ${say.row}s of each ${labelled}, with ${whole(data.sure)} intervals.`), list, more);
+    `Share of the ${say.row}s of each ${labelled}, with ${whole(data.sure)} intervals. ${largestLabels()}`), list, more);
 }
 
 function points(x) {
