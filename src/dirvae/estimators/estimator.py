@@ -205,6 +205,15 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         require_positive("learning_rate", self.learning_rate)
         require_random_state(self.random_state)
 
+    def _check_next_pass(self) -> None:
+        """Check the arguments of a fitted model before one more pass, which keeps its size."""
+        self._check_arguments()
+        if self.n_components != self._n_features_out:
+            raise ValueError(
+                f"n_components is {self.n_components}, must be {self._n_features_out} for "
+                "partial_fit, as the fitted model has: for another number call fit"
+            )
+
     def _require_consistent(self) -> None:
         """Raise ValueError where what was learned does not go with ``vae_``, as loaded it may."""
         for name, wanted in self._shapes().items():
