@@ -30,7 +30,7 @@ from dirvae.estimators.arguments import (
     require_resumable,
 )
 from dirvae.estimators.components import standing_out
-from dirvae.estimators.estimator import RowEstimator, learning, scheduled
+from dirvae.estimators.estimator import RowEstimator, embedded, learning, scheduled
 from dirvae.estimators.kinds import warn_of_kind
 from dirvae.estimators.posterior import RowPosterior, intervals_by_row
 from dirvae.estimators.report import page_of
@@ -472,6 +472,10 @@ class DirichletVAE(RowEstimator):
         of the latent.
         """
         return self._rowwise(X, _elbo_by_row)
+
+    def _bounds_and_means(self, rows: Any) -> tuple[Any, Any]:
+        """`score_samples` and `transform` of rows that are checked, and need no names for it."""
+        return self._of_rows(rows, _elbo_by_row), self._of_rows(rows, embedded)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean of `score_samples`."""

@@ -42,7 +42,7 @@ from dirvae.training import History, Training, decaying_adam, fit
 from dirvae.training.trainer import trainer_options
 from dirvae.words import meant
 
-__all__ = ["RowEstimator", "VAEEstimator", "learning", "scheduled"]
+__all__ = ["RowEstimator", "VAEEstimator", "embedded", "learning", "scheduled"]
 
 WARMUP = 1000  # steps in which the KL's weight rises to 1; half of those planned if that is less
 
@@ -62,6 +62,11 @@ def scheduled(training: Training, learning_rate: float) -> Training:
 
     training.kl_schedule, training.optimizer = warmup, decay
     return training
+
+
+def embedded(vae: VAE | LabelledVAE, x: Tensor) -> Tensor:
+    """Posterior mean of each row, shape (B, K)."""
+    return vae.embed(x)
 
 
 P = ParamSpec("P")
@@ -275,7 +280,7 @@ class RowEstimator(VAEEstimator):
         The mean depends on the row alone, not on the other rows of X. A model with classes takes
         the posterior at the expected class of the row.
         """
-        z = self._rowwise(X, lambda vae, x: vae.embed(x))
+        z = self._rowwise(X, embedded)
         return z.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else z
 
     def _validated(self, X: Any, *, reset: bool) -> Any:
@@ -290,15 +295,22 @@ class RowEstimator(VAEEstimator):
     def _require_support(self, X: Any) -> None:
         require_support(X, self.likelihood_)
 
-    @pinned()
     def _rowwise(self, X: Any, function: Callable[[Any, Tensor], Tensor]) -> Any:
-        """Apply a function of rows in double precision, in which the batch does not show."""
+        return self._of_rows(self._checked(X), function)
+
+    def _checked(self, X: Any) -> Any:
+        """Rows that a fitted model is asked about, as an array or CSR matrix."""
         check_is_fitted(self)
         X = self._validated(X, reset=False)
         self._require_support(X)
+        return X
+
+    @pinned()
+    def _of_rows(self, rows: Any, function: Callable[[Any, Tensor], Tensor]) -> Any:
+        """Apply a function of rows in double precision, in which the batch does not show."""
         vae = copy.deepcopy(self.vae_).double()
         with torch.no_grad():
-            found = np.concatenate([function(vae, x).numpy() for x in batches(X)])
+            found = np.concatenate([function(vae, x).numpy() for x in batches(rows)])
         return finite("what it says of rows", found)
 
     def _check_arguments(self) -> None:
