@@ -35,7 +35,6 @@ __all__ = [
 ]
 
 ROWS_AT_ONCE = 1000
-MOST_WEIGHT = 1e30  # of which float32 has the sum
 MOST = 1e150  # whose square is finite
 MOST_OFFSET = 1e4  # standard deviations that a mean may be from 0 for float32 to tell values apart
 SINGLE = (1e-12, 1e15)  # standard deviations of which float32 has the squares, with room
@@ -147,16 +146,18 @@ def finite(what: str, values: Any) -> Any:
 
 
 def weighted(X: Any, sample_weight: Any) -> tuple[Any, Any]:
-    """Return rows of positive weight, and their weights; None for none."""
+    """Return rows of positive weight, and their weights, scaled so that the largest is 1.
+
+    The weights are None if ``sample_weight`` is.
+    """
     if sample_weight is None:
         return X, None
     given = np.asarray(sample_weight)
     # Of these, some versions of scikit-learn speak without naming the argument.
     if given.size and given.dtype.kind in "biuf" and not given.any():
         raise ValueError("sample_weight is zero in every row; at least one must be positive")
-    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-    if weight.max() > MOST_WEIGHT:  # only their ratios matter
-        weight = weight / weight.max()
+    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True).astype(np.float64)
+    weight /= weight.max()  # only their ratios matter, and float32 may not have the weights
     return taken(X, weight > 0), weight[weight > 0]
 
 
