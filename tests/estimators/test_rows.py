@@ -47,8 +47,10 @@ UNITS = [
     (0.0, 1e-12),
     (0.0, 1e-30),
     (0.0, 1e-100),
+    (0.0, 1e-139),
     (0.0, 1e30),
     (0.0, 1e100),
+    (0.0, 1e149),
 ]
 
 
@@ -136,6 +138,26 @@ def test_ordinary_data_stay_in_single_precision():
 def test_values_without_a_square_are_refused():
     with pytest.raises(ValueError, match=r"X has values of up to 1e\+200, must be 1e\+150 at most"):
         vae().fit(X * 1e200 / np.abs(X).max())
+
+
+@pytest.mark.parametrize("unit", [1e-141, 1e-162, 1e-200, 1e-300])
+@pytest.mark.parametrize("build", [vae, classifier])
+def test_columns_that_vary_by_too_little_are_refused_and_constants_taken(build, unit):
+    x = X / np.ptp(X, axis=0)
+    x[:, 1] *= unit
+    given = {"y": CLASSES}
+    said = f"X has values that differ by {unit:g} at most in column 1, must be by 1e-140 at"
+    for rows in (x, sparse.csr_matrix(x)):
+        with pytest.raises(ValueError, match=said):
+            build().fit(rows, **given)
+    x[:, 1] = unit
+    x[0, 1] *= 1 + 8 * np.finfo(float).eps  # which rounding may make of a constant
+    assert np.isfinite(build().fit(x, **given).transform(x)).all()
+
+
+def test_tiny_probabilities_are_taken():
+    x = np.column_stack([np.arange(8) % 2, np.linspace(0, 1e-200, 8)])
+    assert DirichletVAE(2, max_epochs=1, random_state=0).fit(x).transform(x).shape == (8, 2)
 
 
 def test_a_model_in_double_precision_is_trained_in_it():

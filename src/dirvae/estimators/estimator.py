@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state, estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Normal
 
 from dirvae.estimators.arguments import (
     likelihood_of,
@@ -29,7 +29,7 @@ from dirvae.estimators.arguments import (
     require_sizes,
 )
 from dirvae.estimators.kinds import warn_of_kind
-from dirvae.estimators.rows import batches, finite, validated_rows
+from dirvae.estimators.rows import batches, finite, require_deviations, validated_rows
 from dirvae.models.likelihoods import require_support
 from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
@@ -290,6 +290,8 @@ class RowEstimator(VAEEstimator):
         asked_for = meant("likelihood", self.likelihood)
         self.likelihood_ = likelihood_of(X, asked_for)
         self._require_support(X)
+        if self.likelihood_ is Normal:
+            require_deviations(X)
         warn_of_kind(X, self.likelihood_, chosen=asked_for is None)
 
     def _require_support(self, X: Any) -> None:

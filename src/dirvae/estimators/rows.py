@@ -27,6 +27,7 @@ __all__ = [
     "is_on_disk",
     "mean_and_std",
     "precision_of",
+    "require_deviations",
     "split_rows",
     "taken",
     "validated_corpus",
@@ -36,6 +37,7 @@ __all__ = [
 
 ROWS_AT_ONCE = 1000
 MOST = 1e150  # whose square is finite
+LEAST = 1e-140  # whose square, times that of a small share, is not 0
 MOST_OFFSET = 1e4  # standard deviations that a mean may be from 0 for float32 to tell values apart
 SINGLE = (1e-12, 1e15)  # standard deviations of which float32 has the squares, with room
 
@@ -187,6 +189,22 @@ def mean_and_std(X: Any, weight: Any) -> tuple[Tensor, Tensor]:
     single = (np.abs(mean) <= MOST_OFFSET * std) & (std >= low) & (std <= high)
     dtype = torch.float32 if single.all() else torch.float64
     return torch.from_numpy(mean).to(dtype), torch.from_numpy(std).to(dtype)
+
+
+def require_deviations(X: Any) -> None:
+    """Raise ValueError if a column varies, but by so little that a Gaussian of it has variance 0."""
+    ends = (X.min(axis=0), X.max(axis=0))
+    low, high = (np.ravel(end.toarray() if sparse.issparse(end) else end) for end in ends)
+    with np.errstate(over="ignore"):
+        span = high - low
+    error = X.shape[0] * np.finfo(np.float64).eps  # as in `mean_and_std`
+    small = (span < LEAST) & (span > error * np.maximum(np.abs(low), np.abs(high)))
+    if small.any():
+        column = int(small.argmax())
+        raise ValueError(
+            f"X has values that differ by {span[column]:g} at most in column {column}, must be by "
+            f"{LEAST:g} at least, or not at all, for a Gaussian: scale the column"
+        )
 
 
 def corpus_moments(X: Any, weight: Any) -> tuple[Tensor, Tensor]:
