@@ -23,6 +23,7 @@ __all__ = [
     "posterior_draws",
     "posterior_means",
     "posteriors",
+    "support_of",
 ]
 
 ROWS_AT_ONCE = 500
@@ -96,7 +97,20 @@ def on_simplex(law: Distribution) -> bool:
         >>> on_simplex(torch.distributions.Dirichlet(torch.ones(3)))
         True
     """
-    return isinstance(law.support, type(constraints.simplex))
+    return isinstance(support_of(law), type(constraints.simplex))
+
+
+def support_of(law: Distribution) -> Any:
+    """The support of ``law``; all real vectors if it names none, as normalizing flows do.
+
+    Example:
+        >>> support_of(torch.distributions.Dirichlet(torch.ones(3)))
+        Simplex()
+    """
+    try:
+        return law.support
+    except NotImplementedError:
+        return constraints.real_vector
 
 
 @contextmanager
