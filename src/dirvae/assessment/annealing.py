@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from dirvae.assessment.coordinates import Coordinates, coordinates_of
+from dirvae.assessment.embedding import require_rows
 from dirvae.evaluation import Evidence, importance_sampled
 from dirvae.models.likelihoods import warn_of_grey
 from dirvae.models.vae import VAE
@@ -96,7 +97,7 @@ def annealed_log_evidence(
         of shape (N,).
 
     Raises:
-        ValueError: If a number is below 1.
+        ValueError: If a number is below 1, or x has no rows.
 
     References:
         Neal 2001, "Annealed importance sampling"; Wu, Burda, Salakhutdinov & Grosse 2017, "On the
@@ -149,6 +150,7 @@ class AnnealedPath:
         num_leapfrog_steps: int,
         generator: torch.Generator | None,
     ) -> None:
+        require_rows(x)
         self.vae = copy.deepcopy(vae).double().eval().requires_grad_(False)
         self.guide = copy.deepcopy(self.vae.decoder).float()
         self.observe(x)
