@@ -62,6 +62,19 @@ def test_zero_inflation_is_a_mixture_with_zero() -> None:
     np.testing.assert_allclose(law.log_prob(x).numpy(), oracle, 1e-9)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_zero_inflation_in_half_precision_is_computed_in_single(dtype: torch.dtype) -> None:
+    given = [torch.tensor(v).to(dtype) for v in (3.0, 2.0, 0.4)]
+    half = dd.ZeroInflatedNegativeBinomial(*given)
+    single = dd.ZeroInflatedNegativeBinomial(*(v.float() for v in given))
+    x = torch.tensor([0.0, 1.0, 7.0])
+    for name in ("gate_logits", "mean", "variance", "mode"):
+        assert getattr(half, name).dtype is torch.float32
+        assert torch.equal(getattr(half, name), getattr(single, name))
+    assert torch.equal(half.log_prob(x), single.log_prob(x))
+    assert torch.equal(half.cdf(x), single.cdf(x))
+
+
 def test_multinomial_is_scipys_row_by_row() -> None:
     rows = torch.cat((X[:5], X[5:10] * 3))
     oracle = [

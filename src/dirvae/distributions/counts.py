@@ -129,7 +129,8 @@ class ZeroInflatedNegativeBinomial(Law):
         gate_logits: Tensor | float,
         validate_args: bool | None = None,
     ) -> None:
-        mean, concentration, self.gate_logits = broadcast_all(mean, concentration, gate_logits)
+        mean, concentration, gate_logits = broadcast_all(mean, concentration, gate_logits)
+        self.gate_logits = full_precision(gate_logits)
         self.counts = NegativeBinomial(mean, concentration, validate_args=validate_args)
         super().__init__(self.gate_logits.shape, torch.Size(), validate_args)
 
