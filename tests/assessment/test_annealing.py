@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -9,15 +11,18 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import (
     Bernoulli,
+    Distribution,
     Independent,
     LogNormal,
     Multinomial,
     MultivariateNormal,
     Normal,
+    constraints,
 )
 
 from dirvae.assessment.annealing import AnnealedPath, annealed_log_evidence
-from dirvae.distributions import Dirichlet, HyperSphericalUniform, PowerSpherical
+from dirvae.assessment.certificate import certify
+from dirvae.distributions import GEM, Dirichlet, HyperSphericalUniform, PowerSpherical
 from dirvae.models import zoo
 from dirvae.models.vae import VAE
 from dirvae.nn import Fixed, Head
@@ -149,6 +154,79 @@ def test_weights_are_in_double_precision() -> None:
     decoder = copy.deepcopy(vae.decoder).double()
     exact = decoder(path.coordinates.latent(u)).log_prob(torch.eye(4).double())
     torch.testing.assert_close(weight, exact, rtol=1e-13, atol=0)
+
+
+class Flow(Distribution):
+    """A Gaussian of covariance C C' that names no support, as flows do not."""
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+    has_rsample = True
+    spread = torch.tensor([[1.0, 0.0], [-0.6, 0.5]])
+
+    def __init__(self) -> None:
+        super().__init__(event_shape=torch.Size([2]), validate_args=False)
+
+    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:
+        return torch.randn(*sample_shape, 2) @ self.spread.T
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        at = torch.linalg.solve(self.spread.to(value), value.unsqueeze(-1)).squeeze(-1)
+        return Normal(0.0, 1.0).log_prob(at).sum(-1) - self.spread.logdet()
+
+
+class Made(nn.Module):
+    """Makes its distribution in forward, of constants that do not turn to double with it."""
+
+    def __init__(self, make: Callable[[], Distribution]) -> None:
+        super().__init__()
+        self.make = make
+
+    def forward(self) -> Distribution:
+        return self.make()
+
+
+def test_the_evidence_under_a_prior_that_names_no_support() -> None:
+    with pytest.raises(NotImplementedError):
+        _ = Flow().support
+    of_z = LOADING @ Flow.spread.double()
+    x = torch.randn(30, 4, generator=torch.Generator().manual_seed(0)).double()
+    marginal = MultivariateNormal(
+        torch.zeros(4).double(), of_z @ of_z.T + 0.25 * torch.eye(4).double()
+    )
+    exact, vae = marginal.log_prob(x), VAE(Misled(), Linear(), Made(Flow))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        found = annealed_log_evidence(vae, x, num_chains=64, num_temperatures=100)
+        sure = certify(vae, x, num_drawn=20, num_chains=4, num_temperatures=50)
+    assert found.mean_std_error < 0.05 / 3
+    assert abs(found.mean - float(exact.mean())) < 3 * found.mean_std_error
+    assert sure.lower <= float(marginal.log_prob(sure.drawn).mean()) <= sure.upper
+
+
+@pytest.mark.parametrize(
+    ("make", "concentration"),
+    [
+        (lambda: Dirichlet(torch.tensor([0.5, 1.0, 2.0, 3.0, 1.0])), [0.5, 1.0, 2.0, 3.0, 1.0]),
+        (lambda: GEM(torch.tensor(1.0), 2), None),
+    ],
+    ids=["Dirichlet", "GEM"],
+)
+def test_the_evidence_under_a_prior_made_of_single_constants(
+    make: Callable[[], Distribution], concentration: list[float] | None
+) -> None:
+    """Of two parts, the GEM with concentration 1 has the shares of a flat Dirichlet."""
+    concentration = concentration or [1.0, 1.0]
+    x = np.random.default_rng(0).multinomial(12, np.ones(size := len(concentration)) / size, 10)
+    exact = scipy.stats.dirichlet_multinomial(concentration, 12).logpmf(x)
+    found = annealed_log_evidence(
+        VAE(Misled(), Counts(), Made(make)),
+        torch.from_numpy(x).double(),
+        num_chains=64,
+        num_temperatures=100,
+        generator=torch.Generator().manual_seed(1),
+    )
+    assert found.mean_std_error < 0.05
+    assert abs(found.mean - exact.mean()) < 4 * found.mean_std_error
 
 
 @pytest.mark.learning

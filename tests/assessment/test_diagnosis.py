@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,9 +10,13 @@ from scipy import integrate, stats
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, StudentT
 
+from dirvae.assessment.annealing import annealed_log_evidence
+from dirvae.assessment.certificate import certify
 from dirvae.assessment.diagnosis import diagnose
 from dirvae.assessment.embedding import posterior_draws, posterior_means
+from dirvae.assessment.likelihood import bound_of, log_evidence, log_weights, lower_bound
 from dirvae.assessment.marginals import marginal_divergence
+from dirvae.assessment.use import decoding_use, encoding_use
 from dirvae.distributions import Dirichlet, StickBreakingBeta
 from dirvae.evaluation import Use
 from dirvae.models import zoo
@@ -197,8 +202,6 @@ def test_draws_and_means_of_rows() -> None:
 
 def test_what_cannot_be_diagnosed() -> None:
     vae = zoo.gaussian(4, 2, hidden_sizes=(8,))
-    with pytest.raises(ValueError, match="x has no rows"):
-        diagnose(vae, torch.zeros(0, 4))
     matrix = Fixed(Normal, loc=torch.zeros(2, 3), scale=torch.ones(2, 3))
     with pytest.raises(ValueError, match=r"latent has shape \(2, 3\)"):
         diagnose(VAE(vae.encoder, vae.decoder, matrix), torch.zeros(1, 4))
@@ -219,3 +222,26 @@ def test_counts_by_an_absolute_threshold_and_measures_by_component() -> None:
     assert (by_name["std"] is found.draws.std, by_name["prior_std"] is found.prior.std) == (1, 1)
     assert ("weight_norm" in by_name) == (found.weight_norms is not None)
     assert {values.shape for values in by_name.values()} == {(3,)}
+
+
+ASKED: dict[str, Callable[[VAE, Tensor], object]] = {
+    "annealed_log_evidence": annealed_log_evidence,
+    "bound_of": bound_of,
+    "certify": partial(certify, num_drawn=2),
+    "decoding_use": decoding_use,
+    "diagnose": diagnose,
+    "encoding_use": encoding_use,
+    "log_evidence": partial(log_evidence, num_samples=2),
+    "log_weights": partial(log_weights, num_samples=2),
+    "lower_bound": lower_bound,
+    "marginal_divergence": marginal_divergence,
+    "posterior_draws": posterior_draws,
+    "posterior_means": posterior_means,
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_no_rows_are_told_by_name(name: str) -> None:
+    vae = zoo.gaussian(4, 2, hidden_sizes=(8,))
+    with pytest.raises(ValueError, match=r"^x has no rows; at least one is needed$"):
+        ASKED[name](vae, torch.zeros(0, 4))

@@ -187,6 +187,26 @@ def test_covariates_and_masks_reach_the_model() -> None:
     assert encoding_use(vae, x, told).shape == decoding_use(vae, x, told).shape == (2,)
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.float32, torch.float64])
+def test_masks_may_be_numbers(dtype: torch.dtype) -> None:
+    vae = zoo.gaussian(6, 2, hidden_sizes=(8,)).eval()
+    x = torch.bernoulli(torch.full((5, 6), 0.5), generator=torch.Generator().manual_seed(0))
+    x[:, 4:] = 0.5  # which is not looked at
+    mask = torch.ones(5, 6, dtype=torch.bool)
+    mask[:, 4:] = False
+
+    def values(mask: Tensor) -> list[Any]:
+        generator = torch.Generator().manual_seed(0)
+        return [
+            log_evidence(vae, x, 10, mask=mask, generator=generator).value,
+            bound_of(vae, x, mask=mask, generator=generator),
+            vae.reconstruct(x, mask=mask).detach(),
+        ]
+
+    for found, wanted in zip(values(mask.to(dtype)), values(mask), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
 @pytest.mark.parametrize(("name", "value"), [("num_samples", 0), ("draws_at_once", -1)])
 def test_counts_must_be_positive(name: str, value: int) -> None:
     arguments = {"num_samples": 2, name: value}

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 import torch
 from scipy import sparse, stats
 
 from dirvae import DirichletVAE
-from dirvae.assessment.summary import MOST_DIAGNOSED, summarize
+from dirvae.assessment.summary import MOST_DIAGNOSED, Summary, summarize
 from dirvae.distributions import Multinomial
 from dirvae.models.zoo import dirichlet
+
+NAMED = ("frame", "nullable", "polars")
+FORMATS = ("coo", "csc", "bsr", "dia", "lil", "dok")
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +60,61 @@ def test_sparse_rows_and_no_likelihood(model: DirichletVAE, counts: Any) -> None
     assert dense.evidence is thin.evidence is None
     np.testing.assert_array_equal(dense.bound, thin.bound)
     np.testing.assert_array_equal(dense.diagnosis.decoding_cost, thin.diagnosis.decoding_cost)
+
+
+FORMS: dict[str, Any] = {
+    "list": lambda X: X.tolist(),
+    "frame": lambda X: pd.DataFrame(X, columns=list("abcdef")),
+    "nullable": lambda X: pd.DataFrame(X.astype(int), columns=list("abcdef"), dtype="Int64"),
+    "polars": lambda X: pl.DataFrame(X, schema=list("abcdef")),
+    **{name: partial(sparse.csr_matrix.asformat, format=name) for name in FORMATS},
+}
+
+
+def same(found: Summary, wanted: Summary) -> None:
+    np.testing.assert_array_equal(found.bound, wanted.bound)
+    np.testing.assert_array_equal(found.evidence.value, wanted.evidence.value)
+    np.testing.assert_array_equal(found.active, wanted.active)
+    np.testing.assert_array_equal(found.diagnosis.decoding_cost, wanted.diagnosis.decoding_cost)
+    assert found.posterior_mean_variance == wanted.posterior_mean_variance
+
+
+@pytest.mark.filterwarnings("ignore:Constructing a DIA matrix")
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_are_taken_in_all_forms_that_transform_takes(
+    model: DirichletVAE, counts: Any, form: str
+) -> None:
+    few = counts[:40]
+    X = FORMS[form](sparse.csr_matrix(few) if form in FORMATS else few)
+    named = copy.copy(model)
+    if form in NAMED:
+        named.feature_names_in_ = np.array(list("abcdef"), dtype=object)
+    same(named.evaluate(X, 5), model.evaluate(few, 5))
+
+
+@pytest.mark.filterwarnings("ignore:Constructing a DIA matrix")
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "nullable"])
+def test_probabilities_are_drawn_alike_in_all_forms(form: str) -> None:
+    X = np.random.default_rng(0).random((600, 6)).round(1) * (np.arange(6) < 4)
+    settings: dict[str, Any] = {"hidden_sizes": (8,), "decoder_hidden_sizes": (8,)}
+    grey = DirichletVAE(3, max_epochs=1, random_state=0, **settings)
+    grey.fit(FORMS["frame"](X) if form in NAMED else X)
+    found = grey.evaluate(FORMS[form](sparse.csr_matrix(X) if form in FORMATS else X), 5)
+    same(found, DirichletVAE(3, max_epochs=1, random_state=0, **settings).fit(X).evaluate(X, 5))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X: np.where(X == X[0, 0], np.nan, X), "contains NaN"),
+        (lambda X: X + 1, "X has values from 1 to 2, but a Bernoulli"),
+        (lambda X: X[:, :4], "X has 4 features"),
+    ],
+)
+def test_impossible_rows_are_refused_and_not_drawn(change: Any, message: str) -> None:
+    X = np.eye(6)
+    with pytest.raises(ValueError, match=message):
+        DirichletVAE(3, max_epochs=1, random_state=0).fit(X).evaluate(change(X), 0)
 
 
 def test_a_summary_is_shown_as_its_whole_table(model: DirichletVAE, counts: Any) -> None:

@@ -37,6 +37,23 @@ def test_numbers_are_kept_in_one_precision_and_whole_ones_as_they_are():
     assert pixels[[0]].x.dtype == torch.float32
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("given", [np.asarray, torch.as_tensor, np.ndarray.tolist])
+def test_all_that_goes_with_a_row_has_the_precision_of_the_row(dtype, given):
+    seconds = np.array([[1.7e9 + 0.5], [1.7e9 + 0.25], [16777217.0]])  # float32 has none of them
+    weight, label = np.array([1.0, 3.0, 5.0]), LABEL.astype(np.float64)
+    data = ArrayDataset(
+        np.eye(3), given(seconds), weight=given(weight), label=given(label), dtype=dtype
+    )
+    batch = data[[0, 1, 2]]
+    assert {batch.x.dtype, batch.covariates.dtype, batch.weight.dtype, batch.label.dtype} == {dtype}
+    numpy_type = {torch.float32: np.float32, torch.float64: np.float64}[dtype]
+    np.testing.assert_array_equal(batch.covariates, seconds.astype(numpy_type))
+    np.testing.assert_array_equal(batch.label, LABEL)
+    eps = torch.finfo(dtype).eps
+    np.testing.assert_allclose(batch.weight.double(), weight / 3, rtol=2 * eps, atol=0)
+
+
 @pytest.mark.parametrize("Data", [ArrayDataset, CountDataset])
 def test_labels_must_be_those_of_the_rows(Data):
     with pytest.raises(ValueError, match="label has 2 rows, x has 3; they must agree"):
@@ -78,7 +95,7 @@ def test_a_model_is_given_what_is_there_by_name():
 
 
 def test_weights_have_a_mean_of_one_whatever_their_scale():
-    for scale in (1.0, 0.01, 3e38 / 4):  # the last sums to more than float32 has
+    for scale in (1.0, 0.01, 3e38 / 4, 4e307, 1e-44, 1e-45, 1e-300, 5e-324):
         found = ArrayDataset(np.eye(3), weight=scale * np.array([0, 2, 4])).weight
         torch.testing.assert_close(found, torch.tensor([0.0, 1.0, 2.0]))
     with pytest.raises(ValueError, match="weight must be finite, 0 or more"):

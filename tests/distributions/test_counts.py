@@ -62,6 +62,19 @@ def test_zero_inflation_is_a_mixture_with_zero() -> None:
     np.testing.assert_allclose(law.log_prob(x).numpy(), oracle, 1e-9)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_zero_inflation_in_half_precision_is_computed_in_single(dtype: torch.dtype) -> None:
+    given = [torch.tensor(v).to(dtype) for v in (3.0, 2.0, 0.4)]
+    half = dd.ZeroInflatedNegativeBinomial(*given)
+    single = dd.ZeroInflatedNegativeBinomial(*(v.float() for v in given))
+    x = torch.tensor([0.0, 1.0, 7.0])
+    for name in ("gate_logits", "mean", "variance", "mode"):
+        assert getattr(half, name).dtype is torch.float32
+        assert torch.equal(getattr(half, name), getattr(single, name))
+    assert torch.equal(half.log_prob(x), single.log_prob(x))
+    assert torch.equal(half.cdf(x), single.cdf(x))
+
+
 def test_multinomial_is_scipys_row_by_row() -> None:
     rows = torch.cat((X[:5], X[5:10] * 3))
     oracle = [
@@ -138,6 +151,43 @@ def test_negative_binomial_never_gives_nan(mean: float, r: float, dtype: torch.d
         assert bool((log_prob <= 1e-3).all())
         (gradient,) = torch.autograd.grad(log_prob.sum(), parameters)
         assert not gradient.isnan().any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("r", [1e-6, 1.0, 1e12])
+def test_a_negative_binomial_of_mean_zero_is_zero(r: float, dtype: torch.dtype) -> None:
+    """As torch's Poisson of rate 0 is, to which it comes as r grows."""
+    given = [torch.tensor(v, dtype=dtype, requires_grad=True) for v in (0.0, r, 0.4)]
+    x = torch.tensor([0.0, 1.0, 1e9], dtype=dtype)
+    law, inflated = dd.NegativeBinomial(*given[:2]), dd.ZeroInflatedNegativeBinomial(*given)
+    oracle = torch.distributions.Poisson(torch.zeros((), dtype=dtype)).log_prob(x)
+    for of_zero in (law, inflated):
+        torch.testing.assert_close(of_zero.log_prob(x).detach(), oracle)
+        assert of_zero.cdf(x).tolist() == pytest.approx([1.0, 1.0, 1.0])
+        assert not bool(of_zero.sample(torch.Size([50])).any())
+        slopes = torch.autograd.grad(of_zero.log_prob(x).sum(), given, allow_unused=True)
+        assert all(slope is None or bool(slope.isfinite()) for slope in slopes)
+    [slope] = torch.autograd.grad(law.log_prob(torch.zeros((), dtype=dtype)), given[0])
+    assert float(slope) == -1.0  # of -r log(1 + mu / r)
+
+
+@pytest.mark.parametrize(("mean", "r"), [(1e-38, 1.0), (1e-20, 1e15), (1e12, 1e-6), (3.0, 3.0)])
+@pytest.mark.parametrize("x", [0.0, 1.0, 40.0, 1e9])
+def test_a_negative_binomial_of_extreme_means_is_mpmaths(mean: float, r: float, x: float) -> None:
+    """Also where r / mean is far above the largest float32."""
+    given = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (mean, r)]
+    found = dd.NegativeBinomial(*given).log_prob(t(x)).squeeze()
+    slopes = torch.autograd.grad(found, given)
+    with mpmath.workdps(60):
+        mu, k, n = (mpmath.mpf(v) for v in (mean, r, x))
+        exact = mpmath.loggamma(n + k) - mpmath.loggamma(k) - mpmath.loggamma(n + 1)
+        exact -= k * mpmath.log1p(mu / k) + n * mpmath.log1p(k / mu)
+        by_mean = (n / mu - 1) / (1 + mu / k)
+        digammas = mpmath.digamma(n + k) - mpmath.digamma(k)
+        by_r = digammas - mpmath.log1p(mu / k) + (mu - n) / (mu + k)
+    assert found.item() == pytest.approx(float(exact), rel=1e-9, abs=1e-9)
+    assert float(slopes[0]) == pytest.approx(float(by_mean), rel=1e-6, abs=1e-9)
+    assert float(slopes[1]) == pytest.approx(float(by_r), rel=1e-6, abs=1e-12)
 
 
 def test_float32_keeps_the_digits_of_nearly_poisson_counts() -> None:

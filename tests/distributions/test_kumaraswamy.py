@@ -125,3 +125,50 @@ def test_a_stick_that_is_as_good_as_zero_leaves_the_others_their_variance() -> N
     a, b = torch.tensor([0.01, 1.0]), torch.tensor([1e4, 1.0])
     variance = dd.StickBreakingKumaraswamy(a, b).variance
     torch.testing.assert_close(variance, torch.tensor([0.0, 1 / 12, 1 / 12]))
+
+
+TINY = [1e-18, 1e-12, 1e-6, 1e-3, 0.0199, 0.0201, 0.5, 3.0]
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [(torch.float64, 1e-9), (torch.float32, 2e-6)])
+@pytest.mark.parametrize("b", TINY)
+@pytest.mark.parametrize("a", [1e-6, 0.5, 3.0])
+def test_entropy_and_mean_log_are_mpmaths_with_their_slopes(
+    a: float, b: float, dtype: torch.dtype, rtol: float
+) -> None:
+    given = [torch.tensor(v, dtype=dtype, requires_grad=True) for v in (a, b)]
+    q = dd.Kumaraswamy(*given, validate_args=False)
+    entropy, mean = q.entropy(), q.log().mean[0]
+    slopes = torch.autograd.grad(entropy, given)
+    mean_slopes = torch.autograd.grad(mean, given)
+    with mpmath.workdps(80):
+        a, b = (mpmath.mpf(v.item()) for v in given)
+        harmonic = mpmath.digamma(b + 1) + mpmath.euler
+        slope = mpmath.polygamma(1, b + 1)
+        terms = {
+            "entropy": [1 - 1 / b, (1 - 1 / a) * harmonic, -mpmath.log(a), -mpmath.log(b)],
+            "entropy by a": [harmonic / a**2, -1 / a],
+            "entropy by b": [1 / b**2, (1 - 1 / a) * slope, -1 / b],
+            "mean": [-harmonic / a],
+            "mean by a": [harmonic / a**2],
+            "mean by b": [-slope / a],
+        }
+    for (name, parts), found in zip(
+        terms.items(), (entropy, *slopes, mean, *mean_slopes), strict=True
+    ):
+        if max(map(abs, parts)) < torch.finfo(dtype).max:
+            # Of sums the largest term says how many digits can be right; torch's trigamma has nine.
+            error = rtol * float(max(map(abs, parts)))
+            assert found.item() == pytest.approx(float(sum(parts)), rel=0, abs=error), name
+
+
+def test_kl_of_two_tiny_concentrations_has_mpmaths_slope() -> None:
+    """By c, for E[log(1 - x)] is no part of it: digamma(c) - digamma(c + d) - E[log x]."""
+    a, c = torch.tensor(1e-6), torch.tensor(2.0, requires_grad=True)
+    kl = kl_divergence(dd.Kumaraswamy(a, a), dd.Beta(c, torch.tensor(1.0)))
+    with mpmath.workdps(50):
+        exact_a = mpmath.mpf(a.item())
+        log_x = -(mpmath.digamma(exact_a + 1) + mpmath.euler) / exact_a
+        exact = mpmath.digamma(2) - mpmath.digamma(3) - log_x
+    [slope] = torch.autograd.grad(kl, c)
+    assert float(slope) == pytest.approx(float(exact), rel=1e-5)

@@ -104,6 +104,39 @@ def test_a_fit_without_its_checkpoint_leaves_what_was_learned(Estimator, tmp_pat
     assert dict(vars(model)) == before
 
 
+PASSES = (DirichletVAE, TopicModel, CompositionModel)
+
+
+@pytest.mark.parametrize("Estimator", PASSES)
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"n_components": 3}, "n_components is 3, must be 2 for partial_fit, as the fitted model"),
+        ({"n_components": 0}, "n_components is 0, must be an integer of 1 or more"),
+        ({"learning_rate": -1}, "learning_rate is -1, must be a positive number"),
+        ({"hidden_sizes": (0,)}, "hidden_sizes is 0, must be an integer of 1 or more"),
+    ],
+)
+def test_arguments_are_checked_before_each_pass(Estimator, changed, message, tmp_path):
+    model = estimator(Estimator).partial_fit(X)
+    theta, right = model.transform(X), {name: getattr(model, name) for name in changed}
+    model.set_params(**changed)
+    before = dict(vars(model))
+    with pytest.raises(ValueError, match=message):
+        model.partial_fit(X)
+    assert vars(model) == before
+    np.testing.assert_array_equal(model.transform(X), theta)
+    model.set_params(**right).partial_fit(X).save(tmp_path / "model")
+    assert Estimator.load(tmp_path / "model").transform(X).shape == (20, 2)
+
+
+@pytest.mark.parametrize("Estimator", PASSES)
+def test_fit_takes_another_number_of_components(Estimator):
+    model = estimator(Estimator).partial_fit(X).set_params(n_components=3).fit(X)
+    assert model.transform(X).shape == (20, 3) and len(model.get_feature_names_out()) == 3
+    assert model.partial_fit(X).components_.shape == (3, 5)
+
+
 def test_a_refused_pass_leaves_what_was_learned():
     model = estimator(TopicModel).fit(X, Y)
     before = dict(vars(model))

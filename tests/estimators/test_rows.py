@@ -47,8 +47,10 @@ UNITS = [
     (0.0, 1e-12),
     (0.0, 1e-30),
     (0.0, 1e-100),
+    (0.0, 1e-139),
     (0.0, 1e30),
     (0.0, 1e100),
+    (0.0, 1e149),
 ]
 
 
@@ -138,6 +140,26 @@ def test_values_without_a_square_are_refused():
         vae().fit(X * 1e200 / np.abs(X).max())
 
 
+@pytest.mark.parametrize("unit", [1e-141, 1e-162, 1e-200, 1e-300])
+@pytest.mark.parametrize("build", [vae, classifier])
+def test_columns_that_vary_by_too_little_are_refused_and_constants_taken(build, unit):
+    x = X / np.ptp(X, axis=0)
+    x[:, 1] *= unit
+    given = {"y": CLASSES}
+    said = f"X has values that differ by {unit:g} at most in column 1, must be by 1e-140 at"
+    for rows in (x, sparse.csr_matrix(x)):
+        with pytest.raises(ValueError, match=said):
+            build().fit(rows, **given)
+    x[:, 1] = unit
+    x[0, 1] *= 1 + 8 * np.finfo(float).eps  # which rounding may make of a constant
+    assert np.isfinite(build().fit(x, **given).transform(x)).all()
+
+
+def test_tiny_probabilities_are_taken():
+    x = np.column_stack([np.arange(8) % 2, np.linspace(0, 1e-200, 8)])
+    assert DirichletVAE(2, max_epochs=1, random_state=0).fit(x).transform(x).shape == (8, 2)
+
+
 def test_a_model_in_double_precision_is_trained_in_it():
     torch.manual_seed(0)
     model = gaussian(4, 2, hidden_sizes=(8,), decoder_hidden_sizes=(8,)).double()
@@ -153,13 +175,14 @@ def test_a_data_set_keeps_the_precision_that_it_is_told():
         np.testing.assert_array_equal(kept, far)
 
 
-@pytest.mark.parametrize("scale", [1e38, 1e300])
-def test_only_ratios_of_weights_matter(scale: float) -> None:
+@pytest.mark.parametrize("likelihood", [Normal, "bernoulli"])
+@pytest.mark.parametrize("scale", [1e-300, 1e-45, 1e-44, 1e38, 1e300])
+def test_only_ratios_of_weights_matter(scale: float, likelihood: Any) -> None:
     x, weights = np.eye(8), np.arange(1.0, 9.0)
-    options = {"max_epochs": 2, "hidden_sizes": (4,), "random_state": 0}
+    options = {"max_epochs": 2, "hidden_sizes": (4,), "random_state": 0, "likelihood": likelihood}
     near = DirichletVAE(2, **options).fit(x, sample_weight=weights / 8)
     far = DirichletVAE(2, **options).fit(x, sample_weight=weights * scale)
-    np.testing.assert_array_equal(far.transform(x), near.transform(x))
+    np.testing.assert_allclose(far.transform(x), near.transform(x), rtol=1e-5)
 
 
 def test_an_estimator_says_no_nan() -> None:
@@ -250,16 +273,17 @@ def test_weighted_moments_are_those_of_repeated_rows():
         np.testing.assert_allclose(std, repeated.std(0), rtol=1e-6)
 
 
-def test_rows_of_weight_zero_are_left_out_and_huge_weights_made_smaller():
+def test_rows_of_weight_zero_are_left_out_and_the_largest_weight_is_one():
     x = np.eye(3)
     assert weighted(x, None)[0] is x
     assert weighted(x, None)[1] is None
     kept, weight = weighted(x, [2.0, 0.0, 4.0])
-    assert (kept.tolist(), weight.tolist()) == (x[[0, 2]].tolist(), [2, 4])
-    assert weighted(x, [1e30, 0, 5e29])[1].tolist() == [1e30, 5e29]
+    assert (kept.tolist(), weight.tolist()) == (x[[0, 2]].tolist(), [0.5, 1])
     np.testing.assert_allclose(weighted(x, [1.5e30, 0.75e30, 0.3e30])[1], [1, 0.5, 0.2])
     kept, weight = weighted(x, [0.25, 0, 1e-300])
-    assert (kept.tolist(), weight.tolist()) == (x[[0, 2]].tolist(), [0.25, 1e-300])
+    assert (kept.tolist(), weight.tolist()) == (x[[0, 2]].tolist(), [1, 4e-300])
+    tiny = np.array([1e-45, 0, 4.2e-45], np.float32)  # whole multiples of the least
+    np.testing.assert_array_equal(weighted(x, tiny)[1], [1 / 3, 1])
     assert weighted(sparse.csr_matrix(x), [0, 0, 1])[0].toarray().tolist() == [[0, 0, 1]]
     with pytest.raises(ValueError, match="sample_weight is zero in every row"):
         weighted(x, [0, 0, 0])

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from dirvae.assessment.coordinates import Coordinates, coordinates_of
+from dirvae.assessment.embedding import require_rows
 from dirvae.evaluation import Evidence, importance_sampled
 from dirvae.models.likelihoods import warn_of_grey
 from dirvae.models.vae import VAE
@@ -78,8 +79,10 @@ def annealed_log_evidence(
     estimate may be from the true value.
 
     Args:
-        vae: The model, with a latent of shape (K,) and a prior that has a density. A copy of it is
-            run, in evaluation mode: densities in double precision, gradients in single precision.
+        vae: The model, with a latent of shape (K,) and a prior that has a density. A prior that
+            names no ``support``, such as a normalizing flow, counts as one of all of R^K. A copy of
+            the model is run, in evaluation mode: densities in double precision, gradients in single
+            precision.
         x: Rows, shape (N, D...).
         covariates: Covariates of the rows, shape (N, C), optional.
         num_chains: Number of Markov chains for each row. Each gives one importance weight. The
@@ -94,7 +97,7 @@ def annealed_log_evidence(
         of shape (N,).
 
     Raises:
-        ValueError: If a number is below 1.
+        ValueError: If a number is below 1, or x has no rows.
 
     References:
         Neal 2001, "Annealed importance sampling"; Wu, Burda, Salakhutdinov & Grosse 2017, "On the
@@ -147,6 +150,7 @@ class AnnealedPath:
         num_leapfrog_steps: int,
         generator: torch.Generator | None,
     ) -> None:
+        require_rows(x)
         self.vae = copy.deepcopy(vae).double().eval().requires_grad_(False)
         self.guide = copy.deepcopy(self.vae.decoder).float()
         self.observe(x)

@@ -96,8 +96,10 @@ def certify(
     and join their certificates by `Certificate.concatenate`.
 
     Args:
-        vae: The model, with a latent of shape (K,) and a prior that has a density. A copy of it is
-            run, in evaluation mode: densities in double precision, gradients in single precision.
+        vae: The model, with a latent of shape (K,) and a prior that has a density. A prior that
+            names no ``support``, such as a normalizing flow, counts as one of all of R^K. A copy of
+            the model is run, in evaluation mode: densities in double precision, gradients in single
+            precision.
         x: Rows, shape (N, D...).
         covariates: Covariates of the rows, shape (N, C), optional. The model draws its rows with
             the first ``num_drawn`` of them.
@@ -109,7 +111,7 @@ def certify(
 
     Raises:
         ValueError: If ``num_drawn`` or ``num_chains`` is below 2, another number is below 1, or
-            there are fewer rows of covariates than ``num_drawn``.
+            there are fewer rows of covariates than ``num_drawn``, or x has no rows.
 
     References:
         Grosse, Ghahramani & Adams 2015, "Sandwiching the marginal likelihood using bidirectional

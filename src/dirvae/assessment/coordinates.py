@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, MixtureSameFamily, biject_to, constraints
 
+from dirvae.assessment.embedding import support_of
 from dirvae.distributions import draw, log_law
 
 __all__ = ["Coordinates", "coordinates_of"]
@@ -35,7 +36,8 @@ def coordinates_of(prior: Distribution) -> Coordinates:
 
     Of a law on the simplex that gives the one of log z they are isometric log ratios: K - 1 of them
     in units of the prior's spread, that are near a Gaussian where the prior is a Dirichlet. Of
-    every other law they are what torch's bijection to its support takes.
+    every other law they are what torch's bijection to its support takes. A law that names no
+    support, such as a normalizing flow, counts as one of all real vectors.
 
     References:
         Egozcue, Pawlowsky-Glahn, Mateu-Figueras & Barcelo-Vidal 2003, "Isometric logratio
@@ -49,7 +51,7 @@ def coordinates_of(prior: Distribution) -> Coordinates:
         (torch.Size([4, 2, 2]), torch.Size([4, 2]), torch.Size([4, 2, 3]))
     """
     parts = prior.component_distribution if isinstance(prior, MixtureSameFamily) else prior
-    log, support = log_law(prior), parts.support
+    log, support = log_law(prior), support_of(parts)
     if support is constraints.simplex and log is not None:
         return _log_ratios(log)
     return _Bijection(prior, biject_to(support))
@@ -89,13 +91,14 @@ class _LogRatios(NamedTuple):
         return log_prob
 
     def sample(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
-        log_z = draw(self.log_prior, shape, generator)
+        log_z = draw(self.log_prior, shape, generator).double()
         return log_z @ self.contrasts.T / self.std
 
 
 def _log_ratios(log_prior: Distribution) -> _LogRatios:
     each = max(2, _FOR_SCALE // max(1, log_prior.batch_shape.numel()))
-    draws = draw(log_prior, torch.Size([each]), torch.Generator().manual_seed(0))
+    # Double, also of a prior that is made of constants which no model holds, and so never turns to.
+    draws = draw(log_prior, torch.Size([each]), torch.Generator().manual_seed(0)).double()
     contrasts = _contrasts(log_prior.event_shape[0]).to(draws)
     return _LogRatios(log_prior, contrasts, (draws @ contrasts.T).flatten(0, -2).std(0))
 

@@ -19,6 +19,7 @@ from dirvae.assessment.embedding import (
     posterior_draws,
     posterior_means,
     posteriors,
+    require_rows,
 )
 from dirvae.assessment.marginals import (
     DRAWS_A_ROW,
@@ -155,8 +156,7 @@ def diagnose(
         >>> diagnose(dirichlet(4, torch.ones(3)), torch.eye(4)).means.std.shape
         (3,)
     """
-    if not len(x):
-        raise ValueError("x has no rows; at least one is needed")
+    require_rows(x)
     with evaluating(vae):
         prior = vae.prior()
         if len(prior.event_shape) != 1:

@@ -23,6 +23,8 @@ __all__ = [
     "posterior_draws",
     "posterior_means",
     "posteriors",
+    "require_rows",
+    "support_of",
 ]
 
 ROWS_AT_ONCE = 500
@@ -96,7 +98,20 @@ def on_simplex(law: Distribution) -> bool:
         >>> on_simplex(torch.distributions.Dirichlet(torch.ones(3)))
         True
     """
-    return isinstance(law.support, type(constraints.simplex))
+    return isinstance(support_of(law), type(constraints.simplex))
+
+
+def support_of(law: Distribution) -> Any:
+    """The support of ``law``; all real vectors if it names none, as normalizing flows do.
+
+    Example:
+        >>> support_of(torch.distributions.Dirichlet(torch.ones(3)))
+        Simplex()
+    """
+    try:
+        return law.support
+    except NotImplementedError:
+        return constraints.real_vector
 
 
 @contextmanager
@@ -124,13 +139,29 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 def batches(size: int, x: Tensor, *others: Tensor | None) -> Iterator[tuple[Any, ...]]:
     """The same ``size`` rows of each tensor at a time; what is None stays None.
 
+    Raises:
+        ValueError: If there are no rows.
+
     Example:
         >>> [rows.tolist() for rows, nothing in batches(2, torch.arange(3), None)]
         [[0, 1], [2]]
     """
+    require_rows(x)
     for start in range(0, len(x), size):
         rows = slice(start, start + size)
         yield tuple(None if values is None else values[rows] for values in (x, *others))
+
+
+def require_rows(x: Tensor) -> None:
+    """Raise ValueError if there are no rows.
+
+    Example:
+        >>> require_rows(torch.zeros(0, 4))
+        Traceback (most recent call last):
+        ValueError: x has no rows; at least one is needed
+    """
+    if not len(x):
+        raise ValueError("x has no rows; at least one is needed")
 
 
 def as_array(values: Tensor) -> NDArray[np.float64]:

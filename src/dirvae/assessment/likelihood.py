@@ -92,7 +92,7 @@ def log_weights(
         Log weights, shape (S, N), in nats, in the model's precision.
 
     Raises:
-        ValueError: If ``num_samples`` or ``draws_at_once`` is below 1.
+        ValueError: If ``num_samples`` or ``draws_at_once`` is below 1, or x has no rows.
 
     Example:
         >>> from dirvae.models.zoo import gaussian

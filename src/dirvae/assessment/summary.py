@@ -32,11 +32,11 @@ class Estimator(Protocol):
     vae_: VAE
     likelihood_: Any
 
-    def score_samples(self, X: Any) -> Any:
-        """Evidence lower bound of each row in nats, shape (N,)."""
+    def _checked(self, X: Any) -> Any:
+        """The rows that ``transform`` takes, checked, as an array or CSR matrix of floats."""
 
-    def transform(self, X: Any) -> Any:
-        """Posterior mean of each row, shape (N, K)."""
+    def _bounds_and_means(self, rows: Any) -> tuple[Any, Any]:
+        """Bound of each checked row in nats, shape (N,), and posterior means, shape (N, K)."""
 
 
 class Summary(NamedTuple):
@@ -114,10 +114,11 @@ def summarize(estimator: Estimator, X: Any, num_samples: int = 100) -> Summary:
 
     Args:
         estimator: The fitted estimator.
-        X: Dense or CSR array, shape (N, D).
+        X: Rows, as its ``transform`` takes them, shape (N, D).
         num_samples: Number of draws for the importance-sampled likelihood. 0 leaves it out.
 
     Raises:
+        ValueError: If a value of X is out of range.
         TypeError: If ``estimator`` is a `VAE`. For a `VAE` use `log_evidence` and `diagnose`.
 
     Example:
@@ -131,8 +132,9 @@ def summarize(estimator: Estimator, X: Any, num_samples: int = 100) -> Summary:
         raise TypeError(
             "estimator is a VAE, must be an estimator; for a VAE, call log_evidence and diagnose"
         )
+    X = estimator._checked(X)
     X = _drawn(X) if takes_probabilities(estimator.likelihood_) else X
-    elbo, theta = estimator.score_samples(X), estimator.transform(X)
+    elbo, theta = estimator._bounds_and_means(X)
     vae = copy.deepcopy(estimator.vae_).double()
     prior_var = as_array(location_and_spread(vae.prior())[1].square())
     kl, evidence = _importance(vae, X, num_samples)
@@ -148,13 +150,22 @@ def summarize(estimator: Estimator, X: Any, num_samples: int = 100) -> Summary:
 
 
 def _drawn(X: Any) -> Any:
-    """Each value as 0 or 1, drawn with that probability; what is 0 or 1 stays so."""
+    """Each value as 0 or 1, drawn with that probability; what is 0 or 1 stays so.
+
+    Sparse rows are drawn as dense ones are.
+    """
     random = np.random.default_rng(0)
-    if not sparse.issparse(X):
-        return (random.random(X.shape) < X).astype(np.float32)
-    drawn = X.astype(np.float32)
-    drawn.data = (random.random(X.data.shape) < X.data).astype(np.float32)
-    return drawn
+    drawn: list[Any] = []
+    for start in range(0, X.shape[0], ROWS_AT_ONCE):
+        rows = X[start : start + ROWS_AT_ONCE]
+        level = random.random(rows.shape)
+        if sparse.issparse(rows):
+            stored = level[np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr)), rows.indices]
+            on = (stored < rows.data).astype(np.float32)
+            drawn.append(sparse.csr_matrix((on, rows.indices, rows.indptr), rows.shape))
+        else:
+            drawn.append((level < rows).astype(np.float32))
+    return sparse.vstack(drawn, "csr") if sparse.issparse(X) else np.concatenate(drawn)
 
 
 def _importance(vae: VAE, X: Any, num_samples: int) -> tuple[NDArray[np.float64], Evidence | None]:
@@ -173,4 +184,5 @@ def _dense_batches(X: Any) -> Iterator[Tensor]:
 
 
 def _dense(rows: Any) -> Tensor:
-    return torch.from_numpy(np.array(rows.toarray() if sparse.issparse(rows) else rows)).double()
+    dense = rows.toarray() if sparse.issparse(rows) else rows
+    return torch.from_numpy(np.array(dense, order="C")).double()  # whose sums go by the order

@@ -68,7 +68,8 @@ class ArrayDataset(Dataset[Batch]):
             anew as 0 or 1. Salakhutdinov & Murray 2008 draw once for all epochs. New draws in each
             epoch are usual, and make the test harder.
         generator: Random generator for these draws. If None, torch's global one.
-        dtype: Type that x is cast to. In float32, numbers of 1e8 and more have no fractions.
+        dtype: Type that x is cast to, and covariates, weights and labels with it. In float32,
+            numbers of 1e8 and more have no fractions.
 
     Example:
         >>> ArrayDataset(np.eye(3))[[0, 2]].x
@@ -96,10 +97,12 @@ class ArrayDataset(Dataset[Batch]):
         if len(self.x.shape) < 2:
             shape = tuple(self.x.shape)
             raise ValueError(f"x has shape {shape}, must be (N, D...), with a row for each example")
-        self.covariates = None if covariates is None else _tensor(covariates, "covariates").float()
+        self.covariates, self.label = (
+            None if values is None else _tensor(values, name, dtype).to(dtype)
+            for name, values in (("covariates", covariates), ("label", label))
+        )
         self.mask = None if mask is None else _tensor(mask, "mask").bool()
-        self.weight = None if weight is None else _mean_one(_tensor(weight, "weight").float())
-        self.label = None if label is None else _tensor(label, "label").float()
+        self.weight = None if weight is None else _mean_one(_tensor(weight, "weight", torch.float64)).to(dtype)
         self.binarize, self.generator, self.dtype = binarize, generator, dtype
         if self.mask is not None and self.mask.shape != self.x.shape:
             shapes = tuple(self.mask.shape), tuple(self.x.shape)
@@ -295,10 +298,10 @@ def _tensor(values: Any, name: str, dtype: torch.dtype = torch.float32) -> Tenso
 
 
 def _mean_one(weight: Tensor) -> Tensor:
+    weight = weight.double()
     if not bool((weight.isfinite() & (weight >= 0)).all()) or not bool(weight.sum() > 0):
         raise ValueError("weight must be finite, 0 or more, and not 0 in every row")
-    if not bool(weight.sum().isfinite()):
-        weight = weight / weight.max()
+    weight = weight / weight.max()  # only ratios matter, and the sum may be out of range
     return weight / weight.mean()
 
 

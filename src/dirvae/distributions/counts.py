@@ -26,7 +26,7 @@ class NegativeBinomial(Law):
               - r \log(1 + \mu / r) - x \log(1 + r / \mu)
 
     Args:
-        mean: mu, positive, any shape.
+        mean: mu, 0 or more, any shape. At 0, all counts are 0.
         concentration: r, positive (the inverse dispersion), broadcast against ``mean``.
         validate_args: Whether to check parameters and values.
 
@@ -98,7 +98,7 @@ class ZeroInflatedNegativeBinomial(Law):
     r"""A `NegativeBinomial` whose counts are replaced by 0 with probability sigmoid(gate_logits).
 
     Args:
-        mean: mu of the negative binomial, positive, any shape.
+        mean: mu of the negative binomial, 0 or more, any shape.
         concentration: r, positive, broadcast against ``mean``.
         gate_logits: Real, broadcast against ``mean``.
         validate_args: Whether to check parameters and values.
@@ -129,7 +129,8 @@ class ZeroInflatedNegativeBinomial(Law):
         gate_logits: Tensor | float,
         validate_args: bool | None = None,
     ) -> None:
-        mean, concentration, self.gate_logits = broadcast_all(mean, concentration, gate_logits)
+        mean, concentration, gate_logits = broadcast_all(mean, concentration, gate_logits)
+        self.gate_logits = full_precision(gate_logits)
         self.counts = NegativeBinomial(mean, concentration, validate_args=validate_args)
         super().__init__(self.gate_logits.shape, torch.Size(), validate_args)
 
@@ -183,10 +184,18 @@ class ZeroInflatedNegativeBinomial(Law):
 
 
 def _log_negative_binomial(x: Tensor, mean: Tensor, r: Tensor) -> Tensor:
-    dtype = torch.promote_types(x.dtype, mean.dtype)
+    dtype, tiny = torch.promote_types(x.dtype, mean.dtype), torch.finfo(mean.dtype).tiny
     # In float64, since of a million counts each term is a million nats, of which a few are left.
     x, mean, r = to_float64(x), to_float64(mean), to_float64(r)
-    # At a mean of 0, r / mean would be infinite and 0 times it NaN.
-    mean = torch.maximum(mean, 1e-30 * r.detach()).clamp_min(torch.finfo(mean.dtype).tiny)
-    log_prob = log_multiset(x, r) - r * torch.log1p(mean / r) - x * torch.log1p(r / mean)
-    return log_prob.to(dtype)
+    log_prob = log_multiset(x, r) - r * torch.log1p(mean / r) - x * _log1p_ratio(r, mean, tiny)
+    # The ratio has no mean below tiny, so that no slope is NaN; of a mean of 0 only 0 is drawn.
+    return torch.where((mean == 0) & (x > 0), -torch.inf, log_prob).to(dtype)
+
+
+def _log1p_ratio(r: Tensor, mean: Tensor, tiny: float) -> Tensor:
+    """log(1 + r / mean), whose ratio may be infinite, with the mean ``tiny`` at least."""
+    mean = mean.clamp_min(tiny)
+    more = r > mean
+    less = torch.where(more, mean, r)
+    far = r.log() - mean.log() + torch.log1p(less / r)
+    return torch.where(more, far, torch.log1p(less / mean))

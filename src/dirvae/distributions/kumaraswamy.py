@@ -29,6 +29,19 @@ from dirvae.distributions.precision import to_float64
 
 __all__ = ["Kumaraswamy", "LogKumaraswamy", "expected_log1m"]
 
+NEAR = 0.02  # to which the series below has all digits of float64
+TAYLOR = (  # of the harmonic numbers about 0: zeta(2), -zeta(3), zeta(4) ..
+    1.6449340668482264,
+    -1.2020569031595942,
+    1.0823232337111381,
+    -1.03692775514337,
+    1.0173430619844492,
+    -1.008349277381923,
+    1.0040773561979444,
+    -1.0020083928260821,
+    1.000994575127818,
+)
+
 
 class _Parameters(OfNumbers):
     """The two concentrations that both distributions share."""
@@ -192,8 +205,17 @@ class Kumaraswamy(_Parameters):
 
 
 def _harmonic(b: Tensor) -> Tensor:
-    """The harmonic number of b, which is -a E[log x]."""
-    return torch.digamma(b + 1) + euler_constant
+    """The harmonic number of b, which is -a E[log x]: its Taylor series near 0.
+
+    There the sum of digamma and Euler's constant would leave few digits, or none.
+    """
+    x = to_float64(b)
+    near = x < NEAR
+    small, series = torch.where(near, x, 0.0), torch.zeros_like(x)
+    for coefficient in reversed(TAYLOR):
+        series = small * (coefficient + series)
+    far = torch.digamma(torch.where(near, 1.0, x) + 1) + euler_constant
+    return torch.where(near, series, far).to(b.dtype)
 
 
 def kumaraswamy_log_density(a: Tensor, b: Tensor, log_x: Tensor, log_odds: Tensor) -> Tensor:
@@ -211,7 +233,7 @@ def kumaraswamy_log_moment(a: Tensor, b: Tensor, order: int) -> Tensor:
 
 def kl_kumaraswamy_beta(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
     """KL(Kumaraswamy(a, b) || Beta(c, d)) in nats, broadcast shape."""
-    mean_log_x = -(torch.digamma(b + 1) + euler_constant) / a
+    mean_log_x = -_harmonic(b) / a
     log_beta = torch.lgamma(c) + torch.lgamma(d) - torch.lgamma(c + d)
     negative_entropy = a.log() + b.log() + a * mean_log_x - (1 - 1 / b)
     return negative_entropy - c * mean_log_x + log_beta - (d - 1) * expected_log1m(a, b)

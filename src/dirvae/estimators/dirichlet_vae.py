@@ -30,7 +30,7 @@ from dirvae.estimators.arguments import (
     require_resumable,
 )
 from dirvae.estimators.components import standing_out
-from dirvae.estimators.estimator import RowEstimator, learning, scheduled
+from dirvae.estimators.estimator import RowEstimator, embedded, learning, scheduled
 from dirvae.estimators.kinds import warn_of_kind
 from dirvae.estimators.posterior import RowPosterior, intervals_by_row
 from dirvae.estimators.report import page_of
@@ -256,14 +256,17 @@ class DirichletVAE(RowEstimator):
         """Make one more pass over rows, old or new, at a constant step size.
 
         The optimiser keeps its state from one call to the next. After `fit` it starts anew. The KL
-        has no warm-up. The first call fixes the likelihood and the scaling of the data. Arguments
-        and errors are those of `fit`. `prior_concentration="learn"` raises ValueError, because
-        learning the prior needs whole epochs.
+        has no warm-up. The first call fixes the likelihood and the scaling of the data, and the
+        number of components: another one raises ValueError. Arguments and errors are those of
+        `fit`. `prior_concentration="learn"` raises ValueError, because learning the prior needs
+        whole epochs.
         """
         if isinstance(self.prior_concentration, str):
             raise ValueError("prior_concentration='learn' needs fit; partial_fit cannot learn it")
-        sample_weight = matched("sample_weight", sample_weight, X)
         first = not hasattr(self, "vae_")
+        if not first:
+            self._check_next_pass()
+        sample_weight = matched("sample_weight", sample_weight, X)
         X = self._validated(X, reset=first)
         if first:
             X, weight = self._begin(X, sample_weight)
@@ -294,6 +297,7 @@ class DirichletVAE(RowEstimator):
         X, weight = weighted(X, sample_weight)
         self._choose_likelihood(X)
         self.history_, self._optimizer_state = [], None
+        self._n_features_out = self.n_components
         self._seed = self._new_seed()
         with DrawingFrom(torch.Generator("cpu").manual_seed(self._seed)):
             self.vae_ = self._build(X, weight)
@@ -325,7 +329,6 @@ class DirichletVAE(RowEstimator):
     def _end(self, best_epoch: int) -> None:
         self.vae_.cpu().eval()
         self.n_iter_, self.best_epoch_ = len(self.history_), best_epoch
-        self._n_features_out = self.n_components
         concentration = getattr(self.vae_.prior, "concentration", None)
         if concentration is not None:
             self.prior_concentration_ = concentration.numpy().copy()
@@ -469,6 +472,10 @@ class DirichletVAE(RowEstimator):
         of the latent.
         """
         return self._rowwise(X, _elbo_by_row)
+
+    def _bounds_and_means(self, rows: Any) -> tuple[Any, Any]:
+        """`score_samples` and `transform` of rows that are checked, and need no names for it."""
+        return self._of_rows(rows, _elbo_by_row), self._of_rows(rows, embedded)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean of `score_samples`."""

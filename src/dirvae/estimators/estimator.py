@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state, estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Normal
 
 from dirvae.estimators.arguments import (
     likelihood_of,
@@ -29,7 +29,7 @@ from dirvae.estimators.arguments import (
     require_sizes,
 )
 from dirvae.estimators.kinds import warn_of_kind
-from dirvae.estimators.rows import batches, finite, validated_rows
+from dirvae.estimators.rows import batches, finite, require_deviations, validated_rows
 from dirvae.models.likelihoods import require_support
 from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
@@ -42,7 +42,7 @@ from dirvae.training import History, Training, decaying_adam, fit
 from dirvae.training.trainer import trainer_options
 from dirvae.words import meant
 
-__all__ = ["RowEstimator", "VAEEstimator", "learning", "scheduled"]
+__all__ = ["RowEstimator", "VAEEstimator", "embedded", "learning", "scheduled"]
 
 WARMUP = 1000  # steps in which the KL's weight rises to 1; half of those planned if that is less
 
@@ -62,6 +62,11 @@ def scheduled(training: Training, learning_rate: float) -> Training:
 
     training.kl_schedule, training.optimizer = warmup, decay
     return training
+
+
+def embedded(vae: VAE | LabelledVAE, x: Tensor) -> Tensor:
+    """Posterior mean of each row, shape (B, K)."""
+    return vae.embed(x)
 
 
 P = ParamSpec("P")
@@ -205,6 +210,15 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         require_positive("learning_rate", self.learning_rate)
         require_random_state(self.random_state)
 
+    def _check_next_pass(self) -> None:
+        """Check the arguments of a fitted model before one more pass, which keeps its size."""
+        self._check_arguments()
+        if self.n_components != self._n_features_out:
+            raise ValueError(
+                f"n_components is {self.n_components}, must be {self._n_features_out} for "
+                "partial_fit, as the fitted model has: for another number call fit"
+            )
+
     def _require_consistent(self) -> None:
         """Raise ValueError where what was learned does not go with ``vae_``, as loaded it may."""
         for name, wanted in self._shapes().items():
@@ -266,7 +280,7 @@ class RowEstimator(VAEEstimator):
         The mean depends on the row alone, not on the other rows of X. A model with classes takes
         the posterior at the expected class of the row.
         """
-        z = self._rowwise(X, lambda vae, x: vae.embed(x))
+        z = self._rowwise(X, embedded)
         return z.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else z
 
     def _validated(self, X: Any, *, reset: bool) -> Any:
@@ -276,20 +290,29 @@ class RowEstimator(VAEEstimator):
         asked_for = meant("likelihood", self.likelihood)
         self.likelihood_ = likelihood_of(X, asked_for)
         self._require_support(X)
+        if self.likelihood_ is Normal:
+            require_deviations(X)
         warn_of_kind(X, self.likelihood_, chosen=asked_for is None)
 
     def _require_support(self, X: Any) -> None:
         require_support(X, self.likelihood_)
 
-    @pinned()
     def _rowwise(self, X: Any, function: Callable[[Any, Tensor], Tensor]) -> Any:
-        """Apply a function of rows in double precision, in which the batch does not show."""
+        return self._of_rows(self._checked(X), function)
+
+    def _checked(self, X: Any) -> Any:
+        """Rows that a fitted model is asked about, as an array or CSR matrix."""
         check_is_fitted(self)
         X = self._validated(X, reset=False)
         self._require_support(X)
+        return X
+
+    @pinned()
+    def _of_rows(self, rows: Any, function: Callable[[Any, Tensor], Tensor]) -> Any:
+        """Apply a function of rows in double precision, in which the batch does not show."""
         vae = copy.deepcopy(self.vae_).double()
         with torch.no_grad():
-            found = np.concatenate([function(vae, x).numpy() for x in batches(X)])
+            found = np.concatenate([function(vae, x).numpy() for x in batches(rows)])
         return finite("what it says of rows", found)
 
     def _check_arguments(self) -> None:

@@ -27,6 +27,7 @@ __all__ = [
     "is_on_disk",
     "mean_and_std",
     "precision_of",
+    "require_deviations",
     "split_rows",
     "taken",
     "validated_corpus",
@@ -35,8 +36,8 @@ __all__ = [
 ]
 
 ROWS_AT_ONCE = 1000
-MOST_WEIGHT = 1e30  # of which float32 has the sum
 MOST = 1e150  # whose square is finite
+LEAST = 1e-140  # whose square, times that of a small share, is not 0
 MOST_OFFSET = 1e4  # standard deviations that a mean may be from 0 for float32 to tell values apart
 SINGLE = (1e-12, 1e15)  # standard deviations of which float32 has the squares, with room
 
@@ -147,16 +148,18 @@ def finite(what: str, values: Any) -> Any:
 
 
 def weighted(X: Any, sample_weight: Any) -> tuple[Any, Any]:
-    """Return rows of positive weight, and their weights; None for none."""
+    """Return rows of positive weight, and their weights, scaled so that the largest is 1.
+
+    The weights are None if ``sample_weight`` is.
+    """
     if sample_weight is None:
         return X, None
     given = np.asarray(sample_weight)
     # Of these, some versions of scikit-learn speak without naming the argument.
     if given.size and given.dtype.kind in "biuf" and not given.any():
         raise ValueError("sample_weight is zero in every row; at least one must be positive")
-    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-    if weight.max() > MOST_WEIGHT:  # only their ratios matter
-        weight = weight / weight.max()
+    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True).astype(np.float64)
+    weight /= weight.max()  # only their ratios matter, and float32 may not have the weights
     return taken(X, weight > 0), weight[weight > 0]
 
 
@@ -186,6 +189,22 @@ def mean_and_std(X: Any, weight: Any) -> tuple[Tensor, Tensor]:
     single = (np.abs(mean) <= MOST_OFFSET * std) & (std >= low) & (std <= high)
     dtype = torch.float32 if single.all() else torch.float64
     return torch.from_numpy(mean).to(dtype), torch.from_numpy(std).to(dtype)
+
+
+def require_deviations(X: Any) -> None:
+    """Raise ValueError if a column varies, but by so little that a Gaussian of it has variance 0."""
+    ends = (X.min(axis=0), X.max(axis=0))
+    low, high = (np.ravel(end.toarray() if sparse.issparse(end) else end) for end in ends)
+    with np.errstate(over="ignore"):
+        span = high - low
+    error = X.shape[0] * np.finfo(np.float64).eps  # as in `mean_and_std`
+    small = (span < LEAST) & (span > error * np.maximum(np.abs(low), np.abs(high)))
+    if small.any():
+        column = int(small.argmax())
+        raise ValueError(
+            f"X has values that differ by {span[column]:g} at most in column {column}, must be by "
+            f"{LEAST:g} at least, or not at all, for a Gaussian: scale the column"
+        )
 
 
 def corpus_moments(X: Any, weight: Any) -> tuple[Tensor, Tensor]:

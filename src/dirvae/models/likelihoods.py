@@ -191,7 +191,7 @@ def warn_of_grey(x: Tensor, likelihood: Any, mask: Tensor | None = None) -> None
     """
     if not takes_probabilities(likelihood):
         return
-    seen = x if mask is None else x[mask]
+    seen = x if mask is None else x[mask.bool()]
     if bool(((seen != 0) & (seen != 1)).any()):
         warnings.warn(
             "x has values between 0 and 1, but a Bernoulli is a distribution of 0 and 1, so the "

@@ -134,7 +134,7 @@ class VAE(nn.Module):
 
 
 def _observed(x: Tensor, mask: Tensor | None) -> Tensor:
-    return x if mask is None else x.where(mask, torch.zeros_like(x))
+    return x if mask is None else x.where(mask.bool(), torch.zeros_like(x))
 
 
 class Latents(NamedTuple):

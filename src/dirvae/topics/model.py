@@ -289,13 +289,14 @@ class TopicModel(DocumentQuestions):
     ) -> TopicModel:
         """Make one more pass over documents, old or new, at a constant step size.
 
-        The first call fixes the vocabulary and the starting topics. The optimiser keeps its state
-        from one call to the next. Arguments and errors are those of `fit`, but ``y`` is ignored. A
-        model that was fitted to labels continues without labels, and loses its ``classes_`` and
-        ``coef_``. A model that was fitted with covariates takes the prior at their mean, with a
-        warning.
+        The first call fixes the vocabulary, the starting topics and their number: another one
+        raises ValueError. The optimiser keeps its state from one call to the next. Arguments and
+        errors are those of `fit`, but ``y`` is ignored. A model that was fitted to labels continues
+        without labels, and loses its ``classes_`` and ``coef_``. A model that was fitted with
+        covariates takes the prior at their mean, with a warning.
         """
         if hasattr(self, "vae_"):
+            self._check_next_pass()
             counts = self._rows(X)
             self._covariate_values(None, counts.shape[0])
         else:
@@ -367,7 +368,7 @@ class TopicModel(DocumentQuestions):
                 counts,
                 covariates,
                 labels,
-                num_topics=self.n_components,
+                num_topics=self._n_features_out,
                 label_weight=self.label_weight,
                 learning_rate=self.learning_rate,
                 batch_size=self.batch_size,
