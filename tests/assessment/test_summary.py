@@ -106,7 +106,7 @@ def test_probabilities_are_drawn_alike_in_all_forms(form: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda X: np.where(X == X[0, 0], np.nan, X), "contains NaN"),
+        (lambda X: np.where(X[0, 0] == X, np.nan, X), "contains NaN"),
         (lambda X: X + 1, "X has values from 1 to 2, but a Bernoulli"),
         (lambda X: X[:, :4], "X has 4 features"),
     ],

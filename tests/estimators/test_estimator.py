@@ -133,7 +133,8 @@ def test_arguments_are_checked_before_each_pass(Estimator, changed, message, tmp
 @pytest.mark.parametrize("Estimator", PASSES)
 def test_fit_takes_another_number_of_components(Estimator):
     model = estimator(Estimator).partial_fit(X).set_params(n_components=3).fit(X)
-    assert model.transform(X).shape == (20, 3) and len(model.get_feature_names_out()) == 3
+    assert model.transform(X).shape == (20, 3)
+    assert len(model.get_feature_names_out()) == 3
     assert model.partial_fit(X).components_.shape == (3, 5)
 
 

@@ -102,7 +102,9 @@ class ArrayDataset(Dataset[Batch]):
             for name, values in (("covariates", covariates), ("label", label))
         )
         self.mask = None if mask is None else _tensor(mask, "mask").bool()
-        self.weight = None if weight is None else _mean_one(_tensor(weight, "weight", torch.float64)).to(dtype)
+        self.weight = None
+        if weight is not None:
+            self.weight = _mean_one(_tensor(weight, "weight", torch.float64)).to(dtype)
         self.binarize, self.generator, self.dtype = binarize, generator, dtype
         if self.mask is not None and self.mask.shape != self.x.shape:
             shapes = tuple(self.mask.shape), tuple(self.x.shape)

@@ -192,7 +192,7 @@ def mean_and_std(X: Any, weight: Any) -> tuple[Tensor, Tensor]:
 
 
 def require_deviations(X: Any) -> None:
-    """Raise ValueError if a column varies, but by so little that a Gaussian of it has variance 0."""
+    """Raise ValueError if a column varies, but by so little that its variance may be 0."""
     ends = (X.min(axis=0), X.max(axis=0))
     low, high = (np.ravel(end.toarray() if sparse.issparse(end) else end) for end in ends)
     with np.errstate(over="ignore"):
