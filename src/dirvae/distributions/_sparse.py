@@ -330,7 +330,7 @@ class RisingFactorials:
 
     def log(self, a: Tensor) -> Tensor:
         """Return log Gamma(x + a) - log Gamma(a) for a of shape (N,), positive, in float64."""
-        found: Tensor = _LogRising.apply(a.double(), self)  # type: ignore[no-untyped-call]
+        found: Tensor = _LogRising.apply(a.double(), self)
         return found
 
     def slope(self, a: Tensor) -> Tensor:
