@@ -43,7 +43,7 @@ counts = np.array([rng.multinomial(5_000, rng.dirichlet(50 * row)) for row in me
 
 from dirvae import CompositionModel
 
-model = CompositionModel(3, max_epochs=200, random_state=0).fit(counts, covariates=people)
+model = CompositionModel(3, random_state=0).fit(counts, covariates=people)
 print("precision:", round(float(model.precision_)), "planted: 50")
 
 # %%
@@ -84,9 +84,8 @@ print(f"overdispersed {held(model):.2f}, independent reads {held(plain):.2f}")
 # communities were estimated, from 200 samples only. So the intervals are too narrow. The second
 # number is for the ``TopicModel``. Its intervals are useless for such data.
 #
-# In another simulation, 84 % of the intervals contained the true proportion. That simulation has
-# fewer taxa, true proportions that are nearer to 0 or 1, and no covariates. :doc:`/compositions`
-# compares the two.
+# Some fits find worse communities than others. :doc:`/compositions` says how to choose among fits
+# with several seeds, and how often the intervals contain the truth in another simulation.
 #
 # Effects of age and diet
 # -----------------------
