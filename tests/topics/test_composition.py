@@ -91,6 +91,13 @@ def test_intervals_hold_the_planted_proportions():
     assert ((low <= theta) & (theta <= high)).mean() > 0.82
 
 
+def test_the_intervals_of_a_sample_are_the_same_among_many(data, fitted):
+    rows = fitted_rows(data)
+    many = pd.concat([rows] * 5, ignore_index=True)  # more than are taken at once
+    for one, found in zip(fitted.posterior(rows), fitted.posterior(many), strict=True):
+        np.testing.assert_array_equal(found, np.concatenate([one] * 5))
+
+
 def test_names_of_features_are_those_of_the_frame_or_given(data, fitted):
     assert fitted.features_.tolist() == TAXA
     plain = CompositionModel(2, max_epochs=1, **SMALL)
