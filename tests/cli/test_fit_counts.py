@@ -326,6 +326,12 @@ def test_every_command_tells_of_missing_covariates_alike(run, holed, fitted, com
         assert_one_sentence(ran, "--drop-missing needs --covariates")
 
 
+def test_a_file_without_ids_does_not_leave_samples_out(run, holed, fitted) -> None:
+    ran = run("transform", fitted[0], *HOLES, "--drop-missing", "-o", "theta.npy")
+    assert_one_sentence(ran, "--drop-missing cannot be used with theta.npy, which has no ids")
+    assert not Path("theta.npy").exists()
+
+
 def test_what_is_written_is_of_the_samples_that_are_left(run, holed, fitted) -> None:
     (rows, x, known, theta), (folder, same) = holed, fitted
     ids = [IDS[row] for row in rows]

@@ -190,6 +190,22 @@ def test_a_negative_binomial_of_extreme_means_is_mpmaths(mean: float, r: float, 
     assert float(slopes[1]) == pytest.approx(float(by_r), rel=1e-6, abs=1e-12)
 
 
+def test_the_slope_of_a_tiny_mean_survives_a_softmax() -> None:
+    """In float32 it would be infinite, and infinity times a share of 0 is NaN."""
+    logits, x = torch.tensor([0.0, -86.5, -1.0]), torch.tensor([50.0, 50.0, 1.0])
+    slopes = []
+    for dtype in (torch.float32, torch.float64):
+        given = logits.to(dtype, copy=True).requires_grad_()
+        found = dd.NegativeBinomial(given.softmax(-1), torch.ones(3, dtype=dtype)).log_prob(x)
+        slopes += torch.autograd.grad(found.sum(), given)
+        mean = given.detach().softmax(-1).double()
+        oracle = x * (mean.log() - torch.log1p(mean)) - torch.log1p(mean)  # of r = 1
+        torch.testing.assert_close(found.detach().double(), oracle, rtol=1e-6, atol=0)
+    assert slopes[0].isfinite().all()
+    assert float(slopes[0][1]) > 0
+    assert float(slopes[1][1]) > 0
+
+
 def test_float32_keeps_the_digits_of_nearly_poisson_counts() -> None:
     x = torch.tensor([0.0, 1.0, 10.0, 100.0])
     exact = dd.NegativeBinomial(t(10.0), t(1e6)).log_prob(x.double())

@@ -113,6 +113,8 @@ def transform(
     if into_h5ad:
         changed = {"--transpose": transpose, "--drop-missing": drop_missing}
         refuse(f"{output}, which keeps the cells of {data}", changed)
+    if output.suffix == ".npy":
+        refuse(f"{output}, which has no ids of samples", {"--drop-missing": drop_missing})
     source = Source(data, array, id_column, encoding, transpose, layer, modality)
     known = covariates, covariate_columns, drop_missing
     estimator, ids, X, told = read_for(model, source, text_column, strip, *known, named=False)

@@ -61,8 +61,7 @@ def fit_counts(
         integer(
             1,
             help="Number of passes over the samples.",
-            show_default="3; more for fewer than 3,334 samples, 2 for 15,000 or more, 1 for 30,000 "
-            "or more",
+            show_default="as many as it takes to see 40,000 samples",
         ),
     ] = None,
     batch_size: Annotated[int, integer(1, help="Samples per step.")] = 100,

@@ -187,15 +187,17 @@ def _log_negative_binomial(x: Tensor, mean: Tensor, r: Tensor) -> Tensor:
     dtype, tiny = torch.promote_types(x.dtype, mean.dtype), torch.finfo(mean.dtype).tiny
     # In float64, since of a million counts each term is a million nats, of which a few are left.
     x, mean, r = to_float64(x), to_float64(mean), to_float64(r)
-    log_prob = log_multiset(x, r) - r * torch.log1p(mean / r) - x * _log1p_ratio(r, mean, tiny)
-    # The ratio has no mean below tiny, so that no slope is NaN; of a mean of 0 only 0 is drawn.
+    least = tiny * x.clamp_min(1)  # of a mean x times as small the slope x / mean would overflow
+    ratio = _log1p_ratio(r, mean.clamp_min(tiny), least)
+    log_prob = log_multiset(x, r) - r * torch.log1p(mean / r) - x * ratio
     return torch.where((mean == 0) & (x > 0), -torch.inf, log_prob).to(dtype)
 
 
-def _log1p_ratio(r: Tensor, mean: Tensor, tiny: float) -> Tensor:
-    """log(1 + r / mean), whose ratio may be infinite, with the mean ``tiny`` at least."""
-    mean = mean.clamp_min(tiny)
+def _log1p_ratio(r: Tensor, mean: Tensor, least: Tensor) -> Tensor:
+    """log(1 + r / mean), mean > 0; below ``least`` its slope in the mean grows no more."""
     more = r > mean
     less = torch.where(more, mean, r)
-    far = r.log() - mean.log() + torch.log1p(less / r)
+    linear = mean / least
+    log_mean = torch.where(mean < least, linear + (mean.log() - linear).detach(), mean.log())
+    far = r.log() - log_mean + torch.log1p(less / r)
     return torch.where(more, far, torch.log1p(less / mean))

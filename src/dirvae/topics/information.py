@@ -52,10 +52,10 @@ def widened(
     .. math:: P = \mathrm{diag}(\alpha) + \sum_w x_w \phi_w \phi_w^\top .
 
     Its inverse is also the linear response of :math:`\log\gamma` to :math:`\alpha` where the steps
-    of variational Bayes end. Since :math:`P 1 = \gamma`, the squared coefficient of variation of
-    :math:`\theta_k` is :math:`(P^{-1})_{kk} - 1 / \sum_j \gamma_j`, and the shape that has it is as
-    below. Standard deviations come near those of a long Gibbs run; where topics share most of
-    their words, nominal 90 % intervals hold some 86 % of the posterior.
+    of variational Bayes end. Where :math:`P 1 = \gamma`, as for independent words, the squared
+    coefficient of variation of :math:`\theta_k` is :math:`(P^{-1})_{kk} - 1 / \sum_j \gamma_j`, and
+    the shape that has it is as below. Standard deviations come near those of a long Gibbs run;
+    where topics share most of their words, nominal 90 % intervals hold some 86 % of the posterior.
 
     .. math:: a_k = \gamma_k \frac{1 - m_k}{\gamma_k (P^{-1})_{kk} - m_k} \le \gamma_k .
 
@@ -65,7 +65,7 @@ def widened(
     Args:
         concentration: gamma, shape (N, J).
         prior: alpha, shape (J,) or (N, J).
-        X: Counts of the same documents, shape (N, V).
+        X: As in `WordEvidence`, of the same documents, shape (N, V).
         topic_word: beta, shape (J, V), taken for known.
         num_topics: K, of the J that the document mixes; all by default.
 

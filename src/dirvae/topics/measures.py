@@ -60,7 +60,10 @@ def measures_of(
     held_out = _held_out(model, columns, *halves, numbers)
     of_words: dict[str, float] = {}
     if len(columns) > 1:  # one word goes together with nothing
-        of_words = _of_words(_ranked_among(model, columns), counts[:, columns], model._terms)
+        ranked = model.top_word_ids
+        if len(columns) < model.n_features_in_:
+            ranked, counts = _ranked_among(model, columns), counts[:, columns]
+        of_words = _of_words(ranked, counts, model._terms)
     return of_words if held_out is None else {"perplexity": held_out.perplexity(), **of_words}
 
 

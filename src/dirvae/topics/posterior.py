@@ -208,10 +208,10 @@ def evidence_of(vae: VAE, X: sparse.csr_matrix, covariates: Any = None) -> WordE
         prior.append(np.broadcast_to(of_prior, concentration[-1].shape))
         if words and (known := decoder.information(x, q.mean)) is not x:
             if told is X:
-                values = np.empty(X.nnz, np.result_type(X.dtype, np.float32))
+                values = X.data.astype(np.result_type(X.dtype, np.float32))
                 told = sparse.csr_matrix((values, X.indices, X.indptr), X.shape)
             told.data[first : first + rows.nnz] = known.values().numpy()
-            first += rows.nnz
+        first += rows.nnz
     gamma = finite("posterior", np.concatenate(concentration))
     return WordEvidence(gamma, np.concatenate(prior), told, topics, words)
 

@@ -99,7 +99,7 @@ def against_mean(topic_word: Floats, mean: Floats) -> list[list[tuple[int, float
         below = np.argsort(average * log_ratio, kind="stable")[:BELOW]
         both = [c for c in above if log_ratio[c] > 0] + [c for c in below if log_ratio[c] < 0]
         both.sort(key=lambda column: -log_ratio[column])
-        found.append([(int(column), round(float(log_ratio[column]), 3)) for column in both])
+        found.append([(int(column), round(float(log_ratio[column]), 5)) for column in both])
     return found
 
 
