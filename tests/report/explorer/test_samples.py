@@ -200,8 +200,8 @@ def test_six_features_above_the_mean_and_four_below_are_shown() -> None:
     mean = np.full(20, 1 / 20)
     beta = np.array([np.r_[np.arange(10, 0, -1), np.full(10, 0.1)] / 56])
     [found] = against_mean(beta, mean)
-    above = [(c, round(np.log2((10 - c) / 56 * 20), 3)) for c in range(6)]
-    below = [(c, round(np.log2(0.1 / 56 * 20), 3)) for c in range(10, 14)]
+    above = [(c, round(np.log2((10 - c) / 56 * 20), 5)) for c in range(6)]
+    below = [(c, round(np.log2(0.1 / 56 * 20), 5)) for c in range(10, 14)]
     assert found == above + below
 
 
@@ -210,7 +210,7 @@ def test_frequent_features_say_more_than_rare_ones() -> None:
     beta = np.array([[0.6, 0.004, 0.2, 0.05, 0.146], [*mean]])
     first, same = against_mean(beta, mean)
     assert [column for column, _ in first] == [1, 0, 4, 2, 3]
-    assert [ratio for _, ratio in first] == [2, 1, round(np.log2(146 / 99), 3), -1, -2]
+    assert [ratio for _, ratio in first] == [2, 1, round(np.log2(146 / 99), 5), -1, -2]
     assert same == []  # as it is in the mean, nothing tells it
     [many] = against_mean(np.array([[0.5, 0.5, *[0] * 7]]), np.array([0.25, 0.05, *[0.1] * 7]))
     assert [column for column, _ in many] == [1, 0, 2, 3, 4, 5]
@@ -221,7 +221,7 @@ def test_of_features_below_the_mean_the_commonest_are_shown() -> None:
     beta = np.r_[mean[:5] / 2, 0]
     beta[5] = 1 - beta.sum()
     [found] = against_mean(beta[None], mean)
-    assert found == [(5, round(np.log2(beta[5] / 0.37), 3)), (3, -1), (2, -1), (0, -1), (4, -1)]
+    assert found == [(5, round(np.log2(beta[5] / 0.37), 5)), (3, -1), (2, -1), (0, -1), (4, -1)]
 
 
 def test_what_a_page_shows_of_samples_stays_as_it_is() -> None:
