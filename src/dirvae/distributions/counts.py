@@ -197,7 +197,8 @@ def _log1p_ratio(r: Tensor, mean: Tensor, least: Tensor) -> Tensor:
     """log(1 + r / mean), mean > 0; below ``least`` its slope in the mean grows no more."""
     more = r > mean
     less = torch.where(more, mean, r)
-    linear = mean / least
-    log_mean = torch.where(mean < least, linear + (mean.log() - linear).detach(), mean.log())
+    small = mean < least
+    linear = torch.where(small, mean, least) / least
+    log_mean = torch.where(small, linear + (mean.log() - linear).detach(), mean.log())
     far = r.log() - log_mean + torch.log1p(less / r)
     return torch.where(more, far, torch.log1p(less / mean))
