@@ -187,7 +187,8 @@ def _log_negative_binomial(x: Tensor, mean: Tensor, r: Tensor) -> Tensor:
     dtype, tiny = torch.promote_types(x.dtype, mean.dtype), torch.finfo(mean.dtype).tiny
     # In float64, since of a million counts each term is a million nats, of which a few are left.
     x, mean, r = to_float64(x), to_float64(mean), to_float64(r)
-    least = tiny * x.detach().clamp_min(1)  # of a mean x times as small the slope x / mean would overflow
+    # Of a mean below, the slope x / mean would overflow the type of the parameters.
+    least = tiny * x.detach().clamp_min(1)
     ratio = _log1p_ratio(r, mean.clamp_min(tiny), least)
     log_prob = log_multiset(x, r) - r * torch.log1p(mean / r) - x * ratio
     return torch.where((mean == 0) & (x > 0), -torch.inf, log_prob).to(dtype)
