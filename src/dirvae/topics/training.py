@@ -67,15 +67,14 @@ def train_topics(
             return decaying_adam(learning_rate, training.planned_steps)(groups)
         return resumed_adam(learning_rate, optimizer_state)(groups)
 
-    how: dict[str, Any] = {"optimizer": configure, "objective": elbo}
-    if (draws := decoder_of(vae).num_samples) > 1:
-        told = {"objective": importance_weighted_bound, "num_samples": draws, "importance": True}
-        how.update(told)
+    draws = decoder_of(vae).num_samples
+    bound = importance_weighted_bound if draws > 1 else elbo
+    how: dict[str, Any] = {"num_samples": draws, "importance": draws > 1, "optimizer": configure}
     if head is None:
-        training = Training(vae, **how)
+        training = Training(vae, objective=bound, **how)
     else:
-        how["objective"] = partial(_with_labels, how["objective"], label_weight)
-        training = _LabelledTraining(vae, head, **how)
+        bound = partial(_with_labels, bound, label_weight)
+        training = _LabelledTraining(vae, head, objective=bound, **how)
     generator = torch.Generator("cpu").manual_seed(seed)
     fit(training, CountDataset(counts, covariates, label=labels), seed=generator, **options)
     training.cpu().eval()
