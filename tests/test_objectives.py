@@ -404,10 +404,14 @@ def test_elbo_is_its_formula(log_p, kl, weight, free):
 @EXAMPLES
 @given(log_p=LOGS, log_ratio=LOGS, weight=WEIGHTS)
 def test_importance_weighted_bound_is_the_log_of_a_mean(log_p, log_ratio, weight):
-    found = importance_weighted_bound(terms_of(log_p, log_ratio), kl_weight=weight)
+    terms = terms_of(log_p, log_ratio, log_label=-log_p[0])
+    found = importance_weighted_bound(terms, kl_weight=weight)
     logs = log_p + weight * log_ratio
     top = logs.max(0).values
-    torch.testing.assert_close(found, top + (logs - top).exp().mean(0).log())
+    wanted = top + (logs - top).exp().mean(0).log()
+    torch.testing.assert_close(found, wanted)
+    options = {"kl_weight": weight, "label_weight": 3.0, "bound": importance_weighted_bound}
+    torch.testing.assert_close(labelled_elbo(terms, **options), wanted - 3 * log_p[0])
 
 
 @EXAMPLES

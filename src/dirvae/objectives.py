@@ -103,7 +103,13 @@ def elbo(terms: Terms, *, kl_weight: float = 1.0, free_bits: float = 0.0) -> Ten
     return bound + _score_function(reward, terms.log_q)
 
 
-def labelled_elbo(terms: Terms, *, kl_weight: float = 1.0, label_weight: float = 1.0) -> Tensor:
+def labelled_elbo(
+    terms: Terms,
+    *,
+    kl_weight: float = 1.0,
+    label_weight: float = 1.0,
+    bound: Callable[..., Tensor] = elbo,
+) -> Tensor:
     r"""Evidence lower bound of each example, plus a weight times log q(y|x) if y is known.
 
     Without the second term the classifier would learn only from the unlabelled examples.
@@ -112,6 +118,8 @@ def labelled_elbo(terms: Terms, *, kl_weight: float = 1.0, label_weight: float =
         terms: Terms with ``log_label``, such as those of a `LabelledVAE`.
         kl_weight: As in `elbo`.
         label_weight: Weight of log q(y|x), 0 or more.
+        bound: Another bound of terms and ``kl_weight`` in place of the ELBO, such as
+            `importance_weighted_bound`.
 
     Returns:
         Shape (B,).
@@ -130,7 +138,7 @@ def labelled_elbo(terms: Terms, *, kl_weight: float = 1.0, label_weight: float =
     """
     if terms.log_label is None:
         raise ValueError("terms has no log_label: it is no LabelledVAE's")
-    return elbo(terms, kl_weight=kl_weight) + label_weight * terms.log_label
+    return bound(terms, kl_weight=kl_weight) + label_weight * terms.log_label
 
 
 def importance_weighted_bound(terms: Terms, *, kl_weight: float = 1.0) -> Tensor:

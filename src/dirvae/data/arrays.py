@@ -300,7 +300,6 @@ def _tensor(values: Any, name: str, dtype: torch.dtype = torch.float32) -> Tenso
 
 
 def _mean_one(weight: Tensor) -> Tensor:
-    weight = weight.double()
     if not bool((weight.isfinite() & (weight >= 0)).all()) or not bool(weight.sum() > 0):
         raise ValueError("weight must be finite, 0 or more, and not 0 in every row")
     weight = weight / weight.max()  # only ratios matter, and the sum may be out of range

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
@@ -15,7 +14,7 @@ from dirvae.data.counts import CountDataset
 from dirvae.distributions import posterior_mean
 from dirvae.distributions.global_random import DrawingFrom
 from dirvae.models.vae import VAE
-from dirvae.objectives import Terms, elbo, importance_weighted_bound
+from dirvae.objectives import Terms, elbo, importance_weighted_bound, labelled_elbo
 from dirvae.topics.decoder import decoder_of
 from dirvae.topics.inference import MixtureVAE
 from dirvae.topics.zoo import topic_parameter_groups
@@ -73,18 +72,12 @@ def train_topics(
     if head is None:
         training = Training(vae, objective=bound, **how)
     else:
-        bound = partial(_with_labels, bound, label_weight)
-        training = _LabelledTraining(vae, head, objective=bound, **how)
+        labelled = partial(labelled_elbo, label_weight=label_weight, bound=bound)
+        training = _LabelledTraining(vae, head, objective=labelled, **how)
     generator = torch.Generator("cpu").manual_seed(seed)
     fit(training, CountDataset(counts, covariates, label=labels), seed=generator, **options)
     training.cpu().eval()
     return training, head
-
-
-def _with_labels(
-    bound: Callable[..., Tensor], label_weight: float, terms: Terms, **options: Any
-) -> Tensor:
-    return bound(terms, **options) + label_weight * cast(Tensor, terms.log_label)
 
 
 class _LabelledTraining(Training):
