@@ -100,6 +100,7 @@ def test_product_with_sparse_rows(counts):
     weight = torch.randn(30, 5, dtype=torch.float64, requires_grad=True)
     torch.testing.assert_close(sparse_product(x, weight), x.to_dense() @ weight)
     assert torch.autograd.gradcheck(lambda w: sparse_product(x, w), (weight,))
+    assert torch.autograd.gradgradcheck(lambda w: sparse_product(x, w).tanh(), (weight,))
 
 
 def test_assigned_counts_add_up_to_the_words(counts):

@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 MANY_WORDS = 4000
+ENTRIES_PER_WORD = 4  # with more of them, most words are in some row
 SUMMED_AT_MOST = 16  # terms, beyond which digamma is as fast
 
 # Torch says once a process that these are new. To hear it out here, rather than to change the
@@ -62,25 +63,14 @@ def with_values(x: Tensor, values: Tensor) -> Tensor:
     return _csr(x.crow_indices(), x.col_indices(), values, (x.shape[0], x.shape[1]))
 
 
-def _transposed(x: Tensor) -> Tensor:
-    """The transpose, again in rows: by counting, since torch's own way sorts."""
-    if x.device.type != "cpu":
-        return x.t().to_sparse_csr()
-    parts = (x.values().numpy(), x.col_indices().numpy(), x.crow_indices().numpy())
-    turned = sparse.csr_matrix(parts, shape=tuple(x.shape), copy=False).T.tocsr()
-    crow, col, values = (
-        torch.from_numpy(part) for part in (turned.indptr, turned.indices, turned.data)
-    )
-    return _csr(crow, col, values, turned.shape)
-
-
 def _has_few_words(x: Tensor) -> bool:
     """Whether rows have few of many words, so that to leave out the others takes less time.
 
     On another device than a CPU to find out takes longer.
     """
     size, num_words = x.values().numel(), x.shape[1]
-    return 0 < size <= num_words and num_words >= MANY_WORDS and x.device.type == "cpu"
+    few = 0 < size <= ENTRIES_PER_WORD * num_words
+    return few and num_words >= MANY_WORDS and x.device.type == "cpu"
 
 
 def narrowed(x: Tensor, topics: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,21 +115,9 @@ def log_coefficient(x: Tensor) -> Tensor:
     return torch.lgamma(row_sums(x, counts) + 1) - row_sums(x, torch.lgamma(counts + 1))
 
 
-def _transposed_product(x: Tensor, dense: Tensor) -> Tensor:
-    """The transpose of sparse (B, V) @ (B, H); of many words only those that are there are done."""
-    turned = _transposed(x)
-    if _has_few_words(x):
-        crow = turned.crow_indices()
-        used = crow.diff().nonzero().squeeze(-1)
-        ends = torch.cat([crow[:1], crow[1:][used]])
-        shape = (len(used), x.shape[0])
-        some = _csr(ends, turned.col_indices(), turned.values(), shape) @ dense
-        return dense.new_zeros(x.shape[1], dense.shape[1]).index_copy_(0, used, some)
-    product: Tensor = turned @ dense
-    return product
-
-
 class _Product(torch.autograd.Function):
+    """Sparse (B, V) @ (V, H)."""
+
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
         ctx.x = x
@@ -147,7 +125,31 @@ class _Product(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
-        return None, _transposed_product(ctx.x, grad.contiguous())
+        return None, _transposed_product(ctx.x, grad)
+
+
+class _TransposedProduct(torch.autograd.Function):
+    """The transpose of sparse (B, V) @ (B, H)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, dense: Tensor) -> Tensor:
+        ctx.x = x
+        if x.device.type != "cpu":
+            product: Tensor = x.t().to_sparse_csr() @ dense
+            return product
+        # Torch's own product writes the words three times, also those that no row has.
+        parts = (x.values().numpy(), x.col_indices().numpy(), x.crow_indices().numpy())
+        rows = sparse.csr_matrix(parts, shape=tuple(x.shape), copy=False)
+        return torch.from_numpy(rows.T @ dense.numpy())
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
+        return None, sparse_product(ctx.x, grad)
+
+
+def _transposed_product(x: Tensor, dense: Tensor) -> Tensor:
+    product: Tensor = _TransposedProduct.apply(x, dense)
+    return product
 
 
 def sparse_product(x: Tensor, weight: Tensor) -> Tensor:
@@ -183,7 +185,7 @@ class _MixtureEvidence(torch.autograd.Function):
             grad_weights = (ratios @ words) * grad.unsqueeze(-1)
             grad_weights = once(grad_weights, "sparse counts", weights, words, grad)
         if ctx.needs_input_grad[2]:
-            grad_words = _transposed(ratios) @ (weights * grad.unsqueeze(-1))
+            grad_words = _transposed_product(ratios, weights * grad.unsqueeze(-1))
             grad_words = once(grad_words, "sparse counts", weights, words, grad)
         return None, grad_weights, grad_words
 
@@ -274,7 +276,8 @@ class _AssignedCounts(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             grad_weights = once(grad * sums + back @ words, "sparse counts", weights, words, grad)
         if ctx.needs_input_grad[2]:
-            grad_words = _transposed(with_values(x, ratios)) @ pushed + _transposed(back) @ weights
+            grad_words = _transposed_product(with_values(x, ratios), pushed)
+            grad_words += _transposed_product(back, weights)
             grad_words = once(grad_words, "sparse counts", weights, words, grad)
         return None, grad_weights, grad_words, None
 
@@ -418,7 +421,8 @@ class _MixtureProbs(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             grad_weights = once(slope @ words, "sparse counts", weights, words, grad)
         if ctx.needs_input_grad[2]:
-            grad_words = once(_transposed(slope) @ weights, "sparse counts", weights, words, grad)
+            grad_words = _transposed_product(slope, weights)
+            grad_words = once(grad_words, "sparse counts", weights, words, grad)
         return None, grad_weights, grad_words
 
 
