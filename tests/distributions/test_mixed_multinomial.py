@@ -76,6 +76,7 @@ def test_few_words_of_many_are_those_of_all(counts, monkeypatch):
     torch.testing.assert_close(*gradients)
     weight = torch.randn(30, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda w: sparse_product(x, w), (weight,))
+    assert torch.autograd.gradgradcheck(lambda w: sparse_product(x, w).tanh(), (weight,))
 
 
 def test_rows_without_any_word_have_the_probability_1(monkeypatch):
