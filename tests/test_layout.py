@@ -63,7 +63,7 @@ TESTED_IN = {
         "distributions/_tails",
     ],
     "distributions/test_counts": ["distributions/log_space", "distributions/_count_sums"],
-    "distributions/test_draws": ["distributions/global_random"],
+    "distributions/test_draws": ["distributions/_kl", "distributions/global_random"],
     "distributions/test_implicit": ["distributions/mixture"],
     "distributions/test_kumaraswamy": ["distributions/_expected_log1m"],
     "distributions/test_log_gamma": [

@@ -87,6 +87,31 @@ def test_kl_to_itself_is_zero(law: Distribution) -> None:
 
 
 @pytest.mark.parametrize(
+    ("q", "p"),
+    [
+        (dd.Dirichlet(t(1, 2, 3)), dd.Dirichlet(t(2))),
+        (torch.distributions.Dirichlet(t(1, 2, 3)), dd.Dirichlet(t(2))),
+        (dd.ScaledDirichlet(t(1, 2, 3), t(0, 1, 2)), dd.Dirichlet(t(2))),
+        (dd.StickBreakingBeta(t(1, 2, 3), t(2, 1, 1)), dd.GEM(t(1.5)[0], 2)),
+        (dd.StickBreakingKumaraswamy(t(1, 2, 3), t(2, 1, 1)), dd.Dirichlet(t(2, 1))),
+        (dd.SoftmaxNormal(t(0, 1, 2), t(1, 1, 1)), dd.SoftmaxNormal(t(0, 1), t(1, 1))),
+        (dd.HyperSphericalUniform(3), dd.HyperSphericalUniform(2)),
+    ],
+)
+def test_kl_of_different_events_is_refused(q: Distribution, p: Distribution) -> None:
+    """One component would else be broadcast to three, and give a number."""
+    for divergence in (kl_divergence, dd.kl):
+        with pytest.raises(ValueError, match=r"q has events of shape \(3,\)|\(4,\)"):
+            divergence(q, p)
+
+
+def test_kl_of_torch_laws_of_different_events_is_refused() -> None:
+    q, p = (torch.distributions.Dirichlet(t(*a)) for a in ((1, 2, 3), (2,)))
+    with pytest.raises(ValueError, match=r"of shape \(3,\) and p of \(1,\)"):
+        dd.kl(q, p)
+
+
+@pytest.mark.parametrize(
     ("q", "parameters"),
     [
         (dd.SoftmaxNormal, (t(0.5, -0.5, 0.0), t(0.5, 1.0, 0.8))),

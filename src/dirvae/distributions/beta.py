@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.distributions import Beta as TorchBeta
-from torch.distributions import constraints, register_kl
+from torch.distributions import constraints
 
+from dirvae.distributions._kl import register_kl
 from dirvae.distributions._quantile import as_probability
 from dirvae.distributions._tails import beta_log_odds_quantile, beta_tails
 from dirvae.distributions.base import OfNumbers

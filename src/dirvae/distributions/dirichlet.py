@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
-from torch.distributions import constraints, register_kl
+from torch.distributions import constraints
 
 from dirvae.distributions._gamma_functions import (
     digamma,
@@ -17,6 +17,7 @@ from dirvae.distributions._gamma_functions import (
     lgamma_and_digamma,
     trigamma,
 )
+from dirvae.distributions._kl import register_kl
 from dirvae.distributions._log_gamma_gradient import attach_gradient
 from dirvae.distributions._log_gamma_sampler import sample_log_gamma
 from dirvae.distributions._vectors import positive_vector, rows_for_all

@@ -17,6 +17,7 @@ from torch.distributions import (
     kl_divergence,
 )
 
+from dirvae.distributions._kl import require_same_events
 from dirvae.distributions.global_random import DrawingFrom, forked_generators
 
 __all__ = ["Draws", "KLResult", "draw", "draw_with_log_ratio", "formula_of_kl", "kl", "log_law"]
@@ -120,12 +121,14 @@ def formula_of_kl(q: Distribution, p: Distribution) -> Tensor:
 
     Raises:
         NotImplementedError: If there is none.
+        ValueError: If the events differ in shape.
 
     Example:
         >>> from torch.distributions import Bernoulli
         >>> formula_of_kl(Bernoulli(torch.tensor([0.5, 0.5])), Bernoulli(0.5))
         tensor([0., 0.])
     """
+    require_same_events(q, p)
     own = p.base_dist if isinstance(p, Independent) else p
     # Some formulas of torch index by masks of one side, which must be of the shape of both.
     if type(own).__module__.startswith("torch.") and not isinstance(own, MixtureSameFamily):
@@ -220,11 +223,7 @@ def draw_with_log_ratio(
         >>> float(draws.log_ratio)
         0.0
     """
-    if q.event_shape != p.event_shape:
-        raise ValueError(
-            f"q has events of shape {tuple(q.event_shape)} and p of {tuple(p.event_shape)}: "
-            "both must be distributions of the same events, such as Independent(q, 1) for vectors"
-        )
+    require_same_events(q, p)
     logs = (log_law(q), log_law(p))
     if logs[0] is None or logs[1] is None or logs[0].event_shape != logs[1].event_shape:
         path = z = draw(q, sample_shape, generator)

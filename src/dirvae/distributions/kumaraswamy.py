@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Beta as TorchBeta
 from torch.distributions import Kumaraswamy as TorchKumaraswamy
-from torch.distributions import constraints, register_kl
+from torch.distributions import constraints
 from torch.distributions.utils import euler_constant
 
 from dirvae.distributions._expected_log1m import expected_log1m
+from dirvae.distributions._kl import register_kl
 from dirvae.distributions._quantile import as_probability
 from dirvae.distributions.base import OfNumbers
 from dirvae.distributions.beta import Beta

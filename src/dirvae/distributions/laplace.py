@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
-from torch.distributions import register_kl
 
+from dirvae.distributions._kl import register_kl
 from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
 from dirvae.distributions.precision import to_float64
 from dirvae.distributions.softmax_normal import LogSoftmaxNormal, SoftmaxNormal

@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.distributions import Gamma as TorchGamma
-from torch.distributions import constraints, register_kl
+from torch.distributions import constraints
 
+from dirvae.distributions._kl import register_kl
 from dirvae.distributions._log_gamma_gradient import rsample_log_gamma
 from dirvae.distributions._quantile import as_probability
 from dirvae.distributions._tails import gamma_log_quantile, gamma_tails

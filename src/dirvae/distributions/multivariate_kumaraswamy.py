@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
-from torch.distributions import kl_divergence, register_kl
+from torch.distributions import kl_divergence
 
+from dirvae.distributions._kl import register_kl
 from dirvae.distributions._vectors import positive_vector
 from dirvae.distributions.base import OfProportions, OnSimplex, require_parts
 from dirvae.distributions.dirichlet import Dirichlet

@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
-from torch.distributions import Distribution, kl_divergence, register_kl
+from torch.distributions import Distribution, kl_divergence
 
+from dirvae.distributions._kl import register_kl
 from dirvae.distributions._once import once
 from dirvae.distributions._vectors import is_true, positive_vector, real_vector, rows_for_all
 from dirvae.distributions.base import OfProportions, OnSimplex

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.distributions import register_kl
 
+from dirvae.distributions._kl import register_kl
 from dirvae.distributions._log_sum_of_log_normals import mean_log_sum
 from dirvae.distributions._vectors import (
     centred,

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import constraints, register_kl
+from torch.distributions import constraints
 
+from dirvae.distributions._kl import register_kl
 from dirvae.distributions.base import Reparameterized
 from dirvae.distributions.noise import standard_normal
 from dirvae.distributions.precision import full_precision, validate_if_eager, validates
@@ -189,8 +190,6 @@ def log_area(dim: int) -> float:
 
 @register_kl(Spherical, HyperSphericalUniform)
 def _kl_to_uniform(q: Spherical, p: HyperSphericalUniform) -> Tensor:
-    if q.event_shape != p.event_shape:
-        raise ValueError(f"q lies in R^{q.event_shape[0]}, p in R^{p.dim}: must be the same sphere")
     batch_shape = torch.broadcast_shapes(q.batch_shape, p.batch_shape)
     return (log_area(p.dim) - q.entropy()).expand(batch_shape)
 

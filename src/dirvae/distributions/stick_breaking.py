@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.distributions import Dirichlet as TorchDirichlet
-from torch.distributions import constraints, kl_divergence, register_kl
+from torch.distributions import constraints, kl_divergence
 
+from dirvae.distributions._kl import register_kl
 from dirvae.distributions._vectors import positive_vector
 from dirvae.distributions.base import OnSimplex, Reparameterized
 from dirvae.distributions.beta import Beta

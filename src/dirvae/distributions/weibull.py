@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Gamma as TorchGamma
 from torch.distributions import Weibull as TorchWeibull
-from torch.distributions import constraints, register_kl
+from torch.distributions import constraints
 from torch.distributions.utils import euler_constant
 
+from dirvae.distributions._kl import register_kl
 from dirvae.distributions._quantile import as_probability
 from dirvae.distributions.base import OfNumbers
 from dirvae.distributions.log_gamma import Gamma, LogGamma
