@@ -33,7 +33,7 @@ LAST, BEST = "last.ckpt", "best.ckpt"
 
 
 class CheckpointError(ValueError):
-    """A checkpoint is missing or damaged, so that training cannot go on from it.
+    """A checkpoint is missing, damaged or of another model: training cannot go on from it.
 
     Example:
         >>> read_checkpoint("no/last.ckpt")
