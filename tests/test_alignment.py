@@ -323,6 +323,7 @@ def test_numbers_in_any_form_are_plain():
     column = pd.DataFrame({"_mask": [1, 2]})
     for values in ([[1]], np.ma.masked_array([[1]]), column, column["_mask"], pl.DataFrame(column)):
         require_plain("X", values)
+    require_plain("X", pl.DataFrame(column).to_arrow())
 
 
 def test_a_masked_class_is_not_known(documents):

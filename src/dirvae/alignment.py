@@ -105,7 +105,7 @@ def require_plain(name: str, values: Any) -> None:
         raise ValueError(
             f"{name} has masked values, must have none: fill them, or leave out their rows"
         )
-    of_frame = hasattr(values, "columns")
+    of_frame = hasattr(values, "columns") and hasattr(values, "dtypes")  # not pyarrow's
     for dtype in values.dtypes if of_frame else [getattr(values, "dtype", None)]:
         if getattr(dtype, "kind", None) in ("M", "m") or getattr(dtype, "is_temporal", bool)():
             raise ValueError(f"{name} has dates or durations, must have numbers, such as days")
