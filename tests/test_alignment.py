@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from dirvae import DirichletVAE, SemiSupervisedVAE, TopicModel
-from dirvae.alignment import matched
+from dirvae.alignment import matched, require_plain
 from dirvae.data.arrays import ArrayDataset
 from dirvae.data.counts import CountDataset
 from dirvae.distributions import Multinomial
@@ -286,3 +286,52 @@ def test_unknown_classes_are_scored_as_they_are_fitted(documents):
     model = TopicModel(2, **TINY).fit(counts, numbers)
     missing = [None if number == -1 else number for number in numbers]
     assert model.evaluate(counts, numbers).labels == model.evaluate(counts, missing).labels
+
+
+# --- what is no number ----------------------------------------------------------------------------
+
+MASKED = np.ma.masked_array(np.eye(4), np.eye(4))  # its ones
+DAYS = np.arange(16).reshape(4, 4).astype("datetime64[D]")
+NOT_PLAIN = [
+    (MASKED, "masked values"),
+    (DAYS, "dates or durations"),
+    (DAYS - DAYS[0], "dates or durations"),
+    (pd.DataFrame(DAYS).add_prefix("c"), "dates or durations"),
+    (pd.DataFrame(DAYS).apply(pd.to_datetime, utc=True), "dates or durations"),
+    (pl.DataFrame({"a": DAYS[0], "b": DAYS[1]}), "dates or durations"),
+]
+
+
+@pytest.mark.parametrize(("X", "said"), NOT_PLAIN, ids=range(len(NOT_PLAIN)))
+def test_what_is_no_number_is_not_taken_for_one(X, said):
+    vae = DirichletVAE(2, likelihood="gaussian", max_epochs=1)
+    for ask in (vae.fit, SemiSupervisedVAE(2).fit, TopicModel(2, **TINY).fit, ArrayDataset):
+        arguments = (X, [0, 1, 0, 1]) if "SemiSupervised" in repr(ask) else (X,)
+        with pytest.raises(ValueError, match=f"^[Xx] has {said}"):
+            ask(*arguments)
+
+
+def test_weights_are_plain_numbers():
+    for weights, said in ((MASKED[0], "masked values"), (DAYS[0] - DAYS[0][0], "dates or dura")):
+        with pytest.raises(ValueError, match=f"^sample_weight has {said}"):
+            DirichletVAE(2, max_epochs=1).fit(np.eye(4), sample_weight=weights)
+        with pytest.raises(ValueError, match=f"^weight has {said}"):
+            ArrayDataset(np.eye(4), weight=weights)
+
+
+def test_numbers_in_any_form_are_plain():
+    column = pd.DataFrame({"_mask": [1, 2]})
+    for values in ([[1]], np.ma.masked_array([[1]]), column, column["_mask"], pl.DataFrame(column)):
+        require_plain("X", values)
+    require_plain("X", pl.DataFrame(column).to_arrow())
+
+
+def test_a_masked_class_is_not_known(documents):
+    counts, _, y = documents
+    hidden = np.arange(len(y)) % 3 == 0
+    numbers = np.where(y == "yes", 1, 0)
+    masked = np.ma.masked_array(np.where(hidden, 7, numbers), hidden)
+    model = TopicModel(2, **TINY).fit(counts, masked)
+    assert model.classes_.tolist() == [0, 1]
+    unknown = TopicModel(2, **TINY).fit(counts, np.where(hidden, -1, numbers))
+    assert (model.transform(counts) == unknown.transform(counts)).all().all()

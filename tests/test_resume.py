@@ -15,6 +15,7 @@ import torch
 from dirvae import DirichletVAE, SemiSupervisedVAE, TopicModel
 from dirvae.distributions import SoftmaxNormal
 from dirvae.topics.decoders import EmbeddedDecoder, OverdispersedDecoder, ProductDecoder
+from dirvae.training import CheckpointError
 from dirvae.writing import whole
 
 RANDOM = np.random.default_rng(0)
@@ -98,6 +99,25 @@ def test_a_fit_goes_on_only_with_a_seed_that_is_a_number(case: str, tmp_path: Pa
             model.fit(*data, checkpoint_dir=tmp_path, resume=True)
     with pytest.raises(FileNotFoundError, match=r"resume: there is no last\.ckpt"):
         make().fit(*data, checkpoint_dir=tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"n_components": 4}, r"is \(3,\), not \(4,\): give the arguments and data of its run"),
+        ({"hidden_sizes": (5,)}, r"layers\.0\.weight is \(4, 6\), not \(5, 6\)"),
+        ({"hidden_sizes": (4, 4)}, r"is missing, not \(4, 4\)"),
+    ],
+)
+def test_a_fit_does_not_go_on_from_that_of_another_model(
+    change: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    rows().set_params(max_epochs=1).fit(X, checkpoint_dir=tmp_path)
+    before = (tmp_path / "last.ckpt").read_bytes()
+    other = rows().set_params(**change)
+    with pytest.raises(CheckpointError, match=rf"last\.ckpt is of another model.*{said}"):
+        other.fit(X, checkpoint_dir=tmp_path, resume=True)
+    assert (tmp_path / "last.ckpt").read_bytes() == before
 
 
 def test_checkpoints_need_no_room_in_the_temporary_folder(

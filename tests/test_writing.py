@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import stat
 import subprocess
@@ -9,9 +11,18 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from dirvae.writing import made, partial_of, require_writable, try_writing, whole, write_text
+from dirvae.writing import (
+    made,
+    partial_of,
+    require_writable,
+    save_array,
+    try_writing,
+    whole,
+    write_text,
+)
 
 
 def test_writing_replaces_the_whole_file(tmp_path: Path) -> None:
@@ -206,3 +217,28 @@ def test_trials_find_the_file_of_another_in_a_sticky_folder() -> None:
             os.seteuid(0)
         assert os.listdir(folder) == ["a.csv"]
         assert path.read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    "array", [np.arange(6000.0).reshape(60, 100), np.asfortranarray(np.eye(3, dtype="u1")), ()]
+)
+def test_arrays_are_those_of_numpy(array: object) -> None:
+    ours, theirs = io.BytesIO(), io.BytesIO()
+    save_array(ours, array)
+    np.save(theirs, np.asarray(array))
+    assert ours.getvalue() == theirs.getvalue()
+
+
+def test_an_array_for_which_the_disk_has_no_room_is_told_by_the_system(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**12, limits[1]))
+    try:
+        with (
+            pytest.raises(OSError, match=os.strerror(errno.EFBIG)),
+            whole(tmp_path / "a.npy") as file,
+        ):
+            save_array(file, np.zeros(2**12))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""What is known of rows, in the order of the rows: matched by index where both sides have one."""
+"""What is known of rows, in the order of the rows, and what of it is missing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["UNKNOWN", "is_missing", "is_unknown", "matched"]
+__all__ = ["UNKNOWN", "is_missing", "is_unknown", "matched", "require_plain"]
 
 UNKNOWN = -1  # a label that says that the class is not known
 
@@ -82,3 +82,30 @@ def is_missing(value: Any) -> bool:
         return True
     unequal = value != value
     return isinstance(unequal, bool | np.bool_) and bool(unequal)
+
+
+def require_plain(name: str, values: Any) -> None:
+    """Refuse what NumPy takes for numbers without a word: masked values, dates and durations.
+
+    A masked value would be what lies below the mask. The number of a date depends on its unit.
+
+    Args:
+        name: Of the argument, for messages.
+        values: An array, a list or a data frame.
+
+    Raises:
+        ValueError: If there are such values.
+
+    Example:
+        >>> require_plain("X", np.ma.masked_array([[1, 2]], [[False, True]]))
+        Traceback (most recent call last):
+        ValueError: X has masked values, must have none: fill them, or leave out their rows
+    """
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(
+            f"{name} has masked values, must have none: fill them, or leave out their rows"
+        )
+    of_frame = hasattr(values, "columns") and hasattr(values, "dtypes")  # not pyarrow's
+    for dtype in values.dtypes if of_frame else [getattr(values, "dtype", None)]:
+        if getattr(dtype, "kind", None) in ("M", "m") or getattr(dtype, "is_temporal", bool)():
+            raise ValueError(f"{name} has dates or durations, must have numbers, such as days")

@@ -182,11 +182,16 @@ def test_topics_that_cannot_be_saved_are_kept(
         (["--seed", 1], "random_state 0, not 1"),
         (["--batch-size", 7], "batch_size 200, not 7"),
         (["--label-column", "text"], "had other data"),
+        (["--ngrams", 2], "had other options of words"),
+        (["--stop-words", "none"], "had other options of words"),
+        (["--guide", "guide.txt"], "had other guide"),
+        (["--covariates", "class"], "had other covariates"),
     ],
 )
 def test_other_options_of_topics_do_not_go_on(
     change: list[Any], said: str, run: Callable[..., Ran]
 ) -> None:
+    Path("guide.txt").write_text("sky: star, moon\n")
     fit = [*FIT_TOPICS, "--max-epochs", 1, "--checkpoint-dir", "kept", "-o"]
     assert run(*fit, "model").code == 0
     before = Path("kept/last.ckpt").read_bytes(), Path("kept/settings.json").read_bytes()
@@ -195,6 +200,15 @@ def test_other_options_of_topics_do_not_go_on(
     assert_refused(run(*fit, "model", *change, "--resume"), said, "or delete kept")
     after = Path("kept/last.ckpt").read_bytes(), Path("kept/settings.json").read_bytes()
     assert after == before
+
+
+def test_topics_do_not_go_on_without_the_guide_that_they_had(run: Callable[..., Ran]) -> None:
+    Path("guide.txt").write_text("sky: star, moon\n")
+    fit = [*FIT_TOPICS, "--max-epochs", 1, "--checkpoint-dir", "kept", "-o", "model", "--resume"]
+    with_guide = [*fit, "--guide", "guide.txt"]
+    assert run(*with_guide[:-3], *with_guide[-2:]).code == 0
+    assert_refused(run(*fit), "had other guide", "or delete kept")
+    assert run(*with_guide).code == 0
 
 
 @pytest.mark.parametrize("command", [FIT, FIT_TOPICS], ids=["vae", "topics"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import shutil
 import signal
 from functools import partial
@@ -23,7 +25,7 @@ from dirvae.models import zoo
 from dirvae.nn import MLP, Head
 from dirvae.objectives import constant, elbo, importance_weighted_bound, linear_warmup
 from dirvae.training import CheckpointError, Training, adam, decaying_adam, fit
-from dirvae.training.checkpoints import BEST, LAST, read_checkpoint
+from dirvae.training.checkpoints import BEST, LAST, WholeCheckpoints, read_checkpoint
 from dirvae.training.module import _Meter
 
 
@@ -226,6 +228,20 @@ def test_no_byte_of_a_checkpoint_changes_the_result(begun, tmp_path, name):
         else:  # it was between the parts, where nothing is read
             assert repr(_plain(found)) == repr(_plain(expected))
     assert refused > 100
+
+
+def test_a_full_disk_is_told_as_one_and_leaves_the_earlier_checkpoint(tmp_path):
+    resource = pytest.importorskip("resource")
+    WholeCheckpoints().save_checkpoint({"epoch": 3}, tmp_path / LAST)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**14, limits[1]))
+    try:
+        with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
+            WholeCheckpoints().save_checkpoint({"w": torch.zeros(2**14)}, tmp_path / LAST)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in tmp_path.iterdir()] == [LAST]
+    assert read_checkpoint(tmp_path / LAST) == {"epoch": 3}
 
 
 def _plain(value):

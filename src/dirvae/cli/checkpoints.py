@@ -20,6 +20,7 @@ from dirvae.writing import partial_of, require_writable, write_text
 __all__ = ["CheckpointDir", "Resume", "fingerprint", "place", "resumable"]
 
 SETTINGS, LAST, BEST = "settings.json", "last.ckpt", "best.ckpt"
+HASHED = ("data", "options of words", "guide", "covariates")
 
 CheckpointDir = Annotated[
     Path | None,
@@ -128,7 +129,7 @@ def _compare(folder: Path, settings: dict[str, Any]) -> None:
         raise ValueError(f"--resume: the checkpoint in {folder} is damaged; delete this folder")
     for name, value in settings.items():
         if name != "max_epochs" and before.get(name, value) != value:
-            had = "other data" if name == "data" else f"{name} {before[name]}, not {value}"
+            had = f"other {name}" if name in HASHED else f"{name} {before[name]}, not {value}"
             raise ValueError(
                 f"--resume: the interrupted run had {had}; give the same data and options, or "
                 f"delete {folder}"

@@ -202,9 +202,10 @@ def fit_topics(
         "max_epochs": max_epochs,
         "batch_size": batch_size,
         "data": fingerprint(rows_of(X), labels, words),
-        **({"counted": fingerprint(counting)} if counting else {}),
-        **({"guide": start} if start else {}),
-        **({"covariates": fingerprint([*map(str, told.items())], smooth)} if told else {}),
+        # Also where not given: that must not go on from a run that had them, nor the other way.
+        "options of words": fingerprint(counting),
+        "guide": fingerprint(start),
+        "covariates": fingerprint([*map(str, told.items())], smooth) if told else None,
     }
     keep = checkpoint_dir is not None
     with resumable(folder, settings, context.obj, resume=resume, keep=keep):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from dirvae.formats import listed
-from dirvae.writing import require_writable, try_writing, whole
+from dirvae.writing import require_writable, save_array, try_writing, whole
 
 __all__ = [
     "WIDE",
@@ -173,11 +173,11 @@ def write_table(
 def _write(
     file: Any, suffix: str, values: Any, names: Sequence[str], ids: Mapping[str, Any]
 ) -> None:
+    if suffix == ".npy":
+        save_array(file, values)
+        return
     import numpy as np
 
-    if suffix == ".npy":
-        np.save(file, values)
-        return
     from dirvae.data.images import required
 
     pandas = required("pandas", suffix)

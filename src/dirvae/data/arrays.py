@@ -13,7 +13,7 @@ from scipy import sparse
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from dirvae.alignment import matched
+from dirvae.alignment import matched, require_plain
 from dirvae.data.corpus.corpus import Corpus
 from dirvae.data.corpus.part import CorpusPart
 from dirvae.data.processes import agreed, share
@@ -289,6 +289,7 @@ def _tensor(values: Any, name: str, dtype: torch.dtype = torch.float32) -> Tenso
         if values.layout is not torch.strided:
             raise ValueError(f"{name} is a sparse tensor, must be dense, or a SciPy sparse matrix")
         return values
+    require_plain(name, values)
     array = np.ascontiguousarray(values)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} is a {type(values).__name__}, must hold numbers only")

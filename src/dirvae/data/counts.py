@@ -13,7 +13,7 @@ from scipy import sparse
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from dirvae.alignment import matched
+from dirvae.alignment import matched, require_plain
 from dirvae.data.arrays import Batch
 from dirvae.data.corpus import Corpus
 from dirvae.data.sparse_matrix import checked_csr
@@ -67,6 +67,7 @@ class CountDataset(Dataset[Batch]):
             return None
         if len(values) != len(self):
             raise ValueError(f"{name} has {len(values)} rows, x has {len(self)}; they must agree")
+        require_plain(name, values)
         return torch.from_numpy(np.array(values, dtype=np.float32))
 
 

@@ -14,6 +14,7 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import _check_n_features, _check_sample_weight, validate_data
 from torch import Tensor, nn
 
+from dirvae.alignment import require_plain
 from dirvae.data.arrays import WINDOW
 from dirvae.data.corpus.corpus import Corpus
 from dirvae.data.corpus.part import CorpusPart
@@ -53,10 +54,11 @@ def validated_rows(estimator: Any, X: Any, *, reset: bool) -> Any:
         reset: Whether those attributes are set instead.
 
     Raises:
-        ValueError: If values are not finite, or the shape or a sparse matrix is wrong.
+        ValueError: If values are not finite numbers, or the shape or a sparse matrix is wrong.
     """
     if isinstance(X, Corpus):
         raise ValueError(f"X is a corpus, must be rows in memory for a {type(estimator).__name__}")
+    require_plain("X", X)
     return validate_data(
         estimator,
         checked_csr("X", X) if sparse.issparse(X) else X,
@@ -154,6 +156,7 @@ def weighted(X: Any, sample_weight: Any) -> tuple[Any, Any]:
     """
     if sample_weight is None:
         return X, None
+    require_plain("sample_weight", sample_weight)
     given = np.asarray(sample_weight)
     # Of these, some versions of scikit-learn speak without naming the argument.
     if given.size and given.dtype.kind in "biuf" and not given.any():

@@ -15,6 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _get_feature_names, validate_data
 
+from dirvae.alignment import require_plain
 from dirvae.data import vectorizing
 from dirvae.data.corpus import Corpus
 from dirvae.data.sparse_matrix import LARGEST_COUNT, checked_csr
@@ -299,6 +300,7 @@ def checked_counts(estimator: Any, X: Any, *, reset: bool, single: bool = False)
         if not reset:
             _require_same_words(X, getattr(estimator, "vocabulary_", None), "the model")
         return X
+    require_plain("X", X)
     X = _named(X)
     if not reset and not hasattr(estimator, "feature_names_in_"):
         X = _without_names(X, getattr(estimator, "vocabulary_", None))

@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils import check_array
 
+from dirvae.alignment import require_plain
 from dirvae.data.sparse_matrix import checked_csr
 from dirvae.estimators.arguments import require_integer
 from dirvae.topics.document_kinds import Kind, documents_of
@@ -89,6 +90,7 @@ def compare_sizes(
     if sparse.issparse(rows):
         rows = checked_csr("X", rows)
     elif kind is Kind.COUNTS and not hasattr(rows, "iloc"):
+        require_plain("X", rows)
         rows = check_array(rows, input_name="X")
     count = len(rows) if isinstance(rows, list) else rows.shape[0]
     held = max(1, count // 10)

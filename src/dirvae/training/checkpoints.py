@@ -33,7 +33,7 @@ LAST, BEST = "last.ckpt", "best.ckpt"
 
 
 class CheckpointError(ValueError):
-    """A checkpoint is missing or damaged, so that training cannot go on from it.
+    """A checkpoint is missing, damaged or of another model: training cannot go on from it.
 
     Example:
         >>> read_checkpoint("no/last.ckpt")
@@ -84,7 +84,13 @@ class WholeCheckpoints(TorchCheckpointIO):
             return
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as file:
-            torch.save(checkpoint, file)
+            try:
+                torch.save(checkpoint, file)
+            except RuntimeError as error:
+                # PyTorch ends a file that it could not write, and its own error hides the disk's.
+                if isinstance(error.__context__, OSError):
+                    raise error.__context__ from None
+                raise
 
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None

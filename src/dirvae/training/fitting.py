@@ -7,7 +7,7 @@ import itertools
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from dirvae.nn.surroundings import Overlapping, pinned
 from dirvae.training.callbacks import CollapseWatch
 from dirvae.training.checkpoints import (
     LAST,
+    CheckpointError,
     WholeCheckpoints,
     interruptible,
     keepers,
@@ -105,7 +106,8 @@ def fit(
             several processes have generators of different seeds, or fewer rows than
             processes.
         FileNotFoundError: If there is no checkpoint to resume from.
-        CheckpointError: If the last checkpoint is damaged, or the best one is damaged or missing.
+        CheckpointError: If the last checkpoint is damaged or of a model of other shapes, or the
+            best one is damaged or missing.
         FloatingPointError: If the loss, or a weight in the last step, becomes NaN or infinite.
         KeyboardInterrupt: On Ctrl-C. The checkpoint of the last epoch stays, and the message says
             how to go on.
@@ -144,7 +146,8 @@ def fit(
         kept_by, best = keepers(folder, checkpoint_dir is not None, monitor, patience)
         run = _trainer(verbose, [*kept_by, CollapseWatch(), *callbacks], max_epochs, trainer)
         last = str(folder / LAST) if resume else None
-        _require_epochs(last, max_epochs)
+        if last is not None:
+            _require_resumable(last, training, max_epochs)
         training.num_processes = _num_processes(run)
         with (
             interruptible(folder if checkpoint_dir is not None else None),
@@ -157,13 +160,27 @@ def fit(
     return training.history
 
 
-def _require_epochs(checkpoint: str | None, max_epochs: int) -> None:
-    done = 0 if checkpoint is None else read_checkpoint(checkpoint)["epoch"] + 1
+def _require_resumable(checkpoint: str, training: Training, max_epochs: int) -> None:
+    content = read_checkpoint(checkpoint)
+    here, there = _shapes(training.state_dict()), _shapes(content["state_dict"])
+    if here != there:
+        name = next(name for name in (here | there) if here.get(name) != there.get(name))
+        shapes = (str(those.get(name, "missing")) for those in (there, here))
+        raise CheckpointError(
+            f"the checkpoint {checkpoint} is of another model, in which the shape of {name} is "
+            f"{next(shapes)}, not {next(shapes)}: give the arguments and data of its run, or "
+            "another folder"
+        )
+    done = content["epoch"] + 1
     if max_epochs < done:
         raise ValueError(
             f"max_epochs is {max_epochs}, must be {done} or more: the training to resume has "
             f"{done} epochs already"
         )
+
+
+def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(getattr(value, "shape", ())) for name, value in state.items()}
 
 
 def _trainer(

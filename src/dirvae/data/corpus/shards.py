@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from dirvae.reading import open_regular, read_regular
-from dirvae.writing import whole_folder
+from dirvae.writing import save_array, whole_folder
 
 __all__ = [
     "ARRAYS",
@@ -83,7 +83,7 @@ def write_shard(
     with whole_folder(folder) as partial:
         for name, array in arrays.items():
             with (partial / f"{name}.npy").open("xb") as file:
-                np.save(file, array)
+                save_array(file, array)
         (partial / ABOUT).write_text(json.dumps(dict(known)), encoding="utf-8")
         sums = {file.name: checksum(file) for file in sorted(partial.iterdir())}
         facts = Facts(counts.shape[0], counts.nnz, source, sums)
