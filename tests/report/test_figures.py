@@ -303,3 +303,17 @@ def test_points_without_a_class_are_grey(labels):
     assert [list(trace.x) for trace in drawn] == [[4], [0, 6], [2]]
     assert (drawn[-1].name, drawn[-1].marker.color) == ("no label", GREY)
     assert GREY not in {trace.marker.color for trace in drawn[:-1]}
+
+
+@pytest.mark.parametrize(
+    ("draw", "said"),
+    [
+        (lambda: bars([1, 2, 3], names=["a", "b"]), "names has 2 entries, .* each bar: 3"),
+        (lambda: heatmap([[1, 2]], ["a", "b"], ["c", "d"]), "rows has 2 .* row of values: 1"),
+        (lambda: heatmap([[1, 2]], ["a"], ["c"]), "columns has 1 .* column of values: 2"),
+        (lambda: classes([[0, 1], [2, 3]], ["a"]), "labels has 1 entries, .* each row: 2"),
+    ],
+)
+def test_no_mark_is_left_out_for_want_of_a_name(draw, said):
+    with pytest.raises(ValueError, match=said):
+        draw()

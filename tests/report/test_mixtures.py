@@ -155,3 +155,16 @@ def test_two_topics_lie_on_a_line():
     place = places_of(topic_map(BETA[:2], [0.5, 0.5]))
     np.testing.assert_allclose(place[:, 1], 0, atol=1e-6)
     assert np.ptp(place[:, 0]) == pytest.approx(jensenshannon(BETA[0], BETA[1]))
+
+
+@pytest.mark.parametrize(
+    ("draw", "said"),
+    [
+        (lambda: stack(np.eye(3), ids=["a"]), "ids has 1 entries, .* each row: 3"),
+        (lambda: simplex(np.eye(3), labels=["a"]), "labels has 1 entries, .* each row: 3"),
+        (lambda: topic_map(BETA, [0.5, 0.5]), "share has 2 entries, .* each topic: 4"),
+    ],
+)
+def test_no_mark_is_left_out_for_want_of_a_name(draw, said):
+    with pytest.raises(ValueError, match=said):
+        draw()

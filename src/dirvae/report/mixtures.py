@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
 
-from dirvae.report.figures import COLORS, GREY, HOVER, classes, literal_text, plain
+from dirvae.report.figures import COLORS, GREY, HOVER, classes, literal_text, plain, require_as_many
 
 __all__ = ["simplex", "stack", "topic_map"]
 
@@ -33,6 +33,8 @@ def stack(theta: ArrayLike, names: Sequence[Any] = (), ids: Sequence[Any] = ()) 
     """
     shares = np.asarray(theta, dtype=np.float64)
     places = np.arange(len(shares))
+    if len(ids):
+        require_as_many("ids", ids, len(shares), "row")
     figure = go.Figure()
     for k, name in enumerate(_named(names, shares.shape[1])):
         pattern = ("", "/", "x", ".")[k // len(COLORS) % 4]
@@ -115,6 +117,7 @@ def topic_map(topic_word: ArrayLike, share: ArrayLike, names: Sequence[Any] = ()
         True
     """
     beta, shares = (np.asarray(values, dtype=np.float64) for values in (topic_word, share))
+    require_as_many("share", shares, len(beta), "topic")
     place = _scaled(cdist(beta, beta, "jensenshannon"))
     told = _named(names, len(beta))
     figure = go.Figure(
