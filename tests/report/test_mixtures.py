@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.spatial.distance import jensenshannon
 
@@ -168,3 +169,13 @@ def test_two_topics_lie_on_a_line():
 def test_no_mark_is_left_out_for_want_of_a_name(draw, said):
     with pytest.raises(ValueError, match=said):
         draw()
+
+
+def test_what_is_known_of_rows_goes_by_index():
+    theta = pd.DataFrame(np.eye(3), index=["x", "y", "z"])
+    known = pd.Series(["of z", "of x", "of y"], index=["z", "x", "y"])
+    axis = stack(theta, ids=known).layout.xaxis
+    assert list(axis.ticktext) == ["of x", "of y", "of z"]
+    straight = simplex(np.eye(3), labels=["of x", "of y", "of z"]).data
+    for trace, other in zip(simplex(theta, labels=known).data, straight, strict=True):
+        assert (trace.name, list(trace.x)) == (other.name, list(other.x))
