@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -283,6 +286,14 @@ def test_plain_changes_the_figure_and_returns_it():
 
 def test_text_keeps_its_quotes():
     assert literal_text("\"a\" 'b' <") == "\"a\" 'b' &lt;"
+
+
+def test_dollars_are_no_formula():
+    """Plotly takes what matches this for TeX, where MathJax is there, as in notebooks."""
+    formula = re.compile("([^$]*)([$]+[^$]*[$]+)([^$]*)")
+    bar = bars([1, 2], names=["$5 to $9", "$x_1$"]).data[0]
+    assert not any(map(formula.search, bar.x))
+    assert [unescape(text) for text in bar.x] == ["$5 to $9", "$x_1$"]
 
 
 def test_names_that_repeat_are_places_of_their_own():

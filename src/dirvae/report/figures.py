@@ -372,13 +372,13 @@ def require_as_many(name: str, values: Any, count: int, of: str) -> None:
 
 
 def literal_text(text: Any) -> str:
-    """Text for Plotly, which takes some of HTML: of a text from outside nothing is obeyed.
+    """Text for Plotly, which takes some of HTML, and TeX between dollars: nothing is obeyed.
 
     Example:
-        >>> literal_text("<b>a</b>")
-        '&lt;b&gt;a&lt;/b&gt;'
+        >>> literal_text("<b>a</b>"), literal_text("$5 to $9")
+        ('&lt;b&gt;a&lt;/b&gt;', '&#36;5 to &#36;9')
     """
-    return escape(visible(text), quote=False)
+    return escape(visible(text), quote=False).replace("$", "&#36;")
 
 
 def distinct_texts(names: Sequence[Any]) -> list[str]:
