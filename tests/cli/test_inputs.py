@@ -140,6 +140,9 @@ def test_a_corpus_is_read_with_what_is_asked_for(tmp_path):
     asked = inputs.read_documents(source, id_column=["year"], label_column="kind", kinds=kinds)
     assert asked.ids == {"year": ["1999", "2001", "2005"]}
     assert asked.labels == ["x", "", "7"]
+    rows = [Document("sea", label=label) for label in ("1.0", "", "2.0")]
+    source = str(Corpus.build(tmp_path / "whole", rows).folder)
+    assert inputs.read_documents(source, label_column="label").labels == ["1", "", "2"]
     assert list(asked.told["year"]) == [1999, 2001, 2005]
     assert asked.told["kind"] == ["x", None, 7]
     for option, given in (

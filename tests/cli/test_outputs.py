@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 import pytest
 import typer.main
 
@@ -453,3 +454,15 @@ def test_a_table_has_its_ids_first_and_no_index(tmp_path: Path, suffix: str) -> 
     with pytest.raises(ValueError, match="zip"):
         write_table(path, values, ["a"], {})
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_whole_numbers_beside_others_are_not_rounded(tmp_path: Path) -> None:
+    ids = {"id": [2**53 + 1, None], "key": [2**64 + 1, 5], "both": [7, "007"]}
+    for suffix in ("csv", "parquet"):
+        write_table(tmp_path / f"x.{suffix}", np.eye(2), ["a", "b"], ids)
+    lines = (tmp_path / "x.csv").read_text().splitlines()
+    assert lines[1:] == [f"{2**53 + 1},{2**64 + 1},7,1.0,0.0", ",5,007,0.0,1.0"]
+    table = pyarrow.parquet.read_table(tmp_path / "x.parquet").to_pydict()
+    assert table["id"] == [2**53 + 1, None]
+    assert table["key"] == [str(2**64 + 1), "5"]
+    assert table["both"] == ["7", "007"]

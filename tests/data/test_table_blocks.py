@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pyarrow.parquet
 import pytest
 
 from dirvae.data.table_blocks import kind_of_cells, write_blocks
@@ -18,7 +19,10 @@ KINDS = {name: kind_of_cells(block[name] for block in BLOCKS) for name in BLOCKS
 def test_kinds_are_those_of_all_cells():
     assert {"whole": int, "some": float, "word": str, "both": str} == KINDS
     assert kind_of_cells([[None], [None]]) is str
-    assert kind_of_cells([[1], [2**63]]) is float
+    assert kind_of_cells([[None], [1]]) is int
+    assert kind_of_cells([[1], [2**63]]) is str
+    assert kind_of_cells([[0.5], [2**53]]) is float
+    assert kind_of_cells([[0.5], [2**53 + 1]]) is str
     assert kind_of_cells([[1], [True]]) is str
 
 
@@ -31,3 +35,15 @@ def test_blocks_are_one_table(tmp_path, suffix):
         assert path.read_text() == pd.DataFrame(ALL).to_csv(index=False)
     else:
         pd.testing.assert_frame_equal(pd.read_parquet(path), pd.DataFrame(ALL))
+
+
+@pytest.mark.parametrize("cells", [[2**53 + 1, None, 3], [2**63 + 1, 5, 6], [2**53 + 1, 0.5, 2]])
+def test_whole_numbers_are_not_rounded(tmp_path, cells):
+    kinds = {"id": kind_of_cells([cells])}
+    for suffix in ("csv", "parquet"):
+        write_blocks(tmp_path / f"x.{suffix}", [{"id": cells[:2]}, {"id": cells[2:]}], kinds)
+    written = [None if cell is None else str(cell) for cell in cells]
+    table = pd.read_csv(tmp_path / "x.csv", dtype=object).replace({float("nan"): None})
+    assert table["id"].tolist() == written
+    table = pyarrow.parquet.read_table(tmp_path / "x.parquet")
+    assert [None if c is None else str(c) for c in table["id"].to_pylist()] == written

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.special import erf, softmax
@@ -102,9 +103,17 @@ def test_image_shape_is_given(tmp_path) -> None:
     assert (tmp_path / "page.html").read_text() == page
 
 
+def test_ids_go_by_index() -> None:
+    model, X = digits()
+    ids = pd.Series([f"digit {row}" for row in range(len(X))])
+    straight = data_of(model.report(X, ids=ids.tolist()))
+    assert data_of(model.report(pd.DataFrame(X), ids=ids[::-1])) == straight
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
+        ({"ids": pd.DataFrame({"a": range(120)})}, "ids has a table as 'id', must have one value"),
         ({"image_shape": (8, 9)}, r"image_shape is \(8, 9\), must make 64 pixels"),
         ({"image_shape": 64}, r"image_shape is 64, must be \(height, width\)"),
         ({"ids": ["a"]}, "ids must have a value for each of 120 rows"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -285,6 +288,14 @@ def test_text_keeps_its_quotes():
     assert literal_text("\"a\" 'b' <") == "\"a\" 'b' &lt;"
 
 
+def test_dollars_are_no_formula():
+    """Plotly takes what matches this for TeX, where MathJax is there, as in notebooks."""
+    formula = re.compile("([^$]*)([$]+[^$]*[$]+)([^$]*)")
+    bar = bars([1, 2], names=["$5 to $9", "$x_1$"]).data[0]
+    assert not any(map(formula.search, bar.x))
+    assert [unescape(text) for text in bar.x] == ["$5 to $9", "$x_1$"]
+
+
 def test_names_that_repeat_are_places_of_their_own():
     heat = heatmap([[1, 2, 3], [4, 5, 6]], ["r", "r"], ["c", "d", "c"], **TITLES).data[0]
     assert [len(set(heat.x)), len(set(heat.y))] == [3, 2]
@@ -303,3 +314,17 @@ def test_points_without_a_class_are_grey(labels):
     assert [list(trace.x) for trace in drawn] == [[4], [0, 6], [2]]
     assert (drawn[-1].name, drawn[-1].marker.color) == ("no label", GREY)
     assert GREY not in {trace.marker.color for trace in drawn[:-1]}
+
+
+@pytest.mark.parametrize(
+    ("draw", "said"),
+    [
+        (lambda: bars([1, 2, 3], names=["a", "b"]), "names has 2 entries, .* each bar: 3"),
+        (lambda: heatmap([[1, 2]], ["a", "b"], ["c", "d"]), "rows has 2 .* row of values: 1"),
+        (lambda: heatmap([[1, 2]], ["a"], ["c"]), "columns has 1 .* column of values: 2"),
+        (lambda: classes([[0, 1], [2, 3]], ["a"]), "labels has 1 entries, .* each row: 2"),
+    ],
+)
+def test_no_mark_is_left_out_for_want_of_a_name(draw, said):
+    with pytest.raises(ValueError, match=said):
+        draw()

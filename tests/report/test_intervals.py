@@ -140,3 +140,20 @@ def test_a_band_has_gaps_where_its_ends_are_not_known():
     assert list(line.x) == list(range(5))
     nothing, _ = bands([0], [[1.0]], [[np.nan]], [[np.nan]], ["a"]).data
     assert list(nothing.x) == list(nothing.y) == []
+
+
+ONE = np.ones((2, 3))
+
+
+@pytest.mark.parametrize(
+    ("draw", "said"),
+    [
+        (lambda: forest([1, 2], [0, 0], [3, 3], ["a"]), "names has 1 entries, .* each row: 2"),
+        (lambda: bands([1], ONE, ONE, ONE, "abc"), "x has 1 entries, .* row of estimate: 2"),
+        (lambda: bands([1, 2], ONE, ONE, ONE, "ab"), "names has 2 .* column of estimate: 3"),
+        (lambda: calibration([0.5, 0.9], {"a": [0.4]}), r"held\['a'\] has 1 .* each level: 2"),
+    ],
+)
+def test_no_mark_is_left_out_for_want_of_a_name(draw, said):
+    with pytest.raises(ValueError, match=said):
+        draw()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.spatial.distance import jensenshannon
 
@@ -155,3 +156,26 @@ def test_two_topics_lie_on_a_line():
     place = places_of(topic_map(BETA[:2], [0.5, 0.5]))
     np.testing.assert_allclose(place[:, 1], 0, atol=1e-6)
     assert np.ptp(place[:, 0]) == pytest.approx(jensenshannon(BETA[0], BETA[1]))
+
+
+@pytest.mark.parametrize(
+    ("draw", "said"),
+    [
+        (lambda: stack(np.eye(3), ids=["a"]), "ids has 1 entries, .* each row: 3"),
+        (lambda: simplex(np.eye(3), labels=["a"]), "labels has 1 entries, .* each row: 3"),
+        (lambda: topic_map(BETA, [0.5, 0.5]), "share has 2 entries, .* each topic: 4"),
+    ],
+)
+def test_no_mark_is_left_out_for_want_of_a_name(draw, said):
+    with pytest.raises(ValueError, match=said):
+        draw()
+
+
+def test_what_is_known_of_rows_goes_by_index():
+    theta = pd.DataFrame(np.eye(3), index=["x", "y", "z"])
+    known = pd.Series(["of z", "of x", "of y"], index=["z", "x", "y"])
+    axis = stack(theta, ids=known).layout.xaxis
+    assert list(axis.ticktext) == ["of x", "of y", "of z"]
+    straight = simplex(np.eye(3), labels=["of x", "of y", "of z"]).data
+    for trace, other in zip(simplex(theta, labels=known).data, straight, strict=True):
+        assert (trace.name, list(trace.x)) == (other.name, list(other.x))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 
 import numpy as np
@@ -186,6 +187,15 @@ def test_figures_have_the_numbers_of_the_results(posterior):
     np.testing.assert_allclose(band.y[:2], years.share[:, 3] - half)
     (heat,) = shares_of(theta, ["a", "b"] * 10).plot([1, 0]).data
     np.testing.assert_allclose(heat.z, years.share[:, [1, 0]], atol=0.0005)
+    for groups in (pd.cut([1, 5] * 10, [0, 3, 6]), pd.PeriodIndex(["2000", "2001"] * 10, freq="Y")):
+        figure = shares_of(theta, pd.Series(groups)).plot()
+        shown = json.loads(figure.to_json())["data"][0]  # as a notebook takes it
+        assert shown["type"] == "heatmap"
+        assert shown["y"] == sorted(map(str, set(groups)))
+        np.testing.assert_allclose(figure.data[0].z, years.share)
+    days = pd.to_datetime(["2000-01-01", "2001-01-01"] * 10)
+    (band, line) = shares_of(theta, days).plot([3]).data
+    assert list(line.y) == years.share[:, 3].tolist()
 
     effects = effects_of(20 * theta, pd.DataFrame({"x": np.arange(20.0), "y": np.arange(20) % 3}))
     (points,) = effects.plot("y").data

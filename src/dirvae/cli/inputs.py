@@ -252,6 +252,7 @@ def _on_disk(
     named: bool,
 ) -> OnDisk:
     from dirvae.data.corpus import Corpus
+    from dirvae.data.text_tables import as_classes
     from dirvae.data.typed_cells import typed
 
     corpus = Corpus(source)
@@ -262,7 +263,7 @@ def _on_disk(
         corpus,
         None if corpus.vocabulary is None else corpus.vocabulary.tolist(),
         {name: corpus.column(name) for name in ids} if named else {},
-        None if labels is None else ["" if label is None else str(label) for label in labels],
+        None if labels is None else as_classes(labels),
         {
             name: cells if kinds[name] == "words" else typed(name, cells, source)
             for name, cells in told.items()

@@ -181,9 +181,18 @@ def _write(
     from dirvae.data.images import required
 
     pandas = required("pandas", suffix)
-    frame = pandas.DataFrame({**ids, **dict(zip(names, np.asarray(values).T, strict=True))})
+    columns = {name: _numbers_exact(cells) for name, cells in ids.items()}
+    frame = pandas.DataFrame({**columns, **dict(zip(names, np.asarray(values).T, strict=True))})
     if suffix == ".csv":
         frame.to_csv(file, index=False)
     else:
         required("pyarrow", suffix)
         frame.to_parquet(file, index=False)
+
+
+def _numbers_exact(cells: Sequence[Any]) -> Any:
+    """Cells of a column, of which pandas would round whole numbers beside others."""
+    from dirvae.data.table_blocks import column_of, kind_of_cells
+
+    has_whole = any(type(cell) is int for cell in cells)
+    return column_of(cells, kind_of_cells([cells])) if has_whole else cells

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dirvae.alignment import is_missing
 from dirvae.data.delimited import MISSING, NUMBER, WHOLE, Delimited, identifiers, read_delimited
 from dirvae.data.images import required
 from dirvae.data.parquet import DAMAGE, opened_parquet, require_fitting
@@ -95,7 +96,7 @@ def read_parquet(path: Path, id_columns: Sequence[str] = ()) -> Rows:
         frame = frame.reset_index()
     names = [str(column) for column in frame.columns]
     aside, notes = _aside(path, names, id_columns)
-    ids = {name: frame.iloc[:, place].tolist() for name, place in aside.items()}
+    ids = {name: _cells(frame.iloc[:, place]) for name, place in aside.items()}
     places = [place for place in range(len(names)) if place not in aside.values()]
     frame, names = frame.iloc[:, places], [names[place] for place in places]
     require_rows(path, frame)
@@ -103,6 +104,11 @@ def read_parquet(path: Path, id_columns: Sequence[str] = ()) -> Rows:
     if words:
         raise ValueError(_no_numbers(path, words))
     return Rows(frame.to_numpy(np.float64, na_value=np.nan), names, ids, notes)
+
+
+def _cells(column: Any) -> list[Any]:
+    """Cells as other readers give them: None where one is missing, which pandas writes as <NA>."""
+    return [None if is_missing(cell) else cell for cell in column.tolist()]
 
 
 # --- .csv and .tsv -------------------------------------------------------------------------------

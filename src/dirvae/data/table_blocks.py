@@ -7,12 +7,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from dirvae.alignment import is_missing
 from dirvae.data.images import required
 from dirvae.writing import whole
 
-__all__ = ["kind_of_cells", "require_packages", "write_blocks"]
+__all__ = ["column_of", "kind_of_cells", "require_packages", "write_blocks"]
 
 LARGEST = 2**63 - 1
+EXACT = 2**53  # float64 does not tell whole numbers beyond from their neighbours
 
 
 def require_packages(path: Path) -> None:
@@ -23,22 +25,41 @@ def require_packages(path: Path) -> None:
 
 
 def kind_of_cells(blocks: Iterable[Sequence[Any]]) -> type:
-    """Return what all cells of a column are: whole numbers, numbers or missing, or else words.
+    """Return what all cells of a column are: whole numbers, numbers, or else words.
+
+    Cells may be missing. Numbers that a float would round, such as ids of 17 digits beside a
+    fraction, are words.
 
     Example:
-        >>> kind_of_cells([[1, 2], [3]]), kind_of_cells([[1, 2], [None]]), kind_of_cells([["a", 1]])
+        >>> kind_of_cells([[1, 2], [None]]), kind_of_cells([[1, 0.5]]), kind_of_cells([["a", 1]])
         (<class 'int'>, <class 'float'>, <class 'str'>)
     """
     kinds: set[type] = set()
+    largest = 0
     for cells in blocks:
-        kinds |= {float if _is_huge(cell) else type(cell) for cell in cells}
-    if kinds <= {int}:
+        kinds |= {type(cell) for cell in cells if isinstance(cell, float) or not is_missing(cell)}
+        largest = max([largest, *(abs(cell) for cell in cells if type(cell) is int)])
+    if kinds == {int} and largest <= LARGEST:
         return int
-    return float if kinds <= {int, float, type(None)} and kinds != {type(None)} else str
+    return float if kinds and kinds <= {int, float} and largest <= EXACT else str
 
 
-def _is_huge(cell: Any) -> bool:
-    return type(cell) is int and abs(cell) > LARGEST
+def column_of(cells: Sequence[Any], kind: type) -> Any:
+    """Return cells as a series of pandas; missing whole numbers make no fractions of the others.
+
+    Args:
+        cells: Of a column, or some of them.
+        kind: Of all cells of the column, by `kind_of_cells`.
+
+    Example:
+        >>> column_of([2**53 + 1, None], int).tolist()
+        [9007199254740993, <NA>]
+    """
+    pandas: Any = import_module("pandas")
+    if kind is not str:
+        whole_numbers = "Int64" if any(map(is_missing, cells)) else "int64"
+        return pandas.Series(cells, dtype=whole_numbers if kind is int else "float64")
+    return pandas.Series([None if is_missing(c) else str(c) for c in cells], dtype=object)
 
 
 def write_blocks(
@@ -70,13 +91,7 @@ def write_blocks(
 
 def _frame(block: Mapping[str, Any], kinds: Mapping[str, type]) -> Any:
     pandas: Any = import_module("pandas")
-    types = {int: "int64", float: "float64", str: object}
-    columns = {}
-    for name, cells in block.items():
-        if kinds[name] is str:
-            cells = [None if cell is None else str(cell) for cell in cells]
-        columns[name] = pandas.Series(cells, dtype=types[kinds[name]])
-    return pandas.DataFrame(columns)
+    return pandas.DataFrame({name: column_of(cells, kinds[name]) for name, cells in block.items()})
 
 
 def _write_parquet(file: Any, frames: Iterator[Any], kinds: Mapping[str, type]) -> None:

@@ -449,7 +449,8 @@ class DirichletVAE(RowEstimator):
         Args:
             X: Rows, shape (N, D).
             path: File to write the page to. An existing file is replaced.
-            ids: Names of the rows. If None, the rows are numbered from 1.
+            ids: Names of the rows. If None, the rows are numbered from 1. A series is matched by
+                index to a DataFrame X.
             image_shape: Height and width of rows that are images. If None, rows count as square
                 images if the likelihood is Bernoulli, the columns have no names and D is a square.
             title: Title of the page.

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 from torch.distributions import Bernoulli, Normal
 
+from dirvae.alignment import matched
 from dirvae.distributions import Multinomial, draw, posterior_mean
 from dirvae.distributions.moments import location_and_spread
 from dirvae.models.likelihoods import affine_normal, unit_normal
@@ -60,7 +61,7 @@ def page_of(model: DirichletVAE, X: Any, *, ids: Any, image_shape: Any, title: s
             rows=rows,
             reconstructions=np.asarray(model.inverse_transform(theta[:RECONSTRUCTED])),
             samples=np.asarray(model.inverse_transform(drawn)),
-            ids=_called(ids, len(rows)),
+            ids=_called(matched("ids", ids, X), len(rows)),
             features=_features(model),
             image_shape=_image_shape(image_shape, rows.shape[1], model),
             decoder=decoder_layers(model.vae_.decoder),

@@ -33,10 +33,19 @@ def document_names(ids: Mapping[str, Sequence[Any]], count: int) -> tuple[str, l
         ids: Values by column name, as in `data.corpora.Texts`.
         count: N.
 
+    Raises:
+        ValueError: If what identifies documents is a table.
+
     Example:
         >>> document_names({"site": ["a", "a"], "day": [1, 2]}, 2), document_names({}, 2)
         (('site, day', ['a, 1', 'a, 2']), ('row', ['1', '2']))
     """
+    for name, values in ids.items():
+        if len(getattr(values, "shape", (0,))) != 1:
+            raise ValueError(
+                f"ids has a table as {name!r}, must have one value for each row: of a DataFrame "
+                "give a column, or dict(frame) for all columns"
+            )
     if not ids:
         return "row", [str(row) for row in range(1, count + 1)]
     rows = zip(*ids.values(), strict=True)

@@ -26,6 +26,7 @@ __all__ = [
     "literal_text",
     "means_and_spreads",
     "plain",
+    "require_as_many",
     "tile",
     "verdicts",
 ]
@@ -167,6 +168,8 @@ def bars(
         [0, 1]
     """
     tall = np.asarray(heights, dtype=np.float64)
+    if len(names):
+        require_as_many("names", names, len(tall), "bar")
     places: Any = distinct_texts(names) if len(names) else np.arange(len(tall))
     figure = go.Figure(go.Bar(x=places, y=tall, marker={"color": color}))
     figure.update_xaxes(title=x_title, showgrid=False, type="category" if len(names) else "linear")
@@ -248,9 +251,12 @@ def heatmap(
         >>> float(figure.data[0].z[0, 0])
         0.5
     """
+    shares = np.asarray(values, dtype=np.float64)
+    require_as_many("rows", rows, shares.shape[0], "row of values")
+    require_as_many("columns", columns, shares.shape[1], "column of values")
     figure = go.Figure(
         go.Heatmap(
-            z=np.asarray(values, dtype=np.float64),
+            z=shares,
             x=distinct_texts(columns),
             y=distinct_texts(rows),
             zmin=0,
@@ -280,6 +286,7 @@ def classes(points: ArrayLike, labels: Sequence[Any] | NDArray[Any]) -> go.Figur
         ['a', 'b']
     """
     placed = np.asarray(points, dtype=np.float64)
+    require_as_many("labels", labels, len(placed), "row")
     known = np.array([not is_missing(label) for label in labels], dtype=bool)
     names = np.array([label for label, has in zip(labels, known, strict=True) if has])
     figure = go.Figure()
@@ -346,14 +353,32 @@ def verdicts(uses: Mapping[str, Sequence[str]], legend: Mapping[str, str]) -> go
     return plain(figure, margin={"l": 8, "r": 6, "t": 34, "b": 42})
 
 
-def literal_text(text: Any) -> str:
-    """Text for Plotly, which takes some of HTML: of a text from outside nothing is obeyed.
+def require_as_many(name: str, values: Any, count: int, of: str) -> None:
+    """Raise ValueError unless each mark has a value: Plotly leaves out those without.
+
+    Args:
+        name: Of the argument.
+        values: That it has.
+        count: How many there must be.
+        of: What each must be of.
 
     Example:
-        >>> literal_text("<b>a</b>")
-        '&lt;b&gt;a&lt;/b&gt;'
+        >>> require_as_many("names", ["a", "b"], 3, "bar")
+        Traceback (most recent call last):
+        ValueError: names has 2 entries, must have one for each bar: 3
     """
-    return escape(visible(text), quote=False)
+    if len(values) != count:
+        raise ValueError(f"{name} has {len(values)} entries, must have one for each {of}: {count}")
+
+
+def literal_text(text: Any) -> str:
+    """Text for Plotly, which takes some of HTML, and TeX between dollars: nothing is obeyed.
+
+    Example:
+        >>> literal_text("<b>a</b>"), literal_text("$5 to $9")
+        ('&lt;b&gt;a&lt;/b&gt;', '&#36;5 to &#36;9')
+    """
+    return escape(visible(text), quote=False).replace("$", "&#36;")
 
 
 def distinct_texts(names: Sequence[Any]) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from dirvae.report.figures import COLORS, GREY, literal_text, plain
+from dirvae.report.figures import COLORS, GREY, literal_text, plain, require_as_many
 
 __all__ = ["bands", "calibration", "forest"]
 
@@ -42,6 +42,7 @@ def forest(
         ([1.0], [0.5])
     """
     middle, low, high = _checked(estimate, lower, upper)
+    require_as_many("names", names, len(middle), "row")
     figure = go.Figure(
         go.Scatter(
             x=middle,
@@ -100,6 +101,8 @@ def bands(
     """
     middle, low, high = _checked(estimate, lower, upper)
     figure, places = go.Figure(), list(x)
+    require_as_many("x", places, len(middle), "row of estimate")
+    require_as_many("names", names, middle.shape[1], "column of estimate")
     for k, name in enumerate(names):
         color = COLORS[k % len(COLORS)]
         red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
@@ -162,6 +165,7 @@ def calibration(levels: ArrayLike, held: Mapping[str, ArrayLike]) -> go.Figure:
         color = COLORS[number % len(COLORS)]
         line = {"color": color, "width": 2}
         y = np.asarray(shares, dtype=np.float64)
+        require_as_many(f"held[{name!r}]", y, len(nominal), "level")
         drawn = {"mode": "lines+markers", "line": line, "marker": {"size": 6}}
         figure.add_scatter(x=nominal, y=y, name=literal_text(name), **drawn)
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})

@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
 
-from dirvae.report.figures import COLORS, GREY, HOVER, classes, literal_text, plain
+from dirvae.alignment import matched
+from dirvae.report.figures import COLORS, GREY, HOVER, classes, literal_text, plain, require_as_many
 
 __all__ = ["simplex", "stack", "topic_map"]
 
@@ -24,8 +25,9 @@ def stack(theta: ArrayLike, names: Sequence[Any] = (), ids: Sequence[Any] = ()) 
     Args:
         theta: Rows that sum to 1, shape (N, K).
         names: Names of the K components; if empty, their numbers are used.
-        ids: Text under each bar, length N; no text if empty. Rows are drawn in the given order, so
-            sort them first, for example by group.
+        ids: Text under each bar, length N; no text if empty. A series is matched by index to a
+            DataFrame theta. Rows are drawn in the given order, so sort them first, for example by
+            group.
 
     Example:
         >>> [bar.name for bar in stack([[0.2, 0.8]], ["a", "b"]).data]
@@ -33,6 +35,9 @@ def stack(theta: ArrayLike, names: Sequence[Any] = (), ids: Sequence[Any] = ()) 
     """
     shares = np.asarray(theta, dtype=np.float64)
     places = np.arange(len(shares))
+    ids = matched("ids", ids, theta, rows="theta")
+    if len(ids):
+        require_as_many("ids", ids, len(shares), "row")
     figure = go.Figure()
     for k, name in enumerate(_named(names, shares.shape[1])):
         pattern = ("", "/", "x", ".")[k // len(COLORS) % 4]
@@ -60,7 +65,8 @@ def simplex(
     Args:
         theta: Rows that sum to 1, shape (N, K), with K 3 or more.
         names: Names of the K corners; if empty, their numbers are used.
-        labels: Class of each row, which sets its colour, length N; None for no classes.
+        labels: Class of each row, which sets its colour, length N; None for no classes. A series is
+            matched by index to a DataFrame theta.
 
     Raises:
         ValueError: If K is less than 3.
@@ -71,6 +77,7 @@ def simplex(
         [[0.0, 1.0], [0.0, -0.5]]
     """
     shares = np.asarray(theta, dtype=np.float64)
+    labels = matched("labels", labels, theta, rows="theta")
     size = shares.shape[1]
     if size < 3:
         raise ValueError(f"theta has {size} components, must have 3 or more: see stack")
@@ -115,6 +122,7 @@ def topic_map(topic_word: ArrayLike, share: ArrayLike, names: Sequence[Any] = ()
         True
     """
     beta, shares = (np.asarray(values, dtype=np.float64) for values in (topic_word, share))
+    require_as_many("share", shares, len(beta), "topic")
     place = _scaled(cdist(beta, beta, "jensenshannon"))
     told = _named(names, len(beta))
     figure = go.Figure(

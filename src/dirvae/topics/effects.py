@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -195,7 +197,7 @@ class Shares(Result, _GroupMeans):
 
         names, size = self._names(self.share.shape[1]), self.share.shape[1]
         require_places("topics", topics, size)
-        if any(isinstance(group, str | bool) for group in self.groups):
+        if not all(map(_is_place, self.groups)):
             chosen = list(range(size)) if topics is None else list(topics)
             shown = [names[k] for k in chosen]
             axes = {"x_title": self._terms.part, "y_title": "group"}
@@ -366,6 +368,11 @@ def shares_of(theta: Floats, groups: Sequence[Any]) -> Shares:
         np.stack([part.mean(0) for part in parts]),
         np.stack(errors),
     )
+
+
+def _is_place(group: Any) -> bool:
+    """Whether a group is a number or a date, which has its place on an axis."""
+    return isinstance(group, Real | date) and not isinstance(group, bool)
 
 
 def _groups(values: NDArray[np.object_], categories: list[Any] | None) -> list[Any]:

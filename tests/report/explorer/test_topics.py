@@ -462,7 +462,7 @@ def test_a_page_holds_documents_and_what_is_known_of_them() -> None:
         "labels": ["x", "y" * 59 + "…"],
         "num_labels": 7,
         "times": ["2001", "t" * 59 + "…"],
-        "at": [2001, 2002.123457],
+        "at": [2001, 2002.12345678],
         "by_label": means,
         "by_time": None,
         "by_both": means | fewer,

@@ -288,7 +288,7 @@ def _documents_payload(
         "labels": [cut(label) for label in groups.labels],
         "num_labels": groups.num_labels,
         "times": [cut(time) for time in groups.times],
-        "at": [round(float(at), 6) for at in groups.at],
+        "at": [_digits(at, 15) for at in groups.at],
         "by_label": _means(groups.by_label, 5),
         "by_time": _means(groups.by_time, 5),
         "by_both": _means(groups.by_both, 4),
