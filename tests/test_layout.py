@@ -86,6 +86,7 @@ TESTED_IN = {
     "distributions/test_weibull": ["distributions/weibull_dirichlet"],
     "estimators/test_dirichlet_vae": ["estimators/arguments"],
     "estimators/test_semi_supervised": ["estimators/labels"],
+    "evaluation/test_representation": ["evaluation/_labels"],
     "evaluation/test_topics": ["evaluation/_counts"],
     "export/test_tables": ["export/documents"],
     "models/test_zoo": ["models/latents", "models/likelihoods"],

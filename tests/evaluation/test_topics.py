@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,6 +51,16 @@ def test_against_labels(rng: np.random.Generator) -> None:
     information = entropy(a) + entropy(b) - entropy(table.ravel())
     expected = information / ((entropy(a) + entropy(b)) / 2)
     assert normalized_mutual_information(theta, labels) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("score", [purity, normalized_mutual_information])
+def test_labels_must_be_known(score: Any) -> None:
+    theta = np.eye(3)
+    for labels in (["a", None, "a"], [0.0, np.nan, 0.0], ["a", np.nan, "a"]):
+        with pytest.raises(ValueError, match="labels is missing in 1 of 3 rows, must be known"):
+            score(theta, labels)
+    with pytest.raises(ValueError, match=r"labels has shape \(2,\), must be \(3,\)"):
+        score(theta, ["a", "b"])
 
 
 def test_document_frequency(rng: np.random.Generator) -> None:

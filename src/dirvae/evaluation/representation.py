@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from dirvae.alignment import matched
+from dirvae.evaluation._labels import labels_of
 
 __all__ = ["knn_error", "knn_errors", "linear_probe_accuracy", "svm_accuracy"]
 
@@ -38,7 +38,7 @@ def knn_error(
         Share of test rows that are classified wrongly, in [0, 1].
 
     Raises:
-        ValueError: If k is out of range, or the numbers of labels and rows differ.
+        ValueError: If k is out of range, labels are missing, or their number is not that of rows.
 
     References:
         Joo et al. 2020, table 3, with k = 3, 5 and 10.
@@ -72,14 +72,14 @@ def knn_errors(
         Mapping from each k to the error, in [0, 1].
 
     Raises:
-        ValueError: If a k is out of range, or the numbers of labels and rows differ.
+        ValueError: If a k is out of range, labels are missing, or their number is not that of rows.
 
     Example:
         >>> knn_errors([[0.0], [1.0], [1.1]], list("abb"), [[0.1]], ["a"], ks=(1, 3))
         {1: 0.0, 3: 1.0}
     """
-    known = _labels("train", train_labels, train_embedding)
-    truth = _labels("test", test_labels, test_embedding)
+    known = _known("train", train_labels, train_embedding)
+    truth = _known("test", test_labels, test_embedding)
     classes, labels = np.unique(known, return_inverse=True)
     for k in ks:
         if not 1 <= k <= len(labels):
@@ -117,7 +117,7 @@ def linear_probe_accuracy(
         Accuracy in [0, 1].
 
     Raises:
-        ValueError: If the numbers of labels and rows differ.
+        ValueError: If labels are missing, or their number is not that of rows.
 
     Example:
         >>> linear_probe_accuracy([[0.0], [1.0]], [0, 1], [[-1.0], [2.0]], [0, 1])
@@ -150,7 +150,7 @@ def svm_accuracy(
         Accuracy in [0, 1].
 
     Raises:
-        ValueError: If the numbers of labels and rows differ.
+        ValueError: If labels are missing, or their number is not that of rows.
 
     Example:
         >>> svm_accuracy([[0.0], [1.0], [2.0]], [0, 1, 0], [[0.1], [1.0], [2.1]], [0, 1, 0])
@@ -167,19 +167,11 @@ def _accuracy(
     test_embedding: ArrayLike,
     test_labels: ArrayLike,
 ) -> float:
-    known = _labels("train", train_labels, train_embedding)
-    truth = _labels("test", test_labels, test_embedding)
+    known = _known("train", train_labels, train_embedding)
+    truth = _known("test", test_labels, test_embedding)
     fitted = make_pipeline(StandardScaler(), classifier).fit(train_embedding, known)
     return float((fitted.predict(test_embedding) == truth).mean())
 
 
-def _labels(part: str, labels: ArrayLike, embedding: ArrayLike) -> NDArray[Any]:
-    """Refuse what numpy would compare all the same, with a silently wrong share."""
-    found = np.asarray(matched(f"{part}_labels", labels, embedding, rows=f"{part}_embedding"))
-    rows = len(np.asarray(embedding))
-    if found.shape != (rows,):
-        raise ValueError(
-            f"{part}_labels has shape {found.shape}, must be ({rows},): one for each row of "
-            f"{part}_embedding"
-        )
-    return found
+def _known(part: str, labels: ArrayLike, embedding: ArrayLike) -> NDArray[Any]:
+    return labels_of(embedding, labels, name=f"{part}_labels", rows_name=f"{part}_embedding")

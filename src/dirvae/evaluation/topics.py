@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 
-from dirvae.alignment import matched
 from dirvae.evaluation._counts import csr_counts
+from dirvae.evaluation._labels import labels_of
 
 __all__ = [
     "diversity",
@@ -128,12 +128,15 @@ def purity(theta: ArrayLike, labels: ArrayLike) -> float:
         theta: Proportions of topics, shape (N, K).
         labels: Labels of the documents, shape (N,).
 
+    Raises:
+        ValueError: If labels are missing, or their number is not that of documents.
+
     Example:
         >>> purity([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]], ["a", "b", "b"])
         0.6666666666666666
     """
-    labels = matched("labels", labels, theta, rows="theta")
-    table = contingency_matrix(np.asarray(labels), np.asarray(theta).argmax(1))
+    truth = labels_of(theta, labels, name="labels", rows_name="theta")
+    table = contingency_matrix(truth, np.asarray(theta).argmax(1))
     return float(table.max(0).sum() / table.sum())
 
 
@@ -146,13 +149,15 @@ def normalized_mutual_information(theta: ArrayLike, labels: ArrayLike) -> float:
         theta: Proportions of topics, shape (N, K).
         labels: Labels of the documents, shape (N,).
 
+    Raises:
+        ValueError: If labels are missing, or their number is not that of documents.
+
     Example:
         >>> normalized_mutual_information([[0.9, 0.1], [0.3, 0.7]], ["a", "b"])
         1.0
     """
-    labels = matched("labels", labels, theta, rows="theta")
-    largest = np.asarray(theta).argmax(1)
-    return float(normalized_mutual_info_score(np.asarray(labels), largest))
+    truth = labels_of(theta, labels, name="labels", rows_name="theta")
+    return float(normalized_mutual_info_score(truth, np.asarray(theta).argmax(1)))
 
 
 def _ids(topics: ArrayLike, least: int = 1) -> Ints:
