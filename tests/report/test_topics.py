@@ -181,3 +181,8 @@ def test_documents_are_called_by_all_their_ids_or_by_their_rows() -> None:
     assert document_names({}, 3) == ("row", ["1", "2", "3"])
     with pytest.raises(ValueError, match="argument 2 is shorter"):
         document_names({"a": [1, 2], "b": ["x"]}, 2)
+
+
+def test_a_document_without_a_name_is_called_by_its_row() -> None:
+    ids = {"site": ["a", None, pd.NA], "day": [np.nan, "b", None]}
+    assert document_names(ids, 3) == ("site, day", ["a", "b", "row 3"])

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dirvae.alignment import is_missing
+
 __all__ = ["document_names", "most_of"]
 
 
@@ -27,7 +29,9 @@ def most_of(theta: ArrayLike, topic: int, count: int) -> NDArray[np.int64]:
 
 
 def document_names(ids: Mapping[str, Sequence[Any]], count: int) -> tuple[str, list[str]]:
-    """Return what identifies documents, and that of each: their rows, from 1, where nothing does.
+    """Return what identifies documents, and that of each: its row, from 1, where nothing does.
+
+    Values that are missing are left out.
 
     Args:
         ids: Values by column name, as in `data.corpora.Texts`.
@@ -37,8 +41,8 @@ def document_names(ids: Mapping[str, Sequence[Any]], count: int) -> tuple[str, l
         ValueError: If what identifies documents is a table.
 
     Example:
-        >>> document_names({"site": ["a", "a"], "day": [1, 2]}, 2), document_names({}, 2)
-        (('site, day', ['a, 1', 'a, 2']), ('row', ['1', '2']))
+        >>> document_names({"site": ["a", None], "day": [1, 2]}, 2), document_names({}, 2)
+        (('site, day', ['a, 1', '2']), ('row', ['1', '2']))
     """
     for name, values in ids.items():
         if len(getattr(values, "shape", (0,))) != 1:
@@ -49,4 +53,5 @@ def document_names(ids: Mapping[str, Sequence[Any]], count: int) -> tuple[str, l
     if not ids:
         return "row", [str(row) for row in range(1, count + 1)]
     rows = zip(*ids.values(), strict=True)
-    return ", ".join(ids), [", ".join(map(str, row)) for row in rows]
+    known = ([str(value) for value in row if not is_missing(value)] for row in rows)
+    return ", ".join(ids), [", ".join(k) or f"row {place}" for place, k in enumerate(known, 1)]
