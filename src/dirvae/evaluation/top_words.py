@@ -88,9 +88,15 @@ def top_word_ids(
         exclusive, frequent = (rankdata(x, axis=1) / beta.shape[1] for x in (score, beta))
         weight = 0.5 if frequency_weight is None else frequency_weight
         score = 1 / (weight / frequent + (1 - weight) / exclusive)
+    least = np.partition(score, -n, axis=1)[:, -n]  # so that only few words are sorted
+    return np.stack([_best(*row, n) for row in zip(score, beta, least, strict=True)])
+
+
+def _best(score: Floats, beta: Floats, least: float, n: int) -> Ints:
+    """Columns of the n best scores of one topic, of which ``least`` is the n-th."""
+    words = np.flatnonzero(score >= least)
     # Stable, and by beta among equals, so that ties do not hang on the order of the words alone.
-    order = np.lexsort((-beta, -score), axis=1)
-    return order[:, :n].astype(np.int64)
+    return words[np.lexsort((-beta[words], -score[words]))][:n]
 
 
 def _relevance(beta: Floats, frequency: ArrayLike | None, weight: float) -> Floats:
