@@ -299,6 +299,10 @@ NOT_PLAIN = [
     (pd.DataFrame(DAYS).add_prefix("c"), "dates or durations"),
     (pd.DataFrame(DAYS).apply(pd.to_datetime, utc=True), "dates or durations"),
     (pl.DataFrame({"a": DAYS[0], "b": DAYS[1]}), "dates or durations"),
+    (pl.DataFrame({"a": DAYS[0], "b": DAYS[1]}).to_arrow(), "dates or durations"),
+    (list(MASKED), "masked values"),
+    (list(DAYS), "dates or durations"),
+    ([list(row) for row in DAYS], "dates or durations"),
 ]
 
 
@@ -309,6 +313,20 @@ def test_what_is_no_number_is_not_taken_for_one(X, said):
         arguments = (X, [0, 1, 0, 1]) if "SemiSupervised" in repr(ask) else (X,)
         with pytest.raises(ValueError, match=f"^[Xx] has {said}"):
             ask(*arguments)
+
+
+def test_latents_are_plain_numbers(documents):
+    vae = DirichletVAE(4, likelihood="gaussian", max_epochs=1).fit(np.eye(4))
+    with pytest.raises(ValueError, match="X has masked values"):
+        vae.inverse_transform(MASKED)
+
+
+def test_a_masked_covariate_is_missing(documents):
+    counts, _, _ = documents
+    ages = np.ma.masked_array(np.arange(float(N)), np.arange(N) == 3)
+    for covariates in ({"age": ages}, ages[:, None]):
+        with pytest.raises(ValueError, match=r"missing values in column '.*row 3"):
+            TopicModel(2, **TINY).fit(counts, covariates=covariates)
 
 
 def test_weights_are_plain_numbers():
@@ -331,6 +349,9 @@ def test_a_masked_class_is_not_known(documents):
     hidden = np.arange(len(y)) % 3 == 0
     numbers = np.where(y == "yes", 1, 0)
     masked = np.ma.masked_array(np.where(hidden, 7, numbers), hidden)
+    rows = np.random.default_rng(0).random((len(y), 4))
+    few = SemiSupervisedVAE(2, max_epochs=1, hidden_sizes=(4,)).fit(rows, masked[:, None])
+    assert few.classes_.tolist() == [0, 1]
     model = TopicModel(2, **TINY).fit(counts, masked)
     assert model.classes_.tolist() == [0, 1]
     unknown = TopicModel(2, **TINY).fit(counts, np.where(hidden, -1, numbers))

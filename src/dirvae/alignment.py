@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 import numpy as np
 
@@ -101,11 +101,27 @@ def require_plain(name: str, values: Any) -> None:
         Traceback (most recent call last):
         ValueError: X has masked values, must have none: fill them, or leave out their rows
     """
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        raise ValueError(
-            f"{name} has masked values, must have none: fill them, or leave out their rows"
-        )
-    of_frame = hasattr(values, "columns") and hasattr(values, "dtypes")  # not pyarrow's
-    for dtype in values.dtypes if of_frame else [getattr(values, "dtype", None)]:
-        if getattr(dtype, "kind", None) in ("M", "m") or getattr(dtype, "is_temporal", bool)():
-            raise ValueError(f"{name} has dates or durations, must have numbers, such as days")
+    for part in values if isinstance(values, list | tuple) else [values]:
+        if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
+            raise ValueError(
+                f"{name} has masked values, must have none: fill them, or leave out their rows"
+            )
+    if any(map(_is_of_time, _types(values))):
+        raise ValueError(f"{name} has dates or durations, must have numbers, such as days")
+
+
+def _types(values: Any) -> Iterable[Any]:
+    """Types of columns, or of all entries; of a list those of its first row."""
+    if isinstance(values, list | tuple):
+        return [np.asarray(row).dtype for row in values[:1]]
+    if hasattr(values, "columns") and hasattr(values, "dtypes"):
+        return cast(Iterable[Any], values.dtypes)
+    return getattr(values, "schema", None) or [getattr(values, "dtype", None)]
+
+
+def _is_of_time(kind: Any) -> bool:
+    """Whether a type of NumPy, pandas, polars or a field of pyarrow is of dates or durations."""
+    stored = str(getattr(kind, "type", ""))  # as pyarrow calls it
+    if stored.startswith(("date", "time", "duration")) or getattr(kind, "kind", None) in ("M", "m"):
+        return True
+    return bool(getattr(kind, "is_temporal", bool)())

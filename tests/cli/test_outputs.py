@@ -458,11 +458,14 @@ def test_a_table_has_its_ids_first_and_no_index(tmp_path: Path, suffix: str) -> 
 
 def test_whole_numbers_beside_others_are_not_rounded(tmp_path: Path) -> None:
     ids = {"id": [2**53 + 1, None], "key": [2**64 + 1, 5], "both": [7, "007"]}
+    ids |= {"hash": [2**64 - 1, 1], "least": [-(2**63), 1]}
     for suffix in ("csv", "parquet"):
         write_table(tmp_path / f"x.{suffix}", np.eye(2), ["a", "b"], ids)
     lines = (tmp_path / "x.csv").read_text().splitlines()
-    assert lines[1:] == [f"{2**53 + 1},{2**64 + 1},7,1.0,0.0", ",5,007,0.0,1.0"]
+    hashes = f"{2**64 - 1},{-(2**63)}"
+    assert lines[1:] == [f"{2**53 + 1},{2**64 + 1},7,{hashes},1.0,0.0", ",5,007,1,1,0.0,1.0"]
     table = pyarrow.parquet.read_table(tmp_path / "x.parquet").to_pydict()
     assert table["id"] == [2**53 + 1, None]
     assert table["key"] == [str(2**64 + 1), "5"]
     assert table["both"] == ["7", "007"]
+    assert (table["hash"], table["least"]) == ([2**64 - 1, 1], [-(2**63), 1])

@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow.parquet
 import pytest
 
-from dirvae.data.table_blocks import kind_of_cells, write_blocks
+from dirvae.data.table_blocks import column_of, kind_of_cells, write_blocks
 
 BLOCKS = [
     {"whole": [1, 2], "some": [None, None], "word": [None, None], "both": [1, "a"]},
@@ -35,6 +35,13 @@ def test_blocks_are_one_table(tmp_path, suffix):
         assert path.read_text() == pd.DataFrame(ALL).to_csv(index=False)
     else:
         pd.testing.assert_frame_equal(pd.read_parquet(path), pd.DataFrame(ALL))
+
+
+def test_missing_cells_of_any_kind_are_none():
+    for cells in ([pd.NA, 1, 2], [pd.NaT, 1, 0.5], [pd.NA, "a", float("nan")]):
+        column = column_of(cells, kind_of_cells([cells]))
+        assert column.isna().tolist() == [pd.isna(cell) for cell in cells]
+        assert column.dropna().tolist() == [cell for cell in cells if not pd.isna(cell)]
 
 
 @pytest.mark.parametrize("cells", [[2**53 + 1, None, 3], [2**63 + 1, 5, 6], [2**53 + 1, 0.5, 2]])

@@ -62,12 +62,12 @@ def test_multinomial_of_sparse_counts_is_that_of_dense_ones(counts):
 def test_few_words_of_many_are_those_of_all(counts, monkeypatch):
     """Of a few documents only the words that are there are touched; all topics have a gradient."""
     monkeypatch.setattr("dirvae.distributions._sparse.MANY_WORDS", 30)
-    x = sparse_rows(counts[[3, 1, 3, 5]], torch.float64)
+    x = sparse_rows(counts[[3, 1, 1]], torch.float64)
     fewer, words = narrowed(x, torch.eye(30, dtype=torch.float64))
-    assert fewer.shape == (4, words.shape[0])
-    assert words.shape[0] == len(np.unique(counts[[3, 1, 5]].indices)) < 30
+    assert fewer.shape == (3, words.shape[0])
+    assert words.shape[0] == len(np.unique(counts[[3, 1]].indices)) < 30
     torch.testing.assert_close(fewer @ words, x.to_dense())
-    theta, beta = simplex(4, 4), simplex(4, 30)
+    theta, beta = simplex(3, 4), simplex(4, 30)
     gradients = []
     for value in (x, x.to_dense()):
         found = MixedMultinomial(theta, beta).log_prob(value)

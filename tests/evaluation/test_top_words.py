@@ -23,6 +23,16 @@ def test_rankings(rng: np.random.Generator) -> None:
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("n", [1, 7, 40])
+def test_the_best_words_are_the_first_of_all_sorted(rng: np.random.Generator, n: int) -> None:
+    beta = rng.dirichlet(np.full(40, 0.3), 5).round(2)  # many ties
+    wanted = np.lexsort((-beta, -beta), axis=1)[:, :n]
+    assert top_word_ids(beta, np.uint8(n)).tolist() == wanted.tolist()
+    lift = np.divide(beta, beta.sum(0), where=beta.sum(0) > 0, out=np.zeros_like(beta))
+    wanted = np.lexsort((-beta, -lift), axis=1)[:, :n]
+    assert top_word_ids(beta, n, by="lift").tolist() == wanted.tolist()
+
+
 def test_words_that_no_topic_has_come_last() -> None:
     beta = np.array([[0.5, 0.5, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0]])
     for by in ("probability", "lift", "frex"):

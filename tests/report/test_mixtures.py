@@ -162,6 +162,7 @@ def test_two_topics_lie_on_a_line():
     ("draw", "said"),
     [
         (lambda: stack(np.eye(3), ids=["a"]), "ids has 1 entries, .* each row: 3"),
+        (lambda: stack(np.eye(3), ids=pd.DataFrame([1, 2, 3])), "ids is a table, must be one col"),
         (lambda: simplex(np.eye(3), labels=["a"]), "labels has 1 entries, .* each row: 3"),
         (lambda: topic_map(BETA, [0.5, 0.5]), "share has 2 entries, .* each topic: 4"),
     ],

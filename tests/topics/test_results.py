@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -193,6 +194,8 @@ def test_figures_have_the_numbers_of_the_results(posterior):
         assert shown["type"] == "heatmap"
         assert shown["y"] == sorted(map(str, set(groups)))
         np.testing.assert_allclose(figure.data[0].z, years.share)
+    for numbers in ([Decimal("1.5"), Decimal(2)] * 10, pd.to_timedelta([1, 2] * 10, unit="D")):
+        assert shares_of(theta, numbers).plot([3]).data[-1].type == "scatter"
     days = pd.to_datetime(["2000-01-01", "2001-01-01"] * 10)
     (band, line) = shares_of(theta, days).plot([3]).data
     assert list(line.y) == years.share[:, 3].tolist()

@@ -167,6 +167,19 @@ def test_resume_gives_the_uninterrupted_run_to_the_bit(x, tmp_path):
     assert resumed == history
 
 
+def test_a_module_that_a_callback_adds_is_resumed_too(x, tmp_path):
+    class Probe(lightning.Callback):
+        def setup(self, trainer, module, stage):
+            module.probe = torch.nn.Linear(3, 2)
+
+    for epochs, resume in ((1, False), (2, True)):
+        how = {"checkpoint_dir": tmp_path, "resume": resume, "callbacks": [Probe()]}
+        training = Training(small())
+        assert len(quiet(training, x, max_epochs=epochs, **how)) == epochs
+    stored = read_checkpoint(tmp_path / LAST)["state_dict"]["probe.weight"]
+    assert torch.equal(stored, training.probe.weight)
+
+
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory):
     """Checkpoints of a training that was at its best in epoch 1 of 4; what it would come to."""

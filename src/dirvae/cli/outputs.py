@@ -194,5 +194,7 @@ def _numbers_exact(cells: Sequence[Any]) -> Any:
     """Cells of a column, of which pandas would round whole numbers beside others."""
     from dirvae.data.table_blocks import column_of, kind_of_cells
 
-    has_whole = any(type(cell) is int for cell in cells)
-    return column_of(cells, kind_of_cells([cells])) if has_whole else cells
+    are_whole = [type(cell) is int for cell in cells]
+    if not any(are_whole) or (all(are_whole) and min(cells) >= 0 and max(cells) < 2**64):
+        return cells
+    return column_of(cells, kind_of_cells([cells]))

@@ -38,7 +38,7 @@ def kind_of_cells(blocks: Iterable[Sequence[Any]]) -> type:
     largest = 0
     for cells in blocks:
         kinds |= {type(cell) for cell in cells if isinstance(cell, float) or not is_missing(cell)}
-        largest = max([largest, *(abs(cell) for cell in cells if type(cell) is int)])
+        largest = max([largest, *(max(cell, ~cell) for cell in cells if type(cell) is int)])
     if kinds == {int} and largest <= LARGEST:
         return int
     return float if kinds and kinds <= {int, float} and largest <= EXACT else str
@@ -56,10 +56,11 @@ def column_of(cells: Sequence[Any], kind: type) -> Any:
         [9007199254740993, <NA>]
     """
     pandas: Any = import_module("pandas")
-    if kind is not str:
-        whole_numbers = "Int64" if any(map(is_missing, cells)) else "int64"
-        return pandas.Series(cells, dtype=whole_numbers if kind is int else "float64")
-    return pandas.Series([None if is_missing(c) else str(c) for c in cells], dtype=object)
+    known = [None if is_missing(cell) else cell for cell in cells]
+    if kind is str:
+        return pandas.Series([cell if cell is None else str(cell) for cell in known], dtype=object)
+    whole_numbers = "Int64" if None in known else "int64"
+    return pandas.Series(known, dtype=whole_numbers if kind is int else "float64")
 
 
 def write_blocks(

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Categorical, Distribution
 from torch.distributions import register_kl as register
 
 __all__ = ["register_kl", "require_same_events"]
@@ -16,7 +16,11 @@ Divergence = Callable[[Any, Any], Tensor]
 
 
 def require_same_events(q: Distribution, p: Distribution) -> None:
-    """Raise ValueError if the events of ``q`` and ``p`` differ in shape."""
+    """Raise ValueError if the events of ``q`` and ``p`` differ in shape or number."""
+    if isinstance(q, Categorical) and isinstance(p, Categorical):
+        of_q, of_p = q.param_shape[-1], p.param_shape[-1]
+        if of_q != of_p:
+            raise ValueError(f"q has {of_q} categories and p has {of_p}, must be the same number")
     if q.event_shape != p.event_shape:
         raise ValueError(
             f"q has events of shape {tuple(q.event_shape)} and p of {tuple(p.event_shape)}: "

@@ -112,8 +112,10 @@ def narrowed(x: Tensor, topics: Tensor) -> tuple[Tensor, Tensor]:
     columns = x.col_indices()
     is_there = torch.zeros(x.shape[1], dtype=torch.bool, device=x.device)
     is_there[columns.long()] = True
-    place = is_there.cumsum(0, dtype=columns.dtype) - 1
     used = is_there.nonzero().squeeze(-1)
+    if 2 * len(used) > len(is_there):
+        return x, topics.t().contiguous()
+    place = is_there.cumsum(0, dtype=columns.dtype) - 1
     shape = (x.shape[0], len(used))
     fewer = _csr(x.crow_indices(), place[columns.long()], x.values(), shape)
     return fewer, topics.index_select(1, used).t().contiguous()
@@ -151,7 +153,7 @@ class _TransposedProduct(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, dense: Tensor) -> Tensor:
         ctx.x = x
         if _has_few_words(x):  # torch's product writes the words three times, also absent ones
-            return torch.from_numpy(_as_scipy(x).T @ dense.numpy())
+            return torch.from_numpy(_as_scipy(x).T.tocsr() @ dense.numpy())
         product: Tensor = _transposed(x) @ dense
         return product
 

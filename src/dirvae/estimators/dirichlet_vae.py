@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from dirvae.alignment import matched
+from dirvae.alignment import matched, require_plain
 from dirvae.assessment import Summary, summarize
 from dirvae.data.arrays import ArrayDataset
 from dirvae.data.corpus.corpus import Corpus
@@ -395,6 +395,7 @@ class DirichletVAE(RowEstimator):
     def inverse_transform(self, X: Any) -> Any:
         """Mean of the data, shape (N, D), given latents of shape (N, K)."""
         check_is_fitted(self)
+        require_plain("X", X)
         z = check_array(X, dtype=[np.float64, np.float32], input_name="X")
         if z.shape[1] != self._n_features_out:
             raise ValueError(

@@ -47,8 +47,8 @@ def document_names(ids: Mapping[str, Sequence[Any]], count: int) -> tuple[str, l
     for name, values in ids.items():
         if len(getattr(values, "shape", (0,))) != 1:
             raise ValueError(
-                f"ids has a table as {name!r}, must have one value for each row: of a DataFrame "
-                "give a column, or dict(frame) for all columns"
+                f"ids has a table as {name!r}, must have one value for each row: give one of its "
+                "columns"
             )
     if not ids:
         return "row", [str(row) for row in range(1, count + 1)]

@@ -367,6 +367,8 @@ def require_as_many(name: str, values: Any, count: int, of: str) -> None:
         Traceback (most recent call last):
         ValueError: names has 2 entries, must have one for each bar: 3
     """
+    if len(getattr(values, "shape", (count,))) != 1:
+        raise ValueError(f"{name} is a table, must be one column")
     if len(values) != count:
         raise ValueError(f"{name} has {len(values)} entries, must have one for each {of}: {count}")
 

@@ -167,6 +167,8 @@ def _column(name: str, given: Any) -> Column:
 
 
 def _kind_and_values(name: str, given: Any) -> tuple[str, NDArray[Any]]:
+    if np.ma.is_masked(given):
+        given = given.tolist()  # with None where it is masked
     if categories_of(given) is not None:
         values = as_objects(given)
         _require_known(name, [is_missing(value) for value in values])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
-from numbers import Real
+from datetime import date, timedelta
+from numbers import Number
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -372,7 +372,7 @@ def shares_of(theta: Floats, groups: Sequence[Any]) -> Shares:
 
 def _is_place(group: Any) -> bool:
     """Whether a group is a number or a date, which has its place on an axis."""
-    return isinstance(group, Real | date) and not isinstance(group, bool)
+    return isinstance(group, Number | date | timedelta) and not isinstance(group, bool)
 
 
 def _groups(values: NDArray[np.object_], categories: list[Any] | None) -> list[Any]:

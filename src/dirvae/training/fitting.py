@@ -7,7 +7,7 @@ import itertools
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ from dirvae.nn.surroundings import Overlapping, pinned
 from dirvae.training.callbacks import CollapseWatch
 from dirvae.training.checkpoints import (
     LAST,
-    CheckpointError,
     WholeCheckpoints,
     interruptible,
     keepers,
@@ -146,8 +145,7 @@ def fit(
         kept_by, best = keepers(folder, checkpoint_dir is not None, monitor, patience)
         run = _trainer(verbose, [*kept_by, CollapseWatch(), *callbacks], max_epochs, trainer)
         last = str(folder / LAST) if resume else None
-        if last is not None:
-            _require_resumable(last, training, max_epochs)
+        _require_epochs(last, max_epochs)
         training.num_processes = _num_processes(run)
         with (
             interruptible(folder if checkpoint_dir is not None else None),
@@ -160,27 +158,13 @@ def fit(
     return training.history
 
 
-def _require_resumable(checkpoint: str, training: Training, max_epochs: int) -> None:
-    content = read_checkpoint(checkpoint)
-    here, there = _shapes(training.state_dict()), _shapes(content["state_dict"])
-    if here != there:
-        name = next(name for name in (here | there) if here.get(name) != there.get(name))
-        shapes = (str(those.get(name, "missing")) for those in (there, here))
-        raise CheckpointError(
-            f"the checkpoint {checkpoint} is of another model, in which the shape of {name} is "
-            f"{next(shapes)}, not {next(shapes)}: give the arguments and data of its run, or "
-            "another folder"
-        )
-    done = content["epoch"] + 1
+def _require_epochs(checkpoint: str | None, max_epochs: int) -> None:
+    done = 0 if checkpoint is None else read_checkpoint(checkpoint)["epoch"] + 1
     if max_epochs < done:
         raise ValueError(
             f"max_epochs is {max_epochs}, must be {done} or more: the training to resume has "
             f"{done} epochs already"
         )
-
-
-def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(getattr(value, "shape", ())) for name, value in state.items()}
 
 
 def _trainer(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import lightning.pytorch as lightning
@@ -18,6 +18,7 @@ from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
 from dirvae.nn import Fixed
 from dirvae.objectives import KLSchedule, Terms, constant, elbo
+from dirvae.training.checkpoints import CheckpointError
 from dirvae.training.optimisers import adam
 
 __all__ = ["History", "Training", "require_finite_weights"]
@@ -171,7 +172,12 @@ class Training(lightning.LightningModule):
         checkpoint["other_rngs"] = [other.get_state() for other in self.others]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the history and the states of generators."""
+        """Restore the history and the states of generators.
+
+        Raises:
+            CheckpointError: If the weights are those of another model.
+        """
+        _require_same_shapes(self.state_dict(), checkpoint["state_dict"])
         self.history = checkpoint["history"]
         source = self.generator or torch.default_generator
         source.set_state(checkpoint["rng"].cpu())
@@ -302,3 +308,17 @@ def require_finite_weights(model: nn.Module) -> None:
     for name, weight in model.named_parameters():
         if not bool(weight.isfinite().all()):
             raise FloatingPointError(f"{name} is NaN or infinite after training: {_REMEDIES}")
+
+
+def _require_same_shapes(own: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> None:
+    """Raise CheckpointError where stored weights do not fit: torch would list all of them."""
+    for name in {**own, **stored}:
+        here, there = (tuple(w[name].shape) if name in w else None for w in (own, stored))
+        if here != there:
+            told = f"has {name}" if here is None else f"lacks {name}"
+            if here is not None and there is not None:
+                told = f"has {name} of shape {there}, not {here}"
+            raise CheckpointError(
+                f"the checkpoint is of another model, which {told}: give the arguments and data of "
+                "its run, or another folder"
+            )
