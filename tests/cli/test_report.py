@@ -104,9 +104,10 @@ def test_one_column_may_be_label_and_id(run, saved) -> None:
     columns = ["--label-column", "group", "--id-column", "group"]
     assert run("report", "model", "texts.csv", "-o", "page.html", *columns).code == 0
     found = data_of((saved / "page.html").read_text())
-    for document in found["documents"]:
-        label = "" if document["label"] < 0 else found["labels"][document["label"]]
-        assert document["id"] == label
+    expected = data_of(model().report(documents()[0], labels=documents()[1]))  # ids are rows
+    for document, known in zip(found["documents"], expected["documents"], strict=True):
+        row = f"row {known['id']}"
+        assert document["id"] == (row if known["label"] < 0 else found["labels"][known["label"]])
 
 
 def test_fit_of_rows_says_how_to_read_them_again(run, tmp_path) -> None:
