@@ -277,8 +277,8 @@ def _of_labels(data: str, runs: Sequence[Run]) -> str:
         parts.append("These runs have not been made, because SVHN's data are not at hand.")
     if data == "omniglot":
         parts.append(
-            "The classes are the 50 alphabets. To guess the largest is wrong for 96.6 %. The settings "
-            "are those that were chosen on MNIST. The paper has no such table."
+            "The classes are the 50 alphabets. To guess the largest is wrong for 96.6 %. The "
+            "settings are those that were chosen on MNIST. The paper has no such table."
         )
     if data == "svhn-subset":
         parts.append(
