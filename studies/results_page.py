@@ -22,7 +22,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 PAGE, PICTURE = DOCS / "results.md", DOCS / "images" / "components.png"
 DENSITY = ("mnist", "mnist-60000", "omniglot", "svhn-subset")
 SEMI_SUPERVISED = ("mnist", "mnist-few", "mnist-rot", "omniglot", "svhn", "svhn-subset")
-ONLY_IF_RUN = ("mnist-60000", "mnist-few", "svhn", "svhn-subset")  # data that few have, or ours
+ONLY_IF_RUN = ("mnist-60000", "mnist-few", "svhn", "svhn-subset")  # the paper or we have none
 TOPICS = ("20news-v1995", "20news", "rcv1")
 DRAWN = {
     "gaussian": "Gaussian",

@@ -168,9 +168,16 @@ def test_resume_gives_the_uninterrupted_run_to_the_bit(x, tmp_path):
 
 
 def test_a_module_that_a_callback_adds_is_resumed_too(x, tmp_path):
+    class Counted(torch.nn.Linear):
+        def get_extra_state(self):
+            return {"count": 1}
+
+        def set_extra_state(self, state):
+            self.count = state["count"]
+
     class Probe(lightning.Callback):
         def setup(self, trainer, module, stage):
-            module.probe = torch.nn.Linear(3, 2)
+            module.probe = Counted(3, 2)
 
     for epochs, resume in ((1, False), (2, True)):
         how = {"checkpoint_dir": tmp_path, "resume": resume, "callbacks": [Probe()]}

@@ -196,5 +196,5 @@ def _numbers_exact(cells: Sequence[Any]) -> Any:
 
     are_whole = [type(cell) is int for cell in cells]
     if not any(are_whole) or (all(are_whole) and min(cells) >= 0 and max(cells) < 2**64):
-        return cells
+        return cells  # pandas has a type for these, up to 64 bits without a sign
     return column_of(cells, kind_of_cells([cells]))

@@ -63,22 +63,6 @@ def with_values(x: Tensor, values: Tensor) -> Tensor:
     return _csr(x.crow_indices(), x.col_indices(), values, (x.shape[0], x.shape[1]))
 
 
-def _as_scipy(x: Tensor) -> sparse.csr_matrix:
-    parts = (x.values().numpy(), x.col_indices().numpy(), x.crow_indices().numpy())
-    return sparse.csr_matrix(parts, shape=tuple(x.shape), copy=False)
-
-
-def _transposed(x: Tensor) -> Tensor:
-    """The transpose, again in rows: by counting, since torch's own way sorts."""
-    if x.device.type != "cpu":
-        return x.t().to_sparse_csr()
-    turned = _as_scipy(x).T.tocsr()
-    crow, col, values = (
-        torch.from_numpy(part) for part in (turned.indptr, turned.indices, turned.data)
-    )
-    return _csr(crow, col, values, turned.shape)
-
-
 def _has_few_words(x: Tensor) -> bool:
     """Whether rows have few of many words, so that to leave out the others takes less time.
 
@@ -152,10 +136,17 @@ class _TransposedProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, dense: Tensor) -> Tensor:
         ctx.x = x
-        if _has_few_words(x):  # torch's product writes the words three times, also absent ones
-            return torch.from_numpy(_as_scipy(x).T.tocsr() @ dense.numpy())
-        product: Tensor = _transposed(x) @ dense
-        return product
+        if x.device.type != "cpu":
+            return x.t().to_sparse_csr() @ dense
+        parts = (x.values().numpy(), x.col_indices().numpy(), x.crow_indices().numpy())
+        # By counting, since torch's own way sorts.
+        turned = sparse.csr_matrix(parts, shape=tuple(x.shape), copy=False).T.tocsr()
+        if _has_few_words(x):  # torch's product writes all words three times, also absent ones
+            return torch.from_numpy(turned @ dense.numpy())
+        crow, col, values = (
+            torch.from_numpy(part) for part in (turned.indptr, turned.indices, turned.data)
+        )
+        return _csr(crow, col, values, turned.shape) @ dense
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:

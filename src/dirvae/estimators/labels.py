@@ -61,9 +61,9 @@ def known_labels(y: Any, num_rows: int) -> tuple[list[int], list[Any]]:
         >>> known_labels(["sea", None, "air"], 3)
         ([0, 2], ['sea', 'air'])
     """
-    # Whole numbers beside missing ones stay whole in lists of pandas' series and arrays.
     if isinstance(y, np.ma.MaskedArray) and y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
+    # Whole numbers beside missing ones stay whole in lists of pandas' series and arrays.
     has_missing = hasattr(y, "isna") or isinstance(y, np.ma.MaskedArray)  # None in a list
     as_list = getattr(y, "to_list", None) or (has_missing and getattr(y, "tolist", None))
     listed = as_list() if as_list else y

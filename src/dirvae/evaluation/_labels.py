@@ -30,10 +30,9 @@ def labels_of(rows: ArrayLike, labels: ArrayLike, *, name: str, rows_name: str) 
         raise ValueError(
             f"{name} has shape {shape}, must be ({count},): one for each row of {rows_name}"
         )
-    has_missing = getattr(getattr(given, "dtype", None), "kind", "O") not in "biuSU"
-    has_missing = has_missing or np.ma.is_masked(given)
-    listed = given.tolist() if hasattr(given, "tolist") else given
-    missing = sum(map(is_missing, listed)) if has_missing else 0
+    missing = 0
+    if np.ma.is_masked(given) or getattr(getattr(given, "dtype", None), "kind", "O") not in "biuSU":
+        missing = sum(map(is_missing, given.tolist() if hasattr(given, "tolist") else given))
     if missing:
         raise ValueError(
             f"{name} is missing in {missing} of {count} rows, must be known in all: leave these "

@@ -88,7 +88,8 @@ def top_word_ids(
         exclusive, frequent = (rankdata(x, axis=1) / beta.shape[1] for x in (score, beta))
         weight = 0.5 if frequency_weight is None else frequency_weight
         score = 1 / (weight / frequent + (1 - weight) / exclusive)
-    least = -np.partition(-score, n - 1, axis=1)[:, n - 1]  # so that only few words are sorted
+    place = beta.shape[1] - int(n)
+    least = np.partition(score, place, axis=1)[:, place]  # so that only few words are sorted
     return np.stack([_best(*row, n) for row in zip(score, beta, least, strict=True)])
 
 

@@ -371,7 +371,7 @@ def shares_of(theta: Floats, groups: Sequence[Any]) -> Shares:
 
 
 def _is_place(group: Any) -> bool:
-    """Whether a group is a number or a date, which has its place on an axis."""
+    """Whether a group is a number, a date or a duration, which has its place on an axis."""
     return isinstance(group, Number | date | timedelta) and not isinstance(group, bool)
 
 

@@ -310,15 +310,22 @@ def require_finite_weights(model: nn.Module) -> None:
             raise FloatingPointError(f"{name} is NaN or infinite after training: {_REMEDIES}")
 
 
-def _require_same_shapes(own: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> None:
+def _require_same_shapes(own: Mapping[str, Any], stored: Mapping[str, Any]) -> None:
     """Raise CheckpointError where stored weights do not fit: torch would list all of them."""
-    for name in {**own, **stored}:
-        here, there = (tuple(w[name].shape) if name in w else None for w in (own, stored))
-        if here != there:
-            told = f"has {name}" if here is None else f"lacks {name}"
-            if here is not None and there is not None:
-                told = f"has {name} of shape {there}, not {here}"
-            raise CheckpointError(
-                f"the checkpoint is of another model, which {told}: give the arguments and data of "
-                "its run, or another folder"
-            )
+    here, there = (
+        {name: tuple(getattr(value, "shape", ())) for name, value in state.items()}
+        for state in (own, stored)
+    )
+    for name in here | there:
+        if name not in here:
+            told = f"has {name}"
+        elif name not in there:
+            told = f"lacks {name}"
+        elif here[name] != there[name]:
+            told = f"has {name} of shape {there[name]}, not {here[name]}"
+        else:
+            continue
+        raise CheckpointError(
+            f"the checkpoint is of another model, which {told}: give the arguments and data of "
+            "its run, or another folder"
+        )
