@@ -27,7 +27,7 @@ from dirvae.distributions import (
     laplace_softmax_normal,
     location_and_spread,
 )
-from dirvae.nn import Fixed, LogRatios, Standardize
+from dirvae.nn import Fixed, LogRatios, SideBySide, Standardize
 
 __all__ = [
     "LATENTS",
@@ -209,15 +209,30 @@ def head_options(Latent: AnyLatent, prior: Fixed, commitment: float = 0.0) -> di
     return {} if foreign else LATENTS[Latent].head(prior, commitment)
 
 
-def decoder_view(Latent: AnyLatent, prior: Fixed) -> nn.Module:
+def decoder_view(Latent: AnyLatent, prior: Fixed, with_proportions: bool = False) -> nn.Module:
     """Module that the decoder applies to z first; by default it standardizes z by the prior.
+
+    Args:
+        Latent: Distribution of q(z|x).
+        prior: p(z), of shape (K,).
+        with_proportions: Whether log ratios have z itself beside them, standardized.
+
+    Raises:
+        ValueError: If ``with_proportions`` is given for a latent whose view is not log ratios.
 
     Example:
         >>> decoder_view(Dirichlet, standard_prior(Dirichlet, 2))(torch.tensor([0.5, 0.5]))
         tensor([0., 0.])
     """
     view = LATENTS[Latent].view if Latent in LATENTS else None
-    return _in_units_of(prior) if view is None else view(prior)
+    if view is None:
+        if with_proportions:
+            raise ValueError(
+                "with_proportions is for latents whose log ratios the decoder sees, such as "
+                "StandardizedDirichlet"
+            )
+        return _in_units_of(prior)
+    return SideBySide(view(prior), _in_units_of(prior)) if with_proportions else view(prior)
 
 
 def _row(Latent: AnyLatent) -> NamedLatent:

@@ -65,6 +65,7 @@ def mlp_vae(
     moments: tuple[Tensor, Tensor] | None = None,
     commitment: float = 0.0,
     prior_components: int | None = None,
+    with_proportions: bool = False,
 ) -> VAE:
     """VAE with any latent, whose encoder and decoder are multilayer perceptrons.
 
@@ -88,11 +89,14 @@ def mlp_vae(
             `MixturePrior` then becomes more certain than ``prior``.
         prior_components: Number of distributions of a `MixturePrior`, which starts around ``prior``
             and is learned. If None, ``prior`` itself is used.
+        with_proportions: Whether the decoder sees the proportions beside their log ratios. Only for
+            latents whose log ratios it sees.
 
     Raises:
         ValueError: If ``commitment`` is negative or infinite. If it is not 0 and the latent or the
             prior is not a Dirichlet. If ``prior_components`` is given and no `MixturePrior` can be
-            made from ``prior``.
+            made from ``prior``. If ``with_proportions`` is given and the decoder sees no log
+            ratios.
 
     References:
         Razavi, van den Oord, Poole & Vinyals 2019, "Preventing posterior collapse with
@@ -107,9 +111,9 @@ def mlp_vae(
     options: dict[str, Any] = {"layer_norm": layer_norm, "activation": activation}
     features = data_features(likelihood, moments)
     encoder = _network(num_features + num_covariates, hidden_sizes, features, **options)
-    view = decoder_view(Latent, prior)
-    num_latent = prior().event_shape[0]
-    decoder = _network(num_latent + num_covariates, decoder_hidden_sizes, view, **options)
+    view = decoder_view(Latent, prior, with_proportions)
+    num_seen = prior().event_shape[0] * (2 if with_proportions else 1)
+    decoder = _network(num_seen + num_covariates, decoder_hidden_sizes, view, **options)
     q = _posterior(encoder, Latent, prior, commitment)
     p: nn.Module = prior
     if prior_components is not None:

@@ -2,7 +2,15 @@
 
 from dirvae.nn.conditional import Conditional, Fixed, Head, Learned
 from dirvae.nn.counts import WordFeatures
-from dirvae.nn.networks import MLP, ConvDecoder, ConvEncoder, Log1p, LogRatios, Standardize
+from dirvae.nn.networks import (
+    MLP,
+    ConvDecoder,
+    ConvEncoder,
+    Log1p,
+    LogRatios,
+    SideBySide,
+    Standardize,
+)
 from dirvae.nn.parameters import inverse_softplus
 
 __all__ = [
@@ -15,6 +23,7 @@ __all__ = [
     "Learned",
     "Log1p",
     "LogRatios",
+    "SideBySide",
     "Standardize",
     "WordFeatures",
     "inverse_softplus",

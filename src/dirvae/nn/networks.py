@@ -12,7 +12,15 @@ from torch import Tensor, nn
 
 from dirvae.distributions.log_space import log_proportions
 
-__all__ = ["MLP", "ConvDecoder", "ConvEncoder", "Log1p", "LogRatios", "Standardize"]
+__all__ = [
+    "MLP",
+    "ConvDecoder",
+    "ConvEncoder",
+    "Log1p",
+    "LogRatios",
+    "SideBySide",
+    "Standardize",
+]
 
 
 class MLP(nn.Module):
@@ -208,6 +216,27 @@ class LogRatios(Standardize):
         """Map proportions of shape (..., K); 0 is replaced by the smallest normal float."""
         log_x = log_proportions(x)
         return super().forward(log_x - log_x.mean(-1, keepdim=True))
+
+
+class SideBySide(nn.Module):
+    """The outputs of two modules for the same input, along the last axis.
+
+    Args:
+        first: Module from (..., F) to (..., G).
+        second: Module from (..., F) to (..., H).
+
+    Example:
+        >>> SideBySide(nn.Identity(), Log1p())(torch.zeros(4, 3)).shape
+        torch.Size([4, 6])
+    """
+
+    def __init__(self, first: nn.Module, second: nn.Module) -> None:
+        super().__init__()
+        self.first, self.second = first, second
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``x`` of shape (..., F) to (..., G + H)."""
+        return torch.cat([self.first(x), self.second(x)], -1)
 
 
 class Log1p(nn.Module):

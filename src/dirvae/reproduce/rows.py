@@ -36,6 +36,7 @@ class Row(NamedTuple):
         as_multi_gamma: Whether the paper trains and scores it as if it drew true gammas.
         commitment: The posterior's least concentration, in units of the prior's.
         released: Whether the commitment falls to 0 in training. A mixture prior is then free.
+        with_proportions: Whether the decoder sees proportions beside log ratios.
         prior_components: Laws of a prior that is a learned mixture around ``prior``; None for none.
 
     Example:
@@ -50,6 +51,7 @@ class Row(NamedTuple):
     as_multi_gamma: bool = False
     commitment: float = 0.0
     released: bool = False
+    with_proportions: bool = False
     prior_components: int | None = None
 
 
@@ -92,6 +94,9 @@ ROWS = {
     ),
     "standardized_dirichlet_mixture_500_released": Row(
         StandardizedDirichlet, _flat_dirichlet, commitment=1.5, released=True, prior_components=500
+    ),
+    "standardized_dirichlet_mixture_500_seen_twice": Row(
+        StandardizedDirichlet, _flat_dirichlet, with_proportions=True, prior_components=500
     ),
     "concrete": Row(RelaxedOneHotCategorical, partial(standard_prior, RelaxedOneHotCategorical)),
     "gaussian_mixture": Row(Normal, partial(standard_prior, Normal), prior_components=100),
