@@ -95,7 +95,7 @@ ROWS = {
     "standardized_dirichlet_mixture_500_released": Row(
         StandardizedDirichlet, _flat_dirichlet, commitment=1.5, released=True, prior_components=500
     ),
-    "standardized_dirichlet_mixture_500_seen_twice": Row(
+    "standardized_dirichlet_mixture_500_with_proportions": Row(
         StandardizedDirichlet, _flat_dirichlet, with_proportions=True, prior_components=500
     ),
     "concrete": Row(RelaxedOneHotCategorical, partial(standard_prior, RelaxedOneHotCategorical)),
