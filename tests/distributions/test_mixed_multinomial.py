@@ -73,6 +73,8 @@ def test_few_words_of_many_are_those_of_all(counts, monkeypatch):
         found = MixedMultinomial(theta, beta).log_prob(value)
         gradients.append(torch.autograd.grad(found.sum(), (theta, beta)))
     torch.testing.assert_close(*gradients)
+    assert torch.autograd.gradcheck(lambda b: narrowed(x, b)[1], (beta,))
+    assert torch.autograd.gradgradcheck(lambda b: narrowed(x, b)[1].tanh(), (beta,))
     weight = torch.randn(30, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda w: sparse_product(x, w), (weight,))
     assert torch.autograd.gradgradcheck(lambda w: sparse_product(x, w).tanh(), (weight,))
