@@ -238,6 +238,17 @@ def test_theta_comes_from_the_shown_features_alone(data, fitted):
     assert fitted.completion_log_prob(rows).mean() < np.mean(best) - 5  # others' hidden counts
 
 
+def test_hidden_features_of_a_sample_do_not_depend_on_the_other_samples(data):
+    """Also where covariates tell the prior: each sample alone has what it has among others."""
+    counts, theta, _ = data
+    told = pd.DataFrame({"site": np.where(theta[:, 0] > 0.5, "gut", "skin"), "depth": theta[:, 1]})
+    model = CompositionModel(2, **SMALL, max_epochs=5).fit(counts, covariates=told)
+    found = model.completion_log_prob(counts, covariates=told)
+    rows = [slice(row, row + 1) for row in range(0, 120, 7)]
+    alone = [model.completion_log_prob(counts[row], covariates=told[row]) for row in rows]
+    np.testing.assert_allclose(found[::7], np.concatenate(alone), rtol=1e-9)
+
+
 def test_sizes_are_compared_by_hidden_features(data):
     model = CompositionModel(max_epochs=8, **SMALL)
     found = compare_sizes(model, fitted_rows(data), (1, 2), num_splits=2)
