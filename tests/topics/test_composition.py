@@ -274,6 +274,8 @@ def test_names_that_are_numbers_are_names(data):
     named = CompositionModel(2, **SMALL, max_epochs=2).fit(data[0], features=TAXA)
     with pytest.raises(ValueError, match="X has other columns than the fit, such as '100'"):
         named.transform(numbered)
+    with pytest.raises(ValueError, match="X lacks columns of the fit, such as 'taxon 11'; it must"):
+        named.transform(pd.DataFrame(data[0][:, :11], columns=TAXA[:11]))
     plain = pd.DataFrame(data[0])  # 0, 1, 2 and so on are no names
     np.testing.assert_array_equal(named.transform(plain), named.transform(data[0]))
     assert not hasattr(CompositionModel(2, **SMALL, max_epochs=1).fit(plain), "feature_names_in_")
