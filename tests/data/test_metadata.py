@@ -150,7 +150,8 @@ def test_decimal_commas_are_read_as_those_of_counts_are(tmp_path):
     assert frame["site"].tolist() == ["1,5", "sea", "1,5"]
     assert notes[-1] == "decimal commas read as points in age, dose"
     kept, notes = read_metadata(path, ["a"], columns=["age"], kinds={"age": "words"})
-    assert kept["age"].tolist() == ["31,5"] and "decimal" not in " ".join(notes)
+    assert kept["age"].tolist() == ["31,5"]
+    assert "decimal" not in " ".join(notes)
     with pytest.raises(ValueError, match="column 'dose' has '1,250', which may mean two numbers"):
         read_metadata(path, ["a"])
 

@@ -34,7 +34,8 @@ def read_metadata(
     r"""Read what a table says of samples, in their order.
 
     Of a table in text a column is one of numbers, or of dates as 2020-12-31, if all its cells are;
-    otherwise of words. Numbers have a point, or all have a decimal comma. Empty cells, NA and the like are missing.
+    otherwise of words. Numbers have a point, or all have a decimal comma. Empty cells, NA and the
+    like are missing.
 
     Args:
         path: A file of a kind in `dirvae.formats.TABLES`.
