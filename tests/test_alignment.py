@@ -9,7 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from dirvae import DirichletVAE, SemiSupervisedVAE, TopicModel
+from dirvae import CompositionModel, DirichletVAE, SemiSupervisedVAE, TopicModel
 from dirvae.alignment import matched, require_plain
 from dirvae.data.arrays import ArrayDataset
 from dirvae.data.counts import CountDataset
@@ -315,6 +315,15 @@ def test_what_is_no_number_is_not_taken_for_one(X, said):
             ask(*arguments)
 
 
+def test_an_anndata_object_is_refused_by_all_that_take_a_matrix():
+    """NumPy made an array of 64 axes of it, and said so."""
+    adata = pytest.importorskip("anndata").AnnData(np.eye(4, dtype=np.float32))
+    topics, vae = TopicModel(2, **TINY).fit(np.eye(4) + 1), DirichletVAE(2, max_epochs=1)
+    for ask in (topics.fit, topics.transform, CompositionModel(2).fit, vae.fit, vae.partial_fit):
+        with pytest.raises(ValueError, match=r"^X is of type AnnData, must be a matrix"):
+            ask(adata)
+
+
 def test_latents_are_plain_numbers(documents):
     vae = DirichletVAE(4, likelihood="gaussian", max_epochs=1).fit(np.eye(4))
     with pytest.raises(ValueError, match="X has masked values"):
@@ -339,6 +348,7 @@ def test_weights_are_plain_numbers():
 
 def test_numbers_in_any_form_are_plain():
     column = pd.DataFrame({"_mask": [1, 2]})
+    require_plain("X", pd.DataFrame({"obsm": [1, 2]}))
     for values in ([[1]], np.ma.masked_array([[1]]), column, column["_mask"], pl.DataFrame(column)):
         require_plain("X", values)
     require_plain("X", pl.DataFrame(column).to_arrow())

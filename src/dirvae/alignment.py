@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-__all__ = ["UNKNOWN", "is_missing", "is_unknown", "matched", "require_plain"]
+__all__ = ["UNKNOWN", "is_missing", "is_unknown", "matched", "require_no_anndata", "require_plain"]
 
 UNKNOWN = -1  # a label that says that the class is not known
 
@@ -84,10 +84,31 @@ def is_missing(value: Any) -> bool:
     return isinstance(unequal, bool | np.bool_) and bool(unequal)
 
 
+def require_no_anndata(name: str, values: Any) -> None:
+    """Refuse an AnnData or MuData object, of which NumPy makes no sense.
+
+    Args:
+        name: Of the argument, for messages.
+        values: What was given.
+
+    Raises:
+        ValueError: If it is one.
+
+    Example:
+        >>> require_no_anndata("X", np.eye(2))
+    """
+    if type(values).__name__ in ("AnnData", "MuData"):  # a frame may have any column
+        raise ValueError(
+            f"{name} is of type {type(values).__name__}, must be a matrix, such as that of its X "
+            "or of a layer; dirvae.anndata takes AnnData with a CompositionModel"
+        )
+
+
 def require_plain(name: str, values: Any) -> None:
     """Refuse what NumPy takes for numbers without a word: masked values, dates and durations.
 
-    A masked value would be what lies below the mask. The number of a date depends on its unit.
+    A masked value would be what lies below the mask. The number of a date depends on its unit. So
+    are AnnData objects, by `require_no_anndata`.
 
     Args:
         name: Of the argument, for messages.
@@ -101,6 +122,7 @@ def require_plain(name: str, values: Any) -> None:
         Traceback (most recent call last):
         ValueError: X has masked values, must have none: fill them, or leave out their rows
     """
+    require_no_anndata(name, values)
     for part in values if isinstance(values, list | tuple) else [values]:
         if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
             raise ValueError(

@@ -124,6 +124,14 @@ def test_texts_and_counts_are_taken_apart():
     assert inputs.covariates_of(on_disk._replace(told={})) is None
 
 
+def test_decimal_commas_of_columns_beside_texts_are_read_and_said(tmp_path, capsys):
+    path = tmp_path / "texts.csv"
+    path.write_text("text;dose;site\nsea air;1,5;1,5\nthe sea;-2;2,5\n")
+    found = inputs.read_documents(str(path), kinds={"dose": "", "site": "words"})
+    assert found.columns == {"dose": [1.5, -2.0], "site": ["1,5", "2,5"]}
+    assert "texts.csv: decimal commas read as points in dose\n" in capsys.readouterr().err
+
+
 def test_a_corpus_is_read_with_what_is_asked_for(tmp_path):
     rows = [
         Document("sea air", id="i", label="x", time="1999"),

@@ -132,12 +132,28 @@ def test_a_column_is_of_numbers_or_dates_if_all_that_is_known_is(tmp_path):
     np.testing.assert_array_equal(frame["numbers"], [1, np.nan, -2500])
     assert frame["dates"].dtype.kind == "M"
     assert frame["dates"].isna().tolist() == [False, True, False]
-    for name in ("commas", "dated", "mixed"):
+    assert frame["commas"].tolist() == [1.5, 2.0, 3.0]
+    for name in ("dated", "mixed"):
         assert frame[name].tolist() == cells[name]
     assert frame["nothing"].isna().all()
     assert frame["nothing"].dtype.kind == "O"
     assert frame["codes"].tolist()[:2] == ["1", "2"]
     assert frame["codes"].isna().tolist() == [False, False, True]
+
+
+def test_decimal_commas_are_read_as_those_of_counts_are(tmp_path):
+    """As Excel writes them in much of Europe; words stay words, also those with a comma."""
+    path = table(tmp_path, "id;age;dose;site\na;31,5;1,250;1,5\nb;NA;0,5;sea\nc;-7;2;1,5\n")
+    frame, notes = read_metadata(path, ["c", "b", "a"])
+    np.testing.assert_array_equal(frame["age"], [-7.0, np.nan, 31.5])
+    assert frame["dose"].tolist() == [2.0, 0.5, 1.25]
+    assert frame["site"].tolist() == ["1,5", "sea", "1,5"]
+    assert notes[-1] == "decimal commas read as points in age, dose"
+    kept, notes = read_metadata(path, ["a"], columns=["age"], kinds={"age": "words"})
+    assert kept["age"].tolist() == ["31,5"]
+    assert "decimal" not in " ".join(notes)
+    with pytest.raises(ValueError, match="column 'dose' has '1,250', which may mean two numbers"):
+        read_metadata(path, ["a"])
 
 
 def test_an_index_that_only_numbers_rows_is_no_column(tmp_path):

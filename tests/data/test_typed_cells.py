@@ -19,6 +19,8 @@ from dirvae.data.typed_cells import require_times, typed
         (["sea", "7"], ["sea", "7"]),
         ([1, 2.5], [1, 2.5]),
         (["1_000", "2"], ["1_000", "2"]),
+        (["1,5", "-2", "1,250"], [1.5, -2.0, 1.25]),
+        (["1,5", "2.5"], ["1,5", "2.5"]),
         (["now", "today"], ["now", "today"]),
         (["NA", "sea"], ["NA", "sea"]),  # the word of a country, say
         (["NA", "NA"], ["NA", "NA"]),
@@ -26,6 +28,11 @@ from dirvae.data.typed_cells import require_times, typed
 )
 def test_all_cells_are_of_the_first_kind_that_takes_all(cells, found):
     assert typed("a", cells, "x.csv") == found
+
+
+def test_a_comma_that_may_part_thousands_is_refused():
+    with pytest.raises(ValueError, match=r"^x.csv: column 'a' has '1,250', which may mean two"):
+        typed("a", ["7", "1,250"], "x.csv")
 
 
 @pytest.mark.parametrize("missing", ["", None, float("nan")])

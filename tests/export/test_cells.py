@@ -36,6 +36,13 @@ def test_the_file_has_counts_theta_and_topics(topics, tmp_path):
     assert told["model"] == "TopicModel"
 
 
+def test_counts_that_single_precision_does_not_hold_stay_as_they_are(topics, tmp_path):
+    model, counts = topics
+    large = counts + 2.0**24 * (counts > 0) + 1
+    to_h5ad(model, tmp_path / "large.h5ad", large)
+    np.testing.assert_array_equal(anndata.read_h5ad(tmp_path / "large.h5ad").X.toarray(), large)
+
+
 def test_covariates_are_kept_in_the_order_of_the_rows(of_known, tmp_path):
     """By index where both have one; h5ad knows no dates, so that these are texts."""
     index = [f"r{row}" for row in range(40)]

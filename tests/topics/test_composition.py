@@ -238,6 +238,17 @@ def test_theta_comes_from_the_shown_features_alone(data, fitted):
     assert fitted.completion_log_prob(rows).mean() < np.mean(best) - 5  # others' hidden counts
 
 
+def test_hidden_features_of_a_sample_do_not_depend_on_the_other_samples(data):
+    """Also where covariates tell the prior: each sample alone has what it has among others."""
+    counts, theta, _ = data
+    told = pd.DataFrame({"site": np.where(theta[:, 0] > 0.5, "gut", "skin"), "depth": theta[:, 1]})
+    model = CompositionModel(2, **SMALL, max_epochs=5).fit(counts, covariates=told)
+    found = model.completion_log_prob(counts, covariates=told)
+    rows = [slice(row, row + 1) for row in range(0, 120, 7)]
+    alone = [model.completion_log_prob(counts[row], covariates=told[row]) for row in rows]
+    np.testing.assert_allclose(found[::7], np.concatenate(alone), rtol=1e-9)
+
+
 def test_sizes_are_compared_by_hidden_features(data):
     model = CompositionModel(max_epochs=8, **SMALL)
     found = compare_sizes(model, fitted_rows(data), (1, 2), num_splits=2)
@@ -263,6 +274,8 @@ def test_names_that_are_numbers_are_names(data):
     named = CompositionModel(2, **SMALL, max_epochs=2).fit(data[0], features=TAXA)
     with pytest.raises(ValueError, match="X has other columns than the fit, such as '100'"):
         named.transform(numbered)
+    with pytest.raises(ValueError, match="X lacks columns of the fit, such as 'taxon 11'; it must"):
+        named.transform(pd.DataFrame(data[0][:, :11], columns=TAXA[:11]))
     plain = pd.DataFrame(data[0])  # 0, 1, 2 and so on are no names
     np.testing.assert_array_equal(named.transform(plain), named.transform(data[0]))
     assert not hasattr(CompositionModel(2, **SMALL, max_epochs=1).fit(plain), "feature_names_in_")

@@ -126,6 +126,11 @@ def test_covariates_are_read_as_they_are_meant(covariates, numbers):
         (pd.DataFrame(index=[0, 1]), "is empty, must have a row for each"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "two columns named 'a': rename one"),
         (pd.DataFrame({"a": ["b"], "a_b": [1]}), "two columns named 'a_b': rename one"),
+        ({"a": [1, 2, 3], "b": [1, 2]}, "3 values in column 'a' and 2 in column 'b', must have"),
+        ({"a": ["x", "y"], "b": [1]}, "2 values in column 'a' and 1 in column 'b', must have"),
+        ({"a": np.ones((3, 1))}, "has shape .3, 1. in column 'a', must have a value for each row"),
+        ({"a": "sea", "b": ["air"]}, "has shape .. in column 'a', must have a value for each row"),
+        ({"a": 3}, "has shape .. in column 'a', must have a value for each row"),
     ],
 )
 def test_what_covariates_cannot_be_is_told_in_one_sentence(covariates, sentence):

@@ -12,6 +12,7 @@ import typer
 
 from dirvae.cli.errors import refuse, say
 from dirvae.formats import CORPORA, COUNTS, NUMBERS, TEXTS, is_corpus, kind_of, listed, taking
+from dirvae.text import some_of
 
 if TYPE_CHECKING:
     from dirvae.data.files import Rows
@@ -208,7 +209,6 @@ def read_documents(
     if source in CORPORA or Path(source).is_dir():
         refuse(f"{source}, which is not a table", columns)
     from dirvae.data.corpora import read_texts
-    from dirvae.data.typed_cells import typed
 
     texts = read_texts(
         source,
@@ -219,10 +219,7 @@ def read_documents(
         encoding=encoding,
     )
     tell(source, texts.notes)
-    found = {
-        name: cells if kinds[name] == "words" else typed(name, cells, source)
-        for name, cells in texts.columns.items()
-    }
+    found = _of_kinds(texts.columns, kinds, source)
     return texts._replace(columns=found, texts=_without(texts.texts, strip))
 
 
@@ -253,7 +250,6 @@ def _on_disk(
 ) -> OnDisk:
     from dirvae.data.corpus import Corpus
     from dirvae.data.text_tables import as_classes
-    from dirvae.data.typed_cells import typed
 
     corpus = Corpus(source)
     ids = id_column or id_columns_of(corpus)
@@ -264,11 +260,29 @@ def _on_disk(
         None if corpus.vocabulary is None else corpus.vocabulary.tolist(),
         {name: corpus.column(name) for name in ids} if named else {},
         None if labels is None else as_classes(labels),
-        {
-            name: cells if kinds[name] == "words" else typed(name, cells, source)
-            for name, cells in told.items()
-        },
+        _of_kinds(told, kinds, source),
     )
+
+
+def _of_kinds(
+    told: Mapping[str, Sequence[Any]], kinds: Mapping[str, str], source: str
+) -> dict[str, Sequence[Any]]:
+    """Columns as numbers, dates or words, and word of decimal commas among them."""
+    from dirvae.data.typed_cells import typed
+
+    found: dict[str, Sequence[Any]] = {
+        name: cells if kinds[name] == "words" else typed(name, cells, source)
+        for name, cells in told.items()
+    }
+    commas = [
+        name
+        for name, cells in told.items()
+        if found[name] and isinstance(found[name][0], float)
+        if any(isinstance(cell, str) and "," in cell for cell in cells)
+    ]
+    if commas:
+        tell(source, [f"decimal commas read as points in {some_of(commas)}"])
+    return found
 
 
 def id_columns_of(corpus: Any) -> list[str]:

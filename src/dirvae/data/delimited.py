@@ -15,13 +15,16 @@ from dirvae.data.text_files import UTF8, damaged, read_text
 from dirvae.formats import kind_of
 
 __all__ = [
+    "DECIMAL_COMMA",
     "MISSING",
     "NUMBER",
+    "PERHAPS_THOUSANDS",
     "WHOLE",
     "Delimited",
     "cells_of_any_length",
     "identifiers",
     "is_number",
+    "numbers_in",
     "read_delimited",
     "table_of",
 ]
@@ -30,6 +33,8 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 OWN = {".csv": ",", ".tsv": "\t"}
 MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None")
 NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+|inf(inity)?)(e[+-]?\d+)?\s*", re.IGNORECASE)
+DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d+(,\d*)?|,\d+)([eE][+-]?\d+)?\s*")
+PERHAPS_THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2},\d{3}\s*")
 WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")
 EXCEL_HINT = re.compile("sep=([,;\t| ])[\r\n]+")  # a first line that is for Excel
 BREAK = re.compile("\r\n|\n|\r")
@@ -46,6 +51,33 @@ def is_number(cell: str) -> bool:
         [True, True, False, False, False]
     """
     return NUMBER.fullmatch(cell) is not None and "," not in cell
+
+
+def numbers_in(name: str, cells: Sequence[str]) -> list[float] | None:
+    """The numbers of a column, with points or all with a decimal comma; None if a cell is none.
+
+    Args:
+        name: Of the column.
+        cells: Those that are not missing.
+
+    Raises:
+        ValueError: If all commas may be those of thousands.
+
+    Example:
+        >>> numbers_in("a", ["1.5", "2"]), numbers_in("a", ["1,5", "2"]), numbers_in("a", ["sea"])
+        ([1.5, 2.0], [1.5, 2.0], None)
+    """
+    if all(map(is_number, cells)):
+        return [float(cell) for cell in cells]
+    if not all(map(DECIMAL_COMMA.fullmatch, cells)):
+        return None
+    with_comma = [cell for cell in cells if "," in cell]
+    if all(map(PERHAPS_THOUSANDS.fullmatch, with_comma)):
+        raise ValueError(
+            f"column {name!r} has {with_comma[0]!r}, which may mean two numbers: write numbers "
+            "with a point and without separators of thousands"
+        )
+    return [float(cell.replace(",", ".")) for cell in cells]
 
 
 class Delimited(NamedTuple):

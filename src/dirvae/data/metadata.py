@@ -9,7 +9,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
-from dirvae.data.delimited import MISSING, is_number, read_delimited
+from dirvae.data.delimited import MISSING, numbers_in, read_delimited
 from dirvae.data.images import required
 from dirvae.data.parquet import DAMAGE, opened_parquet, require_fitting
 from dirvae.data.text_files import UTF8, damaged
@@ -34,7 +34,8 @@ def read_metadata(
     r"""Read what a table says of samples, in their order.
 
     Of a table in text a column is one of numbers, or of dates as 2020-12-31, if all its cells are;
-    otherwise of words. Empty cells, NA and the like are missing.
+    otherwise of words. Numbers have a point, or all have a decimal comma. Empty cells, NA and the
+    like are missing.
 
     Args:
         path: A file of a kind in `dirvae.formats.TABLES`.
@@ -93,7 +94,12 @@ def read_metadata(
     chosen = _chosen(path, frame, key, columns)
     told = frame.iloc[[place[entry] for entry in wanted]][chosen].reset_index(drop=True)
     if FORMATS[kind_of(path)].is_text:
-        told = told.apply(lambda cells: _typed(cells, kinds.get(cells.name) == "words"))
+        typed = told.apply(lambda cells: _typed(path, cells, kinds.get(cells.name) == "words"))
+        pairs = zip(told.items(), typed.items(), strict=True)
+        commas = [name for (name, cells), (_, found) in pairs if _had_commas(cells, found)]
+        if commas:
+            notes += (f"decimal commas read as points in {some_of(commas)}",)
+        return typed, notes
     return told, notes
 
 
@@ -139,15 +145,23 @@ def parquet_table(path: Path, encoding: str = UTF8) -> tuple[Any, tuple[str, ...
     return (frame if isinstance(frame.index, pandas.RangeIndex) else frame.reset_index()), ()
 
 
-def _typed(cells: Any, are_words: bool) -> Any:
+def _had_commas(cells: Any, typed: Any) -> bool:
+    return typed.dtype == float and any("," in cell for cell in cells)
+
+
+def _typed(path: Path, cells: Any, are_words: bool) -> Any:
     """A series of strings as numbers or dates, if all are such, or as words."""
     import pandas
 
     known = cells[~cells.isin(MISSING)]
+    try:
+        numbers = None if are_words else numbers_in(cells.name, known)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     if are_words:
         found = known
-    elif len(known) and all(map(is_number, known)):
-        found = known.astype(float)
+    elif len(known) and numbers is not None:
+        found = pandas.Series(numbers, known.index, dtype=float)
     elif len(known) and all(map(DATE.fullmatch, known)):
         found = pandas.to_datetime(known)
     else:

@@ -11,7 +11,16 @@ from typing import Any
 import numpy as np
 
 from dirvae.alignment import is_missing
-from dirvae.data.delimited import MISSING, NUMBER, WHOLE, Delimited, identifiers, read_delimited
+from dirvae.data.delimited import (
+    DECIMAL_COMMA,
+    MISSING,
+    NUMBER,
+    PERHAPS_THOUSANDS,
+    WHOLE,
+    Delimited,
+    identifiers,
+    read_delimited,
+)
 from dirvae.data.images import required
 from dirvae.data.parquet import DAMAGE, opened_parquet, require_fitting
 from dirvae.data.rows import Rows, require_rows
@@ -22,8 +31,6 @@ __all__ = ["read_numbers", "read_parquet"]
 
 ROW = "row"
 NUMBERS_ROWS = ("", "index", "Unnamed: 0")  # what a first column is called in which pandas and R do
-DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d+(,\d*)?|,\d+)([eE][+-]?\d+)?\s*")
-PERHAPS_THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2},\d{3}\s*")
 SEPARATED = re.compile(r"\s*[+-]?\d[\d.,'_ \u00a0\u202f]*\s*")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from dirvae.data.delimited import MISSING, is_number
+from dirvae.data.delimited import MISSING, is_number, numbers_in
 from dirvae.data.text_tables import is_missing
 
 __all__ = ["require_times", "typed"]
@@ -15,6 +15,8 @@ __all__ = ["require_times", "typed"]
 def typed(name: str, cells: Sequence[Any], source: str) -> list[Any]:
     """Return numbers if all cells are, dates if all are (as ISO 8601 has them), or else words.
 
+    Numbers have a point, or all have a decimal comma.
+
     Args:
         name: Of the column.
         cells: Strings, or of any kind, which stay as they are.
@@ -22,7 +24,7 @@ def typed(name: str, cells: Sequence[Any], source: str) -> list[Any]:
 
     Raises:
         ValueError: If a cell is empty, or says NA or the like where the others are numbers or
-            dates.
+            dates. Or if a comma may be that of thousands.
 
     Example:
         >>> typed("year", ["2001", "1999"], "x.csv"), typed("at", ["sea", "7"], "x.csv")
@@ -39,15 +41,18 @@ def typed(name: str, cells: Sequence[Any], source: str) -> list[Any]:
     if not all(isinstance(cell, str) for cell in cells):
         return list(cells)
     known = [cell for cell in cells if cell not in MISSING]
-    for kind in KINDS:
-        try:
-            found: list[Any] = [kind(cell) for cell in known]
-        except ValueError:
-            continue
-        if known:
-            _require_known(name, cells, source)
-            return found
-    return list(cells)
+    if not known:
+        return list(cells)
+    try:
+        found: list[Any] | None = numbers_in(name, known)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
+    for kind in KINDS[1:]:
+        if found is None and all(_is(kind, cell) for cell in known):
+            found = [kind(cell) for cell in known]
+    if found is not None:
+        _require_known(name, cells, source)
+    return list(cells) if found is None else found
 
 
 def require_times(option: str, cells: Sequence[Any], source: str) -> None:

@@ -425,7 +425,7 @@ def fresh_counts(
     Args:
         x: Sparse, shape (B, V).
         probs: p where ``x`` has entries, as `mixture_probs` has it.
-        precision: s, positive, shape ().
+        precision: s, positive, shape () or (B,).
         rising: That of the values of ``x``, where it is there already.
 
     Returns:
@@ -440,6 +440,8 @@ def fresh_counts(
         tensor([5.1874])
     """
     rising = RisingFactorials(x.values()) if rising is None else rising
+    if precision.dim():
+        precision = precision.repeat_interleave(x.crow_indices().diff())
     # In double precision, since for large a the two are nearly equal.
     a = (precision * probs.clamp(min=torch.finfo(probs.dtype).tiny)).double()
     return with_values(x, (a * rising.slope(a)).to(probs.dtype))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["as_anndata", "to_h5ad"]
 
+WHOLE_IN_SINGLE = 2**24  # above it, single precision does not hold all whole numbers
+
 
 def as_anndata(
     model: TopicModel,
@@ -58,8 +60,9 @@ def as_anndata(
 
     counts, covariates = model.counts(X), matched("covariates", covariates, X)
     ids = matched("ids", ids or {}, X)
+    large = counts.nnz and counts.data.max() > WHOLE_IN_SINGLE
     adata = anndata.AnnData(
-        counts.astype(np.float32),
+        counts if large else counts.astype(np.float32),
         obs=_obs(ids, covariates, counts.shape[0]),
         var=pandas.DataFrame(index=pandas.Index(names_of(model), dtype=object)),
     )

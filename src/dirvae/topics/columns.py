@@ -97,6 +97,13 @@ def columns_of(covariates: Any, num_rows: int | None = None) -> list[Column]:
     if not columns or not len(columns[0].values):
         raise ValueError("covariates is empty, must have a row for each row of X")
     num_values = len(columns[0].values)
+    for column in columns[1:]:
+        if len(column.values) != num_values:
+            raise ValueError(
+                f"covariates has {num_values} values in column {columns[0].name!r} and "
+                f"{len(column.values)} in column {column.name!r}, must have a value for each row "
+                "in all columns"
+            )
     if num_rows not in (None, num_values):
         raise ValueError(f"covariates has {num_values} rows, must be the {num_rows} of X")
     columns.sort(key=lambda column: column.kind == "words")
@@ -174,6 +181,11 @@ def _kind_and_values(name: str, given: Any) -> tuple[str, NDArray[Any]]:
         _require_known(name, [is_missing(value) for value in values])
         return "words", as_objects([str(value) for value in values])
     values = as_objects(given) if isinstance(given, list | tuple) else np.asarray(given)
+    if values.ndim != 1:
+        raise ValueError(
+            f"covariates has shape {values.shape} in column {name!r}, must have a value for each "
+            "row"
+        )
     if values.dtype.kind not in "biufMm":
         values = as_objects(values)
         _require_known(name, [is_missing(value) for value in values])

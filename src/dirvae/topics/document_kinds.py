@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from dirvae.alignment import is_missing
+from dirvae.alignment import is_missing, require_no_anndata
 from dirvae.data.corpus import Corpus
 
 __all__ = ["Documents", "Kind", "documents_of", "listed"]
@@ -62,6 +62,7 @@ def documents_of(X: Any) -> Documents:
     if sparse.issparse(X) or isinstance(X, Corpus):
         return Documents(X, Kind.COUNTS)
     _require_many(X)
+    require_no_anndata("X", X)
     axes = len(getattr(X, "shape", (0,)))
     if axes == 2:
         column = _column_of_words(X)

@@ -271,12 +271,15 @@ def _without_names(X: Any, words: Any) -> Any:
     if list(names) != wanted:
         known = set(wanted)  # of many words, a search for each would take minutes
         wrong = next((name for name in names if name not in known), None)
-        raise ValueError(
-            "X has the columns of the fit in another order; put them into the order of vocabulary_"
-            if wrong is None and len(names) == len(wanted)
-            else f"X has other columns than the fit, such as {wrong!r}; it must have the words of "
-            "vocabulary_, in their order"
-        )
+        given = set(names)
+        lacking = next((word for word in wanted if word not in given), None)
+        if wrong is not None:
+            said = f"X has other columns than the fit, such as {wrong!r}; it must have"
+        elif lacking is not None:
+            said = f"X lacks columns of the fit, such as {lacking!r}; it must have"
+        else:
+            said = "X has the columns of the fit in another order; it must have"
+        raise ValueError(f"{said} the words of vocabulary_, in their order")
     return X.to_numpy()
 
 

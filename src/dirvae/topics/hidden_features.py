@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
-from torch import Tensor
+from torch import Tensor, nn
 
 from dirvae.data.counts import sparse_rows
 from dirvae.distributions import DirichletMultinomial
@@ -82,14 +82,14 @@ def _inferred(
     x = sparse_rows((counts @ sparse.diags(shown.double().numpy())).tocsr(), torch.float64)
     prior = vae.prior(*context).concentration
     prior = prior.expand(x.shape[0], -1)
-    mean = float((prior @ share / prior.sum(-1)).mean())
+    total = prior.sum(-1, keepdim=True)
+    mean = prior @ share.unsqueeze(1) / total  # of each sample, whose covariates have their say
     decoder: OverdispersedDecoder = copy.deepcopy(vae.decoder)
-    decoder.log_precision.add_(np.log(mean))
+    decoder.log_precision = nn.Parameter(decoder.log_precision + mean.squeeze(1).log())
     steps = vae.num_steps * decoder.more_steps
     words = (beta / share.unsqueeze(1)).t().contiguous()
     q = decoder.infer(x, vae.encoder(x), prior * share / mean, words, steps)
     assigned = (q.concentration - prior * share / mean).clamp(min=0)
     # As of rates with gamma priors: counts of a component that hardly shows are not blown up.
-    total = prior.sum(-1, keepdim=True)
     theta = (prior + assigned) / (total + share / mean * assigned.sum(-1, keepdim=True))
     return theta / theta.sum(-1, keepdim=True)
