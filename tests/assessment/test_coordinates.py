@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.distributions import Categorical, Distribution, Gamma, Independent, MixtureSameFamily
+from torch.distributions import (
+    Categorical,
+    Distribution,
+    Gamma,
+    Independent,
+    MixtureSameFamily,
+    VonMises,
+)
 from torch.distributions import Dirichlet as TorchDirichlet
 
 from dirvae.assessment import coordinates
@@ -15,6 +22,7 @@ PRIORS = {
     "ScaledDirichlet": ScaledDirichlet(A, torch.tensor([0.5, -1.0, 0.0]).double()),
     "torch's Dirichlet": TorchDirichlet(A),
     "Gammas": Independent(Gamma(A, 2 * A), 1),
+    "angles": Independent(VonMises(0 * A, A), 1),
     "a mixture": MixtureSameFamily(
         Categorical(torch.tensor([0.3, 0.7]).double()), Dirichlet(torch.stack([A, 2 * A.flip(0)]))
     ),
