@@ -57,3 +57,11 @@ def test_priors_of_many_rows_take_no_more_draws_for_their_scale(
         coordinates_of(Dirichlet(torch.ones(rows, 3)))
     coordinates_of(Dirichlet(torch.ones(3)))
     assert shapes == [(1000,), (20,), (2,), (1000,)]
+
+
+def test_angles_stay_on_the_circle() -> None:
+    """Of which torch names all real numbers as the support, where the density has no integral."""
+    z = coordinates_of(PRIORS["angles"]).latent(torch.tensor([-10.0, 0.0, 10.0]).double())
+    torch.testing.assert_close(
+        z, torch.tensor([-1.0, 0.0, 1.0]).double() * torch.pi, rtol=1e-3, atol=1e-9
+    )
