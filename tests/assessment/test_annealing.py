@@ -17,6 +17,7 @@ from torch.distributions import (
     Multinomial,
     MultivariateNormal,
     Normal,
+    OneHotCategorical,
     constraints,
 )
 
@@ -287,3 +288,19 @@ def test_a_prior_whose_draws_are_of_the_default_type_and_a_plain_decoder() -> No
     exact = likelihood.logsumexp(0) - np.log(len(z))
     found = annealed_log_evidence(vae, x, num_chains=50, num_temperatures=50, generator=seeded)
     np.testing.assert_allclose(found.value, exact, atol=0.03)
+
+
+@pytest.mark.parametrize("assess", [annealed_log_evidence, certify])
+def test_priors_that_chains_cannot_walk_are_refused(assess: Callable[..., object]) -> None:
+    probs, loc = torch.full((3,), 1 / 3), torch.zeros(1, 3)
+    of_classes = Fixed(OneHotCategorical, probs=probs)
+    with pytest.raises(ValueError, match=r"support is OneHot\(\), onto .* must be continuous"):
+        assess(zoo.mlp_vae(4, OneHotCategorical, of_classes, hidden_sizes=8), torch.eye(4))
+
+    class OfOneRow(nn.Module):
+        def forward(self) -> Independent:
+            return Independent(Normal(loc, 1.0), 1)
+
+    gaussian = zoo.gaussian(4, 3, hidden_sizes=8)
+    with pytest.raises(ValueError, match=r"batch shape \(1,\), must be \(\) or \(4,\)"):
+        assess(VAE(gaussian.encoder, gaussian.decoder, OfOneRow()), torch.eye(4))

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.distributions import Categorical, Distribution, Gamma, Independent, MixtureSameFamily
+from torch.distributions import (
+    Categorical,
+    Distribution,
+    Gamma,
+    Independent,
+    MixtureSameFamily,
+    VonMises,
+)
 from torch.distributions import Dirichlet as TorchDirichlet
 
 from dirvae.assessment import coordinates
@@ -15,6 +22,7 @@ PRIORS = {
     "ScaledDirichlet": ScaledDirichlet(A, torch.tensor([0.5, -1.0, 0.0]).double()),
     "torch's Dirichlet": TorchDirichlet(A),
     "Gammas": Independent(Gamma(A, 2 * A), 1),
+    "angles": Independent(VonMises(0 * A, A), 1),
     "a mixture": MixtureSameFamily(
         Categorical(torch.tensor([0.3, 0.7]).double()), Dirichlet(torch.stack([A, 2 * A.flip(0)]))
     ),
@@ -49,3 +57,11 @@ def test_priors_of_many_rows_take_no_more_draws_for_their_scale(
         coordinates_of(Dirichlet(torch.ones(rows, 3)))
     coordinates_of(Dirichlet(torch.ones(3)))
     assert shapes == [(1000,), (20,), (2,), (1000,)]
+
+
+def test_angles_stay_on_the_circle() -> None:
+    """Of which torch names all real numbers as the support, where the density has no integral."""
+    z = coordinates_of(PRIORS["angles"]).latent(torch.tensor([-10.0, 0.0, 10.0]).double())
+    torch.testing.assert_close(
+        z, torch.tensor([-1.0, 0.0, 1.0]).double() * torch.pi, rtol=1e-3, atol=1e-9
+    )

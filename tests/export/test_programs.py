@@ -8,11 +8,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from torch.distributions import Cauchy, InverseGamma, Laplace, OneHotCategorical
 
 from dirvae import DirichletVAE, SemiSupervisedVAE, TopicModel
 from dirvae.export import programs, to_onnx, to_torch_export
 from dirvae.export.programs import _digamma, _program
 from dirvae.models import zoo
+from dirvae.nn import Fixed
 from dirvae.topics import MixtureDecoder, posterior
 from tests.export.conftest import COUNTS, SMALL, X
 
@@ -146,6 +148,37 @@ def test_what_has_no_program_is_refused(tmp_path):
     labelled = SemiSupervisedVAE(2, **SMALL).fit(X, np.arange(30) % 2)
     with pytest.raises(TypeError, match="model is a SemiSupervisedVAE, must be a DirichletVAE"):
         to_torch_export(labelled, tmp_path / "a.pt2")
+    assert list(tmp_path.iterdir()) == []
+
+
+REALS, POSITIVE = (
+    {name: torch.ones(3) for name in names.split()} for names in ("loc scale", "concentration rate")
+)
+
+
+@pytest.mark.parametrize(
+    ("law", "prior", "options", "told"),
+    [
+        # At the start its mean is finite in some rows only.
+        (InverseGamma, POSITIVE, {}, "latent is a InverseGamma, whose mean may be infinite"),
+        (Cauchy, REALS, {}, "latent is a Cauchy, whose mean may be infinite"),
+        (Laplace, REALS, {"likelihood": Cauchy}, "decoder's distribution is a Cauchy, whose"),
+        (Laplace, REALS, {"num_covariates": 2}, r"on rows of shape \(2, 5\) alone, as a program"),
+        (OneHotCategorical, {"probs": torch.full((3,), 1 / 3)}, {}, "torch.export cannot follow"),
+    ],
+)
+def test_a_vae_whose_mean_is_no_program_is_refused(law, prior, options, told, tmp_path):
+    vae = zoo.mlp_vae(5, law, Fixed(law, **prior), hidden_sizes=8, **options)
+    with pytest.raises(ValueError, match=told):
+        to_torch_export(vae, tmp_path / "a.pt2")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_decoder_that_does_not_know_its_size_is_refused(tmp_path):
+    vae = zoo.gaussian(5, 3, hidden_sizes=8)
+    vae.decoder = torch.nn.Sequential(vae.decoder)
+    with pytest.raises(ValueError, match="decoder is a Sequential, must be a Head, which knows"):
+        to_torch_export(vae, tmp_path / "a.pt2")
     assert list(tmp_path.iterdir()) == []
 
 

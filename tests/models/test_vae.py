@@ -148,3 +148,49 @@ def test_covariates_of_other_rows_are_refused() -> None:
     vae = mlp_vae(4, SoftmaxNormal, SIMPLEX, num_covariates=2, **SMALL)
     with pytest.raises(ValueError, match="covariates has 2 rows, must have num_samples=3"):
         vae.sample(3, torch.zeros(2, 2))
+
+
+class Numbers(nn.Module):
+    """Gaussians of mean 0, one for each number, the last ``dims`` axes of them an event."""
+
+    def __init__(self, dims: int, size: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        self.dims, self.size = dims, size
+
+    def forward(self, *context: torch.Tensor) -> torch.distributions.Distribution:
+        loc = torch.zeros(self.size) if self.size else torch.zeros_like(context[0])
+        return torch.distributions.Independent(torch.distributions.Normal(loc, 1.0), self.dims)
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("part", [None, "encoder", "decoder"])
+def test_events_of_single_numbers_are_refused(part: str | None, known: bool) -> None:
+    """As many rows as numbers a row, which would broadcast to a bound that is none."""
+    x = torch.eye(4)
+    encoder, decoder = (Numbers(0 if part == name else 1) for name in ("encoder", "decoder"))
+    prior = Numbers(0 if part == "encoder" else 1, (4,))
+    model: VAE | LabelledVAE = VAE(encoder, decoder, prior)
+    if known:
+        probs = Fixed(torch.distributions.OneHotCategorical, probs=torch.tensor([1.0, 1e-9]))
+        classes = Head(nn.Linear(4, 3), 2, torch.distributions.OneHotCategorical)
+        decoder.forward = lambda z, y: Numbers.forward(decoder, z)  # type: ignore[method-assign]
+        model = LabelledVAE(model, classifier=classes, label_prior=probs)
+    label = torch.tensor([[1.0, 0.0]]).expand(4, 2) if known else None
+    if part is None:
+        expected = stats.norm.logpdf(np.eye(4)).sum(1)
+        found = elbo(model.terms(x, label, num_samples=2)).detach()
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+        return
+    shape = r"\(2, 4, 4\), must be \(2, 4\)" if part == "decoder" else r"\(4, 4\), must be \(4,\)"
+    told = rf"{part} returned Independent of batch shape {shape}; if its events are single"
+    with pytest.raises(ValueError, match=told):
+        model.terms(x, label, num_samples=2)
+
+
+def test_a_prior_of_another_number_of_rows_is_refused() -> None:
+    """Each row has its own draw, also of a prior whose parameters have a row."""
+    of_all, of_one = (VAE(Numbers(1), Numbers(1), Numbers(1, size)) for size in ((4,), (1, 4)))
+    assert len(of_all.sample(5).unique(dim=0)) == 5
+    with pytest.raises(ValueError, match=r"prior returned .* shape \(1,\), must be \(\) or \(5,\)"):
+        of_one.sample(5)
+    assert of_one.sample(1).shape == (1, 4)

@@ -20,7 +20,7 @@ from dirvae.assessment.coordinates import Coordinates, coordinates_of
 from dirvae.assessment.embedding import require_rows
 from dirvae.evaluation import Evidence, importance_sampled
 from dirvae.models.likelihoods import warn_of_grey
-from dirvae.models.vae import VAE
+from dirvae.models.vae import VAE, require_batch
 from dirvae.objectives import log_likelihood
 
 __all__ = ["AnnealedPath", "annealed_log_evidence", "require_numbers"]
@@ -97,7 +97,7 @@ def annealed_log_evidence(
         of shape (N,).
 
     Raises:
-        ValueError: If a number is below 1, or x has no rows.
+        ValueError: If a number is below 1, or x has no rows, or the latent is discrete.
 
     References:
         Neal 2001, "Annealed importance sampling"; Wu, Burda, Salakhutdinov & Grosse 2017, "On the
@@ -158,6 +158,7 @@ class AnnealedPath:
         self.context = () if covariates is None else (covariates.double(),)
         with torch.no_grad():
             prior = self.vae.prior(*self.context)
+            require_batch(prior, "prior", (), (len(x),))
             self.coordinates: Coordinates = coordinates_of(prior)
         # A prior of all rows is left so: then a mixture's densities are products of matrices.
         self.rows = () if prior.batch_shape else (len(x),)
@@ -220,6 +221,7 @@ class AnnealedPath:
     def _state(self, place: _Place) -> _State:
         with torch.no_grad():
             law = self.vae.decoder(self.coordinates.latent(place.u), *self.context)
+            require_batch(law, "decoder", place.u.shape[:-1])
             return _State(place, log_likelihood(law, self.x))
 
     def _place(self, u: Tensor) -> _Place:

@@ -111,7 +111,8 @@ def certify(
 
     Raises:
         ValueError: If ``num_drawn`` or ``num_chains`` is below 2, another number is below 1, or
-            there are fewer rows of covariates than ``num_drawn``, or x has no rows.
+            there are fewer rows of covariates than ``num_drawn``, or x has no rows, or the latent
+            is discrete.
 
     References:
         Grosse, Ghahramani & Adams 2015, "Sandwiching the marginal likelihood using bidirectional

@@ -39,6 +39,9 @@ def coordinates_of(prior: Distribution) -> Coordinates:
     every other law they are what torch's bijection to its support takes. A law that names no
     support, such as a normalizing flow, counts as one of all real vectors.
 
+    Raises:
+        ValueError: If there is no bijection to the support, as of discrete laws.
+
     References:
         Egozcue, Pawlowsky-Glahn, Mateu-Figueras & Barcelo-Vidal 2003, "Isometric logratio
         transformations for compositional data analysis".
@@ -54,7 +57,13 @@ def coordinates_of(prior: Distribution) -> Coordinates:
     log, support = log_law(prior), support_of(parts)
     if support is constraints.simplex and log is not None:
         return _log_ratios(log)
-    return _Bijection(prior, biject_to(support))
+    try:
+        return _Bijection(prior, biject_to(support))
+    except NotImplementedError as error:
+        raise ValueError(
+            f"the prior's support is {support}, onto which torch.distributions.biject_to has no "
+            "map; chains need one, so the latent must be continuous"
+        ) from error
 
 
 class _Bijection(NamedTuple):

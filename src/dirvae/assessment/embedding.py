@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.distributions import Distribution, constraints
+from torch.distributions import Distribution, Independent, VonMises, constraints
 
 from dirvae.distributions import draw
 from dirvae.models.vae import VAE
@@ -108,6 +109,11 @@ def support_of(law: Distribution) -> Any:
         >>> support_of(torch.distributions.Dirichlet(torch.ones(3)))
         Simplex()
     """
+    base = law.base_dist if isinstance(law, Independent) else law
+    if isinstance(base, VonMises):  # torch says all reals, over which its density has no integral
+        return constraints.independent(
+            constraints.interval(-math.pi, math.pi), len(law.event_shape)
+        )
     try:
         return law.support
     except NotImplementedError:

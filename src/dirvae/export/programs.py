@@ -13,12 +13,13 @@ from typing import Any, cast
 import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
+from torch.distributions import Independent
 
 from dirvae.data.images import required
 from dirvae.distributions.moments import has_mean, posterior_mean
 from dirvae.estimators.rows import precision_of
 from dirvae.models.vae import VAE
-from dirvae.nn import WordFeatures
+from dirvae.nn import Head, WordFeatures
 from dirvae.nn.surroundings import pinned
 from dirvae.topics import MixtureVAE, OverdispersedDecoder, TopicDecoder
 from dirvae.writing import whole
@@ -50,8 +51,10 @@ def to_torch_export(model: Any, path: str | Path) -> None:
 
     Raises:
         TypeError: If the model is none of these.
-        ValueError: If the mean of the latent has no formula, or the encoder or the inference of a
-            topic model is your own.
+        ValueError: If the mean of the latent or of the data has no formula, or may be infinite, as
+            that of a Cauchy. Or if the encoder or the inference of a topic model is your own. Or if
+            a `VAE` takes covariates, has a decoder that is no `Head`, or cannot be followed by
+            ``torch.export``.
 
     Example:
         >>> import tempfile
@@ -111,8 +114,11 @@ def _without_advice() -> Iterator[None]:
 def _exported(model: Any) -> torch.export.ExportedProgram:
     program, x = _program(model)
     with torch.no_grad():
-        # strict=False is what torch does by itself from 2.7 on.
-        return torch.export.export(program, (x,), dynamic_shapes=BATCH, strict=False)
+        try:
+            # strict=False is what torch does by itself from 2.7 on.
+            return torch.export.export(program, (x,), dynamic_shapes=BATCH, strict=False)
+        except Exception as error:  # of torch's, which has many, or of a module of the user's own
+            raise ValueError(f"torch.export cannot follow this model: {_first(error)}") from error
 
 
 def _program(model: Any) -> tuple[nn.Module, Tensor]:
@@ -127,16 +133,42 @@ def _program(model: Any) -> tuple[nn.Module, Tensor]:
         num_topics = getattr(model, "n_components", vae.decoder.num_topics)
         Program: Any = _Mixture if isinstance(vae, MixtureVAE) else _Topics
         return Program(vae, num_topics).eval(), torch.ones(2, vae.decoder.num_words)
-    size = getattr(model, "n_features_in_", None) or cast(Any, vae.decoder).event_shape.numel()
+    if not isinstance(vae.decoder, Head):
+        raise ValueError(
+            f"the decoder is a {type(vae.decoder).__name__}, must be a Head, which knows how many "
+            "numbers a row has"
+        )
+    size = getattr(model, "n_features_in_", None) or vae.decoder.event_shape.numel()
     x = torch.zeros(2, size, dtype=precision_of(vae))
-    _require_formula(vae.infer(x))
+    try:
+        q = vae.infer(x)
+    except (TypeError, RuntimeError) as error:
+        raise ValueError(
+            f"the encoder cannot be run on rows of shape {tuple(x.shape)} alone, as a program is, "
+            f"and as a VAE with covariates cannot be: {_first(error)}"
+        ) from error
+    _require_formula(q, "latent", vae.encoder)
+    _require_formula(vae.decoder(q.mean), "decoder's distribution", vae.decoder)
     return _Rows(vae).eval(), x
 
 
-def _require_formula(q: Any) -> None:
-    if not has_mean(q):
+def _first(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def _require_formula(law: Any, what: str = "latent", module: Any = None) -> None:
+    name = type(law.base_dist if isinstance(law, Independent) else law).__name__
+    if not has_mean(law):
         raise ValueError(
-            f"the latent is a {type(q).__name__}, whose mean takes draws; a program needs a formula"
+            f"the {what} is a {name}, whose mean takes draws; a program needs a formula"
+        )
+    tried = [law]
+    if isinstance(module, Head):  # also where other rows may lead
+        start = torch.zeros(2, module.num_raw)
+        tried += [module.law(start + raw) for raw in (-3.0, 3.0)]
+    if not all(bool(one.mean.isfinite().all()) for one in tried):
+        raise ValueError(
+            f"the {what} is a {name}, whose mean may be infinite; a program needs a finite one"
         )
 
 

@@ -11,7 +11,7 @@ from torch.distributions import Distribution, OneHotCategorical
 
 from dirvae.distributions import draw
 from dirvae.distributions.noise import standard_normal
-from dirvae.models.vae import VAE, latents, mean_by_row
+from dirvae.models.vae import VAE, latents, mean_by_row, require_batch
 from dirvae.objectives import Terms, log_likelihood
 
 __all__ = ["LabelledVAE", "adversarial_divergence"]
@@ -120,7 +120,8 @@ class LabelledVAE(nn.Module):
             are those at the expected class, which is the known class or the probabilities q(y|x).
 
         Raises:
-            ValueError: If ``mask`` or ``importance`` is given, or the latent has no ``rsample``.
+            ValueError: If ``mask`` or ``importance`` is given, or the latent has no ``rsample``, or
+                encoder or decoder returns a distribution of another batch shape.
         """
         if mask is not None or importance:
             raise ValueError("a LabelledVAE has no mask and no importance: leave them out")
@@ -138,12 +139,15 @@ class LabelledVAE(nn.Module):
         expected = self.posterior(x, share.detach())
         # With q(z|x) all classes of a row share its draws.
         q = self.posterior(x[row], one_hot) if self.label_in_encoder else expected
+        require_batch(q, "encoder", (len(row if self.label_in_encoder else x),))
         if not q.has_rsample:
             raise ValueError(f"the latent {type(q).__name__} has no path, which is needed here")
         found = latents(q, self.prior(), num_samples, generator=generator)
         z, kl = found.z, found.kl
         paired = z if self.label_in_encoder else z[:, row]
-        likelihood = log_likelihood(self.decoder(paired, one_hot), x[row])
+        law = self.decoder(paired, one_hot)
+        require_batch(law, "decoder", (num_samples, len(row)))
+        likelihood = log_likelihood(law, x[row])
         if self.label_in_encoder:
             kl = _sum_by(row, kl * weight, len(x))
             z = draw(expected, torch.Size([num_samples]), generator).detach()
@@ -206,7 +210,9 @@ class LabelledVAE(nn.Module):
         if len(label) != num_samples:
             rows = len(label)
             raise ValueError(f"label has {rows} rows, must have num_samples={num_samples}")
-        z = draw(self.prior(), torch.Size([num_samples]), generator)
+        prior = self.prior()
+        require_batch(prior, "prior", ())
+        z = draw(prior, torch.Size([num_samples]), generator)
         return draw(self.decoder(z, label), torch.Size(), generator)
 
     def _completed(self, x: Tensor, y: Tensor | None) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -15,7 +15,7 @@ from dirvae.distributions.moments import has_mean, posterior_mean
 from dirvae.nn import Head
 from dirvae.objectives import Terms, log_likelihood
 
-__all__ = ["VAE", "Latents", "closed_form_kl", "latents", "mean_by_row"]
+__all__ = ["VAE", "Latents", "closed_form_kl", "latents", "mean_by_row", "require_batch"]
 
 
 class VAE(nn.Module):
@@ -75,14 +75,19 @@ class VAE(nn.Module):
 
         Returns:
             `Terms` in nats. The log-likelihood has shape (S, B), the KL has shape (B,).
+
+        Raises:
+            ValueError: If encoder or decoder returns a distribution of another batch shape.
         """
         context = () if covariates is None else (covariates,)
         q = self.infer(_observed(x, mask), *context)
+        require_batch(q, "encoder", (x.shape[0],))
         found = latents(
             q, self.prior(*context), num_samples, importance=importance, generator=generator
         )
-        likelihood = log_likelihood(self.decoder(found.z, *context), x, mask)
-        return Terms(log_likelihood=likelihood, q=q, **found._asdict())
+        law = self.decoder(found.z, *context)
+        require_batch(law, "decoder", (num_samples, x.shape[0]))
+        return Terms(log_likelihood=log_likelihood(law, x, mask), q=q, **found._asdict())
 
     def embed(
         self, x: Tensor, covariates: Tensor | None = None, *, mask: Tensor | None = None
@@ -122,13 +127,15 @@ class VAE(nn.Module):
             Shape (N, D...).
 
         Raises:
-            ValueError: If the covariates do not have N rows.
+            ValueError: If the covariates do not have N rows, or the prior has another batch shape
+                than () or (N,).
         """
         if covariates is not None and len(covariates) != num_samples:
             rows = len(covariates)
             raise ValueError(f"covariates has {rows} rows, must have num_samples={num_samples}")
         context = () if covariates is None else (covariates,)
         prior = self.prior(*context)
+        require_batch(prior, "prior", (), (num_samples,))
         shape = torch.Size([] if prior.batch_shape else [num_samples])
         return draw(self.decoder(draw(prior, shape, generator), *context), torch.Size(), generator)
 
@@ -184,6 +191,31 @@ def closed_form_kl(q: Distribution, p: Distribution) -> Tensor | None:
         return formula_of_kl(q, p).expand(q.batch_shape)
     except NotImplementedError:
         return None
+
+
+def require_batch(law: Distribution, module: str, *allowed: Sequence[int]) -> None:
+    """Raise ValueError unless the distribution that a module returns has one of the batch shapes.
+
+    Another one would often broadcast, and the numbers be wrong without a word.
+
+    Args:
+        law: The distribution.
+        module: Name of the module in the message.
+        allowed: The batch shapes.
+
+    Example:
+        >>> require_batch(torch.distributions.Normal(torch.zeros(4, 2), 1.0), "encoder", (4,))
+        Traceback (most recent call last):
+        ValueError: encoder returned Normal of batch shape (4, 2), must be (4,); if its events are
+        single numbers, torch.distributions.Independent(law, 1) makes them vectors
+    """
+    found = tuple(law.batch_shape)
+    if found not in allowed:
+        raise ValueError(
+            f"{module} returned {type(law).__name__} of batch shape {found}, must be "
+            f"{' or '.join(map(str, allowed))}; if its events are single numbers, "
+            "torch.distributions.Independent(law, 1) makes them vectors"
+        )
 
 
 def mean_by_row(conditional: Callable[..., Distribution], *context: Tensor) -> Tensor:
