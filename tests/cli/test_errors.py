@@ -92,6 +92,13 @@ def test_a_long_message_is_cut(run, tmp_path):
     assert len(ran.err) == len("Error: ") + 500 + len("...\n")
 
 
+def test_an_output_that_links_lead_around_to_is_named(run, tmp_path):
+    loop, rows = tmp_path / "loop", tmp_path / "rows.csv"
+    loop.symlink_to("loop")
+    rows.write_text("a,b\n1,2\n3,4\n")
+    assert_one_sentence(run("fit", "vae", rows, "-o", loop), str(loop))
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -144,6 +145,11 @@ class OneSentenceGroup(PlainGroup):
             raise
         except EXPECTED as error:
             _end(sentence(error), 2)
+        except RuntimeError as error:
+            within = error.__context__  # Path.resolve makes such an error of it before Python 3.13
+            if not isinstance(within, OSError) or within.errno != errno.ELOOP:
+                raise
+            _end(sentence(within), 2)
 
 
 def refuse(what: str, given: Mapping[str, Any]) -> None:
