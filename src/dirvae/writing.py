@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any, BinaryIO, cast
 
 __all__ = [
+    "alone",
     "delete_partials",
     "made",
     "partial_of",
@@ -94,6 +95,44 @@ def whole_folder(path: Path) -> Iterator[Path]:
             os.rename(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def alone(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a file or folder that no other process holds, where file systems and Windows let us.
+
+    Args:
+        path: What is there.
+        wait: Whether to wait for the other process.
+
+    Raises:
+        BlockingIOError: If another process holds it, or has just put something else in its place.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with alone(Path(folder), wait=False):
+        ...         write_text(f"{folder}/b", "text")
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    taken = f"{path} is being written by another process: try again when that has ended"
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BlockingIOError(taken) from error
+        except OSError:
+            pass
+        if not wait and not (path.exists() and os.path.samestat(os.fstat(handle), path.stat())):
+            raise BlockingIOError(taken)
+        yield
+    finally:
+        os.close(handle)
 
 
 def reach_disk(folder: Path) -> None:

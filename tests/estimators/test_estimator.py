@@ -13,6 +13,7 @@ import torch
 from lightning.pytorch.callbacks import LambdaCallback
 from lightning.pytorch.loggers import CSVLogger
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import CountVectorizer
 
 from dirvae import CompositionModel, DirichletVAE, SemiSupervisedVAE, TopicModel
 from dirvae.estimators.estimator import VAEEstimator, scheduled
@@ -21,6 +22,7 @@ from dirvae.training import Training
 
 X = np.random.default_rng(0).integers(0, 2, (20, 5)) * 1.0
 Y = np.arange(20) % 2
+TEXTS = ["cat dog", "dog cow", "sun moon", "moon star"] * 5
 ALL = (DirichletVAE, SemiSupervisedVAE, TopicModel)
 
 
@@ -128,6 +130,48 @@ def test_arguments_are_checked_before_each_pass(Estimator, changed, message, tmp
     np.testing.assert_array_equal(model.transform(X), theta)
     model.set_params(**right).partial_fit(X).save(tmp_path / "model")
     assert Estimator.load(tmp_path / "model").transform(X).shape == (20, 2)
+
+
+SHAPING = [
+    (DirichletVAE, {"latent": "gaussian"}, "latent is Normal, must be None"),
+    (DirichletVAE, {"likelihood": "multinomial"}, "likelihood is Multinomial, must"),
+    (DirichletVAE, {"prior_concentration": 0.5}, "prior_concentration is 0.5, must be None"),
+    (DirichletVAE, {"prior_components": 2}, "prior_components is 2, must be None"),
+    (DirichletVAE, {"commitment": 0.5}, "commitment is 0.5, must be None"),
+    (DirichletVAE, {"decoder_hidden_sizes": (7,)}, r"decoder_hidden_sizes is \(7,\), must be"),
+    (TopicModel, {"latent": "softmax-gaussian"}, "latent is .*, must be Dirichlet for partial_fit"),
+    (TopicModel, {"decoder": "overdispersed"}, "decoder is OverdispersedDecoder, must be Mixture"),
+    (TopicModel, {"background": False}, "background is False, must be True"),
+    (TopicModel, {"prior_concentration": 0.5}, "prior_concentration is 0.5, must be 'learn'"),
+    (TopicModel, {"guide": {"a": ["b"]}}, r"guide is \{'a': \('b',\)\}, must be None"),
+    (TopicModel, {"vectorizer": CountVectorizer()}, "vectorizer is CountVectorizer, must be None"),
+    (CompositionModel, {"prior_concentration": None}, "prior_concentration is None, must be 'le"),
+    *((Estimator, {"hidden_sizes": (7,)}, r"hidden_sizes is \(7,\), must") for Estimator in PASSES),
+]
+
+
+@pytest.mark.parametrize("is_loaded", [False, True])
+@pytest.mark.parametrize(("Estimator", "changed", "message"), SHAPING)
+def test_no_pass_changes_the_shape_of_a_model(Estimator, changed, message, is_loaded, tmp_path):
+    model = estimator(Estimator).partial_fit(X)
+    if is_loaded:
+        model.save(tmp_path / "model")
+        model = Estimator.load(tmp_path / "model")
+    right = {name: getattr(model, name) for name in changed}
+    weights = {name: w.clone() for name, w in model.vae_.state_dict().items()}
+    with pytest.raises(ValueError, match=message):
+        model.set_params(**changed).partial_fit(X)
+    assert all(bool((weights[name] == w).all()) for name, w in model.vae_.state_dict().items())
+    assert len(model.set_params(**right).partial_fit(X).history_) == 2
+
+
+def test_the_same_argument_in_other_words_makes_one_more_pass():
+    model = estimator(TopicModel).set_params(vectorizer=CountVectorizer()).partial_fit(TEXTS)
+    same = {"latent": "dirichlet", "decoder": "mixture", "hidden_sizes": [*model.hidden_sizes]}
+    model.set_params(**same, vectorizer=CountVectorizer(), max_epochs=7, learning_rate=1e-3)
+    assert len(model.partial_fit(TEXTS).history_) == 2
+    with pytest.raises(ValueError, match="vectorizer is CountVectorizer, must be as it was for"):
+        model.set_params(vectorizer__binary=True).partial_fit(TEXTS)
 
 
 @pytest.mark.parametrize("Estimator", PASSES)

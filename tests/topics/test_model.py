@@ -343,6 +343,15 @@ def test_sizes_to_compare_are_some():
         compare_sizes(TopicModel(2), np.eye(8), ())
 
 
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [(3, "is 3, must be a sequence of integers"), ((2.7, 3), "is 2.7, must be an integer of 1")],
+)
+def test_sizes_to_compare_are_whole_numbers(sizes, said):
+    with pytest.raises(ValueError, match=f"sizes {said}"):
+        compare_sizes(TopicModel(2, max_epochs=1, hidden_sizes=(4,)), np.eye(8), sizes)
+
+
 def test_texts_for_a_model_of_counts(fitted):
     with pytest.raises(ValueError, match="the model was fitted on counts"):
         fitted.transform(["a text"])

@@ -93,7 +93,7 @@ def test_words_and_labels_go_to_every_model(planted):
         assert model.vocabulary_.tolist() == words
 
 
-@pytest.mark.parametrize("seeds", [(0,), (1, 1), (0, 1.5), (0, -1)])
+@pytest.mark.parametrize("seeds", [3, (0,), (1, 1), (0, 1.5), (0, -1)])
 def test_seeds_are_two_or_more_integers(seeds):
     with pytest.raises(ValueError, match="seeds is"):
         fit_seeds(TopicModel(2), np.eye(4), seeds)

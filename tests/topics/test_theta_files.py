@@ -236,6 +236,27 @@ def test_a_run_that_is_killed_goes_on_to_the_same(corpus, fitted, tmp_path, in_b
     assert [path.name for path in tmp_path.iterdir()] == ["theta.npy"]
 
 
+@pytest.mark.parametrize("name", ["theta.npy", "theta.csv"])
+def test_two_runs_at_once_do_not_mix(corpus, fitted, tmp_path, in_blocks, name):
+    target, refused = tmp_path / name, []
+    other = TopicModel(3, **{**SMALL, "random_state": 1}).fit(corpus)
+
+    def interfere(done):
+        for of in (fitted, other):
+            with pytest.raises(BlockingIOError, match=f"{name}.* by another process: try again"):
+                write_theta(of, corpus, target)
+            refused.append(done)
+
+    write_theta(fitted, corpus, target, progress=interfere)
+    wanted = fitted.transform(corpus)
+    if name == "theta.npy":
+        assert (np.load(target) == wanted.astype(np.float32)).all()
+    else:
+        assert (np.loadtxt(target, delimiter=",", skiprows=1) == wanted).all()
+    assert len(refused) == 14
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_a_run_of_another_model_starts_anew(corpus, fitted, tmp_path, in_blocks):
     other, target = TopicModel(3, **{**SMALL, "random_state": 1}).fit(corpus), tmp_path / "x.npy"
     assert not run_until(6, lambda: write_theta(other, corpus, target))

@@ -256,8 +256,9 @@ class DirichletVAE(RowEstimator):
         """Make one more pass over rows, old or new, at a constant step size.
 
         The optimiser keeps its state from one call to the next. After `fit` it starts anew. The KL
-        has no warm-up. The first call fixes the likelihood and the scaling of the data, and the
-        number of components: another one raises ValueError. Arguments and errors are those of
+        has no warm-up. The first call fixes the scaling of the data and all arguments that shape
+        the model, such as ``n_components`` and ``likelihood``: another one raises ValueError.
+        Arguments and errors are those of
         `fit`. `prior_concentration="learn"` raises ValueError, because learning the prior needs
         whole epochs.
         """
@@ -298,7 +299,7 @@ class DirichletVAE(RowEstimator):
         self._choose_likelihood(X)
         self.history_, self._optimizer_state = [], None
         self._n_features_out = self.n_components
-        self._seed = self._new_seed()
+        self._seed, self._built = self._new_seed(), self._shaping()
         with DrawingFrom(torch.Generator("cpu").manual_seed(self._seed)):
             self.vae_ = self._build(X, weight)
         return X, weight

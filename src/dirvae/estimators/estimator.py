@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, wraps
@@ -40,10 +41,23 @@ from dirvae.persistence import save as save_model
 from dirvae.tables import ResultTable
 from dirvae.training import History, Training, decaying_adam, fit
 from dirvae.training.trainer import trainer_options
-from dirvae.words import meant
+from dirvae.words import WORDS, meant
 
 __all__ = ["RowEstimator", "VAEEstimator", "embedded", "learning", "scheduled"]
 
+OF_EACH_PASS = {  # arguments that any pass may change; n_components is checked by itself
+    "n_components",
+    "label_weight",
+    "num_samples",
+    "max_epochs",
+    "batch_size",
+    "learning_rate",
+    "validation_fraction",
+    "patience",
+    "random_state",
+    "device",
+    "verbose",
+}
 WARMUP = 1000  # steps in which the KL's weight rises to 1; half of those planned if that is less
 
 
@@ -67,6 +81,27 @@ def scheduled(training: Training, learning_rate: float) -> Training:
 def embedded(vae: VAE | LabelledVAE, x: Tensor) -> Tensor:
     """Posterior mean of each row, shape (B, K)."""
     return vae.embed(x)
+
+
+def _as_is(name: str, value: Any) -> Any:
+    """The value of an argument, without what may be changed in it later."""
+    value = meant(name, value) if name in WORDS else value
+    if hasattr(value, "get_params"):
+        return {"class": type(value), **value.get_params()}
+    if isinstance(value, Mapping):
+        return {key: _as_is("", item) for key, item in value.items()}
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _alike(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return [*one] == [*other] and all(_alike(one[key], other[key]) for key in one)
+    return one is other or np.array_equal(one, other)
+
+
+def _briefly(value: Any) -> str:
+    of_class = value.get("class") if isinstance(value, dict) else value
+    return of_class.__name__ if isinstance(of_class, type) else reprlib.repr(value)
 
 
 P = ParamSpec("P")
@@ -116,6 +151,7 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     if TYPE_CHECKING:  # the model, and arguments that every estimator has
         vae_: VAE | LabelledVAE
+        _built: dict[str, Any]
         _optimizer_state: dict[str, Any] | None
         n_components: int
         latent: Callable[..., Distribution] | str | None
@@ -218,6 +254,20 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 f"n_components is {self.n_components}, must be {self._n_features_out} for "
                 "partial_fit, as the fitted model has: for another number call fit"
             )
+        for name, now in self._shaping().items():
+            before = self._built[name]
+            if not _alike(now, before):
+                told, right = _briefly(now), _briefly(before)
+                right = "as it was" if told == right else right
+                raise ValueError(
+                    f"{name} is {told}, must be {right} for partial_fit, as the fitted model has: "
+                    "for another one call fit"
+                )
+
+    def _shaping(self) -> dict[str, Any]:
+        """Arguments that shape the model when it is built, as they are now."""
+        given = self.get_params(deep=False)
+        return {name: _as_is(name, given[name]) for name in sorted(given.keys() - OF_EACH_PASS)}
 
     def _require_consistent(self) -> None:
         """Raise ValueError where what was learned does not go with ``vae_``, as loaded it may."""
@@ -227,7 +277,8 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 raise ValueError(f"{name} has shape {found}, must have {wanted}, as the model has")
 
     def _restore_unsaved(self) -> None:
-        """Set what a saved folder leaves out but the loaded weights have."""
+        """Set what a saved folder leaves out but the loaded weights or arguments have."""
+        self._built = self._shaping()
 
     def _require_use(self, use: Callable[[Tensor], Any], what: str) -> None:
         """Raise ValueError where networks, as loaded, cannot take rows of this width."""

@@ -11,14 +11,14 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from dirvae.reading import read_regular
 from dirvae.text import some_of
-from dirvae.writing import made, partial_of, try_writing, whole
+from dirvae.writing import alone, made, partial_of, try_writing, whole
 
 __all__ = [
     "CHECKPOINTS",
@@ -84,7 +84,7 @@ def write_folder(path: str | Path, files: Mapping[str, bytes]) -> None:
     target, entries = Path(path).resolve(), _entries(files)
     try:
         _require_ours(target)
-        with made(target), _alone(target):
+        with made(target), alone(target):
             try:
                 for name, content in files.items():
                     _write(target / _staged(name, entries[name]), content)
@@ -105,7 +105,7 @@ def require_replaceable(path: str | Path) -> None:
     """
     target = Path(path).resolve()
     _require_ours(target)
-    with _alone(target) if target.exists() else nullcontext():
+    with alone(target) if target.exists() else nullcontext():
         try_writing(target / MANIFEST)
 
 
@@ -169,23 +169,6 @@ def _refuse(constant: str) -> None:
 
 
 # --- writing --------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process saves to the folder, where file systems and Windows let us."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _require_ours(target: Path) -> None:

@@ -289,11 +289,12 @@ class TopicModel(DocumentQuestions):
     ) -> TopicModel:
         """Make one more pass over documents, old or new, at a constant step size.
 
-        The first call fixes the vocabulary, the starting topics and their number: another one
-        raises ValueError. The optimiser keeps its state from one call to the next. Arguments and
-        errors are those of `fit`, but ``y`` is ignored. A model that was fitted to labels continues
-        without labels, and loses its ``classes_`` and ``coef_``. A model that was fitted with
-        covariates takes the prior at their mean, with a warning.
+        The first call fixes the vocabulary, the starting topics and all arguments that shape the
+        model, such as ``n_components`` and ``latent``: another one raises ValueError. The optimiser
+        keeps its state from one call to the next. Arguments and errors are those of `fit`, but
+        ``y`` is ignored. A model that was fitted to labels continues without labels, and loses its
+        ``classes_`` and ``coef_``. A model that was fitted with covariates takes the prior at their
+        mean, with a warning.
         """
         if hasattr(self, "vae_"):
             self._check_next_pass()
@@ -323,10 +324,11 @@ class TopicModel(DocumentQuestions):
             words = getattr(self, "vocabulary_", None)
             rows = vectors.detach().numpy()
             self.word_vectors = rows if words is None else dict(zip(words, rows, strict=True))
+        super()._restore_unsaved()
 
     def _begin(self, counts: sparse.csr_matrix, covariates: Any = None) -> None:
         """Build the model at its starting topics."""
-        self._seed = self._new_seed()
+        self._seed, self._built = self._new_seed(), self._shaping()
         self.history_, self._optimizer_state = [], None
         for name in ("_topic_names", "_stripped"):
             self.__dict__.pop(name, None)
@@ -437,6 +439,7 @@ class TopicModel(DocumentQuestions):
         merged.word_documents_ = np.stack([statistic[part].sum(0) for part in [*parts, *others]])
         merged.n_components = merged._n_features_out = len(parts)
         merged.guide, merged._optimizer_state = None, None
+        merged._built = {**self._built, "guide": None}
         merged.topic_prevalence_ = np.array([self.topic_prevalence_[p].sum() for p in parts])
         if hasattr(self, "coef_"):
             merged.coef_ = np.stack(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,6 +70,8 @@ def fit_seeds(
         >>> found.stability.shape, len(found.models[found.best].top_words(2))
         ((2, 3), 3)
     """
+    if not isinstance(seeds, Iterable):
+        raise ValueError(f"seeds is {seeds!r}, must be two or more different integers")
     for seed in seeds:
         require_integer("seeds", seed, 0)
     if len(seeds) < 2 or len(set(seeds)) < len(seeds):

@@ -13,7 +13,7 @@ from sklearn.utils import check_array
 
 from dirvae.alignment import require_plain
 from dirvae.data.sparse_matrix import checked_csr
-from dirvae.estimators.arguments import require_integer
+from dirvae.estimators.arguments import require_integer, require_sizes
 from dirvae.topics.document_kinds import Kind, documents_of
 from dirvae.topics.documents import loaded
 from dirvae.topics.model import TopicModel
@@ -83,6 +83,7 @@ def compare_sizes(
         (2, 2)
     """
     require_integer("num_splits", num_splits, 2)
+    require_sizes("sizes", sizes)
     if not len(sizes):
         raise ValueError("sizes is empty, must be one number of topics or more")
     rows, kind = documents_of(X)

@@ -11,6 +11,7 @@ import io
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -23,7 +24,7 @@ from dirvae.data.corpus import Corpus
 from dirvae.data.corpus.shards import digest_of
 from dirvae.data.corpus.workers import Workers, in_order, require_workers
 from dirvae.data.table_blocks import kind_of_cells, require_packages, write_blocks
-from dirvae.writing import delete_partials, require_writable
+from dirvae.writing import alone, delete_partials, require_writable
 
 __all__ = ["write_theta"]
 
@@ -88,16 +89,16 @@ def write_theta(
     kinds = {name: kind_of_cells(corpus.column_blocks(name, ROWS_AT_ONCE)) for name in columns}
     counts, known = model._counts_and_covariates(corpus, covariates, on_disk=True)
     require_writable(target.parent)
-    partial = _unfinished(target, model, corpus, known)
     dtype = np.dtype("<f8" if is_table else "<f4")
-    _write_array(partial, model, counts, known, dtype, workers, progress)
-    if is_table:
-        delete_partials(target)  # of runs that were killed here, which may be large
-        blocks = _table_blocks(partial, corpus, columns, names)
-        write_blocks(target, blocks, {**dict.fromkeys(names, float), **kinds})
-        partial.unlink()
-    else:
-        os.replace(partial, target)
+    with _unfinished(target, model, corpus, known) as partial:
+        _write_array(partial, model, counts, known, dtype, workers, progress)
+        if is_table:
+            delete_partials(target)  # of runs that were killed here, which may be large
+            blocks = _table_blocks(partial, corpus, columns, names)
+            write_blocks(target, blocks, {**dict.fromkeys(names, float), **kinds})
+            partial.unlink()
+        else:
+            os.replace(partial, target)
 
 
 def _write_array(
@@ -111,7 +112,7 @@ def _write_array(
 ) -> None:
     """Write theta after the rows that are there."""
     shape = counts.shape[0], model._n_features_out
-    with partial.open("r+b" if partial.exists() else "w+b") as file:
+    with partial.open("r+b") as file:
         rows = _whole_rows(file, shape, dtype)
         for theta in _in_parts(
             model, counts, known, rows, workers, partial.with_suffix(f".{MODEL}")
@@ -179,8 +180,13 @@ def _header(shape: tuple[int, int], dtype: np.dtype[Any]) -> bytes:
     return head.getvalue()
 
 
-def _unfinished(target: Path, model: Any, corpus: Corpus, covariates: Any) -> Path:
-    """Where theta of this model and corpus is written first; those of others are deleted."""
+@contextmanager
+def _unfinished(target: Path, model: Any, corpus: Corpus, covariates: Any) -> Iterator[Path]:
+    """Where theta of this model and corpus is written first; those of others are deleted.
+
+    Raises:
+        BlockingIOError: If another process writes this file.
+    """
     weights = [array.numpy() for array in model.vae_.state_dict().values()]
     known: list[NDArray[Any]] = [] if covariates is None else [np.asarray(covariates)]
     mark = digest_of(corpus.fingerprint, *weights, *known)[:16]
@@ -188,10 +194,13 @@ def _unfinished(target: Path, model: Any, corpus: Corpus, covariates: Any) -> Pa
     ours = f".{glob.escape(target.name)}.{'[0-9a-f]' * len(mark)}."
     for other in target.parent.glob(ours + UNFINISHED):
         if other.name != partial.name:
-            other.unlink()
-    for other in target.parent.glob(ours + MODEL):  # of runs that were killed
-        shutil.rmtree(other)
-    return partial
+            with alone(other, wait=False):
+                other.unlink()
+    partial.touch()
+    with alone(partial, wait=False):
+        for other in target.parent.glob(ours + MODEL):  # of runs that were killed
+            shutil.rmtree(other)
+        yield partial
 
 
 def _whole_rows(file: IO[bytes], shape: tuple[int, int], dtype: np.dtype[Any]) -> int:

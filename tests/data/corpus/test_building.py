@@ -127,6 +127,22 @@ def test_a_build_goes_on_with_the_same_documents_alone(tmp_path):
     assert build(folder).shape[0] == 100
 
 
+def test_two_builds_at_once_do_not_mix(tmp_path, undisturbed):
+    folder = tmp_path / "corpus"
+
+    def interfering():
+        for row, text in enumerate(TEXTS):
+            if row == 40:  # after the first shard of this build
+                for others, options in ((TEXTS[::-1], {}), (TEXTS, {}), (TEXTS, {"ngrams": 2})):
+                    with pytest.raises(BlockingIOError, match="written by another process: try"):
+                        build(folder, others, **options)
+            yield text
+
+    build(folder, interfering())
+    assert contents(folder) == undisturbed
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
+
+
 @pytest.mark.slow
 def test_several_processes_build_the_same(tmp_path, undisturbed):
     done = []

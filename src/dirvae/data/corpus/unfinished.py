@@ -15,7 +15,7 @@ from typing import Any
 from dirvae.data.corpus.manifest import SHARDS, VOCABULARY, says_corpus, write_manifest
 from dirvae.data.corpus.shards import SHARD_FILES, facts_of, is_whole
 from dirvae.formats import MANIFEST
-from dirvae.writing import partial_of, reach_disk, write_text
+from dirvae.writing import alone, partial_of, reach_disk, write_text
 
 __all__ = [
     "COUNTED",
@@ -48,14 +48,24 @@ def building(folder: Path, settings: Mapping[str, Any], force: bool) -> Iterator
     """Make the folder of a build, or make sure that the one that is there is of the same.
 
     After an error it stays, unless it holds no shard.
+
+    Raises:
+        BlockingIOError: If another process builds there.
+        ValueError: If it is of another build, or the corpus must not be replaced.
     """
-    place = _begun(folder, settings, force)
-    try:
-        yield place
-    except Exception:
-        if not any(path for kind in (COUNTED, SHARDS) for path in (place / kind).glob("[0-9]*")):
-            shutil.rmtree(place, ignore_errors=True)
-        raise
+    if folder.exists():
+        _require_replaceable(folder, force)
+    place = unfinished(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    with alone(place, wait=False):
+        _begin(place, settings)
+        try:
+            yield place
+        except Exception:
+            shards = (path for kind in (COUNTED, SHARDS) for path in (place / kind).glob("[0-9]*"))
+            if not any(shards):
+                shutil.rmtree(place, ignore_errors=True)
+            raise
 
 
 def other_options(place: Path) -> ValueError:
@@ -66,12 +76,9 @@ def other_options(place: Path) -> ValueError:
     )
 
 
-def _begun(folder: Path, settings: Mapping[str, Any], force: bool) -> Path:
-    if folder.exists():
-        _require_replaceable(folder, force)
-    place = unfinished(folder)
+def _begin(place: Path, settings: Mapping[str, Any]) -> None:
     told = json.dumps({"building": settings}, sort_keys=True)
-    if place.exists() and any(not partial_of(entry.name) for entry in place.iterdir()):
+    if any(not partial_of(entry.name) for entry in place.iterdir()):
         try:
             before = (place / SETTINGS).read_text(encoding="utf-8")
         except OSError as error:
@@ -79,11 +86,9 @@ def _begun(folder: Path, settings: Mapping[str, Any], force: bool) -> Path:
         if before != told:
             raise other_options(place)
     else:
-        place.mkdir(parents=True, exist_ok=True)
         write_text(place / SETTINGS, told)
     for kind in (COUNTED, SHARDS):
         (place / kind).mkdir(exist_ok=True)
-    return place
 
 
 def _require_replaceable(folder: Path, force: bool) -> None:
