@@ -258,9 +258,8 @@ class DirichletVAE(RowEstimator):
         The optimiser keeps its state from one call to the next. After `fit` it starts anew. The KL
         has no warm-up. The first call fixes the scaling of the data and all arguments that shape
         the model, such as ``n_components`` and ``likelihood``: another one raises ValueError.
-        Arguments and errors are those of
-        `fit`. `prior_concentration="learn"` raises ValueError, because learning the prior needs
-        whole epochs.
+        Arguments and errors are those of `fit`. `prior_concentration="learn"` raises ValueError,
+        because learning the prior needs whole epochs.
         """
         if isinstance(self.prior_concentration, str):
             raise ValueError("prior_concentration='learn' needs fit; partial_fit cannot learn it")
