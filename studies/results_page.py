@@ -61,7 +61,8 @@ machine.
   costs KL as well ([training](training.md)).
 - **Mixture**: the prior is a learned mixture of 100 distributions, or of 500 where the name says
   so. In "mixture committed" none of them is more certain than the fixed prior that it starts from.
-  In "released" the commitment falls to 0 in the second third of the epochs.
+  In "released" the commitment falls to 0 in the second third of the epochs. In "with proportions"
+  the decoder sees the proportions beside their log ratios.
 - **MNIST**: K = 50, with 45,000 images to train, 5,000 to validate and 10,000 to test.
 - **OMNIGLOT**: K = 100, with 22,095 images to train, 2,250 to validate and 8,115 to test. They are
   the official drawings, averaged over area to 28 x 28 pixels. The paper has 8,070 test images from
