@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dirvae import writing
 from dirvae.writing import (
+    alone,
     made,
     partial_of,
     require_writable,
@@ -242,3 +244,31 @@ def test_an_array_for_which_the_disk_has_no_room_is_told_by_the_system(tmp_path:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_held_is_free_afterwards_whoever_else_has_the_handle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is forked meanwhile, such as a worker, has a copy of the handle."""
+    opened, copies = os.open, []
+
+    def copied(*arguments: object) -> int:
+        handle = opened(*arguments)  # type: ignore[arg-type]
+        copies.append(os.dup(handle))
+        return handle
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writing.os, "open", copied)
+        with (
+            alone(tmp_path, wait=False),
+            pytest.raises(BlockingIOError, match="another process"),
+            alone(tmp_path, wait=False),
+        ):
+            pass
+    with alone(tmp_path, wait=False):
+        pass
+    for copy in copies:
+        os.close(copy)
+    gone = alone(tmp_path / "renamed meanwhile", wait=False)
+    with pytest.raises(BlockingIOError, match="is being written by another process"), gone:
+        pass

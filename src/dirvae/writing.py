@@ -120,7 +120,10 @@ def alone(path: Path, *, wait: bool = True) -> Iterator[None]:
         yield
         return
     taken = f"{path} is being written by another process: try again when that has ended"
-    handle = os.open(path, os.O_RDONLY)
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError as error:
+        raise error if wait else BlockingIOError(taken) from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -132,6 +135,8 @@ def alone(path: Path, *, wait: bool = True) -> Iterator[None]:
             raise BlockingIOError(taken)
         yield
     finally:
+        with suppress(OSError):  # by itself, since processes that were forked meanwhile have it too
+            fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
 
 

@@ -304,3 +304,11 @@ def test_priors_that_chains_cannot_walk_are_refused(assess: Callable[..., object
     gaussian = zoo.gaussian(4, 3, hidden_sizes=8)
     with pytest.raises(ValueError, match=r"batch shape \(1,\), must be \(\) or \(4,\)"):
         assess(VAE(gaussian.encoder, gaussian.decoder, OfOneRow()), torch.eye(4))
+
+
+@pytest.mark.parametrize("shape", [(), (2, 3)])
+def test_events_that_are_no_vectors_are_refused(shape: tuple[int, ...]) -> None:
+    prior = Fixed(torch.distributions.Normal, loc=torch.zeros(shape), scale=torch.ones(shape))
+    vae = zoo.gaussian(5, 3, hidden_sizes=4)
+    with pytest.raises(ValueError, match=r"the prior's events have shape .*, must have \(K,\)"):
+        annealed_log_evidence(VAE(vae.encoder, vae.decoder, prior), torch.zeros(3, 5))

@@ -65,3 +65,9 @@ def test_angles_stay_on_the_circle() -> None:
     torch.testing.assert_close(
         z, torch.tensor([-1.0, 0.0, 1.0]).double() * torch.pi, rtol=1e-3, atol=1e-9
     )
+
+
+def test_angles_stay_within_a_turn_however_they_are_wrapped() -> None:
+    inner = Independent(VonMises(torch.zeros(2, 3), torch.ones(2, 3)), 1)
+    found = coordinates_of(Independent(inner, 0))
+    assert bool((found.latent(torch.full((2, 3), 50.0)).abs() <= torch.pi).all())

@@ -152,6 +152,9 @@ def test_decimal_commas_are_read_as_those_of_counts_are(tmp_path):
     kept, notes = read_metadata(path, ["a"], columns=["age"], kinds={"age": "words"})
     assert kept["age"].tolist() == ["31,5"]
     assert "decimal" not in " ".join(notes)
+    alone, _ = read_metadata(path, ["a"])  # what the comma means, the other rows tell
+    assert alone["dose"].tolist() == [1.25]
+    path = table(tmp_path, "id;dose\na;1,250\nb;7\n")
     with pytest.raises(ValueError, match="column 'dose' has '1,250', which may mean two numbers"):
         read_metadata(path, ["a"])
 

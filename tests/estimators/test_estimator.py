@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import inspect
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -311,3 +312,11 @@ def test_the_kl_has_its_whole_weight_after_half_of_the_steps_or_a_thousand(
     training = scheduled(Training(gaussian(4, 2)), 0.01)
     steps = (0, rises // 2, rises, planned)
     assert [training.kl_schedule(step) for step in steps] == [0, 0.5, 1, 1]
+
+
+@pytest.mark.parametrize("Estimator", [DirichletVAE, TopicModel])
+def test_a_pickle_of_an_earlier_version_makes_another_pass(Estimator):
+    model = estimator(Estimator).partial_fit(X)
+    del model._built
+    again = pickle.loads(pickle.dumps(model)).partial_fit(X)
+    assert len(again.history_) == 2

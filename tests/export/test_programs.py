@@ -135,7 +135,7 @@ class Own(MixtureDecoder):
 
 def test_what_has_no_program_is_refused(tmp_path):
     drawn = DirichletVAE(3, latent="softmax-gaussian", decoder_hidden_sizes=(8,), **SMALL).fit(X)
-    with pytest.raises(ValueError, match="latent is a SoftmaxNormal, whose mean takes draws"):
+    with pytest.raises(ValueError, match="latent is SoftmaxNormal, whose mean takes draws"):
         to_torch_export(drawn, tmp_path / "a.pt2")
     with pytest.raises(ValueError, match="Own has an infer of its own"):
         to_torch_export(TopicModel(2, decoder=Own, **SMALL).fit(COUNTS), tmp_path / "a.pt2")
@@ -160,9 +160,9 @@ REALS, POSITIVE = (
     ("law", "prior", "options", "told"),
     [
         # At the start its mean is finite in some rows only.
-        (InverseGamma, POSITIVE, {}, "latent is a InverseGamma, whose mean may be infinite"),
-        (Cauchy, REALS, {}, "latent is a Cauchy, whose mean may be infinite"),
-        (Laplace, REALS, {"likelihood": Cauchy}, "decoder's distribution is a Cauchy, whose"),
+        (InverseGamma, POSITIVE, {}, "latent is InverseGamma, whose mean may be infinite"),
+        (Cauchy, REALS, {}, "latent is Cauchy, whose mean may be infinite"),
+        (Laplace, REALS, {"likelihood": Cauchy}, "decoder's distribution is Cauchy, whose"),
         (Laplace, REALS, {"num_covariates": 2}, r"on rows of shape \(2, 5\) alone, as a program"),
         (OneHotCategorical, {"probs": torch.full((3,), 1 / 3)}, {}, "torch.export cannot follow"),
     ],
@@ -177,9 +177,20 @@ def test_a_vae_whose_mean_is_no_program_is_refused(law, prior, options, told, tm
 def test_a_decoder_that_does_not_know_its_size_is_refused(tmp_path):
     vae = zoo.gaussian(5, 3, hidden_sizes=8)
     vae.decoder = torch.nn.Sequential(vae.decoder)
-    with pytest.raises(ValueError, match="decoder is a Sequential, must be a Head, which knows"):
+    with pytest.raises(ValueError, match="decoder Sequential has no event_shape, must have"):
         to_torch_export(vae, tmp_path / "a.pt2")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_decoder_of_ones_own_that_knows_its_size_has_a_program(tmp_path):
+    vae = zoo.gaussian(5, 3, hidden_sizes=8)
+    vae.decoder = torch.nn.Sequential(vae.decoder)
+    vae.decoder.event_shape = torch.Size([5])
+    to_torch_export(vae, tmp_path / "a.pt2")
+    x = torch.rand(4, 5, generator=torch.Generator().manual_seed(0))
+    z, mean = torch.export.load(tmp_path / "a.pt2").module()(x)
+    torch.testing.assert_close(z, vae.embed(x))
+    torch.testing.assert_close(mean, vae.decoder(z).mean)
 
 
 def test_what_onnx_lacks_is_said(tmp_path):

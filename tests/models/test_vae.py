@@ -14,7 +14,7 @@ from torch import nn
 from dirvae.data.counts import sparse_rows
 from dirvae.distributions import Dirichlet, InverseCDFDirichlet, SoftmaxNormal
 from dirvae.models.semi_supervised import LabelledVAE
-from dirvae.models.vae import VAE
+from dirvae.models.vae import VAE, require_batch
 from dirvae.models.zoo import inverse_cdf_dirichlet, mlp_labelled_vae, mlp_vae, softmax_gaussian
 from dirvae.nn import MLP, Fixed, Head
 from dirvae.nn.counts import WordFeatures
@@ -194,3 +194,5 @@ def test_a_prior_of_another_number_of_rows_is_refused() -> None:
     with pytest.raises(ValueError, match=r"prior returned .* shape \(1,\), must be \(\) or \(5,\)"):
         of_one.sample(5)
     assert of_one.sample(1).shape == (1, 4)
+    with pytest.raises(ValueError, match=r"of batch shape \(1,\), must be \(3,\)$"):
+        require_batch(Numbers(1, (1, 4))(), "encoder", torch.Size([3]))

@@ -520,6 +520,8 @@ def test_word_vectors_that_were_given_are_there_for_another_fit(words: Any, tmp_
     np.testing.assert_array_equal(again.transform(counts), model.transform(counts))
     if words:
         np.testing.assert_array_equal(again.word_vectors["c"], vectors[2])
+    loaded = load(tmp_path / "model").set_params(word_vectors=vectors)
+    assert len(loaded.partial_fit(counts).history_) == 3
 
 
 def test_word_vectors_that_were_learned_are_learned_anew(tmp_path: Path) -> None:

@@ -159,6 +159,11 @@ class AnnealedPath:
         with torch.no_grad():
             prior = self.vae.prior(*self.context)
             require_batch(prior, "prior", (), (len(x),))
+            if len(prior.event_shape) != 1:
+                raise ValueError(
+                    f"the prior's events have shape {tuple(prior.event_shape)}, must have (K,): "
+                    "chains are of vectors"
+                )
             self.coordinates: Coordinates = coordinates_of(prior)
         # A prior of all rows is left so: then a mixture's densities are products of matrices.
         self.rows = () if prior.batch_shape else (len(x),)

@@ -109,7 +109,9 @@ def support_of(law: Distribution) -> Any:
         >>> support_of(torch.distributions.Dirichlet(torch.ones(3)))
         Simplex()
     """
-    base = law.base_dist if isinstance(law, Independent) else law
+    base = law
+    while isinstance(base, Independent):
+        base = base.base_dist
     if isinstance(base, VonMises):  # torch says all reals, over which its density has no integral
         return constraints.independent(
             constraints.interval(-math.pi, math.pi), len(law.event_shape)

@@ -53,12 +53,13 @@ def is_number(cell: str) -> bool:
     return NUMBER.fullmatch(cell) is not None and "," not in cell
 
 
-def numbers_in(name: str, cells: Sequence[str]) -> list[float] | None:
+def numbers_in(name: str, cells: Sequence[str], column: Sequence[str] = ()) -> list[float] | None:
     """The numbers of a column, with points or all with a decimal comma; None if a cell is none.
 
     Args:
         name: Of the column.
         cells: Those that are not missing.
+        column: The cells of all rows, where these are some: they also tell what a comma means.
 
     Raises:
         ValueError: If all commas may be those of thousands.
@@ -72,10 +73,11 @@ def numbers_in(name: str, cells: Sequence[str]) -> list[float] | None:
     if not all(map(DECIMAL_COMMA.fullmatch, cells)):
         return None
     with_comma = [cell for cell in cells if "," in cell]
-    if all(map(PERHAPS_THOUSANDS.fullmatch, with_comma)):
+    others = [cell for cell in column if "," in cell and DECIMAL_COMMA.fullmatch(cell)]
+    if with_comma and all(map(PERHAPS_THOUSANDS.fullmatch, with_comma + others)):
         raise ValueError(
             f"column {name!r} has {with_comma[0]!r}, which may mean two numbers: write numbers "
-            "with a point and without separators of thousands"
+            "with a point and without separators of thousands, or leave the column out"
         )
     return [float(cell.replace(",", ".")) for cell in cells]
 

@@ -94,7 +94,9 @@ def read_metadata(
     chosen = _chosen(path, frame, key, columns)
     told = frame.iloc[[place[entry] for entry in wanted]][chosen].reset_index(drop=True)
     if FORMATS[kind_of(path)].is_text:
-        typed = told.apply(lambda cells: _typed(path, cells, kinds.get(cells.name) == "words"))
+        typed = told.apply(
+            lambda cells: _typed(path, cells, frame[cells.name], kinds.get(cells.name) == "words")
+        )
         pairs = zip(told.items(), typed.items(), strict=True)
         commas = [name for (name, cells), (_, found) in pairs if _had_commas(cells, found)]
         if commas:
@@ -149,13 +151,13 @@ def _had_commas(cells: Any, typed: Any) -> bool:
     return typed.dtype == float and any("," in cell for cell in cells)
 
 
-def _typed(path: Path, cells: Any, are_words: bool) -> Any:
+def _typed(path: Path, cells: Any, column: Any, are_words: bool) -> Any:
     """A series of strings as numbers or dates, if all are such, or as words."""
     import pandas
 
     known = cells[~cells.isin(MISSING)]
     try:
-        numbers = None if are_words else numbers_in(cells.name, known)
+        numbers = None if are_words else numbers_in(cells.name, known, column)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     if are_words:

@@ -84,7 +84,7 @@ def embedded(vae: VAE | LabelledVAE, x: Tensor) -> Tensor:
 
 
 def _as_is(name: str, value: Any) -> Any:
-    """The value of an argument, without what may be changed in it later."""
+    """The value of an argument, in a form that can be compared with that of another pass."""
     value = meant(name, value) if name in WORDS else value
     if hasattr(value, "get_params"):
         return {"class": type(value), **value.get_params()}
@@ -255,7 +255,7 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 "partial_fit, as the fitted model has: for another number call fit"
             )
         for name, now in self._shaping().items():
-            before = self._built[name]
+            before = getattr(self, "_built", {}).get(name, now)  # of a pickle it may be unknown
             if not _alike(now, before):
                 told, right = _briefly(now), _briefly(before)
                 right = "as it was" if told == right else right

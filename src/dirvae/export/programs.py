@@ -53,8 +53,8 @@ def to_torch_export(model: Any, path: str | Path) -> None:
         TypeError: If the model is none of these.
         ValueError: If the mean of the latent or of the data has no formula, or may be infinite, as
             that of a Cauchy. Or if the encoder or the inference of a topic model is your own. Or if
-            a `VAE` takes covariates, has a decoder that is no `Head`, or cannot be followed by
-            ``torch.export``.
+            a `VAE` takes covariates, has a decoder without ``event_shape``, or is one that
+            ``torch.export`` cannot follow.
 
     Example:
         >>> import tempfile
@@ -133,12 +133,14 @@ def _program(model: Any) -> tuple[nn.Module, Tensor]:
         num_topics = getattr(model, "n_components", vae.decoder.num_topics)
         Program: Any = _Mixture if isinstance(vae, MixtureVAE) else _Topics
         return Program(vae, num_topics).eval(), torch.ones(2, vae.decoder.num_words)
-    if not isinstance(vae.decoder, Head):
-        raise ValueError(
-            f"the decoder is a {type(vae.decoder).__name__}, must be a Head, which knows how many "
-            "numbers a row has"
-        )
-    size = getattr(model, "n_features_in_", None) or vae.decoder.event_shape.numel()
+    size = getattr(model, "n_features_in_", None)
+    if size is None:
+        if not hasattr(vae.decoder, "event_shape"):
+            raise ValueError(
+                f"the decoder {type(vae.decoder).__name__} has no event_shape, must have that of a "
+                "row, as a Head has"
+            )
+        size = cast(Any, vae.decoder).event_shape.numel()
     x = torch.zeros(2, size, dtype=precision_of(vae))
     try:
         q = vae.infer(x)
@@ -159,16 +161,14 @@ def _first(error: Exception) -> str:
 def _require_formula(law: Any, what: str = "latent", module: Any = None) -> None:
     name = type(law.base_dist if isinstance(law, Independent) else law).__name__
     if not has_mean(law):
-        raise ValueError(
-            f"the {what} is a {name}, whose mean takes draws; a program needs a formula"
-        )
+        raise ValueError(f"the {what} is {name}, whose mean takes draws; a program needs a formula")
     tried = [law]
     if isinstance(module, Head):  # also where other rows may lead
         start = torch.zeros(2, module.num_raw)
         tried += [module.law(start + raw) for raw in (-3.0, 3.0)]
     if not all(bool(one.mean.isfinite().all()) for one in tried):
         raise ValueError(
-            f"the {what} is a {name}, whose mean may be infinite; a program needs a finite one"
+            f"the {what} is {name}, whose mean may be infinite; a program needs a finite one"
         )
 
 

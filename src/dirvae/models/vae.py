@@ -211,10 +211,15 @@ def require_batch(law: Distribution, module: str, *allowed: Sequence[int]) -> No
     """
     found = tuple(law.batch_shape)
     if found not in allowed:
+        told = " or ".join(str(tuple(shape)) for shape in allowed)
+        longer = len(found) > len(allowed[0])
+        hint = (
+            "; if its events are single numbers, torch.distributions.Independent(law, 1) makes "
+            "them vectors"
+        )
         raise ValueError(
-            f"{module} returned {type(law).__name__} of batch shape {found}, must be "
-            f"{' or '.join(map(str, allowed))}; if its events are single numbers, "
-            "torch.distributions.Independent(law, 1) makes them vectors"
+            f"{module} returned {type(law).__name__} of batch shape {found}, must be {told}"
+            f"{hint if longer else ''}"
         )
 
 

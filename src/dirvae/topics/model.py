@@ -325,6 +325,7 @@ class TopicModel(DocumentQuestions):
             rows = vectors.detach().numpy()
             self.word_vectors = rows if words is None else dict(zip(words, rows, strict=True))
         super()._restore_unsaved()
+        self._built.pop("word_vectors", None)  # only those of the vocabulary are kept
 
     def _begin(self, counts: sparse.csr_matrix, covariates: Any = None) -> None:
         """Build the model at its starting topics."""
@@ -439,7 +440,7 @@ class TopicModel(DocumentQuestions):
         merged.word_documents_ = np.stack([statistic[part].sum(0) for part in [*parts, *others]])
         merged.n_components = merged._n_features_out = len(parts)
         merged.guide, merged._optimizer_state = None, None
-        merged._built = {**self._built, "guide": None}
+        merged._built = {**getattr(self, "_built", {}), "guide": None}
         merged.topic_prevalence_ = np.array([self.topic_prevalence_[p].sum() for p in parts])
         if hasattr(self, "coef_"):
             merged.coef_ = np.stack(
