@@ -151,7 +151,7 @@ def build(
         moments=(images.mean(0), images.std(0)) if setting.start_at_mean else None,
         commitment=row.commitment,
         prior_components=row.prior_components,
-        with_proportions=row.with_proportions,
+        with_proportions=row.with_proportions and setting.standardize,  # else it sees z alone
     )
     networks: Any = vae
     if row.released and row.prior_components:
