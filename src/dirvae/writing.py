@@ -123,7 +123,9 @@ def alone(path: Path, *, wait: bool = True) -> Iterator[None]:
     try:
         handle = os.open(path, os.O_RDONLY)
     except FileNotFoundError as error:
-        raise error if wait else BlockingIOError(taken) from error
+        if wait:
+            raise
+        raise BlockingIOError(taken) from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -97,7 +97,8 @@ def annealed_log_evidence(
         of shape (N,).
 
     Raises:
-        ValueError: If a number is below 1, or x has no rows, or the latent is discrete.
+        ValueError: If a number is below 1, or x has no rows, or the latent is discrete
+            or no vector.
 
     References:
         Neal 2001, "Annealed importance sampling"; Wu, Burda, Salakhutdinov & Grosse 2017, "On the

@@ -112,7 +112,7 @@ def certify(
     Raises:
         ValueError: If ``num_drawn`` or ``num_chains`` is below 2, another number is below 1, or
             there are fewer rows of covariates than ``num_drawn``, or x has no rows, or the latent
-            is discrete.
+            is discrete or no vector.
 
     References:
         Grosse, Ghahramani & Adams 2015, "Sandwiching the marginal likelihood using bidirectional

@@ -12,7 +12,6 @@ import typer
 
 from dirvae.cli.errors import refuse, say
 from dirvae.formats import CORPORA, COUNTS, NUMBERS, TEXTS, is_corpus, kind_of, listed, taking
-from dirvae.text import some_of
 
 if TYPE_CHECKING:
     from dirvae.data.files import Rows
@@ -268,20 +267,15 @@ def _of_kinds(
     told: Mapping[str, Sequence[Any]], kinds: Mapping[str, str], source: str
 ) -> dict[str, Sequence[Any]]:
     """Columns as numbers, dates or words, and word of decimal commas among them."""
+    from dirvae.data.delimited import comma_notes
     from dirvae.data.typed_cells import typed
 
     found: dict[str, Sequence[Any]] = {
         name: cells if kinds[name] == "words" else typed(name, cells, source)
         for name, cells in told.items()
     }
-    commas = [
-        name
-        for name, cells in told.items()
-        if found[name] and isinstance(found[name][0], float)
-        if any(isinstance(cell, str) and "," in cell for cell in cells)
-    ]
-    if commas:
-        tell(source, [f"decimal commas read as points in {some_of(commas)}"])
+    numbers = [name for name, cells in found.items() if cells and isinstance(cells[0], float)]
+    tell(source, comma_notes(told, numbers))
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -13,18 +13,20 @@ from typing import Any, NamedTuple
 
 from dirvae.data.text_files import UTF8, damaged, read_text
 from dirvae.formats import kind_of
+from dirvae.text import some_of
 
 __all__ = [
     "DECIMAL_COMMA",
     "MISSING",
     "NUMBER",
-    "PERHAPS_THOUSANDS",
     "WHOLE",
     "Delimited",
     "cells_of_any_length",
+    "comma_notes",
     "identifiers",
     "is_number",
     "numbers_in",
+    "perhaps_thousands",
     "read_delimited",
     "table_of",
 ]
@@ -53,33 +55,64 @@ def is_number(cell: str) -> bool:
     return NUMBER.fullmatch(cell) is not None and "," not in cell
 
 
-def numbers_in(name: str, cells: Sequence[str], column: Sequence[str] = ()) -> list[float] | None:
+def perhaps_thousands(cells: Iterable[str]) -> bool:
+    """Whether each comma in numbers may be one of thousands.
+
+    Example:
+        >>> perhaps_thousands(["1,250", "7"]), perhaps_thousands(["1,250", "0,5"])
+        (True, False)
+    """
+    return all(PERHAPS_THOUSANDS.fullmatch(cell) for cell in cells if "," in cell)
+
+
+def numbers_in(
+    name: str, cells: Sequence[str], source: object, column: Iterable[str] = ()
+) -> list[float] | None:
     """The numbers of a column, with points or all with a decimal comma; None if a cell is none.
 
     Args:
         name: Of the column.
         cells: Those that are not missing.
+        source: What has the column, for messages.
         column: The cells of all rows, where these are some: they also tell what a comma means.
 
     Raises:
         ValueError: If all commas may be those of thousands.
 
     Example:
-        >>> numbers_in("a", ["1.5", "2"]), numbers_in("a", ["1,5", "2"]), numbers_in("a", ["sea"])
-        ([1.5, 2.0], [1.5, 2.0], None)
+        >>> [numbers_in("a", cells, "x.csv") for cells in (["1.5", "2"], ["1,5", "2"], ["sea"])]
+        [[1.5, 2.0], [1.5, 2.0], None]
     """
     if all(map(is_number, cells)):
         return [float(cell) for cell in cells]
     if not all(map(DECIMAL_COMMA.fullmatch, cells)):
         return None
-    with_comma = [cell for cell in cells if "," in cell]
-    others = [cell for cell in column if "," in cell and DECIMAL_COMMA.fullmatch(cell)]
-    if with_comma and all(map(PERHAPS_THOUSANDS.fullmatch, with_comma + others)):
+    if perhaps_thousands([*cells, *filter(DECIMAL_COMMA.fullmatch, column)]):
+        example = next(cell for cell in cells if "," in cell)
         raise ValueError(
-            f"column {name!r} has {with_comma[0]!r}, which may mean two numbers: write numbers "
+            f"{source}: column {name!r} has {example!r}, which may mean two numbers: write numbers "
             "with a point and without separators of thousands, or leave the column out"
         )
     return [float(cell.replace(",", ".")) for cell in cells]
+
+
+def comma_notes(told: Mapping[str, Iterable[Any]], numbers: Iterable[str]) -> tuple[str, ...]:
+    """A note of the columns that had decimal commas, if there are some.
+
+    Args:
+        told: From names of columns to their cells.
+        numbers: Names of those that are now numbers.
+
+    Example:
+        >>> comma_notes({"a": ["1,5"], "b": ["2"], "c": ["sea, air"]}, ["a", "b"])
+        ('decimal commas read as points in a',)
+    """
+    names = [
+        name
+        for name in numbers
+        if any(isinstance(cell, str) and "," in cell for cell in told[name])
+    ]
+    return (f"decimal commas read as points in {some_of(names)}",) if names else ()
 
 
 class Delimited(NamedTuple):

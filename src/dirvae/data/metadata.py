@@ -9,7 +9,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
-from dirvae.data.delimited import MISSING, numbers_in, read_delimited
+from dirvae.data.delimited import MISSING, comma_notes, numbers_in, read_delimited
 from dirvae.data.images import required
 from dirvae.data.parquet import DAMAGE, opened_parquet, require_fitting
 from dirvae.data.text_files import UTF8, damaged
@@ -97,11 +97,8 @@ def read_metadata(
         typed = told.apply(
             lambda cells: _typed(path, cells, frame[cells.name], kinds.get(cells.name) == "words")
         )
-        pairs = zip(told.items(), typed.items(), strict=True)
-        commas = [name for (name, cells), (_, found) in pairs if _had_commas(cells, found)]
-        if commas:
-            notes += (f"decimal commas read as points in {some_of(commas)}",)
-        return typed, notes
+        numbers = [name for name in typed if typed[name].dtype == float]
+        return typed, (*notes, *comma_notes(told, numbers))
     return told, notes
 
 
@@ -147,19 +144,12 @@ def parquet_table(path: Path, encoding: str = UTF8) -> tuple[Any, tuple[str, ...
     return (frame if isinstance(frame.index, pandas.RangeIndex) else frame.reset_index()), ()
 
 
-def _had_commas(cells: Any, typed: Any) -> bool:
-    return typed.dtype == float and any("," in cell for cell in cells)
-
-
 def _typed(path: Path, cells: Any, column: Any, are_words: bool) -> Any:
     """A series of strings as numbers or dates, if all are such, or as words."""
     import pandas
 
     known = cells[~cells.isin(MISSING)]
-    try:
-        numbers = None if are_words else numbers_in(cells.name, known, column)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    numbers = None if are_words else numbers_in(cells.name, known, path, column)
     if are_words:
         found = known
     elif len(known) and numbers is not None:

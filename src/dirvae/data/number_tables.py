@@ -15,10 +15,10 @@ from dirvae.data.delimited import (
     DECIMAL_COMMA,
     MISSING,
     NUMBER,
-    PERHAPS_THOUSANDS,
     WHOLE,
     Delimited,
     identifiers,
+    perhaps_thousands,
     read_delimited,
 )
 from dirvae.data.images import required
@@ -166,8 +166,7 @@ def _parsed(
     values = [cell for column in cells for cell in column if cell not in MISSING]
     if all(map(DECIMAL_COMMA.fullmatch, values)):
         frame = _frame(pandas, table, body, places, ",")
-        certain = not all(PERHAPS_THOUSANDS.fullmatch(v) for v in values if "," in v)
-        if certain and not _words(pandas, frame):
+        if not perhaps_thousands(values) and not _words(pandas, frame):
             return frame.to_numpy(np.float64, na_value=np.nan), ("decimal commas read as points",)
     raise ValueError(_no_numbers(path, [names[place] for place in words], *_example(cells[0])))
 

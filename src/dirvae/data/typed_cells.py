@@ -43,16 +43,14 @@ def typed(name: str, cells: Sequence[Any], source: str) -> list[Any]:
     known = [cell for cell in cells if cell not in MISSING]
     if not known:
         return list(cells)
-    try:
-        found: list[Any] | None = numbers_in(name, known)
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}") from error
-    for kind in KINDS[1:]:
-        if found is None and all(_is(kind, cell) for cell in known):
-            found = [kind(cell) for cell in known]
-    if found is not None:
-        _require_known(name, cells, source)
-    return list(cells) if found is None else found
+    found: list[Any] | None = numbers_in(name, known, source)
+    if found is None:
+        kind = next((kind for kind in DATES if all(_is(kind, cell) for cell in known)), None)
+        if kind is None:
+            return list(cells)
+        found = list(map(kind, known))
+    _require_known(name, cells, source)
+    return found
 
 
 def require_times(option: str, cells: Sequence[Any], source: str) -> None:
@@ -103,8 +101,5 @@ def _number(cell: str) -> float:
     return float(cell)
 
 
-KINDS: tuple[Callable[[str], Any], ...] = (
-    _number,
-    date.fromisoformat,
-    datetime.fromisoformat,
-)
+DATES: tuple[Callable[[str], Any], ...] = (date.fromisoformat, datetime.fromisoformat)
+KINDS = (_number, *DATES)

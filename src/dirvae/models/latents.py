@@ -225,14 +225,14 @@ def decoder_view(Latent: AnyLatent, prior: Fixed, with_proportions: bool = False
         tensor([0., 0.])
     """
     view = LATENTS[Latent].view if Latent in LATENTS else None
+    if not with_proportions:
+        return _in_units_of(prior) if view is None else view(prior)
     if view is None:
-        if with_proportions:
-            raise ValueError(
-                "with_proportions is for latents whose log ratios the decoder sees, such as "
-                "StandardizedDirichlet"
-            )
-        return _in_units_of(prior)
-    return SideBySide(view(prior), _in_units_of(prior)) if with_proportions else view(prior)
+        raise ValueError(
+            "with_proportions is for latents whose log ratios the decoder sees, such as "
+            "StandardizedDirichlet"
+        )
+    return SideBySide(view(prior), _in_units_of(prior))
 
 
 def _row(Latent: AnyLatent) -> NamedLatent:
