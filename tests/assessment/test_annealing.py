@@ -38,6 +38,20 @@ class Misled(nn.Module):
         raise AssertionError("the encoder was used")
 
 
+class Encoder(nn.Module):
+    def __init__(self, law: Callable[[Tensor], Distribution]) -> None:
+        super().__init__()
+        self.law = law
+
+    def forward(self, x: Tensor) -> Distribution:
+        return self.law(x)
+
+
+def roughly(x: Tensor) -> Distribution:
+    """The posterior of the linear model, more or less."""
+    return Independent(Normal(0.3 * x[:, :2], 0.7), 1)
+
+
 class Linear(nn.Module):
     def forward(self, z: Tensor) -> Independent:
         return Independent(Normal(z @ LOADING.T.to(z), 0.5), 1)
@@ -91,6 +105,17 @@ def test_the_evidence_is_right_whatever_trajectories_follow() -> None:
     assert float(weight.std()) < 2
 
 
+def test_coordinates_are_in_units_of_the_spread_at_the_start() -> None:
+    spread = torch.tensor([[0.1, 10.0], [3.0, 1.0]]).double()
+    prior = Fixed(Normal, loc=torch.zeros(2), scale=torch.tensor([1.0, 5.0]))
+    vae = VAE(Encoder(lambda x: Independent(Normal(x[:, :2], spread), 1)), Linear(), prior)
+    for from_encoder, expected in ((True, spread), (False, torch.tensor([1.0, 5.0]).double())):
+        path = AnnealedPath(vae, torch.ones(2, 4), None, 1, None, from_encoder=from_encoder)
+        assert bool((path.scale / expected).log().abs().max() < 0.7)
+        spread_of_u = path.start(20_000).std(0) * path.scale / expected
+        torch.testing.assert_close(spread_of_u, torch.ones(2, 2).double(), rtol=0, atol=0.03)
+
+
 class OfLogs(nn.Module):
     """Sees log z, which is -inf in single precision for one draw in six of a sparse prior."""
 
@@ -104,7 +129,7 @@ def test_chains_move_where_single_precision_has_no_gradient() -> None:
     generator = torch.Generator().manual_seed(0)
     path = AnnealedPath(VAE(Misled(), OfLogs(), prior), torch.ones(1, 4), None, 3, generator)
     u = path.start(300)
-    assert bool((path.coordinates.latent(u).float() == 0).any())
+    assert bool((path.latent(u).float() == 0).any())
     moved = torch.zeros(300, 1, dtype=torch.bool)
     state = path._state(path._place(u))
     for _ in range(20):
@@ -153,7 +178,7 @@ def test_weights_are_in_double_precision() -> None:
     # At one temperature they are the likelihoods of the prior's draws.
     weight = path.forward(u, [torch.full((4, 1), 0.1).double()])
     decoder = copy.deepcopy(vae.decoder).double()
-    exact = decoder(path.coordinates.latent(u)).log_prob(torch.eye(4).double())
+    exact = decoder(path.latent(u)).log_prob(torch.eye(4).double())
     torch.testing.assert_close(weight, exact, rtol=1e-13, atol=0)
 
 
@@ -198,7 +223,8 @@ def test_the_evidence_under_a_prior_that_names_no_support() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         found = annealed_log_evidence(vae, x, num_chains=64, num_temperatures=100)
-        sure = certify(vae, x, num_drawn=20, num_chains=4, num_temperatures=50)
+        rough = VAE(Encoder(roughly), Linear(), Made(Flow))
+        sure = certify(rough, x, num_drawn=20, num_chains=4, num_temperatures=50)
     assert found.mean_std_error < 0.05 / 3
     assert abs(found.mean - float(exact.mean())) < 3 * found.mean_std_error
     assert sure.lower <= float(marginal.log_prob(sure.drawn).mean()) <= sure.upper

@@ -12,9 +12,8 @@ from torch.distributions import (
 )
 from torch.distributions import Dirichlet as TorchDirichlet
 
-from dirvae.assessment import coordinates
 from dirvae.assessment.coordinates import coordinates_of
-from dirvae.distributions import Dirichlet, ScaledDirichlet, draw
+from dirvae.distributions import Dirichlet, ScaledDirichlet
 
 A = torch.tensor([0.7, 1.5, 3.0]).double()
 PRIORS = {
@@ -32,31 +31,28 @@ PRIORS = {
 @pytest.mark.parametrize("name", PRIORS)
 def test_the_density_integrates_to_1_with_the_priors_own_mean(name: str) -> None:
     prior: Distribution = PRIORS[name]
-    found = coordinates_of(prior.expand(torch.Size([1])))
-    u = found.sample(torch.Size([20_000]), torch.Generator().manual_seed(0))[:, 0]
+    prior_of_one = prior.expand(torch.Size([1]))
+    found = coordinates_of(prior_of_one)
+    placed = found.place(prior_of_one)
+    u = placed.sample(torch.Size([20_000]), torch.Generator().manual_seed(0))[:, 0]
     # Weights of the prior's draws against a wide Gaussian: their mean is the integral, 1.
     wide = torch.distributions.MultivariateNormal(u.mean(0), 2 * torch.cov(u.T))
     other = wide.sample((20_000,))
-    weight = (found.log_prob(other) - wide.log_prob(other)).exp()
+    weight = (placed.log_prob(other) - wide.log_prob(other)).exp()
     assert abs(float(weight.mean()) - 1) < 5 * float(weight.std()) / 20_000**0.5
     of_latent = weight.unsqueeze(-1) * found.latent(other)
     error = of_latent.std(0) / 20_000**0.5
     assert bool(((of_latent.mean(0) - prior.mean).abs() < 5 * error).all())
 
 
-def test_priors_of_many_rows_take_no_more_draws_for_their_scale(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    shapes = []
-    monkeypatch.setattr(
-        coordinates,
-        "draw",
-        lambda law, shape, source: shapes.append(shape) or draw(law, shape, source),
-    )
-    for rows in (1, 50, 5000):
-        coordinates_of(Dirichlet(torch.ones(rows, 3)))
-    coordinates_of(Dirichlet(torch.ones(3)))
-    assert shapes == [(1000,), (20,), (2,), (1000,)]
+def test_laws_of_which_one_has_no_logarithm_share_the_bijection() -> None:
+    ours, theirs = PRIORS["Dirichlet"], PRIORS["torch's Dirichlet"]
+    u = torch.tensor([[0.3, -1.2], [2.0, 0.1]]).double()
+    assert coordinates_of(ours).place(ours).log_prob(u).shape == (2,)
+    found = coordinates_of(ours, theirs)
+    densities = [found.place(law).log_prob(u) for law in (ours, theirs)]
+    torch.testing.assert_close(*densities)
+    torch.testing.assert_close(found.latent(u), coordinates_of(theirs).latent(u))
 
 
 def test_angles_stay_on_the_circle() -> None:

@@ -12,10 +12,7 @@ from torch.distributions import Distribution, MixtureSameFamily, biject_to, cons
 from dirvae.assessment.embedding import support_of
 from dirvae.distributions import draw, log_law
 
-__all__ = ["Coordinates", "coordinates_of"]
-
-
-_FOR_SCALE = 1000  # draws of all rows' priors together; the scale only speeds chains up
+__all__ = ["Coordinates", "Placed", "coordinates_of"]
 
 
 class Coordinates(Protocol):
@@ -24,20 +21,27 @@ class Coordinates(Protocol):
     def latent(self, u: Tensor) -> Tensor:
         """Return z."""
 
+    def place(self, law: Distribution) -> Placed:
+        """Return the distribution of u where z has the distribution ``law``."""
+
+
+class Placed(Protocol):
+    """A distribution of coordinates."""
+
     def log_prob(self, u: Tensor) -> Tensor:
-        """Log density of ``u`` under the prior, shape (...)."""
+        """Log density of ``u``, shape (...)."""
 
     def sample(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
-        """Draws of the prior, shape (*shape, N..., M)."""
+        """Draws in double precision, shape (*shape, N..., M)."""
 
 
-def coordinates_of(prior: Distribution) -> Coordinates:
-    """Return those of a prior of batch shape (N,), or () for all rows, and event shape (K,).
+def coordinates_of(prior: Distribution, *others: Distribution) -> Coordinates:
+    """Return those of a prior's events, of shape (K,), and of other distributions of them.
 
-    Of a law on the simplex that gives the one of log z they are isometric log ratios: K - 1 of them
-    in units of the prior's spread, that are near a Gaussian where the prior is a Dirichlet. Of
-    every other law they are what torch's bijection to its support takes. A law that names no
-    support, such as a normalizing flow, counts as one of all real vectors.
+    If all are laws on the simplex that give the one of log z they are isometric log ratios: K - 1
+    of them, that are near Gaussians where a law is a Dirichlet. Else they are what torch's
+    bijection to the prior's support takes. A law that names no support, such as a normalizing flow,
+    counts as one of all real vectors.
 
     Raises:
         ValueError: If there is no bijection to the support, as of discrete laws.
@@ -48,17 +52,19 @@ def coordinates_of(prior: Distribution) -> Coordinates:
 
     Example:
         >>> from dirvae.distributions import Dirichlet
-        >>> found = coordinates_of(Dirichlet(torch.ones(2, 3)))
-        >>> u = found.sample(torch.Size([4]), None)
-        >>> u.shape, found.log_prob(u).shape, found.latent(u).shape
+        >>> prior = Dirichlet(torch.ones(2, 3))
+        >>> found = coordinates_of(prior)
+        >>> placed = found.place(prior)
+        >>> u = placed.sample(torch.Size([4]), None)
+        >>> u.shape, placed.log_prob(u).shape, found.latent(u).shape
         (torch.Size([4, 2, 2]), torch.Size([4, 2]), torch.Size([4, 2, 3]))
     """
     parts = prior.component_distribution if isinstance(prior, MixtureSameFamily) else prior
-    log, support = log_law(prior), support_of(parts)
-    if support is constraints.simplex and log is not None:
-        return _log_ratios(log)
+    support = support_of(parts)
+    if support is constraints.simplex and all(log_law(law) for law in (prior, *others)):
+        return _LogRatios(_contrasts(prior.event_shape[0]))
     try:
-        return _Bijection(prior, biject_to(support))
+        return _Bijection(biject_to(support))
     except NotImplementedError as error:
         raise ValueError(
             f"the prior's support is {support}, onto which torch.distributions.biject_to has no "
@@ -67,49 +73,57 @@ def coordinates_of(prior: Distribution) -> Coordinates:
 
 
 class _Bijection(NamedTuple):
-    prior: Distribution
     transform: Any
 
     def latent(self, u: Tensor) -> Tensor:
         z: Tensor = self.transform(u)
         return z
 
+    def place(self, law: Distribution) -> Placed:
+        return _Bijected(law, self.transform)
+
+
+class _Bijected(NamedTuple):
+    law: Distribution
+    transform: Any
+
     def log_prob(self, u: Tensor) -> Tensor:
         z = self.transform(u)
-        log_prob: Tensor = self.prior.log_prob(z) + self.transform.log_abs_det_jacobian(u, z)
+        log_prob: Tensor = self.law.log_prob(z) + self.transform.log_abs_det_jacobian(u, z)
         return log_prob
 
     def sample(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
-        u: Tensor = self.transform.inv(draw(self.prior, shape, generator))
+        # Some draws are of the default type whatever the model's is, as of a uniform sphere.
+        u: Tensor = self.transform.inv(draw(self.law, shape, generator).double())
         return u
 
 
 class _LogRatios(NamedTuple):
-    log_prior: Distribution  # of log z, its density on log z_1 .. log z_{K-1}
     contrasts: Tensor  # (K - 1, K), orthonormal rows that sum to 0
-    std: Tensor  # of each ratio under the prior, about, (K - 1)
 
     def latent(self, u: Tensor) -> Tensor:
-        return torch.softmax((u * self.std) @ self.contrasts, -1)
+        return torch.softmax(u @ self.contrasts.to(u), -1)
+
+    def place(self, law: Distribution) -> Placed:
+        log = log_law(law)
+        assert log is not None
+        return _Ratios(log, self.contrasts)
+
+
+class _Ratios(NamedTuple):
+    log_law: Distribution  # of log z, its density on log z_1 .. log z_{K-1}
+    contrasts: Tensor
 
     def log_prob(self, u: Tensor) -> Tensor:
-        log_z = torch.log_softmax((u * self.std) @ self.contrasts, -1)
+        log_z = torch.log_softmax(u @ self.contrasts.to(u), -1)
         # d log z_k / d log(z_j / z_K), j, k < K, has determinant z_K; to ratios that are sqrt(K).
-        constant = math.log(self.contrasts.shape[1]) / 2 + self.std.log().sum()
-        log_prob: Tensor = self.log_prior.log_prob(log_z) + log_z[..., -1] + constant
+        constant = math.log(self.contrasts.shape[1]) / 2
+        log_prob: Tensor = self.log_law.log_prob(log_z) + log_z[..., -1] + constant
         return log_prob
 
     def sample(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
-        log_z = draw(self.log_prior, shape, generator).double()
-        return log_z @ self.contrasts.T / self.std
-
-
-def _log_ratios(log_prior: Distribution) -> _LogRatios:
-    each = max(2, _FOR_SCALE // max(1, log_prior.batch_shape.numel()))
-    # Double, also of a prior that is made of constants which no model holds, and so never turns to.
-    draws = draw(log_prior, torch.Size([each]), torch.Generator().manual_seed(0)).double()
-    contrasts = _contrasts(log_prior.event_shape[0]).to(draws)
-    return _LogRatios(log_prior, contrasts, (draws @ contrasts.T).flatten(0, -2).std(0))
+        log_z = draw(self.log_law, shape, generator).double()
+        return log_z @ self.contrasts.to(log_z).T
 
 
 def _contrasts(size: int) -> Tensor:

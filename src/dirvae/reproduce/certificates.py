@@ -32,14 +32,14 @@ class Amounts(NamedTuple):
         images: Test images, the first of all.
         drawn: Images that the model draws, for each hundred of these.
         chains: Markov chains for each image.
-        temperatures: Steps from prior to posterior.
+        temperatures: Steps from encoder to posterior.
         samples: Draws of the latent an image for the estimate beside the bounds.
     """
 
     images: int = 1000
     drawn: int = 10
     chains: int = 2
-    temperatures: int = 3000
+    temperatures: int = 500
     samples: int = 1000
 
 
@@ -82,7 +82,7 @@ def jobs(
         settings: Ways of training.
         seeds: One run each.
         epochs: In place of the settings' own.
-        temperatures: Steps from prior to posterior, in place of the study's own.
+        temperatures: Steps from encoder to posterior, in place of the study's own.
         quick: Whether to take few images, epochs and draws.
 
     Raises:
@@ -149,7 +149,7 @@ def certificate(vae: VAE, x: Tensor, amounts: Amounts, track: Track = silent) ->
     Returns:
         Nats an image: ``below`` and ``sampled`` are estimates of log p(x) of the given images, and
         ``gap`` says by how much ``below`` may be too low; ``drawn_lower`` and ``drawn_upper`` bound
-        log p(x) of images that the model draws.
+        log p(x) of images that the model draws. ``begin`` says where the chains do.
     """
     generator = torch.Generator(x.device).manual_seed(0)
     parts, sampled = [], []
@@ -174,6 +174,7 @@ def certificate(vae: VAE, x: Tensor, amounts: Amounts, track: Track = silent) ->
         "drawn_lower": found.lower,
         "drawn_upper": found.upper,
         "gap": found.gap,
+        "begin": "encoder",
     }
 
 

@@ -131,16 +131,18 @@ def certificates_table(data: str, runs: Sequence[Run]) -> Table:
             mean_of(found, lambda r: -r["drawn_upper"]),
             mean_of(found, lambda r: -r["drawn_lower"]),
             f"{found[0]['amounts']['temperatures']:,}" if found else DASH,
+            found[0].get("begin", "prior") if found else DASH,
             seeds_of(found),
         ]
 
     amounts = Amounts(**runs[-1]["amounts"]) if runs else Amounts()
     header = ("NLL at least", "NLL at most", "gap", "NLL sampled")
-    more = ("drawn images, at least", "at most", "temperatures", "seeds")
+    more = ("drawn images, at least", "at most", "temperatures", "chains begin at", "seeds")
     note = (
         f"Values are nats per image, of the first {amounts.images:,} test images. NLL at most: by "
         "annealed importance sampling through as many temperatures as the table says, with "
-        f"{amounts.chains} chains an image, which needs no encoder. Gap: by how much that may be "
+        f"{amounts.chains} chains an image. They begin at draws from the encoder, or from the "
+        "prior, which takes many more steps. Gap: by how much that may be "
         "too high (bidirectional Monte Carlo). It is the distance between two bounds of the NLL "
         f"of images that the model itself drew, {amounts.drawn} for each hundred test images, with "
         "margins of three standard errors. NLL at least: NLL at most minus the gap. It holds if "
