@@ -118,6 +118,11 @@ STUDIES = {
             "bounds of the likelihood from both sides, of the models of density-mnist",
             "mnist",
         ),
+        _certificates(
+            "certificates-mnist-60000",
+            "the same, of the models of density-mnist-60000, for --settings iwae-200",
+            "mnist-60000",
+        ),
         _certificates("certificates-omniglot", "the same on OMNIGLOT", "omniglot"),
         _view(
             "knn",
