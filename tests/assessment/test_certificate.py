@@ -165,6 +165,20 @@ def test_a_mixture_of_equal_laws_is_one_of_them() -> None:
     require_held(known, certified(known._replace(prior=mixture), 0, 8))
 
 
+def test_rows_are_taken_some_at_a_time_and_stay_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = KNOWN["Dirichlet multinomial"]
+    vae = VAE(Encoder(model.posterior), model.decoder, model.prior)
+    rows = torch.cat([12 * torch.eye(5), torch.tensor([[0.0, 2.0, 1.0, 9.0, 0.0]])])
+    monkeypatch.setattr("dirvae.assessment.certificate.ROWS_AT_ONCE", 4)
+    quick = {"num_drawn": 9, "num_chains": 2, "num_temperatures": 2}
+    found = certify(vae, rows, **quick, generator=torch.Generator().manual_seed(0))
+    np.testing.assert_allclose(found.rows.value, model.exact(rows), rtol=1e-9)
+    exact = model.exact(found.drawn).numpy()
+    assert len(set(exact)) > 5
+    np.testing.assert_allclose(found.below.value, exact, rtol=1e-9)
+    np.testing.assert_allclose(found.above, exact, rtol=1e-9)
+
+
 def test_rows_are_drawn_from_the_model() -> None:
     model = KNOWN["gamma Poisson"]
     drawn = certified(model, 2, 1).drawn

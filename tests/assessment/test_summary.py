@@ -14,6 +14,7 @@ import torch
 from scipy import sparse, stats
 
 from dirvae import DirichletVAE
+from dirvae.assessment import certify
 from dirvae.assessment.summary import MOST_DIAGNOSED, Summary, summarize
 from dirvae.distributions import Multinomial
 from dirvae.models.zoo import dirichlet
@@ -52,6 +53,25 @@ def test_figures_are_of_all_rows(model: DirichletVAE, counts: Any) -> None:
     # On average the estimate of the likelihood is above the bound.
     assert found.evidence.mean > found.bound.mean - 0.02
     assert found.diagnosis.information.num_rows == 550 <= MOST_DIAGNOSED
+
+
+def test_a_certificate_is_of_rows_that_are_evenly_spaced(
+    model: DirichletVAE, counts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert summarize(model, counts, 0).certificate is None
+    quick = partial(certify, num_temperatures=5, num_drawn=10, num_chains=2)
+    monkeypatch.setattr("dirvae.assessment.summary.certify", quick)
+    found = model.evaluate(sparse.csr_matrix(counts), 0, certified=True)
+    seeded = torch.Generator().manual_seed(0)
+    alone = quick(
+        copy.deepcopy(model.vae_).double(), torch.from_numpy(counts[::11]), generator=seeded
+    )
+    assert found.certificate is not None
+    np.testing.assert_array_equal(found.certificate.rows.value, alone.rows.value)
+    shown = dict(zip(found.table()["measure"], found.table()["value"], strict=True))
+    assert shown["certified_rows"] == 100
+    assert shown["certified_nll"] == -alone.rows.mean
+    assert shown["certified_gap"] == alone.gap
 
 
 def test_sparse_rows_and_no_likelihood(model: DirichletVAE, counts: Any) -> None:

@@ -442,6 +442,7 @@ def test_what_does_not_go_with_the_model_is_refused(run, files, fitted, tmp_path
         (["transform", folder, "wide.csv", "--id-column", "taxon", "-o", "t.csv"], "--transpose"),
         (["effects", folder, "counts.csv", *ids], "--covariates is missing"),
         (["evaluate", folder, "counts.csv", *ids, "--samples", 5], "--samples cannot be used with"),
+        (["evaluate", folder, "counts.csv", *ids, "--certified"], "--certified cannot be used"),
         (
             ["topics", folder, "counts.csv", "--text-column", "a"],
             "--text-column cannot be used with",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from scipy import stats
 
 import dirvae
+from dirvae.assessment import certify
 from dirvae.cli.measures import measure_composition
 from tests.cli.command import X, printed
 
@@ -46,6 +48,18 @@ def test_evaluate_agrees_with_the_estimator(run, fitted):
         value = found[name]
         text = f"{value:,.5g}" if isinstance(value, float) else str(value)
         assert shown[name.replace("_", " ")] == text, name
+
+
+def test_a_certificate_is_printed(run, fitted, monkeypatch):
+    quick = partial(certify, num_temperatures=5, num_drawn=10, num_chains=2)
+    monkeypatch.setattr("dirvae.assessment.summary.certify", quick)
+    np.save("x.npy", X)
+    options = "evaluate", fitted, "x.npy", "--json", "--samples", 0
+    found = json.loads(run(*options, "--certified").out)
+    direct = dirvae.load(fitted).evaluate(X, 0, certified=True).certificate
+    assert found["certified_nll"] == -direct.rows.mean
+    assert found["certified_gap"] == direct.gap
+    assert "certified_nll" not in json.loads(run(*options).out)
 
 
 def test_a_model_saved_with_frames_for_output_has_the_same_scores(run, fitted):
@@ -92,7 +106,7 @@ def test_components_that_are_not_used_are_named_by_their_column(run, fitted, mon
     np.save("x.npy", X)
     uses = ["encoding and decoding", "neither", "encoding only", "encoding and decoding"]
     facts = {"components": 4, "diagnosis": {"components": {"used_in": uses}}}
-    monkeypatch.setattr("dirvae.cli.measures.measure", lambda *_: facts)
+    monkeypatch.setattr("dirvae.cli.measures.measure", lambda *_, **__: facts)
     assert printed(run("evaluate", fitted, "x.npy").out)["not used in both"] == "1, 2"
 
 

@@ -401,6 +401,7 @@ def test_an_array_of_counts_is_chosen(run, tmp_path):
             "--encoding cannot be used with counts.npy, which",
         ),
         (["counts.npy", "--samples", 5], "--samples cannot be used with model, which has topics"),
+        (["counts.npy", "--certified"], "--certified cannot be used with model, which has topics"),
         (["docstrings", "--array", "a"], "--array cannot be used with docstrings, which has texts"),
         (
             ["docstrings", "--id-column", "a"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dirvae.assessment.annealing import AnnealedPath, require_numbers
+from dirvae.assessment.embedding import ROWS_AT_ONCE, batches
 from dirvae.distributions import draw
 from dirvae.evaluation import Evidence, importance_sampled
 from dirvae.models.vae import VAE
@@ -93,8 +94,8 @@ def certify(
     The method is annealed importance sampling. Chains begin at draws from the encoder and walk to
     the posterior. The bounds hold whatever the encoder is; the better it is, the smaller is the
     gap. A trial run fixes the step sizes, so the bounds have no bias. Rows that the model draws
-    itself also have an upper bound: see `Certificate`. All rows and chains are in memory at once.
-    Pass a large x in parts, and join their certificates by `Certificate.concatenate`.
+    itself also have an upper bound: see `Certificate`. 500 rows and their chains are in memory at a
+    time.
 
     Args:
         vae: The model, with a latent of shape (K,) and a prior that has a density. A prior that
@@ -135,14 +136,25 @@ def certify(
         raise ValueError(
             f"num_drawn is {num_drawn}, must be at most the {len(covariates)} rows of covariates"
         )
-    path = AnnealedPath(vae, x, covariates, num_leapfrog_steps, generator, from_encoder=True)
-    steps = _step_sizes(path, num_chains, num_temperatures)
-    rows = _from_below(path, num_chains, steps)
-    path, exact = _drawn(path, num_drawn)
-    steps = _step_sizes(path, num_chains, num_temperatures)
-    back = path.backward(exact.expand(num_chains, *exact.shape[1:]), steps)
-    above = -importance_sampled(-back.cpu().numpy()).value
-    return Certificate(rows, path.x, _from_below(path, num_chains, steps), above)
+
+    def paths(*given: Tensor | None) -> Iterator[AnnealedPath]:
+        for part in batches(ROWS_AT_ONCE, *given):
+            yield AnnealedPath(vae, *part, num_leapfrog_steps, generator, from_encoder=True)
+
+    rows, below, above = [], [], []
+    for path in paths(x, covariates):
+        steps = _step_sizes(path, num_chains, num_temperatures)
+        rows.append(_from_below(path, num_chains, steps))
+    told = None if covariates is None else covariates[:num_drawn]
+    drawn, exact = _drawn(path, told, num_drawn)
+    for path, place in zip(paths(drawn, told), exact.split(ROWS_AT_ONCE), strict=True):
+        steps = _step_sizes(path, num_chains, num_temperatures)
+        u = place / path.scale
+        back = path.backward(u.expand(num_chains, *u.shape), steps)
+        above.append(-importance_sampled(-back.cpu().numpy()).value)
+        below.append(_from_below(path, num_chains, steps))
+    of_rows, of_drawn = map(Evidence.concatenate, (rows, below))
+    return Certificate(of_rows, drawn, of_drawn, np.concatenate(above))
 
 
 def _from_below(path: AnnealedPath, num_chains: int, step_sizes: list[Tensor]) -> Evidence:
@@ -156,16 +168,12 @@ def _step_sizes(path: AnnealedPath, num_chains: int, num_temperatures: int) -> l
     return [found[step * few // num_temperatures] for step in range(num_temperatures)]
 
 
-def _drawn(path: AnnealedPath, num_drawn: int) -> tuple[AnnealedPath, Tensor]:
-    """The path of rows that the model draws, and the coordinates that they are drawn from."""
-    told = path.context[0][:num_drawn] if path.context else None
-    context = () if told is None else (told,)
+def _drawn(path: AnnealedPath, told: Tensor | None, num_drawn: int) -> tuple[Tensor, Tensor]:
+    """Rows that the model draws, and the coordinates of the latents that they are drawn from."""
+    context = () if told is None else (told.double(),)
     with torch.no_grad():
         prior = path.vae.prior(*context)
-        rows = () if prior.batch_shape else (num_drawn,)
-        exact = path.coordinates.place(prior).sample(torch.Size([1, *rows]), path.generator)
-        law = path.vae.decoder(path.coordinates.latent(exact[0]), *context)
-        x = draw(law, torch.Size(), path.generator)
-    how = path.num_leapfrog_steps, path.generator
-    drawn = AnnealedPath(path.vae, x, told, *how, from_encoder=True)
-    return drawn, exact / drawn.scale
+        each = torch.Size(() if prior.batch_shape else (num_drawn,))
+        exact = path.coordinates.place(prior).sample(each, path.generator)
+        law = path.vae.decoder(path.coordinates.latent(exact), *context)
+        return draw(law, torch.Size(), path.generator), exact

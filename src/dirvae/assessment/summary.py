@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
+from dirvae.assessment.certificate import Certificate, certify
 from dirvae.assessment.diagnosis import Diagnosis, diagnose
 from dirvae.assessment.embedding import ROWS_AT_ONCE, as_array
 from dirvae.assessment.likelihood import Bound, bound_of, log_evidence
@@ -24,6 +25,7 @@ from dirvae.tables import ResultTable
 __all__ = ["Estimator", "Summary", "number_or_none", "summarize"]
 
 MOST_DIAGNOSED = 1000  # rows, evenly spaced: the time grows with their square
+MOST_CERTIFIED = 100  # rows, evenly spaced, with thousands of gradients each
 
 
 class Estimator(Protocol):
@@ -50,6 +52,8 @@ class Summary(NamedTuple):
         posterior_mean_variance: Variance of posterior means over rows, summed over components.
         prior_variance: Variance of the prior, summed over components.
         diagnosis: Diagnosis of collapse, on at most 1,000 evenly spaced rows.
+        certificate: Bounds of the log-likelihood of at most 100 evenly spaced rows, and of as many
+            as `certify` draws; None if it was not asked for.
     """
 
     bound: Bound
@@ -58,6 +62,7 @@ class Summary(NamedTuple):
     posterior_mean_variance: float
     prior_variance: float
     diagnosis: Diagnosis
+    certificate: Certificate | None = None
 
     def table(self) -> ResultTable:
         """A row for each measure; likelihoods, bounds and KL are means over rows in nats."""
@@ -68,6 +73,7 @@ class Summary(NamedTuple):
             "reconstruction": self.bound.mean_log_likelihood,
             "kl": self.bound.mean_kl,
             **({} if self.evidence is None else _of_evidence(self.evidence)),
+            **({} if self.certificate is None else _of_certificate(self.certificate)),
             "active_components": int(self.active.sum()),
             "components": len(self.active),
             "posterior_mean_variance": self.posterior_mean_variance,
@@ -107,7 +113,17 @@ def _of_evidence(evidence: Evidence) -> dict[str, Any]:
     return {**found, "nll_unreliable_share": evidence.unreliable_share}
 
 
-def summarize(estimator: Estimator, X: Any, num_samples: int = 100) -> Summary:
+def _of_certificate(certificate: Certificate) -> dict[str, Any]:
+    return {
+        "certified_rows": len(certificate.rows.value),
+        "certified_nll": -certificate.rows.mean,
+        "certified_gap": certificate.gap,
+    }
+
+
+def summarize(
+    estimator: Estimator, X: Any, num_samples: int = 100, *, certified: bool = False
+) -> Summary:
     """Score a fitted estimator. The same rows always give the same numbers.
 
     If the likelihood is Bernoulli, values in (0, 1) are drawn as 0 or 1 once, with a fixed seed.
@@ -116,6 +132,7 @@ def summarize(estimator: Estimator, X: Any, num_samples: int = 100) -> Summary:
         estimator: The fitted estimator.
         X: Rows, as its ``transform`` takes them, shape (N, D).
         num_samples: Number of draws for the importance-sampled likelihood. 0 leaves it out.
+        certified: Whether to add a certificate (`certify`), which takes minutes.
 
     Raises:
         ValueError: If a value of X is out of range.
@@ -138,7 +155,8 @@ def summarize(estimator: Estimator, X: Any, num_samples: int = 100) -> Summary:
     vae = copy.deepcopy(estimator.vae_).double()
     prior_var = as_array(location_and_spread(vae.prior())[1].square())
     kl, evidence = _importance(vae, X, num_samples)
-    few = _dense(X[:: -(-X.shape[0] // MOST_DIAGNOSED)])
+    few = _dense(_spread(X, MOST_DIAGNOSED))
+    some = _dense(_spread(X, MOST_CERTIFIED))
     return Summary(
         bound=Bound(elbo, kl),
         evidence=evidence,
@@ -146,7 +164,15 @@ def summarize(estimator: Estimator, X: Any, num_samples: int = 100) -> Summary:
         posterior_mean_variance=float(theta.var(0).sum()),
         prior_variance=float(prior_var.sum()),
         diagnosis=diagnose(vae, few, generator=torch.Generator().manual_seed(0)),
+        certificate=(
+            certify(vae, some, generator=torch.Generator().manual_seed(0)) if certified else None
+        ),
     )
+
+
+def _spread(X: Any, most: int) -> Any:
+    """At most so many rows, evenly spaced."""
+    return X[:: -(-X.shape[0] // most)]
 
 
 def _drawn(X: Any) -> Any:

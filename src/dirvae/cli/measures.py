@@ -13,15 +13,16 @@ from dirvae.assessment.summary import number_or_none
 __all__ = ["measure", "measure_composition", "measure_topics"]
 
 
-def measure(estimator: Any, X: Any, num_samples: int) -> dict[str, Any]:
+def measure(estimator: Any, X: Any, num_samples: int, *, certified: bool) -> dict[str, Any]:
     """What `assessment.summarize` says of a fitted `DirichletVAE`; None where it is not defined.
 
     Args:
         estimator: The fitted estimator.
         X: Shape (N, D).
         num_samples: S, draws for the importance-sampled likelihood; 0 for none.
+        certified: Whether to bound the likelihood of some rows.
     """
-    found = summarize(estimator, X, num_samples)
+    found = summarize(estimator, X, num_samples, certified=certified)
     measured = _by_name(found)
     if found.evidence is not None:
         measured["nll_samples"] = num_samples

@@ -483,14 +483,16 @@ class DirichletVAE(RowEstimator):
         """Mean of `score_samples`."""
         return float(self.score_samples(X).mean())
 
-    def evaluate(self, X: Any, num_samples: int = 100) -> Summary:
+    def evaluate(self, X: Any, num_samples: int = 100, *, certified: bool = False) -> Summary:
         """Return the measures that ``dirvae evaluate`` prints; see `assessment.summarize`.
 
         Args:
             X: Rows, as in `fit`.
             num_samples: Draws for the importance-sampled likelihood. 0 leaves this measure out.
+            certified: Whether to add bounds of the likelihood of 100 rows (`assessment.certify`).
+                This takes minutes.
         """
-        return summarize(self, X, num_samples)
+        return summarize(self, X, num_samples, certified=certified)
 
     def _is_on_simplex(self) -> bool:
         prior: Any = self.vae_.prior()
