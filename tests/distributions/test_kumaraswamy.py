@@ -75,6 +75,15 @@ def test_kl_of_uniform_to_itself_is_zero() -> None:
         assert abs(float(kl_divergence(dd.Kumaraswamy(one, one), dd.Beta(one, one)))) < 1e-6
 
 
+def test_kl_of_a_law_to_itself_is_zero_where_its_log_gammas_are_large() -> None:
+    a, b = torch.tensor([1.0, 1.0, 1e4, 1e6]), torch.tensor([1e4, 1e6, 1.0, 1.0])
+    kl = kl_divergence(dd.Kumaraswamy(a, b), dd.Beta(a, b))  # both are the same where one is 1
+    assert float(kl.abs().max()) < 5e-3
+    left = torch.arange(999, 0, -1).float()
+    uniform = dd.StickBreakingKumaraswamy(torch.ones(999), left)
+    assert abs(float(kl_divergence(uniform, dd.Dirichlet(torch.ones(1000))))) < 1e-3
+
+
 @pytest.mark.parametrize("q", [dd.Kumaraswamy, torch.distributions.Kumaraswamy])
 @pytest.mark.parametrize("p", [dd.Beta, torch.distributions.Beta])
 def test_kl_is_registered_for_torch_classes_too(q: type, p: type) -> None:
