@@ -136,6 +136,19 @@ def test_a_stick_that_is_as_good_as_zero_leaves_the_others_their_variance() -> N
     torch.testing.assert_close(variance, torch.tensor([0.0, 1 / 12, 1 / 12]))
 
 
+@pytest.mark.parametrize(("a", "b"), [(1e3, 1e3), (1e6, 1.0), (0.5, 1e4)])
+def test_moments_of_sticks_keep_their_digits_in_float32(a: float, b: float) -> None:
+    with mpmath.workdps(60):
+        first, second = (b * mpmath.beta(1 + mpmath.mpf(k) / a, b) for k in (1, 2))
+        rest, square_rest = 1 - first, 1 - 2 * first + second
+        means = [first, rest * first, rest**2]
+        squares = [second, square_rest * second, square_rest**2]
+        spreads = [square - mean**2 for square, mean in zip(squares, means, strict=True)]
+    law = dd.StickBreakingKumaraswamy(torch.full((2,), a), torch.full((2,), b))
+    assert law.mean.tolist() == pytest.approx([float(m) for m in means], rel=1e-6, abs=0)
+    assert law.variance.tolist() == pytest.approx([float(v) for v in spreads], rel=1e-3, abs=0)
+
+
 TINY = [1e-18, 1e-12, 1e-6, 1e-3, 0.0199, 0.0201, 0.5, 3.0]
 
 
