@@ -259,6 +259,23 @@ def test_multi_gamma_kl_is_the_dirichlet_kl_and_that_of_the_sums() -> None:
     assert 6.5 < float(sums) < 7.5
 
 
+SCALARS = {
+    "gamma": (dd.Gamma(1e6, 1.0), stats.gamma(1e6), (9.99e5, 1e6, 1.001e6)),
+    "gamma with a rate": (dd.Gamma(1e6, 0.5), stats.gamma(1e6, scale=2), (1.998e6, 2e6)),
+    "log-gamma": (dd.LogGamma(1e6, 1.0), stats.loggamma(1e6), (13.8145, 13.8155, 13.8165)),
+    "beta": (dd.Beta(1e6, 1e6), stats.beta(1e6, 1e6), (0.4995, 0.5, 0.5005)),
+}
+
+
+@pytest.mark.parametrize("name", SCALARS)
+def test_a_law_of_plain_numbers_has_the_density_of_each_of_many_values(name: str) -> None:
+    law, oracle, values = SCALARS[name]
+    x = torch.tensor(values)
+    expected = oracle.logpdf(x.double().numpy())
+    assert law.log_prob(x).dtype == torch.float32
+    np.testing.assert_allclose(law.log_prob(x).numpy(), expected, rtol=1e-5, atol=1e-4)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("a", [1e-6, 1e-3, 0.1, 1.0, 1e3, 1e6])
 def test_log_laws_are_finite_at_extremes(a: float, dtype: torch.dtype) -> None:
