@@ -54,6 +54,12 @@ def test_negative_binomial_is_a_poisson_whose_rate_is_a_gamma(
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
+def test_draws_of_a_rate_beyond_the_integers_are_the_rates() -> None:
+    x = dd.NegativeBinomial(torch.tensor(1e30), torch.tensor(2.0)).sample(torch.Size([20_000]))
+    law = stats.gamma(2.0, scale=0.5e30)  # the Poisson adds nothing that a float holds
+    assert stats.kstest(x.double().numpy(), law.cdf).pvalue > 1e-4
+
+
 def test_zero_inflation_is_a_mixture_with_zero() -> None:
     x, gate = t(0, 1, 2, 7), 1 / (1 + math.exp(-0.4))
     plain = stats.nbinom(2.0, 2.0 / 5.0).pmf(x.numpy())

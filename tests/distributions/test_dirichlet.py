@@ -167,6 +167,11 @@ class TestFormulas:
         np.testing.assert_allclose(q.mean, law.mean(), rtol=1e-12)
         np.testing.assert_allclose(q.variance, law.var(), rtol=1e-12)
 
+    def test_variance_beside_tiny_components_is_scipys(self) -> None:
+        a = torch.tensor([1e6, 1e-3, 1e-8])
+        oracle = st.beta(a.double(), a.double().sum() - a.double()).var()
+        np.testing.assert_allclose(Dirichlet(a).variance, oracle, rtol=1e-6)
+
     def test_log_density_is_the_density_with_its_jacobian(self) -> None:
         y = LogDirichlet(A).sample((9,))
         plain = Dirichlet(A).log_prob(y.exp()) + y[:, :-1].sum(-1)

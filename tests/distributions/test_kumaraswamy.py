@@ -75,6 +75,15 @@ def test_kl_of_uniform_to_itself_is_zero() -> None:
         assert abs(float(kl_divergence(dd.Kumaraswamy(one, one), dd.Beta(one, one)))) < 1e-6
 
 
+def test_kl_of_a_law_to_itself_is_zero_where_its_log_gammas_are_large() -> None:
+    a, b = torch.tensor([1.0, 1.0, 1e4, 1e6]), torch.tensor([1e4, 1e6, 1.0, 1.0])
+    kl = kl_divergence(dd.Kumaraswamy(a, b), dd.Beta(a, b))  # both are the same where one is 1
+    assert float(kl.abs().max()) < 5e-3
+    left = torch.arange(999, 0, -1).float()
+    uniform = dd.StickBreakingKumaraswamy(torch.ones(999), left)
+    assert abs(float(kl_divergence(uniform, dd.Dirichlet(torch.ones(1000))))) < 1e-3
+
+
 @pytest.mark.parametrize("q", [dd.Kumaraswamy, torch.distributions.Kumaraswamy])
 @pytest.mark.parametrize("p", [dd.Beta, torch.distributions.Beta])
 def test_kl_is_registered_for_torch_classes_too(q: type, p: type) -> None:
@@ -125,6 +134,19 @@ def test_a_stick_that_is_as_good_as_zero_leaves_the_others_their_variance() -> N
     a, b = torch.tensor([0.01, 1.0]), torch.tensor([1e4, 1.0])
     variance = dd.StickBreakingKumaraswamy(a, b).variance
     torch.testing.assert_close(variance, torch.tensor([0.0, 1 / 12, 1 / 12]))
+
+
+@pytest.mark.parametrize(("a", "b"), [(1e3, 1e3), (1e6, 1.0), (0.5, 1e4)])
+def test_moments_of_sticks_keep_their_digits_in_float32(a: float, b: float) -> None:
+    with mpmath.workdps(60):
+        first, second = (b * mpmath.beta(1 + mpmath.mpf(k) / a, b) for k in (1, 2))
+        rest, square_rest = 1 - first, 1 - 2 * first + second
+        means = [first, rest * first, rest**2]
+        squares = [second, square_rest * second, square_rest**2]
+        spreads = [square - mean**2 for square, mean in zip(squares, means, strict=True)]
+    law = dd.StickBreakingKumaraswamy(torch.full((2,), a), torch.full((2,), b))
+    assert law.mean.tolist() == pytest.approx([float(m) for m in means], rel=1e-6, abs=0)
+    assert law.variance.tolist() == pytest.approx([float(v) for v in spreads], rel=1e-3, abs=0)
 
 
 TINY = [1e-18, 1e-12, 1e-6, 1e-3, 0.0199, 0.0201, 0.5, 3.0]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import mpmath
 import numpy as np
 import pytest
 import torch
@@ -257,6 +258,38 @@ def test_multi_gamma_kl_is_the_dirichlet_kl_and_that_of_the_sums() -> None:
     sums = kl(dd.Gamma(a.sum(), 1.0), dd.Gamma(alpha.sum(), 1.0))
     torch.testing.assert_close(dd.multi_gamma_kl(a, alpha), dirichlets + sums)
     assert 6.5 < float(sums) < 7.5
+
+
+@pytest.mark.parametrize("a", [1e3, 1e5, 1e6])
+def test_multi_gamma_kl_keeps_its_digits_in_float32(a: float) -> None:
+    q, p = torch.full((3,), a), torch.full((3,), 1.001 * a)
+    x, y = mpmath.mpf(float(q[0])), mpmath.mpf(float(p[0]))
+    one = mpmath.loggamma(y) - mpmath.loggamma(x) + (x - y) * mpmath.digamma(x)
+    assert float(dd.multi_gamma_kl(q, p)) == pytest.approx(float(3 * one), rel=1e-5)
+
+
+SCALARS = {
+    "gamma": (dd.Gamma(1e6, 1.0), stats.gamma(1e6), (9.99e5, 1e6, 1.001e6)),
+    "gamma with a rate": (dd.Gamma(1e6, 0.5), stats.gamma(1e6, scale=2), (1.998e6, 2e6)),
+    "log-gamma": (dd.LogGamma(1e6, 1.0), stats.loggamma(1e6), (13.8145, 13.8155, 13.8165)),
+    "beta": (dd.Beta(1e6, 1e6), stats.beta(1e6, 1e6), (0.4995, 0.5, 0.5005)),
+}
+
+
+@pytest.mark.parametrize("name", SCALARS)
+def test_a_law_of_plain_numbers_has_the_density_of_each_of_many_values(name: str) -> None:
+    law, oracle, values = SCALARS[name]
+    x = torch.tensor(values)
+    expected = oracle.logpdf(x.double().numpy())
+    assert law.log_prob(x).dtype == torch.float32
+    np.testing.assert_allclose(law.log_prob(x).numpy(), expected, rtol=1e-5, atol=1e-4)
+
+
+def test_inverse_cdf_dirichlet_keeps_its_digits_in_float32() -> None:
+    law = dd.LogInverseCDFDirichlet(torch.tensor([1e6, 3e5, 1e6]))
+    y = law.sample(torch.Size([20]))
+    exact = dd.LogInverseCDFDirichlet(law.concentration.double()).log_prob(y.double())
+    np.testing.assert_allclose(law.log_prob(y).double().numpy(), exact.numpy(), rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

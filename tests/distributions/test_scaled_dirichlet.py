@@ -221,3 +221,21 @@ class TestRowsUnderManyLaws:
         exact = LogScaledDirichlet(a.double(), loc.double()).log_prob(y.double().unsqueeze(-2))
         assert found.dtype == torch.float32
         torch.testing.assert_close(found.double(), exact, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("a", [1e3, 1e5])
+def test_variance_of_a_narrow_law_keeps_its_digits_in_float32(a: float) -> None:
+    law = ScaledDirichlet(torch.tensor([a, a]), torch.tensor([-2.0, 2.0]))
+
+    def moment(power: int) -> float:  # of z - expit(-4), with w ~ Beta(a, a) near 1/2
+        spread = 40 / a**0.5
+        return integrate.quad(
+            lambda t: np.exp(log_density(t, a, a)) * (expit(t - 4) - expit(-4)) ** power,
+            -spread,
+            spread,
+            points=[0],
+            epsabs=0,
+        )[0]
+
+    expected = np.full(2, moment(2) - moment(1) ** 2)
+    np.testing.assert_allclose(law.variance.numpy(), expected, rtol=1e-5)

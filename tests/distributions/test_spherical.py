@@ -226,3 +226,13 @@ def test_squares_of_coordinates_have_the_mean_sum_1(dim: int, kappa: Tensor) -> 
     for law in (VonMisesFisher, PowerSpherical):
         near = law(axis(dim), tensor(1e-9)).variance
         torch.testing.assert_close(near, uniform.variance.double(), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("scale", [1e4, 1e6, 1e8])
+def test_spread_across_the_direction_keeps_its_digits_in_float32(scale: float) -> None:
+    law = PowerSpherical(torch.eye(3)[0], torch.tensor(scale))
+    a, b = scale + 1, 1.0  # (1 + w) / 2 is Beta(a, b); across there are two axes
+    across = 4 * a * b / ((a + b) * (a + b + 1)) / 2
+    along = 4 * a * b / ((a + b) ** 2 * (a + b + 1))
+    expected = torch.tensor([along, across, across])
+    torch.testing.assert_close(law.variance, expected, rtol=1e-5, atol=0)

@@ -55,6 +55,26 @@ def oracle_kl(c: float, scale: float, log_p: mpmath.mpf) -> float:
         return float(mpmath.quad(ratio, points, maxdegree=6))
 
 
+@pytest.mark.parametrize("c", [1e4, 1e6, 1e8])
+def test_a_narrow_weibull_keeps_its_digits_in_float32(c: float) -> None:
+    scale, x = 0.3, torch.tensor(0.3) * (1 + torch.linspace(-3, 1, 9) / c)
+    law, y = Weibull(torch.tensor(scale), torch.tensor(c)), x.log()
+    given = mpmath.mpf(float(law.scale))
+    for log, values in ((True, y), (False, x)):
+        for value in values:
+            v = mpmath.mpf(float(value))
+            t = c * (v - mpmath.log(given)) if log else c * mpmath.log(v / given)
+            exact = mpmath.log(c) + t - mpmath.exp(t) - (0 if log else mpmath.log(v))
+            found = (law.log() if log else law).log_prob(value)
+            assert float(found) == pytest.approx(float(exact), rel=1e-5)
+            below = (law.log() if log else law).cdf(value)
+            assert float(below) == pytest.approx(float(-mpmath.expm1(-mpmath.exp(t))), rel=1e-5)
+    with mpmath.workdps(60):
+        moments = [mpmath.gamma(1 + k / mpmath.mpf(c)) for k in (1, 2)]
+        spread = given**2 * (moments[1] - moments[0] ** 2)
+    assert float(law.variance) == pytest.approx(float(spread), rel=1e-5, abs=0)
+
+
 @pytest.mark.parametrize(("c", "scale"), [(0.4, 2.0), (1.0, 1.0), (3.0, 0.2)])
 @pytest.mark.parametrize("ours", [True, False])
 def test_kls_are_the_quadrature(c: float, scale: float, ours: bool) -> None:

@@ -134,7 +134,8 @@ class Beta(OfNumbers):
     def log_prob(self, value: Tensor | float) -> Tensor:
         value = self._checked(value)
         a, b = self._in_float64()
-        kernel = torch.xlogy(a - 1, value) + torch.special.xlog1py(b - 1, -value)
+        x = to_float64(value)  # beside which a scalar a or b in float64 would be of its type
+        kernel = torch.xlogy(a - 1, x) + torch.special.xlog1py(b - 1, -x)
         log_prob = kernel - _log_beta(a, b)
         return log_prob.to(torch.promote_types(value.dtype, self.concentration1.dtype))
 

@@ -18,6 +18,9 @@ from dirvae.distributions.precision import full_precision, to_float64
 
 __all__ = ["NegativeBinomial", "ZeroInflatedNegativeBinomial"]
 
+# Of a Poisson: torch holds a draw as an int64, and one of a higher rate is the rate to 9 digits.
+_LARGEST_RATE = 1e18
+
 
 class NegativeBinomial(Law):
     r"""Counts with mean mu and variance mu + mu^2 / r: a Poisson whose rate is a Gamma.
@@ -77,7 +80,8 @@ class NegativeBinomial(Law):
         with torch.no_grad():
             r = self.concentration.expand(shape)
             rate = torch._standard_gamma(r, generator=generator) * (self._mean / r)
-            return torch.poisson(rate, generator=generator)
+            counts = torch.poisson(rate.clamp(max=_LARGEST_RATE), generator=generator)
+            return torch.where(rate < _LARGEST_RATE, counts, rate.round())
 
     def log_prob(self, value: Tensor | float) -> Tensor:
         """Log probability of the counts, in nats."""

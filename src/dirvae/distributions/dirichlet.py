@@ -278,9 +278,10 @@ class Dirichlet(_DirichletParameters):
 
     @property
     def variance(self) -> Tensor:
-        total = self.concentration.sum(-1, keepdim=True)
-        mean = self.concentration / total
-        return mean * (1 - mean) / (total + 1)
+        a = to_float64(self.concentration)  # where one component has nearly all, 1 - mean is small
+        total = a.sum(-1, keepdim=True)
+        variance = (a / total) * ((total - a) / total) / (total + 1)
+        return variance.to(self.concentration.dtype)
 
     @property
     def mode(self) -> Tensor:

@@ -11,6 +11,7 @@ from dirvae.distributions._vectors import positive_vector
 from dirvae.distributions.base import OfProportions, OnSimplex
 from dirvae.distributions.log_space import log_simplex, scaled_lgamma1p
 from dirvae.distributions.noise import standard_exponential
+from dirvae.distributions.precision import to_float64
 
 __all__ = ["InverseCDFDirichlet", "LogInverseCDFDirichlet", "multi_gamma_kl"]
 
@@ -63,10 +64,11 @@ class LogInverseCDFDirichlet(_Parameters):
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of log z = ``value``, shape (..., K) -> (...), in nats."""
         value = self._checked(value)
-        a = self.concentration
-        w = value - scaled_lgamma1p(a)
+        a, y = to_float64(self.concentration), to_float64(value)
+        w = y - scaled_lgamma1p(a)
         w = w - w.amax(-1, keepdim=True)
-        return a.log().sum(-1) - a.sum(-1).log() + (a * w).sum(-1) - value[..., -1]
+        log_prob = a.log().sum(-1) - a.sum(-1).log() + (a * w).sum(-1) - y[..., -1]
+        return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
 
 
 class InverseCDFDirichlet(OnSimplex, _Parameters):
@@ -131,5 +133,6 @@ def multi_gamma_kl(q_concentration: Tensor, p_concentration: Tensor) -> Tensor:
         >>> float(multi_gamma_kl(torch.ones(3), torch.ones(3)))
         0.0
     """
-    a, b = q_concentration, p_concentration
-    return (torch.lgamma(b) - torch.lgamma(a) + (a - b) * torch.digamma(a)).sum(-1)
+    dtype = torch.promote_types(q_concentration.dtype, p_concentration.dtype)
+    a, b = to_float64(q_concentration), to_float64(p_concentration)
+    return (torch.lgamma(b) - torch.lgamma(a) + (a - b) * torch.digamma(a)).sum(-1).to(dtype)

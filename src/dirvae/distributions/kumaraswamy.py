@@ -234,10 +234,14 @@ def kumaraswamy_log_moment(a: Tensor, b: Tensor, order: int) -> Tensor:
 
 def kl_kumaraswamy_beta(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
     """KL(Kumaraswamy(a, b) || Beta(c, d)) in nats, broadcast shape."""
+    dtype = torch.promote_types(a.dtype, c.dtype)
+    mean_log1m = to_float64(expected_log1m(a, b))  # in its own type, where most of the time goes
+    # In float64, since the log Gammas of a large c or d cancel all but a few nats of each other.
+    a, b, c, d = (to_float64(v) for v in (a, b, c, d))
     mean_log_x = -_harmonic(b) / a
     log_beta = torch.lgamma(c) + torch.lgamma(d) - torch.lgamma(c + d)
     negative_entropy = a.log() + b.log() + a * mean_log_x - (1 - 1 / b)
-    return negative_entropy - c * mean_log_x + log_beta - (d - 1) * expected_log1m(a, b)
+    return (negative_entropy - c * mean_log_x + log_beta - (d - 1) * mean_log1m).to(dtype)
 
 
 def _kl_kumaraswamy_beta(q: Any, p: Any) -> Tensor:

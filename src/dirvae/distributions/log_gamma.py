@@ -113,7 +113,7 @@ class LogGamma(_GammaParameters):
     def log_prob(self, value: Tensor | float) -> Tensor:
         value = self._checked(value)
         a, r = self._in_float64()
-        scaled = value + r.log()
+        scaled = to_float64(value) + r.log()
         log_prob = a * scaled - scaled.exp() - torch.lgamma(a)
         return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
 
@@ -188,7 +188,8 @@ class Gamma(_GammaParameters):
     def log_prob(self, value: Tensor | float) -> Tensor:
         value = self._checked(value)
         a, r = self._in_float64()
-        log_prob = torch.xlogy(a - 1, value) - r * value + a * r.log() - torch.lgamma(a)
+        x = to_float64(value)  # beside which a scalar a or r in float64 would be of its type
+        log_prob = torch.xlogy(a - 1, x) - r * x + a * r.log() - torch.lgamma(a)
         return log_prob.to(torch.promote_types(value.dtype, self.concentration.dtype))
 
     def cdf(self, value: Tensor | float) -> Tensor:

@@ -57,6 +57,12 @@ def _over_nodes(values: Tensor) -> Tensor:
     return values.movedim(0, -1).contiguous().sum(-1)
 
 
+def _nodes(a: Tensor, loc: Tensor) -> tuple[Tensor, Tensor]:
+    """Weights of the integral, (N, ..., 1), and sigmoid(u + loc), (N, ..., K)."""
+    line = _line(a, loc)
+    return line.weight * line.phi, line.logits.sigmoid()
+
+
 def _log_mean_scale(a: Tensor, loc: Tensor) -> Tensor:
     """Log of the mean of e^loc under the base distribution's mean a / A, shape (..., 1)."""
     log_a = to_float64(a).log()  # a rounding here would be multiplied by A in the KL
@@ -236,7 +242,7 @@ class ScaledDirichlet(OnSimplex, _Parameters):
 
         Here phi(u) = prod_k (1 + e^(u + loc_k))^(-a_k).
         """
-        phi, share = self._nodes()
+        phi, share = _nodes(self.concentration, self.loc)
         mean = self.concentration * _over_nodes(phi * share)
         return mean / mean.sum(-1, keepdim=True)  # it is 1 but for rounding
 
@@ -246,16 +252,13 @@ class ScaledDirichlet(OnSimplex, _Parameters):
 
         E[z_k^2] = a_k (a_k + 1) int sigmoid(u + loc_k)^2 phi(u) du.
         """
-        a, (phi, share) = self.concentration, self._nodes()
+        a = to_float64(self.concentration)  # of two moments that may be near each other
+        phi, share = _nodes(a, to_float64(self.loc))
         mean = a * _over_nodes(phi * share)
         square = a * (a + 1) * _over_nodes(phi * share**2)
         total = mean.sum(-1, keepdim=True)
-        return (square / total - (mean / total) ** 2).clamp(min=0)
-
-    def _nodes(self) -> tuple[Tensor, Tensor]:
-        """Weights of the integral, (N, ..., 1), and sigmoid(u + loc), (N, ..., K)."""
-        line = _line(self.concentration, self.loc)
-        return line.weight * line.phi, line.logits.sigmoid()
+        variance = (square / total - (mean / total) ** 2).clamp(min=0)
+        return variance.to(self.concentration.dtype)
 
 
 def _kl(q: Any, p: Any) -> Tensor:

@@ -17,6 +17,7 @@ from dirvae.distributions.beta import Beta
 from dirvae.distributions.dirichlet import Dirichlet, LogDirichlet
 from dirvae.distributions.kumaraswamy import Kumaraswamy, LogKumaraswamy
 from dirvae.distributions.log_space import log_odds_of_sticks, log_simplex
+from dirvae.distributions.precision import to_float64
 
 __all__ = ["GEM", "LogStickBreaking", "StickBreakingBeta", "StickBreakingKumaraswamy"]
 
@@ -107,18 +108,28 @@ class _StickBreaking(OnSimplex):
     @property
     def mean(self) -> Tensor:
         """Mean E[v_k] prod_{j<k} E[1 - v_j], shape (..., K)."""
-        return _break(self.sticks.mean, self._mean_left())
+        return self._mean().to(self.concentration1.dtype)
 
     @property
     def variance(self) -> Tensor:
         """Variance of each component, shape (..., K)."""
-        spread = self.sticks.variance
-        squares = _break(spread + self.sticks.mean**2, spread + self._mean_left() ** 2)
-        return (squares - self.mean**2).clamp_min(0)
+        sticks = self._exact_sticks()
+        spread, square_left = sticks.variance, self._mean_left() ** 2
+        squares = _break(spread + sticks.mean**2, spread + square_left)
+        variance = (squares - self._mean() ** 2).clamp_min(0)
+        return variance.to(self.concentration1.dtype)
+
+    def _mean(self) -> Tensor:
+        return _break(self._exact_sticks().mean, self._mean_left())
+
+    def _exact_sticks(self) -> Any:
+        """The sticks in float64, where differences of moments near each other keep their digits."""
+        parameters = to_float64(self.concentration1), to_float64(self.concentration0)
+        return type(self.sticks)(*parameters, validate_args=False)
 
     def _mean_left(self) -> Tensor:
-        """E[1 - v_k], shape (..., K-1)."""
-        return 1 - self.sticks.mean
+        """E[1 - v_k] in float64, shape (..., K-1)."""
+        return 1 - self._exact_sticks().mean
 
 
 class StickBreakingKumaraswamy(_StickBreaking):
@@ -154,7 +165,8 @@ class _BetaSticks(_StickBreaking):
 
     def _mean_left(self) -> Tensor:
         # 1 - v_k is a Beta, too; a difference from 1 would have no digits where v_k is near 1.
-        return Beta(self.concentration0, self.concentration1, validate_args=False).mean
+        a, b = to_float64(self.concentration1), to_float64(self.concentration0)
+        return Beta(b, a, validate_args=False).mean
 
     @property
     def mode(self) -> Tensor:

@@ -15,7 +15,7 @@ from dirvae.distributions._kl import register_kl
 from dirvae.distributions._quantile import as_probability
 from dirvae.distributions.base import OfNumbers
 from dirvae.distributions.log_gamma import Gamma, LogGamma
-from dirvae.distributions.log_space import log_proportions
+from dirvae.distributions.log_space import scaled_lgamma1p
 from dirvae.distributions.noise import standard_exponential
 from dirvae.distributions.precision import to_float64
 
@@ -83,14 +83,19 @@ class LogWeibull(_Parameters):
     def log_prob(self, value: Tensor | float) -> Tensor:
         """Log density of log x, in nats."""
         value = self._checked(value)
-        t = self.concentration * (value - self.scale.log())
-        return self.concentration.log() + t - t.exp()
+        t = self._standardized(value)
+        log_prob = to_float64(self.concentration).log() + t - t.exp()
+        return log_prob.to(torch.promote_types(value.dtype, self.scale.dtype))
 
     def cdf(self, value: Tensor | float) -> Tensor:
         """Probability 1 - exp(-e^t), t = c (y - log lambda)."""
         value = self._checked(value)
-        t = self.concentration * (value - self.scale.log())
-        return -torch.expm1(-t.exp())
+        lower = -torch.expm1(-self._standardized(value).exp())
+        return lower.to(torch.promote_types(value.dtype, self.scale.dtype))
+
+    def _standardized(self, y: Tensor) -> Tensor:
+        """T = c (y - log lambda) in float64: a large c would multiply a rounding."""
+        return to_float64(self.concentration) * (to_float64(y) - to_float64(self.scale).log())
 
     def icdf(self, value: Tensor | float) -> Tensor:
         """Quantile log lambda + log(-log(1 - u)) / c; 0 <= u <= 1."""
@@ -134,9 +139,9 @@ class Weibull(_Parameters):
     @property
     def variance(self) -> Tensor:
         """Variance lambda^2 (Gamma(1 + 2/c) - Gamma(1 + 1/c)^2)."""
-        c = to_float64(self.concentration)
-        first, second = torch.lgamma(1 + 1 / c), torch.lgamma(1 + 2 / c)
-        spread = (2 * first).exp() * torch.expm1(second - 2 * first)
+        power = to_float64(self.concentration).reciprocal()
+        first, second = scaled_lgamma1p(power), scaled_lgamma1p(2 * power)
+        spread = (2 * power * first).exp() * torch.expm1(2 * power * (second - first))
         return self.scale**2 * spread.to(self.scale.dtype)
 
     @property
@@ -161,14 +166,16 @@ class Weibull(_Parameters):
     def log_prob(self, value: Tensor | float) -> Tensor:
         """Log density at x, in nats; 0 and infinity are replaced by the nearest positive floats."""
         value = self._checked(value)
-        y = log_proportions(value.clamp(max=torch.finfo(value.dtype).max))
-        return self.log().log_prob(y) - y
+        limits = torch.finfo(value.dtype)
+        y = to_float64(value.clamp(limits.tiny, limits.max)).log()
+        log_prob = self.log().log_prob(y) - y
+        return log_prob.to(torch.promote_types(value.dtype, self.scale.dtype))
 
     def cdf(self, value: Tensor | float) -> Tensor:
         """Probability 1 - exp(-(x / lambda)^c)."""
         value = self._checked(value)
-        t = self.concentration * (log_proportions(value) - self.scale.log())
-        return -torch.expm1(-t.exp())
+        lower = self.log().cdf(to_float64(value.clamp_min(torch.finfo(value.dtype).tiny)).log())
+        return lower.to(torch.promote_types(value.dtype, self.scale.dtype))
 
     def icdf(self, value: Tensor | float) -> Tensor:
         """Quantile lambda (-log(1 - u))^(1/c); 0 <= u <= 1."""
