@@ -94,7 +94,7 @@ class LogWeibull(_Parameters):
         return lower.to(torch.promote_types(value.dtype, self.scale.dtype))
 
     def _standardized(self, y: Tensor) -> Tensor:
-        """T = c (y - log lambda) in float64: a large c would multiply a rounding."""
+        """Return c (y - log lambda) in float64: a large c would multiply a rounding."""
         return to_float64(self.concentration) * (to_float64(y) - to_float64(self.scale).log())
 
     def icdf(self, value: Tensor | float) -> Tensor:
