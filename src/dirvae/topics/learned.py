@@ -227,6 +227,16 @@ class LearnedTopics(VAEEstimator):
         found = merges(self.topic_word_, documents, words, n, self._terms)
         return ResultTable(found, frames=self._frames())
 
+    def get_feature_names_out(self, input_features: Any = None) -> Any:
+        """Names of the K columns of theta, such as "topicmodel0".
+
+        Args:
+            input_features: Names of the columns of counts, which must be those of `fit`. Not read
+                if texts were fitted, as in scikit-learn's vectorizers: texts are one column.
+        """
+        names = None if hasattr(self, "vectorizer_") else input_features
+        return super().get_feature_names_out(names)
+
     # --- documents, as numbers ----------------------------------------------------------------
 
     def counts(self, X: Any) -> sparse.csr_matrix:
