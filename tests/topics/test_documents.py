@@ -294,9 +294,13 @@ def test_a_column_of_texts_beside_others_has_names_and_frames():
         of_counts.get_feature_names_out(["body"])
 
 
-def test_any_vectorizer_of_scikit_learn(of_lists):
+def test_any_vectorizer_of_scikit_learn(of_lists, tmp_path):
     pipeline = make_pipeline(HashingVectorizer(n_features=8, alternate_sign=False, norm=None))
-    assert TopicModel(2, vectorizer=pipeline, **SMALL).fit(TEXTS).topic_word_.shape == (2, 8)
+    for vectorizer in (pipeline, pipeline[0]):
+        model = TopicModel(2, vectorizer=vectorizer, **SMALL).fit(TEXTS)
+        assert model.topic_word_.shape == (2, 8)
+        with pytest.raises(ValueError, match=r"(?s)^vectorizer.* cannot be saved"):
+            model.save(tmp_path / "model")
     for vectorizer in (
         CountVectorizer(tokenizer=as_given, lowercase=False, token_pattern=None),
         CountVectorizer(analyzer=as_given),
