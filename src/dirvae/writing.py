@@ -7,7 +7,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, cast
 __all__ = [
     "alone",
     "delete_partials",
+    "line_end",
     "made",
     "partial_of",
     "reach_disk",
@@ -182,6 +183,22 @@ def write_text(path: str | Path, text: str) -> None:
     """
     with whole(path) as file:
         file.write(text.encode())
+
+
+def line_end(cells: Iterable[Any]) -> str:
+    r"""What lines of a CSV file end in, so that every reader finds the rows that were written.
+
+    Python's ``csv``, by which pandas writes too, quotes a carriage return in a cell only if lines
+    end in one; readers take a bare one for the end of a row.
+
+    Args:
+        cells: All cells that are texts, and names of columns.
+
+    Example:
+        >>> line_end(["a", 1]), line_end(["a", "b\r"])
+        ('\n', '\r\n')
+    """
+    return "\r\n" if any(isinstance(cell, str) and "\r" in cell for cell in cells) else "\n"
 
 
 def partial_of(name: str) -> str | None:

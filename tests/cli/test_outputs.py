@@ -456,6 +456,16 @@ def test_a_table_has_its_ids_first_and_no_index(tmp_path: Path, suffix: str) -> 
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("cells", [["i\r", "j"], ["i", "a\rb"], ["\r\n", '"\r']])
+def test_a_carriage_return_ends_no_row(tmp_path: Path, cells: list[str]) -> None:
+    for names, ids in (["a", "b"], {"id": cells}), (["a", "\rb"], {"id\r": cells}):
+        write_table(tmp_path / "x.csv", np.eye(2), names, ids)
+        frame = pd.read_csv(tmp_path / "x.csv")
+        assert frame.columns.tolist() == [*ids, *names]
+        assert frame.iloc[:, 0].tolist() == cells
+        np.testing.assert_array_equal(frame.iloc[:, 1:], np.eye(2))
+
+
 def test_whole_numbers_beside_others_are_not_rounded(tmp_path: Path) -> None:
     ids = {"id": [2**53 + 1, None], "key": [2**64 + 1, 5], "both": [7, "007"]}
     ids |= {"hash": [2**64 - 1, 1], "least": [-(2**63), 1]}

@@ -37,6 +37,13 @@ def test_blocks_are_one_table(tmp_path, suffix):
         pd.testing.assert_frame_equal(pd.read_parquet(path), pd.DataFrame(ALL))
 
 
+def test_a_carriage_return_ends_no_row(tmp_path):
+    blocks = [{"id": ["a", "b"], "x": [1, 2]}, {"id": ["c\r", None], "x": [3, 4]}]
+    write_blocks(tmp_path / "x.csv", blocks, {"id": str, "x": int})
+    table = pd.read_csv(tmp_path / "x.csv", keep_default_na=False)
+    assert table.to_dict("list") == {"id": ["a", "b", "c\r", ""], "x": [1, 2, 3, 4]}
+
+
 def test_missing_cells_of_any_kind_are_none():
     for cells in ([pd.NA, 1, 2], [pd.NaT, 1, 0.5], [pd.NA, "a", float("nan")]):
         column = column_of(cells, kind_of_cells([cells]))

@@ -480,6 +480,25 @@ def test_bad_arguments_are_named(options, message):
         small(**options).fit(np.array([[0.0, -1.0], [1.0, 3.0], [0.5, 0.5]]))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+def test_rounding_of_a_scaler_decides_nothing(kind, dtype):
+    exact = np.random.default_rng(0).uniform(size=(40, 6)).astype(dtype)
+    exact[0], exact[1] = 1, 0
+    scaled = exact.copy()
+    scaled[0, :2], scaled[1, 2] = np.nextafter(dtype(1), dtype(2)), -np.finfo(dtype).eps
+    given = kind(scaled)
+    for likelihood in (None, torch.distributions.Bernoulli):
+        of_exact = small(likelihood=likelihood).fit(kind(exact))
+        model = small(likelihood=likelihood).fit(given)
+        assert model.likelihood_ is torch.distributions.Bernoulli
+        np.testing.assert_array_equal(model.transform(given), of_exact.transform(kind(exact)))
+        assert model.score(given) == of_exact.score(kind(exact))
+    assert (given != kind(scaled)).sum() == 0
+    for far in (scaled + dtype(1e-3), dtype(1e-13) * (scaled - dtype(0.5))):
+        assert small().fit(far).likelihood_ is torch.distributions.Normal
+
+
 def test_a_prior_is_not_learned_in_single_passes(digits):
     with pytest.raises(ValueError, match="'learn' needs fit; partial_fit cannot learn it"):
         small(prior_concentration="learn").partial_fit(digits)

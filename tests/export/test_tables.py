@@ -76,6 +76,23 @@ def test_ids_do_not_hide_a_component(rows, tmp_path):
         to_csv(rows.model, tmp_path / "tables", rows.X, ids={"dirichletvae1": range(30)})
 
 
+def test_ids_that_are_too_few_leave_the_tables_of_before(topics, tmp_path):
+    (tmp_path / "topics.csv").write_text("before")
+    with pytest.raises(ValueError, match="ids has 39 values as 'id', must have one for each of 40"):
+        to_csv(topics.model, tmp_path, topics.X, ids={"id": range(39)})
+    assert (tmp_path / "topics.csv").read_text() == "before"
+
+
+@pytest.mark.parametrize("word", ["a\rb", "end\r", "a\r\nb", "a\nb", 'a","\rb'])
+def test_rows_are_found_again_whatever_their_ids(word, topics, tmp_path):
+    ids = [f"{word}{i}" for i in range(40)]
+    to_csv(topics.model, tmp_path, topics.X, ids={"id": ids})
+    _, lines = read(tmp_path / "theta.csv")
+    assert [line[0] for line in lines] == ids
+    np.testing.assert_array_equal(numbers(lines), topics.model.transform(topics.X))
+    assert pd.read_csv(tmp_path / "theta.csv")["id"].tolist() == ids
+
+
 def test_covariates_tell(of_known, tmp_path):
     to_csv(of_known.model, tmp_path, COUNTS, covariates=KNOWN)
     _, lines = read(tmp_path / "theta.csv")

@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import typer.main
+from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.pipeline import make_pipeline
 
@@ -278,9 +279,28 @@ def test_words_of_a_hashing_vectorizer_are_not_known():
         TopicModel(2, vectorizer=hashing, guide={"a": ["cat"]}, **SMALL).fit(TEXTS)
 
 
-def test_any_vectorizer_of_scikit_learn(of_lists):
+def test_a_column_of_texts_beside_others_has_names_and_frames():
+    frame = pd.DataFrame({"body": TEXTS, "size": range(12)}, index=range(50, 62))
+    theta = TopicModel(2, **SMALL).fit(TEXTS).transform(TEXTS)
+    for column in ("body", ["body"]):
+        steps = [("t", TopicModel(2, **SMALL), column)]
+        both = ColumnTransformer(steps, remainder="passthrough").set_output(transform="pandas")
+        found = both.fit_transform(frame)
+        assert list(found) == ["t__topicmodel0", "t__topicmodel1", "remainder__size"]
+        np.testing.assert_array_equal(found, np.column_stack([theta, range(12)]))
+        assert found.index.tolist() == frame.index.tolist()
+    of_counts = TopicModel(2, **SMALL).fit(np.eye(4))
+    with pytest.raises(ValueError, match="input_features should have length"):
+        of_counts.get_feature_names_out(["body"])
+
+
+def test_any_vectorizer_of_scikit_learn(of_lists, tmp_path):
     pipeline = make_pipeline(HashingVectorizer(n_features=8, alternate_sign=False, norm=None))
-    assert TopicModel(2, vectorizer=pipeline, **SMALL).fit(TEXTS).topic_word_.shape == (2, 8)
+    for vectorizer in (pipeline, pipeline[0]):
+        model = TopicModel(2, vectorizer=vectorizer, **SMALL).fit(TEXTS)
+        assert model.topic_word_.shape == (2, 8)
+        with pytest.raises(ValueError, match=r"(?s)^vectorizer.* cannot be saved"):
+            model.save(tmp_path / "model")
     for vectorizer in (
         CountVectorizer(tokenizer=as_given, lowercase=False, token_pattern=None),
         CountVectorizer(analyzer=as_given),

@@ -253,6 +253,22 @@ def test_a_parameter_set_after_fit_is_for_the_next_fit(data, fitted, size, tmp_p
     assert changed.fit(data[0]).topic_word_.shape[0] == size
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"latent": Normal}, "latent is Normal, must be a distribution on the simplex"),
+        ({"n_components": 0}, "n_components is 0, must be an integer of 1 or more"),
+    ],
+)
+def test_what_cannot_be_loaded_is_not_saved(data, fitted, changed, message, tmp_path):
+    fitted.save(tmp_path / "model")
+    changed = copy.deepcopy(fitted).set_params(**changed)
+    with pytest.raises(ValueError, match=message):
+        changed.save(tmp_path / "model")
+    before = TopicModel.load(tmp_path / "model")
+    np.testing.assert_array_equal(before.transform(data[0]), fitted.transform(data[0]))
+
+
 def test_passes_one_at_a_time(data):
     model = TopicModel(5, **{**SMALL, "hidden_sizes": (32,)})
     for _ in range(8):

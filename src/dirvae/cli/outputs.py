@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from dirvae.formats import listed
-from dirvae.writing import require_writable, save_array, try_writing, whole
+from dirvae.writing import line_end, require_writable, save_array, try_writing, whole
 
 __all__ = [
     "WIDE",
@@ -184,7 +185,8 @@ def _write(
     columns = {name: _numbers_exact(cells) for name, cells in ids.items()}
     frame = pandas.DataFrame({**columns, **dict(zip(names, np.asarray(values).T, strict=True))})
     if suffix == ".csv":
-        frame.to_csv(file, index=False)
+        texts = chain(names, columns, *columns.values())
+        frame.to_csv(file, index=False, lineterminator=line_end(texts))
     else:
         required("pyarrow", suffix)
         frame.to_parquet(file, index=False)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from dirvae.alignment import is_missing
 from dirvae.data.images import required
-from dirvae.writing import whole
+from dirvae.writing import line_end, whole
 
 __all__ = ["column_of", "kind_of_cells", "require_packages", "write_blocks"]
 
@@ -85,7 +86,9 @@ def write_blocks(
     with whole(path) as file:
         if path.suffix == ".csv":
             for number, frame in enumerate(frames):
-                frame.to_csv(file, index=False, header=not number)
+                texts = (frame[name] for name, kind in kinds.items() if kind is str)
+                end = line_end(chain(kinds, *texts))
+                frame.to_csv(file, index=False, header=not number, lineterminator=end)
         else:
             _write_parquet(file, frames, kinds)
 

@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state, estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
-from torch.distributions import Distribution, Normal
+from torch.distributions import Bernoulli, Distribution, Normal
 
 from dirvae.estimators.arguments import (
     likelihood_of,
@@ -30,7 +30,13 @@ from dirvae.estimators.arguments import (
     require_sizes,
 )
 from dirvae.estimators.kinds import warn_of_kind
-from dirvae.estimators.rows import batches, finite, require_deviations, validated_rows
+from dirvae.estimators.rows import (
+    batches,
+    finite,
+    require_deviations,
+    validated_rows,
+    without_rounding,
+)
 from dirvae.models.likelihoods import require_support
 from dirvae.models.semi_supervised import LabelledVAE
 from dirvae.models.vae import VAE
@@ -335,7 +341,10 @@ class RowEstimator(VAEEstimator):
         return z.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else z
 
     def _validated(self, X: Any, *, reset: bool) -> Any:
-        return validated_rows(self, X, reset=reset)
+        X = validated_rows(self, X, reset=reset)
+        of = self.likelihood if reset else self.likelihood_
+        # By name too: arguments are checked later.
+        return without_rounding(X) if of is None or of is Bernoulli or of == "bernoulli" else X
 
     def _choose_likelihood(self, X: Any) -> None:
         asked_for = meant("likelihood", self.likelihood)

@@ -34,6 +34,7 @@ __all__ = [
     "validated_corpus",
     "validated_rows",
     "weighted",
+    "without_rounding",
 ]
 
 ROWS_AT_ONCE = 1000
@@ -67,6 +68,30 @@ def validated_rows(estimator: Any, X: Any, *, reset: bool) -> Any:
         dtype=[np.float64, np.float32],
         estimator=estimator,
     )
+
+
+def without_rounding(X: Any) -> Any:
+    """Return rows that rounding alone took out of [0, 1], as scaling to it does, within [0, 1].
+
+    Rows that are in it, or further out, are returned as they are.
+
+    Example:
+        >>> without_rounding(np.array([[np.nextafter(1, 2), 0.5]])).tolist()
+        [[1.0, 0.5]]
+    """
+    values = X.data if sparse.issparse(X) else X
+    if not values.size:
+        return X
+    low, high = values.min(), values.max()
+    error = 1e-6 if values.dtype == np.float32 else 1e-12
+    # Tiny values alone are data, not errors of rounding.
+    if (low >= 0 and high <= 1) or not (low >= -error and 0.5 <= high <= 1 + error):
+        return X
+    if not sparse.issparse(X):
+        return X.clip(0, 1)
+    X = X.copy()
+    X.data = X.data.clip(0, 1)
+    return X
 
 
 def validated_corpus(estimator: Any, corpus: Corpus, *, reset: bool) -> Corpus:

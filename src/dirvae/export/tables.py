@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from dirvae.alignment import matched
 from dirvae.export.documents import names_of, theta_of
 from dirvae.topics import TopicModel
-from dirvae.writing import made, write_text
+from dirvae.writing import line_end, made, write_text
 
 __all__ = ["csv_files", "to_csv"]
 
@@ -78,8 +79,15 @@ def to_csv(
     if X is not None:
         theta = theta_of(model, X, covariates)
         names, before = _columns(model), matched("ids", ids or {}, X)
-        for name in before.keys() & set(names):
-            raise ValueError(f"ids has {name!r}, which is a column of theta; call it otherwise")
+        before = {name: list(values) for name, values in before.items()}
+        for name, values in before.items():
+            if name in names:
+                raise ValueError(f"ids has {name!r}, which is a column of theta; call it otherwise")
+            if len(values) != len(theta):
+                raise ValueError(
+                    f"ids has {len(values):,} values as {name!r}, must have one for each of "
+                    f"{len(theta):,} rows"
+                )
         tables[THETA] = {**before, **dict(zip(names, theta.T, strict=True))}
     if not tables:
         raise ValueError("the latent is not on the simplex, so that csv has theta alone: give data")
@@ -108,8 +116,8 @@ def _columns(model: Any) -> list[str]:
 
 def _text(columns: Mapping[str, Iterable[Any]]) -> str:
     file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns)
     values = [v.tolist() if isinstance(v, np.ndarray) else list(v) for v in columns.values()]
+    writer = csv.writer(file, lineterminator=line_end(chain(columns, *values)))
+    writer.writerow(columns)
     writer.writerows(zip(*values, strict=True))
     return file.getvalue()

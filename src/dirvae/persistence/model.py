@@ -52,7 +52,8 @@ def save(model: Any, path: str | Path) -> None:
     Raises:
         TypeError: If ``model`` is none of these.
         ValueError: If the model cannot be saved: a layer has not seen data yet, weights are NaN or
-            infinite, or an estimator has parts of your own. In the last case save its ``vae_``.
+            infinite, or an estimator has arguments out of range or parts of your own. In the last
+            case save its ``vae_``.
         OSError: If the folder has other content than a model, or cannot be written to. Nothing is
             changed in this case.
 

@@ -227,6 +227,16 @@ class LearnedTopics(VAEEstimator):
         found = merges(self.topic_word_, documents, words, n, self._terms)
         return ResultTable(found, frames=self._frames())
 
+    def get_feature_names_out(self, input_features: Any = None) -> Any:
+        """Names of the K columns of theta, such as "topicmodel0".
+
+        Args:
+            input_features: Names of the columns of counts, which must be those of `fit`. Not read
+                if texts were fitted, as in scikit-learn's vectorizers: texts are one column.
+        """
+        names = None if hasattr(self, "vectorizer_") else input_features
+        return super().get_feature_names_out(names)
+
     # --- documents, as numbers ----------------------------------------------------------------
 
     def counts(self, X: Any) -> sparse.csr_matrix:
@@ -292,7 +302,8 @@ class LearnedTopics(VAEEstimator):
             found = decoder.num_words, decoder.num_topics
             raise ValueError(f"vae_ has {found} words and topics, must have {(words, topics)}")
         self._require_use(self.vae_.embed, f"counts of {words} words")
-        if hasattr(self, "vectorizer_") and len(self.vectorizer_.vocabulary_) != words:
+        known = getattr(getattr(self, "vectorizer_", None), "vocabulary_", range(words))
+        if len(known) != words:  # hashing knows none
             raise ValueError(f"vectorizer_ must have {words} words, as the model has")
         stability = getattr(self, "_stability", np.zeros(0))
         if not ((stability >= 0) & (stability <= 1)).all():
