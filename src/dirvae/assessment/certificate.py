@@ -137,9 +137,10 @@ def certify(
             f"num_drawn is {num_drawn}, must be at most the {len(covariates)} rows of covariates"
         )
 
-    def paths(*given: Tensor | None) -> Iterator[AnnealedPath]:
-        for part in batches(ROWS_AT_ONCE, *given):
-            yield AnnealedPath(vae, *part, num_leapfrog_steps, generator, from_encoder=True)
+    def paths(x: Tensor, covariates: Tensor | None) -> Iterator[AnnealedPath]:
+        for rows, context in batches(ROWS_AT_ONCE, x, covariates):
+            how = num_leapfrog_steps, generator
+            yield AnnealedPath(vae, rows, context, *how, from_encoder=True)
 
     rows, below, above = [], [], []
     for path in paths(x, covariates):
