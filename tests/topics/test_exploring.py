@@ -72,6 +72,11 @@ def test_guided_topics_have_the_names_of_the_guide_and_keep_them(pets):
     merged = guided.merge([[2, 1]])
     assert merged.topic_names_[1] == "sky"
     assert merged.topic_names_[0] == ", ".join(merged.top_words(3)[0])
+    names = guided.topic_names_
+    for other in ({"one": ["sun"], "two": ["dog"], "three": ["cat"], "four": ["star"]}, None):
+        guided.set_params(guide=other)  # for the next fit
+        assert guided.topic_names_ == guided.topic_info().to_frame()["name"].tolist() == names
+        assert guided.merge([[2, 1]]).topic_names_[1] == "sky"
 
 
 def test_info_has_a_row_for_each_topic(model):

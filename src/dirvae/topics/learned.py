@@ -97,12 +97,17 @@ class LearnedTopics(VAEEstimator):
     @property
     def topic_names_(self) -> list[str]:
         """Names of the K topics: those that were set, else proposed ones."""
-        proposed = proposed_names(self.top_words(min(3, self.n_features_in_)), self.guide)
+        proposed = proposed_names(self.top_words(min(3, self.n_features_in_)), self._guided_by)
         return getattr(self, "_topic_names", proposed)
 
     @topic_names_.setter
     def topic_names_(self, names: Sequence[str] | Mapping[int, str]) -> None:
         self._topic_names = given_names(names, self.topic_names_)
+
+    @property
+    def _guided_by(self) -> Any:
+        """The guide of the fit; ``guide`` may have been set anew since."""
+        return getattr(self, "_built", {}).get("guide", self.guide)
 
     @property
     def stability_(self) -> Any:

@@ -450,7 +450,7 @@ class TopicModel(DocumentQuestions):
         if self.stability_ is not None and len(parts) == self._n_features_out:  # only reordered
             merged._stability = self.stability_[[k for [k] in parts]]
         merged.__dict__.pop("_topic_names", None)
-        if self.guide or hasattr(self, "_topic_names"):
+        if self._guided_by or hasattr(self, "_topic_names"):
             names = self.topic_names_
             merged.topic_names_ = {k: names[p[0]] for k, p in enumerate(parts) if len(p) == 1}
         return merged

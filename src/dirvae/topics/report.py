@@ -79,7 +79,7 @@ def page_of(
     check_is_fitted(model)
     _require_shares(model, level)
     title = f"{model._terms.part}s".capitalize() if title is None else title
-    if names is None and (model.guide or hasattr(model, "_topic_names")):
+    if names is None and (model._guided_by or hasattr(model, "_topic_names")):
         names = model.topic_names_
     topics = _topics(model, checked_names(names, model._n_features_out), stability)
     if X is None:
