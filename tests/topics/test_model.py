@@ -447,6 +447,21 @@ def test_documents_of_all_passes_count(data, tmp_path):
     np.testing.assert_allclose(model.topic_prevalence_, model.transform(first).mean(0))
 
 
+def test_words_of_all_passes_count(data, tmp_path):
+    """The share of a word, and what is off topic by it, are as after a fit to all documents."""
+    first, second = data[0][:400].copy(), data[0][400:]
+    first[:, 0] = 0  # a word that comes later
+    model = TopicModel(5, **SMALL).partial_fit(first)
+    model.save(tmp_path / "model")
+    for passes in (model, TopicModel.load(tmp_path / "model")):
+        for part in (second[:50], second[50:]):
+            passes.partial_fit(part)
+        totals = np.concatenate([first, second]).sum(0) + 0.5
+        np.testing.assert_allclose(passes.word_frequency_, totals / totals.sum(), rtol=1e-5)
+    whole = TopicModel(5, **SMALL).fit(np.concatenate([first, second]))
+    np.testing.assert_allclose(model.word_frequency_, whole.word_frequency_, rtol=1e-5)
+
+
 def test_topics_leave_batch_statistics_alone():
     decoder = ProductDecoder(2, 8, batch_norm=True)
     decoder(torch.randn(16, 2))

@@ -45,7 +45,7 @@ from dirvae.topics.posterior import (
     without_background,
 )
 from dirvae.topics.questions import DocumentQuestions
-from dirvae.topics.start import cluster_start, guided_start
+from dirvae.topics.start import cluster_start, guided_start, word_totals
 from dirvae.topics.training import train_topics
 from dirvae.training import Training
 from dirvae.training.trainer import require_trainer, trainer_options
@@ -300,6 +300,7 @@ class TopicModel(DocumentQuestions):
             self._check_next_pass()
             counts = self._rows(X)
             self._covariate_values(None, counts.shape[0])
+            self._add_words(word_totals(counts))
         else:
             self._check_arguments()
             counts = self._counts_to_fit(X, vocabulary)
@@ -341,6 +342,7 @@ class TopicModel(DocumentQuestions):
             vectors = vectors_of_words(vectors, words, counts.shape[1])
         start = cluster_start(counts, self.n_components, self._seed)
         self.word_frequency_ = start.log_background.double().exp().numpy()
+        self._num_words = start.num_words
         self.vae_ = starting_vae(
             meant("decoder", self.decoder),
             meant("latent", self.latent),
@@ -414,6 +416,13 @@ class TopicModel(DocumentQuestions):
         )
         self._num_documents += num_rows
         self.topic_prevalence_ = total / self._num_documents
+
+    def _add_words(self, totals: Any) -> None:
+        """Add the words of one more pass to those whose frequencies are known."""
+        if hasattr(self, "_num_words"):  # folders of earlier versions do not say it
+            totals = totals + self._num_words * self.word_frequency_
+            self._num_words = float(totals.sum())
+            self.word_frequency_ = totals / self._num_words
 
     @pinned()
     def merge(self, groups: Sequence[Sequence[int]]) -> TopicModel:
