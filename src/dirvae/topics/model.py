@@ -26,6 +26,7 @@ from dirvae.evaluation import (
 )
 from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
+from dirvae.terms import TEXTS
 from dirvae.topics.arguments import guide_columns, require_topic_arguments
 from dirvae.topics.building import starting_vae, vectors_of_words
 from dirvae.topics.decoder import TopicDecoder, decoder_of
@@ -298,6 +299,7 @@ class TopicModel(DocumentQuestions):
         """
         if hasattr(self, "vae_"):
             self._check_next_pass()
+            self._require_known(vocabulary)
             counts = self._rows(X)
             self._covariate_values(None, counts.shape[0])
             self._add_words(word_totals(counts))
@@ -504,6 +506,18 @@ class TopicModel(DocumentQuestions):
             if value is not None:
                 setattr(self, name, value)
         return counts
+
+    def _require_known(self, vocabulary: Any) -> None:
+        """Refuse other words for the columns of one more pass, which would count as the model's."""
+        if vocabulary is None:
+            return
+        argument = "vocabulary" if self._terms is TEXTS else f"{self._terms.column}s"
+        given = vocabulary_of(vocabulary, self.n_features_in_, argument=argument)
+        if not np.array_equal(given, getattr(self, "vocabulary_", ())):
+            raise ValueError(
+                f"{argument} has other {self._terms.column}s than the fitted model, or another "
+                "order of them; for partial_fit it must be the same: for others call fit"
+            )
 
     def _check_arguments(self) -> None:
         super()._check_arguments()
