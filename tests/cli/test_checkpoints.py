@@ -348,6 +348,7 @@ def test_a_run_goes_on_with_the_settings_that_it_had(
 
 @pytest.mark.parametrize("name", ["settings.json", "best.ckpt"])
 def test_files_of_others_are_not_taken_for_ones_own(tmp_path: Path, name: str) -> None:
+    (tmp_path / "new").mkdir()
     checkpoints._open(tmp_path / "new", SETTINGS, resume=False)
     (tmp_path / name).write_text("{}")
     with pytest.raises(ValueError, match=f"has a file {name} that is not of dirvae"):
@@ -401,9 +402,26 @@ def test_a_run_that_is_cut_off_says_how_to_go_on_and_keeps_what_it_saved(
 
 
 def test_the_folders_that_hold_checkpoints_are_made(tmp_path: Path) -> None:
-    checkpoints._open(tmp_path / "new" / "folder", {"seed": 1}, resume=False)
-    [settings] = (tmp_path / "new" / "folder").iterdir()
+    folder = tmp_path / "new" / "folder"
+    with checkpoints.resumable(folder, {"seed": 1}, [], resume=False, keep=True):
+        [settings] = folder.iterdir()
     assert json.loads(settings.read_text()) == {"seed": 1}
+
+
+def test_two_runs_at_once_do_not_mix(run: Callable[..., Ran]) -> None:
+    command = [*FIT_TOPICS, "--max-epochs", 2, "-o"]
+    assert run(*command, "whole").code == 0
+    folder = Path("model.checkpoints")
+    with checkpoints.resumable(folder, SETTINGS, [], resume=False, keep=True):
+        (folder / "last.ckpt").write_bytes(b"of the first run")
+        before = {file.name: file.read_bytes() for file in folder.iterdir()}
+        for option in ([], ["--resume"], ["--force"]):
+            assert_refused(run(*command, "model", *option), "model.checkpoints is being written by")
+        assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    assert not Path("model").exists()
+    (folder / "last.ckpt").unlink()
+    assert run(*command, "model").code == 0
+    assert_same_files("model", "whole")
 
 
 @pytest.mark.parametrize("keep", [False, True])

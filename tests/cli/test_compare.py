@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from dirvae import CompositionModel, TopicModel
 from dirvae.cli.compare import _called, _parted
+from dirvae.data import Corpus
 from dirvae.topics import compare
 from tests.cli.command import assert_one_sentence
 from tests.report.explorer.example import composition, documents, model, samples
@@ -82,6 +84,20 @@ def test_features_go_by_name_and_covariates_to_those_that_know_them(run, saved) 
 def test_wrong_use_is_one_sentence(run, saved, options, said) -> None:
     assert_one_sentence(run("compare", *options), said)
     assert not Path("comparison.html").exists()
+
+
+def test_counts_without_names_are_no_ones_if_words_differ(run, saved) -> None:
+    """By position each model would take them for its own words, one of the two for wrong ones."""
+    counts, names = np.random.default_rng(0).poisson(2, (20, 4)), list("abcd")
+    options = {"max_epochs": 1, "hidden_sizes": (4,), "random_state": 0}
+    TopicModel(2, **options).fit(counts, vocabulary=names).save("ours")
+    TopicModel(2, **options).fit(counts[:, ::-1], vocabulary=names[::-1]).save("theirs")
+    np.savez("counts.npz", counts=counts)
+    Corpus.of_counts("corpus", [sparse.csr_matrix(counts)])
+    for data in ("counts.npz", "corpus"):
+        assert_one_sentence(run("compare", "ours", "theirs", data), "X has counts without names")
+        assert not Path("comparison.html").exists()
+        assert run("compare", "ours", "ours", data, "-o", "page.html", "--force").code == 0
 
 
 def test_folders_of_one_name_are_told_apart(run, saved) -> None:

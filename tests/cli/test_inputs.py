@@ -132,6 +132,15 @@ def test_decimal_commas_of_columns_beside_texts_are_read_and_said(tmp_path, caps
     assert "texts.csv: decimal commas read as points in dose\n" in capsys.readouterr().err
 
 
+def test_a_typo_in_a_column_beside_texts_is_said(tmp_path, capsys):
+    path = tmp_path / "texts.csv"
+    path.write_text("text,year,site\nsea air,1999,1\nthe sea,2OO1,2\nair,2005,x\n")
+    found = inputs.read_documents(str(path), kinds={"year": "", "site": "words"})
+    assert found.columns == {"year": ["1999", "2OO1", "2005"], "site": ["1", "2", "x"]}
+    said = f"{path}: year is read as words, not as numbers, because of '2OO1'\n"
+    assert capsys.readouterr().err == said
+
+
 def test_a_corpus_is_read_with_what_is_asked_for(tmp_path):
     rows = [
         Document("sea air", id="i", label="x", time="1999"),

@@ -141,6 +141,28 @@ def test_a_column_is_of_numbers_or_dates_if_all_that_is_known_is(tmp_path):
     assert frame["codes"].isna().tolist() == [False, False, True]
 
 
+def test_a_typo_among_numbers_or_dates_is_said(tmp_path):
+    """One cell makes a column one of words; a column that has only some numbers is one anyway."""
+    cells = {
+        "age": ["31", "4o", "NA", "27"],
+        "dose": ["1,5", "2", "0.5", "3"],
+        "since": ["2020-01-31", "2020-02-30", "2021-12-01", ""],
+        "site": ["sea", "7", "air", "lake"],
+        "code": ["1", "2", "3a", "4"],
+        "right": ["1,5", "2", "3", "7"],
+    }
+    path = tmp_path / "meta.csv"
+    pd.DataFrame({"id": list("abcd"), **cells}).to_csv(path, index=False)
+    frame, notes = read_metadata(path, list("abcd"), kinds={"code": "words"})
+    assert notes == (
+        "age is read as words, not as numbers, because of '4o'",
+        "dose is read as words, not as numbers, because of '1,5'",
+        "since is read as words, not as dates, because of '2020-02-30'",
+        "decimal commas read as points in right",
+    )
+    assert frame["since"].tolist()[:3] == cells["since"][:3]
+
+
 def test_decimal_commas_are_read_as_those_of_counts_are(tmp_path):
     """As Excel writes them in much of Europe; words stay words, also those with a comma."""
     path = table(tmp_path, "id;age;dose;site\na;31,5;1,250;1,5\nb;NA;0,5;sea\nc;-7;2;1,5\n")

@@ -13,6 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.feature_extraction.text import CountVectorizer
 
 from dirvae import DirichletVAE, TopicModel
+from dirvae.data import Corpus
 from dirvae.evaluation import split_tokens, topic_coherence
 from dirvae.topics import ProductDecoder, compare
 from dirvae.topics.comparison import compare_counts
@@ -214,14 +215,19 @@ def test_what_cannot_be_compared_is_told(models, options, said) -> None:
         compare(models(), **options)
 
 
-def test_counts_of_columns_that_models_name_otherwise_are_refused():
+def test_counts_of_columns_that_models_name_otherwise_are_refused(tmp_path):
     counts = np.random.default_rng(0).poisson(2, (20, 4))
-    names, turned = list("abcd"), list("dcba")
+    names, turned, rows = list("abcd"), list("dcba"), [sparse.csr_matrix(counts)]
     ours = TopicModel(2, **SMALL).fit(counts, vocabulary=names)
     theirs = TopicModel(2, **SMALL).fit(counts[:, ::-1], vocabulary=turned)
     with pytest.raises(ValueError, match="X has counts without names, but the models have diff"):
         compare([ours, theirs], counts)
     with pytest.raises(ValueError, match="X has counts without names"):
         compare([ours, theirs], pd.DataFrame(counts))
+    with pytest.raises(ValueError, match="X has counts without names"):
+        compare([ours, theirs], Corpus.of_counts(tmp_path / "unnamed", [sparse.csr_matrix(counts)]))
+    rows = [sparse.csr_matrix(counts)]
+    named = Corpus.of_counts(tmp_path / "named", rows, vocabulary=names)
+    assert compare([ours, ours], named).documents == 20
     assert compare([ours, theirs]).shared == 4
     assert compare([ours, ours], counts).documents == 20

@@ -17,7 +17,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch.distributions import Normal
 
-from dirvae import TopicModel, load
+from dirvae import CompositionModel, TopicModel, load
 from dirvae.distributions import (
     Dirichlet,
     InverseCDFDirichlet,
@@ -461,6 +461,38 @@ def test_documents_of_all_passes_count(data, tmp_path):
         np.testing.assert_allclose(passes.word_documents_.sum(0), frequency, rtol=1e-4)
     model.fit(first)
     np.testing.assert_allclose(model.topic_prevalence_, model.transform(first).mean(0))
+
+
+def test_words_of_all_passes_count(data, tmp_path):
+    """The share of a word, and what is off topic by it, are as after a fit to all documents."""
+    first, second = data[0][:400].copy(), data[0][400:]
+    first[:, 0] = 0  # a word that comes later
+    model = TopicModel(5, **SMALL).partial_fit(first)
+    model.save(tmp_path / "model")
+    for passes in (model, TopicModel.load(tmp_path / "model")):
+        for part in (second[:50], second[50:]):
+            passes.partial_fit(part)
+        totals = np.concatenate([first, second]).sum(0) + 0.5
+        np.testing.assert_allclose(passes.word_frequency_, totals / totals.sum(), rtol=1e-5)
+    whole = TopicModel(5, **SMALL).fit(np.concatenate([first, second]))
+    np.testing.assert_allclose(model.word_frequency_, whole.word_frequency_, rtol=1e-5)
+
+
+def test_a_pass_over_other_words_is_refused(data):
+    """They would count as the model's words, which are in the same columns."""
+    words = [f"w{column}" for column in range(data[0].shape[1])]
+    for model in (TopicModel(5, **SMALL), CompositionModel(5, max_epochs=1)):
+        name = "features" if isinstance(model, CompositionModel) else "vocabulary"
+        model.partial_fit(data[0], **{name: words})
+        top = model.top_words(5)
+        for others in (words[::-1], words[:-1], [*words[:-1], "other"]):
+            with pytest.raises(ValueError, match=f"^{name} has .*, "):
+                model.partial_fit(data[0], **{name: others})
+        assert (model.top_words(5), model.n_iter_) == (top, 1)
+        assert model.partial_fit(data[0], **{name: words}).n_iter_ == 2
+    unnamed = TopicModel(5, **SMALL).partial_fit(data[0])
+    with pytest.raises(ValueError, match="vocabulary has other words than the fitted model"):
+        unnamed.partial_fit(data[0], vocabulary=words)
 
 
 def test_topics_leave_batch_statistics_alone():

@@ -15,7 +15,7 @@ import typer
 
 from dirvae.cli.errors import EXPECTED, INTERRUPTED, Stop, sentence
 from dirvae.cli.outputs import Inputs, require_apart
-from dirvae.writing import partial_of, require_writable, write_text
+from dirvae.writing import alone, made, partial_of, require_writable, write_text
 
 __all__ = ["CheckpointDir", "Resume", "fingerprint", "place", "resumable"]
 
@@ -79,7 +79,7 @@ def fingerprint(*parts: Any) -> str:
 
 
 def _open(folder: Path, settings: dict[str, Any], resume: bool) -> None:
-    """Make the folder, or compare what its run was started with."""
+    """Note what a run is started with, or compare it with what the folder's run was."""
     kept = (folder / LAST).is_file()
     if resume and not kept:
         raise ValueError(f"--resume: {folder} has no checkpoint of an interrupted run")
@@ -92,8 +92,6 @@ def _open(folder: Path, settings: dict[str, Any], resume: bool) -> None:
         _compare(folder, settings)
     else:
         _require_ours(folder)
-    require_writable(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / SETTINGS, json.dumps(settings))
 
 
@@ -148,26 +146,33 @@ def resumable(
         arguments: Of the command.
         resume: Whether to go on from the folder's checkpoint.
         keep: Whether checkpoints stay after the end.
+
+    Raises:
+        BlockingIOError: If another run has the folder. It would be given this run's settings, and
+            would lose its checkpoint when this one ends.
     """
-    _open(folder, settings, resume)
-    try:
-        yield
-    except (KeyboardInterrupt, OSError) as error:
-        interrupted = isinstance(error, KeyboardInterrupt)
-        message = "interrupted" if interrupted else sentence(error)
-        if (folder / LAST).is_file():
-            again = arguments if "--resume" in arguments else [*arguments, "--resume"]
-            message += f"; the checkpoint is saved, continue with: {shlex.join(['dirvae', *again])}"
-        else:
+    require_writable(folder)
+    with made(folder), alone(folder, wait=False):
+        _open(folder, settings, resume)
+        try:
+            yield
+        except (KeyboardInterrupt, OSError) as error:
+            interrupted = isinstance(error, KeyboardInterrupt)
+            message = "interrupted" if interrupted else sentence(error)
+            if (folder / LAST).is_file():
+                again = arguments if "--resume" in arguments else [*arguments, "--resume"]
+                command = shlex.join(["dirvae", *again])
+                message += f"; the checkpoint is saved, continue with: {command}"
+            else:
+                _remove(folder)
+                message += " before the first epoch ended; nothing is saved" if interrupted else ""
+            raise Stop(message, INTERRUPTED if interrupted else 2) from error
+        except EXPECTED:
+            if not (folder / LAST).is_file():
+                _remove(folder)
+            raise
+        if not keep:
             _remove(folder)
-            message += " before the first epoch ended; nothing is saved" if interrupted else ""
-        raise Stop(message, INTERRUPTED if interrupted else 2) from error
-    except EXPECTED:
-        if not (folder / LAST).is_file():
-            _remove(folder)
-        raise
-    if not keep:
-        _remove(folder)
 
 
 def _remove(folder: Path) -> None:

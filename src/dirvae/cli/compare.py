@@ -117,10 +117,12 @@ def compare(
             kinds=kinds,
         )
         told = covariates_of(rows)
-    from dirvae.topics.comparison import compare_counts
+    from dirvae.topics.comparison import compare_counts, require_same_columns
 
     counts = None
     if data is not None:
+        if not hasattr(rows, "texts") and rows.columns is None:
+            require_same_columns(models)
         counts = [model.counts(features_in_order(model, rows, data)) for model in models]
     names = _called(folders)
     output.resolve().parent.mkdir(parents=True, exist_ok=True)
@@ -131,10 +133,12 @@ def compare(
 
 def _parted(sources: Sequence[str]) -> tuple[list[Path], str | None]:
     """Folders of models, and the data, if the last of the sources is no model."""
+    from dirvae.data.corpus.manifest import says_corpus
     from dirvae.persistence.folder import holds_model
 
     *others, last = sources
-    data = None if holds_model(Path(last)) else last
+    # A corpus has a manifest, too.
+    data = None if holds_model(Path(last)) and not says_corpus(Path(last)) else last
     folders = [Path(source) for source in (sources if data is None else others)]
     if not 2 <= len(folders) <= 5:
         raise ValueError(f"MODEL names {len(folders)} models, must name two to five")

@@ -266,8 +266,8 @@ def _on_disk(
 def _of_kinds(
     told: Mapping[str, Sequence[Any]], kinds: Mapping[str, str], source: str
 ) -> dict[str, Sequence[Any]]:
-    """Columns as numbers, dates or words, and word of decimal commas among them."""
-    from dirvae.data.delimited import comma_notes
+    """Columns as numbers, dates or words; says what of this may be another than was meant."""
+    from dirvae.data.delimited import comma_notes, word_notes
     from dirvae.data.typed_cells import typed
 
     found: dict[str, Sequence[Any]] = {
@@ -275,7 +275,8 @@ def _of_kinds(
         for name, cells in told.items()
     }
     numbers = [name for name, cells in found.items() if cells and isinstance(cells[0], float)]
-    tell(source, comma_notes(told, numbers))
+    words = [n for n in found if kinds[n] != "words" and {*map(type, found[n])} == {str}]
+    tell(source, (*comma_notes(told, numbers), *word_notes(told, words)))
     return found
 
 

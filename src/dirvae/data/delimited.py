@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,11 +25,13 @@ __all__ = [
     "cells_of_any_length",
     "comma_notes",
     "identifiers",
+    "is_date",
     "is_number",
     "numbers_in",
     "perhaps_thousands",
     "read_delimited",
     "table_of",
+    "word_notes",
 ]
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -37,6 +40,7 @@ MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None")
 NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+|inf(inity)?)(e[+-]?\d+)?\s*", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d+(,\d*)?|,\d+)([eE][+-]?\d+)?\s*")
 PERHAPS_THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2},\d{3}\s*")
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")
 EXCEL_HINT = re.compile("sep=([,;\t| ])[\r\n]+")  # a first line that is for Excel
 BREAK = re.compile("\r\n|\n|\r")
@@ -113,6 +117,48 @@ def comma_notes(told: Mapping[str, Iterable[Any]], numbers: Iterable[str]) -> tu
         if any(isinstance(cell, str) and "," in cell for cell in told[name])
     ]
     return (f"decimal commas read as points in {some_of(names)}",) if names else ()
+
+
+def word_notes(told: Mapping[str, Iterable[Any]], words: Iterable[str]) -> tuple[str, ...]:
+    """A note of each column of words in which most cells are numbers or dates, as after a typo.
+
+    Args:
+        told: From names of columns to their cells.
+        words: Names of those that are now words, though nobody said so.
+
+    Example:
+        >>> word_notes({"age": ["31", "4o", "", "27"], "at": ["sea", "air", "7"]}, ["age", "at"])
+        ("age is read as words, not as numbers, because of '4o'",)
+    """
+    notes = []
+    for name in words:
+        cells = [cell for cell in told[name] if isinstance(cell, str) and cell not in MISSING]
+        for kind, is_one in KINDS:
+            others = [cell for cell in cells if not is_one(cell)]
+            if 0 < 2 * len(others) < len(cells):
+                notes.append(f"{name} is read as words, not as {kind}, because of {others[0]!r}")
+                break
+    return tuple(notes)
+
+
+def is_date(cell: str) -> bool:
+    """Whether a cell is a date as 2020-12-31.
+
+    Example:
+        >>> [is_date(cell) for cell in ("2020-12-31", "2020-02-30", "2020")]
+        [True, False, False]
+    """
+    try:
+        return DATE.fullmatch(cell) is not None and bool(date.fromisoformat(cell))
+    except ValueError:
+        return False
+
+
+KINDS: tuple[tuple[str, Callable[[str], object]], ...] = (
+    ("numbers", is_number),
+    ("numbers", DECIMAL_COMMA.fullmatch),
+    ("dates", is_date),
+)
 
 
 class Delimited(NamedTuple):

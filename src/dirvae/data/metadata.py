@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
-from dirvae.data.delimited import MISSING, comma_notes, numbers_in, read_delimited
+from dirvae.data.delimited import (
+    MISSING,
+    comma_notes,
+    is_date,
+    numbers_in,
+    read_delimited,
+    word_notes,
+)
 from dirvae.data.images import required
 from dirvae.data.parquet import DAMAGE, opened_parquet, require_fitting
 from dirvae.data.text_files import UTF8, damaged
@@ -19,7 +25,6 @@ from dirvae.text import some_of
 __all__ = ["delimited_table", "parquet_table", "read_metadata"]
 
 NO_KINDS: Mapping[str, str] = {}
-DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def read_metadata(
@@ -98,7 +103,8 @@ def read_metadata(
             lambda cells: _typed(path, cells, frame[cells.name], kinds.get(cells.name) == "words")
         )
         numbers = [name for name in typed if typed[name].dtype == float]
-        return typed, (*notes, *comma_notes(told, numbers))
+        guessed = [name for name in typed if name not in numbers and kinds.get(name) != "words"]
+        return typed, (*notes, *word_notes(told, guessed), *comma_notes(told, numbers))
     return told, notes
 
 
@@ -154,7 +160,7 @@ def _typed(path: Path, cells: Any, column: Any, are_words: bool) -> Any:
         found = known
     elif len(known) and numbers is not None:
         found = pandas.Series(numbers, known.index, dtype=float)
-    elif len(known) and all(map(DATE.fullmatch, known)):
+    elif len(known) and all(map(is_date, known)):
         found = pandas.to_datetime(known)
     else:
         found = known

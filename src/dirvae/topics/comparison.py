@@ -23,7 +23,7 @@ from dirvae.topics.measures import halves_of, measures_of
 from dirvae.topics.model import TopicModel
 from dirvae.writing import write_text
 
-__all__ = ["Comparison", "compare", "compare_counts"]
+__all__ = ["Comparison", "compare", "compare_counts", "require_same_columns"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -114,20 +114,29 @@ def compare(
     """
     _require_models(models)
     X = listed(X)
-    if X is not None:
-        _require_same_columns(models, X)
+    if X is not None and _are_unnamed(X):
+        require_same_columns(models)
     counts = None if X is None else [model.counts(X) for model in models]
     return compare_counts(
         models, counts, names=names, covariates=matched("covariates", covariates, X), seed=seed
     )
 
 
-def _require_same_columns(models: Sequence[TopicModel], X: Any) -> None:
-    """Refuse counts whose columns would be taken for other words by each model."""
-    if isinstance(X, Corpus) or documents_of(X).kind is not Kind.COUNTS:
-        return  # texts are counted by each model, and a corpus has its words
-    if hasattr(X, "columns") and [*X.columns] != [*range(len(X.columns))]:
-        return  # names of columns are checked
+def _are_unnamed(X: Any) -> bool:
+    """Whether documents are counts whose columns each model takes for its own words."""
+    if isinstance(X, Corpus):
+        return X.vocabulary is None
+    if documents_of(X).kind is not Kind.COUNTS:
+        return False  # texts are counted by each model
+    return not hasattr(X, "columns") or [*X.columns] == [*range(len(X.columns))]
+
+
+def require_same_columns(models: Sequence[TopicModel]) -> None:
+    """Refuse models of which counts without names would be taken for other words by each.
+
+    Raises:
+        ValueError: If their words differ, or the order of their words.
+    """
     words = [[*getattr(model, "vocabulary_", ())] for model in models]
     if any(own != words[0] for own in words):
         raise ValueError(

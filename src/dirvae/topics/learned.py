@@ -62,6 +62,7 @@ class LearnedTopics(VAEEstimator):
         "_stability",
         "_stripped",
         "_covariates",
+        "_num_words",
     }
     vocabulary_: NDArray[Any]
     vectorizer_: CountVectorizer
@@ -75,6 +76,7 @@ class LearnedTopics(VAEEstimator):
     _stability: NDArray[Any]
     _stripped: list[str]  # what the command line left out of the texts
     _covariates: list[Covariate]
+    _num_words: float  # by which word_frequency_ is divided
     _terms = TEXTS  # what messages, tables and pages call them
 
     if TYPE_CHECKING:  # arguments that questions go by

@@ -26,6 +26,7 @@ from dirvae.evaluation import (
 )
 from dirvae.models.vae import VAE
 from dirvae.nn.surroundings import pinned
+from dirvae.terms import TEXTS
 from dirvae.topics.arguments import guide_columns, require_topic_arguments
 from dirvae.topics.building import starting_vae, vectors_of_words
 from dirvae.topics.decoder import TopicDecoder, decoder_of
@@ -45,7 +46,7 @@ from dirvae.topics.posterior import (
     without_background,
 )
 from dirvae.topics.questions import DocumentQuestions
-from dirvae.topics.start import cluster_start, guided_start
+from dirvae.topics.start import cluster_start, guided_start, word_totals
 from dirvae.topics.training import train_topics
 from dirvae.training import Training
 from dirvae.training.trainer import require_trainer, trainer_options
@@ -298,8 +299,10 @@ class TopicModel(DocumentQuestions):
         """
         if hasattr(self, "vae_"):
             self._check_next_pass()
+            self._require_known(vocabulary)
             counts = self._rows(X)
             self._covariate_values(None, counts.shape[0])
+            self._add_words(word_totals(counts))
         else:
             self._check_arguments()
             counts = self._counts_to_fit(X, vocabulary)
@@ -341,6 +344,7 @@ class TopicModel(DocumentQuestions):
             vectors = vectors_of_words(vectors, words, counts.shape[1])
         start = cluster_start(counts, self.n_components, self._seed)
         self.word_frequency_ = start.log_background.double().exp().numpy()
+        self._num_words = start.num_words
         self.vae_ = starting_vae(
             meant("decoder", self.decoder),
             meant("latent", self.latent),
@@ -414,6 +418,13 @@ class TopicModel(DocumentQuestions):
         )
         self._num_documents += num_rows
         self.topic_prevalence_ = total / self._num_documents
+
+    def _add_words(self, totals: Any) -> None:
+        """Add the words of one more pass to those whose frequencies are known."""
+        if hasattr(self, "_num_words"):  # folders of earlier versions do not say it
+            totals = totals + self._num_words * self.word_frequency_
+            self._num_words = float(totals.sum())
+            self.word_frequency_ = totals / self._num_words
 
     @pinned()
     def merge(self, groups: Sequence[Sequence[int]]) -> TopicModel:
@@ -495,6 +506,18 @@ class TopicModel(DocumentQuestions):
             if value is not None:
                 setattr(self, name, value)
         return counts
+
+    def _require_known(self, vocabulary: Any) -> None:
+        """Refuse other words for the columns of one more pass, which would count as the model's."""
+        if vocabulary is None:
+            return
+        argument = "vocabulary" if self._terms is TEXTS else f"{self._terms.column}s"
+        given = vocabulary_of(vocabulary, self.n_features_in_, argument=argument)
+        if not np.array_equal(given, getattr(self, "vocabulary_", ())):
+            raise ValueError(
+                f"{argument} has other {self._terms.column}s than the fitted model, or another "
+                "order of them; for partial_fit it must be the same: for others call fit"
+            )
 
     def _check_arguments(self) -> None:
         super()._check_arguments()

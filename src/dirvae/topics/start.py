@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-__all__ = ["TopicStart", "cluster_start", "document_clusters", "guided_start"]
+__all__ = [
+    "TopicStart",
+    "cluster_start",
+    "document_clusters",
+    "guided_start",
+    "word_totals",
+]
 
 DOCUMENTS_AT_MOST = 20_000  # that are clustered: a sample of them where there are more
 ENTRIES_AT_MOST = 5_000_000  # of these documents together, as far as is known beforehand
@@ -30,10 +36,12 @@ class TopicStart(NamedTuple):
     Attributes:
         log_topics: Shape (K, V).
         log_background: Shape (V,).
+        num_words: By which word frequencies were divided.
     """
 
     log_topics: Tensor
     log_background: Tensor
+    num_words: float = 0.0
 
 
 def cluster_start(x: sparse.csr_matrix, num_topics: int, seed: int) -> TopicStart:
@@ -50,8 +58,9 @@ def cluster_start(x: sparse.csr_matrix, num_topics: int, seed: int) -> TopicStar
         >>> start.log_topics.shape, start.log_background.shape
         (torch.Size([2, 4]), torch.Size([4]))
     """
-    background = _word_totals(x) + PSEUDO_COUNT
-    background /= background.sum()
+    background = word_totals(x) + PSEUDO_COUNT
+    num_words = float(background.sum())
+    background /= num_words
     rows = np.flatnonzero(np.diff(x.indptr))
     rng = np.random.RandomState(seed)
     most = min(DOCUMENTS_AT_MOST, max(num_topics, ENTRIES_AT_MOST * len(rows) // max(x.nnz, 1)))
@@ -69,11 +78,17 @@ def cluster_start(x: sparse.csr_matrix, num_topics: int, seed: int) -> TopicStar
     # Topics without documents, and such as are alike, would move as one.
     topics *= rng.gamma(100, 0.01, topics.shape)
     topics /= topics.sum(1, keepdims=True)
-    return TopicStart(*(torch.from_numpy(np.log(a)).float() for a in (topics, background)))
+    log_topics, log_background = (torch.from_numpy(np.log(a)).float() for a in (topics, background))
+    return TopicStart(log_topics, log_background, num_words)
 
 
-def _word_totals(x: Any) -> NDArray[np.float64]:
-    """Sum of each column in double precision; of single ones some rows at a time."""
+def word_totals(x: Any) -> NDArray[np.float64]:
+    """Sum of each column in double precision; of single ones some rows at a time.
+
+    Example:
+        >>> word_totals(sparse.csr_matrix([[2, 0], [1, 3]]))
+        array([3., 3.])
+    """
     if not sparse.issparse(x) or x.dtype != np.float32:
         return np.asarray(x.sum(0), dtype=np.float64).ravel()
     total = np.zeros(x.shape[1])
