@@ -508,6 +508,25 @@ def test_numbers_that_are_none_are_refused(
         load(model)
 
 
+def test_a_number_of_words_below_0_is_neither_saved_nor_loaded(tmp_path: Path) -> None:
+    counts = np.random.default_rng(0).poisson(2.0, (30, D))
+    model = dirvae.TopicModel(2, max_epochs=1, hidden_sizes=(4,)).fit(counts)
+    model.save(tmp_path / "model")
+    config = tmp_path / "model" / "config.json"
+    known = f'"_num_words": {model._num_words}'
+    assert known in config.read_text()
+    forge(
+        tmp_path / "model",
+        "config.json",
+        config.read_bytes().replace(known.encode(), b'"_num_words": -1.0'),
+    )
+    with pytest.raises(ModelFormatError, match="_num_words must be 0 or more"):
+        load(tmp_path / "model")
+    model._num_words = -1.0
+    with pytest.raises(ValueError, match="_num_words must be 0 or more"):
+        model.save(tmp_path / "other")
+
+
 @pytest.mark.parametrize("words", [None, list("abcdef")])
 def test_word_vectors_that_were_given_are_there_for_another_fit(words: Any, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)

@@ -315,6 +315,8 @@ class LearnedTopics(VAEEstimator):
         stability = getattr(self, "_stability", np.zeros(0))
         if not ((stability >= 0) & (stability <= 1)).all():
             raise ValueError("stability_ must have numbers in [0, 1]")
+        if getattr(self, "_num_words", 0) < 0:
+            raise ValueError("_num_words must be 0 or more")
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         words, topics = self.n_features_in_, self._n_features_out
