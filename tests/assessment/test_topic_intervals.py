@@ -9,8 +9,9 @@ import pytest
 from scipy import sparse, stats
 
 from dirvae.assessment import HeldOut, TopicScores, score_intervals
+from dirvae.assessment.topic_intervals import spread_of_scores
 from dirvae.assessment.topics import LabelScores, WordScores
-from dirvae.evaluation import topic_coherence
+from dirvae.evaluation import bootstrap_std, mean_document_frequency, topic_coherence
 
 RNG = np.random.default_rng(0)
 NUM = 300
@@ -58,6 +59,20 @@ def test_errors_of_perplexity_and_of_shares_are_those_of_formulas(found: Any) ->
     frequency = (COUNTS[:, TOP.ravel()] > 0).mean(1).A1 * NUM
     wanted = frequency.std() / np.sqrt(NUM)
     assert found["mean_document_frequency"].std == pytest.approx(wanted, **CLOSE)
+
+
+def test_draws_of_documents_are_scored_as_such_documents_are() -> None:
+    topics = np.array([[0, 3, 6], [1, 4, 11], [6, 0, 2]])
+
+    def measures(rows: Any) -> dict[str, float]:
+        drawn = COUNTS[rows]
+        return {
+            "npmi_document": topic_coherence(topics, drawn).mean(),
+            "mean_document_frequency": mean_document_frequency(topics, drawn),
+        }
+
+    wanted = bootstrap_std(measures, NUM)
+    assert spread_of_scores(COUNTS, topics, None) == pytest.approx(wanted, rel=1e-9)
 
 
 def test_labels_go_with_their_own_documents() -> None:

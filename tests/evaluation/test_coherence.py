@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from dirvae.evaluation import topic_coherence
+from dirvae.evaluation.coherence import npmi_of_weights
 from tests.magnitudes import EXAMPLES
 
 # gensim 4.4.0, CoherenceModel(topics, texts, corpus, dictionary, coherence=..., processes=1) on 60
@@ -128,3 +129,15 @@ def test_unseen_words_and_words_everywhere_give_numbers() -> None:
 def test_bad_input(topics, documents, measure, message) -> None:
     with pytest.raises(ValueError, match=message):
         topic_coherence(topics, documents, measure)
+
+
+def test_weights_of_documents_are_how_often_they_are_there() -> None:
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(0.4, (40, 9)) * (rng.random((40, 1)) < 0.8)
+    counts[:, 8], counts[:, 7] = 0, counts[:, 6]  # a word in no document; two always together
+    topics = [[0, 3, 5], [5, 1, 0], [6, 7, 2], [8, 4, 3]]
+    npmi = npmi_of_weights(topics, sparse.csr_matrix(counts))
+    for _ in range(5):
+        rows = rng.integers(40, size=40)
+        found = npmi(np.bincount(rows, minlength=40).astype(float))
+        np.testing.assert_allclose(found, topic_coherence(topics, counts[rows]), rtol=1e-12)

@@ -10,7 +10,7 @@ from scipy import sparse, stats
 from dirvae import TopicModel
 from dirvae.topics.decoders import ProductDecoder
 from dirvae.topics.effects import effects_of
-from dirvae.topics.information import widened
+from dirvae.topics.information import _inverse_root, widened
 from dirvae.topics.posterior import credible_intervals, posterior_of
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -253,3 +253,14 @@ def test_topics_may_be_an_array(fitted):
     np.testing.assert_array_equal(*(found.share(pair)[0] for pair in (np.array([0, 2]), [0, 2])))
     with pytest.raises(ValueError, match=r"topics is \[\], must name topics from 0 to 4"):
         found.share(np.array([], dtype=int))
+
+
+@pytest.mark.parametrize("alpha", [0.3, 1e-19])
+def test_the_root_of_an_inverse_is_one_also_where_rounding_leaves_none(alpha: float) -> None:
+    share = np.random.default_rng(0).random((5, 9))
+    information = share.T @ share / 9 + alpha * np.eye(9)
+    root = _inverse_root(information)
+    assert np.isfinite(root).all()
+    if alpha == 0.3:
+        np.testing.assert_allclose(root.T @ root, np.linalg.inv(information), rtol=1e-9)
+        np.testing.assert_allclose(root, np.tril(root))

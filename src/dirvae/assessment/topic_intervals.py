@@ -16,8 +16,8 @@ from dirvae.assessment.topics import (
     known_labels,
     label_scores,
 )
-from dirvae.evaluation import mean_document_frequency, topic_coherence
 from dirvae.evaluation.bootstrap import Interval, bootstrap_std, normal_interval
+from dirvae.evaluation.coherence import npmi_of_weights
 from dirvae.levels import LEVEL
 
 __all__ = ["HeldOut", "score_intervals", "spread_of_scores"]
@@ -105,17 +105,17 @@ def spread_of_scores(
         held_out: Of the same documents; None leaves out the perplexity.
     """
     if top_words is not None:
-        words, places = np.unique(top_words, return_inverse=True)
-        some, ids = counts[:, words], places.reshape(top_words.shape)
+        npmi = npmi_of_weights(top_words, counts)
+        frequency = np.asarray((counts > 0)[:, top_words.ravel()].mean(1)).ravel()
 
     def measures(rows: Ints) -> Mapping[str, float]:
         found = {}
         if held_out is not None and held_out.tokens[rows].sum() > 0:
             found["completion_perplexity"] = held_out.perplexity(rows)
         if top_words is not None:
-            drawn = some[rows]
-            found["npmi_document"] = float(topic_coherence(ids, drawn).mean())
-            found["mean_document_frequency"] = mean_document_frequency(ids, drawn)
+            times_drawn = np.bincount(rows, minlength=counts.shape[0]).astype(float)
+            found["npmi_document"] = float(npmi(times_drawn).mean())
+            found["mean_document_frequency"] = float(times_drawn @ frequency)
         return found
 
     return bootstrap_std(measures, counts.shape[0])

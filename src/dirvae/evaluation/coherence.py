@@ -16,7 +16,7 @@ from scipy import sparse
 
 from dirvae.evaluation._counts import csr_counts
 
-__all__ = ["MEASURES", "topic_coherence"]
+__all__ = ["MEASURES", "npmi_of_weights", "topic_coherence"]
 
 EPSILON = 1e-12  # gensim's, beside a joint probability of 0
 ENTRIES_AT_ONCE = 4_000_000
@@ -88,6 +88,39 @@ def topic_coherence(
     return np.array([score(joint[np.ix_(row, row)]) for row in places])
 
 
+def npmi_of_weights(topics: ArrayLike, documents: Any) -> Callable[[Floats], Floats]:
+    """Return a function from weights of documents, (N,), to "npmi_document", (K,).
+
+    It counts pairs of words once, for many samples of the same documents, as in a bootstrap. A
+    weight is how many times a sample has the document.
+
+    Args:
+        topics: As in `topic_coherence`.
+        documents: Counts, as there.
+
+    Example:
+        >>> npmi = npmi_of_weights([[0, 1]], [[1, 1], [1, 0], [1, 1]])
+        >>> npmi(np.array([1.0, 0.0, 1.0])), topic_coherence([[0, 1]], [[1, 1], [1, 1]])
+        (array([1.]), array([1.]))
+    """
+    ids = _checked_topics(topics)
+    words, places = np.unique(ids, return_inverse=True)
+    places = places.reshape(ids.shape)
+    present = _present(words, documents).tocsc()
+    second, first = np.triu_indices(ids.shape[1], 1)
+    both = sparse.hstack(
+        [present[:, row[first]].multiply(present[:, row[second]]) for row in places], "csc"
+    )
+
+    def npmi(weights: Floats) -> Floats:
+        single, joint = (weights @ of / weights.sum() for of in (present, both))
+        shape = len(places), len(first)
+        pairs = joint.reshape(shape), single[places[:, first]], single[places[:, second]]
+        return _strict(*pairs).mean(1)
+
+    return npmi
+
+
 # --- counting -------------------------------------------------------------------------------------
 
 
@@ -105,6 +138,13 @@ def _checked_topics(topics: ArrayLike) -> Ints:
 
 def _in_documents(words: Ints, documents: Any) -> Floats:
     """Shares of documents with each pair of words, (W, W); of one word on the diagonal."""
+    present = _present(words, documents)
+    joint: Floats = (present.T @ present).toarray().astype(np.float64) / present.shape[0]
+    return joint
+
+
+def _present(words: Ints, documents: Any) -> sparse.csr_matrix:
+    """1 where a document has a word, shape (N, W)."""
     counts = csr_counts("documents", documents)
     if counts.shape[0] == 0 or words[-1] >= counts.shape[1]:
         raise ValueError(
@@ -112,9 +152,7 @@ def _in_documents(words: Ints, documents: Any) -> Floats:
             f"at least {words[-1] + 1} columns"
         )
     _require_counts(counts.data)
-    present = (counts[:, words] > 0).astype(np.float32)
-    joint: Floats = (present.T @ present).toarray().astype(np.float64) / counts.shape[0]
-    return joint
+    return (counts[:, words] > 0).astype(np.float32)
 
 
 def _require_counts(values: Any) -> None:
@@ -179,14 +217,17 @@ def _pairs(joint: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _npmi_strict(joint: Floats) -> float:
-    both, a, b = _pairs(joint)
-    values = np.full(len(both), -1.0)
+    return float(_strict(*_pairs(joint)).mean())
+
+
+def _strict(both: Floats, a: Floats, b: Floats) -> Floats:
+    values = np.full(both.shape, -1.0)
     seen = both > 0
     together = np.log(both[seen])
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = (together - np.log(a[seen] * b[seen])) / -together
     values[seen] = np.where(together == 0, 1.0, ratio)
-    return float(values.mean())
+    return values
 
 
 def _umass(joint: Floats) -> float:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.linalg import lapack
 
 __all__ = ["WordEvidence", "shape_of_sum", "widened"]
 
@@ -85,11 +86,12 @@ def widened(
     size = concentration.shape[1] if num_topics is None else num_topics
     mean = concentration[:, :size] / concentration[:, :size].sum(1, keepdims=True)
     variation = 1 - mean  # squared coefficients of variation, times gamma
-    for row, covariance in _covariances(concentration, prior, X, topic_word):
-        covariance, gamma = covariance[:size, :size], concentration[row, :size]
+    for row, factor in _covariance_roots(concentration, prior, X, topic_word):
+        factor, gamma = factor[:, :size], concentration[row, :size]
         root, total = np.sqrt(gamma), gamma.sum()
-        with_mean = covariance @ root / total
-        found = covariance.diagonal() - 2 * root * with_mean + mean[row] * (root @ with_mean)
+        of_mean = factor @ root / total
+        spread = (factor - np.outer(of_mean, root)) ** 2  # of log theta less its mean
+        found = spread.sum(0)
         variation[row] = np.maximum(found, variation[row])  # known topics would vary that much
     return concentration[:, :size] * np.divide(
         1 - mean, variation, where=mean < 1, out=np.ones_like(mean)
@@ -123,18 +125,18 @@ def shape_of_sum(
     mean = sums / total
     variation = 1 - mean  # squared coefficient of variation, times the sum of gamma
     if evidence.independent_words:
-        for row, covariance in _covariances(*evidence[:4]):
+        for row, factor in _covariance_roots(*evidence[:4]):
             # Of the share's logarithm by theirs, over the roots that the covariance is in.
             slope = (inside / mean[row] - 1) * np.sqrt(gamma[row]) / total[row]
-            found = sums[row] * (slope @ covariance[:num_topics, :num_topics] @ slope)
+            found = sums[row] * np.square(factor[:, :num_topics] @ slope).sum()
             variation[row] = max(found, variation[row])
     return mean, sums * (1 - mean) / variation
 
 
-def _covariances(
+def _covariance_roots(
     concentration: Floats, prior: Floats, X: sparse.csr_matrix, topic_word: Floats
 ) -> Iterator[tuple[int, Floats]]:
-    """Rows that have words, and the covariance of log theta_j sqrt(gamma_j), shape (J, J)."""
+    """Rows that have words, and R, (J, J): log theta_j sqrt(gamma_j) have the covariance R' R."""
     alpha, by_word = np.broadcast_to(prior, concentration.shape), np.ascontiguousarray(topic_word.T)
     for row in np.flatnonzero(np.diff(X.indptr)):
         place = slice(X.indptr[row], X.indptr[row + 1])
@@ -144,4 +146,14 @@ def _covariances(
         share *= np.sqrt(X.data[place, None] / gamma)  # P over sqrt(gamma_j gamma_k): no overflow
         information = share.T @ share
         information.flat[:: len(gamma) + 1] += alpha[row] / gamma
-        yield int(row), np.linalg.inv(information)
+        yield int(row), _inverse_root(information)
+
+
+def _inverse_root(matrix: Floats) -> Floats:
+    """R with R' R the inverse of a positive definite matrix; a quarter of the work of `inv`."""
+    lower, failed = lapack.dpotrf(matrix.T, lower=1, clean=1)
+    if failed:  # by rounding: a prior that is nothing beside the words
+        jitter = len(matrix) * np.finfo(float).eps * matrix.diagonal().max()
+        lower, failed = lapack.dpotrf(matrix.T + jitter * np.eye(len(matrix)), lower=1, clean=1)
+    root: Floats = lapack.dtrtri(lower, lower=1)[0]
+    return root
