@@ -100,6 +100,7 @@ def test_the_table_says_nats_of_minus_the_log_likelihood() -> None:
         "NLL sampled": "89.75",
         "drawn images, at least": "88.00",
         "at most": "88.50",
+        "number": "2",
         "temperatures": "3",
         "chains begin at": "encoder",
         "seeds": "1",

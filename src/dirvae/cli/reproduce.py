@@ -85,7 +85,7 @@ def reproduce(
     ] = None,
     temperatures: Annotated[
         int | None,
-        integer(1, help="Steps from encoder to posterior (certificates).", show_default="500"),
+        integer(1, help="Steps from encoder to posterior (certificates).", show_default="300"),
     ] = None,
     precision: Annotated[
         str | None,

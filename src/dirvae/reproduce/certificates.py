@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -37,10 +38,15 @@ class Amounts(NamedTuple):
     """
 
     images: int = 1000
-    drawn: int = 10
+    drawn: int = 30
     chains: int = 2
-    temperatures: int = 500
+    temperatures: int = 300
     samples: int = 1000
+
+    @property
+    def drawn_in_all(self) -> int:
+        """Images that the model draws for all of the test images."""
+        return self.drawn * math.ceil(self.images / ROWS)
 
 
 QUICK_AMOUNTS = Amounts(images=10, drawn=5, chains=2, temperatures=20, samples=100)

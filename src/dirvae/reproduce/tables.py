@@ -123,6 +123,9 @@ def certificates_table(data: str, runs: Sequence[Run]) -> Table:
     """Bounds of the likelihood from both sides."""
 
     def cells(_: str, found: list[Run]) -> list[str]:
+        if not found:
+            return [DASH] * 10
+        amounts = Amounts(**found[0]["amounts"])
         return [
             mean_of(found, lambda r: -r["below"] - r["gap"]),
             mean_of(found, lambda r: -r["below"]),
@@ -130,25 +133,26 @@ def certificates_table(data: str, runs: Sequence[Run]) -> Table:
             mean_of(found, lambda r: -r["sampled"]),
             mean_of(found, lambda r: -r["drawn_upper"]),
             mean_of(found, lambda r: -r["drawn_lower"]),
-            f"{found[0]['amounts']['temperatures']:,}" if found else DASH,
-            found[0].get("begin", "prior") if found else DASH,
+            f"{amounts.drawn_in_all:,}",
+            f"{amounts.temperatures:,}",
+            found[0].get("begin", "prior"),
             seeds_of(found),
         ]
 
     amounts = Amounts(**runs[-1]["amounts"]) if runs else Amounts()
     header = ("NLL at least", "NLL at most", "gap", "NLL sampled")
-    more = ("drawn images, at least", "at most", "temperatures", "chains begin at", "seeds")
+    drawn = ("drawn images, at least", "at most", "number")
+    more = (*drawn, "temperatures", "chains begin at", "seeds")
     note = (
         f"Values are nats per image, of the first {amounts.images:,} test images. NLL at most: by "
         "annealed importance sampling through as many temperatures as the table says, with "
         f"{amounts.chains} chains an image. They begin at draws from the encoder, or from the "
-        "prior, which takes many more steps. Gap: by how much that may be "
-        "too high (bidirectional Monte Carlo). It is the distance between two bounds of the NLL "
-        f"of images that the model itself drew, {amounts.drawn} for each hundred test images, with "
-        "margins of three standard errors. NLL at least: NLL at most minus the gap. It holds if "
-        "the test images are no harder for the chains than the drawn ones. NLL sampled: by "
-        f"importance sampling with {amounts.samples:,} draws from the encoder, of the same images. "
-        "Drawn images: those two bounds."
+        "prior, which takes many more steps. Gap: by how much that may be too high (bidirectional "
+        "Monte Carlo). It is the distance between two bounds of the NLL of images that the model "
+        "itself drew, with margins of three standard errors. NLL at least: NLL at most minus the "
+        "gap. It holds if the test images are no harder for the chains than the drawn ones. NLL "
+        f"sampled: by importance sampling with {amounts.samples:,} draws from the encoder, of the "
+        "same images. Drawn images: those two bounds, and how many images were drawn."
     )
     table = _table("Bounds of the likelihood", data, note, (*header, *more), runs, cells)
     return table._replace(rows=[row for row in table.rows if row[-1] != DASH])
