@@ -36,6 +36,11 @@ LATENTS = (
         "standardized_dirichlet_mixture_500_with_proportions",
         "iwae",
     ),
+    (
+        "`StandardizedDirichlet`, committed, mixture prior of 500, proportions seen",
+        "standardized_dirichlet_mixture_500_committed_with_proportions",
+        "iwae",
+    ),
     ("Gaussian, mixture prior", "gaussian_mixture", "iwae"),
     ("`StandardizedDirichlet`, committed, mixture prior", COMMITTED, "iwae"),
     ("Gaussian", "gaussian", "iwae"),

@@ -72,6 +72,10 @@ def test_a_certificate_is_of_rows_that_are_evenly_spaced(
     assert shown["certified_rows"] == 100
     assert shown["certified_nll"] == -alone.rows.mean
     assert shown["certified_gap"] == alone.gap
+    both = model.evaluate(counts, 5, certified=True)
+    assert "nll_of_certified_rows" not in shown
+    shown = dict(zip(both.table()["measure"], both.table()["value"], strict=True))
+    assert shown["nll_of_certified_rows"] == pytest.approx(-both.evidence.value[::11].mean())
 
 
 def test_sparse_rows_and_no_likelihood(model: DirichletVAE, counts: Any) -> None:

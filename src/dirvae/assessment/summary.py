@@ -73,7 +73,9 @@ class Summary(NamedTuple):
             "reconstruction": self.bound.mean_log_likelihood,
             "kl": self.bound.mean_kl,
             **({} if self.evidence is None else _of_evidence(self.evidence)),
-            **({} if self.certificate is None else _of_certificate(self.certificate)),
+            **(
+                {} if self.certificate is None else _of_certificate(self.certificate, self.evidence)
+            ),
             "active_components": int(self.active.sum()),
             "components": len(self.active),
             "posterior_mean_variance": self.posterior_mean_variance,
@@ -113,12 +115,16 @@ def _of_evidence(evidence: Evidence) -> dict[str, Any]:
     return {**found, "nll_unreliable_share": evidence.unreliable_share}
 
 
-def _of_certificate(certificate: Certificate) -> dict[str, Any]:
-    return {
+def _of_certificate(certificate: Certificate, evidence: Evidence | None) -> dict[str, Any]:
+    found = {
         "certified_rows": len(certificate.rows.value),
         "certified_nll": -certificate.rows.mean,
         "certified_gap": certificate.gap,
     }
+    if evidence is None:
+        return found
+    same = _spread(evidence.value, MOST_CERTIFIED)
+    return {**found, "nll_of_certified_rows": -float(same.mean())}
 
 
 def summarize(
@@ -170,9 +176,9 @@ def summarize(
     )
 
 
-def _spread(X: Any, most: int) -> Any:
+def _spread(rows: Any, most: int) -> Any:
     """At most so many rows, evenly spaced."""
-    return X[:: -(-X.shape[0] // most)]
+    return rows[:: -(-rows.shape[0] // most)]
 
 
 def _drawn(X: Any) -> Any:
