@@ -13,7 +13,7 @@ from torch.distributions import (
 from torch.distributions import Dirichlet as TorchDirichlet
 
 from dirvae.assessment.coordinates import coordinates_of
-from dirvae.distributions import Dirichlet, ScaledDirichlet
+from dirvae.distributions import Dirichlet, ScaledDirichlet, draw
 
 A = torch.tensor([0.7, 1.5, 3.0]).double()
 PRIORS = {
@@ -45,14 +45,21 @@ def test_the_density_integrates_to_1_with_the_priors_own_mean(name: str) -> None
     assert bool(((of_latent.mean(0) - prior.mean).abs() < 5 * error).all())
 
 
-def test_laws_of_which_one_has_no_logarithm_share_the_bijection() -> None:
-    ours, theirs = PRIORS["Dirichlet"], PRIORS["torch's Dirichlet"]
+def test_laws_with_and_without_a_logarithm_share_coordinates() -> None:
     u = torch.tensor([[0.3, -1.2], [2.0, 0.1]]).double()
-    assert coordinates_of(ours).place(ours).log_prob(u).shape == (2,)
-    found = coordinates_of(ours, theirs)
-    densities = [found.place(law).log_prob(u) for law in (ours, theirs)]
-    torch.testing.assert_close(*densities)
+    ours, theirs = PRIORS["Dirichlet"], PRIORS["torch's Dirichlet"]
+    found = coordinates_of(ours)
+    torch.testing.assert_close(found.place(ours).log_prob(u), found.place(theirs).log_prob(u))
     torch.testing.assert_close(found.latent(u), coordinates_of(theirs).latent(u))
+
+
+def test_small_proportions_of_a_law_without_a_logarithm_keep_their_digits() -> None:
+    law = TorchDirichlet(torch.full((3,), 0.05).double())
+    found, shape = coordinates_of(law), torch.Size([1000])
+    z = found.latent(found.place(law).sample(shape, torch.Generator().manual_seed(0)))
+    drawn = draw(law, shape, torch.Generator().manual_seed(0))
+    assert float(drawn.min()) < 1e-50
+    torch.testing.assert_close(z.log(), drawn.log())
 
 
 def test_angles_stay_on_the_circle() -> None:

@@ -176,7 +176,7 @@ class AnnealedPath:
             start = self.vae.infer(self.x, *self.context) if from_encoder else prior
             require_batch(start, "encoder" if from_encoder else "prior", (), (len(x),))
             require_same_events(start, prior)
-            self.coordinates: Coordinates = coordinates_of(prior, start)
+            self.coordinates: Coordinates = coordinates_of(prior)
             self.prior, self.law = map(self.coordinates.place, (prior, start))
             # A prior of all rows is left so: a mixture's densities are products of matrices then.
             self.rows = () if start.batch_shape else (len(x),)

@@ -11,6 +11,7 @@ from torch.distributions import Distribution, MixtureSameFamily, biject_to, cons
 
 from dirvae.assessment.embedding import support_of
 from dirvae.distributions import draw, log_law
+from dirvae.distributions.log_space import log_proportions
 
 __all__ = ["Coordinates", "Placed", "coordinates_of"]
 
@@ -35,13 +36,13 @@ class Placed(Protocol):
         """Draws in double precision, shape (*shape, N..., M)."""
 
 
-def coordinates_of(prior: Distribution, *others: Distribution) -> Coordinates:
-    """Return those of a prior's events, of shape (K,), and of other distributions of them.
+def coordinates_of(prior: Distribution) -> Coordinates:
+    """Return those of a prior's events, of shape (K,), in which any law of them can be placed.
 
-    If all are laws on the simplex that give the one of log z they are isometric log ratios: K - 1
-    of them, that are near Gaussians where a law is a Dirichlet. Else they are what torch's
-    bijection to the prior's support takes. A law that names no support, such as a normalizing flow,
-    counts as one of all real vectors.
+    On the simplex they are isometric log ratios: K - 1 of them, that are near Gaussians where a law
+    is a Dirichlet, and exact where proportions are as small as floats can be. Else they are what
+    torch's bijection to the prior's support takes. A law that names no support, such as a
+    normalizing flow, counts as one of all real vectors.
 
     Raises:
         ValueError: If there is no bijection to the support, as of discrete laws.
@@ -61,7 +62,7 @@ def coordinates_of(prior: Distribution, *others: Distribution) -> Coordinates:
     """
     parts = prior.component_distribution if isinstance(prior, MixtureSameFamily) else prior
     support = support_of(parts)
-    if support is constraints.simplex and all(log_law(law) for law in (prior, *others)):
+    if support is constraints.simplex:
         return _LogRatios(_contrasts(prior.event_shape[0]))
     try:
         return _Bijection(biject_to(support))
@@ -105,24 +106,27 @@ class _LogRatios(NamedTuple):
         return torch.softmax(u @ self.contrasts.to(u), -1)
 
     def place(self, law: Distribution) -> Placed:
-        log = log_law(law)
-        assert log is not None
-        return _Ratios(log, self.contrasts)
+        return _Ratios(law, log_law(law), self.contrasts)
 
 
 class _Ratios(NamedTuple):
-    log_law: Distribution  # of log z, its density on log z_1 .. log z_{K-1}
+    law: Distribution
+    log_law: Distribution | None  # of log z, its density on log z_1 .. log z_{K-1}
     contrasts: Tensor
 
     def log_prob(self, u: Tensor) -> Tensor:
         log_z = torch.log_softmax(u @ self.contrasts.to(u), -1)
+        log_prob: Tensor
+        if self.log_law is None:
+            log_prob = self.law.log_prob(log_z.exp()) + log_z[..., :-1].sum(-1)
+        else:
+            log_prob = self.log_law.log_prob(log_z)
         # d log z_k / d log(z_j / z_K), j, k < K, has determinant z_K; to ratios that are sqrt(K).
-        constant = math.log(self.contrasts.shape[1]) / 2
-        log_prob: Tensor = self.log_law.log_prob(log_z) + log_z[..., -1] + constant
-        return log_prob
+        return log_prob + log_z[..., -1] + math.log(self.contrasts.shape[1]) / 2
 
     def sample(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
-        log_z = draw(self.log_law, shape, generator).double()
+        drawn = draw(self.log_law or self.law, shape, generator).double()
+        log_z = log_proportions(drawn) if self.log_law is None else drawn
         return log_z @ self.contrasts.to(log_z).T
 
 
