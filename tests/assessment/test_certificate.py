@@ -21,6 +21,7 @@ from torch.distributions import (
 )
 
 from dirvae.assessment import Certificate, certify
+from dirvae.assessment.annealing import AnnealedPath
 from dirvae.distributions import Dirichlet
 from dirvae.models import MixturePrior, zoo
 from dirvae.models.vae import VAE
@@ -208,3 +209,13 @@ def test_there_must_be_covariates_for_the_rows_to_draw() -> None:
     vae = zoo.gaussian(4, 2, num_covariates=1)
     with pytest.raises(ValueError, match="num_drawn is 9, must be at most the 4 rows"):
         certify(vae, torch.eye(4), torch.ones(4, 1), num_drawn=9)
+
+
+def test_covariates_of_another_number_of_rows_are_refused_before_any_chain_walks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("dirvae.assessment.certificate.ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(AnnealedPath, "adapt", None)
+    vae = zoo.gaussian(4, 2, num_covariates=1)
+    with pytest.raises(ValueError, match="x has 4 rows and .* covariates, has 5; must be as many"):
+        certify(vae, torch.eye(4), torch.ones(5, 1), num_drawn=2)
