@@ -217,5 +217,5 @@ def test_covariates_of_another_number_of_rows_are_refused_before_any_chain_walks
     monkeypatch.setattr("dirvae.assessment.certificate.ROWS_AT_ONCE", 3)
     monkeypatch.setattr(AnnealedPath, "adapt", None)
     vae = zoo.gaussian(4, 2, num_covariates=1)
-    with pytest.raises(ValueError, match="x has 4 rows and .* covariates, has 5; must be as many"):
+    with pytest.raises(ValueError, match=r"x has 4 rows and .* covariates, has 5; must be as many"):
         certify(vae, torch.eye(4), torch.ones(5, 1), num_drawn=2)
