@@ -14,12 +14,14 @@ from torch.distributions import (
     Distribution,
     Gamma,
     Independent,
+    LogNormal,
     MultivariateNormal,
     Normal,
     Poisson,
 )
 
 from dirvae.assessment import Certificate, certify
+from dirvae.assessment.annealing import AnnealedPath
 from dirvae.distributions import Dirichlet
 from dirvae.models import MixturePrior, zoo
 from dirvae.models.vae import VAE
@@ -142,6 +144,13 @@ def test_bounds_hold_the_evidence_where_the_encoder_is_far_off() -> None:
     assert found.gap > 5
 
 
+def test_bounds_hold_the_evidence_where_chains_leave_the_support_of_the_encoders_law() -> None:
+    """Far out numbers of a LogNormal underflow to 0, of which torch refuses the density."""
+    model = KNOWN["gamma Poisson"]
+    found = certified(model, 0, 30, lambda x: Independent(LogNormal((x + 0.1).log(), 1 + x), 1))
+    require_held(model, found)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KNOWN)
 def test_bounds_hold_the_evidence_in_all_of_20_runs(name: str) -> None:
@@ -200,3 +209,13 @@ def test_there_must_be_covariates_for_the_rows_to_draw() -> None:
     vae = zoo.gaussian(4, 2, num_covariates=1)
     with pytest.raises(ValueError, match="num_drawn is 9, must be at most the 4 rows"):
         certify(vae, torch.eye(4), torch.ones(4, 1), num_drawn=9)
+
+
+def test_covariates_of_another_number_of_rows_are_refused_before_any_chain_walks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("dirvae.assessment.certificate.ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(AnnealedPath, "adapt", None)
+    vae = zoo.gaussian(4, 2, num_covariates=1)
+    with pytest.raises(ValueError, match=r"x has 4 rows and .* covariates, has 5; must be as many"):
+        certify(vae, torch.eye(4), torch.ones(5, 1), num_drawn=2)

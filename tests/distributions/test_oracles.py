@@ -268,6 +268,12 @@ def test_multi_gamma_kl_keeps_its_digits_in_float32(a: float) -> None:
     assert float(dd.multi_gamma_kl(q, p)) == pytest.approx(float(3 * one), rel=1e-5)
 
 
+def test_multi_gamma_kl_of_whole_numbers_is_no_whole_number() -> None:
+    a, alpha = torch.tensor([1, 2, 3]), torch.tensor([2, 2, 5])
+    expected = dd.multi_gamma_kl(a.double(), alpha.double())
+    torch.testing.assert_close(dd.multi_gamma_kl(a, alpha), expected.float())
+
+
 SCALARS = {
     "gamma": (dd.Gamma(1e6, 1.0), stats.gamma(1e6), (9.99e5, 1e6, 1.001e6)),
     "gamma with a rate": (dd.Gamma(1e6, 0.5), stats.gamma(1e6, scale=2), (1.998e6, 2e6)),

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from dirvae.assessment.coordinates import Coordinates, coordinates_of
 from dirvae.assessment.embedding import require_rows
@@ -177,7 +178,7 @@ class AnnealedPath:
             require_batch(start, "encoder" if from_encoder else "prior", (), (len(x),))
             require_same_events(start, prior)
             self.coordinates: Coordinates = coordinates_of(prior)
-            self.prior, self.law = map(self.coordinates.place, (prior, start))
+            self.prior, self.law = map(self.coordinates.place, map(_unchecked, (prior, start)))
             # A prior of all rows is left so: a mixture's densities are products of matrices then.
             self.rows = () if start.batch_shape else (len(x),)
             self.scale = self._scale(max(_FOR_SCALE, 1000 // start.batch_shape.numel()))
@@ -320,6 +321,16 @@ def schedule(num_temperatures: int) -> list[float]:
     first, last = sigmoid(0), sigmoid(1)
     shares = (step / num_temperatures for step in range(1, num_temperatures + 1))
     return [(sigmoid(share) - first) / (last - first) for share in shares]
+
+
+def _unchecked(law: Distribution) -> Distribution:
+    """A copy whose density is NaN, and no error, where a trajectory leaves the numbers' range."""
+    law = copy.copy(law)
+    law._validate_args = False
+    for name, value in list(vars(law).items()):
+        if isinstance(value, Distribution):
+            setattr(law, name, _unchecked(value))
+    return law
 
 
 def _gradient(log_density: Tensor, u: Tensor) -> Tensor:

@@ -148,13 +148,19 @@ def batches(size: int, x: Tensor, *others: Tensor | None) -> Iterator[tuple[Any,
     """The same ``size`` rows of each tensor at a time; what is None stays None.
 
     Raises:
-        ValueError: If there are no rows.
+        ValueError: If there are no rows, or tensors have different numbers of them.
 
     Example:
         >>> [rows.tolist() for rows, nothing in batches(2, torch.arange(3), None)]
         [[0, 1], [2]]
     """
     require_rows(x)
+    for values in others:
+        if values is not None and len(values) != len(x):
+            raise ValueError(
+                f"x has {len(x)} rows and what belongs to them, such as covariates, has "
+                f"{len(values)}; must be as many"
+            )
     for start in range(0, len(x), size):
         rows = slice(start, start + size)
         yield tuple(None if values is None else values[rows] for values in (x, *others))

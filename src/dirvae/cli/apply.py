@@ -258,8 +258,8 @@ def evaluate(
         typer.Option(
             "--certified",
             help="For a VAE: also bound the likelihood, by Markov chains that start at the "
-            "encoder's draws, for 100 rows. certified nll is at most certified gap too high. This "
-            "takes minutes.",
+            "encoder's draws, for at most 100 rows. certified nll is at most certified gap too "
+            "high if the rows are like those that the model draws. This takes minutes.",
         ),
     ] = False,
     array: Array = None,

@@ -11,7 +11,7 @@ from dirvae.distributions._vectors import positive_vector
 from dirvae.distributions.base import OfProportions, OnSimplex
 from dirvae.distributions.log_space import log_simplex, scaled_lgamma1p
 from dirvae.distributions.noise import standard_exponential
-from dirvae.distributions.precision import to_float64
+from dirvae.distributions.precision import full_precision, to_float64
 
 __all__ = ["InverseCDFDirichlet", "LogInverseCDFDirichlet", "multi_gamma_kl"]
 
@@ -133,6 +133,7 @@ def multi_gamma_kl(q_concentration: Tensor, p_concentration: Tensor) -> Tensor:
         >>> float(multi_gamma_kl(torch.ones(3), torch.ones(3)))
         0.0
     """
-    dtype = torch.promote_types(q_concentration.dtype, p_concentration.dtype)
-    a, b = to_float64(q_concentration), to_float64(p_concentration)
-    return (torch.lgamma(b) - torch.lgamma(a) + (a - b) * torch.digamma(a)).sum(-1).to(dtype)
+    q, p = full_precision(q_concentration), full_precision(p_concentration)
+    a, b = to_float64(q), to_float64(p)
+    kl = (torch.lgamma(b) - torch.lgamma(a) + (a - b) * torch.digamma(a)).sum(-1)
+    return kl.to(torch.promote_types(q.dtype, p.dtype))

@@ -489,7 +489,7 @@ class DirichletVAE(RowEstimator):
         Args:
             X: Rows, as in `fit`.
             num_samples: Draws for the importance-sampled likelihood. 0 leaves this measure out.
-            certified: Whether to add bounds of the likelihood of 100 rows (`assessment.certify`).
+            certified: Whether to bound the likelihood of at most 100 rows (`assessment.certify`).
                 This takes minutes.
         """
         return summarize(self, X, num_samples, certified=certified)
