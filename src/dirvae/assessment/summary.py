@@ -162,7 +162,6 @@ def summarize(
     prior_var = as_array(location_and_spread(vae.prior())[1].square())
     kl, evidence = _importance(vae, X, num_samples)
     few = _dense(_spread(X, MOST_DIAGNOSED))
-    some = _dense(_spread(X, MOST_CERTIFIED))
     return Summary(
         bound=Bound(elbo, kl),
         evidence=evidence,
@@ -170,10 +169,13 @@ def summarize(
         posterior_mean_variance=float(theta.var(0).sum()),
         prior_variance=float(prior_var.sum()),
         diagnosis=diagnose(vae, few, generator=torch.Generator().manual_seed(0)),
-        certificate=(
-            certify(vae, some, generator=torch.Generator().manual_seed(0)) if certified else None
-        ),
+        certificate=_certificate(vae, X) if certified else None,
     )
+
+
+def _certificate(vae: VAE, X: Any) -> Certificate:
+    some = _dense(_spread(X, MOST_CERTIFIED))
+    return certify(vae, some, generator=torch.Generator().manual_seed(0))
 
 
 def _spread(rows: Any, most: int) -> Any:

@@ -294,8 +294,8 @@ def evaluate(
     from dirvae.cli.measures import measure, measure_composition, measure_topics
 
     kind = kind_of_model(model)
+    of_rows = {"--samples": samples is not None, "--certified": certified}
     if kind == COMPOSITION:
-        of_rows = {"--samples": samples is not None, "--certified": certified}
         refuse(f"{model}, which has components", of_rows | {"--level": level})
         refuse_texts(f"{data}, which has counts", text_column, label_column)
         source = Source(data, array, id_column, encoding, transpose, layer, modality)
@@ -305,7 +305,6 @@ def evaluate(
         return
     _refuse_counts(model, covariates, covariate_columns, drop_missing, transpose, layer, modality)
     if kind == TOPICS:
-        of_rows = {"--samples": samples is not None, "--certified": certified}
         refuse(f"{model}, which has topics", of_rows)
         topics = _load(model)
         documents = read_documents(

@@ -77,10 +77,8 @@ def topic_coherence(
     """
     if measure not in MEASURES:
         raise ValueError(f"measure is {measure!r}, must be one of {', '.join(MEASURES)}")
-    ids = _checked_topics(topics)
     window, score = MEASURES[measure]
-    words, places = np.unique(ids, return_inverse=True)
-    places = places.reshape(ids.shape)
+    words, places = _words_and_places(topics)
     if window is None:
         joint = _in_documents(words, documents)
     else:
@@ -103,11 +101,9 @@ def npmi_of_weights(topics: ArrayLike, documents: Any) -> Callable[[Floats], Flo
         >>> npmi(np.array([1.0, 0.0, 1.0])), topic_coherence([[0, 1]], [[1, 1], [1, 1]])
         (array([1.]), array([1.]))
     """
-    ids = _checked_topics(topics)
-    words, places = np.unique(ids, return_inverse=True)
-    places = places.reshape(ids.shape)
+    words, places = _words_and_places(topics)
     present = _present(words, documents).tocsc()
-    second, first = np.triu_indices(ids.shape[1], 1)
+    second, first = np.triu_indices(places.shape[1], 1)
     both = sparse.hstack(
         [present[:, row[first]].multiply(present[:, row[second]]) for row in places], "csc"
     )
@@ -124,7 +120,8 @@ def npmi_of_weights(topics: ArrayLike, documents: Any) -> Callable[[Floats], Flo
 # --- counting -------------------------------------------------------------------------------------
 
 
-def _checked_topics(topics: ArrayLike) -> Ints:
+def _words_and_places(topics: ArrayLike) -> tuple[Ints, Ints]:
+    """Columns of the W words of all topics, and places among them, in the shape of ``topics``."""
     ids = np.asarray(topics)
     if ids.ndim != 2 or ids.shape[1] < 2 or ids.dtype.kind not in "iu":
         raise ValueError(
@@ -133,7 +130,8 @@ def _checked_topics(topics: ArrayLike) -> Ints:
         )
     if ids.size and ids.min() < 0:
         raise ValueError(f"topics has column {ids.min()}, must be 0 or more")
-    return ids.astype(np.int64)
+    words, places = np.unique(ids.astype(np.int64), return_inverse=True)
+    return words, places.reshape(ids.shape)
 
 
 def _in_documents(words: Ints, documents: Any) -> Floats:

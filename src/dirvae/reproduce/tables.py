@@ -121,10 +121,13 @@ def density_table(data: str, runs: Sequence[Run]) -> Table:
 
 def certificates_table(data: str, runs: Sequence[Run]) -> Table:
     """Bounds of the likelihood from both sides."""
+    given = ("NLL at least", "NLL at most", "gap", "NLL sampled")
+    drawn = ("drawn images, at least", "at most", "number")
+    header = (*given, *drawn, "temperatures", "chains begin at", "seeds")
 
     def cells(_: str, found: list[Run]) -> list[str]:
         if not found:
-            return [DASH] * 10
+            return [DASH] * len(header)
         amounts = Amounts(**found[0]["amounts"])
         return [
             mean_of(found, lambda r: -r["below"] - r["gap"]),
@@ -140,9 +143,6 @@ def certificates_table(data: str, runs: Sequence[Run]) -> Table:
         ]
 
     amounts = Amounts(**runs[-1]["amounts"]) if runs else Amounts()
-    header = ("NLL at least", "NLL at most", "gap", "NLL sampled")
-    drawn = ("drawn images, at least", "at most", "number")
-    more = (*drawn, "temperatures", "chains begin at", "seeds")
     note = (
         f"Values are nats per image, of the first {amounts.images:,} test images. NLL at most: by "
         "annealed importance sampling through as many temperatures as the table says, with "
@@ -154,7 +154,7 @@ def certificates_table(data: str, runs: Sequence[Run]) -> Table:
         f"sampled: by importance sampling with {amounts.samples:,} draws from the encoder, of the "
         "same images. Drawn images: those two bounds, and how many images were drawn."
     )
-    table = _table("Bounds of the likelihood", data, note, (*header, *more), runs, cells)
+    table = _table("Bounds of the likelihood", data, note, header, runs, cells)
     return table._replace(rows=[row for row in table.rows if row[-1] != DASH])
 
 
