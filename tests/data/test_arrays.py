@@ -12,6 +12,7 @@ from scipy import sparse
 
 from dirvae.data import ArrayDataset, Batch, Corpus, arrays, processes
 from dirvae.data.arrays import OrderedBatches, ShuffledBatches, loader
+from dirvae.data.corpus.part import CorpusPart
 from dirvae.data.counts import CountDataset
 from dirvae.models.zoo import gaussian
 from dirvae.training import fit
@@ -334,3 +335,34 @@ def test_numbers_of_any_machine_are_read(dtype):
 def test_what_has_no_rows_of_numbers_is_told(x, said):
     with pytest.raises(ValueError, match=said):
         ArrayDataset(x)
+
+
+def test_data_have_one_fingerprint_wherever_they_lie_and_others_have_others(tmp_path):
+    x = np.random.default_rng(0).poisson(1.0, (6, 4)).astype(np.float32)
+    told = torch.arange(6.0)[:, None]
+    corpora = [Corpus.of_counts(tmp_path / str(k), [x.astype(int) + k]) for k in (0, 1)]
+    different = [
+        ArrayDataset(x),
+        ArrayDataset(x[::-1]),
+        ArrayDataset(x + 1),
+        ArrayDataset(x[:5]),
+        ArrayDataset(x.reshape(6, 2, 2)),
+        ArrayDataset(x, told),
+        ArrayDataset(x, told.flip(0)),
+        ArrayDataset(x, label=told),
+        ArrayDataset(x, weight=told[:, 0]),
+        ArrayDataset(x, mask=x > 0),
+        ArrayDataset(sparse.csr_matrix(x)),
+        ArrayDataset(sparse.csr_matrix(x[::-1])),
+        *(ArrayDataset(corpus) for corpus in corpora),
+        ArrayDataset(CorpusPart(corpora[0], np.array([0, 2]))),
+        ArrayDataset(CorpusPart(corpora[0], np.array([2, 0]))),
+        ArrayDataset(torch.zeros(2, 3, dtype=torch.bfloat16)),
+        CountDataset(2 * x),
+        CountDataset(x, told.numpy()),
+        CountDataset(x, label=told.numpy()),
+    ]
+    assert len({data.fingerprint for data in different}) == len(different)
+    for same in (np.asfortranarray(x), x.astype(np.float64), torch.tensor(x), pd.DataFrame(x)):
+        assert ArrayDataset(same).fingerprint == different[0].fingerprint
+    assert CountDataset(x).fingerprint == CountDataset(sparse.csr_matrix(x)).fingerprint

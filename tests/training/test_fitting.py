@@ -167,6 +167,19 @@ def test_resume_gives_the_uninterrupted_run_to_the_bit(x, tmp_path):
     assert resumed == history
 
 
+@pytest.mark.parametrize("name", ["data", "validation"])
+def test_a_training_is_not_resumed_with_other_data(x, tmp_path, name):
+    given = {"data": x, "validation": x[:40]}
+    options = {"checkpoint_dir": tmp_path, "patience": 50}
+    quiet(small(), **given, max_epochs=2, **options)
+    before = (tmp_path / LAST).read_bytes()
+    other = given | {name: given[name].flip(0)}
+    with pytest.raises(CheckpointError, match=f"of a training with other {name}: give the data"):
+        quiet(small(), **other, max_epochs=3, resume=True, **options)
+    assert (tmp_path / LAST).read_bytes() == before
+    assert len(quiet(small(), **given, max_epochs=3, resume=True, **options)) == 3
+
+
 def test_a_module_that_a_callback_adds_is_resumed_too(x, tmp_path):
     class Counted(torch.nn.Linear):
         def get_extra_state(self):

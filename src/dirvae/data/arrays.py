@@ -16,10 +16,18 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from dirvae.alignment import matched, require_plain
 from dirvae.data.corpus.corpus import Corpus
 from dirvae.data.corpus.part import CorpusPart
+from dirvae.data.corpus.shards import digest_of
 from dirvae.data.processes import agreed, share
 from dirvae.data.sparse_matrix import sound_csr
 
-__all__ = ["ArrayDataset", "Batch", "OrderedBatches", "ShuffledBatches", "loader"]
+__all__ = [
+    "ArrayDataset",
+    "Batch",
+    "OrderedBatches",
+    "ShuffledBatches",
+    "fingerprint_of",
+    "loader",
+]
 
 WINDOW = 10  # blocks on disk whose rows are shuffled together
 
@@ -129,6 +137,11 @@ class ArrayDataset(Dataset[Batch]):
     def blocks(self) -> NDArray[np.int64] | None:
         """Numbers of the rows at which the shards of a corpus end; None for data in memory."""
         return self.x.ends if isinstance(self.x, Corpus | CorpusPart) else None
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all values and their order, by which a resumed training knows its data."""
+        return fingerprint_of(self.x, self.covariates, self.mask, self.weight, self.label)
 
     def observed(self) -> Any:
         """All observed values, in any order, as a tensor; for a sparse x, its stored values.
@@ -298,6 +311,24 @@ def _tensor(values: Any, name: str, dtype: torch.dtype = torch.float32) -> Tenso
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     copied = torch.from_numpy(array.copy())
     return copied.to(dtype) if array.dtype.kind == "f" else copied
+
+
+def fingerprint_of(x: Any, *others: Tensor | None) -> str:
+    """Hash of rows, wherever they lie, and of what is told of them."""
+    if isinstance(x, CorpusPart):
+        parts = [x.corpus.fingerprint, x.rows]
+    elif isinstance(x, Corpus):
+        parts = [x.fingerprint]
+    else:
+        arrays = [_bytes(x)] if isinstance(x, Tensor) else [x.data, x.indices, x.indptr]
+        parts = [list(x.shape), *arrays]
+    return digest_of(*parts, *(None if values is None else _bytes(values) for values in others))
+
+
+def _bytes(values: Tensor) -> NDArray[np.uint8]:
+    """The memory of a tensor of any type; NumPy lacks some of torch's."""
+    found: NDArray[np.uint8] = values.detach().cpu().contiguous().view(torch.uint8).numpy()
+    return found
 
 
 def _mean_one(weight: Tensor) -> Tensor:

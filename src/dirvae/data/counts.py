@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from dirvae.alignment import matched, require_plain
-from dirvae.data.arrays import Batch
+from dirvae.data.arrays import Batch, fingerprint_of
 from dirvae.data.corpus import Corpus
 from dirvae.data.sparse_matrix import checked_csr
 
@@ -60,6 +60,11 @@ class CountDataset(Dataset[Batch]):
     def blocks(self) -> NDArray[np.int64] | None:
         """Rows at which the shards of a corpus end; None of what is in memory."""
         return self.x.ends if isinstance(self.x, Corpus) else None
+
+    @property
+    def fingerprint(self) -> str:
+        """As `ArrayDataset.fingerprint`."""
+        return fingerprint_of(self.x, self.covariates, self.label)
 
     def _rows(self, name: str, given: Any, x: Any) -> Tensor | None:
         values = matched(name, given, x, rows="x")

@@ -105,6 +105,13 @@ ROWS = {
         with_proportions=True,
         prior_components=500,
     ),
+    "standardized_dirichlet_mixture_500_slightly_committed_with_proportions": Row(
+        StandardizedDirichlet,
+        _flat_dirichlet,
+        commitment=1.25,
+        with_proportions=True,
+        prior_components=500,
+    ),
     "concrete": Row(RelaxedOneHotCategorical, partial(standard_prior, RelaxedOneHotCategorical)),
     "gaussian_mixture": Row(Normal, partial(standard_prior, Normal), prior_components=100),
     "gaussian_mixture_500": Row(Normal, partial(standard_prior, Normal), prior_components=500),

@@ -105,8 +105,8 @@ def fit(
             several processes have generators of different seeds, or fewer rows than
             processes.
         FileNotFoundError: If there is no checkpoint to resume from.
-        CheckpointError: If the last checkpoint is damaged or of a model of other shapes, or the
-            best one is damaged or missing.
+        CheckpointError: If the last checkpoint is damaged, of a model of other shapes or of a
+            training with other data, or the best one is damaged or missing.
         FloatingPointError: If the loss, or a weight in the last step, becomes NaN or infinite.
         KeyboardInterrupt: On Ctrl-C. The checkpoint of the last epoch stays, and the message says
             how to go on.
@@ -147,6 +147,8 @@ def fit(
         last = str(folder / LAST) if resume else None
         _require_epochs(last, max_epochs)
         training.num_processes = _num_processes(run)
+        if checkpoint_dir is not None:
+            training.fingerprints = _fingerprints(data=train_loader, validation=valid_loader)
         with (
             interruptible(folder if checkpoint_dir is not None else None),
             _shared({"data": train_loader, "validation": valid_loader}, run.world_size),
@@ -286,6 +288,14 @@ def _generators_of(loader: Any) -> Iterator[torch.Generator]:
         own = getattr(part, "generator", None)
         if own is not None:
             yield own
+
+
+def _fingerprints(**loaders: Any) -> dict[str, str]:
+    """Hashes of the data, where they are ours to read whole."""
+    data: dict[str, Any] = {
+        name: getattr(loader, "dataset", None) for name, loader in loaders.items()
+    }
+    return {name: rows.fingerprint for name, rows in data.items() if hasattr(rows, "fingerprint")}
 
 
 def _require_support(vae: VAE | LabelledVAE, loaders: dict[str, Any]) -> None:

@@ -91,6 +91,7 @@ class Training(lightning.LightningModule):
         self.history: History = []
         self.generator: torch.Generator | None = None
         self.others: list[torch.Generator] = []
+        self.fingerprints: dict[str, str] = {}
         self.best_epoch, self.num_processes = -1, 1
         self.noise: torch.Generator | None = None
         self.active: Tensor | None = None
@@ -166,18 +167,26 @@ class Training(lightning.LightningModule):
         self.history.append({"epoch": float(self.current_epoch), **metrics})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the history and the states of generators, which an exact resume needs."""
+        """Add what an exact resume needs: history, states of generators, which data it is."""
         source = self.generator or torch.default_generator
         checkpoint["history"], checkpoint["rng"] = self.history, source.get_state()
         checkpoint["other_rngs"] = [other.get_state() for other in self.others]
+        checkpoint["fingerprints"] = self.fingerprints
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the history and the states of generators.
 
         Raises:
-            CheckpointError: If the weights are those of another model.
+            CheckpointError: If the weights are those of another model, or the training had other
+                data.
         """
         _require_same_shapes(self.state_dict(), checkpoint["state_dict"])
+        for name, value in checkpoint.get("fingerprints", {}).items():
+            if self.fingerprints.get(name, value) != value:
+                raise CheckpointError(
+                    f"the checkpoint is of a training with other {name}: give the data of its run, "
+                    "or another folder"
+                )
         self.history = checkpoint["history"]
         source = self.generator or torch.default_generator
         source.set_state(checkpoint["rng"].cpu())
