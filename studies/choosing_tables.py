@@ -41,6 +41,11 @@ LATENTS = (
         "standardized_dirichlet_mixture_500_committed_with_proportions",
         "iwae",
     ),
+    (
+        "`StandardizedDirichlet`, slightly committed, mixture prior of 500, proportions seen",
+        "standardized_dirichlet_mixture_500_slightly_committed_with_proportions",
+        "iwae",
+    ),
     ("Gaussian, mixture prior", "gaussian_mixture", "iwae"),
     ("`StandardizedDirichlet`, committed, mixture prior", COMMITTED, "iwae"),
     ("Gaussian", "gaussian", "iwae"),

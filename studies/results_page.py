@@ -58,7 +58,7 @@ machine.
 - **Scaled Dirichlet**: a posterior whose place and certainty are both free, under the Dirichlet
   prior ([the distributions](distributions.md)). "committed": the prior's concentration is 5, and
   each concentration of the posterior is at least 1.5 times that. So a component that is not used
-  costs KL as well ([training](training.md)).
+  costs KL as well ([training](training.md)). "slightly committed": at least 1.25 times.
 - **Mixture**: the prior is a learned mixture of 100 distributions, or of 500 where the name says
   so. In "mixture committed" none of them is more certain than the fixed prior that it starts from.
   In "released" the commitment falls to 0 in the second third of the epochs. In "with proportions"
