@@ -33,6 +33,15 @@ def test_columns_are_chosen_and_missing_words_are_missing(tmp_path):
     assert frame["diet"].isna().tolist() == [True, False, False]
 
 
+def test_whole_numbers_stay_whole_beside_a_missing_one(tmp_path):
+    large = 2**53 + 1  # which is no float64
+    found = {"id": [3, None, large], "visits": [None, 7, large]}
+    parquet.write_table(pyarrow.table(found), tmp_path / "meta.parquet")
+    frame, _ = read_metadata(tmp_path / "meta.parquet", [large, 3])
+    assert frame["visits"][0] == large
+    assert frame["visits"].isna().tolist() == [False, True]
+
+
 def test_ids_are_compared_as_written(tmp_path):
     path = table(tmp_path, "age,key\n1,007\n2,7\n")
     frame, _ = read_metadata(path, [7], id_column="key")

@@ -144,7 +144,7 @@ def parquet_table(path: Path, encoding: str = UTF8) -> tuple[Any, tuple[str, ...
     try:
         with opened_parquet(path) as (file, table):
             require_fitting(path, table)
-            frame = pandas.read_parquet(file, engine="pyarrow")
+            frame = pandas.read_parquet(file, engine="pyarrow", dtype_backend="numpy_nullable")
     except DAMAGE as error:
         raise damaged(path, error) from error
     return (frame if isinstance(frame.index, pandas.RangeIndex) else frame.reset_index()), ()
