@@ -41,6 +41,15 @@ def test_ids_are_compared_as_written(tmp_path):
     assert read_metadata(path, ["007"])[0]["age"].tolist() == [1.0]
 
 
+@pytest.mark.parametrize("missing", [None, float("nan"), ""])
+def test_a_sample_without_an_id_is_matched_to_none(missing, tmp_path):
+    """One that is missing in the table, too, is not the same sample."""
+    path = table(tmp_path, "id,age\na,31\n,7\nnan,8\nNone,9\n")
+    with pytest.raises(ValueError, match=r"meta.csv is matched by .* sample in row 2 has none: "):
+        read_metadata(path, ["a", missing])
+    assert read_metadata(path, ["a", "nan"])[0]["age"].tolist() == [31.0, 8.0]
+
+
 @pytest.mark.parametrize(
     ("text", "ages"),
     [

@@ -19,6 +19,7 @@ from dirvae.data.delimited import (
 from dirvae.data.images import required
 from dirvae.data.parquet import DAMAGE, opened_parquet, require_fitting
 from dirvae.data.text_files import UTF8, damaged
+from dirvae.data.text_tables import is_missing
 from dirvae.formats import FORMATS, TABLES, kind_of, listed
 from dirvae.text import some_of
 
@@ -57,7 +58,8 @@ def read_metadata(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read, lacks a column or a sample, or has one of these twice.
+        ValueError: If it cannot be read, lacks a column or a sample, or has one of these twice. Or
+            if a sample has no id.
         ImportError: If pandas or a reader is not installed.
 
     Example:
@@ -78,6 +80,12 @@ def read_metadata(
     if not len(frame) or not len(frame.columns):
         raise ValueError(f"{path} has no rows")
     found = list(frame.columns)
+    for row, entry in enumerate(ids, 1):
+        if is_missing(entry):  # which would be matched to another that is missing
+            raise ValueError(
+                f"{path} is matched by the samples' ids, and the sample in row {row} has none: "
+                "give it an id or leave it out"
+            )
     wanted = [str(entry) for entry in ids]
     key = found[0]
     if id_column in found and not FORMATS[kind_of(path)].names_rows:
