@@ -14,6 +14,7 @@ from dirvae.data.images import required
 from dirvae.export.documents import ids_of, names_of, theta_of
 from dirvae.topics import MixtureVAE, TopicModel
 from dirvae.topics.columns import Column, columns_of
+from dirvae.topics.model import require_topic_model
 from dirvae.writing import whole
 
 if TYPE_CHECKING:
@@ -54,8 +55,7 @@ def as_anndata(
         ImportError: If anndata is not installed.
         TypeError: If ``model`` is not a topic model.
     """
-    if not isinstance(model, TopicModel):
-        raise TypeError(f"model is a {type(model).__name__}, must be a TopicModel")
+    require_topic_model(model)
     anndata, pandas = (required(name, "h5ad", "anndata") for name in ("anndata", "pandas"))
     from dirvae import __version__
 
