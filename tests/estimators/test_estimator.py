@@ -166,6 +166,33 @@ def test_no_pass_changes_the_shape_of_a_model(Estimator, changed, message, is_lo
     assert len(model.set_params(**right).partial_fit(X).history_) == 2
 
 
+@pytest.mark.parametrize(
+    ("at_first", "defaults", "other"),
+    [
+        (
+            {},
+            {"latent": "standardized-dirichlet", "prior_concentration": 10, "commitment": 1.5},
+            {"commitment": 1.25},
+        ),
+        (
+            {"latent": "dirichlet"},  # of K = 2, whose prior has 1 - 1/2
+            {"prior_concentration": 0.5, "commitment": 0, "likelihood": "gaussian"},
+            {"likelihood": "bernoulli"},
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_defaults_spelled_out_make_one_more_pass(at_first, defaults, other, is_loaded, tmp_path):
+    rows = np.random.default_rng(0).normal(size=(20, 5))
+    model = estimator(DirichletVAE).set_params(likelihood=None, **at_first).partial_fit(rows)
+    if is_loaded:
+        model.save(tmp_path / "model")
+        model = DirichletVAE.load(tmp_path / "model")
+    assert len(model.set_params(**defaults).partial_fit(rows).history_) == 2
+    with pytest.raises(ValueError, match=r"(commitment|likelihood) is .*, must be None for"):
+        model.set_params(**other).partial_fit(rows)
+
+
 def test_the_same_argument_in_other_words_makes_one_more_pass():
     model = estimator(TopicModel).set_params(vectorizer=CountVectorizer()).partial_fit(TEXTS)
     same = {"latent": "dirichlet", "decoder": "mixture", "hidden_sizes": [*model.hidden_sizes]}

@@ -262,13 +262,18 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             )
         for name, now in self._shaping().items():
             before = getattr(self, "_built", {}).get(name, now)  # of a pickle it may be unknown
-            if not _alike(now, before):
-                told, right = _briefly(now), _briefly(before)
-                right = "as it was" if told == right else right
-                raise ValueError(
-                    f"{name} is {told}, must be {right} for partial_fit, as the fitted model has: "
-                    "for another one call fit"
-                )
+            if _alike(now, before) or (before is None and _alike(now, self._stood_for(name))):
+                continue
+            told, right = _briefly(now), _briefly(before)
+            right = "as it was" if told == right else right
+            raise ValueError(
+                f"{name} is {told}, must be {right} for partial_fit, as the fitted model has: "
+                "for another one call fit"
+            )
+
+    def _stood_for(self, name: str) -> Any:
+        """What the fit took for an argument that was None."""
+        return _as_is(name, getattr(self, f"{name}_", None))
 
     def _shaping(self) -> dict[str, Any]:
         """Arguments that shape the model when it is built, as they are now."""
