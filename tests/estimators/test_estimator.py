@@ -107,6 +107,39 @@ def test_a_fit_without_its_checkpoint_leaves_what_was_learned(Estimator, tmp_pat
     assert dict(vars(model)) == before
 
 
+SAVED = [
+    (DirichletVAE, {"latent": "gaussian"}, "latent is Normal, must be None to be saved"),
+    (SemiSupervisedVAE, {"latent": "gaussian"}, "latent is Normal, must be Dirichlet to be saved"),
+    (TopicModel, {"guide": {"a": ["b"]}}, r"guide is \{'a': \('b',\)\}, must be None to be saved"),
+    (CompositionModel, {"hidden_sizes": (7,)}, r"hidden_sizes is \(7,\), must be \(4,\) to be"),
+]
+
+
+@pytest.mark.parametrize("is_loaded", [False, True])
+@pytest.mark.parametrize(("Estimator", "changed", "message"), SAVED)
+def test_a_folder_has_the_arguments_of_the_fit(Estimator, changed, message, is_loaded, tmp_path):
+    """Another value would be what the loaded model says that it was fitted with."""
+    model = estimator(Estimator).fit(X, Y)
+    model.save(tmp_path / "model")
+    if is_loaded:
+        model = Estimator.load(tmp_path / "model")
+    right = {name: getattr(model, name) for name in changed}
+    with pytest.raises(ValueError, match=message):
+        model.set_params(**changed).save(tmp_path / "model")
+    loaded = Estimator.load(tmp_path / "model")
+    assert {name: getattr(loaded, name) for name in changed} == right
+    model.set_params(**right, learning_rate=0.5).save(tmp_path / "model")
+    assert Estimator.load(tmp_path / "model").learning_rate == 0.5
+
+
+@pytest.mark.parametrize("Estimator", [TopicModel, CompositionModel])
+def test_arguments_for_the_next_fit_change_no_page(Estimator):
+    model = estimator(Estimator).fit(X)
+    page = model.report(X)
+    others = {"latent": "softmax-gaussian"} if Estimator is TopicModel else {}
+    assert model.set_params(n_components=3, **others).report(X) == page
+
+
 PASSES = (DirichletVAE, TopicModel, CompositionModel)
 
 
