@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from dirvae.data.delimited import MISSING, is_number, numbers_in
+from dirvae.data.delimited import DECIMAL_COMMA, MISSING, is_number, numbers_in
 from dirvae.data.text_tables import is_missing
 
 __all__ = ["require_times", "typed"]
@@ -101,5 +101,11 @@ def _number(cell: str) -> float:
     return float(cell)
 
 
+def _number_with_comma(cell: str) -> float:
+    if not DECIMAL_COMMA.fullmatch(cell):
+        raise ValueError(f"{cell!r} is no number with a decimal comma")
+    return float(cell.replace(",", "."))
+
+
 DATES: tuple[Callable[[str], Any], ...] = (date.fromisoformat, datetime.fromisoformat)
-KINDS = (_number, *DATES)
+KINDS = (_number, _number_with_comma, *DATES)
