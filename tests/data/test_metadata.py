@@ -9,6 +9,8 @@ import pytest
 from pyarrow import parquet
 
 from dirvae.data.metadata import read_metadata
+from dirvae.data.typed_cells import typed
+from dirvae.topics.columns import columns_of
 
 TEXT = "id,age,diet,since\nb,31,home,2020-01-31\na,NA,swap,2020-02-01\nc,7.5,NA,\n"
 
@@ -148,6 +150,25 @@ def test_a_column_is_of_numbers_or_dates_if_all_that_is_known_is(tmp_path):
     assert frame["nothing"].dtype.kind == "O"
     assert frame["codes"].tolist()[:2] == ["1", "2"]
     assert frame["codes"].isna().tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("cells", "at"),
+    [
+        (["2020-01-31 04:05", "2020-02-01"], ["2020-01-31T04:05", "2020-02-01T00:00"]),
+        (["2020-01-31T04:05:06", "20200201"], ["2020-01-31T04:05:06", "2020-02-01"]),
+        (["2020-01-31T04:05+02:00", "2020-01-31T04:05Z"], ["2020-01-31T02:05", "2020-01-31T04:05"]),
+    ],
+)
+def test_dates_with_a_time_are_dates_as_they_are_for_documents(cells, at, tmp_path):
+    path = table(tmp_path, f"id,at\na,{cells[0]}\nb,{cells[1]}\nc,\n")
+    found = read_metadata(path, ["c", "b", "a"])[0]["at"]
+    assert found.isna().tolist() == [True, False, False]
+    expected = np.array(at, dtype="datetime64[s]")
+    np.testing.assert_array_equal(found[1:].to_numpy("datetime64[s]"), expected[::-1])
+    [days] = columns_of({"at": typed("at", cells, "x.csv")})
+    [same] = columns_of({"at": found[1:]})
+    np.testing.assert_allclose(same.values, days.values[::-1], rtol=1e-12)
 
 
 def test_a_typo_among_numbers_or_dates_is_said(tmp_path):

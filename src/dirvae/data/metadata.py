@@ -11,7 +11,7 @@ from typing import Any
 from dirvae.data.delimited import (
     MISSING,
     comma_notes,
-    is_date,
+    dates_in,
     numbers_in,
     read_delimited,
     word_notes,
@@ -39,9 +39,9 @@ def read_metadata(
 ) -> tuple[Any, tuple[str, ...]]:
     r"""Read what a table says of samples, in their order.
 
-    Of a table in text a column is one of numbers, or of dates as 2020-12-31, if all its cells are;
-    otherwise of words. Numbers have a point, or all have a decimal comma. Empty cells, NA and the
-    like are missing.
+    Of a table in text a column is one of numbers, or of dates, if all its cells are; otherwise of
+    words. Numbers have a point, or all have a decimal comma. Dates are as ISO 8601 has them, with a
+    time or without; a time with a zone becomes UTC. Empty cells, NA and the like are missing.
 
     Args:
         path: A file of a kind in `dirvae.formats.TABLES`.
@@ -168,8 +168,9 @@ def _typed(path: Path, cells: Any, column: Any, are_words: bool) -> Any:
         found = known
     elif len(known) and numbers is not None:
         found = pandas.Series(numbers, known.index, dtype=float)
-    elif len(known) and all(map(is_date, known)):
-        found = pandas.to_datetime(known)
+    elif len(known) and (dates := dates_in(known)) is not None:
+        utc = any(getattr(value, "tzinfo", None) is not None for value in dates)
+        found = pandas.Series(pandas.to_datetime(dates, utc=utc), known.index).dt.tz_localize(None)
     else:
         found = known
     return found.reindex(cells.index)
