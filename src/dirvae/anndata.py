@@ -249,7 +249,7 @@ def cell_tables(
     counts, vae = model.counts(X), model.vae_
     assert isinstance(vae, MixtureVAE)
     numbers = model._covariate_values(covariates, counts.shape[0])
-    mean, shape, _ = marginals(evidence_of(vae, counts, numbers), model.n_components)
+    mean, shape, _ = marginals(evidence_of(vae, counts, numbers), model._n_features_out)
     law = beta_of(mean, shape)
     parts = {"std": law.std(), **{name: law.ppf(q) for name, q in QUANTILES.items()}}
     frames = {f"X_{key}_{name}": _frame(part, model, names) for name, part in parts.items()}

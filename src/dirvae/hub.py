@@ -216,7 +216,7 @@ def _facts(model: Any) -> dict[str, str]:
         "class": type(model).__name__,
         "version of dirvae": __version__,
         "latent": type(model.vae_.prior()).__name__,
-        "components": f"{model.n_components:,}",
+        "components": f"{model._n_features_out:,}",
         "columns": f"{model.n_features_in_:,}",
         "epochs": f"{model.n_iter_:,}",
         "parameters": f"{sum(p.numel() for p in model.vae_.parameters()):,}",

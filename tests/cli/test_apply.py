@@ -254,7 +254,12 @@ def test_facts_of_the_epoch_that_was_kept_are_shown():
         {"epoch": 2.0, "elbo": -9},
     ]
     model = SimpleNamespace(
-        history_=history, best_epoch_=1, latent_=dict, n_components=3, n_features_in_=6, n_iter_=3
+        history_=history,
+        best_epoch_=1,
+        latent_=dict,
+        _n_features_out=3,
+        n_features_in_=6,
+        n_iter_=3,
     )
     found = apply._facts(model)
     assert (found["elbo"], found["latent"], found["epochs"]) == (-2, "dict", 3)

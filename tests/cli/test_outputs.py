@@ -19,6 +19,7 @@ import typer.main
 import dirvae
 from dirvae.cli import app
 from dirvae.cli.outputs import write_table
+from dirvae.data import Corpus
 from tests.cli.command import Ran
 
 RANDOM = np.random.default_rng(0)
@@ -187,6 +188,9 @@ def test_results_do_not_go_into_the_folder_of_a_model(
     command: list[Any], place: Path, refused: Callable[..., str]
 ) -> None:
     assert "vae holds a model; choose another --output" in refused(*command, "vae", root=place)
+    Corpus.of_counts(place / "corpus", [np.eye(4)])
+    said = refused(*command, "corpus", root=place)
+    assert "corpus holds a corpus; choose another --output" in said
 
 
 @pytest.mark.parametrize(

@@ -550,6 +550,7 @@ def test_features_by_samples_are_turned():
     assert turned.x.toarray().tolist() == [[1, 3, 5], [2, 4, 6]]
     assert (turned.columns, turned.ids, turned.notes) == (["a", "7", "b"], {}, ("n",))
     bare = transposed("x", Rows(np.eye(2), ["s", "t"]))
+    assert transposed("x", Rows(np.eye(2), ids={"taxon": [None, "a"]})).columns == ["", "a"]
     assert (bare.columns, bare.ids) == (None, {"sample": ["s", "t"]})
     with pytest.raises(ValueError, match="x has two rows named 'b'; each name must be unique"):
         transposed("x", Rows(np.eye(3), ids={"taxon": ["a", "b", "b"]}))

@@ -9,6 +9,8 @@ import pytest
 from pyarrow import parquet
 
 from dirvae.data.metadata import read_metadata
+from dirvae.data.typed_cells import typed
+from dirvae.topics.columns import columns_of
 
 TEXT = "id,age,diet,since\nb,31,home,2020-01-31\na,NA,swap,2020-02-01\nc,7.5,NA,\n"
 
@@ -48,6 +50,15 @@ def test_ids_are_compared_as_written(tmp_path):
     assert frame["age"].tolist() == [2.0]
     path = table(tmp_path, "key,age\n007,1\n7,2\n")
     assert read_metadata(path, ["007"])[0]["age"].tolist() == [1.0]
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), ""])
+def test_a_sample_without_an_id_is_matched_to_none(missing, tmp_path):
+    """One that is missing in the table, too, is not the same sample."""
+    path = table(tmp_path, "id,age\na,31\n,7\nnan,8\nNone,9\n")
+    with pytest.raises(ValueError, match=r"meta.csv is matched by .* sample in row 2 has none: "):
+        read_metadata(path, ["a", missing])
+    assert read_metadata(path, ["a", "nan"])[0]["age"].tolist() == [31.0, 8.0]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +159,25 @@ def test_a_column_is_of_numbers_or_dates_if_all_that_is_known_is(tmp_path):
     assert frame["nothing"].dtype.kind == "O"
     assert frame["codes"].tolist()[:2] == ["1", "2"]
     assert frame["codes"].isna().tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("cells", "at"),
+    [
+        (["2020-01-31 04:05", "2020-02-01"], ["2020-01-31T04:05", "2020-02-01T00:00"]),
+        (["2020-01-31T04:05:06", "20200201"], ["2020-01-31T04:05:06", "2020-02-01"]),
+        (["2020-01-31T04:05+02:00", "2020-01-31T04:05Z"], ["2020-01-31T02:05", "2020-01-31T04:05"]),
+    ],
+)
+def test_dates_with_a_time_are_dates_as_they_are_for_documents(cells, at, tmp_path):
+    path = table(tmp_path, f"id,at\na,{cells[0]}\nb,{cells[1]}\nc,\n")
+    found = read_metadata(path, ["c", "b", "a"])[0]["at"]
+    assert found.isna().tolist() == [True, False, False]
+    expected = np.array(at, dtype="datetime64[s]")
+    np.testing.assert_array_equal(found[1:].to_numpy("datetime64[s]"), expected[::-1])
+    [days] = columns_of({"at": typed("at", cells, "x.csv")})
+    [same] = columns_of({"at": found[1:]})
+    np.testing.assert_allclose(same.values, days.values[::-1], rtol=1e-12)
 
 
 def test_a_typo_among_numbers_or_dates_is_said(tmp_path):

@@ -107,6 +107,39 @@ def test_a_fit_without_its_checkpoint_leaves_what_was_learned(Estimator, tmp_pat
     assert dict(vars(model)) == before
 
 
+SAVED = [
+    (DirichletVAE, {"latent": "gaussian"}, "latent is Normal, must be None to be saved"),
+    (SemiSupervisedVAE, {"latent": "gaussian"}, "latent is Normal, must be Dirichlet to be saved"),
+    (TopicModel, {"guide": {"a": ["b"]}}, r"guide is \{'a': \('b',\)\}, must be None to be saved"),
+    (CompositionModel, {"hidden_sizes": (7,)}, r"hidden_sizes is \(7,\), must be \(4,\) to be"),
+]
+
+
+@pytest.mark.parametrize("is_loaded", [False, True])
+@pytest.mark.parametrize(("Estimator", "changed", "message"), SAVED)
+def test_a_folder_has_the_arguments_of_the_fit(Estimator, changed, message, is_loaded, tmp_path):
+    """Another value would be what the loaded model says that it was fitted with."""
+    model = estimator(Estimator).fit(X, Y)
+    model.save(tmp_path / "model")
+    if is_loaded:
+        model = Estimator.load(tmp_path / "model")
+    right = {name: getattr(model, name) for name in changed}
+    with pytest.raises(ValueError, match=message):
+        model.set_params(**changed).save(tmp_path / "model")
+    loaded = Estimator.load(tmp_path / "model")
+    assert {name: getattr(loaded, name) for name in changed} == right
+    model.set_params(**right, learning_rate=0.5).save(tmp_path / "model")
+    assert Estimator.load(tmp_path / "model").learning_rate == 0.5
+
+
+@pytest.mark.parametrize("Estimator", [TopicModel, CompositionModel])
+def test_arguments_for_the_next_fit_change_no_page(Estimator):
+    model = estimator(Estimator).fit(X)
+    page = model.report(X)
+    others = {"latent": "softmax-gaussian"} if Estimator is TopicModel else {}
+    assert model.set_params(n_components=3, **others).report(X) == page
+
+
 PASSES = (DirichletVAE, TopicModel, CompositionModel)
 
 
@@ -164,6 +197,33 @@ def test_no_pass_changes_the_shape_of_a_model(Estimator, changed, message, is_lo
         model.set_params(**changed).partial_fit(X)
     assert all(bool((weights[name] == w).all()) for name, w in model.vae_.state_dict().items())
     assert len(model.set_params(**right).partial_fit(X).history_) == 2
+
+
+@pytest.mark.parametrize(
+    ("at_first", "defaults", "other"),
+    [
+        (
+            {},
+            {"latent": "standardized-dirichlet", "prior_concentration": 10, "commitment": 1.5},
+            {"commitment": 1.25},
+        ),
+        (
+            {"latent": "dirichlet"},  # of K = 2, whose prior has 1 - 1/2
+            {"prior_concentration": 0.5, "commitment": 0, "likelihood": "gaussian"},
+            {"likelihood": "bernoulli"},
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_defaults_spelled_out_make_one_more_pass(at_first, defaults, other, is_loaded, tmp_path):
+    rows = np.random.default_rng(0).normal(size=(20, 5))
+    model = estimator(DirichletVAE).set_params(likelihood=None, **at_first).partial_fit(rows)
+    if is_loaded:
+        model.save(tmp_path / "model")
+        model = DirichletVAE.load(tmp_path / "model")
+    assert len(model.set_params(**defaults).partial_fit(rows).history_) == 2
+    with pytest.raises(ValueError, match=r"(commitment|likelihood) is .*, must be None for"):
+        model.set_params(**other).partial_fit(rows)
 
 
 def test_the_same_argument_in_other_words_makes_one_more_pass():

@@ -36,6 +36,14 @@ def test_the_file_has_counts_theta_and_topics(topics, tmp_path):
     assert told["model"] == "TopicModel"
 
 
+def test_missing_ids_are_empty_texts(topics):
+    names, sites = IDS["id"].copy(), IDS["site"].copy()
+    names[2], sites[3], sites[4] = None, float("nan"), pd.NA
+    found = as_anndata(topics.model, topics.X, ids={"id": names, "site": sites})
+    assert found.obs_names.tolist() == ["d0", "d1", "", *IDS["id"][3:]]
+    assert found.obs["site"].tolist() == [*IDS["site"][:3], "", "", *IDS["site"][5:]]
+
+
 def test_counts_that_single_precision_does_not_hold_stay_as_they_are(topics, tmp_path):
     model, counts = topics
     large = counts + 2.0**24 * (counts > 0) + 1

@@ -93,6 +93,23 @@ def test_rows_are_found_again_whatever_their_ids(word, topics, tmp_path):
     assert pd.read_csv(tmp_path / "theta.csv")["id"].tolist() == ids
 
 
+def test_a_missing_id_is_an_empty_cell_and_a_word_stays_one(topics, tmp_path):
+    """As `dirvae transform` writes them, and as the readers read them."""
+    kinds = {
+        "words": ["a", None, "nan", "NA"],
+        "numbers": [1.5, float("nan"), 2.5, 3.5],
+        "whole": pd.Series([1, None, 3, 4], dtype="Int64"),
+        "days": pd.to_datetime(pd.Series(["2020-01-31", None, "2020-02-01", "2020-02-02"])),
+    }
+    ids = {name: [*values, *["z"] * 36] for name, values in kinds.items()}
+    to_csv(topics.model, tmp_path, topics.X, ids=ids)
+    _, lines = read(tmp_path / "theta.csv")
+    assert [line[0] for line in lines[:4]] == ["a", "", "nan", "NA"]
+    assert [line[1] for line in lines[:4]] == ["1.5", "", "2.5", "3.5"]
+    assert [line[2] for line in lines[:4]] == ["1", "", "3", "4"]
+    assert [line[3][:10] for line in lines[:4]] == ["2020-01-31", "", "2020-02-01", "2020-02-02"]
+
+
 def test_covariates_tell(of_known, tmp_path):
     to_csv(of_known.model, tmp_path, COUNTS, covariates=KNOWN)
     _, lines = read(tmp_path / "theta.csv")

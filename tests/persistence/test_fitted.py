@@ -535,6 +535,7 @@ def test_word_vectors_that_were_given_are_there_for_another_fit(words: Any, tmp_
         2, decoder="embedded", word_vectors=vectors, max_epochs=2, hidden_sizes=(4,), random_state=0
     )
     model.fit(counts, vocabulary=words).save(tmp_path / "model")
+    model.set_params(word_vectors=None).save(tmp_path / "model")  # they are among the weights
     again = load(tmp_path / "model").fit(counts, vocabulary=words)
     np.testing.assert_array_equal(again.transform(counts), model.transform(counts))
     if words:

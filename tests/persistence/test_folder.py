@@ -15,9 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from dirvae import load, save
+from dirvae.data import Corpus
 from dirvae.models import zoo
 from dirvae.persistence import folder
 from dirvae.persistence.folder import (
@@ -25,6 +27,7 @@ from dirvae.persistence.folder import (
     MANIFEST,
     WEIGHTS,
     ModelFormatError,
+    holds_model,
     read_folder,
     require_replaceable,
     write_folder,
@@ -266,6 +269,15 @@ def test_files_that_cannot_be_replaced_are_found_by_the_trial(
         require_replaceable(tmp_path / "model")
     assert read_folder(tmp_path / "model") == OLD
     assert {entry.name for entry in (tmp_path / "model").iterdir()} == NAMES
+
+
+def test_a_corpus_is_no_model(tmp_path: Path) -> None:
+    Corpus.of_counts(tmp_path / "corpus", [np.eye(4)])
+    write_folder(tmp_path / "model", OLD)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "manifest.json").write_text("{")
+    found = [holds_model(tmp_path / name) for name in ("corpus", "model", "broken", "none")]
+    assert found == [False, True, True, False]
 
 
 def test_the_trial_leaves_all_as_it_was(tmp_path: Path) -> None:

@@ -47,6 +47,14 @@ def test_samples_of_small_labels_and_of_none_are_of_groups_too(with_none) -> Non
     ]
 
 
+def test_a_label_called_as_a_group_of_ours_is_another_group() -> None:
+    labels = ["other"] * 5 + ["no site"] * 4 + [f"site {row:02}" for row in range(29)] + [None] * 2
+    [(_, levels, of)] = grouped(labels, None, "site")
+    kept = [f"site {n:02}" for n in range(28)]
+    assert levels == ["other", "no site", *kept, "(other)", "(no site)"]
+    assert of == [0] * 5 + [1] * 4 + [*range(2, 30), 30] + [31] * 2
+
+
 def test_one_word_or_too_many_make_no_groups() -> None:
     frame = pd.DataFrame({"one": ["a"] * 40, "each": [f"word {row}" for row in range(40)]})
     assert grouped(None, frame) == []

@@ -7,9 +7,9 @@ import copy
 import numpy as np
 import pytest
 
-from dirvae import CompositionModel, TopicModel
+from dirvae import CompositionModel, DirichletVAE, TopicModel
 from dirvae.evaluation import match_topics, stability, topic_stability
-from dirvae.topics import fit_seeds
+from dirvae.topics import compare_sizes, fit_seeds
 
 SMALL = {"hidden_sizes": (16,), "max_epochs": 15, "batch_size": 100}
 
@@ -97,6 +97,27 @@ def test_words_and_labels_go_to_every_model(planted):
 def test_seeds_are_two_or_more_integers(seeds):
     with pytest.raises(ValueError, match="seeds is"):
         fit_seeds(TopicModel(2), np.eye(4), seeds)
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "error", "message"),
+    [
+        (CompositionModel(2), {"vocabulary": list("abcd")}, ValueError, "vocabulary is given"),
+        (CompositionModel(2), {"smooth": ["year"]}, ValueError, r"smooth is \['year'\], must be"),
+        (DirichletVAE(2), {}, TypeError, "model is a DirichletVAE, must be a TopicModel"),
+    ],
+)
+def test_what_a_model_does_not_take_is_refused_before_any_work(
+    monkeypatch, model, given, error, message
+):
+    monkeypatch.setattr(type(model), "fit", lambda *args, **kwargs: pytest.fail("it was fitted"))
+    with pytest.raises(error, match=message):
+        fit_seeds(model, np.eye(4), (0, 1), **given)
+
+
+def test_sizes_are_those_of_topic_models():
+    with pytest.raises(TypeError, match="model is a DirichletVAE, must be a TopicModel"):
+        compare_sizes(DirichletVAE(2, max_epochs=1), np.eye(20), (2, 3))
 
 
 def _cosines(first, second):

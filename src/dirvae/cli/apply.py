@@ -182,7 +182,7 @@ def _write_theta(
         how["columns"] = id_column or id_columns_of(corpus)
     with counted("documents") as progress:
         write_theta(estimator, corpus, output, **how, progress=progress)
-    say(f"{output}: {corpus.shape[0]:,} rows, {estimator.n_components} components")
+    say(f"{output}: {corpus.shape[0]:,} rows, {estimator._n_features_out} components")
 
 
 def read_for(
@@ -368,7 +368,7 @@ def _facts(estimator: Any) -> dict[str, Any]:
             getattr(estimator, "latent_", None) or meant("latent", estimator.latent)
         ).__name__,
         **({"likelihood": estimator.likelihood_.__name__} if has_likelihood else {}),
-        "components": estimator.n_components,
+        "components": estimator._n_features_out,
         "columns": estimator.n_features_in_,
         "prior_concentration": _prior(estimator),
         "epochs": estimator.n_iter_,

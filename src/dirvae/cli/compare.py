@@ -133,12 +133,10 @@ def compare(
 
 def _parted(sources: Sequence[str]) -> tuple[list[Path], str | None]:
     """Folders of models, and the data, if the last of the sources is no model."""
-    from dirvae.data.corpus.manifest import says_corpus
     from dirvae.persistence.folder import holds_model
 
     *others, last = sources
-    # A corpus has a manifest, too.
-    data = None if holds_model(Path(last)) and not says_corpus(Path(last)) else last
+    data = None if holds_model(Path(last)) else last
     folders = [Path(source) for source in (sources if data is None else others)]
     if not 2 <= len(folders) <= 5:
         raise ValueError(f"MODEL names {len(folders)} models, must name two to five")

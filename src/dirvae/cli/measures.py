@@ -75,7 +75,7 @@ def measure_composition(estimator: Any, X: Any, covariates: Any = None) -> dict[
         "gain": float(gain.mean()),
         "gain_std_error": number_or_none(gain.std(ddof=1) / root) if len(gain) > 1 else None,
         "precision": estimator.precision_,
-        "components": estimator.n_components,
+        "components": estimator._n_features_out,
     }
 
 

@@ -97,15 +97,18 @@ def require_results_folder(path: Path) -> None:
     """Make sure that files can be written in a folder, which may not exist yet.
 
     Raises:
-        ValueError: If it is that of a model, or no folder.
+        ValueError: If it is that of a model or of a corpus, or no folder.
         OSError: If nothing can be written there.
     """
+    from dirvae.data.corpus.manifest import says_corpus
     from dirvae.persistence.folder import holds_model
 
     if path.exists() and not path.is_dir():
         raise ValueError(f"{path} is a file; --output must be a folder or a new path")
     if holds_model(path):
         raise ValueError(f"{path} holds a model; choose another --output")
+    if says_corpus(path):
+        raise ValueError(f"{path} holds a corpus; choose another --output")
     require_writable(path)
 
 

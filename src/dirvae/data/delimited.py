@@ -6,8 +6,8 @@ import csv
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import date
+from contextlib import contextmanager, suppress
+from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from dirvae.formats import kind_of
 from dirvae.text import some_of
 
 __all__ = [
+    "DATES",
     "DECIMAL_COMMA",
     "MISSING",
     "NUMBER",
@@ -24,6 +25,7 @@ __all__ = [
     "Delimited",
     "cells_of_any_length",
     "comma_notes",
+    "dates_in",
     "identifiers",
     "is_date",
     "is_number",
@@ -40,12 +42,12 @@ MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None")
 NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+|inf(inity)?)(e[+-]?\d+)?\s*", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d+(,\d*)?|,\d+)([eE][+-]?\d+)?\s*")
 PERHAPS_THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2},\d{3}\s*")
-DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")
 EXCEL_HINT = re.compile("sep=([,;\t| ])[\r\n]+")  # a first line that is for Excel
 BREAK = re.compile("\r\n|\n|\r")
 LINE = re.compile(f"[^\r\n]*(?:{BREAK.pattern})|[^\r\n]+")
 ROWS_LOOKED_AT = 100
+DATES: tuple[Callable[[str], date], ...] = (date.fromisoformat, datetime.fromisoformat)
 LIMIT = threading.Lock()
 
 
@@ -142,16 +144,26 @@ def word_notes(told: Mapping[str, Iterable[Any]], words: Iterable[str]) -> tuple
 
 
 def is_date(cell: str) -> bool:
-    """Whether a cell is a date as 2020-12-31.
+    """Whether a cell is a date, or a date with a time, as ISO 8601 has them.
 
     Example:
-        >>> [is_date(cell) for cell in ("2020-12-31", "2020-02-30", "2020")]
-        [True, False, False]
+        >>> [is_date(cell) for cell in ("2020-12-31", "2020-12-31 23:59", "2020-02-30", "2020")]
+        [True, True, False, False]
     """
-    try:
-        return DATE.fullmatch(cell) is not None and bool(date.fromisoformat(cell))
-    except ValueError:
-        return False
+    return dates_in([cell]) is not None
+
+
+def dates_in(cells: Sequence[str]) -> list[date] | None:
+    """The dates of a column; dates with a time, if a cell has one; None if a cell is no date.
+
+    Example:
+        >>> dates_in(["2020-12-31", "2021-01-01"])
+        [datetime.date(2020, 12, 31), datetime.date(2021, 1, 1)]
+    """
+    for parse in DATES:
+        with suppress(ValueError):
+            return [parse(cell) for cell in cells]
+    return None
 
 
 KINDS: tuple[tuple[str, Callable[[str], object]], ...] = (

@@ -11,7 +11,7 @@ from typing import Any
 from dirvae.data.delimited import (
     MISSING,
     comma_notes,
-    is_date,
+    dates_in,
     numbers_in,
     read_delimited,
     word_notes,
@@ -19,6 +19,7 @@ from dirvae.data.delimited import (
 from dirvae.data.images import required
 from dirvae.data.parquet import DAMAGE, opened_parquet, require_fitting
 from dirvae.data.text_files import UTF8, damaged
+from dirvae.data.text_tables import is_missing
 from dirvae.formats import FORMATS, TABLES, kind_of, listed
 from dirvae.text import some_of
 
@@ -38,9 +39,9 @@ def read_metadata(
 ) -> tuple[Any, tuple[str, ...]]:
     r"""Read what a table says of samples, in their order.
 
-    Of a table in text a column is one of numbers, or of dates as 2020-12-31, if all its cells are;
-    otherwise of words. Numbers have a point, or all have a decimal comma. Empty cells, NA and the
-    like are missing.
+    Of a table in text a column is one of numbers, or of dates, if all its cells are; otherwise of
+    words. Numbers have a point, or all have a decimal comma. Dates are as ISO 8601 has them, with a
+    time or without; a time with a zone becomes UTC. Empty cells, NA and the like are missing.
 
     Args:
         path: A file of a kind in `dirvae.formats.TABLES`.
@@ -57,7 +58,8 @@ def read_metadata(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read, lacks a column or a sample, or has one of these twice.
+        ValueError: If it cannot be read, lacks a column or a sample, or has one of these twice. Or
+            if a sample has no id.
         ImportError: If pandas or a reader is not installed.
 
     Example:
@@ -78,6 +80,12 @@ def read_metadata(
     if not len(frame) or not len(frame.columns):
         raise ValueError(f"{path} has no rows")
     found = list(frame.columns)
+    for row, entry in enumerate(ids, 1):
+        if is_missing(entry):  # which would be matched to another that is missing
+            raise ValueError(
+                f"{path} is matched by the samples' ids, and the sample in row {row} has none: "
+                "give it an id or leave it out"
+            )
     wanted = [str(entry) for entry in ids]
     key = found[0]
     if id_column in found and not FORMATS[kind_of(path)].names_rows:
@@ -160,8 +168,9 @@ def _typed(path: Path, cells: Any, column: Any, are_words: bool) -> Any:
         found = known
     elif len(known) and numbers is not None:
         found = pandas.Series(numbers, known.index, dtype=float)
-    elif len(known) and all(map(is_date, known)):
-        found = pandas.to_datetime(known)
+    elif len(known) and (dates := dates_in(known)) is not None:
+        utc = any(getattr(value, "tzinfo", None) is not None for value in dates)
+        found = pandas.Series(pandas.to_datetime(dates, utc=utc), known.index).dt.tz_localize(None)
     else:
         found = known
     return found.reindex(cells.index)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
+from dirvae.alignment import is_missing
 from dirvae.text import some_of
 
 __all__ = ["SAMPLE", "Rows", "require_numbers", "require_rows", "rows_of", "transposed"]
@@ -58,13 +59,17 @@ def transposed(name: Any, rows: Rows) -> Rows:
             f"{name} has {len(rows.ids)} columns that identify rows ({some_of(rows.ids)}). With "
             "--transpose, it must have one, with the names of features"
         )
-    features = next((list(map(str, values)) for values in rows.ids.values()), None)
+    features = next(map(_names, rows.ids.values()), None)
     if features is not None and len(set(features)) < len(features):
         again = next(feature for feature in features if features.count(feature) > 1)
         raise ValueError(f"{name} has two rows named {again!r}; each name must be unique")
     x = rows.x.T.tocsr() if sparse.issparse(rows.x) else np.ascontiguousarray(rows.x.T)
     ids = {} if rows.columns is None else {SAMPLE: rows.columns}
     return Rows(x, features, ids, rows.notes)
+
+
+def _names(values: Sequence[Any]) -> list[str]:
+    return ["" if is_missing(value) else str(value) for value in values]
 
 
 def require_numbers(name: Any, values: Any) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
 from typing import Any
 
-from dirvae.data.delimited import MISSING, is_number, numbers_in
+from dirvae.data.delimited import DATES, DECIMAL_COMMA, MISSING, dates_in, is_number, numbers_in
 from dirvae.data.text_tables import is_missing
 
 __all__ = ["require_times", "typed"]
@@ -45,10 +44,9 @@ def typed(name: str, cells: Sequence[Any], source: str) -> list[Any]:
         return list(cells)
     found: list[Any] | None = numbers_in(name, known, source)
     if found is None:
-        kind = next((kind for kind in DATES if all(_is(kind, cell) for cell in known)), None)
-        if kind is None:
+        found = dates_in(known)
+        if found is None:
             return list(cells)
-        found = list(map(kind, known))
     _require_known(name, cells, source)
     return found
 
@@ -101,5 +99,10 @@ def _number(cell: str) -> float:
     return float(cell)
 
 
-DATES: tuple[Callable[[str], Any], ...] = (date.fromisoformat, datetime.fromisoformat)
-KINDS = (_number, *DATES)
+def _number_with_comma(cell: str) -> float:
+    if not DECIMAL_COMMA.fullmatch(cell):
+        raise ValueError(f"{cell!r} is no number with a decimal comma")
+    return float(cell.replace(",", "."))
+
+
+KINDS = (_number, _number_with_comma, *DATES)

@@ -508,6 +508,15 @@ class DirichletVAE(RowEstimator):
 
     # --- checks ----------------------------------------------------------------------------------
 
+    def _stood_for(self, name: str) -> Any:
+        if name == "commitment":
+            return default_commitment(self.latent_, self._n_features_out)
+        if name == "prior_concentration" and hasattr(self, "prior_concentration_"):
+            values = self.prior_concentration_
+            first = values.flat[0]  # of single precision, whose shortest digits are those given
+            return float(str(first)) if (values == first).all() else values
+        return super()._stood_for(name)
+
     def _latent(self) -> Callable[..., Distribution]:
         if self.latent is None:
             return default_latent(self.n_components, self._concentration())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import reprlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, wraps
 from pathlib import Path
@@ -170,7 +170,13 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         verbose: bool
 
     def save(self, path: str | Path) -> None:
-        """Save to a folder, as `dirvae.save` does, but not the optimiser of `partial_fit`."""
+        """Save to a folder, as `dirvae.save` does, but not the optimiser of `partial_fit`.
+
+        Raises:
+            ValueError: If an argument that shapes the model, such as ``latent``, was set to another
+                value after the fit, or an argument cannot be saved.
+            OSError: If the folder cannot be written.
+        """
         save_model(self, path)
 
     @classmethod
@@ -260,15 +266,25 @@ class VAEEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 f"n_components is {self.n_components}, must be {self._n_features_out} for "
                 "partial_fit, as the fitted model has: for another number call fit"
             )
+        self._require_as_built("for partial_fit", "for another one call fit")
+
+    def _require_as_built(self, use: str, advice: str, but: Collection[str] = ()) -> None:
+        """Raise ValueError where an argument that shapes the model was set anew since the fit."""
         for name, now in self._shaping().items():
+            if name in but:
+                continue
             before = getattr(self, "_built", {}).get(name, now)  # of a pickle it may be unknown
-            if not _alike(now, before):
-                told, right = _briefly(now), _briefly(before)
-                right = "as it was" if told == right else right
-                raise ValueError(
-                    f"{name} is {told}, must be {right} for partial_fit, as the fitted model has: "
-                    "for another one call fit"
-                )
+            if _alike(now, before) or (before is None and _alike(now, self._stood_for(name))):
+                continue
+            told, right = _briefly(now), _briefly(before)
+            right = "as it was" if told == right else right
+            raise ValueError(
+                f"{name} is {told}, must be {right} {use}, as the fitted model has: {advice}"
+            )
+
+    def _stood_for(self, name: str) -> Any:
+        """What the fit took for an argument that was None."""
+        return _as_is(name, getattr(self, f"{name}_", None))
 
     def _shaping(self) -> dict[str, Any]:
         """Arguments that shape the model when it is built, as they are now."""

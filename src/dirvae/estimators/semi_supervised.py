@@ -191,7 +191,7 @@ class SemiSupervisedVAE(ClassifierMixin, RowEstimator):
         X = self._validated(X, reset=True)
         one_hot = self._one_hot(X, y)
         self._choose_likelihood(X)
-        self._seed = self._new_seed()
+        self._seed, self._built = self._new_seed(), self._shaping()
         with DrawingFrom(torch.Generator("cpu").manual_seed(self._seed)):
             self.vae_ = self._build(X, one_hot.shape[1])
         how = {"checkpoint_dir": checkpoint_dir, "resume": resume, "trainer": trainer}

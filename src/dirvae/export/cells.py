@@ -11,9 +11,10 @@ import numpy as np
 from dirvae.alignment import matched
 from dirvae.anndata import KEY, cell_tables
 from dirvae.data.images import required
-from dirvae.export.documents import names_of, theta_of
+from dirvae.export.documents import ids_of, names_of, theta_of
 from dirvae.topics import MixtureVAE, TopicModel
 from dirvae.topics.columns import Column, columns_of
+from dirvae.topics.model import require_topic_model
 from dirvae.writing import whole
 
 if TYPE_CHECKING:
@@ -47,23 +48,22 @@ def as_anndata(
         X: Documents, as in `TopicModel.fit`.
         covariates: As in `TopicModel.transform`.
         ids: Mapping from names of columns to the ids of documents. The first column becomes the
-            index. If None, the index has the numbers of documents, from 0.
+            index. If None, the index has the numbers of documents, from 0. A missing id is the
+            empty text.
 
     Raises:
         ImportError: If anndata is not installed.
         TypeError: If ``model`` is not a topic model.
     """
-    if not isinstance(model, TopicModel):
-        raise TypeError(f"model is a {type(model).__name__}, must be a TopicModel")
+    require_topic_model(model)
     anndata, pandas = (required(name, "h5ad", "anndata") for name in ("anndata", "pandas"))
     from dirvae import __version__
 
     counts, covariates = model.counts(X), matched("covariates", covariates, X)
-    ids = matched("ids", ids or {}, X)
     large = counts.nnz and counts.data.max() > WHOLE_IN_SINGLE
     adata = anndata.AnnData(
         counts if large else counts.astype(np.float32),
-        obs=_obs(ids, covariates, counts.shape[0]),
+        obs=_obs(ids_of(ids, X), covariates, counts.shape[0]),
         var=pandas.DataFrame(index=pandas.Index(names_of(model), dtype=object)),
     )
     if isinstance(model.vae_, MixtureVAE):

@@ -1,13 +1,33 @@
-"""What all formats ask of a model: names of its columns, and theta as an array."""
+"""What all formats ask for: names of a model's columns, theta as an array, ids of its rows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["names_of", "theta_of"]
+from dirvae.alignment import is_missing, matched
+
+__all__ = ["ids_of", "names_of", "theta_of"]
+
+
+def ids_of(ids: Mapping[str, Iterable[Any]] | None, X: Any) -> dict[str, list[Any]]:
+    """Return ids in the order of the rows; one that is missing is the empty text, as in files.
+
+    Args:
+        ids: Values by name of their column; None for none.
+        X: The rows.
+
+    Example:
+        >>> ids_of({"id": ["a", None, float("nan")]}, np.eye(3))
+        {'id': ['a', '', '']}
+    """
+    return {
+        name: ["" if is_missing(value) else value for value in values]
+        for name, values in matched("ids", ids or {}, X).items()
+    }
 
 
 def names_of(model: Any) -> list[str]:

@@ -130,7 +130,7 @@ def _program(model: Any) -> tuple[nn.Module, Tensor]:
         name = type(model).__name__
         raise TypeError(f"model is a {name}, must be a DirichletVAE, TopicModel or VAE")
     if isinstance(vae.decoder, TopicDecoder):
-        num_topics = getattr(model, "n_components", vae.decoder.num_topics)
+        num_topics = getattr(model, "_n_features_out", vae.decoder.num_topics)
         Program: Any = _Mixture if isinstance(vae, MixtureVAE) else _Topics
         return Program(vae, num_topics).eval(), torch.ones(2, vae.decoder.num_words)
     size = getattr(model, "n_features_in_", None)

@@ -10,6 +10,7 @@ import numpy as np
 
 from dirvae.export.documents import names_of, theta_of
 from dirvae.topics import TopicModel
+from dirvae.topics.model import require_topic_model
 from dirvae.writing import write_text
 
 __all__ = ["pyldavis_arguments", "to_pyldavis"]
@@ -42,8 +43,7 @@ def pyldavis_arguments(model: TopicModel, X: Any, *, covariates: Any = None) -> 
         >>> given["topic_term_dists"].shape, given["doc_topic_dists"].shape, len(given["vocab"])
         ((3, 12), (40, 3), 12)
     """
-    if not isinstance(model, TopicModel):
-        raise TypeError(f"model is a {type(model).__name__}, must be a TopicModel")
+    require_topic_model(model)
     theta, counts = theta_of(model, X, covariates), model.counts(X)
     if (theta < 0).any() or not np.allclose(theta.sum(1), 1):
         raise ValueError("the latent is not on the simplex: it gives no shares for pyLDAvis")

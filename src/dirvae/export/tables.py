@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from dirvae.alignment import matched
-from dirvae.export.documents import names_of, theta_of
+from dirvae.export.documents import ids_of, names_of, theta_of
 from dirvae.topics import TopicModel
 from dirvae.writing import line_end, made, write_text
 
@@ -59,7 +58,8 @@ def to_csv(
         folder: Folder for the tables.
         X: Data, as in ``transform``, or None.
         covariates: As in ``transform``.
-        ids: Columns of ids that come first in ``theta.csv``, by name.
+        ids: Columns of ids that come first in ``theta.csv``, by name. The cell of a missing id
+            (None, NaN, NA or NaT) is empty.
 
     Raises:
         ValueError: If there is nothing to write, as for a Gaussian latent without X.
@@ -78,8 +78,7 @@ def to_csv(
     tables = _learned(model)
     if X is not None:
         theta = theta_of(model, X, covariates)
-        names, before = _columns(model), matched("ids", ids or {}, X)
-        before = {name: list(values) for name, values in before.items()}
+        names, before = _columns(model), ids_of(ids, X)
         for name, values in before.items():
             if name in names:
                 raise ValueError(f"ids has {name!r}, which is a column of theta; call it otherwise")

@@ -35,13 +35,15 @@ def describe_estimator(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor
 
     Raises:
         sklearn.exceptions.NotFittedError: If it is not fitted.
-        ValueError: If an argument is out of range, or an argument or attribute cannot be saved.
+        ValueError: If an argument is out of range, or an argument or attribute cannot be saved. Or
+            if an argument that shapes the model is not that of the fit.
     """
     from sklearn.utils.validation import check_is_fitted  # only with an estimator: it is slow
 
     check_is_fitted(estimator)
     estimator._check_arguments()  # as loading does: they may have been set since the fit
     estimator._require_consistent()
+    estimator._require_as_built("to be saved", "set it back, or call fit", estimator.not_saved)
     arrays: dict[str, Tensor] = {}
     parameters = estimator.get_params(deep=False)
     parameters |= dict.fromkeys(parameters.keys() & estimator.not_saved)

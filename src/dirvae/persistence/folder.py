@@ -110,8 +110,12 @@ def require_replaceable(path: str | Path) -> None:
 
 
 def holds_model(folder: Path) -> bool:
-    """Whether there is a model in a folder, or what says that there was one."""
-    return os.path.lexists(folder / MANIFEST)
+    """Whether there is a model in a folder, or what says that there was one; not a corpus."""
+    if not os.path.lexists(folder / MANIFEST):
+        return False
+    from dirvae.data.corpus.manifest import says_corpus  # whose manifest has the same name
+
+    return not says_corpus(folder)
 
 
 def other_files(folder: Path) -> list[str]:

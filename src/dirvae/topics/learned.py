@@ -109,7 +109,11 @@ class LearnedTopics(VAEEstimator):
     @property
     def _guided_by(self) -> Any:
         """The guide of the fit; ``guide`` may have been set anew since."""
-        return getattr(self, "_built", {}).get("guide", self.guide)
+        return self._of_fit("guide")
+
+    def _of_fit(self, name: str) -> Any:
+        """An argument that shapes the model, as the fit had it."""
+        return getattr(self, "_built", {}).get(name, meant(name, getattr(self, name)))
 
     @property
     def stability_(self) -> Any:
@@ -275,7 +279,9 @@ class LearnedTopics(VAEEstimator):
             if known is not None:
                 warn_of_the_mean(known, self._terms.row)
             return None
-        if not is_mixture(meant("decoder", self.decoder), meant("latent", self.latent)):
+        if known is None and not is_mixture(
+            meant("decoder", self.decoder), meant("latent", self.latent)
+        ):
             raise ValueError("covariates need a Dirichlet latent and a mixture of topics")
         if not reset and known is None:
             raise ValueError("covariates is given, must be None: the model was fitted without any")

@@ -52,7 +52,7 @@ from dirvae.training import Training
 from dirvae.training.trainer import require_trainer, trainer_options
 from dirvae.words import meant
 
-__all__ = ["TopicModel"]
+__all__ = ["TopicModel", "require_topic_model"]
 
 ROWS_COUNTED_AT_ONCE = 2_000  # a cell has a thousand entries
 
@@ -530,3 +530,9 @@ class TopicModel(DocumentQuestions):
         tags.input_tags.positive_only = True
         tags.classifier_tags = ClassifierTags()  # it has predict_proba, after labels
         return tags
+
+
+def require_topic_model(model: Any) -> None:
+    """Raise TypeError unless ``model`` is a `TopicModel`, or a `CompositionModel`, which is one."""
+    if not isinstance(model, TopicModel):
+        raise TypeError(f"model is a {type(model).__name__}, must be a TopicModel")

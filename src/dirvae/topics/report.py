@@ -49,7 +49,6 @@ from dirvae.topics.posterior import (
     without_background,
 )
 from dirvae.topics.samples import groupings_of, samples_of
-from dirvae.words import meant
 
 if TYPE_CHECKING:
     from dirvae.topics.model import TopicModel
@@ -119,7 +118,7 @@ def _mean_sample(topics: Topics) -> Any:
 
 def _require_shares(model: TopicModel, level: float) -> None:
     require_level(level)
-    if meant("latent", model.latent) is Normal:
+    if model._of_fit("latent") is Normal:
         raise ValueError("the latent is a Normal, must be on the simplex: it gives no shares")
 
 
@@ -178,7 +177,9 @@ def _documents(
     known_by, called = _called(ids, X, counts.shape[0], model._terms.row)
     samples = None
     if model._terms is COUNTS:
-        theta, shapes, _ = marginals(evidence_of(model.vae_, counts, numbers), model.n_components)
+        theta, shapes, _ = marginals(
+            evidence_of(model.vae_, counts, numbers), model._n_features_out
+        )
     else:
         theta = model._theta(counts, numbers)
     groups = groups_of(theta, labels, times, shares_of)
@@ -217,7 +218,7 @@ def _documents(
 
 def _pairs(model: TopicModel, counts: Any, numbers: Any) -> Pairs | None:
     """Which topics go together in documents, or in some of them where there are many."""
-    if meant("latent", model.latent) is not Dirichlet or model._n_features_out < 2:
+    if model._of_fit("latent") is not Dirichlet or model._n_features_out < 2:
         return None
     rows = np.arange(counts.shape[0])
     if len(rows) > PAIRED_AT_MOST:
@@ -317,7 +318,7 @@ def _intervals(model: TopicModel, counts: Any, covariates: Any, level: float) ->
 
     Of a latent that is no Dirichlet there are means and shares alone.
     """
-    if meant("latent", model.latent) is not Dirichlet:
+    if model._of_fit("latent") is not Dirichlet:
         shares = proportions(model.vae_, counts, covariates)
         return without_background(shares, model._n_features_out), None, None, None, shares
     evidence = evidence_of(model.vae_, counts, covariates)

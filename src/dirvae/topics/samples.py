@@ -49,6 +49,8 @@ def _by_label(name: str, groups: Groups) -> Grouping:
     levels, of = list(groups.labels), groups.label.copy()
     for place, level in ((OTHER, "other"), (NONE, f"no {name}")):
         inside = groups.label == place
+        while level in levels:  # a label may be called so
+            level = f"({level})"
         if inside.any():
             of[inside] = len(levels)
             levels.append(level)

@@ -11,8 +11,9 @@ from sklearn.base import clone
 
 from dirvae.estimators.arguments import require_integer
 from dirvae.evaluation.matching import topic_stability
+from dirvae.topics.composition import CompositionModel
 from dirvae.topics.document_kinds import listed
-from dirvae.topics.model import TopicModel
+from dirvae.topics.model import TopicModel, require_topic_model
 
 __all__ = ["TopicEnsemble", "fit_seeds"]
 
@@ -53,11 +54,13 @@ def fit_seeds(
         X: Documents, as in `TopicModel.fit`.
         seeds: Two or more integers, all different.
         y: Labels, as in `TopicModel.fit`.
-        vocabulary: The V words of counts, as in `TopicModel.fit`.
+        vocabulary: The V words of counts, as in `TopicModel.fit`. None for a `CompositionModel`.
         covariates: What is known of the documents, as in `TopicModel.fit`.
-        smooth: Names of covariates whose effect is a smooth curve, as in `TopicModel.fit`.
+        smooth: Names of covariates whose effect is a smooth curve, as in `TopicModel.fit`. Empty
+            for a `CompositionModel`.
 
     Raises:
+        TypeError: If ``model`` is not a topic model.
         ValueError: If an argument is out of range.
 
     References:
@@ -70,6 +73,15 @@ def fit_seeds(
         >>> found.stability.shape, len(found.models[found.best].top_words(2))
         ((2, 3), 3)
     """
+    require_topic_model(model)
+    if isinstance(model, CompositionModel):
+        if vocabulary is not None:
+            raise ValueError(
+                "vocabulary is given with a CompositionModel, must be None: give X as a data "
+                "frame, whose columns name the features"
+            )
+        if len(smooth):
+            raise ValueError(f"smooth is {smooth!r}, must be empty for a CompositionModel")
     if not isinstance(seeds, Iterable):
         raise ValueError(f"seeds is {seeds!r}, must be two or more different integers")
     for seed in seeds:

@@ -16,7 +16,7 @@ from dirvae.data.sparse_matrix import checked_csr
 from dirvae.estimators.arguments import require_integer, require_sizes
 from dirvae.topics.document_kinds import Kind, documents_of
 from dirvae.topics.documents import loaded
-from dirvae.topics.model import TopicModel
+from dirvae.topics.model import TopicModel, require_topic_model
 
 __all__ = ["TopicSizes", "compare_sizes"]
 
@@ -74,6 +74,7 @@ def compare_sizes(
         seed: Seed of the splits.
 
     Raises:
+        TypeError: If ``model`` is not a topic model.
         ValueError: If an argument is out of range.
 
     Example:
@@ -82,6 +83,7 @@ def compare_sizes(
         >>> compare_sizes(model, counts, (2, 3), num_splits=2).nats.shape
         (2, 2)
     """
+    require_topic_model(model)
     require_integer("num_splits", num_splits, 2)
     require_sizes("sizes", sizes)
     if not len(sizes):
