@@ -72,7 +72,7 @@ def test_labels_must_be_one_a_row(score: Any, part: str) -> None:
         arguments = {"train": y, "test": y, part: labels}
         with pytest.raises(ValueError, match=rf"{part}_labels has shape .*, must be \(40,\)"):
             score(X, arguments["train"], X, arguments["test"])
-    for labels in ([None, *y[1:]], np.array([np.nan, *y[1:]]), np.array([-1, *y[1:]])):
+    for labels in ([None, *y[1:]], np.array([np.nan, *y[1:]])):
         arguments = {"train": y, "test": y, part: labels}
-        with pytest.raises(ValueError, match=f"{part}_labels is missing .* in 1 of 40 rows"):
+        with pytest.raises(ValueError, match=f"{part}_labels is missing in 1 of 40 rows"):
             score(X, arguments["train"], X, arguments["test"])

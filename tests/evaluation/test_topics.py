@@ -57,14 +57,11 @@ def test_against_labels(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize("score", [purity, normalized_mutual_information])
 def test_labels_must_be_known(score: Any) -> None:
     theta = np.eye(3)
-    unknown = [["a", None, "a"], [0.0, np.nan, 0.0], ["a", np.nan, "a"], ["a", -1, "a"], [0, -1, 0]]
-    ints = pd.Series([0, None, 0], dtype="Int64")
-    arrays = np.array([0, -1, 0]), pd.Series([0, -1, 0]), ints, ints.fillna(-1)
-    for labels in (*unknown, *arrays):
-        with pytest.raises(ValueError, match=r"labels is missing \(None, .* in 1 of 3 rows"):
+    unknown = [["a", None, "a"], [0.0, np.nan, 0.0], ["a", np.nan, "a"]]
+    for labels in (*unknown, pd.Series([0, None, 0], dtype="Int64")):
+        with pytest.raises(ValueError, match="labels is missing in 1 of 3 rows, must be known"):
             score(theta, labels)
-    for labels in (["-1", "1", "1"], [2, 1, 1], np.array([2, 1, 1], np.uint8)):
-        assert score(theta[[0, 1, 1]], labels) == pytest.approx(1)
+    assert score(theta[[0, 1, 1]], [-1, 1, 1]) == pytest.approx(1)  # a class as any other
     with pytest.raises(ValueError, match=r"labels has shape \(2,\), must be \(3,\)"):
         score(theta, ["a", "b"])
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dirvae.alignment import UNKNOWN, is_unknown, matched
+from dirvae.alignment import is_missing, matched
 
 __all__ = ["labels_of"]
 
@@ -22,7 +22,7 @@ def labels_of(rows: ArrayLike, labels: ArrayLike, *, name: str, rows_name: str) 
         rows_name: Of the rows, for messages.
 
     Raises:
-        ValueError: If there is not one label for each row, or some are missing or -1.
+        ValueError: If there is not one label for each row, or some are missing.
     """
     given: Any = matched(name, labels, rows, rows=rows_name)
     count, shape = len(np.asarray(rows)), np.shape(given)
@@ -30,15 +30,13 @@ def labels_of(rows: ArrayLike, labels: ArrayLike, *, name: str, rows_name: str) 
         raise ValueError(
             f"{name} has shape {shape}, must be ({count},): one for each row of {rows_name}"
         )
-    found = np.asarray(given)
+    found, missing = np.asarray(given), 0
     kind = found.dtype.kind if hasattr(given, "dtype") else "O"  # of lists NumPy would make words
-    if kind in "biuSU" and not np.ma.is_masked(given):
-        missing = int(np.count_nonzero(found == UNKNOWN)) if kind == "i" else 0
-    else:
-        missing = sum(map(is_unknown, given.tolist() if hasattr(given, "tolist") else given))
+    if np.ma.is_masked(given) or kind not in "biuSU":
+        missing = sum(map(is_missing, given.tolist() if hasattr(given, "tolist") else given))
     if missing:
         raise ValueError(
-            f"{name} is missing (None, NaN or -1) in {missing} of {count} rows, must be known in "
-            f"all: leave these rows out of {name} and {rows_name}"
+            f"{name} is missing in {missing} of {count} rows, must be known in all: leave these "
+            f"rows out of {name} and {rows_name}"
         )
     return found

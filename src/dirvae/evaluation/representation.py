@@ -38,7 +38,7 @@ def knn_error(
         Share of test rows that are classified wrongly, in [0, 1].
 
     Raises:
-        ValueError: If k is out of range, labels are missing or -1, or not one for each row.
+        ValueError: If k is out of range, labels are missing, or their number is not that of rows.
 
     References:
         Joo et al. 2020, table 3, with k = 3, 5 and 10.
@@ -72,7 +72,7 @@ def knn_errors(
         Mapping from each k to the error, in [0, 1].
 
     Raises:
-        ValueError: If a k is out of range, labels are missing or -1, or not one for each row.
+        ValueError: If a k is out of range, labels are missing, or their number is not that of rows.
 
     Example:
         >>> knn_errors([[0.0], [1.0], [1.1]], list("abb"), [[0.1]], ["a"], ks=(1, 3))
@@ -117,7 +117,7 @@ def linear_probe_accuracy(
         Accuracy in [0, 1].
 
     Raises:
-        ValueError: If labels are missing or -1, or not one for each row.
+        ValueError: If labels are missing, or their number is not that of rows.
 
     Example:
         >>> linear_probe_accuracy([[0.0], [1.0]], [0, 1], [[-1.0], [2.0]], [0, 1])
@@ -150,7 +150,7 @@ def svm_accuracy(
         Accuracy in [0, 1].
 
     Raises:
-        ValueError: If labels are missing or -1, or not one for each row.
+        ValueError: If labels are missing, or their number is not that of rows.
 
     Example:
         >>> svm_accuracy([[0.0], [1.0], [2.0]], [0, 1, 0], [[0.1], [1.0], [2.1]], [0, 1, 0])

@@ -129,7 +129,7 @@ def purity(theta: ArrayLike, labels: ArrayLike) -> float:
         labels: Labels of the documents, shape (N,).
 
     Raises:
-        ValueError: If labels are missing or -1, or their number is not that of documents.
+        ValueError: If labels are missing, or their number is not that of documents.
 
     Example:
         >>> purity([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]], ["a", "b", "b"])
@@ -150,7 +150,7 @@ def normalized_mutual_information(theta: ArrayLike, labels: ArrayLike) -> float:
         labels: Labels of the documents, shape (N,).
 
     Raises:
-        ValueError: If labels are missing or -1, or their number is not that of documents.
+        ValueError: If labels are missing, or their number is not that of documents.
 
     Example:
         >>> normalized_mutual_information([[0.9, 0.1], [0.3, 0.7]], ["a", "b"])

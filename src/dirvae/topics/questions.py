@@ -341,9 +341,9 @@ class DocumentQuestions(LearnedTopics):
             X: Documents, as in `fit`. With None, the page shows topics and words alone. Of a corpus
                 of more than 100,000 documents, a random sample of 100,000 is used.
             path: File to write the page to. An existing file is replaced.
-            labels: A label for each document, None or -1 where unknown. The labels can have a name
-                that the page shows: the name of a series, or the key of a mapping from one name to
-                the labels.
+            labels: A label for each document, None where unknown. The labels can have a name that
+                the page shows: the name of a series, or the key of a mapping from one name to the
+                labels.
             times: The time of each document, None where unknown: a number, a date, or a text that
                 has a number or a date.
             ids: Names of the documents, or a mapping from names of columns to the values of the

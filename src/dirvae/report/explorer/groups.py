@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dirvae.alignment import is_missing, is_unknown
+from dirvae.alignment import is_missing
 from dirvae.data.delimited import is_number
 from dirvae.text import visible
 
@@ -96,7 +96,7 @@ def groups_of(
 
     Args:
         theta: Shape (N, K).
-        labels: A label for each document, None or -1 where unknown; None for none at all.
+        labels: A label for each document, None where unknown; None for none at all.
         times: Numbers, dates or texts of either; None for none at all.
         means_of: From proportions and a number for each document, or None, to `Means`.
 
@@ -135,7 +135,7 @@ def labels_of(labels: Any, count: int) -> tuple[list[str], Ints, int]:
     """
     if labels is None:
         return [], np.full(count, NONE), 0
-    texts = ["" if is_unknown(label) else visible(label) for label in _values("labels", labels)]
+    texts = ["" if is_missing(label) else visible(label) for label in _values("labels", labels)]
     _require_count("labels", len(texts), count)
     known, inverse, sizes = np.unique(
         np.array(texts, dtype=object), return_inverse=True, return_counts=True
