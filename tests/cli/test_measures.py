@@ -131,7 +131,7 @@ def test_what_hidden_counts_gain_over_the_mean_composition_has_a_standard_error(
         completion_log_prob=lambda X, covariates: log_prob[: len(X)],
         mean_log_prob=lambda X: of_mean[: len(X)],
         precision_=7.0,
-        n_components=2,
+        _n_features_out=2,
     )
     assert measure_composition(model, range(3)) == {
         "samples": 3,
