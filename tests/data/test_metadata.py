@@ -173,6 +173,7 @@ def test_dates_with_a_time_are_dates_as_they_are_for_documents(cells, at, tmp_pa
     path = table(tmp_path, f"id,at\na,{cells[0]}\nb,{cells[1]}\nc,\n")
     found = read_metadata(path, ["c", "b", "a"])[0]["at"]
     assert found.isna().tolist() == [True, False, False]
+    assert found.dt.tz is None
     expected = np.array(at, dtype="datetime64[s]")
     np.testing.assert_array_equal(found[1:].to_numpy("datetime64[s]"), expected[::-1])
     [days] = columns_of({"at": typed("at", cells, "x.csv")})
