@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -431,6 +432,18 @@ NUMBERS: dict[str, tuple[str, bytes, dict[str, Any], Numbers | str]] = {
     ),
     "an Excel workbook": ("x.xlsx", b"PK\x03\x04", {}, "is of a type that cannot be read"),
     "parquet": ("x.parquet", parquet(a=[1, 3], b=[2.0, 4.0]), {}, PLAIN),
+    "parquet of decimals": (
+        "x.parquet",
+        parquet(a=[Decimal("1.00"), Decimal("3.00")], b=[Decimal(2), Decimal(4)]),
+        {},
+        PLAIN,
+    ),
+    "parquet of decimals with a gap": (
+        "x.parquet",
+        parquet(a=[1, 3], b=[None, Decimal("4.0")]),
+        {},
+        NAN_IN_1_B,
+    ),
     "parquet with identifiers": (
         "x.parquet",
         parquet(id=["007", None], a=[1, 3], b=[2, 4]),

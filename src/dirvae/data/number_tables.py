@@ -195,8 +195,13 @@ def _exact(pandas: Any) -> dict[str, str]:
 
 def _words(pandas: Any, frame: Any) -> list[int]:
     """Places of the columns that are no numbers."""
-    is_number = pandas.api.types.is_numeric_dtype
-    return [place for place, dtype in enumerate(frame.dtypes) if not is_number(dtype)]
+    types = pandas.api.types
+    return [
+        place
+        for place, dtype in enumerate(frame.dtypes)
+        if not types.is_numeric_dtype(dtype)
+        and types.infer_dtype(frame.iloc[:, place]) != "decimal"  # as databases export numbers
+    ]
 
 
 def _example(cells: Sequence[str]) -> tuple[int, str]:
