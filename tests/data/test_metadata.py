@@ -44,6 +44,14 @@ def test_whole_numbers_stay_whole_beside_a_missing_one(tmp_path):
     assert frame["visits"].isna().tolist() == [False, True]
 
 
+def test_nan_of_a_parquet_table_is_missing_as_null_is(tmp_path):
+    found = {"id": ["a", "b", "c"], "age": [1.5, None, float("nan")]}
+    parquet.write_table(pyarrow.table(found), tmp_path / "meta.parquet")
+    age = read_metadata(tmp_path / "meta.parquet", ["a", "b", "c"])[0]["age"]
+    assert age.isna().tolist() == [False, True, True]
+    assert age.dtype == np.dtype(float)  # of Float64 pandas 2 tells NaN from what is missing
+
+
 def test_ids_are_compared_as_written(tmp_path):
     path = table(tmp_path, "age,key\n1,007\n2,7\n")
     frame, _ = read_metadata(path, [7], id_column="key")
