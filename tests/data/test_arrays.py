@@ -366,3 +366,5 @@ def test_data_have_one_fingerprint_wherever_they_lie_and_others_have_others(tmp_
     for same in (np.asfortranarray(x), x.astype(np.float64), torch.tensor(x), pd.DataFrame(x)):
         assert ArrayDataset(same).fingerprint == different[0].fingerprint
     assert CountDataset(x).fingerprint == CountDataset(sparse.csr_matrix(x)).fingerprint
+    images = torch.tensor(x).reshape(6, 1, 2, 2).permute(0, 2, 3, 1)  # channels last
+    assert ArrayDataset(images).fingerprint == ArrayDataset(x.reshape(6, 2, 2, 1)).fingerprint

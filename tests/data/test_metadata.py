@@ -9,7 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from dirvae.data.metadata import read_metadata
-from dirvae.data.typed_cells import typed
+from dirvae.data.typed_cells import require_times, typed
 from dirvae.topics.columns import columns_of
 
 TEXT = "id,age,diet,since\nb,31,home,2020-01-31\na,NA,swap,2020-02-01\nc,7.5,NA,\n"
@@ -42,6 +42,14 @@ def test_whole_numbers_stay_whole_beside_a_missing_one(tmp_path):
     frame, _ = read_metadata(tmp_path / "meta.parquet", [large, 3])
     assert frame["visits"][0] == large
     assert frame["visits"].isna().tolist() == [False, True]
+
+
+def test_nan_of_a_parquet_table_is_missing_as_null_is(tmp_path):
+    found = {"id": ["a", "b", "c"], "age": [1.5, None, float("nan")]}
+    parquet.write_table(pyarrow.table(found), tmp_path / "meta.parquet")
+    age = read_metadata(tmp_path / "meta.parquet", ["a", "b", "c"])[0]["age"]
+    assert age.isna().tolist() == [False, True, True]
+    assert age.dtype == np.dtype(float)  # of Float64 pandas 2 tells NaN from what is missing
 
 
 def test_ids_are_compared_as_written(tmp_path):
@@ -179,6 +187,15 @@ def test_dates_with_a_time_are_dates_as_they_are_for_documents(cells, at, tmp_pa
     [days] = columns_of({"at": typed("at", cells, "x.csv")})
     [same] = columns_of({"at": found[1:]})
     np.testing.assert_allclose(same.values, days.values[::-1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("cells", [["20200131_1", "20200131_2"], ["20200131-01", "20200131-02"]])
+def test_codes_that_begin_with_a_date_are_words(cells, tmp_path):
+    path = table(tmp_path, f"id,batch\na,{cells[0]}\nb,{cells[1]}\n")
+    assert read_metadata(path, ["a", "b"])[0]["batch"].tolist() == cells
+    assert typed("batch", cells, "x.csv") == cells
+    with pytest.raises(ValueError, match=f"--at has '{cells[0]}' in row 1 of x.csv, must have"):
+        require_times("--at", cells, "x.csv")
 
 
 def test_a_typo_among_numbers_or_dates_is_said(tmp_path):

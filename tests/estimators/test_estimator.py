@@ -132,6 +132,14 @@ def test_a_folder_has_the_arguments_of_the_fit(Estimator, changed, message, is_l
     assert Estimator.load(tmp_path / "model").learning_rate == 0.5
 
 
+def test_arguments_of_the_training_alone_may_be_set_before_a_save(tmp_path):
+    model = estimator(SemiSupervisedVAE).fit(X, Y)
+    told = {"label_weight": 2.0, "smoothness": 30.0, "perturbation": 0.04}
+    model.set_params(**told).save(tmp_path / "model")
+    loaded = SemiSupervisedVAE.load(tmp_path / "model")
+    assert {name: getattr(loaded, name) for name in told} == told
+
+
 @pytest.mark.parametrize("Estimator", [TopicModel, CompositionModel])
 def test_arguments_for_the_next_fit_change_no_page(Estimator):
     model = estimator(Estimator).fit(X)

@@ -180,6 +180,22 @@ def test_a_training_is_not_resumed_with_other_data(x, tmp_path, name):
     assert len(quiet(small(), **given, max_epochs=3, resume=True, **options)) == 3
 
 
+def test_a_dataset_of_the_users_own_is_resumed_whatever_it_has(x, tmp_path):
+    class Molecules(torch.utils.data.Dataset):
+        fingerprint = x.numpy()  # of chemistry
+
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, part):
+            return Batch(x[part::4])
+
+    batches = torch.utils.data.DataLoader(Molecules(), batch_size=None)
+    quiet(small(), batches, max_epochs=1, checkpoint_dir=tmp_path)
+    resumed = quiet(small(), batches, max_epochs=2, checkpoint_dir=tmp_path, resume=True)
+    assert [metrics["epoch"] for metrics in resumed] == [0, 1]
+
+
 def test_a_module_that_a_callback_adds_is_resumed_too(x, tmp_path):
     class Counted(torch.nn.Linear):
         def get_extra_state(self):

@@ -327,7 +327,9 @@ def fingerprint_of(x: Any, *others: Tensor | None) -> str:
 
 def _bytes(values: Tensor) -> NDArray[np.uint8]:
     """The memory of a tensor of any type; NumPy lacks some of torch's."""
-    found: NDArray[np.uint8] = values.detach().cpu().contiguous().view(torch.uint8).numpy()
+    whole = values.detach().cpu().contiguous()
+    # A last axis of length 1 may have any stride, of which torch gives no bytes.
+    found: NDArray[np.uint8] = whole.unsqueeze(-1).view(torch.uint8).numpy()
     return found
 
 

@@ -42,12 +42,12 @@ MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None")
 NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+|inf(inity)?)(e[+-]?\d+)?\s*", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d+(,\d*)?|,\d+)([eE][+-]?\d+)?\s*")
 PERHAPS_THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2},\d{3}\s*")
+DATE = re.compile(r"(\d{4}-\d\d-\d\d|\d{8}|\d{4}-?W\d\d(-?\d)?)([Tt ].+)?", re.ASCII)
 WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")
 EXCEL_HINT = re.compile("sep=([,;\t| ])[\r\n]+")  # a first line that is for Excel
 BREAK = re.compile("\r\n|\n|\r")
 LINE = re.compile(f"[^\r\n]*(?:{BREAK.pattern})|[^\r\n]+")
 ROWS_LOOKED_AT = 100
-DATES: tuple[Callable[[str], date], ...] = (date.fromisoformat, datetime.fromisoformat)
 LIMIT = threading.Lock()
 
 
@@ -166,6 +166,22 @@ def dates_in(cells: Sequence[str]) -> list[date] | None:
     return None
 
 
+def _dated(cell: str) -> str:
+    # Python also reads codes as dates, such as 20201231_1, and with a time, such as 20201231-12.
+    if not DATE.fullmatch(cell):
+        raise ValueError(f"{cell!r} is no date")
+    return cell
+
+
+def _date(cell: str) -> date:
+    return date.fromisoformat(_dated(cell))
+
+
+def _date_with_time(cell: str) -> date:
+    return datetime.fromisoformat(_dated(cell))
+
+
+DATES: tuple[Callable[[str], date], ...] = (_date, _date_with_time)
 KINDS: tuple[tuple[str, Callable[[str], object]], ...] = (
     ("numbers", is_number),
     ("numbers", DECIMAL_COMMA.fullmatch),

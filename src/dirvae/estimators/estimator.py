@@ -54,6 +54,8 @@ __all__ = ["RowEstimator", "VAEEstimator", "embedded", "learning", "scheduled"]
 OF_EACH_PASS = {  # arguments that any pass may change; n_components is checked by itself
     "n_components",
     "label_weight",
+    "smoothness",
+    "perturbation",
     "num_samples",
     "max_epochs",
     "batch_size",

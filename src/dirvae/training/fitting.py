@@ -19,6 +19,7 @@ from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 from torch.utils.data import DataLoader, Dataset
 
 from dirvae.data.arrays import ArrayDataset, Batch, OrderedBatches, loader
+from dirvae.data.counts import CountDataset
 from dirvae.data.processes import agreed
 from dirvae.distributions.global_random import forked_generators
 from dirvae.models.likelihoods import require_support
@@ -292,10 +293,12 @@ def _generators_of(loader: Any) -> Iterator[torch.Generator]:
 
 def _fingerprints(**loaders: Any) -> dict[str, str]:
     """Hashes of the data, where they are ours to read whole."""
-    data: dict[str, Any] = {
-        name: getattr(loader, "dataset", None) for name, loader in loaders.items()
+    data = {name: getattr(loader, "dataset", None) for name, loader in loaders.items()}
+    return {
+        name: rows.fingerprint
+        for name, rows in data.items()
+        if isinstance(rows, ArrayDataset | CountDataset)
     }
-    return {name: rows.fingerprint for name, rows in data.items() if hasattr(rows, "fingerprint")}
 
 
 def _require_support(vae: VAE | LabelledVAE, loaders: dict[str, Any]) -> None:
