@@ -174,7 +174,7 @@ def test_a_training_is_not_resumed_with_other_data(x, tmp_path, name):
     quiet(small(), **given, max_epochs=2, **options)
     before = (tmp_path / LAST).read_bytes()
     other = given | {name: given[name].flip(0)}
-    with pytest.raises(CheckpointError, match=f"of a training with other {name}: give the data"):
+    with pytest.raises(CheckpointError, match=f"of a training with other {name}: give the arg"):
         quiet(small(), **other, max_epochs=3, resume=True, **options)
     assert (tmp_path / LAST).read_bytes() == before
     assert len(quiet(small(), **given, max_epochs=3, resume=True, **options)) == 3

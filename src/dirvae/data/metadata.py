@@ -155,9 +155,9 @@ def parquet_table(path: Path, encoding: str = UTF8) -> tuple[Any, tuple[str, ...
             frame = pandas.read_parquet(file, engine="pyarrow", dtype_backend="numpy_nullable")
     except DAMAGE as error:
         raise damaged(path, error) from error
-    for name in frame.select_dtypes(["Float32", "Float64"]):
-        # In which NaN is not missing to pandas 2.
-        frame[name] = frame[name].astype(frame[name].dtype.numpy_dtype)
+    for place, dtype in enumerate(frame.dtypes):
+        if dtype.name in ("Float32", "Float64"):  # in which NaN is not missing to pandas 2
+            frame.isetitem(place, frame.iloc[:, place].astype(dtype.numpy_dtype))
     return (frame if isinstance(frame.index, pandas.RangeIndex) else frame.reset_index()), ()
 
 

@@ -113,7 +113,8 @@ class LearnedTopics(VAEEstimator):
 
     def _of_fit(self, name: str) -> Any:
         """An argument that shapes the model, as the fit had it."""
-        return getattr(self, "_built", {}).get(name, meant(name, getattr(self, name)))
+        built = getattr(self, "_built", {})
+        return built[name] if name in built else meant(name, getattr(self, name))
 
     @property
     def stability_(self) -> Any:
