@@ -184,8 +184,8 @@ class Training(lightning.LightningModule):
         for name, value in checkpoint.get("fingerprints", {}).items():
             if self.fingerprints.get(name, value) != value:
                 raise CheckpointError(
-                    f"the checkpoint is of a training with other {name}: give the arguments and data "
-                    "of its run, or another folder"
+                    f"the checkpoint is of a training with other {name}: give the arguments and "
+                    "data of its run, or another folder"
                 )
         self.history = checkpoint["history"]
         source = self.generator or torch.default_generator
